@@ -1,0 +1,32 @@
+"""The exceptions this package raises on purpose.
+
+Every message names the thing at fault (file, tensor, operator, option), what was found,
+what was expected, and the remedy. The command line prints the message alone; anything
+that is not a ``TfliteEqError`` is a defect and keeps its traceback.
+"""
+
+from __future__ import annotations
+
+
+class TfliteEqError(Exception):
+    """Base class of all errors a user can cause and mend."""
+
+
+class ModelError(TfliteEqError):
+    """The model file or graph cannot be used as it is."""
+
+
+class DatasetError(TfliteEqError):
+    """Calibration or evaluation data are missing, unreadable or of the wrong form."""
+
+
+class ConfigError(TfliteEqError):
+    """An option has a value that is not allowed, or options contradict each other."""
+
+
+class BackendError(TfliteEqError):
+    """The quantizer backend or a TFLite runtime failed or is not installed."""
+
+
+class VerificationError(TfliteEqError):
+    """The written model does not have a property that was promised for it."""

@@ -1,0 +1,1 @@
+"""Integer arithmetic of the quantized network: pure functions over arrays, the specification."""
