@@ -1,0 +1,56 @@
+// An aligned block of memory that frees itself. The library carries no C++ runtime, hence neither operator new nor the
+// containers built on it.
+#ifndef TFLITE_EQ_DELEGATE_KERNELS_BUFFER_H_
+#define TFLITE_EQ_DELEGATE_KERNELS_BUFFER_H_
+
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+namespace tflite_eq {
+
+class Buffer {
+ public:
+  static constexpr size_t kAlignment = 64;  // a cache line, and the widest vector of any kernel
+
+  Buffer() = default;
+  Buffer(const Buffer&) = delete;
+  Buffer& operator=(const Buffer&) = delete;
+  ~Buffer() { free(data_); }
+
+  // Makes room for `bytes` zeroed bytes; what was there before is lost. False when memory runs out.
+  bool Allocate(size_t bytes) {
+    free(data_);
+    data_ = nullptr;
+    size_ = 0;
+    if (bytes == 0) return true;
+    const size_t rounded = (bytes + kAlignment - 1) / kAlignment * kAlignment;
+    if (posix_memalign(&data_, kAlignment, rounded) != 0) {
+      data_ = nullptr;
+      return false;
+    }
+    memset(data_, 0, rounded);
+    size_ = rounded;
+    return true;
+  }
+
+  size_t size() const { return size_; }
+
+  template <typename T>
+  T* as() {
+    return static_cast<T*>(data_);
+  }
+  template <typename T>
+  const T* as() const {
+    return static_cast<const T*>(data_);
+  }
+
+ private:
+  void* data_ = nullptr;
+  size_t size_ = 0;
+};
+
+}  // namespace tflite_eq
+
+#endif  // TFLITE_EQ_DELEGATE_KERNELS_BUFFER_H_

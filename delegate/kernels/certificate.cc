@@ -1,0 +1,125 @@
+#include "delegate/kernels/certificate.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+namespace tflite_eq {
+namespace {
+
+constexpr bool FitsInt8(int value) { return value >= -128 && value <= 127; }
+
+bool CertifyMagnitude(const ConvProblem& problem, int bits, Reason* reason) {
+  if (!problem.shape.is_3x3_stride_1()) {
+    reason->Set("not a 3x3 convolution with stride 1 and dilation 1");
+    return false;
+  }
+  for (int channel = 0; channel < problem.shape.output_channels; ++channel) {
+    const int64_t magnitude = ChannelRange(problem, channel).magnitude();
+    if (magnitude >= int64_t{1} << bits) {
+      reason->Set("bound |accumulator| <= %lld is not below 2^%d in channel %d", static_cast<long long>(magnitude), bits,
+                  channel);
+      return false;
+    }
+  }
+  return true;
+}
+
+}  // namespace
+
+void Reason::Set(const char* format, ...) {
+  va_list arguments;
+  va_start(arguments, format);
+  vsnprintf(text, sizeof(text), format, arguments);
+  va_end(arguments);
+}
+
+AccumulatorRange ChannelRange(const ConvProblem& problem, int channel) {
+  const int size = problem.shape.filter_size();
+  const int8_t* filter = problem.weights.filter + static_cast<size_t>(channel) * size;
+  int64_t positive = 0;
+  int64_t negative = 0;
+  for (int i = 0; i < size; ++i) {
+    if (filter[i] > 0) {
+      positive += filter[i];
+    } else {
+      negative -= filter[i];
+    }
+  }
+  const int64_t low = -128 - problem.quantization.input_zero_point;
+  const int64_t high = 127 - problem.quantization.input_zero_point;
+  const int64_t bias = problem.weights.bias != nullptr ? problem.weights.bias[channel] : 0;
+  return {low * positive - high * negative + bias, high * positive - low * negative + bias};
+}
+
+bool CertifyWinogradF43(const ConvProblem& problem, Reason* reason) {
+  return CertifyMagnitude(problem, kWinogradF43Bits, reason);
+}
+
+bool CertifyWinogradF23(const ConvProblem& problem, Reason* reason) {
+  return CertifyMagnitude(problem, kWinogradF23Bits, reason);
+}
+
+Winograd1dForm ClassifyWinograd1d(const int8_t* filter, int input_channels) {
+  bool sums_fit = true;
+  bool halves_fit = true;
+  bool two_taps_fit = true;
+  for (int row = 0; row < 3; ++row) {
+    const int8_t* w = filter + static_cast<size_t>(row) * 3 * input_channels;
+    for (int c = 0; c < input_channels; ++c) {
+      const int w0 = w[c];
+      const int w1 = w[input_channels + c];
+      const int w2 = w[2 * input_channels + c];
+      const int u1 = w0 + w1 + w2;
+      const int u2 = w0 - w1 + w2;
+      sums_fit = sums_fit && FitsInt8(u1) && FitsInt8(u2);
+      halves_fit = halves_fit && u1 % 2 == 0 && FitsInt8(u1 / 2) && FitsInt8(u2 / 2);
+      two_taps_fit = two_taps_fit && FitsInt8(w0 + w1);
+    }
+  }
+  // Channels that satisfy both take the form without the final halving.
+  return halves_fit     ? Winograd1dForm::kHalveWeights
+         : sums_fit     ? Winograd1dForm::kHalveSums
+         : two_taps_fit ? Winograd1dForm::kTwoTaps
+                        : Winograd1dForm::kNone;
+}
+
+bool CertifyWinograd1d(const ConvProblem& problem, bool* two_taps, Reason* reason) {
+  const ConvShape& shape = problem.shape;
+  if (!shape.is_3x3_stride_1()) {
+    reason->Set("not a 3x3 convolution with stride 1 and dilation 1");
+    return false;
+  }
+  // |m1 +- m2| <= 2 * 3C * 128 * 128 must stay an int32 so that halving it is exact.
+  constexpr int kMaxInputChannels = 21845;
+  if (shape.input_channels > kMaxInputChannels) {
+    reason->Set("%d input channels exceed the %d that int32 sums of the 1-D kernel hold", shape.input_channels,
+                kMaxInputChannels);
+    return false;
+  }
+  *two_taps = false;
+  for (int channel = 0; channel < shape.output_channels; ++channel) {
+    const int8_t* filter = problem.weights.filter + static_cast<size_t>(channel) * shape.filter_size();
+    const Winograd1dForm form = ClassifyWinograd1d(filter, shape.input_channels);
+    if (form == Winograd1dForm::kNone) {
+      reason->Set("sums of horizontal taps leave int8 in channel %d", channel);
+      return false;
+    }
+    *two_taps = *two_taps || form == Winograd1dForm::kTwoTaps;
+  }
+  // One form for the whole layer: a channel in one of the halving forms may still have w0 + w1 outside int8.
+  for (int channel = 0; *two_taps && channel < shape.output_channels; ++channel) {
+    const int8_t* filter = problem.weights.filter + static_cast<size_t>(channel) * shape.filter_size();
+    for (int row = 0; row < 3; ++row) {
+      const int8_t* w = filter + static_cast<size_t>(row) * 3 * shape.input_channels;
+      for (int c = 0; c < shape.input_channels; ++c) {
+        if (!FitsInt8(w[c] + w[shape.input_channels + c])) {
+          reason->Set("channels need different forms of the 1-D kernel, and w0 + w1 leaves int8 in channel %d", channel);
+          return false;
+        }
+      }
+    }
+  }
+  return true;
+}
+
+}  // namespace tflite_eq

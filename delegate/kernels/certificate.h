@@ -1,0 +1,51 @@
+// Proofs, from the actual weights, that a kernel is exact for every possible input. A kernel whose certificate does not hold
+// for some output channel is not run on the layer; the refusal names the channel and the bound.
+#ifndef TFLITE_EQ_DELEGATE_KERNELS_CERTIFICATE_H_
+#define TFLITE_EQ_DELEGATE_KERNELS_CERTIFICATE_H_
+
+#include <stdint.h>
+
+#include "delegate/kernels/conv_types.h"
+
+namespace tflite_eq {
+
+// A sentence for people, in a fixed buffer so that it can be made without a heap.
+struct Reason {
+  char text[192] = "";
+  void Set(const char* format, ...) __attribute__((format(printf, 2, 3)));
+};
+
+// The exact range of sum (q - zero_point) * w + bias over all int8 codes q. Padding lies within it: it reads as q = zero_point.
+struct AccumulatorRange {
+  int64_t min;
+  int64_t max;
+  int64_t magnitude() const { return -min > max ? -min : max; }
+};
+AccumulatorRange ChannelRange(const ConvProblem& problem, int channel);
+
+// The 2-D kernels compute `scale` times the convolution modulo 2^32 and divide exactly, so the quotient must be recoverable:
+// |acc| < 2^31 / 64 for F(4x4,3x3) (576 = 9 * 64, and 9 is invertible) and |acc| < 2^31 / 4 for F(2x2,3x3).
+inline constexpr int kWinogradF43Bits = 25;
+inline constexpr int kWinogradF23Bits = 29;
+bool CertifyWinogradF43(const ConvProblem& problem, Reason* reason);
+bool CertifyWinogradF23(const ConvProblem& problem, Reason* reason);
+
+// How an output channel enters the one-dimensional kernel.
+enum class Winograd1dForm {
+  // U1 = w0+w1+w2 and U2 = w0-w1+w2 fit in int8; (m1 +- m2) is halved after accumulation.
+  kHalveSums,
+  // Every horizontal triplet has an even sum and the halves of U1, U2 fit: nothing is halved.
+  kHalveWeights,
+  // Neither, but w0+w1 fits: F(2,2) on the first two taps, and the third tap by itself. Five multiplications instead of six.
+  kTwoTaps,
+  kNone,
+};
+// Classifies one output channel of a 3x3 filter [row][column][input channel].
+Winograd1dForm ClassifyWinograd1d(const int8_t* filter, int input_channels);
+
+// Whether all channels can be computed in form kHalveSums or kHalveWeights (`*two_taps` false), or all in kTwoTaps (true).
+bool CertifyWinograd1d(const ConvProblem& problem, bool* two_taps, Reason* reason);
+
+}  // namespace tflite_eq
+
+#endif  // TFLITE_EQ_DELEGATE_KERNELS_CERTIFICATE_H_

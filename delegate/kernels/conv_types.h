@@ -1,0 +1,108 @@
+// What a quantized convolution is: its geometry, its arithmetic and its weights. Plain data, no behaviour beyond the
+// shape arithmetic that every kernel needs.
+//
+// Layouts are TFLite's: activations NHWC, filters OHWI ([output channel][row][column][input channel]), one int32 bias
+// per output channel. Codes are int8. Weights are symmetric (zero point 0).
+#ifndef TFLITE_EQ_DELEGATE_KERNELS_CONV_TYPES_H_
+#define TFLITE_EQ_DELEGATE_KERNELS_CONV_TYPES_H_
+
+#include <stddef.h>
+#include <stdint.h>
+
+namespace tflite_eq {
+
+struct ConvShape {
+  int batch = 1;
+  int input_height = 0;
+  int input_width = 0;
+  int input_channels = 0;
+  int output_height = 0;
+  int output_width = 0;
+  int output_channels = 0;
+  int filter_height = 0;
+  int filter_width = 0;
+  int stride_height = 1;
+  int stride_width = 1;
+  int dilation_height = 1;
+  int dilation_width = 1;
+  // Rows above and columns left of the input that read as the input zero point. What is missing below and to the right
+  // follows from the output size.
+  int pad_top = 0;
+  int pad_left = 0;
+
+  // Input codes one output channel looks at: filter_height * filter_width * input_channels.
+  int filter_size() const { return filter_height * filter_width * input_channels; }
+  // The shape all Winograd kernels here compute: 3x3, stride 1, dilation 1.
+  bool is_3x3_stride_1() const {
+    return filter_height == 3 && filter_width == 3 && stride_height == 1 && stride_width == 1 && dilation_height == 1 &&
+           dilation_width == 1;
+  }
+};
+
+// How int32 accumulators become int8 codes. The arrays hold one entry per output channel and belong to the caller; they
+// are read during preparation only.
+struct ConvQuantization {
+  int32_t input_zero_point = 0;
+  int32_t output_zero_point = 0;
+  // The fused activation, in output codes; [-128, 127] when there is none.
+  int32_t activation_min = -128;
+  int32_t activation_max = 127;
+  // The oracle's fixed-point scale, multiplier * 2^(shift - 31); see requantize.h.
+  const int32_t* multiplier = nullptr;
+  const int32_t* shift = nullptr;
+};
+
+struct ConvWeights {
+  const int8_t* filter = nullptr;  // OHWI
+  const int32_t* bias = nullptr;   // one per output channel, or null
+};
+
+// Everything a kernel is prepared from.
+struct ConvProblem {
+  ConvShape shape;
+  ConvQuantization quantization;
+  ConvWeights weights;
+};
+
+enum class Padding { kSame, kValid };
+
+// Fills in the output size and the padding the way TFLite does for the given mode.
+inline void ResolvePadding(Padding padding, ConvShape* shape) {
+  struct Axis {
+    int output;
+    int pad;
+  };
+  const auto resolve = [padding](int input, int filter, int stride, int dilation) {
+    const int reach = (filter - 1) * dilation + 1;
+    const int output =
+        padding == Padding::kSame ? (input + stride - 1) / stride : (input + stride - reach) / stride;
+    const int total = (output - 1) * stride + reach - input;
+    return Axis{output, total > 0 ? total / 2 : 0};
+  };
+  const Axis rows =
+      resolve(shape->input_height, shape->filter_height, shape->stride_height, shape->dilation_height);
+  const Axis columns = resolve(shape->input_width, shape->filter_width, shape->stride_width, shape->dilation_width);
+  shape->output_height = rows.output;
+  shape->pad_top = rows.pad;
+  shape->output_width = columns.output;
+  shape->pad_left = columns.pad;
+}
+
+// The algorithms, by the names the delegate's `kernel` option takes.
+enum class Algorithm { kReference, kDirect, kWinogradF43, kWinogradF23, kWinograd1d };
+inline constexpr int kAlgorithmCount = 5;
+
+// The instruction sets a kernel can be written for, by the names the `isa` option takes. The order is that of preference:
+// later ones are faster where they run.
+enum class Isa { kScalar, kAvx2, kAvx512Vnni };
+inline constexpr int kIsaCount = 3;
+
+const char* AlgorithmName(Algorithm algorithm);
+const char* IsaName(Isa isa);
+// The inverse; false when the name is unknown.
+bool AlgorithmFromName(const char* name, Algorithm* algorithm);
+bool IsaFromName(const char* name, Isa* isa);
+
+}  // namespace tflite_eq
+
+#endif  // TFLITE_EQ_DELEGATE_KERNELS_CONV_TYPES_H_
