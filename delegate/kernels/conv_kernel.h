@@ -1,0 +1,60 @@
+// The interface between a convolution kernel (one algorithm written for one instruction set) and the rest.
+//
+// A kernel never allocates. It says how much memory its packed weights and its scratch take, packs the weights once, divides
+// the output into units of work that can run in any order on any thread, and runs one unit at a time.
+#ifndef TFLITE_EQ_DELEGATE_KERNELS_CONV_KERNEL_H_
+#define TFLITE_EQ_DELEGATE_KERNELS_CONV_KERNEL_H_
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "delegate/kernels/certificate.h"
+#include "delegate/kernels/conv_types.h"
+#include "delegate/kernels/requantize.h"
+
+namespace tflite_eq {
+
+class PreparedConv;
+
+// What a kernel sees when it runs.
+struct KernelContext {
+  ConvShape shape;
+  int32_t input_zero_point;
+  const Requantization* requantization;
+  const void* packed;
+  // The direct kernel for the same problem, for kernels that need one on some inputs; null for the others.
+  const PreparedConv* fallback;
+};
+
+// How the output is divided for one shape.
+struct WorkPlan {
+  int units = 0;
+  // Kernel-specific: output rows or tiles in a unit.
+  int unit_size = 0;
+  size_t scratch_bytes = 0;  // for each worker
+};
+
+struct ConvKernel {
+  Algorithm algorithm;
+  Isa isa;
+  // Inputs outside [-64, 63] make this kernel call on a fallback.
+  bool needs_fallback;
+  // Whether the kernel computes this problem exactly; if not, why.
+  bool (*certify)(const ConvProblem& problem, Reason* reason);
+  size_t (*packed_bytes)(const ConvProblem& problem);
+  void (*pack)(const ConvProblem& problem, void* packed);
+  WorkPlan (*plan)(const ConvShape& shape, int workers);
+  void (*run)(const KernelContext& context, const WorkPlan& plan, int unit, const int8_t* input, int8_t* output,
+              void* scratch);
+  // Output rows [row_begin, row_end) of one image, at most plan.unit_size of them. Only kernels that serve as a fallback have
+  // it; null for the others.
+  void (*run_rows)(const KernelContext& context, int image, int row_begin, int row_end, const int8_t* input,
+                   int8_t* output, void* scratch);
+};
+
+// The kernel for an algorithm and instruction set, or null when the library has none. Says nothing about the running CPU.
+const ConvKernel* FindKernel(Algorithm algorithm, Isa isa);
+
+}  // namespace tflite_eq
+
+#endif  // TFLITE_EQ_DELEGATE_KERNELS_CONV_KERNEL_H_

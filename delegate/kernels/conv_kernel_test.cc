@@ -1,0 +1,368 @@
+// Every kernel and instruction set this machine has, against the reference: odd sizes, batches, both paddings, zero points,
+// extreme values, activations, scales, missing biases, several workers.
+#include <cmath>
+#include <cstdlib>
+#include <memory>
+#include <ostream>
+#include <string>
+#include <vector>
+
+#include "delegate/kernels/cpu_features.h"
+#include "delegate/kernels/prepared_conv.h"
+#include "delegate/kernels/random_problem.h"
+#include "delegate/kernels/reference.h"
+#include "gtest/gtest.h"
+
+namespace tflite_eq {
+namespace {
+
+struct Target {
+  Algorithm algorithm;
+  Isa isa;
+};
+
+std::string Name(const Target& target) {
+  return std::string(AlgorithmName(target.algorithm)) + "_" + IsaName(target.isa);
+}
+void PrintTo(const Target& target, std::ostream* stream) { *stream << Name(target); }
+
+// Runs tasks in reverse order and on alternating workers: any dependence of one unit on another shows.
+class ShufflingPool final : public ThreadPool {
+ public:
+  explicit ShufflingPool(int workers) : workers_(workers) {}
+  int workers() const override { return workers_; }
+  void Run(Task task, void* context, int count) override {
+    for (int index = count - 1; index >= 0; --index) task(context, index, index % workers_);
+  }
+
+ private:
+  int workers_;
+};
+
+class ConvKernelTest : public ::testing::TestWithParam<Target> {
+ protected:
+  void SetUp() override {
+    if (!CpuSupports(GetParam().isa)) GTEST_SKIP() << "this CPU lacks " << IsaName(GetParam().isa);
+  }
+
+  // Compares every code, and that nothing is written outside the output.
+  void Check(const RandomProblem& p, int workers = 1) {
+    Reason reason;
+    PreparedConv conv;
+    ASSERT_TRUE(conv.Prepare(p.problem, GetParam().algorithm, GetParam().isa, workers, &reason)) << reason.text;
+    CheckPrepared(p, conv, workers);
+  }
+
+  void CheckPrepared(const RandomProblem& p, const PreparedConv& conv, int workers) {
+    constexpr int kGuard = 64;
+    std::vector<int8_t> expected(p.output_size());
+    ReferenceConv(p.problem, p.input.data(), expected.data());
+    std::vector<int8_t> actual(p.output_size() + 2 * kGuard, 99);
+    // The input at the very end of an allocation, so that a sanitizer sees reads past it.
+    std::unique_ptr<int8_t[]> input(new int8_t[p.input.size()]);
+    memcpy(input.get(), p.input.data(), p.input.size());
+    Buffer scratch;
+    ASSERT_TRUE(scratch.Allocate(conv.scratch_bytes()));
+    if (scratch.size() > 0) memset(scratch.as<void>(), 0x5a, scratch.size());
+    ShufflingPool pool(workers);
+    conv.Run(input.get(), actual.data() + kGuard, scratch.as<void>(), &pool);
+    for (int i = 0; i < kGuard; ++i) {
+      ASSERT_EQ(actual[i], 99) << "wrote before the output";
+      ASSERT_EQ(actual[actual.size() - 1 - i], 99) << "wrote past the output";
+    }
+    const ConvShape& s = p.problem.shape;
+    for (size_t i = 0; i < expected.size(); ++i) {
+      ASSERT_EQ(int{actual[kGuard + i]}, int{expected[i]})
+          << "channel " << i % s.output_channels << " column " << i / s.output_channels % s.output_width << " row "
+          << i / s.output_channels / s.output_width % s.output_height << " of " << s.input_height << "x"
+          << s.input_width << "x" << s.input_channels << "->" << s.output_channels << " batch " << s.batch;
+    }
+  }
+
+  bool winograd() const { return GetParam().algorithm >= Algorithm::kWinogradF43; }
+  bool one_dimensional() const { return GetParam().algorithm == Algorithm::kWinograd1d; }
+  Values ordinary() const { return one_dimensional() ? Values::kEvenTriplets : Values::kInt8; }
+
+  std::mt19937 random_{12345};
+};
+
+ConvShape Shape3x3(int batch, int height, int width, int in, int out, Padding padding) {
+  ConvShape s;
+  s.batch = batch;
+  s.input_height = height;
+  s.input_width = width;
+  s.input_channels = in;
+  s.output_channels = out;
+  s.filter_height = s.filter_width = 3;
+  ResolvePadding(padding, &s);
+  return s;
+}
+
+TEST_P(ConvKernelTest, SmallSizesOfEveryRemainder) {
+  for (int height = 3; height <= 9; ++height) {
+    for (int width = 3; width <= 9; ++width) {
+      const int in = 1 + static_cast<int>(random_() % 9);
+      const int out = 1 + static_cast<int>(random_() % 40);
+      for (Padding padding : {Padding::kSame, Padding::kValid}) {
+        RandomProblem p;
+        ProblemOptions options;
+        options.values = ordinary();
+        FillRandomProblem(Shape3x3(1, height, width, in, out, padding), options, &random_, &p);
+        Check(p);
+      }
+    }
+  }
+}
+
+TEST_P(ConvKernelTest, TinyImages) {
+  for (int height = 1; height <= 3; ++height) {
+    for (int width = 1; width <= 3; ++width) {
+      RandomProblem p;
+      ProblemOptions options;
+      options.values = ordinary();
+      FillRandomProblem(Shape3x3(2, height, width, 5, 7, Padding::kSame), options, &random_, &p);
+      Check(p);
+    }
+  }
+}
+
+TEST_P(ConvKernelTest, ChannelCountsAroundVectorWidths) {
+  for (int in : {1, 2, 3, 4, 15, 16, 17, 31, 32, 33, 63, 64, 65, 100, 128, 130}) {
+    for (int out : {1, 7, 8, 15, 16, 17, 31, 32, 33, 48, 64, 65}) {
+      RandomProblem p;
+      ProblemOptions options;
+      options.values = ordinary();
+      FillRandomProblem(Shape3x3(1, 5, 6, in, out, Padding::kSame), options, &random_, &p);
+      Check(p);
+    }
+  }
+}
+
+TEST_P(ConvKernelTest, LargerImagesBatchesAndWorkers) {
+  for (int workers : {1, 2, 3, 8}) {
+    for (int batch : {1, 2, 3}) {
+      RandomProblem p;
+      ProblemOptions options;
+      options.values = ordinary();
+      const int height = 10 + static_cast<int>(random_() % 30);
+      const int width = 10 + static_cast<int>(random_() % 30);
+      FillRandomProblem(Shape3x3(batch, height, width, 36, 40, batch == 2 ? Padding::kValid : Padding::kSame), options,
+                        &random_, &p);
+      Check(p, workers);
+    }
+  }
+}
+
+TEST_P(ConvKernelTest, UnitsSmallerThanTheImage) {
+  // Scratch targets cut this image into several units.
+  RandomProblem p;
+  ProblemOptions options;
+  options.values = ordinary();
+  FillRandomProblem(Shape3x3(1, 61, 59, 130, 16, Padding::kSame), options, &random_, &p);
+  Check(p);
+}
+
+TEST_P(ConvKernelTest, ArithmeticOptions) {
+  for (bool with_bias : {false, true}) {
+    for (bool per_channel : {false, true}) {
+      for (bool relu : {false, true}) {
+        for (double range : {1.0, 0.05, 20.0, 0.0}) {
+          RandomProblem p;
+          ProblemOptions options;
+          options.values = ordinary();
+          options.with_bias = with_bias;
+          options.per_channel = per_channel;
+          options.relu = relu;
+          options.output_range = range;
+          FillRandomProblem(Shape3x3(1, 9, 11, 12, 37, Padding::kSame), options, &random_, &p);
+          Check(p);
+        }
+      }
+    }
+  }
+}
+
+TEST_P(ConvKernelTest, ExtremeCodesAndWeights) {
+  // 229 channels is the most that F(4,3) certifies with all weights at +-127 and zero point 0.
+  for (int in : {1, 32, 64, 200}) {
+    for (int code : {-128, 127}) {
+      for (int weight : {-127, 127}) {
+        RandomProblem p;
+        ProblemOptions options;
+        options.values = one_dimensional() ? Values::kInt7 : Values::kLargest;
+        options.output_range = 100;
+        FillRandomProblem(Shape3x3(1, 6, 7, in, 33, Padding::kSame), options, &random_, &p);
+        p.problem.quantization.input_zero_point = 0;
+        for (int8_t& c : p.input) c = static_cast<int8_t>(one_dimensional() ? (code < 0 ? -64 : 63) : code);
+        for (int8_t& w : p.filter) w = static_cast<int8_t>(one_dimensional() ? weight / 3 : weight);
+        Check(p);
+      }
+    }
+  }
+}
+
+TEST_P(ConvKernelTest, RandomExtremes) {
+  for (int round = 0; round < 8; ++round) {
+    RandomProblem p;
+    ProblemOptions options;
+    options.values = one_dimensional() ? Values::kPlainInt7 : Values::kLargest;
+    options.output_range = 2;
+    FillRandomProblem(Shape3x3(1, 8, 8, 110, 32, Padding::kSame), options, &random_, &p);
+    if (one_dimensional()) {
+      for (int8_t& c : p.input) c = random_() % 2 ? 63 : -64;
+      for (int8_t& w : p.filter) w = random_() % 2 ? 63 : -63;
+    }
+    Check(p);
+  }
+}
+
+TEST_P(ConvKernelTest, MostNegativeWeight) {
+  RandomProblem p;
+  ProblemOptions options;
+  FillRandomProblem(Shape3x3(1, 6, 6, 20, 32, Padding::kSame), options, &random_, &p);
+  for (int8_t& w : p.filter) w = -128;
+  Reason reason;
+  PreparedConv conv;
+  if (!conv.Prepare(p.problem, GetParam().algorithm, GetParam().isa, 1, &reason)) {
+    EXPECT_TRUE(one_dimensional()) << reason.text;
+    return;
+  }
+  CheckPrepared(p, conv, 1);
+}
+
+TEST_P(ConvKernelTest, ReshapeKeepsTheWeights) {
+  RandomProblem p;
+  ProblemOptions options;
+  options.values = ordinary();
+  FillRandomProblem(Shape3x3(1, 8, 8, 24, 40, Padding::kSame), options, &random_, &p);
+  PreparedConv conv;
+  Reason reason;
+  ASSERT_TRUE(conv.Prepare(p.problem, GetParam().algorithm, GetParam().isa, 2, &reason)) << reason.text;
+  for (int size : {3, 20, 7, 41}) {
+    p.problem.shape = Shape3x3(size % 3 + 1, size, size + 2, 24, 40, Padding::kSame);
+    const ConvShape& s = p.problem.shape;
+    p.input.resize(static_cast<size_t>(s.batch) * s.input_height * s.input_width * s.input_channels);
+    for (int8_t& code : p.input) code = static_cast<int8_t>(random_() % 128 - 64);
+    conv.Reshape(s);
+    CheckPrepared(p, conv, 2);
+  }
+}
+
+TEST_P(ConvKernelTest, EveryFormOfTheOneDimensionalKernel) {
+  if (!one_dimensional()) return;
+  for (Values values : {Values::kInt7, Values::kEvenTriplets, Values::kPlainInt7}) {
+    for (int in : {3, 64, 70, 150}) {
+      for (int width : {6, 7, 13, 14}) {
+        RandomProblem p;
+        ProblemOptions options;
+        options.values = values;
+        FillRandomProblem(Shape3x3(2, 7, width, in, 35, Padding::kSame), options, &random_, &p);
+        Check(p);
+      }
+    }
+  }
+}
+
+TEST_P(ConvKernelTest, MixedFormsInOneLayer) {
+  if (!one_dimensional()) return;
+  RandomProblem even;
+  ProblemOptions options;
+  options.values = Values::kEvenTriplets;
+  FillRandomProblem(Shape3x3(1, 9, 9, 16, 48, Padding::kSame), options, &random_, &even);
+  RandomProblem small;
+  options.values = Values::kInt7;
+  FillRandomProblem(Shape3x3(1, 9, 9, 16, 48, Padding::kSame), options, &random_, &small);
+  const size_t filter = even.problem.shape.filter_size();
+  for (int k = 0; k < 48; k += 3) {
+    std::copy_n(small.filter.begin() + k * filter, filter, even.filter.begin() + k * filter);
+  }
+  Check(even);
+}
+
+TEST_P(ConvKernelTest, CodesOutsideTheWindow) {
+  if (!one_dimensional()) return;
+  for (int code : {-128, -65, 64, 127}) {
+    for (Values values : {Values::kInt7, Values::kEvenTriplets, Values::kPlainInt7}) {
+      RandomProblem p;
+      ProblemOptions options;
+      options.values = values;
+      FillRandomProblem(Shape3x3(1, 40, 31, 66, 33, Padding::kSame), options, &random_, &p);
+      // One code in one place, anywhere: the first, the last, and some between.
+      for (size_t place : {size_t{0}, p.input.size() - 1, random_() % p.input.size(), random_() % p.input.size()}) {
+        RandomProblem q = p;
+        q.problem.weights.filter = q.filter.data();
+        q.problem.weights.bias = q.bias.data();
+        q.problem.quantization.multiplier = q.multiplier.data();
+        q.problem.quantization.shift = q.shift.data();
+        q.input[place] = static_cast<int8_t>(code);
+        Check(q, 3);
+      }
+    }
+  }
+}
+
+TEST_P(ConvKernelTest, ZeroPointOutsideTheWindow) {
+  for (int zero_point : {-128, -65, 64, 127}) {
+    RandomProblem p;
+    ProblemOptions options;
+    options.values = ordinary();
+    FillRandomProblem(Shape3x3(1, 12, 12, 20, 20, Padding::kSame), options, &random_, &p);
+    p.problem.quantization.input_zero_point = zero_point;
+    Check(p);
+  }
+}
+
+TEST_P(ConvKernelTest, OtherFiltersStridesAndDilations) {
+  if (winograd()) {
+    RandomProblem p;
+    FillRandomProblem(Shape3x3(1, 8, 8, 8, 8, Padding::kSame), ProblemOptions(), &random_, &p);
+    p.problem.shape.stride_width = 2;
+    ResolvePadding(Padding::kSame, &p.problem.shape);
+    PreparedConv conv;
+    Reason reason;
+    EXPECT_FALSE(conv.Prepare(p.problem, GetParam().algorithm, GetParam().isa, 1, &reason));
+    EXPECT_STREQ(reason.text, "not a 3x3 convolution with stride 1 and dilation 1");
+    return;
+  }
+  for (int filter_height : {1, 2, 3, 5}) {
+    for (int filter_width : {1, 3, 4, 7}) {
+      for (int stride : {1, 2, 3}) {
+        for (int dilation : {1, 2}) {
+          ConvShape s;
+          s.batch = 2;
+          s.input_height = 15;
+          s.input_width = 17;
+          s.input_channels = 1 + static_cast<int>(random_() % 70);
+          s.output_channels = 1 + static_cast<int>(random_() % 40);
+          s.filter_height = filter_height;
+          s.filter_width = filter_width;
+          s.stride_height = stride;
+          s.stride_width = random_() % 2 ? stride : 1;
+          s.dilation_height = dilation;
+          s.dilation_width = dilation;
+          ResolvePadding(random_() % 2 ? Padding::kSame : Padding::kValid, &s);
+          RandomProblem p;
+          FillRandomProblem(s, ProblemOptions(), &random_, &p);
+          Check(p, 2);
+        }
+      }
+    }
+  }
+}
+
+std::vector<Target> Targets() {
+  std::vector<Target> targets;
+  for (int a = 0; a < kAlgorithmCount; ++a) {
+    for (int i = 0; i < kIsaCount; ++i) {
+      const Target target = {static_cast<Algorithm>(a), static_cast<Isa>(i)};
+      if (FindKernel(target.algorithm, target.isa) != nullptr) targets.push_back(target);
+    }
+  }
+  return targets;
+}
+
+INSTANTIATE_TEST_SUITE_P(AllKernels, ConvKernelTest, ::testing::ValuesIn(Targets()),
+                         [](const ::testing::TestParamInfo<Target>& info) { return Name(info.param); });
+
+}  // namespace
+}  // namespace tflite_eq

@@ -1,0 +1,17 @@
+// Which instruction sets this machine runs, and which the library was compiled with. The two are separate questions.
+#ifndef TFLITE_EQ_DELEGATE_KERNELS_CPU_FEATURES_H_
+#define TFLITE_EQ_DELEGATE_KERNELS_CPU_FEATURES_H_
+
+#include "delegate/kernels/conv_types.h"
+
+namespace tflite_eq {
+
+// True when the running CPU and operating system support everything kernels of `isa` use.
+bool CpuSupports(Isa isa);
+
+// The most preferred instruction set the CPU supports.
+Isa BestIsa();
+
+}  // namespace tflite_eq
+
+#endif  // TFLITE_EQ_DELEGATE_KERNELS_CPU_FEATURES_H_

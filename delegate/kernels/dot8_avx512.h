@@ -1,0 +1,130 @@
+// What the 8-bit AVX-512 VNNI kernels share: the layout of operands and the innermost loop.
+//
+// vpdpbusd multiplies unsigned by signed bytes, so activations are stored as (value ^ 0x80), which is value + 128, and
+// -128 * sum(weights) is added to the bias.
+//
+// Activations lie in planes: one 64-byte line holds 64 channels of one column, the lines of a row's columns follow each other,
+// and so do the rows. A plane holds one channel block; columns that are neighbours in the output are neighbours in the plane
+// whatever the stride, so consecutive outputs, across rows too, are 64 bytes apart and need one address register.
+//
+// Weights are packed in the order of use: for each cout block of 32 output channels, for each filter position and 64-channel
+// block, for each group of four channels, 32 output channels x 4 bytes.
+#ifndef TFLITE_EQ_DELEGATE_KERNELS_DOT8_AVX512_H_
+#define TFLITE_EQ_DELEGATE_KERNELS_DOT8_AVX512_H_
+
+#include <immintrin.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include "delegate/kernels/requantize_avx512.h"
+
+namespace tflite_eq {
+namespace {
+
+constexpr int kLine = 64;       // channels, and bytes, in a line
+constexpr int kGroup = 4;       // channels in one 32-bit dot product
+constexpr int kCoutBlock = 32;  // output channels side by side: two vectors of 16
+constexpr int kGroupBytes = kCoutBlock * kGroup;
+
+constexpr int LineBlocks(int channels) { return (channels + kLine - 1) / kLine; }
+constexpr int Groups(int channels) { return (channels + kGroup - 1) / kGroup; }
+// Groups that are not all padding in the given channel block.
+constexpr int GroupsInBlock(int channels, int block) {
+  return Groups(channels) - block * (kLine / kGroup) < kLine / kGroup ? Groups(channels) - block * (kLine / kGroup)
+                                                                       : kLine / kGroup;
+}
+
+// acc[i][v] += dot products of column i with output channels 16 v ... 16 v + 15, over `groups` groups of channels. Advances
+// the weights. Per group: 2 weight loads, `columns` broadcasts, 2 * columns vpdpbusd.
+template <int columns>
+inline __attribute__((always_inline)) void AccumulateColumns(__m512i (&acc)[columns][2], const uint8_t* codes, int groups,
+                                                             const int8_t** weights) {
+  const int8_t* w = *weights;
+  const int8_t* const end = w + static_cast<ptrdiff_t>(groups) * kGroupBytes;
+  for (; w != end; w += kGroupBytes, codes += kGroup) {
+    const __m512i weights0 = _mm512_load_si512(w);
+    const __m512i weights1 = _mm512_load_si512(w + 64);
+#pragma GCC unroll 16
+    for (int i = 0; i < columns; ++i) {
+      int32_t four;
+      memcpy(&four, codes + i * kLine, sizeof(four));
+      const __m512i broadcast = _mm512_set1_epi32(four);
+      acc[i][0] = _mm512_dpbusd_epi32(acc[i][0], broadcast, weights0);
+      acc[i][1] = _mm512_dpbusd_epi32(acc[i][1], broadcast, weights1);
+    }
+  }
+  *weights = end;
+}
+
+// Where one weight byte goes inside a [group][cout][4] block.
+inline size_t PackedOffset(int cout, int channel) {
+  return static_cast<size_t>(channel / kGroup) * kGroupBytes + static_cast<size_t>(cout) * kGroup + channel % kGroup;
+}
+
+// Turns accumulators of 32 output channels into codes and stores them, two pixels at a time.
+class StoreCodes {
+ public:
+  StoreCodes(const Requantization& requantization, int channel, int channels_left)
+      : constants0_(requantization, channel),
+        constants1_(requantization, channel + 16),
+        low_(_mm512_set1_epi8(static_cast<char>(requantization.activation_min()))),
+        high_(_mm512_set1_epi8(static_cast<char>(requantization.activation_max()))),
+        pre_shift_(_mm512_set1_epi32(requantization.pre_shift())),
+        mask_(channels_left >= kCoutBlock ? ~__mmask32{0} : (__mmask32{1} << channels_left) - 1),
+        requantization_(requantization),
+        channel_(channel) {}
+
+  // `second` may be null when there is only one pixel to store.
+  void Pair(const __m512i acc0[2], const __m512i acc1[2], int8_t* first, int8_t* second) const {
+    if (!requantization_.fast()) {
+      Slowly(acc0, first);
+      if (second != nullptr) Slowly(acc1, second);
+      return;
+    }
+    const __m512i bytes = PackCodes(constants0_.FromShifted(_mm512_sllv_epi32(acc0[0], pre_shift_)),
+                                    constants1_.FromShifted(_mm512_sllv_epi32(acc0[1], pre_shift_)),
+                                    constants0_.FromShifted(_mm512_sllv_epi32(acc1[0], pre_shift_)),
+                                    constants1_.FromShifted(_mm512_sllv_epi32(acc1[1], pre_shift_)), low_, high_);
+    Store(first, _mm512_castsi512_si256(bytes));
+    if (second != nullptr) Store(second, _mm512_extracti64x4_epi64(bytes, 1));
+  }
+
+ private:
+  void Store(int8_t* out, __m256i codes) const {
+    if (mask_ == ~__mmask32{0}) {
+      _mm256_storeu_si256(reinterpret_cast<__m256i*>(out), codes);
+    } else {
+      _mm256_mask_storeu_epi8(out, mask_, codes);
+    }
+  }
+
+  __attribute__((noinline)) void Slowly(const __m512i acc[2], int8_t* out) const {
+    alignas(64) int32_t sums[kCoutBlock];
+    _mm512_store_si512(sums, acc[0]);
+    _mm512_store_si512(sums + 16, acc[1]);
+    for (int i = 0; i < kCoutBlock && (mask_ >> i & 1) != 0; ++i) {
+      out[i] = requantization_.Requantize(sums[i], channel_ + i);
+    }
+  }
+
+  RequantizeAvx512 constants0_;
+  RequantizeAvx512 constants1_;
+  __m512i low_;
+  __m512i high_;
+  __m512i pre_shift_;
+  __mmask32 mask_;
+  const Requantization& requantization_;
+  int channel_;
+};
+
+// Bytes of one input position's channels in the given block; channels past the last read as zero.
+inline __m512i LoadLine(const int8_t* codes, int channels_left) {
+  if (channels_left >= kLine) return _mm512_loadu_si512(codes);
+  return _mm512_maskz_loadu_epi8((__mmask64{1} << channels_left) - 1, codes);
+}
+
+}  // namespace
+}  // namespace tflite_eq
+
+#endif  // TFLITE_EQ_DELEGATE_KERNELS_DOT8_AVX512_H_

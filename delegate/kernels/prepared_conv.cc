@@ -1,0 +1,128 @@
+#include "delegate/kernels/prepared_conv.h"
+
+#include <stdlib.h>
+
+#include <new>
+
+#include "delegate/kernels/cpu_features.h"
+
+namespace tflite_eq {
+namespace {
+
+size_t RoundUp(size_t bytes) { return (bytes + Buffer::kAlignment - 1) / Buffer::kAlignment * Buffer::kAlignment; }
+
+struct RunState {
+  const KernelContext* context;
+  const WorkPlan* plan;
+  const ConvKernel* kernel;
+  const int8_t* input;
+  int8_t* output;
+  char* scratch;
+  size_t worker_scratch;
+};
+
+void RunUnit(void* opaque, int unit, int worker) {
+  const RunState& state = *static_cast<const RunState*>(opaque);
+  state.kernel->run(*state.context, *state.plan, unit, state.input, state.output,
+                    state.scratch + worker * state.worker_scratch);
+}
+
+}  // namespace
+
+PreparedConv::~PreparedConv() {
+  if (fallback_ != nullptr) {
+    fallback_->~PreparedConv();
+    free(fallback_);
+  }
+}
+
+bool PreparedConv::Prepare(const ConvProblem& problem, Algorithm algorithm, Isa isa, int workers, Reason* reason) {
+  kernel_ = FindKernel(algorithm, isa);
+  if (kernel_ == nullptr) {
+    reason->Set("there is no %s kernel for %s", AlgorithmName(algorithm), IsaName(isa));
+    return false;
+  }
+  if (!CpuSupports(isa)) {
+    reason->Set("this CPU does not support %s", IsaName(isa));
+    return false;
+  }
+  if (!kernel_->certify(problem, reason)) return false;
+
+  const int channels = problem.shape.output_channels;
+  Buffer ranges;
+  if (!ranges.Allocate(2 * sizeof(int64_t) * channels)) {
+    reason->Set("out of memory");
+    return false;
+  }
+  int64_t* acc_min = ranges.as<int64_t>();
+  int64_t* acc_max = acc_min + channels;
+  for (int c = 0; c < channels; ++c) {
+    const AccumulatorRange range = ChannelRange(problem, c);
+    acc_min[c] = range.min;
+    acc_max[c] = range.max;
+  }
+  const size_t packed_bytes = kernel_->packed_bytes(problem);
+  if (!requantization_.Prepare(problem.quantization, channels, acc_min, acc_max) || !packed_.Allocate(packed_bytes)) {
+    reason->Set("out of memory: %zu bytes for weights", packed_bytes);
+    return false;
+  }
+  kernel_->pack(problem, packed_.as<void>());
+
+  if (kernel_->needs_fallback && fallback_ == nullptr) {
+    void* memory = malloc(sizeof(PreparedConv));
+    if (memory == nullptr) {
+      reason->Set("out of memory");
+      return false;
+    }
+    fallback_ = new (memory) PreparedConv;
+  }
+  if (fallback_ != nullptr && !fallback_->Prepare(problem, Algorithm::kDirect, isa, workers, reason)) return false;
+
+  context_.shape = problem.shape;
+  context_.input_zero_point = problem.quantization.input_zero_point;
+  context_.requantization = &requantization_;
+  context_.packed = packed_.as<void>();
+  context_.fallback = fallback_;
+  workers_ = workers;
+  Replan();
+  return true;
+}
+
+void PreparedConv::Reshape(const ConvShape& shape) {
+  context_.shape = shape;
+  if (fallback_ != nullptr) fallback_->Reshape(shape);
+  Replan();
+}
+
+void PreparedConv::Replan() {
+  plan_ = kernel_->plan(context_.shape, workers_);
+  plan_.scratch_bytes = RoundUp(plan_.scratch_bytes);
+}
+
+size_t PreparedConv::worker_scratch_bytes() const {
+  const size_t fallback = fallback_ != nullptr ? fallback_->worker_scratch_bytes() : 0;
+  return fallback > plan_.scratch_bytes ? fallback : plan_.scratch_bytes;
+}
+
+size_t PreparedConv::scratch_bytes() const { return worker_scratch_bytes() * workers_; }
+
+size_t PreparedConv::memory_bytes() const {
+  constexpr int kRequantizationArrays = 5;
+  const size_t constants = kRequantizationArrays * sizeof(int32_t) * context_.shape.output_channels;
+  return packed_.size() + constants + (fallback_ != nullptr ? fallback_->memory_bytes() : 0);
+}
+
+void PreparedConv::Run(const int8_t* input, int8_t* output, void* scratch, ThreadPool* pool) const {
+  RunState state = {&context_, &plan_, kernel_, input, output, static_cast<char*>(scratch), worker_scratch_bytes()};
+  pool->Run(RunUnit, &state, plan_.units);
+}
+
+void PreparedConv::RunRows(const int8_t* input, int8_t* output, int image, int row_begin, int row_end,
+                           void* scratch) const {
+  for (int row = row_begin; row < row_end; row += plan_.unit_size) {
+    const int end = row + plan_.unit_size < row_end ? row + plan_.unit_size : row_end;
+    kernel_->run_rows(context_, image, row, end, input, output, scratch);
+  }
+}
+
+}  // namespace tflite_eq

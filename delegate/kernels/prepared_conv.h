@@ -1,0 +1,60 @@
+// A convolution ready to run: weights transformed, constants computed, scratch size known. Run allocates nothing.
+#ifndef TFLITE_EQ_DELEGATE_KERNELS_PREPARED_CONV_H_
+#define TFLITE_EQ_DELEGATE_KERNELS_PREPARED_CONV_H_
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "delegate/kernels/buffer.h"
+#include "delegate/kernels/conv_kernel.h"
+#include "delegate/kernels/conv_types.h"
+#include "delegate/kernels/thread_pool.h"
+
+namespace tflite_eq {
+
+class PreparedConv {
+ public:
+  PreparedConv() = default;
+  PreparedConv(const PreparedConv&) = delete;
+  PreparedConv& operator=(const PreparedConv&) = delete;
+  ~PreparedConv();
+
+  // Checks the certificate and packs the weights. The problem's pointers are not kept. False with a reason when the kernel
+  // cannot compute the problem exactly, when this library or CPU lacks it, or when memory runs out.
+  bool Prepare(const ConvProblem& problem, Algorithm algorithm, Isa isa, int workers, Reason* reason);
+
+  // Adapts to another batch, height or width; channels, filter, strides and dilation must be those prepared for. Cheap: the
+  // packed weights stay.
+  void Reshape(const ConvShape& shape);
+
+  // Bytes of scratch Run needs, aligned to Buffer::kAlignment, for the number of workers prepared for.
+  size_t scratch_bytes() const;
+  // Bytes held for as long as this object lives.
+  size_t memory_bytes() const;
+  const ConvKernel& kernel() const { return *kernel_; }
+  const ConvShape& shape() const { return context_.shape; }
+
+  // Convolves. `pool` has at most the number of workers prepared for. Several threads may run the same object at once, each
+  // with its own scratch.
+  void Run(const int8_t* input, int8_t* output, void* scratch, ThreadPool* pool) const;
+
+  // For kernels that send part of their work here: output rows [row_begin, row_end) of one image.
+  // `scratch` holds worker_scratch_bytes().
+  void RunRows(const int8_t* input, int8_t* output, int image, int row_begin, int row_end, void* scratch) const;
+  size_t worker_scratch_bytes() const;
+
+ private:
+  void Replan();
+
+  const ConvKernel* kernel_ = nullptr;
+  PreparedConv* fallback_ = nullptr;
+  KernelContext context_ = {};
+  WorkPlan plan_;
+  int workers_ = 1;
+  Buffer packed_;
+  Requantization requantization_;
+};
+
+}  // namespace tflite_eq
+
+#endif  // TFLITE_EQ_DELEGATE_KERNELS_PREPARED_CONV_H_

@@ -1,0 +1,54 @@
+// Requantization of 8 channels at a time; the derivation is in requantize.h.
+#ifndef TFLITE_EQ_DELEGATE_KERNELS_REQUANTIZE_AVX2_H_
+#define TFLITE_EQ_DELEGATE_KERNELS_REQUANTIZE_AVX2_H_
+
+#include <immintrin.h>
+#include <stdint.h>
+
+#include "delegate/kernels/requantize.h"
+
+namespace tflite_eq {
+namespace {
+
+struct RequantizeAvx2 {
+  __m256i even_multiplier;
+  __m256i odd_multiplier;
+  __m256i addend;
+  __m256i correction;  // negative_addend - addend
+  __m256i right_shift;
+
+  RequantizeAvx2(const Requantization& r, int channel)
+      : even_multiplier(Load(r.multiplier() + channel)),
+        odd_multiplier(OddLanes(even_multiplier)),
+        addend(Load(r.addend() + channel)),
+        correction(_mm256_sub_epi32(Load(r.negative_addend() + channel), addend)),
+        right_shift(Load(r.right_shift() + channel)) {}
+
+  static __m256i Load(const int32_t* from) { return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(from)); }
+  static __m256i OddLanes(__m256i x) { return _mm256_shuffle_epi32(x, 0xf5); }
+
+  __m256i FromHalves(__m256i even, __m256i odd) const {
+    even = _mm256_mul_epi32(even, even_multiplier);
+    odd = _mm256_mul_epi32(odd, odd_multiplier);
+    const __m256i high = _mm256_blend_epi32(OddLanes(even), odd, 0xaa);
+    const __m256i negative = _mm256_srai_epi32(high, 31);
+    const __m256i numerator =
+        _mm256_add_epi32(_mm256_add_epi32(high, addend), _mm256_and_si256(negative, correction));
+    return _mm256_srav_epi32(numerator, right_shift);
+  }
+
+  __m256i FromShifted(__m256i x) const { return FromHalves(x, OddLanes(x)); }
+};
+
+// Four vectors of 8 codes-to-be, saturated to int8, clamped, and in order: bytes 8 i ... 8 i + 7 come from z[i].
+inline __m256i PackCodes(__m256i z0, __m256i z1, __m256i z2, __m256i z3, int low, int high) {
+  __m256i bytes = _mm256_packs_epi16(_mm256_packs_epi32(z0, z1), _mm256_packs_epi32(z2, z3));
+  bytes = _mm256_max_epi8(bytes, _mm256_set1_epi8(static_cast<char>(low)));
+  bytes = _mm256_min_epi8(bytes, _mm256_set1_epi8(static_cast<char>(high)));
+  return _mm256_permutevar8x32_epi32(bytes, _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7));
+}
+
+}  // namespace
+}  // namespace tflite_eq
+
+#endif  // TFLITE_EQ_DELEGATE_KERNELS_REQUANTIZE_AVX2_H_

@@ -1,0 +1,61 @@
+// Requantization of 16 channels at a time; the derivation is in requantize.h.
+#ifndef TFLITE_EQ_DELEGATE_KERNELS_REQUANTIZE_AVX512_H_
+#define TFLITE_EQ_DELEGATE_KERNELS_REQUANTIZE_AVX512_H_
+
+#include <immintrin.h>
+#include <stdint.h>
+
+#include "delegate/kernels/requantize.h"
+
+namespace tflite_eq {
+namespace {
+
+// The constants of 16 consecutive channels, in registers.
+struct RequantizeAvx512 {
+  __m512i even_multiplier;  // lanes 0, 2, 4, ... are what vpmuldq reads
+  __m512i odd_multiplier;
+  __m512i addend;
+  __m512i negative_addend;
+  __m512i right_shift;
+
+  RequantizeAvx512(const Requantization& r, int channel)
+      : even_multiplier(_mm512_loadu_si512(r.multiplier() + channel)),
+        odd_multiplier(OddLanes(even_multiplier)),
+        addend(_mm512_loadu_si512(r.addend() + channel)),
+        negative_addend(_mm512_loadu_si512(r.negative_addend() + channel)),
+        right_shift(_mm512_loadu_si512(r.right_shift() + channel)) {}
+
+  static __m512i OddLanes(__m512i x) { return _mm512_shuffle_epi32(x, _MM_PERM_DDBB); }
+
+  // From accumulators already multiplied by 2^pre_shift, even lanes and (moved to even positions) odd lanes.
+  __m512i FromHalves(__m512i even, __m512i odd) const {
+    even = _mm512_mul_epi32(even, even_multiplier);
+    odd = _mm512_mul_epi32(odd, odd_multiplier);
+    // The high halves of both, back in their lanes.
+    const __m512i high = _mm512_mask_shuffle_epi32(odd, 0x5555, even, _MM_PERM_DDBB);
+    const __mmask16 negative = _mm512_movepi32_mask(high);
+    __m512i numerator = _mm512_add_epi32(high, addend);
+    numerator = _mm512_mask_add_epi32(numerator, negative, high, negative_addend);
+    return _mm512_srav_epi32(numerator, right_shift);
+  }
+
+  // z + zero point for accumulators shifted left by pre_shift.
+  __m512i FromShifted(__m512i x) const { return FromHalves(x, OddLanes(x)); }
+};
+
+// Four vectors of 16 codes-to-be, saturated to int8, clamped, and in order: bytes 16 i ... 16 i + 15 come from z[i].
+inline __m512i PackCodes(const __m512i z0, const __m512i z1, const __m512i z2, const __m512i z3, __m512i low, __m512i high) {
+  const __m512i words01 = _mm512_packs_epi32(z0, z1);
+  const __m512i words23 = _mm512_packs_epi32(z2, z3);
+  __m512i bytes = _mm512_packs_epi16(words01, words23);
+  bytes = _mm512_max_epi8(bytes, low);
+  bytes = _mm512_min_epi8(bytes, high);
+  // The packs interleave 128-bit lanes: double word 4 l + i holds channels 4 l ... 4 l + 3 of z[i].
+  const __m512i order = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
+  return _mm512_permutexvar_epi32(order, bytes);
+}
+
+}  // namespace
+}  // namespace tflite_eq
+
+#endif  // TFLITE_EQ_DELEGATE_KERNELS_REQUANTIZE_AVX512_H_

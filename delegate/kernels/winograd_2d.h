@@ -1,0 +1,335 @@
+// Two-dimensional Winograd convolution F(m x m, 3x3) in exact integers, written once for every instruction set.
+//
+// Derivation. With the rational matrices A, B, G of F(m,3), conv = A^T [ (G w G^T) . (B^T x B) ] A. G is scaled per row to
+// integers and A^T absorbs what the rows' scales differ by, so that the pipeline yields `kScale` times the convolution:
+// 24 per dimension for F(4,3), 2 for F(2,3).
+//
+//   * Transformed codes and weights fit in int16 for every int8 code and weight: the rows of B^T have absolute sums <= 10
+//     (F(4,3): |x'| <= 100 * 128 = 12 800), those of G <= 12 (|w'| <= 144 * 128 = 18 432).
+//   * Products are summed in int32 *modulo 2^32*, on purpose without saturation. Addition and multiplication modulo 2^32
+//     are exact as congruences, so whatever overflows in between, the result is kScale * acc modulo 2^32.
+//   * F(4,3): 576 = 9 * 64 and 9 is odd, so multiplying by 9^-1 modulo 2^32 leaves 64 * acc modulo 2^32, which is 64 * acc
+//     itself when |acc| < 2^25: the certificate. F(2,3) leaves 4 * acc, exact when |acc| < 2^29.
+//   * Kernels see raw codes: padding reads as the zero point, and -zero_point * sum(w) is folded into the bias. The bias,
+//     times kScale, is the initial value of the one accumulator that A^T passes to all outputs with weight 1.
+//
+// The order of work, for a block of tiles of one image: transform all its input; then for each group of output channels
+// ("cout block") multiply the 36 (16) positions as small matrices and transform the sums back, while they are in cache.
+//
+//   V  [position][32-channel block][tile][32 channels]   int16, a cache line per (tile, block)
+//   U  [cout block][position][channel pair][lane][2]     int16, read strictly in order
+//   M  [position][tile][lane]                            int32
+//
+// An instruction set provides `Ops` (see winograd_2d_scalar.cc for the plainest one). All of this is in an unnamed namespace
+// since each including file is compiled with different machine options.
+#ifndef TFLITE_EQ_DELEGATE_KERNELS_WINOGRAD_2D_H_
+#define TFLITE_EQ_DELEGATE_KERNELS_WINOGRAD_2D_H_
+
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include "delegate/kernels/certificate.h"
+#include "delegate/kernels/conv_kernel.h"
+#include "delegate/kernels/conv_types.h"
+#include "delegate/kernels/winograd_2d_weights.h"
+
+namespace tflite_eq {
+namespace {
+
+constexpr int kBlockChannels = 32;  // int16 channels in a cache line
+
+// F(4,3): the transforms of one row or column. The input transform costs 17 additions and shifts, the output one 13.
+struct SchemeF43 {
+  static constexpr int kOutput = 4;
+  static constexpr int kInput = 6;
+  static constexpr Algorithm kAlgorithm = Algorithm::kWinogradF43;
+
+  template <typename Ops>
+  static void InputTransform(const typename Ops::I16* d, typename Ops::I16* v) {
+    // Rows of B^T: (4 0 -5 0 1 0), (0 -4 -4 1 1 0), (0 4 -4 -1 1 0), (0 -2 -1 2 1 0), (0 2 -1 -2 1 0), (0 4 0 -5 0 1).
+    const auto d42 = Ops::Sub16(d[4], d[2]);
+    const auto d31 = Ops::Sub16(d[3], d[1]);
+    const auto twice_d31 = Ops::Add16(d31, d31);
+    const auto even = Ops::Sub16(d[4], Ops::template Shl16<2>(d[2]));
+    const auto odd = Ops::Sub16(d[3], Ops::template Shl16<2>(d[1]));
+    v[0] = Ops::Add16(Ops::template Shl16<2>(Ops::Sub16(d[0], d[2])), d42);
+    v[1] = Ops::Add16(even, odd);
+    v[2] = Ops::Sub16(even, odd);
+    v[3] = Ops::Add16(d42, twice_d31);
+    v[4] = Ops::Sub16(d42, twice_d31);
+    v[5] = Ops::Sub16(Ops::Sub16(d[5], d[3]), Ops::Add16(twice_d31, twice_d31));
+  }
+
+  template <typename Ops>
+  static void OutputTransform(const typename Ops::I32* m, typename Ops::I32* y) {
+    // Rows of A^T: (1 1 1 1 1 0), (0 1 -1 2 -2 0), (0 1 1 4 4 0), (0 1 -1 8 -8 4).
+    const auto sum12 = Ops::Add32(m[1], m[2]);
+    const auto difference12 = Ops::Sub32(m[1], m[2]);
+    const auto sum34 = Ops::Add32(m[3], m[4]);
+    const auto difference34 = Ops::Sub32(m[3], m[4]);
+    const auto twice34 = Ops::Add32(difference34, difference34);
+    y[0] = Ops::Add32(Ops::Add32(m[0], sum12), sum34);
+    y[1] = Ops::Add32(difference12, twice34);
+    y[2] = Ops::Add32(sum12, Ops::template Shl32<2>(sum34));
+    y[3] = Ops::Add32(difference12, Ops::template Shl32<2>(Ops::Add32(twice34, m[5])));
+  }
+};
+
+// F(2,3).
+struct SchemeF23 {
+  static constexpr int kOutput = 2;
+  static constexpr int kInput = 4;
+  static constexpr Algorithm kAlgorithm = Algorithm::kWinogradF23;
+
+  template <typename Ops>
+  static void InputTransform(const typename Ops::I16* d, typename Ops::I16* v) {
+    // Rows of B^T: (1 0 -1 0), (0 1 1 0), (0 -1 1 0), (0 -1 0 1).
+    v[0] = Ops::Sub16(d[0], d[2]);
+    v[1] = Ops::Add16(d[1], d[2]);
+    v[2] = Ops::Sub16(d[2], d[1]);
+    v[3] = Ops::Sub16(d[3], d[1]);
+  }
+
+  template <typename Ops>
+  static void OutputTransform(const typename Ops::I32* m, typename Ops::I32* y) {
+    // Rows of A^T: (1 1 1 0), (0 1 -1 1).
+    y[0] = Ops::Add32(m[0], Ops::Add32(m[1], m[2]));
+    y[1] = Ops::Add32(Ops::Sub32(m[1], m[2]), m[3]);
+  }
+};
+
+// Tiles of one image, and how they are cut into units of work.
+template <typename Scheme>
+struct TileGrid {
+  int rows;
+  int columns;
+  int block;  // tiles in a unit
+  int blocks;
+
+  explicit TileGrid(const ConvShape& shape, int tiles_in_block)
+      : rows((shape.output_height + Scheme::kOutput - 1) / Scheme::kOutput),
+        columns((shape.output_width + Scheme::kOutput - 1) / Scheme::kOutput),
+        block(tiles_in_block),
+        blocks((tiles() + tiles_in_block - 1) / tiles_in_block) {}
+  int tiles() const { return rows * columns; }
+};
+
+template <typename Ops, typename Scheme>
+class Winograd2d {
+ public:
+  static constexpr int kPositions = Scheme::kInput * Scheme::kInput;
+  static constexpr int kCout = Ops::kVectors * Ops::kLanes;  // output channels in a cout block
+
+  static bool Certify(const ConvProblem& problem, Reason* reason) {
+    return Scheme::kAlgorithm == Algorithm::kWinogradF43 ? CertifyWinogradF43(problem, reason)
+                                                         : CertifyWinogradF23(problem, reason);
+  }
+
+  static size_t PackedBytes(const ConvProblem& problem) {
+    return Winograd2dPackedBytes(Scheme::kOutput, kCout, problem);
+  }
+
+  static void Pack(const ConvProblem& problem, void* packed) {
+    PackWinograd2d(Scheme::kOutput, kCout, problem, packed);
+  }
+
+  static WorkPlan Plan(const ConvShape& shape, int workers) {
+    const int tiles = TileGrid<Scheme>(shape, 1).tiles();
+    // Transformed codes and sums of a block stay in the second-level cache, and each weight is used for many tiles. Blocks of
+    // equal size: a last block of a few tiles would use the weights badly.
+    const size_t tile_bytes = kPositions * (Channels(shape) * sizeof(int16_t) + kCout * sizeof(int32_t));
+    int most = static_cast<int>(kScratchTarget / tile_bytes);
+    if (most < 2 * Ops::kMaxTiles) most = 2 * Ops::kMaxTiles;
+    int blocks = (tiles + most - 1) / most;
+    if (blocks * shape.batch < workers) blocks = (workers + shape.batch - 1) / shape.batch;
+    if (blocks > tiles) blocks = tiles > 0 ? tiles : 1;
+    const int block = tiles > 0 ? (tiles + blocks - 1) / blocks : 1;
+    WorkPlan plan;
+    plan.unit_size = block;
+    plan.units = shape.batch * TileGrid<Scheme>(shape, block).blocks;
+    plan.scratch_bytes = VBytes(shape, block) + MBytes(block);
+    return plan;
+  }
+
+  static void Run(const KernelContext& context, const WorkPlan& plan, int unit, const int8_t* input, int8_t* output,
+                  void* scratch) {
+    const ConvShape& shape = context.shape;
+    const TileGrid<Scheme> grid(shape, plan.unit_size);
+    const int image = unit / grid.blocks;
+    const int first = unit % grid.blocks * grid.block;
+    const int count = grid.tiles() - first < grid.block ? grid.tiles() - first : grid.block;
+    input += static_cast<size_t>(image) * shape.input_height * shape.input_width * shape.input_channels;
+    output += static_cast<size_t>(image) * shape.output_height * shape.output_width * shape.output_channels;
+
+    int16_t* v = static_cast<int16_t*>(scratch);
+    int32_t* m = reinterpret_cast<int32_t*>(static_cast<char*>(scratch) + VBytes(shape, plan.unit_size));
+    for (int i = 0; i < count; ++i) {
+      const int tile = first + i;
+      TransformInput(context, input, tile / grid.columns, tile % grid.columns, v + i * kBlockChannels, count);
+    }
+    const Winograd2dWeights weights(context.packed, Scheme::kOutput, kCout, shape);
+    for (int cout = 0; cout < shape.output_channels; cout += kCout) {
+      Multiply(context, weights, cout / kCout, v, count, m);
+      for (int i = 0; i < count; ++i) {
+        const int tile = first + i;
+        TransformOutput(context, m + i * kCout, count, tile / grid.columns, tile % grid.columns, cout, output);
+      }
+    }
+  }
+
+  static constexpr ConvKernel Kernel(Isa isa) {
+    return {Scheme::kAlgorithm, isa, /*needs_fallback=*/false, Certify, PackedBytes, Pack, Plan, Run,
+            /*run_rows=*/nullptr};
+  }
+
+ private:
+  static constexpr size_t kScratchTarget = 384 << 10;
+
+  static int Channels(const ConvShape& shape) {
+    return (shape.input_channels + kBlockChannels - 1) / kBlockChannels * kBlockChannels;
+  }
+  // Planes (one per position) are an odd number of cache lines apart: a power of two would put all 36 positions of a tile into
+  // the same few sets of the first-level cache.
+  static size_t VPlane(const ConvShape& shape, int tiles) {
+    const size_t lines = static_cast<size_t>(Channels(shape) / kBlockChannels) * tiles;
+    return (lines | 1) * kBlockChannels;
+  }
+  static size_t VBytes(const ConvShape& shape, int tiles) { return kPositions * VPlane(shape, tiles) * sizeof(int16_t); }
+  static size_t MPlane(int tiles) {
+    const size_t line = 16;  // int32 in a cache line
+    return ((tiles * kCout + line - 1) / line | 1) * line;
+  }
+  static size_t MBytes(int tiles) { return kPositions * MPlane(tiles) * sizeof(int32_t); }
+
+  // Transforms one tile, all channels, into line `v` of each position and channel block.
+  static void TransformInput(const KernelContext& context, const int8_t* input, int tile_row, int tile_column,
+                             int16_t* v, int tiles) {
+    const ConvShape& shape = context.shape;
+    const int y = tile_row * Scheme::kOutput - shape.pad_top;
+    const int x = tile_column * Scheme::kOutput - shape.pad_left;
+    const bool inside = y >= 0 && x >= 0 && y + Scheme::kInput <= shape.input_height &&
+                        x + Scheme::kInput <= shape.input_width;
+    const ptrdiff_t column_stride = shape.input_channels;
+    const ptrdiff_t row_stride = column_stride * shape.input_width;
+    const size_t plane = VPlane(shape, tiles);
+    const int8_t* corner = input + y * row_stride + x * column_stride;
+    for (int channel = 0; channel < shape.input_channels; channel += kBlockChannels) {
+      if (inside && channel + kBlockChannels <= shape.input_channels) {
+        TransformBlock(corner + channel, row_stride, column_stride, v, plane);
+      } else {
+        alignas(64) int8_t patch[kPositions * kBlockChannels];
+        CopyPatch(context, input, y, x, channel, patch);
+        TransformBlock(patch, Scheme::kInput * kBlockChannels, kBlockChannels, v, plane);
+      }
+      v += static_cast<size_t>(tiles) * kBlockChannels;
+    }
+  }
+
+  // A patch that reaches over the edge of the image or the last channel. What lies outside the image reads as the zero point;
+  // channels past the last meet zero weights, and are zero as well.
+  static void CopyPatch(const KernelContext& context, const int8_t* input, int y0, int x0, int channel, int8_t* patch) {
+    const ConvShape& shape = context.shape;
+    const int left = shape.input_channels - channel;
+    const size_t bytes = left < kBlockChannels ? left : kBlockChannels;
+    if (bytes < kBlockChannels) memset(patch, 0, kPositions * kBlockChannels);
+    for (int row = 0; row < Scheme::kInput; ++row) {
+      for (int column = 0; column < Scheme::kInput; ++column, patch += kBlockChannels) {
+        const int y = y0 + row;
+        const int x = x0 + column;
+        if (y < 0 || x < 0 || y >= shape.input_height || x >= shape.input_width) {
+          memset(patch, context.input_zero_point, bytes);
+        } else if (bytes == kBlockChannels) {
+          memcpy(patch, input + (static_cast<size_t>(y) * shape.input_width + x) * shape.input_channels + channel,
+                 kBlockChannels);
+        } else {
+          memcpy(patch, input + (static_cast<size_t>(y) * shape.input_width + x) * shape.input_channels + channel, bytes);
+        }
+      }
+    }
+  }
+
+  // B^T x B for 32 channels, as many at a time as a vector holds.
+  static void TransformBlock(const int8_t* x, ptrdiff_t row_stride, ptrdiff_t column_stride, int16_t* v, size_t plane) {
+    using I16 = typename Ops::I16;
+    constexpr int n = Scheme::kInput;
+    for (int c = 0; c < kBlockChannels; c += Ops::kLanes16) {
+      I16 rows[n][n];  // [position along columns][row]
+      for (int row = 0; row < n; ++row) {
+        I16 d[n];
+        I16 t[n];
+        for (int column = 0; column < n; ++column) {
+          d[column] = Ops::LoadCodes(x + row * row_stride + column * column_stride + c);
+        }
+        Scheme::template InputTransform<Ops>(d, t);
+        for (int i = 0; i < n; ++i) rows[i][row] = t[i];
+      }
+      for (int i = 0; i < n; ++i) {
+        I16 t[n];
+        Scheme::template InputTransform<Ops>(rows[i], t);
+        for (int row = 0; row < n; ++row) Ops::Store16(v + (row * n + i) * plane + c, t[row]);
+      }
+    }
+  }
+
+  // M = V U for every position of one cout block, all tiles.
+  static void Multiply(const KernelContext& context, const Winograd2dWeights& weights, int block, const int16_t* v,
+                       int tiles, int32_t* m) {
+    const size_t v_plane = VPlane(context.shape, tiles);
+    const size_t m_plane = MPlane(tiles);
+    const int groups = (tiles + Ops::kMaxTiles - 1) / Ops::kMaxTiles;
+    for (int position = 0; position < kPositions; ++position) {
+      const int16_t* u = weights.position(block, position);
+      const int32_t* start = weights.initial(block, position);
+      int tile = 0;
+      for (int group = 0; group < groups; ++group) {
+        const int end = tiles * (group + 1) / groups;
+        Ops::Multiply(end - tile, v + position * v_plane + tile * kBlockChannels,
+                      static_cast<size_t>(tiles) * kBlockChannels, u, weights.pairs(), start,
+                      m + position * m_plane + tile * kCout);
+        tile = end;
+      }
+    }
+  }
+
+  // A^T M A for one tile and cout block, requantized and stored where it lies inside the image.
+  static void TransformOutput(const KernelContext& context, const int32_t* m, int tiles, int tile_row, int tile_column,
+                              int cout, int8_t* output) {
+    using I32 = typename Ops::I32;
+    const ConvShape& shape = context.shape;
+    const Requantization& requantization = *context.requantization;
+    constexpr int n = Scheme::kInput;
+    const size_t plane = MPlane(tiles);
+    const int y0 = tile_row * Scheme::kOutput;
+    const int x0 = tile_column * Scheme::kOutput;
+    const int rows = shape.output_height - y0 < Scheme::kOutput ? shape.output_height - y0 : Scheme::kOutput;
+    const int columns = shape.output_width - x0 < Scheme::kOutput ? shape.output_width - x0 : Scheme::kOutput;
+    const size_t pixel = shape.output_channels;
+    const size_t line = pixel * shape.output_width;
+    for (int channel = cout; channel < cout + kCout && channel < shape.output_channels;
+         channel += Ops::kLanes, m += Ops::kLanes) {
+      const int left = shape.output_channels - channel;
+      const int channels = left < Ops::kLanes ? left : Ops::kLanes;
+      int8_t* out = output + y0 * line + x0 * pixel + channel;
+      I32 half[Scheme::kOutput][n];
+      for (int column = 0; column < n; ++column) {
+        I32 t[n];
+        I32 y[Scheme::kOutput];
+        for (int row = 0; row < n; ++row) t[row] = Ops::Load32(m + (row * n + column) * plane);
+        Scheme::template OutputTransform<Ops>(t, y);
+        for (int row = 0; row < Scheme::kOutput; ++row) half[row][column] = y[row];
+      }
+      const typename Ops::Constants constants(requantization, channel);
+      for (int row = 0; row < rows; ++row, out += line) {
+        I32 y[Scheme::kOutput];
+        Scheme::template OutputTransform<Ops>(half[row], y);
+        Ops::template Store<Scheme::kOutput>(constants, y, out, pixel, columns, channels);
+      }
+    }
+  }
+};
+
+}  // namespace
+}  // namespace tflite_eq
+
+#endif  // TFLITE_EQ_DELEGATE_KERNELS_WINOGRAD_2D_H_

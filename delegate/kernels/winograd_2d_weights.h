@@ -1,0 +1,48 @@
+// Transformed weights of the two-dimensional kernels: G w G^T with integer G, in the order the multiplication reads them.
+#ifndef TFLITE_EQ_DELEGATE_KERNELS_WINOGRAD_2D_WEIGHTS_H_
+#define TFLITE_EQ_DELEGATE_KERNELS_WINOGRAD_2D_WEIGHTS_H_
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "delegate/kernels/conv_types.h"
+
+namespace tflite_eq {
+
+// Transforms one 3x3 filter tap set w[9] for F(output x output, 3x3), output 2 or 4, into (output + 2)^2 values.
+void TransformWinograd2dFilter(int output, const int8_t* w, int16_t* u);
+
+// `cout_block` output channels are interleaved, [cout block][position][channel pair][cout][2], followed by the initial values
+// of the accumulators, [cout block][cout], times 576 or 4.
+size_t Winograd2dPackedBytes(int output, int cout_block, const ConvProblem& problem);
+void PackWinograd2d(int output, int cout_block, const ConvProblem& problem, void* packed);
+
+// Addresses inside a packed block.
+class Winograd2dWeights {
+ public:
+  Winograd2dWeights(const void* packed, int output, int cout_block, const ConvShape& shape);
+
+  int pairs() const { return pairs_; }
+  const int16_t* position(int block, int position) const {
+    return packed_ + (static_cast<size_t>(block) * positions_ + position) * position_size_;
+  }
+  // The values a position's accumulators start from. Only position (1, 1), which A^T passes to every output with weight 1,
+  // starts from anything but zero.
+  const int32_t* initial(int block, int position) const {
+    const int32_t* values = reinterpret_cast<const int32_t*>(packed_ + blocks_ * positions_ * position_size_);
+    return values + (position == bias_position_ ? (block + 1) * cout_block_ : 0);
+  }
+
+ private:
+  const int16_t* packed_;
+  int cout_block_;
+  int pairs_;
+  size_t blocks_;
+  int positions_;
+  int bias_position_;
+  size_t position_size_;  // int16 values
+};
+
+}  // namespace tflite_eq
+
+#endif  // TFLITE_EQ_DELEGATE_KERNELS_WINOGRAD_2D_WEIGHTS_H_
