@@ -1,6 +1,16 @@
 """Compiler options of the delegate and its kernels.
 
 The library carries no C++ runtime: no exceptions, no RTTI, no guarded statics.
+
+The compiler is clang 19 (.bazelrc). Compared on one machine (Emerald Rapids, one thread, minimum ms per layer, all in one
+run), clang 16 and 19 agree within 3 %, and gcc 12 loses most where vectors are transformed rather than multiplied: its
+transforms spill and reload.
+
+    56x56x64->64      clang 19   clang 16   gcc 12
+    winograd_f43        .301       .300      .501
+    winograd_1d         .283       .283      .300
+    direct              .369       .370      .386
+    winograd_f43 AVX2   .624       .622      .740
 """
 
 COPTS = [

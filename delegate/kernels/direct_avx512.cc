@@ -127,7 +127,7 @@ void FillPlanes(const KernelContext& context, const int8_t* image, int row_begin
 }
 
 template <int pixels>
-void Tile(const ConvShape& s, const Planes& planes, const uint8_t* lines, const int8_t* weights, const int32_t* bias,
+void Tile(const ConvShape& s, const Planes& planes, const uint8_t* lines, WeightStream weights, const int32_t* bias,
           const StoreCodes& store, int8_t* out) {
   __m512i acc[pixels][2];
   for (int i = 0; i < pixels; ++i) {
@@ -150,7 +150,7 @@ void Tile(const ConvShape& s, const Planes& planes, const uint8_t* lines, const 
   }
 }
 
-using TileFunction = void (*)(const ConvShape&, const Planes&, const uint8_t*, const int8_t*, const int32_t*,
+using TileFunction = void (*)(const ConvShape&, const Planes&, const uint8_t*, WeightStream, const int32_t*,
                               const StoreCodes&, int8_t*);
 constexpr TileFunction kTiles[kMaxPixels + 1] = {nullptr,  Tile<1>,  Tile<2>,  Tile<3>,  Tile<4>,
                                                  Tile<5>,  Tile<6>,  Tile<7>,  Tile<8>,  Tile<9>,
@@ -177,8 +177,8 @@ void RunRows(const KernelContext& context, int image, int row_begin, int row_end
     for (int tile = 0; tile < tiles; ++tile) {
       const int end = static_cast<int>(static_cast<int64_t>(pixels) * (tile + 1) / tiles);
       kTiles[end - pixel](s, planes, lines + static_cast<size_t>(pixel) * kLine,
-                          weights + cout / kCoutBlock * block_bytes, bias + cout, store,
-                          output + static_cast<size_t>(pixel) * s.output_channels + cout);
+                          WeightStream(weights + cout / kCoutBlock * block_bytes, block_bytes, tile, tiles), bias + cout,
+                          store, output + static_cast<size_t>(pixel) * s.output_channels + cout);
       pixel = end;
     }
   }

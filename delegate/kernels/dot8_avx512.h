@@ -35,14 +35,29 @@ constexpr int GroupsInBlock(int channels, int block) {
                                                                        : kLine / kGroup;
 }
 
+// The weights of a cout block as a tile reads them, and the part of the next block's that this tile fetches into the
+// second-level cache meanwhile: the weights of deep layers come from the third level or from memory, each used by few tiles.
+struct WeightStream {
+  WeightStream(const int8_t* block, size_t block_bytes, int tile, int tiles)
+      : next(block),
+        prefetch(reinterpret_cast<const char*>(block) + block_bytes + block_bytes / tiles * tile),
+        prefetch_step(kGroupBytes / tiles) {}
+  const int8_t* next;
+  const char* prefetch;
+  int prefetch_step;
+};
+
 // acc[i][v] += dot products of column i with output channels 16 v ... 16 v + 15, over `groups` groups of channels. Advances
 // the weights. Per group: 2 weight loads, `columns` broadcasts, 2 * columns vpdpbusd.
 template <int columns>
 inline __attribute__((always_inline)) void AccumulateColumns(__m512i (&acc)[columns][2], const uint8_t* codes, int groups,
-                                                             const int8_t** weights) {
-  const int8_t* w = *weights;
+                                                             WeightStream* weights) {
+  const int8_t* w = weights->next;
   const int8_t* const end = w + static_cast<ptrdiff_t>(groups) * kGroupBytes;
+  const char* prefetch = weights->prefetch;
   for (; w != end; w += kGroupBytes, codes += kGroup) {
+    _mm_prefetch(prefetch, _MM_HINT_T1);
+    prefetch += weights->prefetch_step;
     const __m512i weights0 = _mm512_load_si512(w);
     const __m512i weights1 = _mm512_load_si512(w + 64);
 #pragma GCC unroll 16
@@ -54,7 +69,8 @@ inline __attribute__((always_inline)) void AccumulateColumns(__m512i (&acc)[colu
       acc[i][1] = _mm512_dpbusd_epi32(acc[i][1], broadcast, weights1);
     }
   }
-  *weights = end;
+  weights->next = end;
+  weights->prefetch = prefetch;
 }
 
 // Where one weight byte goes inside a [group][cout][4] block.

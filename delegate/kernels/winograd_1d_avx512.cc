@@ -222,7 +222,7 @@ inline __attribute__((always_inline)) void Add(__m512i (&acc)[pairs][2], const i
 // y0 in a, y1 in b for consecutive pairs starting at `lines`.
 template <int pairs>
 inline __attribute__((always_inline)) void HalvingForms(const ConvShape& s, const Planes& planes, const uint8_t* lines,
-                                                        const int8_t* weights, const ChannelConstants& constants,
+                                                        WeightStream weights, const ChannelConstants& constants,
                                                         __m512i (&a)[pairs][2], __m512i (&b)[pairs][2]) {
   Fill(a, constants.start_a);
   Fill(b, constants.start_b);
@@ -253,7 +253,7 @@ inline __attribute__((always_inline)) void HalvingForms(const ConvShape& s, cons
 
 template <int pairs>
 inline __attribute__((always_inline)) void TwoTaps(const ConvShape& s, const Planes& planes, const uint8_t* lines,
-                                                   const int8_t* weights, const ChannelConstants& constants,
+                                                   WeightStream weights, const ChannelConstants& constants,
                                                    __m512i (&a)[pairs][2], __m512i (&b)[pairs][2]) {
   Fill(a, constants.start_a);
   for (int row = 0; row < kRows; ++row) {
@@ -270,7 +270,7 @@ inline __attribute__((always_inline)) void TwoTaps(const ConvShape& s, const Pla
       const int groups = GroupsInBlock(s.input_channels, block);
       AccumulateColumns<pairs>(a, lines + planes.offset(0, row, block), groups, &weights);
       AccumulateColumns<pairs>(b, lines + planes.offset(2, row, block), groups, &weights);
-      const int8_t* third = weights;  // the tap both share
+      WeightStream third = weights;  // the tap both share
       AccumulateColumns<pairs>(a, lines + planes.offset(3, row, block), groups, &third);
       AccumulateColumns<pairs>(b, lines + planes.offset(4, row, block), groups, &weights);
     }
@@ -279,7 +279,7 @@ inline __attribute__((always_inline)) void TwoTaps(const ConvShape& s, const Pla
 
 // `pair` counts from the first row of the unit; `out` is where that row's pixels begin.
 template <int pairs, bool two_taps>
-void Tile(const ConvShape& s, const Planes& planes, const uint8_t* lines, int pair, const int8_t* weights,
+void Tile(const ConvShape& s, const Planes& planes, const uint8_t* lines, int pair, WeightStream weights,
           const ChannelConstants& constants, const StoreCodes& store, int8_t* out) {
   __m512i a[pairs][2];
   __m512i b[pairs][2];
@@ -304,7 +304,7 @@ void Tile(const ConvShape& s, const Planes& planes, const uint8_t* lines, int pa
   }
 }
 
-using TileFunction = void (*)(const ConvShape&, const Planes&, const uint8_t*, int, const int8_t*,
+using TileFunction = void (*)(const ConvShape&, const Planes&, const uint8_t*, int, WeightStream,
                               const ChannelConstants&, const StoreCodes&, int8_t*);
 template <bool two_taps>
 constexpr TileFunction kTiles[kMaxPairs + 1] = {nullptr,           Tile<1, two_taps>, Tile<2, two_taps>,
@@ -334,7 +334,8 @@ void RunUnit(const KernelContext& context, const RowRange& range, const int8_t* 
     int pair = 0;
     for (int tile = 0; tile < tiles; ++tile) {
       const int end = static_cast<int>(static_cast<int64_t>(pairs) * (tile + 1) / tiles);
-      kTiles<two_taps>[end - pair](s, planes, lines, pair, weights, constants, store, output + cout);
+      kTiles<two_taps>[end - pair](s, planes, lines, pair, WeightStream(weights, layout.block_bytes, tile, tiles), constants, store,
+                                 output + cout);
       pair = end;
     }
   }

@@ -39,6 +39,22 @@ namespace {
 
 constexpr int kBlockChannels = 32;  // int16 channels in a cache line
 
+// One multiplication: a group of tiles at one position, for one cout block. Handed over by reference: the innermost loops are
+// short, and copying such a structure onto the stack for each call stalls on store forwarding.
+struct MultiplyArguments {
+  const int16_t* v;      // the group's first tile, first channel block
+  size_t block_stride;   // int16 values from one channel block to the next
+  const int16_t* u;
+  int pairs;             // channel pairs
+  const int32_t* start;  // where the accumulators begin
+  int32_t* m;
+  // Weights wanted next, and how many bytes to advance per channel pair. Those of the deeper layers come from the third-level
+  // cache or from memory, in an order the hardware guesses too late; each multiplication asks for a share of the next
+  // position's while it works on this one's.
+  const char* prefetch;
+  int prefetch_step;
+};
+
 // F(4,3): the transforms of one row or column. The input transform costs 17 additions and shifts, the output one 13.
 struct SchemeF43 {
   static constexpr int kOutput = 4;
@@ -141,6 +157,7 @@ class Winograd2d {
     const size_t tile_bytes = kPositions * (Channels(shape) * sizeof(int16_t) + kCout * sizeof(int32_t));
     int most = static_cast<int>(kScratchTarget / tile_bytes);
     if (most < 2 * Ops::kMaxTiles) most = 2 * Ops::kMaxTiles;
+    if (most > kMaxBlock) most = kMaxBlock;
     int blocks = (tiles + most - 1) / most;
     if (blocks * shape.batch < workers) blocks = (workers + shape.batch - 1) / shape.batch;
     if (blocks > tiles) blocks = tiles > 0 ? tiles : 1;
@@ -148,7 +165,7 @@ class Winograd2d {
     WorkPlan plan;
     plan.unit_size = block;
     plan.units = shape.batch * TileGrid<Scheme>(shape, block).blocks;
-    plan.scratch_bytes = VBytes(shape, block) + MBytes(block);
+    plan.scratch_bytes = VBytes(shape, block) + kMBytes;
     return plan;
   }
 
@@ -173,7 +190,7 @@ class Winograd2d {
       Multiply(context, weights, cout / kCout, v, count, m);
       for (int i = 0; i < count; ++i) {
         const int tile = first + i;
-        TransformOutput(context, m + i * kCout, count, tile / grid.columns, tile % grid.columns, cout, output);
+        TransformOutput(context, m + i * kCout, tile / grid.columns, tile % grid.columns, cout, output);
       }
     }
   }
@@ -184,7 +201,7 @@ class Winograd2d {
   }
 
  private:
-  static constexpr size_t kScratchTarget = 384 << 10;
+  static constexpr size_t kScratchTarget = 512 << 10;
 
   static int Channels(const ConvShape& shape) {
     return (shape.input_channels + kBlockChannels - 1) / kBlockChannels * kBlockChannels;
@@ -196,11 +213,11 @@ class Winograd2d {
     return (lines | 1) * kBlockChannels;
   }
   static size_t VBytes(const ConvShape& shape, int tiles) { return kPositions * VPlane(shape, tiles) * sizeof(int16_t); }
-  static size_t MPlane(int tiles) {
-    const size_t line = 16;  // int32 in a cache line
-    return ((tiles * kCout + line - 1) / line | 1) * line;
-  }
-  static size_t MBytes(int tiles) { return kPositions * MPlane(tiles) * sizeof(int32_t); }
+  // The sums' planes have a fixed size: the output transform then addresses all positions by constants.
+  static constexpr int kMaxBlock = 4 * Ops::kMaxTiles;
+  static constexpr size_t kMPlane = kMaxBlock * kCout + 16;
+  static constexpr size_t kMBytes = kPositions * kMPlane * sizeof(int32_t);
+  static_assert(kMPlane * sizeof(int32_t) / 64 % 2 == 1, "an odd number of cache lines");
 
   // Transforms one tile, all channels, into line `v` of each position and channel block.
   static void TransformInput(const KernelContext& context, const int8_t* input, int tile_row, int tile_column,
@@ -275,31 +292,37 @@ class Winograd2d {
   // M = V U for every position of one cout block, all tiles.
   static void Multiply(const KernelContext& context, const Winograd2dWeights& weights, int block, const int16_t* v,
                        int tiles, int32_t* m) {
+    constexpr int kPairBytes = kCout * 2 * sizeof(int16_t);
     const size_t v_plane = VPlane(context.shape, tiles);
-    const size_t m_plane = MPlane(tiles);
     const int groups = (tiles + Ops::kMaxTiles - 1) / Ops::kMaxTiles;
+    MultiplyArguments arguments;
+    arguments.block_stride = static_cast<size_t>(tiles) * kBlockChannels;
+    arguments.pairs = weights.pairs();
+    arguments.prefetch_step = kPairBytes / groups;
     for (int position = 0; position < kPositions; ++position) {
-      const int16_t* u = weights.position(block, position);
-      const int32_t* start = weights.initial(block, position);
+      arguments.u = weights.position(block, position);
+      arguments.start = weights.initial(block, position);
+      // The next position follows in memory; past the last one a prefetch does no harm.
+      arguments.prefetch = reinterpret_cast<const char*>(weights.position(block, position + 1));
       int tile = 0;
       for (int group = 0; group < groups; ++group) {
         const int end = tiles * (group + 1) / groups;
-        Ops::Multiply(end - tile, v + position * v_plane + tile * kBlockChannels,
-                      static_cast<size_t>(tiles) * kBlockChannels, u, weights.pairs(), start,
-                      m + position * m_plane + tile * kCout);
+        arguments.v = v + position * v_plane + tile * kBlockChannels;
+        arguments.m = m + position * kMPlane + tile * kCout;
+        Ops::Multiply(end - tile, arguments);
+        arguments.prefetch += static_cast<ptrdiff_t>(arguments.prefetch_step) * arguments.pairs;
         tile = end;
       }
     }
   }
 
   // A^T M A for one tile and cout block, requantized and stored where it lies inside the image.
-  static void TransformOutput(const KernelContext& context, const int32_t* m, int tiles, int tile_row, int tile_column,
-                              int cout, int8_t* output) {
+  static void TransformOutput(const KernelContext& context, const int32_t* m, int tile_row, int tile_column, int cout,
+                              int8_t* output) {
     using I32 = typename Ops::I32;
     const ConvShape& shape = context.shape;
     const Requantization& requantization = *context.requantization;
     constexpr int n = Scheme::kInput;
-    const size_t plane = MPlane(tiles);
     const int y0 = tile_row * Scheme::kOutput;
     const int x0 = tile_column * Scheme::kOutput;
     const int rows = shape.output_height - y0 < Scheme::kOutput ? shape.output_height - y0 : Scheme::kOutput;
@@ -315,12 +338,14 @@ class Winograd2d {
       for (int column = 0; column < n; ++column) {
         I32 t[n];
         I32 y[Scheme::kOutput];
-        for (int row = 0; row < n; ++row) t[row] = Ops::Load32(m + (row * n + column) * plane);
+        for (int row = 0; row < n; ++row) t[row] = Ops::Load32(m + (row * n + column) * kMPlane);
         Scheme::template OutputTransform<Ops>(t, y);
         for (int row = 0; row < Scheme::kOutput; ++row) half[row][column] = y[row];
       }
       const typename Ops::Constants constants(requantization, channel);
-      for (int row = 0; row < rows; ++row, out += line) {
+#pragma GCC unroll 4
+      for (int row = 0; row < Scheme::kOutput; ++row, out += line) {
+        if (row >= rows) break;
         I32 y[Scheme::kOutput];
         Scheme::template OutputTransform<Ops>(half[row], y);
         Ops::template Store<Scheme::kOutput>(constants, y, out, pixel, columns, channels);

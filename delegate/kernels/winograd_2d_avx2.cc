@@ -43,12 +43,15 @@ struct Avx2Ops {
   }
 
   template <int tiles>
-  static void MultiplyTiles(const int16_t* v, size_t block_stride, const int16_t* u, int pairs, const int32_t* start,
-                            int32_t* m) {
+  static void MultiplyTiles(const MultiplyArguments& arguments) {
+    const int16_t* v = arguments.v;
+    const int16_t* u = arguments.u;
+    const char* prefetch = arguments.prefetch;
+    const int pairs = arguments.pairs;
     __m256i acc[tiles][2];
     for (int tile = 0; tile < tiles; ++tile) {
-      acc[tile][0] = Load32(start);
-      acc[tile][1] = Load32(start + 8);
+      acc[tile][0] = Load32(arguments.start);
+      acc[tile][1] = Load32(arguments.start + 8);
     }
     constexpr int kBlockPairs = kBlockChannels / 2;
     for (int first = 0; first < pairs; first += kBlockPairs) {
@@ -65,24 +68,25 @@ struct Avx2Ops {
           acc[tile][0] = _mm256_add_epi32(acc[tile][0], _mm256_madd_epi16(broadcast, weights0));
           acc[tile][1] = _mm256_add_epi32(acc[tile][1], _mm256_madd_epi16(broadcast, weights1));
         }
+        _mm_prefetch(prefetch, _MM_HINT_T0);
+        prefetch += arguments.prefetch_step;
         u += 32;
         codes += 2;
       }
-      v += block_stride;
+      v += arguments.block_stride;
     }
     for (int tile = 0; tile < tiles; ++tile) {
-      _mm256_store_si256(reinterpret_cast<__m256i*>(m + tile * 16), acc[tile][0]);
-      _mm256_store_si256(reinterpret_cast<__m256i*>(m + tile * 16 + 8), acc[tile][1]);
+      _mm256_store_si256(reinterpret_cast<__m256i*>(arguments.m + tile * 16), acc[tile][0]);
+      _mm256_store_si256(reinterpret_cast<__m256i*>(arguments.m + tile * 16 + 8), acc[tile][1]);
     }
   }
 
-  static void Multiply(int tiles, const int16_t* v, size_t block_stride, const int16_t* u, int pairs,
-                       const int32_t* start, int32_t* m) {
-    using Function = void (*)(const int16_t*, size_t, const int16_t*, int, const int32_t*, int32_t*);
+  static void Multiply(int tiles, const MultiplyArguments& arguments) {
+    using Function = void (*)(const MultiplyArguments&);
     static constexpr Function kFunctions[kMaxTiles + 1] = {nullptr,          MultiplyTiles<1>, MultiplyTiles<2>,
                                                            MultiplyTiles<3>, MultiplyTiles<4>, MultiplyTiles<5>,
                                                            MultiplyTiles<6>};
-    kFunctions[tiles](v, block_stride, u, pairs, start, m);
+    kFunctions[tiles](arguments);
   }
 
   struct Constants {

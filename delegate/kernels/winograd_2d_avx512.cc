@@ -47,12 +47,15 @@ struct Avx512Ops {
   }
 
   template <int tiles>
-  static void MultiplyTiles(const int16_t* v, size_t block_stride, const int16_t* u, int pairs, const int32_t* start,
-                            int32_t* m) {
+  static void MultiplyTiles(const MultiplyArguments& arguments) {
+    const int16_t* v = arguments.v;
+    const int16_t* u = arguments.u;
+    const char* prefetch = arguments.prefetch;
+    const int pairs = arguments.pairs;
     __m512i acc[tiles][2];
     for (int tile = 0; tile < tiles; ++tile) {
-      acc[tile][0] = _mm512_load_si512(start);
-      acc[tile][1] = _mm512_load_si512(start + 16);
+      acc[tile][0] = _mm512_load_si512(arguments.start);
+      acc[tile][1] = _mm512_load_si512(arguments.start + 16);
     }
     constexpr int kBlockPairs = kBlockChannels / 2;
     for (int first = 0; first < pairs; first += kBlockPairs) {
@@ -69,25 +72,26 @@ struct Avx512Ops {
           acc[tile][0] = _mm512_dpwssd_epi32(acc[tile][0], broadcast, weights0);
           acc[tile][1] = _mm512_dpwssd_epi32(acc[tile][1], broadcast, weights1);
         }
+        _mm_prefetch(prefetch, _MM_HINT_T0);
+        prefetch += arguments.prefetch_step;
         u += 64;
         codes += 2;
       }
-      v += block_stride;
+      v += arguments.block_stride;
     }
     for (int tile = 0; tile < tiles; ++tile) {
-      _mm512_store_si512(m + tile * 32, acc[tile][0]);
-      _mm512_store_si512(m + tile * 32 + 16, acc[tile][1]);
+      _mm512_store_si512(arguments.m + tile * 32, acc[tile][0]);
+      _mm512_store_si512(arguments.m + tile * 32 + 16, acc[tile][1]);
     }
   }
 
-  static void Multiply(int tiles, const int16_t* v, size_t block_stride, const int16_t* u, int pairs,
-                       const int32_t* start, int32_t* m) {
-    using Function = void (*)(const int16_t*, size_t, const int16_t*, int, const int32_t*, int32_t*);
+  static void Multiply(int tiles, const MultiplyArguments& arguments) {
+    using Function = void (*)(const MultiplyArguments&);
     static constexpr Function kFunctions[kMaxTiles + 1] = {
         nullptr,           MultiplyTiles<1>,  MultiplyTiles<2>,  MultiplyTiles<3>,  MultiplyTiles<4>,
         MultiplyTiles<5>,  MultiplyTiles<6>,  MultiplyTiles<7>,  MultiplyTiles<8>,  MultiplyTiles<9>,
         MultiplyTiles<10>, MultiplyTiles<11>, MultiplyTiles<12>, MultiplyTiles<13>, MultiplyTiles<14>};
-    kFunctions[tiles](v, block_stride, u, pairs, start, m);
+    kFunctions[tiles](arguments);
   }
 
   struct Constants {

@@ -30,23 +30,22 @@ struct ScalarOps {
   }
 
   // m[tile][cout] = start[cout] + sum over channel pairs of v[tile][pair] . u[pair][cout], modulo 2^32.
-  static void Multiply(int tiles, const int16_t* v, size_t block_stride, const int16_t* u, int pairs,
-                       const int32_t* start, int32_t* m) {
+  static void Multiply(int tiles, const MultiplyArguments& arguments) {
     constexpr int kCout = kLanes * kVectors;
     constexpr int kBlockPairs = kBlockChannels / 2;
     for (int tile = 0; tile < tiles; ++tile) {
       uint32_t sums[kCout];
-      for (int k = 0; k < kCout; ++k) sums[k] = static_cast<uint32_t>(start[k]);
-      for (int pair = 0; pair < pairs; ++pair) {
+      for (int k = 0; k < kCout; ++k) sums[k] = static_cast<uint32_t>(arguments.start[k]);
+      for (int pair = 0; pair < arguments.pairs; ++pair) {
         const int16_t* codes =
-            v + pair / kBlockPairs * block_stride + tile * kBlockChannels + pair % kBlockPairs * 2;
-        const int16_t* weights = u + static_cast<size_t>(pair) * kCout * 2;
+            arguments.v + pair / kBlockPairs * arguments.block_stride + tile * kBlockChannels + pair % kBlockPairs * 2;
+        const int16_t* weights = arguments.u + static_cast<size_t>(pair) * kCout * 2;
         for (int k = 0; k < kCout; ++k) {
           sums[k] += static_cast<uint32_t>(codes[0] * weights[2 * k]);
           sums[k] += static_cast<uint32_t>(codes[1] * weights[2 * k + 1]);
         }
       }
-      for (int k = 0; k < kCout; ++k) m[tile * kCout + k] = static_cast<int32_t>(sums[k]);
+      for (int k = 0; k < kCout; ++k) arguments.m[tile * kCout + k] = static_cast<int32_t>(sums[k]);
     }
   }
 
