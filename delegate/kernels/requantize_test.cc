@@ -1,0 +1,177 @@
+// The oracle's arithmetic, spelled out as TFLite's reference code does, against the closed forms used here; and the vector forms
+// against the scalar one on the values where roundings meet.
+#include "delegate/kernels/requantize.h"
+
+#include <cmath>
+#include <limits>
+#include <random>
+#include <vector>
+
+#include "delegate/kernels/requantize_vectors_for_test.h"
+#include "gtest/gtest.h"
+
+namespace tflite_eq {
+namespace {
+
+// gemmlowp's definitions, kept apart from the implementation on purpose: division truncates, the nudge depends on the sign.
+int32_t OracleDoublingHighMul(int32_t a, int32_t b) {
+  if (a == b && a == std::numeric_limits<int32_t>::min()) return std::numeric_limits<int32_t>::max();
+  const int64_t product = static_cast<int64_t>(a) * b;
+  const int64_t nudge = product >= 0 ? (int64_t{1} << 30) : 1 - (int64_t{1} << 30);
+  return static_cast<int32_t>((product + nudge) / (int64_t{1} << 31));
+}
+
+int32_t OracleDivideByPot(int32_t x, int exponent) {
+  const double exact = static_cast<double>(x) / std::exp2(exponent);
+  return static_cast<int32_t>(std::round(exact));  // half away from zero
+}
+
+int32_t Oracle(int32_t x, int32_t multiplier, int shift) {
+  const int32_t shifted = static_cast<int32_t>(static_cast<uint32_t>(x) << (shift > 0 ? shift : 0));
+  return OracleDivideByPot(OracleDoublingHighMul(shifted, multiplier), shift > 0 ? 0 : -shift);
+}
+
+const std::vector<int32_t>& InterestingMultipliers() {
+  static const std::vector<int32_t> values = {1 << 30, (1 << 30) + 1, 1518500250, 1431655765, 2147483647, 2147483646};
+  return values;
+}
+
+TEST(MultiplyByQuantizedMultiplier, MatchesTheOracleEverywhere) {
+  std::mt19937 random(1);
+  for (int32_t multiplier : InterestingMultipliers()) {
+    for (int shift = -31; shift <= 8; ++shift) {
+      for (int i = 0; i < 2000; ++i) {
+        const int32_t x = static_cast<int32_t>(random()) >> (random() % 32);
+        ASSERT_EQ(MultiplyByQuantizedMultiplier(x, multiplier, shift), Oracle(x, multiplier, shift))
+            << x << " " << multiplier << " " << shift;
+      }
+      for (int32_t x : {0, 1, -1, std::numeric_limits<int32_t>::max(), std::numeric_limits<int32_t>::min()}) {
+        ASSERT_EQ(MultiplyByQuantizedMultiplier(x, multiplier, shift), Oracle(x, multiplier, shift));
+      }
+    }
+  }
+}
+
+TEST(QuantizeMultiplier, RoundTripsAndNormalizes) {
+  for (double scale : {1.0, 0.5, 0.25, 0.75, 1.0 / 3, 1e-3, 0.9999999999, 3.7, 1e-12}) {
+    int32_t multiplier;
+    int shift;
+    QuantizeMultiplier(scale, &multiplier, &shift);
+    if (multiplier != 0) {
+      EXPECT_GE(multiplier, 1 << 30);
+      EXPECT_NEAR(std::ldexp(multiplier, shift - 31) / scale, 1.0, 1e-9);
+    } else {
+      EXPECT_LT(scale, 1e-9);
+    }
+  }
+  int32_t multiplier;
+  int shift;
+  QuantizeMultiplier(0.0, &multiplier, &shift);
+  EXPECT_EQ(multiplier, 0);
+  EXPECT_EQ(shift, 0);
+}
+
+TEST(EffectiveScale, IsFormedInDoublePrecision) {
+  const float a = 0.1f, b = 0.3f, c = 0.7f;
+  EXPECT_EQ(EffectiveScale(a, b, c), static_cast<double>(a) * static_cast<double>(b) / static_cast<double>(c));
+}
+
+TEST(ActivationRange, FollowsTheFusedActivation) {
+  int32_t low, high;
+  ActivationRange(Activation::kNone, 0.1f, 5, &low, &high);
+  EXPECT_EQ(low, -128);
+  EXPECT_EQ(high, 127);
+  ActivationRange(Activation::kRelu, 0.1f, 5, &low, &high);
+  EXPECT_EQ(low, 5);
+  EXPECT_EQ(high, 127);
+  ActivationRange(Activation::kRelu6, 0.1f, -20, &low, &high);
+  EXPECT_EQ(low, -20);
+  EXPECT_EQ(high, 40);
+  ActivationRange(Activation::kRelu6, 0.01f, -128, &low, &high);
+  EXPECT_EQ(high, 127);
+  ActivationRange(Activation::kReluN1To1, 0.02f, 0, &low, &high);
+  EXPECT_EQ(low, -50);
+  EXPECT_EQ(high, 50);
+}
+
+// One problem of 16 channels whose accumulators stay below `magnitude`.
+struct Constants {
+  std::vector<int32_t> multiplier, shift;
+  std::vector<int64_t> low, high;
+  ConvQuantization quantization;
+  Requantization requantization;
+
+  bool Prepare(int32_t m, int s, int32_t zero_point, int64_t magnitude) {
+    multiplier.assign(16, m);
+    shift.assign(16, s);
+    low.assign(16, -magnitude);
+    high.assign(16, magnitude);
+    quantization.multiplier = multiplier.data();
+    quantization.shift = shift.data();
+    quantization.output_zero_point = zero_point;
+    return requantization.Prepare(quantization, 16, low.data(), high.data());
+  }
+};
+
+// Accumulators at and around every rounding boundary of small outputs, and at the ends of the range.
+std::vector<int32_t> Boundaries(int32_t multiplier, int shift, int32_t magnitude) {
+  const double scale = std::ldexp(multiplier, shift - 31);
+  std::vector<int32_t> values = {magnitude, -magnitude, magnitude - 1, 1 - magnitude, 0, 1, -1};
+  for (int twice = -300; twice <= 300; ++twice) {
+    const double at = twice / 2.0 / scale;
+    if (std::fabs(at) > magnitude - 4) continue;
+    for (int offset = -2; offset <= 2; ++offset) values.push_back(static_cast<int32_t>(std::lround(at)) + offset);
+  }
+  while (values.size() % 16 != 0) values.push_back(0);
+  return values;
+}
+
+class VectorRequantize : public ::testing::TestWithParam<VectorRequantizeFunction> {};
+
+TEST_P(VectorRequantize, MatchesScalarAtEveryRoundingBoundary) {
+  if (!CpuSupports(GetParam().isa)) GTEST_SKIP();
+  std::mt19937 random(2);
+  int fast = 0;
+  for (int32_t multiplier : InterestingMultipliers()) {
+    for (int shift = -20; shift <= 0; ++shift) {
+      for (int32_t zero_point : {-128, -1, 0, 1, 127}) {
+        for (int bits : {10, 20, 24, 25, 27, 28}) {
+          const int32_t magnitude = (1 << bits) - 2;
+          Constants constants;
+          ASSERT_TRUE(constants.Prepare(multiplier, shift, zero_point, magnitude));
+          if (!constants.requantization.fast()) continue;
+          ++fast;
+          std::vector<int32_t> acc = Boundaries(multiplier, shift, magnitude);
+          for (int i = 0; i < 16; ++i) acc.push_back(static_cast<int32_t>(random() % (2u * magnitude)) - magnitude);
+          std::vector<int32_t> z(acc.size());
+          GetParam().function(constants.requantization, acc.data(), static_cast<int>(acc.size()), z.data());
+          for (size_t i = 0; i < acc.size(); ++i) {
+            ASSERT_EQ(z[i], MultiplyByQuantizedMultiplier(acc[i], multiplier, shift) + zero_point)
+                << "acc " << acc[i] << " multiplier " << multiplier << " shift " << shift << " zero point " << zero_point;
+          }
+        }
+      }
+    }
+  }
+  EXPECT_GT(fast, 1000) << "the fast form should cover ordinary scales";
+}
+
+INSTANTIATE_TEST_SUITE_P(AllIsas, VectorRequantize, ::testing::ValuesIn(VectorRequantizeFunctions()),
+                         [](const auto& info) { return std::string(IsaName(info.param.isa)); });
+
+TEST(Requantization, RefusesTheFastFormWhereItWouldOverflow) {
+  Constants constants;
+  ASSERT_TRUE(constants.Prepare(1 << 30, 1, 0, 1000));
+  EXPECT_FALSE(constants.requantization.fast()) << "scales above one need the left shift";
+  ASSERT_TRUE(constants.Prepare(1 << 30, -8, 0, int64_t{1} << 30));
+  EXPECT_FALSE(constants.requantization.fast()) << "no room for a pre-shift";
+  ASSERT_TRUE(constants.Prepare(1 << 30, -30, 127, 1000));
+  EXPECT_FALSE(constants.requantization.fast()) << "the zero point would overflow the numerator";
+  ASSERT_TRUE(constants.Prepare(1 << 30, -8, 127, (int64_t{1} << 25) - 2));
+  EXPECT_EQ(constants.requantization.pre_shift(), 6);
+  ASSERT_TRUE(constants.Prepare(1 << 30, -8, 127, int64_t{1} << 26));
+  EXPECT_LT(constants.requantization.pre_shift(), 6);
+}
+
+}  // namespace
+}  // namespace tflite_eq
