@@ -14,7 +14,7 @@
 
 namespace tflite_eq {
 
-class PreparedConv;
+struct ConvKernel;
 
 // What a kernel sees when it runs.
 struct KernelContext {
@@ -22,8 +22,11 @@ struct KernelContext {
   int32_t input_zero_point;
   const Requantization* requantization;
   const void* packed;
-  // The direct kernel for the same problem, for kernels that need one on some inputs; null for the others.
-  const PreparedConv* fallback;
+  // The direct kernel for the same problem, for kernels that need one on some inputs; null for the others. It takes at most
+  // `fallback_rows` rows at a time.
+  const ConvKernel* fallback_kernel;
+  const KernelContext* fallback_context;
+  int fallback_rows;
 };
 
 // How the output is divided for one shape.
@@ -51,6 +54,15 @@ struct ConvKernel {
   void (*run_rows)(const KernelContext& context, int image, int row_begin, int row_end, const int8_t* input,
                    int8_t* output, void* scratch);
 };
+
+// Has the fallback compute output rows [row_begin, row_end) of one image, with the caller's scratch.
+static inline void RunFallback(const KernelContext& context, int image, int row_begin, int row_end, const int8_t* input,
+                               int8_t* output, void* scratch) {
+  for (int row = row_begin; row < row_end; row += context.fallback_rows) {
+    const int end = row + context.fallback_rows < row_end ? row + context.fallback_rows : row_end;
+    context.fallback_kernel->run_rows(*context.fallback_context, image, row, end, input, output, scratch);
+  }
+}
 
 // The kernel for an algorithm and instruction set, or null when the library has none. Says nothing about the running CPU.
 const ConvKernel* FindKernel(Algorithm algorithm, Isa isa);

@@ -54,6 +54,36 @@ bool CpuSupports(Isa isa) {
   return false;
 }
 
+// Intel's server cores from Cascade Lake on. Their client siblings and AMD's Zen 4 have one 512-bit VNNI unit, or two halves.
+bool HasTwoVnniUnits() {
+  unsigned a, b, c, d;
+  if (!__get_cpuid(0, &a, &b, &c, &d)) return false;
+  constexpr unsigned kGenu = 0x756e6547, kIneI = 0x49656e69, kNtel = 0x6c65746e;
+  if (b != kGenu || d != kIneI || c != kNtel) return false;
+  if (!__get_cpuid(1, &a, &b, &c, &d)) return false;
+  if ((a >> 8 & 15) != 6) return false;
+  const unsigned model = (a >> 4 & 15) | (a >> 12 & 0xf0);
+  switch (model) {
+    case 0x55:  // Cascade Lake, Cooper Lake
+    case 0x6a:  // Ice Lake-SP
+    case 0x6c:  // Ice Lake-D
+    case 0x8f:  // Sapphire Rapids
+    case 0xcf:  // Emerald Rapids
+    case 0xad:  // Granite Rapids
+    case 0xae:  // Granite Rapids-D
+      return true;
+    default:
+      return false;
+  }
+}
+
+CpuProfile DetectCpu() {
+  CpuProfile cpu;
+  cpu.isa = BestIsa();
+  cpu.two_vnni_units = cpu.isa == Isa::kAvx512Vnni && HasTwoVnniUnits();
+  return cpu;
+}
+
 Isa BestIsa() {
   return CpuSupports(Isa::kAvx512Vnni) ? Isa::kAvx512Vnni : CpuSupports(Isa::kAvx2) ? Isa::kAvx2 : Isa::kScalar;
 }

@@ -82,7 +82,6 @@ bool PreparedConv::Prepare(const ConvProblem& problem, Algorithm algorithm, Isa 
   context_.input_zero_point = problem.quantization.input_zero_point;
   context_.requantization = &requantization_;
   context_.packed = packed_.as<void>();
-  context_.fallback = fallback_;
   workers_ = workers;
   Replan();
   return true;
@@ -97,6 +96,11 @@ void PreparedConv::Reshape(const ConvShape& shape) {
 void PreparedConv::Replan() {
   plan_ = kernel_->plan(context_.shape, workers_);
   plan_.scratch_bytes = RoundUp(plan_.scratch_bytes);
+  if (fallback_ != nullptr) {
+    context_.fallback_kernel = fallback_->kernel_;
+    context_.fallback_context = &fallback_->context_;
+    context_.fallback_rows = fallback_->plan_.unit_size;
+  }
 }
 
 size_t PreparedConv::worker_scratch_bytes() const {
@@ -115,14 +119,6 @@ size_t PreparedConv::memory_bytes() const {
 void PreparedConv::Run(const int8_t* input, int8_t* output, void* scratch, ThreadPool* pool) const {
   RunState state = {&context_, &plan_, kernel_, input, output, static_cast<char*>(scratch), worker_scratch_bytes()};
   pool->Run(RunUnit, &state, plan_.units);
-}
-
-void PreparedConv::RunRows(const int8_t* input, int8_t* output, int image, int row_begin, int row_end,
-                           void* scratch) const {
-  for (int row = row_begin; row < row_end; row += plan_.unit_size) {
-    const int end = row + plan_.unit_size < row_end ? row + plan_.unit_size : row_end;
-    kernel_->run_rows(context_, image, row, end, input, output, scratch);
-  }
 }
 
 }  // namespace tflite_eq

@@ -38,13 +38,9 @@ class PreparedConv {
   // with its own scratch.
   void Run(const int8_t* input, int8_t* output, void* scratch, ThreadPool* pool) const;
 
-  // For kernels that send part of their work here: output rows [row_begin, row_end) of one image.
-  // `scratch` holds worker_scratch_bytes().
-  void RunRows(const int8_t* input, int8_t* output, int image, int row_begin, int row_end, void* scratch) const;
-  size_t worker_scratch_bytes() const;
-
  private:
   void Replan();
+  size_t worker_scratch_bytes() const;
 
   const ConvKernel* kernel_ = nullptr;
   PreparedConv* fallback_ = nullptr;

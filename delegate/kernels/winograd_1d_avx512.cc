@@ -15,7 +15,6 @@
 #include "delegate/kernels/dot8_avx512.h"
 #include "delegate/kernels/folded_bias.h"
 #include "delegate/kernels/kernels.h"
-#include "delegate/kernels/prepared_conv.h"
 #include "delegate/kernels/row_units.h"
 #include "delegate/kernels/winograd_1d_weights.h"
 
@@ -318,7 +317,7 @@ void RunUnit(const KernelContext& context, const RowRange& range, const int8_t* 
   uint8_t* lines = static_cast<uint8_t*>(scratch);
   const int8_t* image = input + static_cast<size_t>(range.image) * s.input_height * s.input_width * s.input_channels;
   if (!TransformRows<two_taps>(context, image, range.begin, planes, lines)) {
-    context.fallback->RunRows(input, output, range.image, range.begin, range.end, scratch);
+    RunFallback(context, range.image, range.begin, range.end, input, output, scratch);
     return;
   }
   const Layout layout(s);

@@ -4,7 +4,6 @@
 
 #include "delegate/kernels/folded_bias.h"
 #include "delegate/kernels/kernels.h"
-#include "delegate/kernels/prepared_conv.h"
 #include "delegate/kernels/row_units.h"
 #include "delegate/kernels/winograd_1d_weights.h"
 
@@ -134,7 +133,7 @@ void Run(const KernelContext& context, const WorkPlan& plan, int unit, const int
          void* scratch) {
   const RowRange rows = UnitRows(context.shape, plan, unit);
   if (!RunRows(context, rows, input, output, static_cast<int8_t*>(scratch))) {
-    context.fallback->RunRows(input, output, rows.image, rows.begin, rows.end, scratch);
+    RunFallback(context, rows.image, rows.begin, rows.end, input, output, scratch);
   }
 }
 

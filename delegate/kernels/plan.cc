@@ -1,0 +1,127 @@
+#include "delegate/kernels/plan.h"
+
+#include "delegate/kernels/conv_kernel.h"
+
+namespace tflite_eq {
+namespace {
+
+// Below this many channels the transforms of F(4,3), which do not depend on it, outweigh what they save.
+constexpr int kFewestF43Channels = 32;
+// Transformed weights of F(4,3) take eight times the space. Past the second-level cache they are fetched anew for every layer
+// and inference, and the direct kernel wins.
+constexpr int64_t kLargestF43Weights = 2 << 20;
+// Outputs that F(4x4) computes and that lie inside the image. 13x13 uses 66 % of four by four tiles.
+constexpr double kLeastTileUse = 0.75;
+// One output pixel of a 1x1 layer with fewer channels is mostly requantization, which all contenders share.
+constexpr int kFewestPointwiseChannels = 32;
+
+bool InWindow(int32_t zero_point) { return zero_point >= -64 && zero_point <= 63; }
+
+int64_t F43WeightBytes(const ConvShape& s) {
+  return int64_t{36} * sizeof(int16_t) * s.input_channels * s.output_channels;
+}
+
+double F43TileUse(const ConvShape& s) {
+  const auto rounded = [](int size) { return (size + 3) / 4 * 4; };
+  return static_cast<double>(s.output_height) * s.output_width /
+         (static_cast<double>(rounded(s.output_height)) * rounded(s.output_width));
+}
+
+Plan Claim(Algorithm algorithm, Isa isa, const char* why) {
+  Plan plan;
+  plan.claim = true;
+  plan.algorithm = algorithm;
+  plan.isa = isa;
+  plan.reason.Set("%s on %s: %s", AlgorithmName(algorithm), IsaName(isa), why);
+  return plan;
+}
+
+Plan Leave(const Reason& reason) {
+  Plan plan;
+  plan.reason = reason;
+  return plan;
+}
+
+Plan Leave(const char* why) {
+  Plan plan;
+  plan.reason.Set("%s", why);
+  return plan;
+}
+
+// Whether F(4,3) is worth it here; sets the reason if not.
+bool F43Pays(const ConvProblem& problem, Reason* reason) {
+  const ConvShape& s = problem.shape;
+  if (s.input_channels < kFewestF43Channels || s.output_channels < kFewestF43Channels) {
+    reason->Set("%d->%d channels are too few for F(4x4,3x3)", s.input_channels, s.output_channels);
+    return false;
+  }
+  if (F43WeightBytes(s) > kLargestF43Weights) {
+    reason->Set("%.1f MB of F(4x4,3x3) weights do not stay in cache", static_cast<double>(F43WeightBytes(s)) / 1048576);
+    return false;
+  }
+  if (F43TileUse(s) < kLeastTileUse) {
+    reason->Set("%dx%d outputs fill only %.0f %% of 4x4 tiles", s.output_height, s.output_width, 100 * F43TileUse(s));
+    return false;
+  }
+  return CertifyWinogradF43(problem, reason);
+}
+
+Plan ChooseAvx512(const ConvProblem& problem, const CpuProfile& cpu) {
+  const ConvShape& s = problem.shape;
+  Reason reason;
+  if (s.is_3x3_stride_1()) {
+    bool two_taps = false;
+    const bool certified = InWindow(problem.quantization.input_zero_point) && CertifyWinograd1d(problem, &two_taps, &reason);
+    if (certified && !two_taps) return Claim(Algorithm::kWinograd1d, cpu.isa, "INT7 weights, sums of taps fit in int8");
+    if (F43Pays(problem, &reason)) return Claim(Algorithm::kWinogradF43, cpu.isa, "certified, weights stay in cache");
+    if (certified) return Claim(Algorithm::kWinograd1d, cpu.isa, "INT7 weights, two-tap form");
+  } else {
+    reason.Set("%dx%d stride %d", s.filter_height, s.filter_width, s.stride_width);
+  }
+  if (!cpu.two_vnni_units) {
+    Reason left;
+    left.Set("XNNPACK is as fast here: AVX-512 VNNI, direct convolution (%.120s)", reason.text);
+    return Leave(left);
+  }
+  const bool pointwise = s.filter_height == 1 && s.filter_width == 1;
+  if (pointwise && s.input_channels < kFewestPointwiseChannels) {
+    return Leave("XNNPACK is as fast here: 1x1 with few channels");
+  }
+  return Claim(Algorithm::kDirect, cpu.isa, reason.text);
+}
+
+Plan ChooseAvx2(const ConvProblem& problem, const CpuProfile& cpu) {
+  Reason reason;
+  if (!problem.shape.is_3x3_stride_1()) return Leave("XNNPACK is faster here: AVX2, not a 3x3 convolution with stride 1");
+  if (problem.shape.input_channels < kFewestF43Channels / 2) return Leave("XNNPACK is faster here: AVX2, few channels");
+  if (CertifyWinogradF43(problem, &reason)) return Claim(Algorithm::kWinogradF43, cpu.isa, "certified");
+  if (CertifyWinogradF23(problem, &reason)) return Claim(Algorithm::kWinogradF23, cpu.isa, "F(4x4,3x3) is not certified");
+  return Leave(reason);
+}
+
+}  // namespace
+
+Plan ChooseKernel(const ConvProblem& problem, const CpuProfile& cpu) {
+  switch (cpu.isa) {
+    case Isa::kAvx512Vnni:
+      return ChooseAvx512(problem, cpu);
+    case Isa::kAvx2:
+      return ChooseAvx2(problem, cpu);
+    case Isa::kScalar:
+      break;
+  }
+  return Leave("this CPU has no instruction set with fast kernels; scalar ones run only when asked for by name");
+}
+
+Plan ForceKernel(const ConvProblem& problem, Algorithm algorithm, Isa isa) {
+  Reason reason;
+  const ConvKernel* kernel = FindKernel(algorithm, isa);
+  if (kernel == nullptr) {
+    reason.Set("there is no %s kernel for %s", AlgorithmName(algorithm), IsaName(isa));
+    return Leave(reason);
+  }
+  if (!kernel->certify(problem, &reason)) return Leave(reason);
+  return Claim(algorithm, isa, "asked for by name");
+}
+
+}  // namespace tflite_eq

@@ -1,0 +1,110 @@
+// The selection table, case by case. No kernel runs and no CPU is asked: policies for other machines are tested on this one.
+#include "delegate/kernels/plan.h"
+
+#include <random>
+#include <string>
+
+#include "delegate/kernels/random_problem.h"
+#include "gtest/gtest.h"
+
+namespace tflite_eq {
+namespace {
+
+constexpr CpuProfile kServer = {Isa::kAvx512Vnni, /*two_vnni_units=*/true};
+constexpr CpuProfile kOneUnit = {Isa::kAvx512Vnni, /*two_vnni_units=*/false};
+constexpr CpuProfile kAvx2 = {Isa::kAvx2, false};
+constexpr CpuProfile kScalar = {Isa::kScalar, false};
+
+// Choices for a layer of random weights of the given kind.
+Plan Choose(int size, int in, int out, Values values, const CpuProfile& cpu, int filter = 3, int stride = 1,
+            int zero_point = 0) {
+  std::mt19937 random(1);
+  ConvShape s;
+  s.input_height = s.input_width = size;
+  s.input_channels = in;
+  s.output_channels = out;
+  s.filter_height = s.filter_width = filter;
+  s.stride_height = s.stride_width = stride;
+  ResolvePadding(Padding::kSame, &s);
+  RandomProblem p;
+  ProblemOptions options;
+  options.values = values;
+  FillRandomProblem(s, options, &random, &p);
+  p.problem.quantization.input_zero_point = zero_point;
+  return ChooseKernel(p.problem, cpu);
+}
+
+TEST(ChooseKernel, OneDimensionalForInt7OnVnni) {
+  for (const CpuProfile& cpu : {kServer, kOneUnit}) {
+    for (int size : {7, 14, 28, 56}) {
+      const Plan plan = Choose(size, 64, 64, Values::kEvenTriplets, cpu);
+      EXPECT_TRUE(plan.claim) << plan.reason.text;
+      EXPECT_EQ(plan.algorithm, Algorithm::kWinograd1d);
+    }
+  }
+}
+
+TEST(ChooseKernel, PlainInt7TakesF43WhereItFitsAndTwoTapsElsewhere) {
+  EXPECT_EQ(Choose(28, 128, 128, Values::kPlainInt7, kOneUnit).algorithm, Algorithm::kWinogradF43);
+  EXPECT_EQ(Choose(14, 256, 256, Values::kPlainInt7, kOneUnit).algorithm, Algorithm::kWinograd1d);
+}
+
+TEST(ChooseKernel, ZeroPointOutsideTheWindowIsNoInt7) {
+  // Padding would send every border row to the fallback.
+  EXPECT_NE(Choose(28, 64, 64, Values::kEvenTriplets, kServer, 3, 1, -128).algorithm, Algorithm::kWinograd1d);
+}
+
+TEST(ChooseKernel, F43ForInt8WhileItsWeightsStayInCache) {
+  EXPECT_EQ(Choose(56, 64, 64, Values::kInt8, kOneUnit).algorithm, Algorithm::kWinogradF43);
+  EXPECT_EQ(Choose(28, 128, 128, Values::kInt8, kServer).algorithm, Algorithm::kWinogradF43);
+  const Plan plan = Choose(14, 256, 256, Values::kInt8, kOneUnit);
+  EXPECT_FALSE(plan.claim);
+  EXPECT_NE(std::string(plan.reason.text).find("4.5 MB of F(4x4,3x3) weights do not stay in cache"), std::string::npos)
+      << plan.reason.text;
+}
+
+TEST(ChooseKernel, DirectOnlyWithTwoVnniUnits) {
+  EXPECT_EQ(Choose(14, 256, 256, Values::kInt8, kServer).algorithm, Algorithm::kDirect);
+  EXPECT_EQ(Choose(28, 128, 256, Values::kInt8, kServer, 3, 2).algorithm, Algorithm::kDirect);
+  EXPECT_FALSE(Choose(28, 128, 256, Values::kInt8, kOneUnit, 3, 2).claim);
+  EXPECT_FALSE(Choose(28, 16, 64, Values::kInt8, kServer, 1, 1).claim);
+}
+
+TEST(ChooseKernel, RefusesPoorTileUseAndFewChannels) {
+  EXPECT_STREQ(Choose(13, 64, 64, Values::kInt8, kOneUnit).reason.text,
+               "XNNPACK is as fast here: AVX-512 VNNI, direct convolution (13x13 outputs fill only 66 % of 4x4 tiles)");
+  EXPECT_FALSE(Choose(56, 16, 64, Values::kInt8, kOneUnit).claim);
+}
+
+TEST(ChooseKernel, Avx2TakesWhatIsCertified) {
+  EXPECT_EQ(Choose(56, 64, 64, Values::kInt8, kAvx2).algorithm, Algorithm::kWinogradF43);
+  EXPECT_EQ(Choose(56, 64, 64, Values::kEvenTriplets, kAvx2).algorithm, Algorithm::kWinogradF43);
+  EXPECT_EQ(Choose(7, 512, 512, Values::kInt8, kAvx2).algorithm, Algorithm::kWinogradF23);
+  EXPECT_FALSE(Choose(56, 64, 64, Values::kInt8, kAvx2, 3, 2).claim);
+}
+
+TEST(ChooseKernel, NothingWithoutVectors) {
+  const Plan plan = Choose(56, 64, 64, Values::kInt8, kScalar);
+  EXPECT_FALSE(plan.claim);
+  EXPECT_NE(std::string(plan.reason.text).find("asked for by name"), std::string::npos);
+}
+
+TEST(ForceKernel, ClaimsWhatIsExactAndNothingElse) {
+  std::mt19937 random(1);
+  ConvShape s;
+  s.input_height = s.input_width = 8;
+  s.input_channels = s.output_channels = 8;
+  s.filter_height = s.filter_width = 3;
+  ResolvePadding(Padding::kSame, &s);
+  RandomProblem p;
+  FillRandomProblem(s, ProblemOptions(), &random, &p);
+  EXPECT_TRUE(ForceKernel(p.problem, Algorithm::kWinogradF43, Isa::kScalar).claim);
+  EXPECT_TRUE(ForceKernel(p.problem, Algorithm::kReference, Isa::kScalar).claim);
+  EXPECT_FALSE(ForceKernel(p.problem, Algorithm::kWinograd1d, Isa::kScalar).claim);
+  const Plan missing = ForceKernel(p.problem, Algorithm::kWinograd1d, Isa::kAvx2);
+  EXPECT_FALSE(missing.claim);
+  EXPECT_STREQ(missing.reason.text, "there is no winograd_1d kernel for avx2");
+}
+
+}  // namespace
+}  // namespace tflite_eq
