@@ -1,0 +1,100 @@
+#include "delegate/options.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "delegate/kernels/cpu_features.h"
+
+namespace tflite_eq {
+namespace {
+
+constexpr int kMostThreads = 256;
+
+bool ParseInteger(const char* key, const char* value, int low, int high, int* result, Reason* error) {
+  char* end;
+  const long number = strtol(value, &end, 10);
+  if (end == value || *end != '\0' || number < low || number > high) {
+    error->Set("option %s: \"%.40s\" is not an integer from %d to %d", key, value, low, high);
+    return false;
+  }
+  *result = static_cast<int>(number);
+  return true;
+}
+
+bool ParseBoolean(const char* key, const char* value, bool* result, Reason* error) {
+  const bool yes = strcmp(value, "1") == 0 || strcmp(value, "true") == 0;
+  if (!yes && strcmp(value, "0") != 0 && strcmp(value, "false") != 0) {
+    error->Set("option %s: \"%.40s\" is none of 0, 1, false, true", key, value);
+    return false;
+  }
+  *result = yes;
+  return true;
+}
+
+bool ParseKernel(const char* value, DelegateOptions* options, Reason* error) {
+  options->any_kernel = strcmp(value, "auto") == 0;
+  if (options->any_kernel || AlgorithmFromName(value, &options->kernel)) return true;
+  error->Set("option kernel: \"%.40s\" is none of auto, winograd_f43, winograd_f23, winograd_1d, direct, reference", value);
+  return false;
+}
+
+bool ParseIsa(const char* value, DelegateOptions* options, Reason* error) {
+  options->any_isa = strcmp(value, "auto") == 0;
+  if (options->any_isa) return true;
+  if (!IsaFromName(value, &options->isa)) {
+    error->Set("option isa: \"%.40s\" is none of auto, scalar, avx2, avx512_vnni", value);
+    return false;
+  }
+  if (!CpuSupports(options->isa)) {
+    error->Set("option isa: this CPU does not support %s", value);
+    return false;
+  }
+  return true;
+}
+
+bool ParseOption(const char* key, const char* value, DelegateOptions* options, Reason* error) {
+  if (strcmp(key, "num_threads") == 0) return ParseInteger(key, value, 0, kMostThreads, &options->num_threads, error);
+  if (strcmp(key, "kernel") == 0) return ParseKernel(value, options, error);
+  if (strcmp(key, "isa") == 0) return ParseIsa(value, options, error);
+  if (strcmp(key, "verify") == 0) return ParseBoolean(key, value, &options->verify, error);
+  if (strcmp(key, "require_delegation") == 0) return ParseBoolean(key, value, &options->require_delegation, error);
+  if (strcmp(key, "log_level") == 0) return ParseInteger(key, value, 0, 2, &options->log_level, error);
+  if (strcmp(key, "profile") == 0) return ParseBoolean(key, value, &options->profile, error);
+  error->Set(
+      "unknown option \"%.40s\"; there are num_threads, kernel, isa, verify, require_delegation, log_level, profile", key);
+  return false;
+}
+
+}  // namespace
+
+bool ParseOptions(const char* const* keys, const char* const* values, size_t count, DelegateOptions* options,
+                  Reason* error) {
+  for (size_t i = 0; i < count; ++i) {
+    if (keys[i] == nullptr || values[i] == nullptr) {
+      error->Set("option %zu has no %s", i, keys[i] == nullptr ? "name" : "value");
+      return false;
+    }
+    if (!ParseOption(keys[i], values[i], options, error)) return false;
+  }
+  return true;
+}
+
+bool OptionsFromC(const TfLiteEqDelegateOptions& c, DelegateOptions* options, Reason* error) {
+  if (c.num_threads < 0 || c.num_threads > kMostThreads) {
+    error->Set("option num_threads: %d is not from 0 to %d", c.num_threads, kMostThreads);
+    return false;
+  }
+  if (c.log_level < 0 || c.log_level > 2) {
+    error->Set("option log_level: %d is not from 0 to 2", c.log_level);
+    return false;
+  }
+  options->num_threads = c.num_threads;
+  options->verify = c.verify;
+  options->require_delegation = c.require_delegation;
+  options->log_level = c.log_level;
+  options->profile = c.profile;
+  return ParseKernel(c.kernel != nullptr ? c.kernel : "auto", options, error) &&
+         ParseIsa(c.isa != nullptr ? c.isa : "auto", options, error);
+}
+
+}  // namespace tflite_eq

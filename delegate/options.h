@@ -1,0 +1,32 @@
+// The delegate's options: from strings, checked.
+#ifndef TFLITE_EQ_DELEGATE_OPTIONS_H_
+#define TFLITE_EQ_DELEGATE_OPTIONS_H_
+
+#include <stddef.h>
+
+#include "delegate/kernels/certificate.h"
+#include "delegate/kernels/conv_types.h"
+#include "delegate/tflite_eq_delegate.h"
+
+namespace tflite_eq {
+
+struct DelegateOptions {
+  int num_threads = 0;  // 0: the interpreter's
+  bool any_kernel = true;
+  Algorithm kernel = Algorithm::kReference;  // when any_kernel is false
+  Isa isa = Isa::kScalar;                    // the most that may be used
+  bool any_isa = true;
+  bool verify = false;
+  bool require_delegation = false;
+  int log_level = 1;
+  bool profile = false;
+};
+
+// False with a message naming the option, what was found and what is allowed.
+bool ParseOptions(const char* const* keys, const char* const* values, size_t count, DelegateOptions* options,
+                  Reason* error);
+bool OptionsFromC(const TfLiteEqDelegateOptions& c, DelegateOptions* options, Reason* error);
+
+}  // namespace tflite_eq
+
+#endif  // TFLITE_EQ_DELEGATE_OPTIONS_H_

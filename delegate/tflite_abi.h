@@ -1,0 +1,165 @@
+// TFLite's C ABI, as far as a delegate meets it. The library is compiled against this mirror rather than TFLite's headers and
+// links no TFLite, so that one binary runs on every runtime from 2.14 on.
+//
+// Offsets are those of TFLite 2.14 and have not moved since; newer runtimes only append. TfLiteRegistration and
+// TfLiteDelegate are handed to the runtime, by value or to be read, so they are declared with a zeroed reserve behind the
+// longest known layout: a newer runtime then reads "absent" rather than whatever follows. The other structures are only
+// read here, up to the fields every runtime has.
+#ifndef TFLITE_EQ_DELEGATE_TFLITE_ABI_H_
+#define TFLITE_EQ_DELEGATE_TFLITE_ABI_H_
+
+#include <stddef.h>
+#include <stdint.h>
+
+extern "C" {
+
+typedef enum { kTfLiteOk = 0, kTfLiteError = 1, kTfLiteDelegateError = 2 } TfLiteStatus;
+
+typedef enum { kTfLiteNoType = 0, kTfLiteFloat32 = 1, kTfLiteInt32 = 2, kTfLiteInt16 = 7, kTfLiteInt8 = 9 } TfLiteType;
+
+typedef enum { kTfLitePaddingUnknown = 0, kTfLitePaddingSame = 1, kTfLitePaddingValid = 2 } TfLitePadding;
+
+typedef enum { kTfLiteActNone = 0, kTfLiteActRelu = 1, kTfLiteActReluN1To1 = 2, kTfLiteActRelu6 = 3 } TfLiteFusedActivation;
+
+typedef enum { kTfLiteMemNone = 0, kTfLiteMmapRo = 1, kTfLiteArenaRw = 2, kTfLiteDynamic = 4 } TfLiteAllocationType;
+
+typedef enum { kTfLiteNoQuantization = 0, kTfLiteAffineQuantization = 1 } TfLiteQuantizationType;
+
+enum { kTfLiteBuiltinConv2d = 3, kTfLiteBuiltinDelegate = 51 };
+
+// The delegate can handle dynamic tensors in the graph, and computes the shapes of its outputs itself. Without the first, any
+// dynamic tensor anywhere in the model makes applying the delegate fail; without the second, resizing does.
+enum { kTfLiteDelegateFlagsAllowDynamicTensors = 1, kTfLiteDelegateFlagsRequirePropagatedShapes = 2 };
+
+typedef struct TfLiteIntArray {
+  int size;
+  int data[];
+} TfLiteIntArray;
+
+typedef struct TfLiteFloatArray {
+  int size;
+  float data[];
+} TfLiteFloatArray;
+
+typedef struct TfLiteAffineQuantizationParams {
+  TfLiteFloatArray* scale;
+  TfLiteIntArray* zero_point;
+  int32_t quantized_dimension;
+} TfLiteAffineQuantizationParams;
+
+typedef struct TfLiteTensor {
+  int32_t type;
+  union {
+    void* raw;
+    int8_t* int8;
+    int32_t* i32;
+  } data;
+  TfLiteIntArray* dims;
+  struct {
+    float scale;
+    int32_t zero_point;
+  } params;
+  int32_t allocation_type;
+  size_t bytes;
+  const void* allocation;
+  const char* name;
+  struct TfLiteDelegate* delegate;
+  int32_t buffer_handle;
+  bool data_is_stale;
+  bool is_variable;
+  struct {
+    int32_t type;
+    void* params;
+  } quantization;
+  void* sparsity;
+  const TfLiteIntArray* dims_signature;
+} TfLiteTensor;
+
+typedef struct TfLiteNode {
+  TfLiteIntArray* inputs;
+  TfLiteIntArray* outputs;
+  TfLiteIntArray* intermediates;
+  TfLiteIntArray* temporaries;
+  void* user_data;
+  void* builtin_data;
+  const void* custom_initial_data;
+  int custom_initial_data_size;
+  struct TfLiteDelegate* delegate;
+  bool might_have_side_effect;
+} TfLiteNode;
+
+typedef struct TfLiteConvParams {
+  int32_t padding;
+  int stride_width;
+  int stride_height;
+  int32_t activation;
+  int dilation_width_factor;
+  int dilation_height_factor;
+} TfLiteConvParams;
+
+typedef struct TfLiteDelegateParams {
+  struct TfLiteDelegate* delegate;
+  TfLiteIntArray* nodes_to_replace;
+  TfLiteIntArray* input_tensors;
+  TfLiteIntArray* output_tensors;
+} TfLiteDelegateParams;
+
+struct TfLiteContext;
+
+typedef struct TfLiteRegistration {
+  void* (*init)(struct TfLiteContext* context, const char* buffer, size_t length);
+  void (*free)(struct TfLiteContext* context, void* buffer);
+  TfLiteStatus (*prepare)(struct TfLiteContext* context, TfLiteNode* node);
+  TfLiteStatus (*invoke)(struct TfLiteContext* context, TfLiteNode* node);
+  const char* (*profiling_string)(const struct TfLiteContext* context, const TfLiteNode* node);
+  int32_t builtin_code;
+  const char* custom_name;
+  int version;
+  void* registration_external;
+  void* async_kernel;
+  uint64_t inplace_operator;
+  void* reserve[4];
+} TfLiteRegistration;
+
+typedef struct TfLiteContext {
+  size_t tensors_size;
+  TfLiteStatus (*GetExecutionPlan)(struct TfLiteContext* context, TfLiteIntArray** execution_plan);
+  TfLiteTensor* tensors;
+  void* impl_;
+  TfLiteStatus (*ResizeTensor)(struct TfLiteContext* context, TfLiteTensor* tensor, TfLiteIntArray* new_size);
+  void (*ReportError)(struct TfLiteContext* context, const char* format, ...);
+  TfLiteStatus (*AddTensors)(struct TfLiteContext* context, int tensors_to_add, int* first_new_tensor_index);
+  TfLiteStatus (*GetNodeAndRegistration)(struct TfLiteContext* context, int node_index, TfLiteNode** node,
+                                         TfLiteRegistration** registration);
+  TfLiteStatus (*ReplaceNodeSubsetsWithDelegateKernels)(struct TfLiteContext* context, TfLiteRegistration registration,
+                                                        const TfLiteIntArray* nodes_to_replace,
+                                                        struct TfLiteDelegate* delegate);
+  int recommended_num_threads;
+  // More functions follow that this delegate does not call.
+} TfLiteContext;
+
+typedef struct TfLiteDelegate {
+  void* data_;
+  TfLiteStatus (*Prepare)(TfLiteContext* context, struct TfLiteDelegate* delegate);
+  TfLiteStatus (*CopyFromBufferHandle)(TfLiteContext*, struct TfLiteDelegate*, int32_t, TfLiteTensor*);
+  TfLiteStatus (*CopyToBufferHandle)(TfLiteContext*, struct TfLiteDelegate*, int32_t, TfLiteTensor*);
+  void (*FreeBufferHandle)(TfLiteContext*, struct TfLiteDelegate*, int32_t*);
+  int64_t flags;
+  void* opaque_delegate_builder;
+  void* reserve[4];
+} TfLiteDelegate;
+
+}  // extern "C"
+
+// The offsets relied upon, on every 64-bit platform.
+static_assert(offsetof(TfLiteTensor, dims) == 16 && offsetof(TfLiteTensor, params) == 24, "");
+static_assert(offsetof(TfLiteTensor, allocation_type) == 32 && offsetof(TfLiteTensor, bytes) == 40, "");
+static_assert(offsetof(TfLiteTensor, name) == 56 && offsetof(TfLiteTensor, quantization) == 80, "");
+static_assert(sizeof(TfLiteTensor) == 112, "context->tensors is an array of these");
+static_assert(offsetof(TfLiteNode, user_data) == 32 && offsetof(TfLiteNode, builtin_data) == 40, "");
+static_assert(offsetof(TfLiteRegistration, builtin_code) == 40 && offsetof(TfLiteRegistration, reserve) == 88, "");
+static_assert(offsetof(TfLiteContext, ResizeTensor) == 32 && offsetof(TfLiteContext, recommended_num_threads) == 72, "");
+static_assert(offsetof(TfLiteDelegate, flags) == 40 && offsetof(TfLiteDelegate, reserve) == 56, "");
+static_assert(sizeof(TfLiteConvParams) == 24, "");
+
+#endif  // TFLITE_EQ_DELEGATE_TFLITE_ABI_H_

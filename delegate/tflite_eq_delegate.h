@@ -1,0 +1,54 @@
+// C API of the tflite_eq delegate: exact integer Winograd convolutions for int8 TFLite models.
+//
+//   TfLiteEqDelegateOptions options = TfLiteEqDelegateOptionsDefault();
+//   options.num_threads = 2;
+//   TfLiteDelegate* delegate = TfLiteEqDelegateCreate(&options);
+//   ... interpreter->ModifyGraphWithDelegate(delegate) ...
+//   TfLiteEqDelegateDelete(delegate);   // after the interpreter is gone
+//
+// The same library is an external delegate: load_delegate("libtflite_eq_delegate.so", {"num_threads": "2"}).
+#ifndef TFLITE_EQ_DELEGATE_TFLITE_EQ_DELEGATE_H_
+#define TFLITE_EQ_DELEGATE_TFLITE_EQ_DELEGATE_H_
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct TfLiteDelegate;
+
+typedef struct {
+  // Threads for one convolution; 0 takes the interpreter's number.
+  int32_t num_threads;
+  // Null or "auto" chooses by layer and CPU. "winograd_f43", "winograd_f23", "winograd_1d", "direct" or "reference" makes every
+  // layer that the named kernel can compute exactly use it, fast or not.
+  const char* kernel;
+  // Null or "auto" takes the best this CPU has; "scalar", "avx2" or "avx512_vnni" restricts it, for validation.
+  const char* isa;
+  // Run the reference beside every kernel and fail at the first differing code. Slow.
+  bool verify;
+  // Fail instead of doing nothing when no node of a model is claimed.
+  bool require_delegation;
+  // 0 silent, 1 one line per model, 2 also a line per candidate node.
+  int32_t log_level;
+  // Print the time spent in each claimed node when the delegate is deleted.
+  bool profile;
+} TfLiteEqDelegateOptions;
+
+TfLiteEqDelegateOptions TfLiteEqDelegateOptionsDefault(void);
+
+// Null when the options are bad or memory runs out; the reason goes to stderr.
+struct TfLiteDelegate* TfLiteEqDelegateCreate(const TfLiteEqDelegateOptions* options);
+void TfLiteEqDelegateDelete(struct TfLiteDelegate* delegate);
+
+// "major.minor.patch".
+const char* TfLiteEqDelegateVersion(void);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif  // TFLITE_EQ_DELEGATE_TFLITE_EQ_DELEGATE_H_
