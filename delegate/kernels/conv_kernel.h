@@ -27,6 +27,8 @@ struct KernelContext {
   const ConvKernel* fallback_kernel;
   const KernelContext* fallback_context;
   int fallback_rows;
+  // Bytes of a worker's scratch that are the kernel's own; the fallback's follow.
+  size_t own_scratch_bytes;
 };
 
 // How the output is divided for one shape.
@@ -55,12 +57,14 @@ struct ConvKernel {
                    int8_t* output, void* scratch);
 };
 
-// Has the fallback compute output rows [row_begin, row_end) of one image, with the caller's scratch.
+// Has the fallback compute output rows [row_begin, row_end) of one image. `scratch` is what the caller was given; its part of
+// it is left alone.
 static inline void RunFallback(const KernelContext& context, int image, int row_begin, int row_end, const int8_t* input,
                                int8_t* output, void* scratch) {
+  void* rest = static_cast<char*>(scratch) + context.own_scratch_bytes;
   for (int row = row_begin; row < row_end; row += context.fallback_rows) {
     const int end = row + context.fallback_rows < row_end ? row + context.fallback_rows : row_end;
-    context.fallback_kernel->run_rows(*context.fallback_context, image, row, end, input, output, scratch);
+    context.fallback_kernel->run_rows(*context.fallback_context, image, row, end, input, output, rest);
   }
 }
 

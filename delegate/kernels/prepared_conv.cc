@@ -100,12 +100,13 @@ void PreparedConv::Replan() {
     context_.fallback_kernel = fallback_->kernel_;
     context_.fallback_context = &fallback_->context_;
     context_.fallback_rows = fallback_->plan_.unit_size;
+    context_.own_scratch_bytes = plan_.scratch_bytes;
   }
 }
 
 size_t PreparedConv::worker_scratch_bytes() const {
   const size_t fallback = fallback_ != nullptr ? fallback_->worker_scratch_bytes() : 0;
-  return fallback > plan_.scratch_bytes ? fallback : plan_.scratch_bytes;
+  return plan_.scratch_bytes + fallback;
 }
 
 size_t PreparedConv::scratch_bytes() const { return worker_scratch_bytes() * workers_; }

@@ -125,7 +125,9 @@ struct Planes {
       : rows(rows + kRows - 1), pairs((s.output_width + 1) / 2), blocks(LineBlocks(s.input_channels)),
         count(two_taps ? 5 : 4) {}
   size_t plane_bytes() const { return (static_cast<size_t>(rows) * pairs | 1) * kLine; }
-  size_t bytes() const { return plane_bytes() * blocks * count; }
+  // The planes, then a byte for each row that tells whether it holds codes outside the window.
+  size_t flags() const { return plane_bytes() * blocks * count; }
+  size_t bytes() const { return flags() + static_cast<size_t>(rows); }
   size_t offset(int plane, int row, int block) const {
     return (static_cast<size_t>(plane) * blocks + block) * plane_bytes() + static_cast<size_t>(row) * pairs * kLine;
   }
@@ -144,9 +146,9 @@ WorkPlan Plan(const ConvShape& shape, int workers) {
   return plan;
 }
 
-// Transforms one input row into all planes. Returns bytes whose top bit tells that a code lay outside [-64, 63].
+// Transforms one input row into all planes. False when a code lay outside [-64, 63].
 template <bool two_taps>
-__m512i TransformRow(const KernelContext& context, const int8_t* image, int y, const Planes& planes, uint8_t* lines) {
+bool TransformRow(const KernelContext& context, const int8_t* image, int y, const Planes& planes, uint8_t* lines) {
   const ConvShape& s = context.shape;
   const __m512i flip = _mm512_set1_epi8(static_cast<char>(0x80));
   const __m512i window = _mm512_set1_epi8(64);
@@ -185,19 +187,6 @@ __m512i TransformRow(const KernelContext& context, const int8_t* image, int y, c
       d0 = d2;
       d1 = d3;
     }
-  }
-  return outside;
-}
-
-// False when a code outside the window was met.
-template <bool two_taps>
-bool TransformRows(const KernelContext& context, const int8_t* image, int row_begin, const Planes& planes,
-                   uint8_t* scratch) {
-  __m512i outside = _mm512_setzero_si512();
-  for (int row = 0; row < planes.rows; ++row) {
-    const __m512i row_outside = TransformRow<two_taps>(context, image, row_begin + row - context.shape.pad_top, planes,
-                                                       scratch + planes.offset(0, row, 0));
-    outside = _mm512_or_si512(outside, row_outside);
   }
   return _mm512_movepi8_mask(outside) == 0;
 }
@@ -310,32 +299,55 @@ constexpr TileFunction kTiles[kMaxPairs + 1] = {nullptr,           Tile<1, two_t
                                                 Tile<3, two_taps>, Tile<4, two_taps>, Tile<5, two_taps>,
                                                 Tile<6, two_taps>, Tile<7, two_taps>};
 
+// Output rows [begin, end) of a unit, counted from its first row, whose input rows are all in the window.
 template <bool two_taps>
-void RunUnit(const KernelContext& context, const RowRange& range, const int8_t* input, int8_t* output, void* scratch) {
+void RunCleanRows(const KernelContext& context, const Planes& planes, const uint8_t* lines, int begin, int end,
+                  int8_t* output) {
   const ConvShape& s = context.shape;
-  const Planes planes(s, range.end - range.begin, two_taps);
-  uint8_t* lines = static_cast<uint8_t*>(scratch);
-  const int8_t* image = input + static_cast<size_t>(range.image) * s.input_height * s.input_width * s.input_channels;
-  if (!TransformRows<two_taps>(context, image, range.begin, planes, lines)) {
-    RunFallback(context, range.image, range.begin, range.end, input, output, scratch);
-    return;
-  }
   const Layout layout(s);
   const char* packed = static_cast<const char*>(context.packed);
-  const int pairs = (range.end - range.begin) * planes.pairs;
+  const int first = begin * planes.pairs;
+  const int pairs = (end - begin) * planes.pairs;
   const int tiles = (pairs + kMaxPairs - 1) / kMaxPairs;
-  output += (static_cast<size_t>(range.image) * s.output_height + range.begin) * s.output_width * s.output_channels;
   for (int cout = 0; cout < s.output_channels; cout += kCoutBlock) {
     const int8_t* weights = reinterpret_cast<const int8_t*>(packed + layout.weights(cout / kCoutBlock));
     const ChannelConstants& constants =
         *reinterpret_cast<const ChannelConstants*>(packed + layout.constants(cout / kCoutBlock));
     const StoreCodes store(*context.requantization, cout, s.output_channels - cout);
-    int pair = 0;
+    int pair = first;
     for (int tile = 0; tile < tiles; ++tile) {
-      const int end = static_cast<int>(static_cast<int64_t>(pairs) * (tile + 1) / tiles);
-      kTiles<two_taps>[end - pair](s, planes, lines, pair, WeightStream(weights, layout.block_bytes, tile, tiles), constants, store,
-                                 output + cout);
-      pair = end;
+      const int next = first + static_cast<int>(static_cast<int64_t>(pairs) * (tile + 1) / tiles);
+      kTiles<two_taps>[next - pair](s, planes, lines, pair, WeightStream(weights, layout.block_bytes, tile, tiles), constants, store,
+                                    output + cout);
+      pair = next;
+    }
+  }
+}
+
+// Rows that see a code outside the window go to the fallback, the others stay here.
+template <bool two_taps>
+void RunUnit(const KernelContext& context, const RowRange& range, const int8_t* input, int8_t* output, void* scratch) {
+  const ConvShape& s = context.shape;
+  const int rows = range.end - range.begin;
+  const Planes planes(s, rows, two_taps);
+  uint8_t* lines = static_cast<uint8_t*>(scratch);
+  uint8_t* clean = lines + planes.flags();
+  const int8_t* image = input + static_cast<size_t>(range.image) * s.input_height * s.input_width * s.input_channels;
+  for (int row = 0; row < planes.rows; ++row) {
+    clean[row] = TransformRow<two_taps>(context, image, range.begin + row - s.pad_top, planes,
+                                        lines + planes.offset(0, row, 0));
+  }
+  // From here on, clean[row] is about output rows: all three input rows are in the window.
+  for (int row = 0; row < rows; ++row) clean[row] = clean[row] & clean[row + 1] & clean[row + 2];
+  int8_t* unit_output =
+      output + (static_cast<size_t>(range.image) * s.output_height + range.begin) * s.output_width * s.output_channels;
+  for (int begin = 0, end; begin < rows; begin = end) {
+    end = begin + 1;
+    while (end < rows && clean[end] == clean[begin]) ++end;
+    if (clean[begin]) {
+      RunCleanRows<two_taps>(context, planes, lines, begin, end, unit_output);
+    } else {
+      RunFallback(context, range.image, range.begin + begin, range.begin + end, input, output, scratch);
     }
   }
 }
