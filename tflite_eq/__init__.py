@@ -1,0 +1,1 @@
+"""EasyQuant scales, bias correction and INT7 for TensorFlow Lite models."""
