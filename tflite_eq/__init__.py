@@ -1,1 +1,37 @@
 """EasyQuant scales, bias correction and INT7 for TensorFlow Lite models."""
+
+from __future__ import annotations
+
+from tflite_eq.calibration.record import Calibration
+from tflite_eq.config import (
+    ActivationMode,
+    BiasCorrection,
+    Bits,
+    Config,
+    IoType,
+    Method,
+    Objective,
+    SearchSettings,
+)
+from tflite_eq.errors import TfliteEqError
+from tflite_eq.quantizer import QuantizationResult, calibrate, quantize
+from tflite_eq.targets import Target
+from tflite_eq.version import VERSION as __version__
+
+__all__ = [
+    "ActivationMode",
+    "BiasCorrection",
+    "Bits",
+    "Calibration",
+    "Config",
+    "IoType",
+    "Method",
+    "Objective",
+    "QuantizationResult",
+    "SearchSettings",
+    "Target",
+    "TfliteEqError",
+    "__version__",
+    "calibrate",
+    "quantize",
+]

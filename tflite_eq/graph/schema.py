@@ -88,11 +88,32 @@ def serialize(model: ModelT) -> bytes:
     return bytes(builder.Output())
 
 
+def _names(enumeration: Any) -> dict[int, str]:
+    return {value: name for name, value in vars(enumeration).items() if not name.startswith("_")}
+
+
 @functools.lru_cache(maxsize=1)
 def operator_names() -> dict[int, str]:
     """Names of the builtin operators by code, e.g. ``{3: 'CONV_2D', ...}``."""
-    return {
-        code: name
-        for name, code in vars(schema().BuiltinOperator).items()
-        if not name.startswith("_")
-    }
+    return _names(schema().BuiltinOperator)
+
+
+@functools.lru_cache(maxsize=1)
+def tensor_type_names() -> dict[int, str]:
+    """Names of the element types by code, e.g. ``{0: 'FLOAT32', ...}``."""
+    return _names(schema().TensorType)
+
+
+@functools.lru_cache(maxsize=1)
+def activation_names() -> dict[int, str]:
+    """Names of the fused activation functions by code, e.g. ``{1: 'RELU', ...}``."""
+    return _names(schema().ActivationFunctionType)
+
+
+def operator_kind(code: Any) -> str:
+    """Name of an operator code: the builtin name, or ``CUSTOM:name`` for a custom operator."""
+    # Codes below 127 live in the deprecated byte field of old files; the larger of both counts.
+    name = operator_names()[max(code.builtinCode, code.deprecatedBuiltinCode)]
+    if name == "CUSTOM":
+        return f"CUSTOM:{(code.customCode or b'').decode()}"
+    return name
