@@ -16,7 +16,7 @@ from tflite_eq.config import (
 from tflite_eq.errors import TfliteEqError
 from tflite_eq.quantizer import QuantizationResult, calibrate, quantize
 from tflite_eq.targets import Target
-from tflite_eq.version import VERSION as __version__
+from tflite_eq.version import __version__
 
 __all__ = [
     "ActivationMode",

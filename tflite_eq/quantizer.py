@@ -27,7 +27,7 @@ from tflite_eq.simulation.store import ActivationStore
 from tflite_eq.simulation.twins import TwinActivations
 from tflite_eq.targets import WeightGrid
 from tflite_eq.verify import check_fully_int8, check_runs_everywhere
-from tflite_eq.version import VERSION
+from tflite_eq.version import __version__
 from tflite_eq.writer import write
 
 
@@ -79,7 +79,7 @@ def calibrate(
         observers = observe_ranges(graph, reader, twins, config.seed)
         tensors, records = Lockstep(graph, layers, groups, skipped, observers, twins, config).run()
     return Calibration(
-        tool_version=VERSION,
+        tool_version=__version__,
         model_sha256=hashlib.sha256(model).hexdigest(),
         data_sha256=reader.digest,
         samples=reader.count,
@@ -186,7 +186,7 @@ def _apply(
     metadata.attach(
         written.model,
         metadata.Record(
-            tool_version=VERSION,
+            tool_version=__version__,
             backend=backend.name,
             config=config.as_dict(),
             samples=calibration.samples,

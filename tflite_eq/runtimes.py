@@ -85,7 +85,7 @@ def _version(distribution: str) -> str:
     return "unknown"
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def _load(name: str, module: str) -> Runtime | None:
     """The runtime if it is installed and imports (tflite-runtime 2.14 does not beside numpy 2)."""
     try:

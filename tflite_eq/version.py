@@ -1,3 +1,3 @@
 """The version of this package, also recorded in every file it writes."""
 
-VERSION = "0.1.0"
+__version__ = "0.1.0"

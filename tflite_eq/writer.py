@@ -99,9 +99,9 @@ class _Writer:
             if tensor.type_name != "INT8" or tensor.is_constant:
                 continue
             source = origin[0] if origin else self._source_of(index)
-            planned = self._params.get(source) if source is not None else None
-            if planned is None:
+            if source is None or source not in self._params:
                 continue
+            planned = self._params[source]
             stored = self._subgraph.tensors[index].quantization
             scale, zero_point = float(stored.scale[0]), int(stored.zeroPoint[0])
             if zero_point == planned.zero_point and (abs(scale / planned.scale - 1) < _SCALE_NOISE):

@@ -42,7 +42,7 @@ class ErrorSums:
         """Mean of the error per channel, [K]; its negative is what IBC adds to the bias."""
         return self.error / max(self.count, 1)
 
-    def layer_errors(self, offset: Double | float = 0.0) -> LayerErrors:
+    def layer_errors(self, offset: Float | Double | float = 0.0) -> LayerErrors:
         """The layer's figures if ``offset`` [K] were added to the quantized output."""
         shift = self.mean_shift + offset
         spread = np.maximum(self.squared_error - self.count * self.mean_shift**2, 0.0)

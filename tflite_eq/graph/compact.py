@@ -20,7 +20,7 @@ def drop_unused_buffers(model: schema.ModelT) -> None:
 
 def drop_unused_tensors(subgraph: schema.SubGraphT, model: schema.ModelT) -> None:
     """Remove tensors that no operator, input, output or signature refers to."""
-    used = set()
+    used: set[int] = set()
     for indices in _tensor_lists(subgraph):
         used.update(int(i) for i in indices if int(i) >= 0)
     entries = [

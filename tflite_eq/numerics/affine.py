@@ -1,4 +1,4 @@
-"""Affine quantization: real = scale * (code - zero_point), as TFLite's int8 specification has it."""
+"""Affine quantization: real = scale * (code - zero point), TFLite's int8 specification."""
 
 from __future__ import annotations
 

@@ -200,14 +200,16 @@ def search_scales(
 def coarse_factors(settings: SearchSettings) -> npt.NDArray[np.float64]:
     """First look: every ``coarse``-th of the steps that cut [low, high], both ends included."""
     grid = np.linspace(settings.low, settings.high, settings.steps + 1)
-    return np.unique(np.append(grid[:: settings.coarse], grid[-1]))
+    factors: npt.NDArray[np.float64] = np.unique(np.append(grid[:: settings.coarse], grid[-1]))
+    return factors
 
 
 def fine_offsets(settings: SearchSettings) -> npt.NDArray[np.float64]:
     """Second look: single steps to either side of the best coarse candidate."""
     step = (settings.high - settings.low) / settings.steps
     reach = np.arange(1, max(2, settings.coarse))
-    return np.concatenate([-reach[::-1], reach]) * step
+    offsets: npt.NDArray[np.float64] = np.concatenate([-reach[::-1], reach]) * step
+    return offsets
 
 
 def _scaled(interval: Interval, factor: float) -> Interval:

@@ -68,7 +68,7 @@ class QuantizedInput:
         self._rows = _centre(rows) if reference.centred else rows
         self._base = _product(self._rows, filters)
         self._residual = reference.output - self._base
-        groups, count, depth = rows.shape
+        _, count, depth = rows.shape
         self._gram: Float | None = None
         if depth < count:
             self._gram = np.matmul(self._rows.transpose(0, 2, 1), self._rows)
@@ -134,16 +134,21 @@ def output_total(rows: Float, filters: Float, reference: Reference) -> float:
 
 
 def _product(rows: Float, filters: Float) -> Float:
-    return np.matmul(rows, filters.transpose(0, 2, 1))
+    product: Float = np.matmul(rows, filters.transpose(0, 2, 1))
+    return product
 
 
 def _centre(values: Float) -> Float:
-    return values - values.mean(axis=1, keepdims=True, dtype=np.float64).astype(np.float32)
+    centred: Float = values - values.mean(axis=1, keepdims=True, dtype=np.float64).astype(
+        np.float32
+    )
+    return centred
 
 
 def _sums(a: Float, b: Float) -> Double:
     """Per-channel inner products of [groups, rows, K / groups] arrays, [K]."""
-    return np.einsum("grk,grk->gk", a, b).astype(np.float64).ravel()
+    sums: Double = np.einsum("grk,grk->gk", a, b).astype(np.float64).ravel()
+    return sums
 
 
 def _cosine(dot: Double, norm: Double, energy: Double) -> Double:
