@@ -17,6 +17,10 @@ MAX_BIAS_CODE = 2**30
 # Scale of a channel without any weight; its codes are all zero whatever the scale.
 DEAD_CHANNEL_SCALE = np.float32(2**-20)
 
+# MLIR widens a channel's range to 1e-6, too. Weight decay leaves channels of 1e-40 behind, whose
+# products with the input scale float32 could not hold.
+MIN_SCALE = np.float32(1e-6 / 127)
+
 
 def max_scales(filters: Float, grid: WeightGrid) -> Float:
     """Smallest scales that clip no weight, the initial scales of the search.
@@ -33,7 +37,7 @@ def max_scales(filters: Float, grid: WeightGrid) -> Float:
     else:
         largest = np.abs(filters.reshape(len(filters), -1)).max(axis=1)
         scales = largest / np.float32(grid.limit)
-    return np.where(scales > 0, np.maximum(scales, np.finfo(np.float32).tiny), DEAD_CHANNEL_SCALE)
+    return np.where(scales > 0, np.maximum(scales, MIN_SCALE), DEAD_CHANNEL_SCALE)
 
 
 def bias_floor(bias: Float, input_scale: float) -> npt.NDArray[np.float32]:

@@ -7,7 +7,7 @@ import dataclasses
 import numpy as np
 
 from tflite_eq.config import ActivationMode
-from tflite_eq.numerics.affine import INT8_MAX, INT8_MIN, AffineParams
+from tflite_eq.numerics.affine import INT8_MAX, INT8_MIN, AffineParams, round_half_away
 
 # Range given to a tensor that was zero in every calibration sample.
 DEAD_RANGE = (0.0, 1.0)
@@ -73,14 +73,18 @@ def affine_for(
 
 
 def _signed_int7(low: float, high: float) -> tuple[AffineParams, Window]:
-    """Codes -64..63; rounding the zero point must not push either end out of the window."""
+    """Codes -64..63; rounding must not push either end out of the window.
+
+    With 127 steps the ends can round to codes 128 apart, when both lie half way between two codes;
+    with 126 they cannot.
+    """
     window = Window(-64, 63, saturates=False)
+    ends = np.array([low, high], np.float32)
     params = AffineParams(1.0, 0)
     for steps in (127, 126):
-        scale = max(high - low, MIN_SPAN) / steps
-        zero_point = int(np.clip(round(window.low - low / scale), window.low, window.high))
-        params = AffineParams(scale, zero_point)
-        ends = [round(end / params.scale) + zero_point for end in (low, high)]
-        if ends[0] >= window.low and ends[1] <= window.high:
+        scale = AffineParams(max(high - low, MIN_SPAN) / steps, 0).scale
+        first, last = round_half_away(ends * (np.float32(1) / np.float32(scale)))
+        params = AffineParams(scale, window.low - int(first))
+        if params.zero_point + int(last) <= window.high:
             break
     return params, window
