@@ -68,7 +68,9 @@ class SearchSettings:
         steps: Number of steps the interval is cut into (100 in the paper).
         coarse: Every how many steps the first look tries a candidate; the second look tries all
             steps between the best one's neighbours. 1 tries every step.
-        rows: Sampled output positions per layer, over all samples.
+        rows: Sampled output positions per layer, over all samples, that weights are judged on.
+        activation_rows: How many of these the activation scale is judged on; a single number needs
+            fewer than one per channel.
         max_rounds: Bound on the alternations between weights and activations.
     """
 
@@ -77,6 +79,7 @@ class SearchSettings:
     steps: int = 100
     coarse: int = 5
     rows: int = 2000
+    activation_rows: int = 500
     max_rounds: int = 3
 
     def __post_init__(self) -> None:
@@ -85,7 +88,7 @@ class SearchSettings:
             raise ConfigError(
                 f"search interval [{self.low}, {self.high}] must contain 1 and start above 0"
             )
-        for name in ("steps", "coarse", "rows", "max_rounds"):
+        for name in ("steps", "coarse", "rows", "activation_rows", "max_rounds"):
             if getattr(self, name) < 1:
                 raise ConfigError(f"search setting {name} must be at least 1")
 

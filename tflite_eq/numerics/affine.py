@@ -58,9 +58,14 @@ def dequantize(codes: npt.NDArray[np.int8], params: AffineParams) -> npt.NDArray
 
 
 def fake_quantize(values: npt.NDArray[np.float32], params: AffineParams) -> npt.NDArray[np.float32]:
-    """Values after a round trip through int8 codes, float32 of the same shape."""
+    """Values after a round trip through int8 codes, float32 of the same shape.
+
+    For searches, which call it thousands of times: exact halves round to even here, several times
+    faster than away from zero. ``quantize`` is what the kernels do.
+    """
     scale = np.float32(params.scale)
-    real = round_half_away(values * (np.float32(1) / scale))
+    real: npt.NDArray[np.float32] = values * (np.float32(1) / scale)
+    np.rint(real, out=real)
     np.clip(real, INT8_MIN - params.zero_point, INT8_MAX - params.zero_point, out=real)
     real *= scale
     return real
@@ -69,10 +74,11 @@ def fake_quantize(values: npt.NDArray[np.float32], params: AffineParams) -> npt.
 def round_half_away(values: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
     """Nearest integers, halves away from zero (``std::round``), as a new float32 array.
 
-    Adding one half before truncating would turn 0.49999997 into 1; the fraction left by
-    truncation is exact and does not.
+    Adding one half before truncating would turn 0.49999997 into 1. Rounding halves to even first
+    and mending the exact halves does not, and is faster.
     """
-    whole = np.trunc(values)
-    away = np.abs(values - whole) >= np.float32(0.5)
-    np.add(whole, np.copysign(np.float32(1), values), out=whole, where=away)
-    return whole
+    nearest: npt.NDArray[np.float32] = np.rint(values)
+    halves = np.abs(values - nearest) == np.float32(0.5)
+    if halves.any():
+        nearest[halves] = np.trunc(values[halves]) + np.copysign(np.float32(1), values[halves])
+    return nearest

@@ -17,7 +17,7 @@ import numpy.typing as npt
 from tflite_eq.config import SearchSettings
 from tflite_eq.numerics import weights
 from tflite_eq.numerics.affine import AffineParams, fake_quantize
-from tflite_eq.search.objective import QuantizedInput, Reference, output_total
+from tflite_eq.search.objective import Criterion, QuantizedInput, Reference, output_total
 from tflite_eq.targets import WeightGrid
 
 Float = npt.NDArray[np.float32]
@@ -40,9 +40,11 @@ class Reader:
         filters: Float,
         groups: int,
         rows: Float,
-        reference: Reference,
+        output: Float,
         grid: WeightGrid,
-        per_tensor: bool,
+        criterion: Criterion,
+        per_tensor: bool = False,
+        few: int = 500,
     ) -> None:
         """Start from the scales that clip nothing.
 
@@ -50,44 +52,62 @@ class Reader:
             filters: Float filters, output channels first, [K, ...].
             groups: Filter groups.
             rows: Inputs before quantization at the sampled positions, [groups, rows, D].
-            reference: FP32 output at the same positions.
+            output: FP32 output at the same positions without bias, [groups, rows, K / groups].
             grid: The set weight codes are taken from.
+            criterion: What candidates are compared by.
             per_tensor: Use one scale for all output channels.
+            few: Number of rows that are enough to judge the activation scale.
         """
-        self.rows = rows
-        self.reference = reference
+        stride = max(1, rows.shape[1] // few)
+        self._rows = rows
+        self._few_rows = np.ascontiguousarray(rows[:, ::stride])
+        self._reference = Reference(output, criterion)
+        self._few_reference = Reference(np.ascontiguousarray(output[:, ::stride]), criterion)
         self._filters = filters
         self._groups = groups
         self._grid = grid
         self._per_tensor = per_tensor
         self._initial = initial_weight_scales(filters, grid, per_tensor)
-        self.scales = self._initial
-        self.codes = weights.quantize_filters(filters, self.scales, grid)
+        self.use(self._initial)
+
+    def use(self, scales: Float) -> None:
+        """Take these weight scales as the present ones."""
+        self.scales = scales
+        self.codes = weights.quantize_filters(self._filters, scales, self._grid)
+        self._real = self._dequantized(self.codes, scales)
 
     def total(self, params: AffineParams) -> float:
-        """Loss of the layer under input parameters and the present weights."""
-        return output_total(
-            fake_quantize(self.rows, params), self._grouped(self.codes, self.scales), self.reference
-        )
+        """Loss of the layer under input parameters and the present weights, over all rows."""
+        return output_total(fake_quantize(self._rows, params), self._real, self._reference)
 
-    def search_weights(self, params: AffineParams, settings: SearchSettings) -> bool:
-        """Improve the weight scales for fixed input parameters; whether any changed."""
+    def quick_total(self, params: AffineParams) -> float:
+        """The same over few rows."""
+        return output_total(fake_quantize(self._few_rows, params), self._real, self._few_reference)
+
+    def search_weights(
+        self, params: AffineParams, settings: SearchSettings, from_scratch: bool = True
+    ) -> bool:
+        """Improve the weight scales for fixed input parameters; whether any changed.
+
+        Args:
+            params: Scale and zero point of the input.
+            settings: Effort of the search.
+            from_scratch: Look at the whole interval first; otherwise only near present scales.
+        """
         judge = QuantizedInput(
-            fake_quantize(self.rows, params),
-            self._filters.reshape(self._groups, len(self._filters) // self._groups, -1),
-            self.reference,
+            fake_quantize(self._rows, params), self._grouped(self._filters), self._reference
         )
 
         def losses(scales: Float) -> npt.NDArray[np.float64]:
             codes = weights.quantize_filters(self._filters, scales, self._grid)
-            grouped = self._grouped(codes, scales)
+            candidate = self._dequantized(codes, scales)
             if self._per_tensor:
-                return np.full(len(scales), judge.total(grouped))
-            return judge.losses(grouped)
+                return np.full(len(scales), judge.total(candidate))
+            return judge.losses(candidate)
 
-        start = losses(self.scales)
-        best = start.copy()
+        best = losses(self.scales)
         chosen = self.scales.copy()
+        position = self.scales / self._initial.astype(np.float64)
 
         def consider(factors: npt.NDArray[np.float64]) -> None:
             candidate = (self._initial * factors).astype(np.float32)
@@ -97,27 +117,26 @@ class Reader:
             chosen[better] = candidate[better]
             position[better] = factors[better]
 
-        def improves(scales: Float) -> bool:
-            # Better per-channel cosines do not imply a better cosine of the whole output.
-            codes = weights.quantize_filters(self._filters, scales, self._grid)
-            present = judge.total(self._grouped(self.codes, self.scales))
-            return judge.total(self._grouped(codes, scales)) < present
-
-        position = self.scales / self._initial.astype(np.float64)
-        for factor in coarse_factors(settings):
-            consider(np.full(len(chosen), factor))
+        if from_scratch:
+            for factor in coarse_factors(settings):
+                consider(np.full(len(chosen), factor))
         centre = position.copy()
         for offset in fine_offsets(settings):
             consider(np.clip(centre + offset, settings.low, settings.high))
-        if np.array_equal(chosen, self.scales) or not improves(chosen):
+        if np.array_equal(chosen, self.scales):
             return False
-        self.scales = chosen
-        self.codes = weights.quantize_filters(self._filters, chosen, self._grid)
+        # Better per-channel cosines do not imply a better cosine of the whole output.
+        codes = weights.quantize_filters(self._filters, chosen, self._grid)
+        if judge.total(self._dequantized(codes, chosen)) >= judge.total(self._real):
+            return False
+        self.use(chosen)
         return True
 
-    def _grouped(self, codes: npt.NDArray[np.int8], scales: Float) -> Float:
-        real = weights.dequantize_filters(codes, scales)
-        return real.reshape(self._groups, len(real) // self._groups, -1)
+    def _dequantized(self, codes: npt.NDArray[np.int8], scales: Float) -> Float:
+        return self._grouped(weights.dequantize_filters(codes, scales))
+
+    def _grouped(self, filters: Float) -> Float:
+        return filters.reshape(self._groups, len(filters) // self._groups, -1)
 
 
 def initial_weight_scales(filters: Float, grid: WeightGrid, per_tensor: bool) -> Float:
@@ -134,17 +153,15 @@ class Found:
         interval: Real interval whose parameters are best.
         start: Name of the initial interval the search went on from.
         factor: Chosen scale as a multiple of that initial scale.
-        loss_before: Loss at the initial interval with unclipped weights.
+        loss_before: Loss at the first initial interval with unclipped weights.
         loss_after: Loss of the result; never above ``loss_before``.
-        curve: Activation factors tried in the last round with their losses.
     """
 
     interval: Interval
     start: str
-    factor: float
-    loss_before: float
-    loss_after: float
-    curve: list[tuple[float, float]]
+    factor: float = 1.0
+    loss_before: float = 0.0
+    loss_after: float = 0.0
 
 
 def search_scales(
@@ -168,33 +185,66 @@ def search_scales(
         params = params_of(interval)
         return sum(reader.total(params) for reader in readers) / len(readers)
 
-    initial_losses = {name: total(interval) for name, interval in starts.items()}
-    before = next(iter(initial_losses.values()))
-    start = min(initial_losses, key=lambda name: initial_losses[name])
+    def quick_total(interval: Interval) -> float:
+        params = params_of(interval)
+        return sum(reader.quick_total(params) for reader in readers) / len(readers)
+
+    first = next(iter(starts))
+    before = total(starts[first])
+    initial_scales = [reader.scales for reader in readers]
+    quick = {name: quick_total(interval) for name, interval in starts.items()}
+    start = min(quick, key=lambda name: quick[name])
     origin = starts[start]
-    best, factor = initial_losses[start], 1.0
-    curve: list[tuple[float, float]] = []
-    for _ in range(settings.max_rounds):
+    factor = 1.0
+    for round_number in range(settings.max_rounds):
         params = params_of(_scaled(origin, factor))
-        changed = [reader.search_weights(params, settings) for reader in readers]
-        if any(changed):
-            best = total(_scaled(origin, factor))
-        elif curve:
+        changed = [
+            reader.search_weights(params, settings, from_scratch=round_number == 0)
+            for reader in readers
+        ]
+        if round_number and not any(changed):
             break
-        curve = [(factor, best)]
         previous = factor
-        for candidates in (coarse_factors(settings), fine_offsets(settings)):
-            centre = factor if candidates[0] < 0 else 0.0
-            for candidate in np.clip(candidates + centre, settings.low, settings.high).tolist():
-                if candidate < 1.0 and not may_clip:
-                    continue
-                loss = total(_scaled(origin, candidate))
-                curve.append((candidate, loss))
-                if loss < best * (1 - _TOLERANCE):
-                    best, factor = loss, candidate
+        factor = _search_factor(
+            lambda f: quick_total(_scaled(origin, f)),
+            factor,
+            settings,
+            from_scratch=round_number == 0,
+            may_clip=may_clip,
+        )
         if factor == previous:
             break
-    return Found(_scaled(origin, factor), start, factor, before, best, sorted(set(curve)))
+    after = total(_scaled(origin, factor))
+    if after > before:  # few rows can mislead
+        for reader, scales in zip(readers, initial_scales):
+            reader.use(scales)
+        return Found(starts[first], first, 1.0, before, before)
+    return Found(_scaled(origin, factor), start, factor, before, after)
+
+
+def _search_factor(
+    loss_of: Callable[[float], float],
+    present: float,
+    settings: SearchSettings,
+    from_scratch: bool,
+    may_clip: bool,
+) -> float:
+    """The best multiple of the initial activation scale; ``present`` unless another is better."""
+    best, factor = loss_of(present), present
+
+    def consider(candidates: npt.NDArray[np.float64]) -> None:
+        nonlocal best, factor
+        for candidate in np.clip(candidates, settings.low, settings.high).tolist():
+            if candidate < 1.0 and not may_clip:
+                continue
+            loss = loss_of(candidate)
+            if loss < best * (1 - _TOLERANCE):
+                best, factor = loss, candidate
+
+    if from_scratch:
+        consider(coarse_factors(settings))
+    consider(factor + fine_offsets(settings))
+    return factor
 
 
 def coarse_factors(settings: SearchSettings) -> npt.NDArray[np.float64]:
@@ -205,7 +255,7 @@ def coarse_factors(settings: SearchSettings) -> npt.NDArray[np.float64]:
 
 
 def fine_offsets(settings: SearchSettings) -> npt.NDArray[np.float64]:
-    """Second look: single steps to either side of the best coarse candidate."""
+    """Second look: single steps to either side of the best candidate so far."""
     step = (settings.high - settings.low) / settings.steps
     reach = np.arange(1, max(2, settings.coarse))
     offsets: npt.NDArray[np.float64] = np.concatenate([-reach[::-1], reach]) * step

@@ -7,6 +7,8 @@ quadratic form per channel; with few rows the plain product X w is cheaper and i
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import numpy.typing as npt
 
@@ -16,22 +18,34 @@ Float = npt.NDArray[np.float32]
 Double = npt.NDArray[np.float64]
 
 
+@dataclasses.dataclass(frozen=True)
+class Criterion:
+    """What candidates are compared by.
+
+    Attributes:
+        objective: Per-channel mean squared error or the paper's cosine.
+        corrects_bias: Whether bias correction follows, so that a constant offset per channel
+            costs nothing. The cosine ignores it: the paper computes it on the raw outputs.
+    """
+
+    objective: Objective
+    corrects_bias: bool
+
+
 class Reference:
     """FP32 output of a layer at the sampled rows, without bias.
 
     Attributes:
         output: [groups, rows, K / groups].
-        centred: Whether a constant offset per channel costs nothing, because bias correction
-            takes it out afterwards. Always false for the cosine, which the paper computes on
-            the raw outputs.
+        centred: Whether channel means are taken out before comparing.
         objective: What candidates are compared by.
         energy: Per-channel sum of squares of the (centred) output, [K]: the losses' unit.
     """
 
-    def __init__(self, output: Float, objective: Objective, corrects_bias: bool) -> None:
+    def __init__(self, output: Float, criterion: Criterion) -> None:
         """Prepare the sums that every candidate is compared with."""
-        self.objective = objective
-        self.centred = corrects_bias and objective is Objective.MSE
+        self.objective = criterion.objective
+        self.centred = criterion.corrects_bias and criterion.objective is Objective.MSE
         self.output = _centre(output) if self.centred else output
         self.energy = _sums(self.output, self.output)
 

@@ -8,7 +8,7 @@ decision of its own group. Only tensors that still have readers are kept.
 
 from __future__ import annotations
 
-from collections.abc import Set
+from collections.abc import Callable, Set
 
 import numpy as np
 import numpy.typing as npt
@@ -35,13 +35,17 @@ from tflite_eq.search.easyquant import (
     initial_weight_scales,
     search_scales,
 )
-from tflite_eq.search.objective import Reference
+from tflite_eq.search.objective import Criterion
 from tflite_eq.search.rows import gather_rows, grouped_filters, row_positions, supports_rows
+from tflite_eq.search.through import ELEMENTWISE, search_through
 from tflite_eq.simulation.operator_runner import OperatorRunner
 from tflite_eq.simulation.twins import TwinActivations
 from tflite_eq.targets import WeightGrid, gains_from_int7, weight_grid
 
 Float = npt.NDArray[np.float32]
+
+# Sampled values for ranges in front of elementwise functions, over all samples.
+_THROUGH_VALUES = 100_000
 
 _FIXED_WINDOW = Window(-128, 127, True)
 
@@ -139,7 +143,9 @@ class Lockstep:
             )
         else:
             name, interval = next(iter(starts.items()))
-            found = Found(interval, name, 1.0, 0.0, 0.0, [])
+            if self._config.method is Method.EASYQUANT:
+                interval = self._search_through(group, interval, params_of)
+            found = Found(interval, name)
         self._readers.update(readers)
         params, window = self._affine(found.interval, group, int7)
         self._settled(group, params, window, found.start, found.factor)
@@ -161,6 +167,35 @@ class Lockstep:
                 start=start,
                 factor=float(factor),
             )
+
+    def _search_through(
+        self,
+        group: ScaleGroup,
+        interval: Interval,
+        params_of: Callable[[Interval], AffineParams],
+    ) -> Interval:
+        """A better interval if only elementwise activation functions read the group."""
+        tensor = group.tensors[0]
+        consumers = self._graph.consumers(tensor)
+        if (
+            len(group.tensors) > 1
+            or tensor in self._graph.outputs
+            or not consumers
+            or not all(o.kind in ELEMENTWISE for o in consumers)
+        ):
+            return interval
+        rng = np.random.default_rng([self._config.seed, tensor])
+        per_sample = -(-_THROUGH_VALUES // self._twins.samples)
+        values = np.concatenate(
+            [
+                rng.choice(self._twins.quantized_values(tensor, sample).ravel(), per_sample)
+                for sample in range(self._twins.samples)
+            ]
+        )
+        runners = [OperatorRunner(self._graph, operator) for operator in consumers]
+        shape = (1, -1, *[1] * (len(self._graph.tensors[tensor].shape) - 2))
+        functions = [lambda x, r=runner: r.run([x.reshape(shape)])[0].ravel() for runner in runners]
+        return search_through(values, functions, interval, params_of)
 
     def _affine(
         self, interval: Interval, group: ScaleGroup, int7: bool
@@ -237,9 +272,11 @@ class Lockstep:
             layer.filters,
             layer.groups,
             np.concatenate(rows, axis=1),
-            Reference(output, self._config.objective, self._corrects_bias),
+            output,
             self._grid(layer, int7),
+            Criterion(self._config.objective, self._corrects_bias),
             self._is_per_tensor(layer),
+            self._config.search.activation_rows,
         )
 
     def _filter_codes(
@@ -251,9 +288,7 @@ class Lockstep:
         reader = self._readers.pop(layer.operator.index, None)
         if reader is None and self._config.method is Method.EASYQUANT and supports_rows(layer):
             reader = self._make_reader(layer, int7)
-            for _ in range(self._config.search.max_rounds):
-                if not reader.search_weights(params, self._config.search):
-                    break
+            reader.search_weights(params, self._config.search)
         if reader is not None:
             scales = reader.scales
         else:
