@@ -13,6 +13,7 @@ from tflite_eq.config import (
     Objective,
     SearchSettings,
 )
+from tflite_eq.converter import Attachment, EasyQuantConverter, attach
 from tflite_eq.errors import TfliteEqError
 from tflite_eq.quantizer import QuantizationResult, calibrate, quantize
 from tflite_eq.targets import Target
@@ -20,10 +21,12 @@ from tflite_eq.version import __version__
 
 __all__ = [
     "ActivationMode",
+    "Attachment",
     "BiasCorrection",
     "Bits",
     "Calibration",
     "Config",
+    "EasyQuantConverter",
     "IoType",
     "Method",
     "Objective",
@@ -32,6 +35,7 @@ __all__ = [
     "Target",
     "TfliteEqError",
     "__version__",
+    "attach",
     "calibrate",
     "quantize",
 ]

@@ -1,8 +1,7 @@
 """TensorFlow's MLIR quantizer as the backend: the one module that calls a private function.
 
 ``mlir_quantize`` turns min/max annotations of a float flatbuffer into int8 parameters and honours
-them exactly. It has kept its place and leading parameters from TensorFlow 2.14 to 2.21; newer
-parameters are passed only where they exist.
+them exactly. It has kept its place and the parameters used here from TensorFlow 2.14 to 2.21.
 """
 
 from __future__ import annotations
@@ -11,7 +10,6 @@ import contextlib
 import copy
 import importlib
 import importlib.util
-import inspect
 import os
 import sys
 import tempfile
@@ -35,14 +33,7 @@ class TensorFlowBackend:
         Raises:
             BackendError: TensorFlow is not installed, or this version lacks the quantizer.
         """
-        if importlib.util.find_spec("tensorflow") is None:
-            raise BackendError(
-                "quantizing needs TensorFlow, which is not installed: "
-                "pip install 'tensorflow>=2.14,<2.22'"
-            )
-        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-        import tensorflow as tf
-
+        tf = import_tensorflow()
         self._float32 = tf.float32
         self._version = str(tf.__version__)
         self._mlir_quantize = _private_quantizer(self._version)
@@ -63,9 +54,6 @@ class TensorFlowBackend:
         }
         if keep_float:
             options["denylisted_nodes"] = list(keep_float)
-        known = inspect.signature(self._mlir_quantize).parameters
-        if "disable_per_channel_for_dense_layers" in known:
-            options["disable_per_channel_for_dense_layers"] = True
         with _quiet_stderr() as said:
             try:
                 return bytes(self._mlir_quantize(annotated, **options))
@@ -74,6 +62,20 @@ class TensorFlowBackend:
                     f"{graph.origin}: TensorFlow {self._version} cannot quantize the model: "
                     f"{error} {said()}".rstrip()
                 ) from error
+
+
+def import_tensorflow() -> Any:
+    """The ``tensorflow`` module, imported with its start-up chatter off.
+
+    Raises:
+        BackendError: TensorFlow is not installed.
+    """
+    if importlib.util.find_spec("tensorflow") is None:
+        raise BackendError(
+            "this needs TensorFlow, which is not installed: pip install 'tensorflow>=2.14,<2.22'"
+        )
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    return importlib.import_module("tensorflow")
 
 
 def _private_quantizer(version: str) -> Callable[..., bytes]:

@@ -49,6 +49,9 @@ SAME_SCALE = frozenset(
     """.split()
 )
 
+# Those of them that compute new values: quantizing before or after them is not the same.
+AVERAGING = frozenset({"AVERAGE_POOL_2D", "RESIZE_BILINEAR"})
+
 # The int8 specification fixes the parameters of these outputs.
 _FIXED_OUTPUT = {
     "SOFTMAX": AffineParams(1 / 256, -128),

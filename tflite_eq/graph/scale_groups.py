@@ -20,6 +20,8 @@ class ScaleGroup:
     Attributes:
         tensors: Tensor indices in ascending order.
         readers: Linear layers whose activation input is in the group, in execution order.
+        averages: Whether operators inside the group compute means of its values. Clipping then
+            shifts the means, which the layers behind see and sampled means do not show.
         fixed: Parameters that the int8 specification prescribes, if it does.
         clamped_below: Whether every tensor that comes from outside the group is written by a
             kernel that clamps at real 0.
@@ -28,6 +30,7 @@ class ScaleGroup:
 
     tensors: tuple[int, ...]
     readers: tuple[LinearLayer, ...]
+    averages: bool
     fixed: AffineParams | None
     clamped_below: bool
     constants: tuple[float, float]
@@ -95,6 +98,7 @@ def _group(
     readers = []
     fixed = None
     clamped = True
+    averages = False
     low = high = 0.0
     for operator in graph.operators:
         layer = layers.get(operator.index)
@@ -105,6 +109,7 @@ def _group(
             continue
         inside = shares_scale(operator) and not is_skipped
         if inside:
+            averages = averages or operator.kind in properties.AVERAGING
             for index in operator.inputs:
                 if (
                     index >= 0
@@ -119,4 +124,4 @@ def _group(
             fixed = fixed or (None if is_skipped else properties.fixed_output(operator))
     if members.intersection(graph.inputs):
         clamped = False
-    return ScaleGroup(tensors, tuple(readers), fixed, clamped, (low, high))
+    return ScaleGroup(tensors, tuple(readers), averages, fixed, clamped, (low, high))

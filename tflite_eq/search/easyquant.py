@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Sequence
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -27,7 +28,63 @@ Interval = tuple[float, float]
 _TOLERANCE = 1e-6
 
 
-class Reader:
+class Reader(Protocol):
+    """Something that reads the activation whose scale is searched."""
+
+    def total(self, params: AffineParams) -> float:
+        """Loss under input parameters, over all sampled values; without unit."""
+
+    def quick_total(self, params: AffineParams) -> float:
+        """The same over few of them."""
+
+    def search_weights(
+        self, params: AffineParams, settings: SearchSettings, from_scratch: bool = True
+    ) -> bool:
+        """Improve the reader's own scales for fixed input parameters; whether any changed."""
+
+    def reset(self) -> None:
+        """Return to the scales the reader started with."""
+
+
+class ValueReader:
+    """An operator without weights: it passes on the error of the values themselves."""
+
+    def __init__(self, values: Float, exact: Float, criterion: Criterion, few: int = 500) -> None:
+        """Compare quantized values with the FP32 ones.
+
+        Args:
+            values: Sampled values before quantization, [n].
+            exact: FP32 values at the same positions, [n].
+            criterion: What candidates are compared by.
+            few: Number of values per channel of a layer that are enough for a quick look.
+        """
+        self._all = (values.reshape(1, -1, 1), Reference(exact.reshape(1, -1, 1), criterion))
+        step = max(1, values.size // (few * 16))
+        self._few = (
+            values[::step].reshape(1, -1, 1),
+            Reference(exact[::step].reshape(1, -1, 1), criterion),
+        )
+        self._identity = np.ones((1, 1, 1), np.float32)
+
+    def total(self, params: AffineParams) -> float:
+        """See ``Reader``."""
+        return output_total(fake_quantize(self._all[0], params), self._identity, self._all[1])
+
+    def quick_total(self, params: AffineParams) -> float:
+        """See ``Reader``."""
+        return output_total(fake_quantize(self._few[0], params), self._identity, self._few[1])
+
+    def search_weights(
+        self, params: AffineParams, settings: SearchSettings, from_scratch: bool = True
+    ) -> bool:
+        """There are no weights."""
+        return False
+
+    def reset(self) -> None:
+        """There is nothing to reset."""
+
+
+class LayerReader:
     """One linear layer that reads the activation whose scale is searched.
 
     Attributes:
@@ -68,6 +125,10 @@ class Reader:
         self._grid = grid
         self._per_tensor = per_tensor
         self._initial = initial_weight_scales(filters, grid, per_tensor)
+        self.use(self._initial)
+
+    def reset(self) -> None:
+        """Return to the scales that clip nothing."""
         self.use(self._initial)
 
     def use(self, scales: Float) -> None:
@@ -174,7 +235,7 @@ def search_scales(
     """Alternate between weight and activation scales until neither improves.
 
     Args:
-        readers: The layers that read the activation; their weights are improved in place.
+        readers: What reads the activation; weights of layers are improved in place.
         starts: Named initial intervals; the first is the one ``loss_before`` reports.
         params_of: Scale and zero point for an interval.
         settings: Effort of the search.
@@ -191,7 +252,6 @@ def search_scales(
 
     first = next(iter(starts))
     before = total(starts[first])
-    initial_scales = [reader.scales for reader in readers]
     quick = {name: quick_total(interval) for name, interval in starts.items()}
     start = min(quick, key=lambda name: quick[name])
     origin = starts[start]
@@ -216,8 +276,8 @@ def search_scales(
             break
     after = total(_scaled(origin, factor))
     if after > before:  # few rows can mislead
-        for reader, scales in zip(readers, initial_scales):
-            reader.use(scales)
+        for reader in readers:
+            reader.reset()
         return Found(starts[first], first, 1.0, before, before)
     return Found(_scaled(origin, factor), start, factor, before, after)
 

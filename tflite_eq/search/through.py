@@ -7,7 +7,7 @@ squared error behind the function spends the codes where the next layer sees the
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -29,7 +29,7 @@ _ROUNDS = 2
 
 def search_through(
     values: Float,
-    functions: list[Callable[[Float], Float]],
+    functions: Sequence[Callable[[Float], Float]],
     start: Interval,
     params_of: Callable[[Interval], AffineParams],
 ) -> Interval:

@@ -21,7 +21,6 @@ from tflite_eq.config import ActivationMode, BiasCorrection, Bits, Config, Metho
 from tflite_eq.graph import properties
 from tflite_eq.graph.linear import LinearLayer
 from tflite_eq.graph.model import Graph, Operator
-from tflite_eq.graph.properties import LinearKind
 from tflite_eq.graph.scale_groups import ScaleGroup, shares_scale
 from tflite_eq.numerics import weights
 from tflite_eq.numerics.activation import apply_activation
@@ -31,7 +30,8 @@ from tflite_eq.progress import track
 from tflite_eq.search.easyquant import (
     Found,
     Interval,
-    Reader,
+    LayerReader,
+    ValueReader,
     initial_weight_scales,
     search_scales,
 )
@@ -44,8 +44,8 @@ from tflite_eq.targets import WeightGrid, gains_from_int7, weight_grid
 
 Float = npt.NDArray[np.float32]
 
-# Sampled values for ranges in front of elementwise functions, over all samples.
-_THROUGH_VALUES = 100_000
+# Values of a tensor that are looked at where no rows are, over all samples.
+_SAMPLED_VALUES = 100_000
 
 _FIXED_WINDOW = Window(-128, 127, True)
 
@@ -71,7 +71,7 @@ class Lockstep:
         self._observers = observers
         self._twins = twins
         self._config = config
-        self._readers: dict[int, Reader] = {}
+        self._readers: dict[int, LayerReader] = {}
         self._is_int7: dict[int, bool] = {}
         self._tensor_records: dict[int, TensorRecord] = {}
         self._layer_records: list[LayerRecord] = []
@@ -125,28 +125,28 @@ class Lockstep:
             return
         int7 = self._wants_int7(group)
         self._is_int7.update(dict.fromkeys(group.tensors, int7))
-        readers = self._make_readers(group, int7)
+        layers = self._make_readers(group, int7)
         starts = self._starts(group, int7)
 
         def params_of(interval: Interval) -> AffineParams:
             return self._affine(interval, group, int7)[0]
 
-        if readers and self._config.method is Method.EASYQUANT:
+        if layers and self._config.method is Method.EASYQUANT:
             window = self._affine(next(iter(starts.values())), group, int7)[1]
             found = search_scales(
-                list(readers.values()),
+                [*layers.values(), *self._value_readers(group)],
                 starts,
                 params_of,
                 self._config.search,
                 # Beyond a window that int8 does not end, nothing would clip at run time.
-                may_clip=window.high == 127,
+                may_clip=window.high == 127 and not group.averages,
             )
         else:
             name, interval = next(iter(starts.items()))
             if self._config.method is Method.EASYQUANT:
                 interval = self._search_through(group, interval, params_of)
             found = Found(interval, name)
-        self._readers.update(readers)
+        self._readers.update(layers)
         params, window = self._affine(found.interval, group, int7)
         self._settled(group, params, window, found.start, found.factor)
 
@@ -184,17 +184,14 @@ class Lockstep:
             or not all(o.kind in ELEMENTWISE for o in consumers)
         ):
             return interval
-        rng = np.random.default_rng([self._config.seed, tensor])
-        per_sample = -(-_THROUGH_VALUES // self._twins.samples)
-        values = np.concatenate(
-            [
-                rng.choice(self._twins.quantized_values(tensor, sample).ravel(), per_sample)
-                for sample in range(self._twins.samples)
-            ]
-        )
+        values, _ = self._sampled_values(tensor)
         runners = [OperatorRunner(self._graph, operator) for operator in consumers]
         shape = (1, -1, *[1] * (len(self._graph.tensors[tensor].shape) - 2))
-        functions = [lambda x, r=runner: r.run([x.reshape(shape)])[0].ravel() for runner in runners]
+
+        def through(runner: OperatorRunner) -> Callable[[Float], Float]:
+            return lambda x: runner.run([x.reshape(shape)])[0].ravel()
+
+        functions = [through(runner) for runner in runners]
         return search_through(values, functions, interval, params_of)
 
     def _affine(
@@ -221,7 +218,7 @@ class Lockstep:
         if not group.readers:
             names = ["minmax"]
         elif self._config.method is Method.EASYQUANT:
-            names = ["minmax", "kl"]
+            names = ["minmax"] if group.averages else ["minmax", "kl"]
         else:
             names = [self._config.method.value]
         symmetric = self._config.activation_mode is ActivationMode.SYMMETRIC
@@ -246,7 +243,7 @@ class Lockstep:
 
     # Weights.
 
-    def _make_readers(self, group: ScaleGroup, int7: bool) -> dict[int, Reader]:
+    def _make_readers(self, group: ScaleGroup, int7: bool) -> dict[int, LayerReader]:
         """Readers whose input the networks have computed by now, by operator index."""
         if self._config.method is not Method.EASYQUANT:
             return {}
@@ -256,7 +253,37 @@ class Lockstep:
             if supports_rows(layer) and self._twins.has_values(layer.input)
         }
 
-    def _make_reader(self, layer: LinearLayer, int7: bool) -> Reader:
+    def _value_readers(self, group: ScaleGroup) -> list[ValueReader]:
+        """One reader per present tensor of the group that operators without weights read."""
+        criterion = Criterion(self._config.objective, self._corrects_bias)
+        found = []
+        for tensor in group.tensors:
+            others = [
+                o
+                for o in self._graph.consumers(tensor)
+                if (o.index not in self._layers or o.index in self._skipped)
+                and not any(self._groups.get(i) is group for i in o.outputs)
+                and o.kind != "SHAPE"
+            ]
+            if not others or not self._twins.has_values(tensor):
+                continue
+            values, exact = self._sampled_values(tensor)
+            found.append(ValueReader(values, exact, criterion))
+        return found
+
+    def _sampled_values(self, tensor: int) -> tuple[Float, Float]:
+        """Values of the quantized and of the FP32 network at the same random positions."""
+        rng = np.random.default_rng([self._config.seed, tensor])
+        per_sample = -(-_SAMPLED_VALUES // self._twins.samples)
+        values, exact = [], []
+        for sample in range(self._twins.samples):
+            quantized = self._twins.quantized_values(tensor, sample).ravel()
+            chosen = rng.integers(quantized.size, size=min(per_sample, quantized.size))
+            values.append(quantized[chosen])
+            exact.append(self._twins.float_values(tensor, sample).ravel()[chosen])
+        return np.concatenate(values), np.concatenate(exact)
+
+    def _make_reader(self, layer: LinearLayer, int7: bool) -> LayerReader:
         rng = np.random.default_rng([self._config.seed, layer.operator.index])
         per_sample = -(-self._config.search.rows // self._twins.samples)
         rows, exact = [], []
@@ -268,14 +295,14 @@ class Lockstep:
             rows.append(gather_rows(layer, quantized, positions))
         filters = grouped_filters(layer, layer.filters)
         output = np.matmul(np.concatenate(exact, axis=1), filters.transpose(0, 2, 1))
-        return Reader(
+        return LayerReader(
             layer.filters,
             layer.groups,
             np.concatenate(rows, axis=1),
             output,
             self._grid(layer, int7),
             Criterion(self._config.objective, self._corrects_bias),
-            self._is_per_tensor(layer),
+            self._config.per_tensor,
             self._config.search.activation_rows,
         )
 
@@ -292,18 +319,14 @@ class Lockstep:
         if reader is not None:
             scales = reader.scales
         else:
-            scales = initial_weight_scales(layer.filters, grid, self._is_per_tensor(layer))
+            scales = initial_weight_scales(layer.filters, grid, self._config.per_tensor)
         scales = np.maximum(scales, weights.bias_floor(layer.bias_values, params.scale))
-        if self._is_per_tensor(layer):
+        if self._config.per_tensor:
             scales = np.full_like(scales, scales.max())
         return weights.quantize_filters(layer.filters, scales, grid), scales, grid
 
     def _grid(self, layer: LinearLayer, int7: bool) -> WeightGrid:
         return weight_grid(layer.geometry, self._config.target, int7)
-
-    def _is_per_tensor(self, layer: LinearLayer) -> bool:
-        # Old runtimes compute garbage from per-channel dense weights without a word.
-        return self._config.per_tensor or layer.kind is LinearKind.DENSE
 
     @property
     def _corrects_bias(self) -> bool:
@@ -361,7 +384,7 @@ class Lockstep:
                 kind=layer.kind.value,
                 input=layer.input,
                 grid=grid.value,
-                scales=[float(s) for s in (scales[:1] if self._is_per_tensor(layer) else scales)],
+                scales=[float(s) for s in (scales[:1] if self._config.per_tensor else scales)],
                 bias_correction=[float(c) for c in correction],
                 metrics={
                     "before_correction": before.as_dict(),
