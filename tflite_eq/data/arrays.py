@@ -131,7 +131,8 @@ class Rows:
 
     def _read_stream(self, index: int) -> npt.NDArray[Any]:
         if self._stream is None:
-            self._stream = zipfile.ZipFile(self.info.file).open(f"{self.info.key}.npy")
+            with zipfile.ZipFile(self.info.file) as archive:  # the member keeps the file open
+                self._stream = archive.open(f"{self.info.key}.npy")
             _header(self._stream, self.info.file, self.info.key)
             self._start = self._stream.tell()
         size = math.prod(self.row_shape) * self.info.dtype.itemsize
@@ -143,11 +144,12 @@ class Rows:
 
 
 def _header(stream: IO[bytes], path: Path, key: str) -> ArrayInfo:
-    version = np.lib.format.read_magic(stream)
+    npy: Any = np.lib.format
+    version = npy.read_magic(stream)
     if version == (1, 0):
-        shape, fortran, dtype = np.lib.format.read_array_header_1_0(stream)
+        shape, fortran, dtype = npy.read_array_header_1_0(stream)
     elif version == (2, 0):
-        shape, fortran, dtype = np.lib.format.read_array_header_2_0(stream)
+        shape, fortran, dtype = npy.read_array_header_2_0(stream)
     else:  # 3.0 is for structured arrays with field names outside latin-1
         raise ValueError(f"array format {version[0]}.{version[1]} is not supported")
     if dtype.hasobject:

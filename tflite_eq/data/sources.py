@@ -242,7 +242,7 @@ def find_samples_array(path: Path, input_shape: Sequence[int]) -> arrays.ArrayIn
     if not fitting:
         raise DatasetError(
             f"{path}: no array fits the model's input, which needs shape "
-            f"{['N', *wanted]}; found {found}".replace("'N'", "N")
+            f"[N, {', '.join(map(str, wanted))}]; found {found}"
         )
     if len(fitting) > 1:
         raise DatasetError(
