@@ -22,6 +22,7 @@ class ScaleGroup:
         readers: Linear layers whose activation input is in the group, in execution order.
         averages: Whether operators inside the group compute means of its values. Clipping then
             shifts the means, which the layers behind see and sampled means do not show.
+        needs_zero_point_0: Whether a kernel inside the group takes code 0 for the real 0.
         fixed: Parameters that the int8 specification prescribes, if it does.
         clamped_below: Whether every tensor that comes from outside the group is written by a
             kernel that clamps at real 0.
@@ -31,6 +32,7 @@ class ScaleGroup:
     tensors: tuple[int, ...]
     readers: tuple[LinearLayer, ...]
     averages: bool
+    needs_zero_point_0: bool
     fixed: AffineParams | None
     clamped_below: bool
     constants: tuple[float, float]
@@ -98,7 +100,7 @@ def _group(
     readers = []
     fixed = None
     clamped = True
-    averages = False
+    averages = needs_zero_point_0 = False
     low = high = 0.0
     for operator in graph.operators:
         layer = layers.get(operator.index)
@@ -110,6 +112,8 @@ def _group(
         inside = shares_scale(operator) and not is_skipped
         if inside:
             averages = averages or operator.kind in properties.AVERAGING
+            if operator.kind in properties.FILLS_WITH_CODE_ZERO:
+                needs_zero_point_0 = True
             for index in operator.inputs:
                 if (
                     index >= 0
@@ -124,4 +128,6 @@ def _group(
             fixed = fixed or (None if is_skipped else properties.fixed_output(operator))
     if members.intersection(graph.inputs):
         clamped = False
-    return ScaleGroup(tensors, tuple(readers), averages, fixed, clamped, (low, high))
+    return ScaleGroup(
+        tensors, tuple(readers), averages, needs_zero_point_0, fixed, clamped, (low, high)
+    )

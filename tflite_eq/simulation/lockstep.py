@@ -197,7 +197,10 @@ class Lockstep:
     def _affine(
         self, interval: Interval, group: ScaleGroup, int7: bool
     ) -> tuple[AffineParams, Window]:
-        return affine_for(*interval, int7, self._config.activation_mode, group.clamped_below)
+        mode = self._config.activation_mode
+        if group.needs_zero_point_0:
+            mode = ActivationMode.SYMMETRIC
+        return affine_for(*interval, int7, mode, group.clamped_below)
 
     def _wants_int7(self, group: ScaleGroup) -> bool:
         if self._config.bits is Bits.INT8:
