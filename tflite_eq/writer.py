@@ -24,7 +24,9 @@ from tflite_eq.targets import WeightGrid
 # Scales of the backend's result that differ by less come from rounding (max - min) / 255.
 _SCALE_NOISE = 1e-5
 
-_UNIQUE_NAME = re.compile(r"^t(\d+);(.*)$", re.DOTALL)
+# A tensor of the float model as ``_with_unique_names`` calls it; names of an operator with several
+# results come back joined, as ``t7;;t8;``, with a number behind them from the second result on.
+_UNIQUE_NAMES = re.compile(r"^(t\d+;(?:;t\d+;)*)(.*)$", re.DOTALL)
 
 
 @dataclasses.dataclass
@@ -54,19 +56,21 @@ def write(
         ConfigError: The record does not fit the network.
     """
     params = {t.index: AffineParams(t.scale, t.zero_point) for t in calibration.tensors}
-    unique = _with_unique_names(graph)
+    unique = _with_unused_as_outputs(_with_unique_names(graph))
     keep_float = [
-        unique.tensors[i].name for o in sorted(skipped) for i in graph.operators[o].outputs
+        ";".join(unique.tensors[i].name for i in graph.operators[o].outputs)
+        for o in sorted(skipped)
     ]
     result = Graph.from_bytes(backend.quantize(unique, params, keep_float), graph.origin)
-    origins = {t.index: _origin(t.name) for t in result.tensors}
-    written = _Writer(graph, layers, result, params, origins)
+    result = _without_added_outputs(result, len(graph.outputs))
+    written = _Writer(graph, layers, result, params, _origins(result))
     written.settle_activations()
     for record in calibration.layers:
         if record.index not in skipped:
             written.write_layer(record)
     written.restore_names()
     model = result.model
+    model.signatureDefs = _moved_signatures(graph, result)
     model.metadata = _without_repeats(model.metadata)
     drop_unused_buffers(model)
     return Written(model, written.warnings)
@@ -98,9 +102,9 @@ class _Writer:
             tensor = self._result.tensors[index]
             if tensor.type_name != "INT8" or tensor.is_constant:
                 continue
-            source = origin[0] if origin else self._source_of(index)
-            if source is None or source not in self._params:
+            if origin is None or origin[0] not in self._params:
                 continue
+            source = origin[0]
             planned = self._params[source]
             stored = self._subgraph.tensors[index].quantization
             scale, zero_point = float(stored.scale[0]), int(stored.zeroPoint[0])
@@ -201,15 +205,6 @@ class _Writer:
         quantization.quantizedDimension = axis
         tensors[index].quantization = quantization
 
-    def _source_of(self, index: int) -> int | None:
-        """Float-model index of the tensor that a QUANTIZE operator turns into this one."""
-        producer = self._result.producer(index)
-        if producer is None or producer.kind != "QUANTIZE":
-            return None
-        origin = self._origins[producer.inputs[0]]
-        return origin[0] if origin is not None else None
-
-
 def _with_unique_names(graph: Graph) -> Graph:
     """The network with tensor names that identify tensors: names in files need not be unique."""
     model = copy.copy(graph.model)
@@ -218,13 +213,76 @@ def _with_unique_names(graph: Graph) -> Graph:
     for index, tensor in enumerate(subgraph.tensors):
         tensor.name = f"t{index};".encode()
     model.subgraphs = [subgraph]
+    model.signatureDefs = None
     return Graph(model, graph.origin)
 
 
-def _origin(name: str) -> tuple[int, str] | None:
-    """Index in the float model and suffix that the backend added, from a unique name."""
-    match = _UNIQUE_NAME.match(name)
-    return (int(match.group(1)), match.group(2)) if match else None
+def _moved_signatures(graph: Graph, result: Graph) -> list[Any] | None:
+    """The float model's signatures for the tensor indices of the result."""
+    definitions = copy.deepcopy(graph.model.signatureDefs)
+    moved = dict(zip(graph.inputs + graph.outputs, result.inputs + result.outputs))
+    for definition in definitions or []:
+        for entry in [*(definition.inputs or []), *(definition.outputs or [])]:
+            entry.tensorIndex = moved[int(entry.tensorIndex)]
+    return definitions
+
+
+def _with_unused_as_outputs(graph: Graph) -> Graph:
+    """The network with results that nothing reads as further outputs.
+
+    MLIR quantizes an operator with several results only if all of them are used, or leaves it in
+    float, as the addresses of its objects happen to fall.
+    """
+    unused = [
+        index
+        for operator in graph.operators
+        for index in operator.outputs
+        if graph.tensors[index].is_float
+        and not graph.consumers(index)
+        and index not in graph.outputs
+    ]
+    graph.subgraph.outputs = [*graph.outputs, *unused]
+    return Graph(graph.model, graph.origin)
+
+
+def _without_added_outputs(result: Graph, count: int) -> Graph:
+    """The backend's result with its first ``count`` outputs only."""
+    added = set(result.outputs[count:])
+    if not added:
+        return result
+    subgraph = result.subgraph
+    subgraph.outputs = list(result.outputs[:count])
+    subgraph.operators = [
+        stored
+        for stored, operator in zip(subgraph.operators, result.operators)
+        if not (operator.kind == "DEQUANTIZE" and added.issuperset(operator.outputs))
+    ]
+    return Graph(result.model, result.origin)
+
+
+def _origins(result: Graph) -> dict[int, tuple[int, str] | None]:
+    """Index in the float model and suffix that the backend added, by tensor of the result."""
+    origins: dict[int, tuple[int, str] | None] = {}
+    for tensor in result.tensors:
+        match = _UNIQUE_NAMES.match(tensor.name)
+        if match is None:
+            origins[tensor.index] = None
+            continue
+        sources = [int(number) for number in re.findall(r"\d+", match.group(1))]
+        producer = result.producer(tensor.index)
+        if producer is not None and len(sources) > 1 and len(producer.outputs) == len(sources):
+            origins[tensor.index] = sources[producer.outputs.index(tensor.index)], ""
+        else:
+            origins[tensor.index] = sources[0], match.group(2)
+    # What a QUANTIZE operator makes of a tensor is that tensor, whatever its name.
+    for operator in result.operators:
+        if operator.kind == "QUANTIZE":
+            source = origins[operator.inputs[0]]
+            present = origins[operator.outputs[0]]
+            if source is not None:
+                suffix = present[1] if present is not None and present[1] else "_int8"
+                origins[operator.outputs[0]] = source[0], suffix
+    return origins
 
 
 def _without_repeats(metadata: Any) -> list[Any]:
