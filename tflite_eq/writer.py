@@ -205,6 +205,7 @@ class _Writer:
         quantization.quantizedDimension = axis
         tensors[index].quantization = quantization
 
+
 def _with_unique_names(graph: Graph) -> Graph:
     """The network with tensor names that identify tensors: names in files need not be unique."""
     model = copy.copy(graph.model)
