@@ -82,12 +82,13 @@ class EasyQuantConverter:
         cls, model: bytes | str | os.PathLike[str], config: Config | None = None
     ) -> EasyQuantConverter:
         """A converter for a float ``.tflite``, given as bytes or as a path."""
-        if not isinstance(model, (bytes, bytearray)):
-            try:
-                model = pathlib.Path(model).read_bytes()
-            except OSError as error:
-                raise ModelError(f"{model}: cannot read the model: {error.strerror}") from error
-        return cls(None, bytes(model), config)
+        if isinstance(model, (bytes, bytearray)):
+            return cls(None, bytes(model), config)
+        path = pathlib.Path(model)
+        try:
+            return cls(None, path.read_bytes(), config)
+        except OSError as error:
+            raise ModelError(f"{path}: cannot read the model: {error.strerror}") from error
 
     @property
     def report(self) -> Report:

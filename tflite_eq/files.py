@@ -56,6 +56,24 @@ def write_atomically(path: PathLike, data: bytes) -> None:
                 os.unlink(temporary)
 
 
+def check_writable(path: PathLike) -> None:
+    """Refuse an output path that ``write_atomically`` could not write, before long work starts.
+
+    Raises:
+        TfliteEqError: As ``write_atomically``.
+    """
+    shown = os.fspath(path)
+    target = Path(os.path.realpath(shown))
+    _check_target(shown, target)
+    try:
+        with tempfile.TemporaryFile(dir=target.parent):
+            pass
+    except OSError as error:
+        raise TfliteEqError(
+            f"cannot write {shown}: {error.strerror}; choose a folder you may write to"
+        ) from error
+
+
 def _check_target(shown: str, target: Path) -> None:
     """Refuse what cannot work, with a better message than the system's."""
     if target.is_dir():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -125,7 +125,7 @@ class SampleReader:
                 "apply the model's preprocessing and convert, e.g. x.astype(np.float32)"
             )
         shape = tuple(int(d) for d in array.shape)
-        signature = _signature(self._graph, tensor)
+        signature = input_signature(self._graph, tensor.index)
         if shape == signature[1:]:
             array, shape = array[np.newaxis], (1, *shape)
         fits = len(shape) == len(signature) and all(
@@ -150,7 +150,7 @@ class SampleReader:
         """Cut an element with a larger batch into samples of the model's batch size."""
         counts = {}
         for index, array in element.items():
-            step = max(1, _signature(self._graph, self._graph.tensors[index])[0])
+            step = max(1, input_signature(self._graph, index)[0])
             counts[index] = (len(array) // step, step)
         numbers = {n for n, _ in counts.values()}
         if len(numbers) != 1:
@@ -181,9 +181,10 @@ def _elements(dataset: Any) -> Iterable[Any]:
     return produced
 
 
-def _signature(graph: Graph, tensor: Tensor) -> Sequence[int]:
-    """Shape of an input with -1 for dynamic dimensions."""
-    stored = graph.subgraph.tensors[tensor.index].shapeSignature
+def input_signature(graph: Graph, index: int) -> tuple[int, ...]:
+    """Shape of an input tensor with -1 for dynamic dimensions."""
+    tensor = graph.tensors[index]
+    stored = graph.subgraph.tensors[index].shapeSignature
     if stored is not None and len(stored) == len(tensor.shape):
         return tuple(int(d) for d in stored)
     return tensor.shape
