@@ -6,14 +6,11 @@ them exactly. It has kept its place and the parameters used here from TensorFlow
 
 from __future__ import annotations
 
-import contextlib
 import copy
 import importlib
 import importlib.util
 import os
-import sys
-import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Callable
 
 import numpy as np
@@ -22,6 +19,7 @@ from tflite_eq.errors import BackendError
 from tflite_eq.graph import schema
 from tflite_eq.graph.model import Graph
 from tflite_eq.numerics.affine import AffineParams
+from tflite_eq.quiet import quiet
 
 
 class TensorFlowBackend:
@@ -54,7 +52,7 @@ class TensorFlowBackend:
         }
         if keep_float:
             options["denylisted_nodes"] = list(keep_float)
-        with _quiet_stderr() as said:
+        with quiet() as said:
             try:
                 return bytes(self._mlir_quantize(annotated, **options))
             except Exception as error:  # pybind raises whatever MLIR's status maps to
@@ -112,22 +110,3 @@ def _annotated(graph: Graph, params: Mapping[int, AffineParams]) -> bytes:
             tensor.quantization.min = np.array([low], np.float32)
             tensor.quantization.max = np.array([high], np.float32)
     return schema.serialize(model)
-
-
-@contextlib.contextmanager
-def _quiet_stderr() -> Iterator[Callable[[], str]]:
-    """Catch what native code writes to stderr; yields a function that returns it."""
-    sys.stderr.flush()
-    saved = os.dup(2)
-    with tempfile.TemporaryFile() as caught:
-        os.dup2(caught.fileno(), 2)
-
-        def said() -> str:
-            caught.seek(0)
-            return caught.read().decode(errors="replace").strip()[-2000:]
-
-        try:
-            yield said
-        finally:
-            os.dup2(saved, 2)
-            os.close(saved)

@@ -7,6 +7,7 @@ import pathlib
 from tflite_eq.backends.tensorflow import import_tensorflow
 from tflite_eq.converter import EasyQuantConverter
 from tflite_eq.errors import ModelError
+from tflite_eq.quiet import quiet
 
 _KERAS_SUFFIXES = (".keras", ".h5", ".hdf5")
 
@@ -30,11 +31,12 @@ def load_float_model(path: str) -> bytes:
     if location.suffix.lower() in _KERAS_SUFFIXES:
         tf = import_tensorflow()
         try:
-            model = tf.keras.models.load_model(path, compile=False)
+            with quiet():
+                model = tf.keras.models.load_model(path, compile=False)
         except Exception as error:  # Keras raises a type per format and version
             raise ModelError(
-                f"{path}: Keras cannot load the model ({type(error).__name__}: {error}). If it was "
-                "saved by another Keras version, export a SavedModel or .tflite with that one"
+                f"{path}: Keras cannot load the model ({_reason(error)}). If it was saved by "
+                "another Keras version, export a SavedModel or .tflite with that one"
             ) from error
         return _converted(EasyQuantConverter.from_keras_model(model), path)
     try:
@@ -45,9 +47,16 @@ def load_float_model(path: str) -> bytes:
 
 def _converted(converter: EasyQuantConverter, path: str) -> bytes:
     try:
-        return converter.float_model()
+        with quiet():
+            return converter.float_model()
     except Exception as error:  # the converter raises whatever MLIR's status maps to
         raise ModelError(
-            f"{path}: TensorFlow cannot convert the model to TFLite ({type(error).__name__}: "
-            f"{error})"
+            f"{path}: TensorFlow cannot convert the model to TFLite ({_reason(error)}); mend the "
+            "model, or convert it yourself and pass the float .tflite"
         ) from error
+
+
+def _reason(error: Exception) -> str:
+    """Type and first line: what follows in TensorFlow's messages are C++ stack traces."""
+    lines = str(error).strip().splitlines() or [""]
+    return f"{type(error).__name__}: {lines[0][:300]}"
