@@ -8,7 +8,7 @@ import pytest
 
 from tflite_eq import files
 from tflite_eq.errors import TfliteEqError
-from tflite_eq.files import write_atomically
+from tflite_eq.files import check_writable, write_atomically
 
 
 def test_writes_the_bytes_and_leaves_nothing_else(tmp_path: Path) -> None:
@@ -69,13 +69,24 @@ def test_a_failure_half_way_keeps_the_old_file(
 )
 def test_bad_targets_are_named(tmp_path: Path, path: str, message: str) -> None:
     (tmp_path / "file").write_bytes(b"")
-    with pytest.raises(TfliteEqError, match=message):
-        write_atomically(tmp_path / path, b"x")
+    for refuse in (check_writable, lambda target: write_atomically(target, b"x")):
+        with pytest.raises(TfliteEqError, match=message):
+            refuse(tmp_path / path)
 
 
 def test_an_empty_path_is_refused() -> None:
     with pytest.raises(TfliteEqError, match="path is empty"):
         write_atomically("", b"x")
+    with pytest.raises(TfliteEqError, match="path is empty"):
+        check_writable("")
+
+
+def test_checking_leaves_no_trace(tmp_path: Path) -> None:
+    (tmp_path / "old.bin").write_bytes(b"old")
+    check_writable(tmp_path / "old.bin")
+    check_writable(tmp_path / "new.bin")
+    assert [entry.name for entry in tmp_path.iterdir()] == ["old.bin"]
+    assert (tmp_path / "old.bin").read_bytes() == b"old"
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")

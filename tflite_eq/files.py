@@ -30,8 +30,6 @@ def write_atomically(path: PathLike, data: bytes) -> None:
             disk is full.
     """
     shown = os.fspath(path)
-    if not shown:
-        raise TfliteEqError("cannot write the output: its path is empty; name a file")
     target = Path(os.path.realpath(shown))
     _check_target(shown, target)
     temporary = ""
@@ -76,6 +74,8 @@ def check_writable(path: PathLike) -> None:
 
 def _check_target(shown: str, target: Path) -> None:
     """Refuse what cannot work, with a better message than the system's."""
+    if not shown:
+        raise TfliteEqError("cannot write the output: its path is empty; name a file")
     if target.is_dir():
         raise TfliteEqError(f"cannot write {shown}: it is a folder; name a file inside it")
     if not target.parent.exists():
