@@ -12,6 +12,7 @@ import numpy as np
 from tflite_eq.config import Config
 from tflite_eq.errors import ConfigError, TfliteEqError
 from tflite_eq.files import PathLike, write_atomically
+from tflite_eq.targets import WeightGrid
 
 FORMAT = "tflite_eq calibration 1"
 
@@ -148,7 +149,7 @@ class Calibration:
                 samples=int(plain["samples"]),
                 config=Config.from_dict(plain["config"]),
                 tensors=[_tensor(entry) for entry in plain["tensors"]],
-                layers=[LayerRecord(**entry) for entry in plain["layers"]],
+                layers=[_layer(entry) for entry in plain["layers"]],
             )
         except (KeyError, TypeError, ValueError) as error:
             raise ConfigError(
@@ -200,8 +201,20 @@ class Calibration:
 
 def _tensor(entry: dict[str, Any]) -> TensorRecord:
     record = TensorRecord(**entry)
-    record.window = (int(record.window[0]), int(record.window[1]))
-    record.observed = (float(record.observed[0]), float(record.observed[1]))
+    low, high = record.window
+    record.window = (int(low), int(high))
+    low, high = record.observed
+    record.observed = (float(low), float(high))
+    record.scale = float(record.scale)
+    record.zero_point = int(record.zero_point)
+    return record
+
+
+def _layer(entry: dict[str, Any]) -> LayerRecord:
+    record = LayerRecord(**entry)
+    record.grid = WeightGrid(record.grid).value
+    record.scales = [float(scale) for scale in record.scales]
+    record.bias_correction = [float(value) for value in record.bias_correction]
     return record
 
 

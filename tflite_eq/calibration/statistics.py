@@ -14,6 +14,9 @@ from tflite_eq.progress import track
 from tflite_eq.runtimes import preferred_runtime
 from tflite_eq.simulation.twins import TwinActivations
 
+# Squares of larger values, summed over the sampled positions, would leave the range of float32.
+_LARGEST_VALUE = 1e15
+
 
 def observe_ranges(
     graph: Graph, reader: SampleReader, twins: TwinActivations, seed: int
@@ -34,7 +37,7 @@ def observe_ranges(
 
     Raises:
         DatasetError: The data set is empty or does not fit the model.
-        ModelError: The network cannot be run, or computes NaN or infinity.
+        ModelError: The network cannot be run, or computes NaN, infinity or huge values.
     """
     computed = edit.computed_tensors(graph)
     observers = {
@@ -75,6 +78,14 @@ def observe_ranges(
                 value = interpreter.get_tensor(detail["index"])
                 _observe(graph, observers, index, value, number)
         twins.samples += 1
+    for index, observer in observers.items():
+        if observer.count and observer.largest_magnitude > _LARGEST_VALUE:
+            raise ModelError(
+                f"{graph.origin}: tensor '{graph.tensors[index].name}' reaches "
+                f"{observer.largest_magnitude:.3g} on the calibration data, which no int8 scale "
+                "can represent. Check the preprocessing; masks should use a moderate constant such "
+                "as -1e4"
+            )
     return observers
 
 
