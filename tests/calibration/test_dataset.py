@@ -205,5 +205,5 @@ def test_integer_inputs_want_their_own_type() -> None:
     graph = Graph.from_bytes(model)
     image = np.zeros((1, 4, 4, 3), np.float32)
     assert len(read(graph, [[image, np.zeros(1, np.int32)]])) == 1
-    with pytest.raises(DatasetError, match="gives float32 for input .* which is int32"):
+    with pytest.raises(DatasetError, match=r"gives float32 for input .* which is int32"):
         read(graph, [[image, np.zeros(1, np.float32)]])

@@ -71,7 +71,7 @@ def test_ends_can_be_chosen_when_a_record_is_applied() -> None:
 
 
 def test_record_of_another_model_is_refused() -> None:
-    with pytest.raises(ConfigError, match="belongs to another model .* calibrate again"):
+    with pytest.raises(ConfigError, match=r"belongs to another model .* calibrate again"):
         quantize(models.dense_net(), record())
 
 

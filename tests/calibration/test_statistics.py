@@ -70,13 +70,13 @@ def test_network_that_computes_nan_is_refused() -> None:
 
 def test_network_that_overflows_is_refused() -> None:
     model = models.convert(lambda x: models.conv(tf.exp(x * 1000.0), 4), models.IMAGE)
-    with pytest.raises(ModelError, match="FP32 network itself goes wrong.*infinite"):
+    with pytest.raises(ModelError, match=r"FP32 network itself goes wrong.*infinite"):
         calibrate(model, models.samples(models.IMAGE))
 
 
 @pytest.mark.parametrize("value", [1e16, 3e38])
 def test_huge_values_are_refused_before_they_crash_the_process(value: float) -> None:
-    with pytest.raises(ModelError, match="tensor .x0. reaches|itself goes wrong"):
+    with pytest.raises(ModelError, match=r"tensor .x0. reaches|itself goes wrong"):
         calibrate(models.conv_net(), [[np.full(models.IMAGE, value, np.float32)]])
 
 
