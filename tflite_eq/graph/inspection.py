@@ -114,7 +114,7 @@ def _scales(graph: Graph, index: int) -> npt.NDArray[Any]:
     return np.asarray(stored.scale, np.float32)
 
 
-def _first(scales: np.ndarray) -> float:
+def _first(scales: npt.NDArray[Any]) -> float:
     return float(scales[0]) if scales.size else 0.0
 
 

@@ -36,7 +36,8 @@ def check_quantizable(graph: Graph) -> None:
             raise ModelError(
                 f"{graph.origin}: {describe(graph, operator)} keeps state or control flow outside "
                 "the graph, which the int8 quantizer leaves in float. Export an inference-only "
-                "model without it (freeze variables, unroll loops)"
+                "model without it (unroll loops, freeze variables: for a Keras 3 model use "
+                "from_keras_model, or model.export and from_saved_model)"
             )
         if operator.kind.startswith("CUSTOM:"):
             raise ModelError(
