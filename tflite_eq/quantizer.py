@@ -22,7 +22,7 @@ from tflite_eq.graph.model import Graph
 from tflite_eq.graph.scale_groups import scale_groups
 from tflite_eq.graph.validate import check_quantizable
 from tflite_eq.report.model import Report, build_report
-from tflite_eq.simulation.lockstep import Lockstep
+from tflite_eq.simulation.lockstep import run_lockstep
 from tflite_eq.simulation.store import ActivationStore
 from tflite_eq.simulation.twins import TwinActivations
 from tflite_eq.targets import WeightGrid
@@ -77,7 +77,7 @@ def calibrate(
     with ActivationStore() as store:
         twins = TwinActivations(store, samples=0)
         observers = observe_ranges(graph, reader, twins, config.seed)
-        tensors, records = Lockstep(graph, layers, groups, skipped, observers, twins, config).run()
+        tensors, records = run_lockstep(graph, layers, groups, skipped, observers, twins, config)
     return Calibration(
         tool_version=__version__,
         model_sha256=hashlib.sha256(model).hexdigest(),

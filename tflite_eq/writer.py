@@ -146,6 +146,8 @@ class _Writer:
                     f"'{record.name}', which has {layer.channels} output channels"
                 )
             bias = bias + correction
+        scales = scales * np.float32(record.gain)
+        full = np.broadcast_to(scales, (layer.channels,)).astype(np.float32)
         bias_codes, bias_scales = weights.quantize_bias(bias, input_scale, full)
         axis = properties.OUTPUT_CHANNEL_AXIS[layer.kind]
         self._put(operator, filter_index, layer.stored_filters(codes), scales, axis)
@@ -220,7 +222,7 @@ def _with_unique_names(graph: Graph) -> Graph:
 
 def _moved_signatures(graph: Graph, result: Graph) -> list[Any] | None:
     """The float model's signatures for the tensor indices of the result."""
-    definitions = copy.deepcopy(graph.model.signatureDefs)
+    definitions: list[Any] | None = copy.deepcopy(graph.model.signatureDefs)
     moved = dict(zip(graph.inputs + graph.outputs, result.inputs + result.outputs))
     for definition in definitions or []:
         for entry in [*(definition.inputs or []), *(definition.outputs or [])]:

@@ -18,6 +18,10 @@ Float = npt.NDArray[np.float32]
 Double = npt.NDArray[np.float64]
 
 
+# A layer that lost more than half of its signal is broken; scaling it up does not mend it.
+_MAX_GAIN = 2.0
+
+
 class ErrorSums:
     """Running per-channel sums over FP32 output y and quantization error d = y' - y."""
 
@@ -27,6 +31,8 @@ class ErrorSums:
         self.signal = np.zeros(channels)
         self.error = np.zeros(channels)
         self.squared_error = np.zeros(channels)
+        self.mean_sum = np.zeros(channels)
+        self.alignment = np.zeros(channels)
 
     def update(self, reference: Float, quantized: Float) -> None:
         """Add one sample's pre-activation outputs, channels last."""
@@ -36,11 +42,30 @@ class ErrorSums:
         self.signal += np.einsum("nk,nk->k", y, y)
         self.error += d.sum(axis=0, dtype=np.float64)
         self.squared_error += np.einsum("nk,nk->k", d, d)
+        self.mean_sum += y.sum(axis=0, dtype=np.float64)
+        self.alignment += np.einsum("nk,nk->k", y, d)
 
     @property
     def mean_shift(self) -> Double:
         """Mean of the error per channel, [K]; its negative is what IBC adds to the bias."""
         return self.error / max(self.count, 1)
+
+    @property
+    def restoring_gain(self) -> float:
+        """Factor >= 1 on y' (around its mean) that takes out what clipping has shrunk it by.
+
+        The least-squares factor over all channels, cov(y, y') / var(y'). Below 1 it would trade
+        signal for noise that the next layer averages out anyway, so it stops at 1.
+        This step is ours, not the paper's: the second moment's counterpart of the bias.
+        """
+        count = max(self.count, 1)
+        spread = self.signal - self.mean_sum**2 / count
+        shared = self.alignment - self.mean_sum * self.error / count
+        noise = self.squared_error - self.error**2 / count
+        energy = float((spread + 2 * shared + noise).sum())
+        if energy <= 0:
+            return 1.0
+        return float(np.clip((spread + shared).sum() / energy, 1.0, _MAX_GAIN))
 
     def layer_errors(self, offset: Float | Double | float = 0.0) -> LayerErrors:
         """The layer's figures if ``offset`` [K] were added to the quantized output."""

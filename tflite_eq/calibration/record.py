@@ -63,6 +63,8 @@ class LayerRecord:
         input: Tensor index of the activation it reads.
         grid: Weight grid, a value of ``WeightGrid``.
         scales: Weight scales, one per output channel or a single one.
+        gain: Factor on the scales when codes are turned back into weights; the codes themselves are
+            rounded under ``scales``.
         bias_correction: Added to the float bias before rounding, one per output channel; empty
             when the layer was rolled back or correction is off.
         metrics: Figures of the pre-activation output over the calibration data; see
@@ -75,6 +77,7 @@ class LayerRecord:
     input: int
     grid: str
     scales: list[float]
+    gain: float
     bias_correction: list[float]
     metrics: dict[str, Any]
 
@@ -193,6 +196,8 @@ class Calibration:
                     f"{origin}: layer '{layer.name}' has a weight scale that is not positive and "
                     "finite"
                 )
+            if not (np.isfinite(layer.gain) and layer.gain > 0):
+                raise ConfigError(f"{origin}: layer '{layer.name}' has the gain {layer.gain}")
             if not np.isfinite(np.asarray(layer.bias_correction, np.float64)).all():
                 raise ConfigError(
                     f"{origin}: layer '{layer.name}' has a bias correction that is not finite"
@@ -201,8 +206,8 @@ class Calibration:
 
 def _tensor(entry: dict[str, Any]) -> TensorRecord:
     record = TensorRecord(**entry)
-    low, high = record.window
-    record.window = (int(low), int(high))
+    first, last = record.window
+    record.window = (int(first), int(last))
     low, high = record.observed
     record.observed = (float(low), float(high))
     record.scale = float(record.scale)

@@ -103,7 +103,8 @@ def _footer(graph: Graph, facts: list[LayerFacts], record: metadata.Record | Non
         lines.append(
             f"Made by tflite_eq {record.tool_version} ({record.backend}): method "
             f"{config['method']}, bits {config['bits']}, target {config['target']}, bias "
-            f"correction {config['bias_correction']}, seed {config['seed']}, {record.samples} samples, "
+            f"correction {config['bias_correction']}, seed {config['seed']}, "
+            f"{record.samples} samples, "
             f"calibration {record.calibration_sha256[:12]}."
         )
     return "\n".join(lines)
