@@ -1,4 +1,4 @@
-"""Affine quantization: real = scale * (code - zero_point), as TFLite's int8 specification has it."""
+"""Affine quantization: real = scale * (code - zero point), TFLite's int8 specification."""
 
 from __future__ import annotations
 
@@ -43,8 +43,7 @@ class AffineParams:
 
 def quantize(values: npt.NDArray[np.float32], params: AffineParams) -> npt.NDArray[np.int8]:
     """Nearest int8 codes, saturating at [-128, 127]; halves round away from zero as in TFLite."""
-    scaled = values * np.float32(1.0 / params.scale)
-    codes = round_half_away(scaled)
+    codes = round_half_away(values * (np.float32(1) / np.float32(params.scale)))
     codes += params.zero_point
     np.clip(codes, INT8_MIN, INT8_MAX, out=codes)
     return codes.astype(np.int8)
@@ -59,11 +58,27 @@ def dequantize(codes: npt.NDArray[np.int8], params: AffineParams) -> npt.NDArray
 
 
 def fake_quantize(values: npt.NDArray[np.float32], params: AffineParams) -> npt.NDArray[np.float32]:
-    """Values after a round trip through int8 codes, float32 of the same shape."""
-    return dequantize(quantize(values, params), params)
+    """Values after a round trip through int8 codes, float32 of the same shape.
+
+    For searches, which call it thousands of times: exact halves round to even here, several times
+    faster than away from zero. ``quantize`` is what the kernels do.
+    """
+    scale = np.float32(params.scale)
+    real: npt.NDArray[np.float32] = values * (np.float32(1) / scale)
+    np.rint(real, out=real)
+    np.clip(real, INT8_MIN - params.zero_point, INT8_MAX - params.zero_point, out=real)
+    real *= scale
+    return real
 
 
-def round_half_away(values: npt.NDArray[np.floating]) -> npt.NDArray[np.float32]:
-    """Nearest integers, halves away from zero (``std::round``), as float32."""
-    rounded: npt.NDArray[np.float32] = np.trunc(values + np.copysign(0.5, values)).astype(np.float32)
-    return rounded
+def round_half_away(values: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """Nearest integers, halves away from zero (``std::round``), as a new float32 array.
+
+    Adding one half before truncating would turn 0.49999997 into 1. Rounding halves to even first
+    and mending the exact halves does not, and is faster.
+    """
+    nearest: npt.NDArray[np.float32] = np.rint(values)
+    halves = np.abs(values - nearest) == np.float32(0.5)
+    if halves.any():
+        nearest[halves] = np.trunc(values[halves]) + np.copysign(np.float32(1), values[halves])
+    return nearest

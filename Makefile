@@ -1,0 +1,62 @@
+# `make demo` and `make test` set up everything they need; see README.md.
+
+SHELL := bash
+ENV := .venv
+BIN := $(ENV)/bin
+OLD := .venv-tensorflow-2.14
+NEW := .venv-tensorflow-2.21
+MAKE_VENV := tools/make_venv.sh
+LOCKS := requirements/locked-python3.11
+PYTEST_ARGS ?=
+
+# TensorFlow's start-up messages would drown everything else.
+export TF_CPP_MIN_LOG_LEVEL := 3
+export CUDA_VISIBLE_DEVICES := -1
+
+.PHONY: help setup demo test lint format unit-test test-compatibility clean
+
+help:
+	@echo "make demo    quantize a small trained network and compare the results"
+	@echo "make test    lint, all tests, and the end-to-end tests on TensorFlow 2.14 and 2.21"
+	@echo "make setup   only make the environment in $(ENV)"
+	@echo "make lint, unit-test, test-compatibility   the parts of make test"
+	@echo "make format  put the sources in the form that lint wants"
+	@echo "make clean   remove the environments and everything else that was made"
+
+setup: $(ENV)/.complete
+
+demo: $(ENV)/.complete
+	$(BIN)/python -m demo --output_dir demo_output
+
+test: lint unit-test test-compatibility
+	@echo "All tests passed."
+
+lint: $(ENV)/.complete
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+
+unit-test: $(ENV)/.complete
+	$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+test-compatibility: $(OLD)/.complete $(NEW)/.complete
+	$(OLD)/bin/python -m pytest tests/compatibility $(PYTEST_ARGS)
+	$(NEW)/bin/python -m pytest tests/compatibility $(PYTEST_ARGS)
+
+format: $(ENV)/.complete
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+clean:
+	rm -rf $(ENV) $(OLD) $(NEW) build demo_output *.egg-info
+	rm -rf .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# An environment without .complete was interrupted and is made again from the start.
+$(ENV)/.complete: requirements/development.txt $(LOCKS)/development.txt $(MAKE_VENV) pyproject.toml
+	$(MAKE_VENV) $(ENV) requirements/development.txt $(LOCKS)/development.txt
+	touch $@
+
+.venv-%/.complete: requirements/%.txt $(LOCKS)/%.txt $(MAKE_VENV) pyproject.toml
+	$(MAKE_VENV) .venv-$* requirements/$*.txt $(LOCKS)/$*.txt
+	touch $@

@@ -1,0 +1,1 @@
+"""The demonstration that ``make demo`` runs: train, quantize in four ways, compare."""

@@ -1,0 +1,209 @@
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tests import models
+from tflite_eq import calibrate
+from tflite_eq.calibration.dataset import SampleReader
+from tflite_eq.errors import DatasetError
+from tflite_eq.graph.model import Graph
+
+IMAGE = np.arange(8 * 8 * 3, dtype=np.float32).reshape(1, 8, 8, 3)
+
+
+def one_input() -> Graph:
+    """Signature input ``image`` with a dynamic batch."""
+    return Graph.from_bytes(models.keras_net())
+
+
+def two_inputs() -> Graph:
+    return Graph.from_bytes(models.two_input_net())
+
+
+def fixed_batch() -> Graph:
+    return Graph.from_bytes(models.conv_net())
+
+
+def read(graph: Graph, dataset: Any, limit: int | None = None) -> list[dict[int, Any]]:
+    return list(SampleReader(graph, dataset, limit))
+
+
+class WithGenerator:
+    """As ``tf.lite.RepresentativeDataset``."""
+
+    def __init__(self, generator: Any) -> None:
+        self.input_gen = generator
+
+
+ELEMENTS = {
+    "list": [IMAGE],
+    "tuple": (IMAGE,),
+    "dict": {"image": IMAGE},
+    "pair with signature": ("serving_default", {"image": IMAGE}),
+    "bare array": IMAGE,
+    "without batch axis": [IMAGE[0]],
+    "float64": [IMAGE.astype(np.float64)],
+    "tensor": [tf.constant(IMAGE)],
+    "nested lists": [IMAGE.astype(np.float64).tolist()],
+}
+
+
+@pytest.mark.parametrize("form", sorted(ELEMENTS))
+def test_forms_of_an_element(form: str) -> None:
+    graph = one_input()
+    samples = read(graph, [ELEMENTS[form]])
+    assert len(samples) == 1
+    assert list(samples[0]) == list(graph.inputs)
+    value = samples[0][graph.inputs[0]]
+    assert value.dtype == np.float32
+    np.testing.assert_array_equal(value, IMAGE)
+
+
+CONTAINERS = {
+    "list": lambda elements: elements,
+    "generator function": lambda elements: lambda: iter(elements),
+    "function returning a list": lambda elements: lambda: elements,
+    "iterator": iter,
+    "input_gen": lambda elements: WithGenerator(lambda: iter(elements)),
+    "RepresentativeDataset": lambda elements: tf.lite.RepresentativeDataset(lambda: elements),
+    "tf.data": lambda elements: tf.data.Dataset.from_tensor_slices(np.stack(elements)).map(
+        lambda x: (x,)
+    ),
+}
+
+
+@pytest.mark.parametrize("form", sorted(CONTAINERS))
+def test_forms_of_a_data_set(form: str) -> None:
+    graph = one_input()
+    elements = [IMAGE, IMAGE + 1] if form == "tf.data" else [[IMAGE], [IMAGE + 1]]
+    samples = read(graph, CONTAINERS[form](elements))
+    assert len(samples) == 2
+    np.testing.assert_array_equal(samples[1][graph.inputs[0]], IMAGE + 1)
+
+
+def test_larger_batches_are_split() -> None:
+    graph = one_input()
+    batch = np.stack([IMAGE[0] + i for i in range(5)])
+    samples = read(graph, [[batch], [IMAGE]])
+    assert len(samples) == 6
+    for i, sample in enumerate(samples[:5]):
+        np.testing.assert_array_equal(sample[graph.inputs[0]], IMAGE + i)
+
+
+def test_split_batches_give_the_same_record_as_single_samples() -> None:
+    data = models.data("keras_net", count=4)
+    single = calibrate(models.keras_net(), data)
+    batched = calibrate(models.keras_net(), [[np.concatenate([x[0] for x in data])]])
+    assert single.to_text() == batched.to_text()
+
+
+def test_several_inputs_by_order_and_by_name() -> None:
+    graph = two_inputs()
+    image, vector = np.ones(models.IMAGE, np.float32), np.zeros((1, 5), np.float32)
+    ordered = read(graph, [[image, vector]])[0]
+    names = [graph.tensors[i].name for i in graph.inputs]
+    named = read(graph, [dict(zip(reversed(names), (vector, image)))])[0]
+    for index in graph.inputs:
+        np.testing.assert_array_equal(ordered[index], named[index])
+
+
+def test_limit_counts_samples_not_elements() -> None:
+    graph = one_input()
+    reader = SampleReader(graph, [[np.concatenate([IMAGE] * 4)]] * 3, limit=6)
+    assert len(list(reader)) == 6
+    assert reader.count == 6
+
+
+def test_limit_stops_an_endless_generator() -> None:
+    def forever() -> Any:
+        while True:
+            yield [IMAGE]
+
+    assert len(read(one_input(), forever, limit=3)) == 3
+
+
+def digest(dataset: Any, limit: int | None = None) -> str:
+    reader = SampleReader(one_input(), dataset, limit)
+    list(reader)
+    return reader.digest
+
+
+def test_digest_identifies_the_data() -> None:
+    assert digest([[IMAGE], [IMAGE + 1]]) == digest([np.concatenate([IMAGE, IMAGE + 1])])
+    assert digest([[IMAGE], [IMAGE + 1]]) != digest([[IMAGE + 1], [IMAGE]])
+    assert digest([[IMAGE]]) == digest([[IMAGE], [IMAGE + 1]], limit=1)
+
+
+@pytest.mark.parametrize(
+    ("dataset", "message"),
+    [
+        (None, "no representative data set"),
+        ([], "is empty"),
+        (lambda: iter([]), "is empty"),
+        ("images/", "gives a str"),
+        (b"abc", "gives a bytes"),
+        ({"image": IMAGE}, "gives a dict"),
+        (3, "gives a int"),
+        (lambda: None, "gives a NoneType"),
+        ([[IMAGE, IMAGE]], r"element 0 .* has 2 arrays, .* 1 inputs: \['image'\]"),
+        ([[]], "has 0 arrays"),
+        ([[IMAGE], {"photo": IMAGE}], r"element 1 .* names an input 'photo' .* \['image'\]"),
+        ([{}], r"lacks the model's input \['image'\]"),
+        ([("predict", {"image": IMAGE})], r"signature 'predict', .* \['serving_default'\]"),
+        ([[IMAGE.astype(np.uint8)]], r"gives uint8 for input '.*', which is float32"),
+        ([[np.zeros((1, 8, 9, 3), np.float32)]], r"shape \[1, 8, 9, 3\] .* \[None, 8, 8, 3\]"),
+        ([[np.zeros((8, 8), np.float32)]], r"shape \[8, 8\]"),
+        ([[np.full_like(IMAGE, np.nan)]], "contains NaN"),
+        ([[np.full_like(IMAGE, np.inf)]], "contains infinity"),
+        ([[np.full_like(IMAGE, 1e39, np.float64)]], "contains infinity"),
+    ],
+)
+@pytest.mark.filterwarnings("ignore:overflow encountered in cast")
+def test_errors_say_what_is_wrong(dataset: Any, message: str) -> None:
+    with pytest.raises(DatasetError, match=message):
+        read(one_input(), dataset)
+
+
+def test_bare_array_for_several_inputs_is_refused() -> None:
+    with pytest.raises(DatasetError, match="has 2 inputs, so give a list or a dict"):
+        read(two_inputs(), [IMAGE])
+
+
+def test_batches_of_different_size_are_refused() -> None:
+    image, vector = np.ones((2, 12, 12, 3), np.float32), np.zeros((3, 5), np.float32)
+    with pytest.raises(DatasetError, match="different batch sizes"):
+        read(two_inputs(), [[image, vector]])
+
+
+def test_fixed_batch_of_the_model_is_kept() -> None:
+    model = models.convert(lambda x: models.conv(x, 4), (2, 6, 6, 3))
+    graph = Graph.from_bytes(model)
+    samples = read(graph, [[np.zeros((4, 6, 6, 3), np.float32)]])
+    assert [len(s[graph.inputs[0]]) for s in samples] == [2, 2]
+    with pytest.raises(DatasetError, match=r"shape \[3, 6, 6, 3\]"):
+        read(graph, [[np.zeros((3, 6, 6, 3), np.float32)]])
+
+
+def test_integer_inputs_want_their_own_type() -> None:
+    def network(x: Any, i: Any) -> Any:
+        return models.conv(x, 4) + tf.cast(i, tf.float32)[0]
+
+    traced = tf.function(
+        network,
+        input_signature=[
+            tf.TensorSpec((1, 4, 4, 3), tf.float32, name="x"),
+            tf.TensorSpec((1,), tf.int32, name="i"),
+        ],
+    )
+    model = tf.lite.TFLiteConverter.from_concrete_functions(
+        [traced.get_concrete_function()], traced
+    ).convert()
+    graph = Graph.from_bytes(model)
+    image = np.zeros((1, 4, 4, 3), np.float32)
+    assert len(read(graph, [[image, np.zeros(1, np.int32)]])) == 1
+    with pytest.raises(DatasetError, match=r"gives float32 for input .* which is int32"):
+        read(graph, [[image, np.zeros(1, np.float32)]])

@@ -1,0 +1,160 @@
+from __future__ import annotations
+
+import copy
+import dataclasses
+import json
+import pathlib
+from typing import Any, Callable
+
+import numpy as np
+import pytest
+
+from tests import models, running
+from tflite_eq import Calibration, Config, TfliteEqError, quantize
+from tflite_eq.errors import ConfigError
+from tflite_eq.graph.model import Graph
+
+
+def record() -> Calibration:
+    return copy.deepcopy(running.quantized("conv_net", Config(bits="7", skip="^Mean$")).calibration)
+
+
+def test_text_round_trip() -> None:
+    original = record()
+    again = Calibration.from_text(original.to_text())
+    assert again == original
+    assert again.to_text() == original.to_text()
+
+
+def test_saved_record_gives_the_same_bytes_without_data(tmp_path: pathlib.Path) -> None:
+    for name in ("conv_net", "two_input_net"):
+        result = running.quantized(name)
+        path = tmp_path / f"{name}.json"
+        result.calibration.save(path)
+        again = quantize(models.build(name), Calibration.load(path))
+        assert again.model == result.model
+        assert again.report.layers == result.report.layers
+
+
+def test_lines_are_short_enough_to_diff() -> None:
+    first = record()
+    second = copy.deepcopy(first)
+    second.tensors[3].scale *= 1.25
+    second.layers[1].scales[0] *= 0.5
+    changed = [
+        (a, b) for a, b in zip(first.to_text().split("\n"), second.to_text().split("\n")) if a != b
+    ]
+    assert len(changed) == 2
+    assert first.tensors[3].name in changed[0][0]
+
+
+def test_edited_scales_take_effect() -> None:
+    edited = record()
+    tensor = edited.tensors[2]
+    tensor.scale, tensor.zero_point = 0.25, -17
+    edited.layers[0].scales[3] = 0.0625
+    result = quantize(models.conv_net(), edited)
+    graph = Graph.from_bytes(result.model)
+    scales, zero_points = running.parameters(graph, running.tensor_named(graph, tensor.name))
+    assert scales.tolist() == [0.25]
+    assert zero_points.tolist() == [-17]
+    filters = graph.operators[1].inputs[1]
+    assert running.parameters(graph, filters)[0][3] == 0.0625
+
+
+def test_ends_can_be_chosen_when_a_record_is_applied() -> None:
+    result = quantize(models.conv_net(), record(), Config(input_type="int8", output_type="uint8"))
+    graph = Graph.from_bytes(result.model)
+    assert graph.tensors[graph.inputs[0]].type_name == "INT8"
+    assert graph.tensors[graph.outputs[0]].type_name == "UINT8"
+    assert result.calibration.config.bits == record().config.bits
+
+
+def test_record_of_another_model_is_refused() -> None:
+    with pytest.raises(ConfigError, match=r"belongs to another model .* calibrate again"):
+        quantize(models.dense_net(), record())
+
+
+@pytest.mark.parametrize("part", [0.0, 0.3, 0.9])
+def test_cut_record_is_refused(part: float) -> None:
+    text = record().to_text()
+    with pytest.raises(ConfigError, match=r"rec\.json: not valid JSON"):
+        Calibration.from_text(text[: int(len(text) * part)], "rec.json")
+
+
+@pytest.mark.parametrize("text", ["[]", "{}", "3", '{"format": "something else"}'])
+def test_foreign_json_is_refused(text: str) -> None:
+    with pytest.raises(ConfigError, match="not a calibration record"):
+        Calibration.from_text(text)
+
+
+def edited(change: Callable[[dict[str, Any]], None]) -> str:
+    plain = json.loads(record().to_text())
+    change(plain)
+    return json.dumps(plain)
+
+
+def without(plain: dict[str, Any], key: str) -> None:
+    del plain[key]
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda p: without(p, "layers"), "KeyError: 'layers'"),
+        (lambda p: without(p["tensors"][0], "scale"), "scale"),
+        (lambda p: p["tensors"][0].update(colour=3), "colour"),
+        (lambda p: p["layers"][0].update(colour=3), "colour"),
+        (lambda p: p.update(samples="many"), "ValueError"),
+        (lambda p: p["config"].update(colour=3), "unknown configuration entry"),
+        (lambda p: p["config"].update(bits=9), "bits: 9 is not one of"),
+        (lambda p: p["tensors"][1].update(scale=float("inf")), "must be positive and finite"),
+        (lambda p: p["tensors"][1].update(scale=float("nan")), "must be positive and finite"),
+        (lambda p: p["tensors"][1].update(scale=0), "must be positive and finite"),
+        (lambda p: p["tensors"][1].update(scale=1e35), "must be positive and finite"),
+        (lambda p: p["tensors"][1].update(scale="wide"), "wrong form|must be"),
+        (lambda p: p["tensors"][1].update(zero_point=128), "zero point 128"),
+        (lambda p: p["tensors"][1].update(window=[3]), "wrong form"),
+        (lambda p: p["layers"][0].update(scales=[]), "weight scale"),
+        (lambda p: p["layers"][0]["scales"].__setitem__(0, -1.0), "weight scale"),
+        (lambda p: p["layers"][0].update(scales=["x"]), "wrong form|weight scale"),
+        (lambda p: p["layers"][0].update(bias_correction=[float("inf")]), "bias correction"),
+        (lambda p: p["layers"][0].update(grid="ternary"), "ternary"),
+    ],
+)
+def test_bad_entries_are_refused(change: Callable[[dict[str, Any]], None], message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        Calibration.from_text(edited(change))
+
+
+def test_tensor_index_that_the_model_lacks_is_refused() -> None:
+    foreign = record()
+    foreign.tensors[0].index = 4711
+    with pytest.raises(TfliteEqError, match="lacks"):
+        quantize(models.conv_net(), foreign)
+
+
+def test_unreadable_files_are_refused(tmp_path: pathlib.Path) -> None:
+    binary = tmp_path / "binary.json"
+    binary.write_bytes(b"\xff\xfe\x00\x80")
+    for path in (tmp_path / "missing.json", tmp_path, binary):
+        with pytest.raises(TfliteEqError, match="cannot read"):
+            Calibration.load(path)
+
+
+def test_bits_follow_the_window() -> None:
+    tensor = record().tensors[0]
+    bits = {
+        window: dataclasses.replace(tensor, window=window).bits
+        for window in ((-128, 127), (0, 127), (-64, 63), (-63, 63), (-127, 127), (-65, 63))
+    }
+    assert bits == {
+        (-128, 127): 8, (0, 127): 7, (-64, 63): 7, (-63, 63): 7, (-127, 127): 8, (-65, 63): 8,
+    }  # fmt: skip
+
+
+def test_scales_survive_text_to_the_last_bit() -> None:
+    original = record()
+    original.tensors[0].scale = float(np.float32(0.1))
+    again = Calibration.from_text(original.to_text())
+    assert again.tensors[0].scale == original.tensors[0].scale

@@ -1,0 +1,202 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from tests.evaluation import classifiers
+from tests.evaluation.classifiers import CLASSES, IMAGES
+from tests.evaluation.crashing import Crashing
+from tests.running import run
+from tests.shared_data import models as shared_models
+from tests.shared_data import needs_shared_data
+from tests.shared_data import path as shared_path
+from tflite_eq.data.preprocessing import Preprocessing
+from tflite_eq.errors import BackendError, ConfigError, DatasetError, ModelError, TfliteEqError
+from tflite_eq.evaluation.evaluator import NamedModel, evaluate
+from tflite_eq.evaluation.labels import LabelledSet, open_labelled
+from tflite_eq.runtimes import Kernels
+
+PLAIN = Preprocessing()
+FLOAT = NamedModel("float", classifiers.float_classifier())
+
+
+def float_logits() -> npt.NDArray[np.float64]:
+    model = classifiers.float_classifier(softmax=False)
+    return np.stack([run(model, [i[np.newaxis].astype(np.float32)])[0][0] for i in IMAGES])
+
+
+@pytest.fixture
+def dataset(tmp_path: Path) -> LabelledSet:
+    """Right for two thirds of the images as far as the float model is concerned."""
+    labels = float_logits().argmax(axis=1)
+    labels[::3] = (labels[::3] + 1) % CLASSES
+    np.savez(tmp_path / "x.npz", images=IMAGES, labels=labels)
+    return open_labelled(tmp_path / "x.npz")
+
+
+def test_figures_are_those_of_logits_computed_by_hand(dataset: LabelledSet) -> None:
+    int8 = NamedModel("int8", classifiers.int8_classifier(softmax=False))
+    result = evaluate([int8], dataset, PLAIN, reference=FLOAT, kernels=Kernels.REFERENCE)
+    expected = float_logits().astype(np.float64)
+    measured = np.stack(
+        [run(int8.data, [i[np.newaxis].astype(np.float32)])[0][0] for i in IMAGES]
+    ).astype(np.float64)
+    labels = np.array(dataset.labels)
+    reference, model = result.models
+    assert (reference.name, reference.is_reference) == ("float", True)
+    assert (model.name, model.is_reference) == ("int8", False)
+    assert model.size_bytes == len(int8.data)
+    assert reference.metrics.top1.value == pytest.approx(100 * 2 / 3)
+    top1 = 100 * np.mean(measured.argmax(axis=1) == labels)
+    assert model.metrics.top1.value == pytest.approx(top1)
+    top5 = 100 * np.mean([label in np.argsort(-m)[:5] for m, label in zip(expected, labels)])
+    assert reference.metrics.top5.value == pytest.approx(top5)
+    agreement = 100 * np.mean(measured.argmax(axis=1) == expected.argmax(axis=1))
+    assert model.metrics.agreement is not None
+    assert model.metrics.agreement.value == pytest.approx(agreement)
+    sqnr = 10 * np.log10(np.square(expected).sum() / np.square(expected - measured).sum())
+    assert model.metrics.sqnr_db is not None
+    assert model.metrics.sqnr_db.value == pytest.approx(sqnr, abs=1e-3)
+    json.dumps(result.to_dict(), allow_nan=False)
+
+
+@pytest.mark.parametrize("kernels", list(Kernels))
+def test_element_types_of_the_ends_make_no_difference(
+    dataset: LabelledSet, kernels: Kernels
+) -> None:
+    """The input grid is exact for pixels, so all three models compute the same."""
+    models = [
+        NamedModel(io, classifiers.int8_classifier(io)) for io in ("float32", "int8", "uint8")
+    ]
+    result = evaluate(models, dataset, PLAIN, reference=FLOAT, kernels=kernels)
+    figures = [model.metrics.to_dict() for model in result.models[1:]]
+    assert figures[0] == figures[1] == figures[2]
+    assert figures[0]["sqnr_db"]["value"] > 15
+
+
+def test_a_softmax_in_the_reference_alone_makes_no_difference(dataset: LabelledSet) -> None:
+    bare = NamedModel("bare", classifiers.float_classifier(softmax=False))
+    result = evaluate([bare], dataset, PLAIN, reference=FLOAT)
+    sqnr = result.models[1].metrics.sqnr_db
+    assert sqnr is not None
+    assert sqnr.value > 100
+
+
+def test_the_number_of_workers_changes_nothing(dataset: LabelledSet) -> None:
+    models = [NamedModel(str(seed), classifiers.float_classifier(seed=seed)) for seed in (1, 2)]
+    results = [
+        evaluate(models, dataset, PLAIN, reference=FLOAT, num_workers=workers).to_dict()
+        for workers in (1, 2, 3)
+    ]
+    assert results[0] == results[1] == results[2]
+    assert results[0]["models"][0]["n"] == len(IMAGES)
+
+
+def test_models_do_not_influence_each_other(dataset: LabelledSet) -> None:
+    models = [NamedModel(str(seed), classifiers.float_classifier(seed=seed)) for seed in (1, 2)]
+    together = evaluate(models, dataset, PLAIN, reference=FLOAT).models[1:]
+    swapped = evaluate(models[::-1], dataset, PLAIN, reference=FLOAT).models[1:]
+    alone = [evaluate([m], dataset, PLAIN, reference=FLOAT).models[1] for m in models]
+    assert list(together) == list(swapped[::-1]) == alone
+
+
+def test_without_a_reference_only_labels_count(dataset: LabelledSet) -> None:
+    (model,) = evaluate([FLOAT], dataset, PLAIN).models
+    assert model.metrics.top1.value == pytest.approx(100 * 2 / 3)
+    assert model.metrics.agreement is None
+
+
+def test_a_dynamic_batch_and_another_input_size(tmp_path: Path, dataset: LabelledSet) -> None:
+    dynamic = NamedModel("dynamic", classifiers.other("dynamic batch"))
+    result = evaluate([dynamic], dataset, PLAIN, reference=FLOAT)
+    sqnr = result.models[1].metrics.sqnr_db
+    assert sqnr is not None
+    assert sqnr.value > 100
+    wide = np.repeat(np.repeat(IMAGES, 2, axis=1), 2, axis=2)
+    np.savez(tmp_path / "both.npz", small=IMAGES, large=wide, labels=np.array(dataset.labels))
+    large = NamedModel("large", classifiers.other("larger input"))
+    both = evaluate([large], open_labelled(tmp_path / "both.npz"), PLAIN, reference=FLOAT)
+    agreement = both.models[1].metrics.agreement
+    assert agreement is not None
+    assert agreement.value > 50
+
+
+@pytest.mark.parametrize(
+    ("kind", "error", "message"),
+    [
+        ("two outputs", ModelError, "bad: has 2 outputs"),
+        ("two inputs", ModelError, "bad: has 2 inputs"),
+        ("batch of 2", ModelError, "bad: the model's input has shape .*batch of 1"),
+        ("larger input", DatasetError, "no array fits the model's input"),
+        ("three classes", ModelError, "float has 10 classes, bad has 3"),
+        ("integer output", ModelError, "bad: the output has type int64"),
+        ("integer input", ModelError, "bad: the input has type int32"),
+        ("not a number", ModelError, "bad: the outputs hold NaN or infinity"),
+    ],
+)
+def test_models_that_cannot_be_evaluated(
+    dataset: LabelledSet, kind: str, error: type[TfliteEqError], message: str
+) -> None:
+    with pytest.raises(error, match=message):
+        evaluate([NamedModel("bad", classifiers.other(kind))], dataset, PLAIN, reference=FLOAT)
+
+
+def test_files_that_are_no_models(dataset: LabelledSet) -> None:
+    for data in (b"", b"hello, world", FLOAT.data[:200]):
+        with pytest.raises(ModelError, match="bad: "):
+            evaluate([NamedModel("bad", data)], dataset, PLAIN)
+
+
+def test_labels_beyond_the_classes(tmp_path: Path) -> None:
+    np.savez(tmp_path / "x.npz", x=IMAGES[:3], y=np.array([1, 10, 3]))
+    with pytest.raises(DatasetError, match=r"position 1: label 10 is outside 0\.\.9"):
+        evaluate([FLOAT], open_labelled(tmp_path / "x.npz"), PLAIN)
+
+
+def test_arguments_are_checked(dataset: LabelledSet) -> None:
+    with pytest.raises(ConfigError, match="--num_workers 0"):
+        evaluate([FLOAT], dataset, PLAIN, num_workers=0)
+    with pytest.raises(ConfigError, match="no model"):
+        evaluate([], dataset, PLAIN)
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_bad_sample_is_reported_whoever_reads_it(tmp_path: Path, workers: int) -> None:
+    images = IMAGES.astype(np.float32)
+    images[41, 0, 0, 0] = np.nan
+    np.savez(tmp_path / "x.npz", images=images, labels=np.zeros(60, int))
+    with pytest.raises(DatasetError, match=r"sample 41 holds NaN"):
+        evaluate([FLOAT], open_labelled(tmp_path / "x.npz"), PLAIN, num_workers=workers)
+
+
+def test_a_crash_in_a_worker_is_an_error_not_the_end() -> None:
+    with pytest.raises(BackendError, match="a worker process died"):
+        evaluate([FLOAT], Crashing(), PLAIN, num_workers=2)
+
+
+@needs_shared_data
+@pytest.mark.parametrize(
+    ("name", "top1"), [("resnet8_cifar10", 88.1), ("resnet8_large_cifar10", 91.5)]
+)
+def test_published_accuracy_on_cifar10(name: str, top1: float) -> None:
+    entry = shared_models()[name]
+    model = NamedModel(name, shared_path(entry["tflite"]).read_bytes())
+    dataset = open_labelled(shared_path("images/cifar10/cifar10_test_first1000.npz"))
+    (result,) = evaluate([model], dataset, PLAIN).models
+    assert result.metrics.top1.value == pytest.approx(top1)
+
+
+@needs_shared_data
+def test_published_accuracy_on_imagenet() -> None:
+    """Depends on decoding, scaling and cropping: another filter moves it by over 1 point."""
+    entry = shared_models()["squeezenet1_1_gluon"]
+    model = NamedModel("squeezenet", shared_path(entry["tflite"]).read_bytes())
+    dataset = open_labelled(shared_path("images"), shared_path("validation.csv"))
+    preprocessing = Preprocessing(tuple(entry["mean"]), tuple(entry["std"]))
+    (result,) = evaluate([model], dataset, preprocessing, num_workers=2).models
+    assert result.metrics.n == 1147
+    assert result.metrics.top1.value == pytest.approx(54.9, abs=0.3)

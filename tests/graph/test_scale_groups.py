@@ -1,0 +1,117 @@
+from __future__ import annotations
+
+from typing import Any
+
+import tensorflow as tf
+
+from tests import models
+from tflite_eq.graph.linear import linear_layers
+from tflite_eq.graph.model import Graph
+from tflite_eq.graph.scale_groups import ScaleGroup, scale_groups
+from tflite_eq.numerics.affine import AffineParams
+
+
+def groups_of(model: bytes, skipped: set[int] | None = None) -> tuple[Graph, dict[int, ScaleGroup]]:
+    graph = Graph.from_bytes(model)
+    return graph, scale_groups(graph, linear_layers(graph), skipped or set())
+
+
+def group_of_output(graph: Graph, groups: dict[int, ScaleGroup], kind: str) -> ScaleGroup:
+    operator = next(o for o in graph.operators if o.kind == kind)
+    return groups[operator.outputs[0]]
+
+
+def test_every_quantized_tensor_is_in_the_group_that_names_it() -> None:
+    graph, groups = groups_of(models.concat_pool_net())
+    for index, group in groups.items():
+        assert index in group.tensors
+        assert graph.tensors[index].is_float
+        assert not graph.tensors[index].is_constant
+
+
+def test_pools_and_concatenations_join_their_tensors() -> None:
+    graph, groups = groups_of(models.concat_pool_net())
+    concat = next(o for o in graph.operators if o.kind == "CONCATENATION")
+    members = set(groups[concat.outputs[0]].tensors)
+    assert set(concat.inputs) <= members
+    for kind in ("MAX_POOL_2D", "AVERAGE_POOL_2D"):
+        pool = next(o for o in graph.operators if o.kind == kind)
+        assert {pool.inputs[0], pool.outputs[0]} <= members
+    assert groups[graph.inputs[0]].tensors == (graph.inputs[0],)
+
+
+def test_readers_are_the_layers_behind() -> None:
+    graph, groups = groups_of(models.concat_pool_net())
+    group = group_of_output(graph, groups, "CONCATENATION")
+    assert [layer.operator.index for layer in group.readers] == [
+        o.index for o in graph.operators if o.kind == "CONV_2D" and o.inputs[0] in group.tensors
+    ]
+    assert len(group.readers) == 3
+
+
+def test_averages_are_noticed() -> None:
+    graph, groups = groups_of(models.concat_pool_net())
+    assert group_of_output(graph, groups, "CONCATENATION").averages
+    graph, groups = groups_of(models.leaky_net())
+    assert not group_of_output(graph, groups, "MAX_POOL_2D").averages
+
+
+def test_clamped_only_if_every_source_clamps() -> None:
+    graph, groups = groups_of(models.concat_pool_net())
+    assert group_of_output(graph, groups, "CONCATENATION").clamped_below
+    assert not groups[graph.inputs[0]].clamped_below
+
+    def network(x: Any) -> Any:
+        x = tf.concat([tf.nn.relu(models.conv(x, 4, seed=1)), models.conv(x, 4, seed=2)], -1)
+        return models.conv(x, 4, seed=3)
+
+    graph, groups = groups_of(models.convert(network, models.IMAGE))
+    assert not group_of_output(graph, groups, "CONCATENATION").clamped_below
+
+
+def test_input_that_is_pooled_is_not_taken_for_clamped() -> None:
+    model = models.convert(
+        lambda x: models.conv(tf.nn.max_pool2d(x, 2, 2, "SAME"), 4), models.IMAGE
+    )
+    graph, groups = groups_of(model)
+    assert not groups[graph.inputs[0]].clamped_below
+
+
+def test_fixed_parameters_hold_for_the_whole_group() -> None:
+    model = models.convert(
+        lambda x: models.conv(tf.nn.max_pool2d(tf.sigmoid(models.conv(x, 4)), 2, 2, "SAME"), 4),
+        models.IMAGE,
+    )
+    graph, groups = groups_of(model)
+    assert group_of_output(graph, groups, "MAX_POOL_2D").fixed == AffineParams(1 / 256, -128)
+
+
+def test_constants_that_join_in_are_noted() -> None:
+    model = models.convert(
+        lambda x: models.conv(tf.minimum(models.conv(x, 4), 7.5), 4), models.IMAGE
+    )
+    graph, groups = groups_of(model)
+    assert group_of_output(graph, groups, "MINIMUM").constants == (0.0, 7.5)
+
+
+def test_skipped_operators_join_nothing_and_leave_their_tensors_float() -> None:
+    graph, _ = groups_of(models.leaky_net())
+    pool = next(o for o in graph.operators if o.kind == "MAX_POOL_2D")
+    _, groups = groups_of(models.leaky_net(), {pool.index})
+    assert groups[pool.inputs[0]] is not groups[pool.outputs[0]]
+    leaky = graph.producer(pool.inputs[0])
+    assert leaky is not None
+    _, groups = groups_of(models.leaky_net(), {pool.index, leaky.index})
+    assert pool.inputs[0] not in groups
+
+
+def test_kernels_that_fill_with_code_zero_are_noticed() -> None:
+    model = models.convert(
+        lambda x: models.conv(
+            tf.scatter_nd([[1], [0]], models.conv(x, 4)[0, :2], [3, 12, 4])[None], 4
+        ),
+        models.IMAGE,
+    )
+    graph, groups = groups_of(model)
+    assert group_of_output(graph, groups, "SCATTER_ND").needs_zero_point_0
+    assert not groups[graph.outputs[0]].needs_zero_point_0

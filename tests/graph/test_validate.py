@@ -1,0 +1,156 @@
+from __future__ import annotations
+
+from typing import Any, Callable
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tests import models, running
+from tflite_eq.errors import ModelError
+from tflite_eq.graph import schema
+from tflite_eq.graph.model import Graph
+from tflite_eq.graph.validate import check_quantizable
+
+
+def edited(change: Callable[[Any], None], model: bytes | None = None) -> Graph:
+    """A network after a change of its object API, read back from bytes."""
+    parsed = schema.parse(model or models.conv_net())
+    change(parsed)
+    return Graph.from_bytes(schema.serialize(parsed), "net.tflite")
+
+
+def refused(graph: Graph, *messages: str) -> None:
+    with pytest.raises(ModelError) as caught:
+        check_quantizable(graph)
+    for message in ("net.tflite: ", *messages):
+        assert message in str(caught.value)
+
+
+@pytest.mark.parametrize("name", sorted(models.SHAPES))
+def test_plain_float_networks_pass(name: str) -> None:
+    check_quantizable(Graph.from_bytes(models.build(name)))
+
+
+def test_quantized_model_is_refused() -> None:
+    for config in (None, running.Config(input_type="int8", output_type="int8")):
+        graph = Graph.from_bytes(running.quantized("conv_net", config).model, "net.tflite")
+        refused(graph, "already quantized", "Pass the")
+
+
+def test_dynamic_range_quantized_model_is_refused() -> None:
+    def network(x: Any) -> Any:
+        return models.dense(models.dense(x, 64, seed=1), 64, seed=2)
+
+    traced = tf.function(network, input_signature=[tf.TensorSpec((1, 64))])
+    converter = tf.lite.TFLiteConverter.from_concrete_functions(
+        [traced.get_concrete_function()], traced
+    )
+    converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    refused(Graph.from_bytes(converter.convert(), "net.tflite"), "already quantized", "INT8")
+
+
+def test_float16_weights_are_refused() -> None:
+    def network(x: Any) -> Any:
+        return models.dense(models.dense(x, 64, seed=1), 64, seed=2)
+
+    traced = tf.function(network, input_signature=[tf.TensorSpec((1, 64))])
+    converter = tf.lite.TFLiteConverter.from_concrete_functions(
+        [traced.get_concrete_function()], traced
+    )
+    converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    converter.target_spec.supported_types = [tf.float16]
+    refused(Graph.from_bytes(converter.convert(), "net.tflite"), "FLOAT16", "without float16")
+
+
+def test_quantization_aware_model_is_refused() -> None:
+    def network(x: Any) -> Any:
+        x = tf.quantization.fake_quant_with_min_max_args(models.conv(x, 4), -3, 3)
+        return models.conv(x, 4)
+
+    graph = Graph.from_bytes(models.convert(network, models.IMAGE), "net.tflite")
+    refused(graph, "quantization-aware training", "strip the quantization wrappers")
+
+
+def test_loop_is_refused() -> None:
+    def network(x: Any) -> Any:
+        x = models.conv(x, 3)
+        return tf.while_loop(lambda y: tf.reduce_sum(y) < 100.0, lambda y: [y * 2.0 + 1.0], [x])[0]
+
+    graph = Graph.from_bytes(models.convert(network, models.IMAGE), "net.tflite")
+    refused(graph, "subgraphs", "WHILE", "unroll loops")
+
+
+def test_stateful_operator_is_refused() -> None:
+    def change(model: Any) -> None:
+        code = model.operatorCodes[model.subgraphs[0].operators[4].opcodeIndex]
+        code.builtinCode = schema.schema().BuiltinOperator.READ_VARIABLE
+        code.deprecatedBuiltinCode = 127
+
+    refused(edited(change), "operator 4 (READ_VARIABLE", "keeps state")
+
+
+def test_custom_operator_is_refused() -> None:
+    def change(model: Any) -> None:
+        code = model.operatorCodes[model.subgraphs[0].operators[4].opcodeIndex]
+        code.builtinCode = schema.schema().BuiltinOperator.CUSTOM
+        code.deprecatedBuiltinCode = 32
+        code.customCode = b"FlexErf"
+
+    refused(edited(change), "operator 4 (CUSTOM:FlexErf", "Replace it by builtin")
+
+
+def test_network_without_operators_is_refused() -> None:
+    def change(model: Any) -> None:
+        model.subgraphs[0].operators = []
+
+    refused(edited(change), "no operators")
+
+
+def test_network_without_weights_is_refused() -> None:
+    model = models.convert(tf.nn.softmax, (1, 8))
+    refused(Graph.from_bytes(model, "net.tflite"), "no convolution or dense layer")
+
+
+def set_weight(value: float) -> Callable[[Any], None]:
+    def change(model: Any) -> None:
+        subgraph = model.subgraphs[0]
+        filters = subgraph.tensors[subgraph.operators[1].inputs[1]]
+        data = np.array(model.buffers[filters.buffer].data, np.uint8)
+        data.view(np.float32)[3] = value
+        model.buffers[filters.buffer].data = data
+
+    return change
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_weights_that_are_not_finite_are_refused(value: float) -> None:
+    refused(edited(set_weight(value)), "NaN or infinity")
+
+
+@pytest.mark.parametrize("value", [3.4e38, -2e30])
+def test_huge_weights_are_refused(value: float) -> None:
+    refused(edited(set_weight(value)), "above 1e30", "-1e4")
+
+
+def test_bad_constant_that_nothing_reads_is_harmless() -> None:
+    def change(model: Any) -> None:
+        subgraph = model.subgraphs[0]
+        buffer = schema.schema().BufferT()
+        buffer.data = np.full(4, np.nan, np.float32).view(np.uint8)
+        model.buffers.append(buffer)
+        tensor = schema.schema().TensorT()
+        tensor.name, tensor.shape = b"left over", np.array([4], np.int32)
+        tensor.buffer = len(model.buffers) - 1
+        subgraph.tensors.append(tensor)
+
+    check_quantizable(edited(change))
+
+
+def test_constant_with_too_few_bytes_is_refused() -> None:
+    def change(model: Any) -> None:
+        subgraph = model.subgraphs[0]
+        filters = subgraph.tensors[subgraph.operators[1].inputs[1]]
+        model.buffers[filters.buffer].data = model.buffers[filters.buffer].data[:-4]
+
+    refused(edited(change), "truncated or corrupt")

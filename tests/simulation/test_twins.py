@@ -1,0 +1,71 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+
+from tflite_eq.numerics.affine import AffineParams
+from tflite_eq.numerics.windows import Window
+from tflite_eq.simulation.store import ActivationStore
+from tflite_eq.simulation.twins import TwinActivations
+
+PARAMS = AffineParams(0.5, 10)
+FULL = Window(-128, 127, True)
+VALUES = np.array([-100.0, -1.3, 0.0, 0.2, 0.3, 100.0], np.float32)
+ROUNDED = np.array([-69.0, -1.5, 0.0, 0.0, 0.5, 58.5], np.float32)
+
+
+@pytest.fixture
+def twins() -> Iterator[TwinActivations]:
+    with ActivationStore() as store:
+        yield TwinActivations(store, samples=1)
+
+
+def test_unsettled_values_stay_real(twins: TwinActivations) -> None:
+    twins.put_quantized(3, 0, VALUES)
+    np.testing.assert_array_equal(twins.quantized_values(3, 0), VALUES)
+
+
+def test_settling_turns_present_values_into_codes(twins: TwinActivations) -> None:
+    twins.put_quantized(3, 0, VALUES)
+    twins.settle(3, PARAMS, FULL)
+    np.testing.assert_array_equal(twins.quantized_values(3, 0), ROUNDED)
+
+
+def test_later_values_become_codes_at_once(twins: TwinActivations) -> None:
+    twins.settle(3, PARAMS, FULL)
+    assert not twins.has_values(3)
+    twins.put_quantized(3, 0, VALUES)
+    assert twins.has_values(3)
+    np.testing.assert_array_equal(twins.quantized_values(3, 0), ROUNDED)
+
+
+def test_waiting_values_are_not_rounded(twins: TwinActivations) -> None:
+    twins.settle(3, PARAMS, FULL)
+    twins.put_waiting(3, 0, VALUES)
+    np.testing.assert_array_equal(twins.waiting_values(3, 0), VALUES)
+
+
+def test_networks_do_not_mix(twins: TwinActivations) -> None:
+    twins.put_float(3, 0, VALUES)
+    twins.put_quantized(3, 0, -VALUES)
+    twins.settle(3, PARAMS, FULL)
+    np.testing.assert_array_equal(twins.float_values(3, 0), VALUES)
+
+
+def test_values_outside_the_window_are_counted(twins: TwinActivations) -> None:
+    # Codes -64..63 are real -37..26.5; half a step beyond still rounds inside.
+    twins.settle(3, PARAMS, Window(-64, 63, False))
+    twins.put_quantized(3, 0, np.array([-37.2, -37.3, 26.7, 26.8, 0, 1, 2, 3], np.float32))
+    assert twins.outside(3) == pytest.approx(2 / 8)
+    assert twins.outside(4) == 0
+
+
+def test_dropped_values_are_gone(twins: TwinActivations) -> None:
+    twins.put_float(3, 0, VALUES)
+    twins.put_quantized(3, 0, VALUES)
+    twins.drop(3)
+    assert not twins.has_values(3)
+    with pytest.raises(KeyError):
+        twins.float_values(3, 0)

@@ -1,0 +1,41 @@
+"""EasyQuant scales, bias correction and INT7 for TensorFlow Lite models."""
+
+from __future__ import annotations
+
+from tflite_eq.calibration.record import Calibration
+from tflite_eq.config import (
+    ActivationMode,
+    BiasCorrection,
+    Bits,
+    Config,
+    IoType,
+    Method,
+    Objective,
+    SearchSettings,
+)
+from tflite_eq.converter import Attachment, EasyQuantConverter, attach
+from tflite_eq.errors import TfliteEqError
+from tflite_eq.quantizer import QuantizationResult, calibrate, quantize
+from tflite_eq.targets import Target
+from tflite_eq.version import __version__
+
+__all__ = [
+    "ActivationMode",
+    "Attachment",
+    "BiasCorrection",
+    "Bits",
+    "Calibration",
+    "Config",
+    "EasyQuantConverter",
+    "IoType",
+    "Method",
+    "Objective",
+    "QuantizationResult",
+    "SearchSettings",
+    "Target",
+    "TfliteEqError",
+    "__version__",
+    "attach",
+    "calibrate",
+    "quantize",
+]

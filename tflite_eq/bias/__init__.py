@@ -1,0 +1,1 @@
+"""Taking out the bias that quantization adds (arXiv 1906.03193)."""

@@ -1,0 +1,1 @@
+"""Which real range each tensor's codes should cover, learnt from calibration data."""

@@ -1,0 +1,201 @@
+"""Representative data sets in every form TFLite accepts, normalised and checked."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from tflite_eq.errors import DatasetError
+from tflite_eq.graph.model import Graph, Tensor
+
+Array = npt.NDArray[Any]
+Sample = dict[int, Array]
+
+
+class SampleReader:
+    """Turns a representative data set into single samples keyed by input tensor index.
+
+    Accepted, as by ``tf.lite.TFLiteConverter.representative_dataset``: a callable that returns an
+    iterable, an object with ``input_gen`` (``tf.lite.RepresentativeDataset``), or an iterable;
+    each element a list or tuple of arrays in input order, a dict of arrays by input name, or a
+    pair (signature key, dict). A bare array serves for a model with one input.
+
+    Attributes:
+        count: Samples read so far.
+        digest: SHA-256 over all samples read so far, hexadecimal.
+    """
+
+    def __init__(self, graph: Graph, dataset: Any, limit: int | None = None) -> None:
+        """Read at most ``limit`` samples of ``dataset`` for ``graph`` (``None``: all)."""
+        self._graph = graph
+        self._dataset = dataset
+        self._limit = limit
+        self._hash = hashlib.sha256()
+        self.count = 0
+        self._names = _input_names(graph)
+
+    @property
+    def digest(self) -> str:
+        """Hash of the data read so far: the calibration hash of the metadata record."""
+        return self._hash.hexdigest()
+
+    def __iter__(self) -> Iterator[Sample]:
+        """Yield samples of the model's own batch size.
+
+        Raises:
+            DatasetError: The data set is empty or an element does not fit the model.
+        """
+        for position, element in enumerate(_elements(self._dataset)):
+            for sample in self._split(self._arrays(element, position), position):
+                if self._limit is not None and self.count >= self._limit:
+                    return
+                for index in self._graph.inputs:
+                    self._hash.update(np.ascontiguousarray(sample[index]).tobytes())
+                self.count += 1
+                yield sample
+        if self.count == 0:
+            raise DatasetError(
+                "the representative data set is empty: without data there are no ranges and the "
+                "model would stay in float. Give it at least one sample (50 are usual)"
+            )
+
+    def _arrays(self, element: Any, position: int) -> Sample:
+        where = f"element {position} of the representative data set"
+        if (
+            isinstance(element, tuple)
+            and len(element) == 2
+            and isinstance(element[0], str)
+            and isinstance(element[1], Mapping)
+        ):
+            self._check_signature(element[0], where)
+            element = element[1]
+        if isinstance(element, Mapping):
+            return self._by_name(element, where)
+        if not isinstance(element, (list, tuple)):
+            if len(self._graph.inputs) != 1:
+                raise DatasetError(
+                    f"{where} is a {type(element).__name__}; the model has "
+                    f"{len(self._graph.inputs)} inputs, so give a list or a dict of arrays"
+                )
+            element = [element]
+        if len(element) != len(self._graph.inputs):
+            raise DatasetError(
+                f"{where} has {len(element)} arrays, but the model has {len(self._graph.inputs)} "
+                f"inputs: {sorted(self._names)}"
+            )
+        return {
+            index: self._checked(value, self._graph.tensors[index], where)
+            for index, value in zip(self._graph.inputs, element)
+        }
+
+    def _by_name(self, element: Mapping[str, Any], where: str) -> Sample:
+        sample: Sample = {}
+        for name, value in element.items():
+            if name not in self._names:
+                raise DatasetError(
+                    f"{where} names an input '{name}' that the model does not have; its inputs "
+                    f"are {sorted(self._names)}"
+                )
+            index = self._names[name]
+            sample[index] = self._checked(value, self._graph.tensors[index], where)
+        missing = [name for name, index in self._names.items() if index not in sample]
+        if missing:
+            raise DatasetError(f"{where} lacks the model's input {sorted(missing)}")
+        return sample
+
+    def _check_signature(self, key: str, where: str) -> None:
+        keys = [(d.signatureKey or b"").decode() for d in self._graph.model.signatureDefs or []]
+        if keys and key not in keys:
+            raise DatasetError(
+                f"{where} is for signature '{key}', but the model has {keys}; use one of these"
+            )
+
+    def _checked(self, value: Any, tensor: Tensor, where: str) -> Array:
+        array = np.asarray(value)
+        expected = tensor.type_name.lower()
+        if tensor.is_float and array.dtype == np.float64:
+            array = array.astype(np.float32)
+        if array.dtype.name != expected:
+            raise DatasetError(
+                f"{where} gives {array.dtype.name} for input '{tensor.name}', which is {expected}; "
+                "apply the model's preprocessing and convert, e.g. x.astype(np.float32)"
+            )
+        shape = tuple(int(d) for d in array.shape)
+        signature = input_signature(self._graph, tensor.index)
+        if shape == signature[1:]:
+            array, shape = array[np.newaxis], (1, *shape)
+        fits = len(shape) == len(signature) and all(
+            expected_size in (-1, size) for size, expected_size in zip(shape[1:], signature[1:])
+        )
+        batch = signature[0] if signature else 1
+        if not fits or (batch > 1 and shape[0] % batch):
+            raise DatasetError(
+                f"{where} has shape {list(shape)} for input '{tensor.name}', which wants "
+                f"{[d if d >= 0 else None for d in signature]}; resize or reshape the data"
+            )
+        if tensor.is_float and not np.isfinite(array).all():
+            kind = "NaN" if np.isnan(array).any() else "infinity"
+            raise DatasetError(
+                f"{where} contains {kind} for input '{tensor.name}'; TFLite would ignore it "
+                "silently and the ranges would be wrong. Remove the sample or mend the "
+                "preprocessing"
+            )
+        return array
+
+    def _split(self, element: Sample, position: int) -> Iterator[Sample]:
+        """Cut an element with a larger batch into samples of the model's batch size."""
+        counts = {}
+        for index, array in element.items():
+            step = max(1, input_signature(self._graph, index)[0])
+            counts[index] = (len(array) // step, step)
+        numbers = {n for n, _ in counts.values()}
+        if len(numbers) != 1:
+            raise DatasetError(
+                f"element {position} of the representative data set has different batch sizes for "
+                f"its inputs: {sorted(numbers)}"
+            )
+        for part in range(numbers.pop()):
+            yield {
+                index: array[part * counts[index][1] : (part + 1) * counts[index][1]]
+                for index, array in element.items()
+            }
+
+
+def _elements(dataset: Any) -> Iterable[Any]:
+    if dataset is None:
+        raise DatasetError(
+            "no representative data set was given: EasyQuant needs sample inputs. Set "
+            "representative_dataset to a function that yields them"
+        )
+    generator = getattr(dataset, "input_gen", dataset)
+    produced = generator() if callable(generator) else generator
+    if isinstance(produced, (str, bytes, Mapping)) or not isinstance(produced, Iterable):
+        raise DatasetError(
+            f"the representative data set gives a {type(produced).__name__}, not an iterable of "
+            "samples"
+        )
+    return produced
+
+
+def input_signature(graph: Graph, index: int) -> tuple[int, ...]:
+    """Shape of an input tensor with -1 for dynamic dimensions."""
+    tensor = graph.tensors[index]
+    stored = graph.subgraph.tensors[index].shapeSignature
+    if stored is not None and len(stored) == len(tensor.shape):
+        return tuple(int(d) for d in stored)
+    return tensor.shape
+
+
+def _input_names(graph: Graph) -> dict[str, int]:
+    """Names a dict sample may use: the signature's input names, else the tensor names."""
+    names: dict[str, int] = {}
+    for definition in graph.model.signatureDefs or []:
+        for entry in definition.inputs or []:
+            names[(entry.name or b"").decode()] = int(entry.tensorIndex)
+    if set(names.values()) == set(graph.inputs):
+        return names
+    return {graph.tensors[index].name: index for index in graph.inputs}

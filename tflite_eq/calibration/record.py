@@ -1,0 +1,228 @@
+"""The calibration record: everything data-dependent, as text a person can read, diff and edit."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import pathlib
+from typing import Any
+
+import numpy as np
+
+from tflite_eq.config import Config
+from tflite_eq.errors import ConfigError, TfliteEqError
+from tflite_eq.files import PathLike, write_atomically
+from tflite_eq.targets import WeightGrid
+
+FORMAT = "tflite_eq calibration 1"
+
+
+@dataclasses.dataclass
+class TensorRecord:
+    """Quantization of one activation tensor.
+
+    Attributes:
+        index: Tensor index in the float model.
+        name: Tensor name.
+        scale: Real value of one code step.
+        zero_point: Code of real 0.
+        window: Smallest and largest code the tensor is meant to use.
+        saturates: Whether the stock kernels cannot leave the window.
+        observed: Smallest and largest FP32 value over the calibration data.
+        start: Range estimator the scale started from (``fixed`` if the specification sets it).
+        factor: Chosen scale as a multiple of the initial one.
+        outside: Part of the calibration codes outside the window (saturated ones if the window
+            is enforced), in [0, 1].
+    """
+
+    index: int
+    name: str
+    scale: float
+    zero_point: int
+    window: tuple[int, int]
+    saturates: bool
+    observed: tuple[float, float]
+    start: str
+    factor: float = 1.0
+    outside: float = 0.0
+
+    @property
+    def bits(self) -> int:
+        """Bits that the window's codes need."""
+        return 7 if self.window[1] - self.window[0] <= 127 else 8
+
+
+@dataclasses.dataclass
+class LayerRecord:
+    """Quantization of one linear layer.
+
+    Attributes:
+        index: Operator index in the float model.
+        name: Name of the output tensor.
+        kind: Operator kind.
+        input: Tensor index of the activation it reads.
+        grid: Weight grid, a value of ``WeightGrid``.
+        scales: Weight scales, one per output channel or a single one.
+        gain: Factor on the scales when codes are turned back into weights; the codes themselves are
+            rounded under ``scales``.
+        bias_correction: Added to the float bias before rounding, one per output channel; empty
+            when the layer was rolled back or correction is off.
+        metrics: Figures of the pre-activation output over the calibration data; see
+            ``bias.iterative.LayerErrors``.
+    """
+
+    index: int
+    name: str
+    kind: str
+    input: int
+    grid: str
+    scales: list[float]
+    gain: float
+    bias_correction: list[float]
+    metrics: dict[str, Any]
+
+
+@dataclasses.dataclass
+class Calibration:
+    """Result of calibrating one model; ``quantize`` applies it without data.
+
+    Attributes:
+        tool_version: Version of this package that wrote the record.
+        model_sha256: Hash of the float model the record belongs to.
+        data_sha256: Hash of the calibration samples.
+        samples: Number of calibration samples.
+        config: Options the record was made with.
+        tensors: One entry per quantized activation tensor.
+        layers: One entry per quantized linear layer.
+    """
+
+    tool_version: str
+    model_sha256: str
+    data_sha256: str
+    samples: int
+    config: Config
+    tensors: list[TensorRecord]
+    layers: list[LayerRecord]
+
+    def to_text(self) -> str:
+        """JSON with one tensor or layer field per line, so that line-based diffs stay readable."""
+        head = {
+            "format": FORMAT,
+            "tool_version": self.tool_version,
+            "model_sha256": self.model_sha256,
+            "data_sha256": self.data_sha256,
+            "samples": self.samples,
+            "config": self.config.as_dict(),
+        }
+        lines = ["{"]
+        lines += [f"  {json.dumps(key)}: {json.dumps(value)}," for key, value in head.items()]
+        tensors = [json.dumps(dataclasses.asdict(t)) for t in self.tensors]
+        lines += ['  "tensors": [', *_joined(tensors, "    "), "  ],"]
+        layers = []
+        for layer in self.layers:
+            fields = dataclasses.asdict(layer).items()
+            body = _joined([f"{json.dumps(k)}: {json.dumps(v)}" for k, v in fields], "      ")
+            layers.append("{\n" + "\n".join(body) + "\n    }")
+        lines += ['  "layers": [', *_joined(layers, "    "), "  ]", "}", ""]
+        return "\n".join(lines)
+
+    @classmethod
+    def from_text(cls, text: str, origin: str = "calibration record") -> Calibration:
+        """The inverse of ``to_text``.
+
+        Raises:
+            ConfigError: The text is no calibration record, is cut off, or has invalid values.
+        """
+        try:
+            plain = json.loads(text)
+        except ValueError as error:
+            raise ConfigError(
+                f"{origin}: not valid JSON ({error}); the file is cut off or an edit broke it"
+            ) from error
+        if not isinstance(plain, dict) or plain.get("format") != FORMAT:
+            raise ConfigError(
+                f"{origin}: not a calibration record (expected the format '{FORMAT}'); make one "
+                "with --save_calibration"
+            )
+        try:
+            record = cls(
+                tool_version=str(plain["tool_version"]),
+                model_sha256=str(plain["model_sha256"]),
+                data_sha256=str(plain["data_sha256"]),
+                samples=int(plain["samples"]),
+                config=Config.from_dict(plain["config"]),
+                tensors=[_tensor(entry) for entry in plain["tensors"]],
+                layers=[_layer(entry) for entry in plain["layers"]],
+            )
+        except (KeyError, TypeError, ValueError) as error:
+            raise ConfigError(
+                f"{origin}: an entry is missing or has the wrong form "
+                f"({type(error).__name__}: {error})"
+            ) from error
+        record._check(origin)
+        return record
+
+    def save(self, path: PathLike) -> None:
+        """Write the record to a file in one step."""
+        write_atomically(path, self.to_text().encode())
+
+    @classmethod
+    def load(cls, path: PathLike) -> Calibration:
+        """Read a record.
+
+        Raises:
+            TfliteEqError: The file cannot be read or is no calibration record.
+        """
+        try:
+            text = pathlib.Path(path).read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise TfliteEqError(f"{path}: cannot read the calibration record: {error}") from error
+        return cls.from_text(text, str(path))
+
+    def _check(self, origin: str) -> None:
+        """Hand-edited numbers must not reach MLIR unchecked: it crashes on infinite ranges."""
+        for tensor in self.tensors:
+            sound = np.isfinite(tensor.scale) and 1e-30 < tensor.scale < 1e30
+            if not sound or not -128 <= tensor.zero_point <= 127:
+                raise ConfigError(
+                    f"{origin}: tensor '{tensor.name}' has scale {tensor.scale} and zero point "
+                    f"{tensor.zero_point}; the scale must be positive and finite and the zero "
+                    "point in [-128, 127]"
+                )
+        for layer in self.layers:
+            scales = np.asarray(layer.scales, np.float64)
+            if not scales.size or not (np.isfinite(scales) & (scales > 0)).all():
+                raise ConfigError(
+                    f"{origin}: layer '{layer.name}' has a weight scale that is not positive and "
+                    "finite"
+                )
+            if not (np.isfinite(layer.gain) and layer.gain > 0):
+                raise ConfigError(f"{origin}: layer '{layer.name}' has the gain {layer.gain}")
+            if not np.isfinite(np.asarray(layer.bias_correction, np.float64)).all():
+                raise ConfigError(
+                    f"{origin}: layer '{layer.name}' has a bias correction that is not finite"
+                )
+
+
+def _tensor(entry: dict[str, Any]) -> TensorRecord:
+    record = TensorRecord(**entry)
+    first, last = record.window
+    record.window = (int(first), int(last))
+    low, high = record.observed
+    record.observed = (float(low), float(high))
+    record.scale = float(record.scale)
+    record.zero_point = int(record.zero_point)
+    return record
+
+
+def _layer(entry: dict[str, Any]) -> LayerRecord:
+    record = LayerRecord(**entry)
+    record.grid = WeightGrid(record.grid).value
+    record.scales = [float(scale) for scale in record.scales]
+    record.bias_correction = [float(value) for value in record.bias_correction]
+    return record
+
+
+def _joined(items: list[str], indent: str) -> list[str]:
+    last = len(items) - 1
+    return [f"{indent}{item}{',' if i < last else ''}" for i, item in enumerate(items)]

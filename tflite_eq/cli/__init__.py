@@ -1,0 +1,1 @@
+"""The ``tflite-eq`` command, one module per sub-command."""

@@ -1,0 +1,110 @@
+"""``tflite-eq inspect``: what a quantized model's layers look like."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import pathlib
+from typing import Any
+
+from tflite_eq import metadata
+from tflite_eq.errors import ModelError
+from tflite_eq.graph.inspection import LayerFacts, layer_facts
+from tflite_eq.graph.model import Graph
+from tflite_eq.report.table import align, short_name
+
+
+def register(subparsers: Any) -> None:
+    """Add the sub-command to the parser."""
+    parser = subparsers.add_parser(
+        "inspect",
+        help="list a model's layers: bits, scales, zero points, code windows, weight lattice",
+        description="List the convolutions and dense layers of a .tflite and how they are "
+        "quantized.",
+    )
+    parser.add_argument("model", help="a .tflite file, quantized or float")
+    parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run the sub-command.
+
+    Raises:
+        ModelError: The file cannot be read or is no TFLite model.
+    """
+    path = pathlib.Path(args.model)
+    if not path.exists():
+        raise ModelError(f"{args.model}: no such file; check the path")
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise ModelError(f"{args.model}: cannot read the model: {error.strerror}") from error
+    graph = Graph.from_bytes(data, args.model)
+    record = metadata.read(graph.model)
+    facts = layer_facts(graph, record)
+    if args.json:
+        plain = {
+            "layers": [dataclasses.asdict(f) for f in facts],
+            "record": dataclasses.asdict(record) if record else None,
+        }
+        print(json.dumps(plain, indent=2))
+        return 0
+    print(_table(facts))
+    print(_footer(graph, facts, record))
+    return 0
+
+
+def _table(facts: list[LayerFacts]) -> str:
+    header = (
+        *("layer", "kind", "shape", "input", "in scale", "in zp", "window"),
+        *("out scale", "out zp", "w scales", "max |w|", "weights"),
+    )
+    return align([header, *(_row(f) for f in facts)])
+
+
+def _row(facts: LayerFacts) -> tuple[str, ...]:
+    if facts.weight_type != "int8" or facts.input_type != "int8":
+        blanks = ("",) * 8
+        shape = "x".join(map(str, facts.filter_shape))
+        return (short_name(facts.name), facts.kind, shape, facts.input_type, *blanks)
+    low, high = facts.window or (-128, 127)
+    scales = f"{facts.weight_scale_min:.3g}"
+    if facts.weight_scales > 1:
+        scales += f"..{facts.weight_scale_max:.3g} ({facts.weight_scales})"
+    return (
+        short_name(facts.name),
+        facts.kind,
+        "x".join(map(str, facts.filter_shape)),
+        f"int{facts.input_bits}",
+        f"{facts.input_scale:.4g}",
+        str(facts.input_zero_point),
+        f"[{low}, {high}]",
+        f"{facts.output_scale:.4g}",
+        str(facts.output_zero_point),
+        scales,
+        str(facts.largest_weight),
+        facts.grid,
+    )
+
+
+def _footer(graph: Graph, facts: list[LayerFacts], record: metadata.Record | None) -> str:
+    quantized = sum(f.weight_type == "int8" for f in facts)
+    lines = [
+        f"{quantized} of {len(facts)} convolutions and dense layers are int8, "
+        f"{sum(f.grid == 'even triplets' for f in facts)} on the even-triplet lattice; "
+        f"{len(graph.operators)} operators in all."
+    ]
+    if record is None:
+        lines.append("No tflite_eq record: windows are not known, bits are those of the type.")
+    else:
+        config = record.config
+        lines.append(
+            f"Made by tflite_eq {record.tool_version} ({record.backend}): method "
+            f"{config['method']}, bits {config['bits']}, target {config['target']}, bias "
+            f"correction {config['bias_correction']}, seed {config['seed']}, "
+            f"{record.samples} samples, "
+            f"calibration {record.calibration_sha256[:12]}."
+        )
+    return "\n".join(lines)

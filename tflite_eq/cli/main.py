@@ -1,0 +1,51 @@
+"""Entry point of the ``tflite-eq`` command."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+from absl import app
+from absl.flags import argparse_flags
+
+from tflite_eq.cli import evaluate, inspect, quantize
+from tflite_eq.errors import TfliteEqError
+from tflite_eq.version import __version__
+
+_COMMANDS = (quantize, evaluate, inspect)
+
+
+def parse(argv: Sequence[str]) -> argparse.Namespace:
+    """Parse the command line, program name first."""
+    parser = argparse_flags.ArgumentParser(
+        prog="tflite-eq",
+        description="EasyQuant scales, bias correction and INT7 for TensorFlow Lite models.",
+    )
+    parser.add_argument("--version", action="version", version=f"tflite-eq {__version__}")
+    subparsers = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    for command in _COMMANDS:
+        command.register(subparsers)
+    parsed: argparse.Namespace = parser.parse_args(argv[1:])
+    return parsed
+
+
+def main(args: argparse.Namespace) -> int:
+    """Run the chosen sub-command; returns the exit code."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    try:
+        code: Any = args.run(args)
+    except TfliteEqError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("error: interrupted, nothing was written", file=sys.stderr)
+        return 130
+    return int(code or 0)
+
+
+def run() -> None:
+    """Console-script entry point."""
+    app.run(main, flags_parser=parse)

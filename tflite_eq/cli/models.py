@@ -1,0 +1,62 @@
+"""Loading the model that the command line names, whatever its format."""
+
+from __future__ import annotations
+
+import pathlib
+
+from tflite_eq.backends.tensorflow import import_tensorflow
+from tflite_eq.converter import EasyQuantConverter
+from tflite_eq.errors import ModelError
+from tflite_eq.quiet import quiet
+
+_KERAS_SUFFIXES = (".keras", ".h5", ".hdf5")
+
+
+def load_float_model(path: str) -> bytes:
+    """The float ``.tflite`` of a ``.tflite``, Keras or SavedModel path.
+
+    Raises:
+        ModelError: There is no such file, its format is not known, or it cannot be read.
+    """
+    location = pathlib.Path(path)
+    if location.is_dir():
+        if not any((location / name).exists() for name in ("saved_model.pb", "saved_model.pbtxt")):
+            raise ModelError(
+                f"{path}: the directory holds no saved_model.pb, so it is no SavedModel; pass the "
+                "SavedModel directory itself, a .keras/.h5 file or a .tflite file"
+            )
+        return _converted(EasyQuantConverter.from_saved_model(path), path)
+    if not location.exists():
+        raise ModelError(f"{path}: no such file; check the path given to --model")
+    if location.suffix.lower() in _KERAS_SUFFIXES:
+        tf = import_tensorflow()
+        try:
+            with quiet():
+                model = tf.keras.models.load_model(path, compile=False)
+        except Exception as error:  # Keras raises a type per format and version
+            raise ModelError(
+                f"{path}: Keras cannot load the model ({_reason(error)}). If it was saved by "
+                "another Keras version, export a SavedModel or .tflite with that one"
+            ) from error
+        return _converted(EasyQuantConverter.from_keras_model(model), path)
+    try:
+        return location.read_bytes()
+    except OSError as error:
+        raise ModelError(f"{path}: cannot read the model: {error.strerror}") from error
+
+
+def _converted(converter: EasyQuantConverter, path: str) -> bytes:
+    try:
+        with quiet():
+            return converter.float_model()
+    except Exception as error:  # the converter raises whatever MLIR's status maps to
+        raise ModelError(
+            f"{path}: TensorFlow cannot convert the model to TFLite ({_reason(error)}); mend the "
+            "model, or convert it yourself and pass the float .tflite"
+        ) from error
+
+
+def _reason(error: Exception) -> str:
+    """Type and first line: what follows in TensorFlow's messages are C++ stack traces."""
+    lines = str(error).strip().splitlines() or [""]
+    return f"{type(error).__name__}: {lines[0][:300]}"

@@ -1,0 +1,187 @@
+"""``tflite-eq quantize``: a float model in, an int8 ``.tflite`` out."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import time
+from typing import Any
+
+from tflite_eq.calibration.dataset import input_signature
+from tflite_eq.calibration.record import Calibration
+from tflite_eq.cli.flags import add_preprocessing_flags, preprocessing_from
+from tflite_eq.cli.models import load_float_model
+from tflite_eq.config import (
+    ActivationMode,
+    BiasCorrection,
+    Bits,
+    Config,
+    IoType,
+    Method,
+    Objective,
+)
+from tflite_eq.data.sources import open_calibration
+from tflite_eq.errors import ConfigError, ModelError
+from tflite_eq.files import check_writable, write_atomically
+from tflite_eq.graph.model import Graph
+from tflite_eq.progress import peak_memory_mib
+from tflite_eq.quantizer import QuantizationResult, quantize
+from tflite_eq.report.table import layer_table
+from tflite_eq.report.write import write_report
+from tflite_eq.targets import Target
+
+
+def register(subparsers: Any) -> None:
+    """Add the sub-command to the parser."""
+    parser = subparsers.add_parser(
+        "quantize",
+        help="quantize a float model to int8",
+        description="Quantize a float model to an int8 .tflite with EasyQuant scales.",
+    )
+    files = parser.add_argument_group("files")
+    files.add_argument(
+        "--model", required=True, help="float .tflite, .keras or .h5 file, or SavedModel directory"
+    )
+    files.add_argument("--output", required=True, help="where the quantized .tflite goes")
+    files.add_argument(
+        "--calibration",
+        help="folder of images (searched recursively), .npy or .npz file, or text list of images",
+    )
+    files.add_argument("--num_samples", type=int, default=50, help="calibration samples (50)")
+    files.add_argument("--save_calibration", metavar="FILE", help="also write the record as text")
+    files.add_argument(
+        "--load_calibration",
+        metavar="FILE",
+        help="apply a record written before instead of calibrating; its options hold",
+    )
+    files.add_argument("--report_dir", help="folder for the report (HTML, CSV, JSON)")
+    add_preprocessing_flags(parser)
+    options = parser.add_argument_group("quantization")
+    _choice(options, "bits", Bits, "width of the codes that feed convolutions")
+    _choice(options, "target", Target, "CPU the model is meant for")
+    _choice(options, "method", Method, "how activation scales are found")
+    _choice(options, "objective", Objective, "what the EasyQuant search compares by")
+    _choice(options, "activation_mode", ActivationMode, "where zero lies in the code range")
+    _choice(options, "bias_correction", BiasCorrection, "correction of mean shifts")
+    options.add_argument(
+        "--per_tensor", action="store_true", help="one weight scale per tensor, not per channel"
+    )
+    options.add_argument(
+        "--io",
+        choices=[t.value for t in IoType],
+        default=IoType.FLOAT32.value,
+        help="element type of inputs and outputs (float32)",
+    )
+    options.add_argument(
+        "--skip", metavar="REGEX", help="keep operators with a matching output name in float"
+    )
+    options.add_argument("--seed", type=int, default=0, help="seed of all random choices (0)")
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run the sub-command.
+
+    Raises:
+        TfliteEqError: Anything the user can mend; nothing has been written then.
+    """
+    started = time.monotonic(), time.process_time()
+    config = config_from(args)
+    _check_calibration_flags(args)
+    for path in (args.output, args.save_calibration):
+        if path:
+            check_writable(path)
+    model = load_float_model(args.model)
+    data: Any
+    if args.load_calibration:
+        data = Calibration.load(args.load_calibration)
+    else:
+        data = _samples(args, model)
+    result = quantize(model, data, config, origin=args.model)
+    if args.save_calibration:
+        result.calibration.save(args.save_calibration)
+    if args.report_dir:
+        write_report(result.report, args.report_dir)
+    write_atomically(args.output, result.model)
+    _print(result, args, started)
+    return 0
+
+
+def config_from(args: argparse.Namespace) -> Config:
+    """The quantizer's options from the flags."""
+    return Config(
+        bits=args.bits,
+        target=args.target,
+        method=args.method,
+        objective=args.objective,
+        activation_mode=args.activation_mode,
+        bias_correction=args.bias_correction,
+        per_tensor=args.per_tensor,
+        input_type=args.io,
+        output_type=args.io,
+        skip=args.skip,
+        seed=args.seed,
+    )
+
+
+def _choice(group: Any, name: str, kind: type[Any], text: str) -> None:
+    default = getattr(Config(), name).value
+    group.add_argument(
+        f"--{name}", choices=[m.value for m in kind], default=default, help=f"{text} ({default})"
+    )
+
+
+def _check_calibration_flags(args: argparse.Namespace) -> None:
+    if args.calibration and args.load_calibration:
+        raise ConfigError(
+            "--calibration and --load_calibration exclude each other: a loaded record needs no data"
+        )
+    if not args.calibration and not args.load_calibration:
+        raise ConfigError(
+            "no calibration data: give --calibration a folder of images, a .npy/.npz file or a "
+            "text list of images (or --load_calibration a record)"
+        )
+    both_exist = os.path.exists(args.model) and os.path.exists(args.output)
+    if both_exist and os.path.samefile(args.model, args.output):
+        raise ConfigError("--output names the model itself; choose another file")
+
+
+def _samples(args: argparse.Namespace, model: bytes) -> Any:
+    graph = Graph.from_bytes(model, args.model)
+    if len(graph.inputs) != 1:
+        raise ModelError(
+            f"{args.model}: the model has {len(graph.inputs)} inputs; the command line feeds one. "
+            "Use tflite_eq.quantize() with a data set of dicts"
+        )
+    return open_calibration(
+        args.calibration,
+        input_signature(graph, graph.inputs[0]),
+        preprocessing_from(args),
+        args.num_samples,
+        args.seed,
+    )
+
+
+def _print(
+    result: QuantizationResult, args: argparse.Namespace, started: tuple[float, float]
+) -> None:
+    print(layer_table(result.report))
+    for warning in result.report.warnings:
+        print(f"warning: {warning}")
+    summary = result.report.summary
+    print(
+        f"Runs on {', '.join(summary['runtimes'])}. {summary['float_bytes']:,} bytes in, "
+        f"{summary['quantized_bytes']:,} bytes out: {args.output}"
+    )
+    line = {
+        "output": args.output,
+        "bytes": summary["quantized_bytes"],
+        "samples": summary["samples"],
+        "layers": len(result.report.layers),
+        "warnings": len(result.report.warnings),
+        "seconds": round(time.monotonic() - started[0], 1),
+        "cpu_seconds": round(time.process_time() - started[1], 1),
+        "peak_memory_mib": round(peak_memory_mib()),
+    }
+    print(f"RESULT {json.dumps(line)}")

@@ -1,0 +1,190 @@
+"""The options a user fills in."""
+
+from __future__ import annotations
+
+import dataclasses
+import enum
+import re
+from typing import Any, TypeVar
+
+from tflite_eq.errors import ConfigError
+from tflite_eq.targets import Target
+
+
+class Bits(enum.Enum):
+    """Width of the codes that feed convolutions and dense layers."""
+
+    INT8 = "8"
+    INT7 = "7"
+    AUTO = "auto"  # 7 bits only where the target's kernels gain from them
+
+
+class Method(enum.Enum):
+    """How activation scales are found."""
+
+    EASYQUANT = "easyquant"  # arXiv 2006.16669
+    MINMAX = "minmax"
+    PERCENTILE = "percentile"
+    MSE = "mse"
+    KL = "kl"  # TensorRT's entropy calibration
+
+
+class Objective(enum.Enum):
+    """What the EasyQuant search compares candidates by."""
+
+    MSE = "mse"  # per-channel mean squared error
+    COSINE = "cosine"  # the paper's cosine similarity
+
+
+class ActivationMode(enum.Enum):
+    """Where zero lies in the code range."""
+
+    ASYMMETRIC = "asymmetric"
+    SYMMETRIC = "symmetric"  # the paper's: zero point 0 everywhere
+
+
+class BiasCorrection(enum.Enum):
+    """How the bias that quantization adds is taken out again."""
+
+    NONE = "none"
+    ITERATIVE = "iterative"  # IBC of arXiv 1906.03193
+
+
+class IoType(enum.Enum):
+    """Element type of the model's inputs and outputs."""
+
+    FLOAT32 = "float32"
+    INT8 = "int8"
+    UINT8 = "uint8"
+
+
+@dataclasses.dataclass(frozen=True)
+class SearchSettings:
+    """Effort of the EasyQuant search.
+
+    Attributes:
+        low: Smallest candidate as a multiple of the initial scale (0.5 in the paper).
+        high: Largest candidate as a multiple of the initial scale (2 in the paper).
+        steps: Number of steps the interval is cut into (100 in the paper).
+        coarse: Every how many steps the first look tries a candidate; the second look tries all
+            steps between the best one's neighbours. 1 tries every step.
+        rows: Sampled output positions per layer, over all samples, that weights are judged on.
+        activation_rows: How many of these the activation scale is judged on; a single number needs
+            fewer than one per channel.
+        max_rounds: Bound on the alternations between weights and activations.
+    """
+
+    low: float = 0.5
+    high: float = 2.0
+    steps: int = 100
+    coarse: int = 5
+    rows: int = 2000
+    activation_rows: int = 500
+    max_rounds: int = 3
+
+    def __post_init__(self) -> None:
+        """Reject settings the search cannot run with."""
+        if not 0 < self.low <= 1 <= self.high:
+            raise ConfigError(
+                f"search interval [{self.low}, {self.high}] must contain 1 and start above 0"
+            )
+        for name in ("steps", "coarse", "rows", "activation_rows", "max_rounds"):
+            if getattr(self, name) < 1:
+                raise ConfigError(f"search setting {name} must be at least 1")
+
+
+@dataclasses.dataclass(frozen=True)
+class Config:
+    """Everything that decides the bits of the quantized model, besides model and data.
+
+    Attributes:
+        bits: Width of the codes that feed linear operators.
+        target: CPU the model is meant for; matters for ``bits=AUTO`` and the weight lattice.
+        method: How activation scales are found.
+        objective: What the EasyQuant search compares candidates by.
+        activation_mode: Asymmetric (zero point free) or symmetric (zero point 0).
+        bias_correction: Whether biases are corrected.
+        per_tensor: One weight scale per tensor instead of per output channel.
+        input_type: Element type of the model inputs.
+        output_type: Element type of the model outputs.
+        skip: Regular expression; linear and other operators whose output tensor name it matches
+            (``re.search``) stay in float.
+        seed: Seeds the choice of sampled positions.
+        search: Effort of the search.
+    """
+
+    bits: Bits = Bits.INT8
+    target: Target = Target.GENERIC
+    method: Method = Method.EASYQUANT
+    objective: Objective = Objective.MSE
+    activation_mode: ActivationMode = ActivationMode.ASYMMETRIC
+    bias_correction: BiasCorrection = BiasCorrection.ITERATIVE
+    per_tensor: bool = False
+    input_type: IoType = IoType.FLOAT32
+    output_type: IoType = IoType.FLOAT32
+    skip: str | None = None
+    seed: int = 0
+    search: SearchSettings = dataclasses.field(default_factory=SearchSettings)
+
+    def __post_init__(self) -> None:
+        """Turn plain strings into the enumerations and check the regular expression.
+
+        Raises:
+            ConfigError: A value is not one of those allowed.
+        """
+        for field, kind in _ENUMERATIONS.items():
+            object.__setattr__(self, field, _member(kind, getattr(self, field), field))
+        if self.skip is not None:
+            try:
+                re.compile(self.skip)
+            except re.error as error:
+                raise ConfigError(
+                    f"skip: {self.skip!r} is not a valid regular expression: {error}"
+                ) from error
+        if not 0 <= self.seed < 2**32:
+            raise ConfigError(f"seed must be in [0, 2^32), got {self.seed}")
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values, in a form ``from_dict`` takes back and JSON can hold."""
+        plain = dataclasses.asdict(self)
+        for field in _ENUMERATIONS:
+            plain[field] = plain[field].value
+        return plain
+
+    @classmethod
+    def from_dict(cls, plain: dict[str, Any]) -> Config:
+        """The inverse of ``as_dict``.
+
+        Raises:
+            ConfigError: An unknown or invalid entry.
+        """
+        values = dict(plain)
+        try:
+            search = SearchSettings(**values.pop("search", {}))
+            return cls(search=search, **values)
+        except TypeError as error:
+            raise ConfigError(f"unknown configuration entry: {error}") from error
+
+
+_ENUMERATIONS: dict[str, type[enum.Enum]] = {
+    "bits": Bits,
+    "target": Target,
+    "method": Method,
+    "objective": Objective,
+    "activation_mode": ActivationMode,
+    "bias_correction": BiasCorrection,
+    "input_type": IoType,
+    "output_type": IoType,
+}
+
+_E = TypeVar("_E", bound=enum.Enum)
+
+
+def _member(kind: type[_E], value: Any, field: str) -> _E:
+    if isinstance(value, kind):
+        return value
+    try:
+        return kind(str(value))
+    except ValueError:
+        allowed = ", ".join(repr(m.value) for m in kind)
+        raise ConfigError(f"{field}: {value!r} is not one of {allowed}") from None

@@ -1,0 +1,239 @@
+"""The hook into TensorFlow: a converter of our own, and one for converters people already have."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import pathlib
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from tflite_eq.backends.tensorflow import import_tensorflow
+from tflite_eq.calibration.record import Calibration
+from tflite_eq.config import Config, IoType
+from tflite_eq.errors import ConfigError, DatasetError, ModelError
+from tflite_eq.quantizer import QuantizationResult, quantize
+from tflite_eq.report.model import Report
+
+
+class EasyQuantConverter:
+    """Converts a model to an int8 ``.tflite``, used like ``tf.lite.TFLiteConverter``.
+
+    Attributes:
+        representative_dataset: Sample inputs in any form TFLite accepts; required.
+        inference_input_type: ``tf.float32`` (default), ``tf.int8`` or ``tf.uint8``.
+        inference_output_type: The same for the outputs.
+        optimizations: Accepted for compatibility; quantization is always full integer.
+        config: Options of the quantizer.
+        float_converter: The TensorFlow converter behind it, for its other attributes; ``None``
+            after ``from_tflite``.
+        result: Outcome of the last ``convert``.
+    """
+
+    def __init__(self, float_converter: Any, float_model: bytes | None, config: Config | None):
+        """Use the ``from_*`` methods instead."""
+        self.float_converter = float_converter
+        self._float_model = float_model
+        self.config = config or Config()
+        self.representative_dataset: Any = None
+        self.inference_input_type: Any = self.config.input_type
+        self.inference_output_type: Any = self.config.output_type
+        self.optimizations: Sequence[Any] = ()
+        self.result: QuantizationResult | None = None
+
+    @classmethod
+    def from_keras_model(cls, model: Any, config: Config | None = None) -> EasyQuantConverter:
+        """A converter for a Keras model."""
+        tf = import_tensorflow()
+        return cls(tf.lite.TFLiteConverter.from_keras_model(model), None, config)
+
+    @classmethod
+    def from_saved_model(
+        cls,
+        saved_model_dir: str | os.PathLike[str],
+        signature_keys: Sequence[str] | None = None,
+        tags: Any = None,
+        config: Config | None = None,
+    ) -> EasyQuantConverter:
+        """A converter for a SavedModel directory."""
+        tf = import_tensorflow()
+        directory = os.fspath(saved_model_dir)
+        try:
+            made = tf.lite.TFLiteConverter.from_saved_model(directory, signature_keys, tags)
+        except (OSError, ValueError, RuntimeError) as error:
+            raise ModelError(f"{directory}: TensorFlow cannot read the SavedModel: {error}") from (
+                error
+            )
+        return cls(made, None, config)
+
+    @classmethod
+    def from_concrete_functions(
+        cls, funcs: Sequence[Any], trackable_obj: Any = None, config: Config | None = None
+    ) -> EasyQuantConverter:
+        """A converter for concrete functions."""
+        tf = import_tensorflow()
+        made = tf.lite.TFLiteConverter.from_concrete_functions(funcs, trackable_obj)
+        return cls(made, None, config)
+
+    @classmethod
+    def from_tflite(
+        cls, model: bytes | str | os.PathLike[str], config: Config | None = None
+    ) -> EasyQuantConverter:
+        """A converter for a float ``.tflite``, given as bytes or as a path."""
+        if isinstance(model, (bytes, bytearray)):
+            return cls(None, bytes(model), config)
+        path = pathlib.Path(model)
+        try:
+            return cls(None, path.read_bytes(), config)
+        except OSError as error:
+            raise ModelError(f"{path}: cannot read the model: {error.strerror}") from error
+
+    @property
+    def report(self) -> Report:
+        """Per-layer results of the last ``convert``.
+
+        Raises:
+            ConfigError: ``convert`` has not run yet.
+        """
+        return self._done().report
+
+    @property
+    def calibration(self) -> Calibration:
+        """Calibration record of the last ``convert``."""
+        return self._done().calibration
+
+    def float_model(self) -> bytes:
+        """The float ``.tflite`` that quantization starts from."""
+        if self._float_model is None:
+            self._float_model = bytes(self.float_converter.convert())
+        return self._float_model
+
+    def convert(self) -> bytes:
+        """Quantize and return the ``.tflite``.
+
+        Raises:
+            TfliteEqError: One of its sub-classes says what is wrong and how to mend it.
+        """
+        if self.representative_dataset is None:
+            raise DatasetError(
+                "representative_dataset is not set: EasyQuant needs sample inputs. Set it to a "
+                "function that yields them, as for tf.lite.TFLiteConverter"
+            )
+        config = dataclasses.replace(
+            self.config,
+            input_type=io_type(self.inference_input_type, "inference_input_type"),
+            output_type=io_type(self.inference_output_type, "inference_output_type"),
+        )
+        self.result = quantize(self.float_model(), self.representative_dataset, config)
+        return self.result.model
+
+    def _done(self) -> QuantizationResult:
+        if self.result is None:
+            raise ConfigError("there is no result yet: call convert() first")
+        return self.result
+
+
+class Attachment:
+    """What ``attach`` returns.
+
+    Attributes:
+        result: Outcome of the converter's last ``convert``; ``None`` before it.
+    """
+
+    def __init__(self) -> None:
+        self.result: QuantizationResult | None = None
+
+    @property
+    def report(self) -> Report:
+        """Per-layer results of the last conversion.
+
+        Raises:
+            ConfigError: The converter has not converted yet.
+        """
+        if self.result is None:
+            raise ConfigError("there is no result yet: call the converter's convert() first")
+        return self.result.report
+
+
+def attach(converter: Any, config: Config | None = None) -> Attachment:
+    """Make an existing ``tf.lite.TFLiteConverter`` quantize with EasyQuant.
+
+    Only this instance changes: the method that runs TensorFlow's calibrator and quantizer is
+    replaced, so ``converter.convert()`` keeps its meaning. Sub-classing would not work, because
+    the factory methods return other classes.
+
+    Args:
+        converter: A converter of TensorFlow 2.14 to 2.21.
+        config: Options; input and output types are the converter's own.
+
+    Returns:
+        A handle on the results.
+
+    Raises:
+        ConfigError: The object is not such a converter.
+    """
+    if not callable(getattr(converter, "_quantize", None)):
+        raise ConfigError(
+            f"cannot attach to a {type(converter).__name__}: expected a tf.lite.TFLiteConverter of "
+            "TensorFlow 2.14 to 2.21; use EasyQuantConverter instead"
+        )
+    tf = import_tensorflow()
+    options = config or Config()
+    attachment = Attachment()
+    convert = converter.convert
+
+    def quantize_hook(model: bytes, *arguments: Any, **named: Any) -> bytes:
+        ends = dict(zip(("input_type", "output_type"), arguments))
+        ends.update({k: v for k, v in named.items() if k in ("input_type", "output_type")})
+        config = dataclasses.replace(
+            options,
+            input_type=io_type(ends.get("input_type", IoType.FLOAT32), "inference_input_type"),
+            output_type=io_type(ends.get("output_type", IoType.FLOAT32), "inference_output_type"),
+        )
+        attachment.result = quantize(bytes(model), converter.representative_dataset, config)
+        return attachment.result.model
+
+    def convert_hook() -> bytes:
+        if converter.representative_dataset is None:
+            raise DatasetError(
+                "converter.representative_dataset is not set: without it TensorFlow would quantize "
+                "the weights only and never look at activations. Set it to a function that yields "
+                "sample inputs"
+            )
+        if not converter.optimizations:
+            converter.optimizations = [tf.lite.Optimize.DEFAULT]
+        attachment.result = None
+        model = bytes(convert())
+        if attachment.result is None:
+            raise ConfigError(
+                "TensorFlow did not call the quantizer: the converter's options ask for something "
+                "other than int8 post-training quantization (a float16 or int16 target_spec, or "
+                "a quantization-aware trained model)"
+            )
+        return model
+
+    converter._quantize = quantize_hook
+    converter.convert = convert_hook
+    return attachment
+
+
+def io_type(value: Any, option: str) -> IoType:
+    """The element type that a TensorFlow or NumPy type, or a plain string, stands for.
+
+    Raises:
+        ConfigError: It is none of float32, int8, uint8.
+    """
+    if isinstance(value, IoType):
+        return value
+    name = getattr(value, "name", None)
+    if not isinstance(name, str):
+        try:
+            name = np.dtype(value).name
+        except TypeError:
+            name = str(value)
+    try:
+        return IoType(name)
+    except ValueError:
+        raise ConfigError(f"{option}: {name} is not one of float32, int8, uint8") from None

@@ -1,0 +1,1 @@
+"""Samples for calibration and evaluation: images, arrays and how they become model input."""

@@ -1,0 +1,1 @@
+"""Measuring classifiers: labelled data in, accuracy and closeness to the float model out."""

@@ -1,0 +1,178 @@
+"""Accuracy of a classifier and closeness of its logits to a reference's.
+
+Every figure is computed from a few numbers per image, added up in the order of the images,
+so that it depends on nothing but the logits.
+
+Ties: of equal logits the lower class ranks first, as with ``argmax``.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+Logits = npt.NDArray[np.floating[Any]]
+Scores = npt.NDArray[np.void]
+
+TOP_K = 5
+
+# What is kept of one image. ``agrees`` and what follows compare with the reference.
+SCORE = np.dtype(
+    [
+        ("top1", np.bool_),
+        ("top5", np.bool_),
+        ("agrees", np.bool_),
+        ("cosine", np.float64),
+        ("signal", np.float64),
+        ("noise", np.float64),
+    ]
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class Estimate:
+    """A figure measured on a sample of images.
+
+    Attributes:
+        value: The figure.
+        standard_error: Standard deviation it would have over samples of the same size.
+    """
+
+    value: float
+    standard_error: float
+
+    def to_dict(self) -> dict[str, float | None]:
+        """For JSON, which has no infinity: None stands for it."""
+        return {"value": _finite(self.value), "standard_error": _finite(self.standard_error)}
+
+
+@dataclasses.dataclass(frozen=True)
+class Metrics:
+    """Figures of one model; rates in percent.
+
+    Attributes:
+        n: Number of images.
+        top1: Rate of images whose label has the largest logit.
+        top5: Rate of images whose label is among the five largest logits.
+        agreement: Rate of images with the same largest logit as the reference.
+        cosine: Mean over the images of the cosine between the logits and the reference's.
+        sqnr_db: 10 log10(sum of reference^2 / sum of (reference - model)^2), sums over all
+            classes of all images; infinite for identical logits.
+        top1_drop: Top-1 of the reference minus top-1 of the model, in percentage points; the
+            standard error is that of the paired difference, which is much smaller than that
+            of either rate.
+    """
+
+    n: int
+    top1: Estimate
+    top5: Estimate
+    agreement: Estimate | None = None
+    cosine: Estimate | None = None
+    sqnr_db: Estimate | None = None
+    top1_drop: Estimate | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """For JSON; figures that need a reference are None without one."""
+        figures = {
+            field.name: getattr(self, field.name)
+            for field in dataclasses.fields(self)
+            if field.name != "n"
+        }
+        return {
+            "n": self.n,
+            **{name: figure and figure.to_dict() for name, figure in figures.items()},
+        }
+
+
+def score(logits: Logits, label: int, reference: Logits | None = None) -> tuple[Any, ...]:
+    """One image's entry of type ``SCORE``.
+
+    Args:
+        logits: One per class.
+        label: The right class.
+        reference: The reference's logits for the same image.
+    """
+    values = logits.astype(np.float64)
+    rank = int((values > values[label]).sum() + (values[:label] == values[label]).sum())
+    if reference is None:
+        return rank == 0, rank < TOP_K, False, math.nan, math.nan, math.nan
+    expected = reference.astype(np.float64)
+    return (
+        rank == 0,
+        rank < TOP_K,
+        int(values.argmax()) == int(expected.argmax()),
+        _cosine(values, expected),
+        float(expected @ expected),
+        float((expected - values) @ (expected - values)),
+    )
+
+
+def summarize(scores: Scores, reference: Scores | None = None) -> Metrics:
+    """Figures over all images.
+
+    Args:
+        scores: Entries of type ``SCORE``, at least one.
+        reference: The reference model's own entries for the same images; without it only
+            the rates against the labels are given.
+    """
+    top1, top5 = _rate(scores["top1"]), _rate(scores["top5"])
+    if reference is None:
+        return Metrics(len(scores), top1, top5)
+    difference = reference["top1"].astype(np.float64) - scores["top1"]
+    drop = _mean(100 * difference)
+    return Metrics(
+        n=len(scores),
+        top1=top1,
+        top5=top5,
+        agreement=_rate(scores["agrees"]),
+        cosine=_mean(scores["cosine"]),
+        sqnr_db=_ratio_db(scores["signal"], scores["noise"]),
+        top1_drop=drop,
+    )
+
+
+def _rate(hits: npt.NDArray[np.bool_]) -> Estimate:
+    """Percentage with the binomial standard error sqrt(p (1 - p) / n)."""
+    share = float(hits.mean())
+    return Estimate(100 * share, 100 * math.sqrt(share * (1 - share) / len(hits)))
+
+
+def _mean(values: npt.NDArray[np.float64]) -> Estimate:
+    """Mean with its standard error, sample standard deviation / sqrt(n)."""
+    count = len(values)
+    error = float(values.std(ddof=1)) / math.sqrt(count) if count > 1 else 0.0
+    return Estimate(float(values.mean()), error)
+
+
+def _ratio_db(signal: npt.NDArray[np.float64], noise: npt.NDArray[np.float64]) -> Estimate:
+    """10 log10(sum(signal) / sum(noise)), its standard error by the delta method.
+
+    Image i moves ln(S / N) by s_i / S - e_i / N; these influences sum to zero, and the
+    variance of the logarithm is n / (n - 1) times the sum of their squares.
+    """
+    total_signal, total_noise = float(signal.sum()), float(noise.sum())
+    if total_noise == 0:
+        return Estimate(math.inf, 0.0)
+    if total_signal == 0:
+        return Estimate(-math.inf, 0.0)
+    influence = signal / total_signal - noise / total_noise
+    count = len(signal)
+    variance = float(influence @ influence) * count / (count - 1) if count > 1 else 0.0
+    decibels = 10 / math.log(10)
+    return Estimate(10 * math.log10(total_signal / total_noise), decibels * math.sqrt(variance))
+
+
+def _cosine(values: npt.NDArray[np.float64], expected: npt.NDArray[np.float64]) -> float:
+    """Cosine of the angle; 1 between two zero vectors, 0 if only one of them is zero."""
+    norms = float(np.linalg.norm(values)) * float(np.linalg.norm(expected))
+    if norms == 0:
+        return float(not values.any() and not expected.any())
+    return float(values @ expected) / norms
+
+
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None

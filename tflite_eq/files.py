@@ -1,0 +1,96 @@
+"""Output files: either the old content or all of the new, never a part of it."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import tempfile
+from pathlib import Path
+from typing import Union
+
+from tflite_eq.errors import TfliteEqError
+
+PathLike = Union[str, "os.PathLike[str]"]
+
+
+def write_atomically(path: PathLike, data: bytes) -> None:
+    """Write ``data`` to ``path`` so that no reader ever sees a part of it.
+
+    The bytes go to a temporary file in the same folder, are flushed to the disk, and take
+    the name ``path`` in one step. On any failure ``path`` keeps what it held before and the
+    temporary file is gone. An existing file keeps its permissions; a symbolic link stays a
+    link and its target is replaced.
+
+    Args:
+        path: Where the file goes; the folder must exist.
+        data: The whole content.
+
+    Raises:
+        TfliteEqError: The folder is missing or not writable, ``path`` is a folder, or the
+            disk is full.
+    """
+    shown = os.fspath(path)
+    target = Path(os.path.realpath(shown))
+    _check_target(shown, target)
+    temporary = ""
+    try:
+        descriptor, temporary = tempfile.mkstemp(
+            prefix=f".{target.name[:100]}.", suffix=".tmp", dir=target.parent
+        )
+        with os.fdopen(descriptor, "wb") as stream:
+            stream.write(data)
+            stream.flush()
+            os.fsync(stream.fileno())
+        os.chmod(temporary, _permissions(target))
+        os.replace(temporary, target)
+    except OSError as error:
+        raise TfliteEqError(
+            f"cannot write {shown}: {error.strerror or error}; "
+            "choose a folder that is writable and has room"
+        ) from error
+    finally:
+        if temporary:
+            with contextlib.suppress(OSError):
+                os.unlink(temporary)
+
+
+def check_writable(path: PathLike) -> None:
+    """Refuse an output path that ``write_atomically`` could not write, before long work starts.
+
+    Raises:
+        TfliteEqError: As ``write_atomically``.
+    """
+    shown = os.fspath(path)
+    target = Path(os.path.realpath(shown))
+    _check_target(shown, target)
+    try:
+        with tempfile.TemporaryFile(dir=target.parent):
+            pass
+    except OSError as error:
+        raise TfliteEqError(
+            f"cannot write {shown}: {error.strerror}; choose a folder you may write to"
+        ) from error
+
+
+def _check_target(shown: str, target: Path) -> None:
+    """Refuse what cannot work, with a better message than the system's."""
+    if not shown:
+        raise TfliteEqError("cannot write the output: its path is empty; name a file")
+    if target.is_dir():
+        raise TfliteEqError(f"cannot write {shown}: it is a folder; name a file inside it")
+    if not target.parent.exists():
+        raise TfliteEqError(
+            f"cannot write {shown}: the folder {target.parent} does not exist; create it first"
+        )
+    if not target.parent.is_dir():
+        raise TfliteEqError(f"cannot write {shown}: {target.parent} is a file, not a folder")
+
+
+def _permissions(target: Path) -> int:
+    """Mode of the file to be replaced, or what ``open`` would give a new one."""
+    try:
+        return target.stat().st_mode & 0o777
+    except OSError:
+        mask = os.umask(0)
+        os.umask(mask)
+        return 0o666 & ~mask

@@ -1,0 +1,153 @@
+"""Edits of float flatbuffers: filling in biases, renaming, cutting out parts."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from tflite_eq.graph import properties, schema
+from tflite_eq.graph.model import Graph, Operator
+
+
+def add_constant(model: schema.ModelT, name: str, values: npt.NDArray[np.float32]) -> int:
+    """Append a float32 constant to the main subgraph and return its tensor index."""
+    generated = schema.schema()
+    buffer = generated.BufferT()
+    buffer.data = np.frombuffer(np.ascontiguousarray(values, np.float32).tobytes(), np.uint8)
+    model.buffers.append(buffer)
+    tensor = generated.TensorT()
+    tensor.name = name.encode()
+    tensor.shape = np.array(values.shape, np.int32)
+    tensor.type = generated.TensorType.FLOAT32
+    tensor.buffer = len(model.buffers) - 1
+    tensors = model.subgraphs[0].tensors
+    tensors.append(tensor)
+    return len(tensors) - 1
+
+
+def with_biases(graph: Graph) -> Graph:
+    """The same network in which every linear operator has a bias of its own.
+
+    Bias correction needs one to write to; a missing bias becomes zeros.
+    """
+    model = graph.model
+    changed = False
+    for operator in graph.operators:
+        if not properties.has_constant_filter(graph, operator):
+            continue
+        kind = properties.LinearKind(operator.kind)
+        _, filters, bias = properties.linear_inputs(operator)
+        if bias >= 0:
+            continue
+        channels = graph.tensors[filters].shape[properties.OUTPUT_CHANNEL_AXIS[kind]]
+        output = graph.tensors[operator.outputs[0]].name
+        index = add_constant(model, f"{output}/bias", np.zeros(channels, np.float32))
+        stored = model.subgraphs[0].operators[operator.index]
+        position = 3 if kind is properties.LinearKind.TRANSPOSE else 2
+        stored.inputs = np.array([*operator.inputs[:position], index], np.int32)
+        changed = True
+    return Graph(model, graph.origin) if changed else graph
+
+
+def without_signatures(model: schema.ModelT) -> schema.ModelT:
+    """A shallow copy of the model without signature definitions and metadata."""
+    bare = copy.copy(model)
+    bare.signatureDefs = None
+    bare.metadata = None
+    bare.metadataBuffer = None
+    return bare
+
+
+def with_all_tensors_as_outputs(graph: Graph) -> bytes:
+    """The network with every computed tensor among its outputs, in tensor order.
+
+    ``experimental_preserve_all_tensors`` would do the same but returns overwritten tensors on
+    TensorFlow 2.14; outputs are never overwritten.
+    """
+    model = without_signatures(graph.model)
+    subgraph = copy.copy(graph.subgraph)
+    subgraph.outputs = np.array(computed_tensors(graph), np.int32)
+    model.subgraphs = [subgraph]
+    return schema.serialize(model)
+
+
+def computed_tensors(graph: Graph) -> list[int]:
+    """Indices of all tensors that some operator writes, in ascending order."""
+    return sorted(i for operator in graph.operators for i in operator.outputs if i >= 0)
+
+
+def single_operator_model(
+    graph: Graph,
+    operator: Operator,
+    constants: dict[int, npt.NDArray[np.float32]] | None = None,
+    drop_activation: bool = False,
+) -> tuple[bytes, list[int]]:
+    """A model that holds one operator of the graph.
+
+    Args:
+        graph: The network.
+        operator: The operator to cut out.
+        constants: Values that replace those of constant tensors, by tensor index.
+        drop_activation: Remove the fused activation function.
+
+    Returns:
+        The flatbuffer, and the tensor indices (in ``graph``) of its inputs in order.
+    """
+    generated = schema.schema()
+    constants = constants or {}
+    model = generated.ModelT()
+    model.version = graph.model.version
+    empty = generated.BufferT()
+    model.buffers = [empty]
+    subgraph = generated.SubGraphT()
+    subgraph.tensors = []
+    position: dict[int, int] = {}
+
+    def place(index: int) -> int:
+        if index < 0:
+            return -1
+        if index not in position:
+            tensor = copy.copy(graph.subgraph.tensors[index])
+            if index in constants:
+                buffer = generated.BufferT()
+                buffer.data = np.frombuffer(
+                    np.ascontiguousarray(constants[index], np.float32).tobytes(), np.uint8
+                )
+                model.buffers.append(buffer)
+                tensor.buffer = len(model.buffers) - 1
+            elif graph.tensors[index].is_constant:
+                model.buffers.append(graph.model.buffers[tensor.buffer])
+                tensor.buffer = len(model.buffers) - 1
+            else:
+                tensor.buffer = 0
+            position[index] = len(subgraph.tensors)
+            subgraph.tensors.append(tensor)
+        return position[index]
+
+    stored = copy.copy(graph.subgraph.operators[operator.index])
+    stored.inputs = np.array([place(i) for i in operator.inputs], np.int32)
+    stored.outputs = np.array([place(i) for i in operator.outputs], np.int32)
+    stored.intermediates = None
+    if drop_activation and stored.builtinOptions is not None:
+        stored.builtinOptions = copy.copy(stored.builtinOptions)
+        stored.builtinOptions.fusedActivationFunction = generated.ActivationFunctionType.NONE
+    model.operatorCodes = [graph.model.operatorCodes[stored.opcodeIndex]]
+    stored.opcodeIndex = 0
+    subgraph.operators = [stored]
+    feeds = variable_inputs(graph, operator)
+    subgraph.inputs = np.array([position[i] for i in feeds], np.int32)
+    subgraph.outputs = np.array([position[i] for i in operator.outputs], np.int32)
+    model.subgraphs = [subgraph]
+    return schema.serialize(model), feeds
+
+
+def variable_inputs(graph: Graph, operator: Operator) -> list[int]:
+    """The distinct inputs of an operator that are not constants, in order."""
+    feeds: list[Any] = []
+    for index in operator.inputs:
+        if index >= 0 and not graph.tensors[index].is_constant and index not in feeds:
+            feeds.append(index)
+    return feeds

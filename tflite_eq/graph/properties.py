@@ -1,0 +1,118 @@
+"""What the quantizer has to know about each kind of TFLite operator.
+
+Facts from TFLite's int8 quantization specification and checked on the MLIR quantizer of
+TensorFlow 2.14 to 2.21 (``tests/graph/test_properties.py`` checks them again).
+"""
+
+from __future__ import annotations
+
+import enum
+
+from tflite_eq.graph import schema
+from tflite_eq.graph.model import Graph, Operator
+from tflite_eq.numerics.affine import AffineParams
+
+
+class LinearKind(enum.Enum):
+    """Operators that multiply activations by a constant filter."""
+
+    CONV = "CONV_2D"  # filter [K, kh, kw, C / groups]
+    DEPTHWISE = "DEPTHWISE_CONV_2D"  # filter [1, kh, kw, K], K = C * multiplier
+    DENSE = "FULLY_CONNECTED"  # filter [K, C]
+    TRANSPOSE = "TRANSPOSE_CONV"  # filter [K, kh, kw, C]
+
+
+# Position of (activation, filter, bias) among the inputs.
+_LINEAR_INPUTS = {
+    LinearKind.CONV: (0, 1, 2),
+    LinearKind.DEPTHWISE: (0, 1, 2),
+    LinearKind.DENSE: (0, 1, 2),
+    LinearKind.TRANSPOSE: (2, 1, 3),
+}
+
+# The axis of the filter that the output channels lie on.
+OUTPUT_CHANNEL_AXIS = {
+    LinearKind.CONV: 0,
+    LinearKind.DEPTHWISE: 3,
+    LinearKind.DENSE: 0,
+    LinearKind.TRANSPOSE: 0,
+}
+
+# Output codes mean the same as input codes: inputs and outputs share scale and zero point.
+SAME_SCALE = frozenset(
+    """
+    AVERAGE_POOL_2D BATCH_TO_SPACE_ND BROADCAST_TO CONCATENATION DEPTH_TO_SPACE
+    DYNAMIC_UPDATE_SLICE EXPAND_DIMS GATHER GATHER_ND MAXIMUM MAX_POOL_2D MINIMUM MIRROR_PAD
+    PACK PAD PADV2 REDUCE_MAX REDUCE_MIN RESHAPE RESIZE_BILINEAR RESIZE_NEAREST_NEIGHBOR
+    REVERSE_V2 SCATTER_ND SELECT SELECT_V2 SLICE SPACE_TO_BATCH_ND SPACE_TO_DEPTH SPLIT SPLIT_V
+    SQUEEZE STRIDED_SLICE TILE TOPK_V2 TRANSPOSE UNPACK
+    """.split()
+)
+
+# Those of them that compute new values: quantizing before or after them is not the same.
+AVERAGING = frozenset({"AVERAGE_POOL_2D", "RESIZE_BILINEAR"})
+
+# Kernels that fill gaps with code 0, whatever the zero point.
+FILLS_WITH_CODE_ZERO = frozenset({"SCATTER_ND"})
+
+# The int8 specification fixes the parameters of these outputs.
+_FIXED_OUTPUT = {
+    "SOFTMAX": AffineParams(1 / 256, -128),
+    "LOGISTIC": AffineParams(1 / 256, -128),
+    "LOG_SOFTMAX": AffineParams(16 / 256, 127),
+    "TANH": AffineParams(1 / 128, 0),
+    "L2_NORMALIZATION": AffineParams(1 / 128, 0),
+}
+
+# Sub-graphs, resource variables and string handling: their bodies stay float or are opaque.
+UNSUPPORTED = frozenset(
+    """
+    WHILE IF CALL CALL_ONCE VAR_HANDLE READ_VARIABLE ASSIGN_VARIABLE HASHTABLE HASHTABLE_FIND
+    HASHTABLE_IMPORT HASHTABLE_SIZE STABLEHLO_WHILE STABLEHLO_COMPOSITE
+    """.split()
+)
+
+NONNEGATIVE_ACTIVATIONS = frozenset({"RELU", "RELU6"})
+
+
+def linear_kind(operator: Operator) -> LinearKind | None:
+    """The kind of a convolution-like operator, ``None`` for any other."""
+    try:
+        return LinearKind(operator.kind)
+    except ValueError:
+        return None
+
+
+def linear_inputs(operator: Operator) -> tuple[int, int, int]:
+    """Tensor indices of activation, filter and bias (-1 if absent) of a linear operator."""
+    positions = _LINEAR_INPUTS[LinearKind(operator.kind)]
+    activation, filters, bias = (
+        operator.inputs[p] if p < len(operator.inputs) else -1 for p in positions
+    )
+    return activation, filters, bias
+
+
+def has_constant_filter(graph: Graph, operator: Operator) -> bool:
+    """Whether the operator is linear with a float filter stored in the model."""
+    if linear_kind(operator) is None:
+        return False
+    filters = graph.tensors[linear_inputs(operator)[1]]
+    return filters.is_constant and filters.is_float
+
+
+def fixed_output(operator: Operator) -> AffineParams | None:
+    """Parameters that the int8 specification prescribes for the output, if it does."""
+    return _FIXED_OUTPUT.get(operator.kind)
+
+
+def fused_activation(operator: Operator) -> str:
+    """Name of the fused activation function, ``NONE`` if there is none."""
+    code = getattr(operator.options, "fusedActivationFunction", 0)
+    return schema.activation_names()[code]
+
+
+def makes_nonnegative(operator: Operator) -> bool:
+    """Whether the int8 kernel itself clamps its output codes at the zero point from below."""
+    return operator.kind in ("RELU", "RELU6", "RELU_0_TO_1") or (
+        fused_activation(operator) in NONNEGATIVE_ACTIVATIONS
+    )

@@ -1,0 +1,133 @@
+"""Tensors that must share one scale and zero point, and who reads them."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Set
+
+import numpy as np
+
+from tflite_eq.graph import properties
+from tflite_eq.graph.linear import LinearLayer
+from tflite_eq.graph.model import Graph, Operator
+from tflite_eq.numerics.affine import AffineParams
+
+
+@dataclasses.dataclass
+class ScaleGroup:
+    """Activation tensors joined by operators that keep codes as they are.
+
+    Attributes:
+        tensors: Tensor indices in ascending order.
+        readers: Linear layers whose activation input is in the group, in execution order.
+        averages: Whether operators inside the group compute means of its values. Clipping then
+            shifts the means, which the layers behind see and sampled means do not show.
+        needs_zero_point_0: Whether a kernel inside the group takes code 0 for the real 0.
+        fixed: Parameters that the int8 specification prescribes, if it does.
+        clamped_below: Whether every tensor that comes from outside the group is written by a
+            kernel that clamps at real 0.
+        constants: Smallest and largest value of constants that take on the group's scale.
+    """
+
+    tensors: tuple[int, ...]
+    readers: tuple[LinearLayer, ...]
+    averages: bool
+    needs_zero_point_0: bool
+    fixed: AffineParams | None
+    clamped_below: bool
+    constants: tuple[float, float]
+
+
+def scale_groups(
+    graph: Graph, layers: dict[int, LinearLayer], skipped: Set[int]
+) -> dict[int, ScaleGroup]:
+    """The scale group of every float activation tensor that will be quantized.
+
+    Args:
+        graph: The float network.
+        layers: Its linear layers by operator index.
+        skipped: Indices of operators that stay in float.
+
+    Returns:
+        Groups by tensor index; members of a group share one object. Tensors that only skipped
+        operators touch are absent: they stay in float.
+    """
+    quantized = _quantized_tensors(graph, skipped)
+    parent = {index: index for index in quantized}
+
+    def find(index: int) -> int:
+        while parent[index] != index:
+            parent[index] = parent[parent[index]]
+            index = parent[index]
+        return index
+
+    for operator in graph.operators:
+        if shares_scale(operator) and operator.index not in skipped:
+            members = [i for i in (*operator.inputs, *operator.outputs) if i in parent]
+            for other in members[1:]:
+                parent[find(other)] = find(members[0])
+
+    members_of: dict[int, list[int]] = {}
+    for index in sorted(quantized):
+        members_of.setdefault(find(index), []).append(index)
+    groups: dict[int, ScaleGroup] = {}
+    for tensors in members_of.values():
+        group = _group(graph, layers, skipped, tuple(tensors))
+        groups.update(dict.fromkeys(tensors, group))
+    return groups
+
+
+def shares_scale(operator: Operator) -> bool:
+    """Whether the operator's int8 kernel passes codes on unchanged in meaning."""
+    return operator.kind in properties.SAME_SCALE
+
+
+def _quantized_tensors(graph: Graph, skipped: Set[int]) -> set[int]:
+    found: set[int] = set()
+    for operator in graph.operators:
+        if operator.index in skipped:
+            continue
+        for index in (*operator.inputs, *operator.outputs):
+            if index >= 0 and graph.tensors[index].is_float:
+                found.add(index)
+    return {index for index in found if not graph.tensors[index].is_constant}
+
+
+def _group(
+    graph: Graph, layers: dict[int, LinearLayer], skipped: Set[int], tensors: tuple[int, ...]
+) -> ScaleGroup:
+    members = set(tensors)
+    readers = []
+    fixed = None
+    clamped = True
+    averages = needs_zero_point_0 = False
+    low = high = 0.0
+    for operator in graph.operators:
+        layer = layers.get(operator.index)
+        is_skipped = operator.index in skipped
+        if layer is not None and layer.input in members and not is_skipped:
+            readers.append(layer)
+        if not members.intersection(operator.outputs):
+            continue
+        inside = shares_scale(operator) and not is_skipped
+        if inside:
+            averages = averages or operator.kind in properties.AVERAGING
+            if operator.kind in properties.FILLS_WITH_CODE_ZERO:
+                needs_zero_point_0 = True
+            for index in operator.inputs:
+                if (
+                    index >= 0
+                    and graph.tensors[index].is_constant
+                    and graph.tensors[index].is_float
+                ):
+                    values = graph.constant(index)
+                    low = min(low, float(np.min(values, initial=0.0)))
+                    high = max(high, float(np.max(values, initial=0.0)))
+        else:
+            clamped = clamped and properties.makes_nonnegative(operator) and not is_skipped
+            fixed = fixed or (None if is_skipped else properties.fixed_output(operator))
+    if members.intersection(graph.inputs):
+        clamped = False
+    return ScaleGroup(
+        tensors, tuple(readers), averages, needs_zero_point_0, fixed, clamped, (low, high)
+    )

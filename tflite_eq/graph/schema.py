@@ -1,0 +1,119 @@
+"""Bytes of a ``.tflite`` file to the flatbuffer schema's object API and back.
+
+The schema classes are generated code that both TensorFlow and LiteRT ship; whichever is
+installed serves. LiteRT is tried first because importing it takes milliseconds.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import importlib.util
+from types import ModuleType
+from typing import Any
+
+import flatbuffers
+
+from tflite_eq.errors import BackendError, ModelError
+
+FILE_IDENTIFIER = b"TFL3"
+_SCHEMA_MODULES = (
+    "ai_edge_litert.schema_py_generated",
+    "tensorflow.lite.python.schema_py_generated",
+)
+
+# The object API is generated without type information.
+ModelT = Any
+SubGraphT = Any
+TensorT = Any
+OperatorT = Any
+
+
+@functools.lru_cache(maxsize=1)
+def schema() -> ModuleType:
+    """The generated schema module of the first installed package that has one.
+
+    Raises:
+        BackendError: Neither LiteRT nor TensorFlow is installed.
+    """
+    for name in _SCHEMA_MODULES:
+        if importlib.util.find_spec(name.split(".")[0]) is None:
+            continue
+        try:
+            return importlib.import_module(name)
+        except ImportError:
+            continue
+    raise BackendError(
+        "reading .tflite files needs the TFLite schema, which comes with LiteRT or TensorFlow: "
+        "pip install ai-edge-litert (or tensorflow)"
+    )
+
+
+def parse(data: bytes, origin: str = "model") -> ModelT:
+    """Unpack a flatbuffer into the object API, every table and vector included.
+
+    Args:
+        data: Content of a ``.tflite`` file.
+        origin: What to call the model in error messages, usually its path.
+
+    Raises:
+        ModelError: The bytes are no TFLite flatbuffer or are cut off.
+    """
+    if not data:
+        raise ModelError(f"{origin}: the file is empty")
+    if len(data) < 8 or data[4:8] != FILE_IDENTIFIER:
+        raise ModelError(
+            f"{origin}: not a TFLite flatbuffer (expected the identifier 'TFL3' at byte 4, "
+            f"found {bytes(data[4:8])!r}); pass a .tflite file, a .keras/.h5 file or a "
+            "SavedModel directory"
+        )
+    generated = schema()
+    try:
+        model = generated.ModelT.InitFromObj(generated.Model.GetRootAs(data, 0))
+        truncated = not model.subgraphs or not model.buffers
+    except Exception as error:  # the reader indexes blindly: any type may surface
+        raise ModelError(
+            f"{origin}: the flatbuffer is truncated or corrupt ({type(error).__name__}: {error}); "
+            "write or download the file again"
+        ) from error
+    if truncated:
+        raise ModelError(f"{origin}: the flatbuffer holds no graph; write or download it again")
+    return model
+
+
+def serialize(model: ModelT) -> bytes:
+    """Pack the object API into the bytes of a ``.tflite`` file."""
+    builder = flatbuffers.Builder(1 << 20)
+    builder.Finish(model.Pack(builder), FILE_IDENTIFIER)
+    return bytes(builder.Output())
+
+
+def _names(enumeration: Any) -> dict[int, str]:
+    return {value: name for name, value in vars(enumeration).items() if not name.startswith("_")}
+
+
+@functools.lru_cache(maxsize=1)
+def operator_names() -> dict[int, str]:
+    """Names of the builtin operators by code, e.g. ``{3: 'CONV_2D', ...}``."""
+    return _names(schema().BuiltinOperator)
+
+
+@functools.lru_cache(maxsize=1)
+def tensor_type_names() -> dict[int, str]:
+    """Names of the element types by code, e.g. ``{0: 'FLOAT32', ...}``."""
+    return _names(schema().TensorType)
+
+
+@functools.lru_cache(maxsize=1)
+def activation_names() -> dict[int, str]:
+    """Names of the fused activation functions by code, e.g. ``{1: 'RELU', ...}``."""
+    return _names(schema().ActivationFunctionType)
+
+
+def operator_kind(code: Any) -> str:
+    """Name of an operator code: the builtin name, or ``CUSTOM:name`` for a custom operator."""
+    # Codes below 127 live in the deprecated byte field of old files; the larger of both counts.
+    name = operator_names()[max(code.builtinCode, code.deprecatedBuiltinCode)]
+    if name == "CUSTOM":
+        return f"CUSTOM:{(code.customCode or b'').decode()}"
+    return name

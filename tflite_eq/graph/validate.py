@@ -1,0 +1,108 @@
+"""Checks that a model is a plain float network this tool can quantize, before any work starts."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from tflite_eq.errors import ModelError
+from tflite_eq.graph import properties
+from tflite_eq.graph.model import Graph, Operator
+
+_QUANTIZED_TYPES = frozenset({"INT4", "INT8", "UINT8", "INT16"})
+
+
+def check_quantizable(graph: Graph) -> None:
+    """Refuse models whose quantization would fail later, crash, or silently stay float.
+
+    Raises:
+        ModelError: Names the operator or tensor at fault and the remedy.
+    """
+    if len(graph.model.subgraphs) > 1:
+        control = next((o for o in graph.operators if o.kind in properties.UNSUPPORTED), None)
+        culprit = f" (used by {describe(graph, control)})" if control else ""
+        raise ModelError(
+            f"{graph.origin}: the model has {len(graph.model.subgraphs)} subgraphs{culprit}; only "
+            "feed-forward networks of one subgraph can be quantized. Export the network without "
+            "control flow (unroll loops), or with a single signature"
+        )
+    if not graph.operators:
+        raise ModelError(
+            f"{graph.origin}: the model has no operators, there is nothing to quantize"
+        )
+    _refuse_quantized(graph)
+    _refuse_float16(graph)
+    for operator in graph.operators:
+        if operator.kind in properties.UNSUPPORTED:
+            raise ModelError(
+                f"{graph.origin}: {describe(graph, operator)} keeps state or control flow outside "
+                "the graph, which the int8 quantizer leaves in float. Export an inference-only "
+                "model without it (unroll loops, freeze variables: for a Keras 3 model use "
+                "from_keras_model, or model.export and from_saved_model)"
+            )
+        if operator.kind.startswith("CUSTOM:"):
+            raise ModelError(
+                f"{graph.origin}: {describe(graph, operator)} is a custom or TensorFlow-select "
+                "operator; it has no int8 kernel and cannot be run here. Replace it by builtin "
+                "operators, or cut it off the exported model"
+            )
+    _check_constants(graph)
+    if not any(properties.has_constant_filter(graph, o) for o in graph.operators):
+        raise ModelError(
+            f"{graph.origin}: the model has no convolution or dense layer with stored float "
+            "weights, there is nothing to quantize"
+        )
+
+
+def describe(graph: Graph, operator: Operator) -> str:
+    """An operator as error messages call it: kind, position and output tensor."""
+    name = graph.tensors[operator.outputs[0]].name if operator.outputs else "no output"
+    return f"operator {operator.index} ({operator.kind}, output '{name}')"
+
+
+def _refuse_quantized(graph: Graph) -> None:
+    for operator in graph.operators:
+        if operator.kind in ("QUANTIZE", "FAKE_QUANT"):
+            raise ModelError(
+                f"{graph.origin}: {describe(graph, operator)} quantizes inside the graph: the "
+                "model is already quantized or comes from quantization-aware training. Pass the "
+                "plain float model (for QAT: strip the quantization wrappers before export)"
+            )
+    for tensor in graph.tensors:
+        if tensor.type_name not in _QUANTIZED_TYPES:
+            continue
+        stored = graph.subgraph.tensors[tensor.index].quantization
+        if stored is not None and stored.scale is not None and len(stored.scale):
+            raise ModelError(
+                f"{graph.origin}: tensor '{tensor.name}' is already quantized "
+                f"({tensor.type_name} with a scale). Pass the float model it was made from"
+            )
+
+
+def _refuse_float16(graph: Graph) -> None:
+    for operator in graph.operators:
+        if operator.kind == "DEQUANTIZE":
+            source = graph.tensors[operator.inputs[0]]
+            raise ModelError(
+                f"{graph.origin}: weights '{source.name}' are stored as {source.type_name} behind "
+                "a DEQUANTIZE operator. Convert the original model again without float16 or "
+                "weight quantization"
+            )
+
+
+def _check_constants(graph: Graph) -> None:
+    """Inf or huge weights crash the process inside MLIR; NaN poisons every later number."""
+    used = {i for operator in graph.operators for i in operator.inputs if i >= 0}
+    for tensor in graph.tensors:
+        if not (tensor.is_constant and tensor.is_float and tensor.index in used):
+            continue
+        values = graph.constant(tensor.index)
+        if not np.isfinite(values).all():
+            raise ModelError(
+                f"{graph.origin}: constant '{tensor.name}' contains NaN or infinity; the model "
+                "was saved from a diverged training run or is corrupt"
+            )
+        if values.size and float(np.abs(values).max()) > 1e30:
+            raise ModelError(
+                f"{graph.origin}: constant '{tensor.name}' has values above 1e30, which no int8 "
+                "scale can represent; masks should use a moderate constant such as -1e4"
+            )

@@ -1,0 +1,32 @@
+"""Fused activation functions on real values."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+_CLAMPS = {
+    "NONE": (None, None),
+    "RELU": (0.0, None),
+    "RELU6": (0.0, 6.0),
+    "RELU_N1_TO_1": (-1.0, 1.0),
+}
+
+
+def apply_activation(values: npt.NDArray[np.float32], name: str) -> npt.NDArray[np.float32]:
+    """Apply a fused activation function, given by its schema name; returns a new array.
+
+    Raises:
+        ValueError: TFLite's int8 kernels know no such fused activation.
+    """
+    if name not in _CLAMPS:
+        raise ValueError(f"no int8 kernel fuses the activation function {name}")
+    low, high = _CLAMPS[name]
+    if low is None and high is None:
+        return values.copy()
+    return np.clip(values, low, high)
+
+
+def is_fusable(name: str) -> bool:
+    """Whether int8 kernels can fuse this activation function."""
+    return name in _CLAMPS

@@ -1,0 +1,90 @@
+"""From a real interval to the scale, zero point and code window of an activation tensor."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+
+from tflite_eq.config import ActivationMode
+from tflite_eq.numerics.affine import INT8_MAX, INT8_MIN, AffineParams, round_half_away
+
+# Range given to a tensor that was zero in every calibration sample.
+DEAD_RANGE = (0.0, 1.0)
+
+# Below this the products of scales leave the range of float32 and of the requantization shift.
+MIN_SPAN = 1e-6
+
+
+@dataclasses.dataclass(frozen=True)
+class Window:
+    """Codes that a tensor is meant to use.
+
+    Attributes:
+        low: Smallest code.
+        high: Largest code.
+        saturates: Whether the stock kernels cannot leave the window: a ReLU clamps at the zero
+            point below and int8 saturates above. Otherwise values beyond the calibrated range
+            take codes outside, and a kernel that relies on the window must check.
+    """
+
+    low: int
+    high: int
+    saturates: bool
+
+    @property
+    def is_int7(self) -> bool:
+        """Whether the window spans at most 128 codes."""
+        return self.high - self.low <= 127
+
+
+def affine_for(
+    low: float, high: float, int7: bool, mode: ActivationMode, clamped_below: bool
+) -> tuple[AffineParams, Window]:
+    """Scale, zero point and window that cover the real interval [low, high].
+
+    Args:
+        low: Lower end of the interval, <= 0.
+        high: Upper end, >= 0.
+        int7: Use a window of 128 codes instead of 256.
+        mode: Whether the zero point is free or 0.
+        clamped_below: Whether the kernel that writes the tensor clamps at real 0 (ReLU).
+    """
+    low, high = min(low, 0.0), max(high, 0.0)
+    if low == high:
+        low, high = DEAD_RANGE
+    if mode is ActivationMode.SYMMETRIC:
+        limit = 63 if int7 else INT8_MAX
+        magnitude = max(-low, high, MIN_SPAN)
+        window = Window(0 if low == 0 else -limit, limit, saturates=False)
+        if not int7:
+            window = dataclasses.replace(window, saturates=low == 0 and clamped_below)
+        return AffineParams(magnitude / limit, 0), window
+    if low == 0:
+        span = max(high, MIN_SPAN)
+        if int7:
+            return AffineParams(span / 127, 0), Window(0, INT8_MAX, clamped_below)
+        return AffineParams(span / 255, INT8_MIN), Window(INT8_MIN, INT8_MAX, True)
+    if int7:
+        return _signed_int7(low, high)
+    scale = max(high - low, MIN_SPAN) / 255
+    zero_point = int(np.clip(round(INT8_MIN - low / scale), INT8_MIN, INT8_MAX))
+    return AffineParams(scale, zero_point), Window(INT8_MIN, INT8_MAX, True)
+
+
+def _signed_int7(low: float, high: float) -> tuple[AffineParams, Window]:
+    """Codes -64..63; rounding must not push either end out of the window.
+
+    With 127 steps the ends can round to codes 128 apart, when both lie half way between two codes;
+    with 126 they cannot.
+    """
+    window = Window(-64, 63, saturates=False)
+    ends = np.array([low, high], np.float32)
+    params = AffineParams(1.0, 0)
+    for steps in (127, 126):
+        scale = AffineParams(max(high - low, MIN_SPAN) / steps, 0).scale
+        first, last = round_half_away(ends * (np.float32(1) / np.float32(scale)))
+        params = AffineParams(scale, window.low - int(first))
+        if params.zero_point + int(last) <= window.high:
+            break
+    return params, window

@@ -1,0 +1,37 @@
+"""Progress bars with peak memory, shown only on a terminal."""
+
+from __future__ import annotations
+
+import resource
+import sys
+from collections.abc import Iterable, Iterator, Sized
+from typing import TypeVar
+
+from tqdm import tqdm
+
+T = TypeVar("T")
+
+
+def peak_memory_mib() -> float:
+    """Peak resident memory of this process so far, in MiB."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / (1 << 20 if sys.platform == "darwin" else 1 << 10)
+
+
+def track(items: Iterable[T], description: str, total: int | None = None) -> Iterator[T]:
+    """Iterate over ``items`` with a bar on stderr; silent when stderr is not a terminal."""
+    with tqdm(
+        total=total if total is not None else _length(items),
+        desc=description,
+        disable=not sys.stderr.isatty(),
+        leave=False,
+        dynamic_ncols=True,
+    ) as bar:
+        for item in items:
+            yield item
+            bar.set_postfix_str(f"{peak_memory_mib():.0f} MiB", refresh=False)
+            bar.update()
+
+
+def _length(items: Iterable[T]) -> int | None:
+    return len(items) if isinstance(items, Sized) else None

@@ -1,0 +1,206 @@
+"""The pipeline on one page: calibrate -> write -> verify."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import re
+from typing import Any
+
+from tflite_eq import metadata
+from tflite_eq.backends import Backend, default_backend
+from tflite_eq.calibration.dataset import SampleReader
+from tflite_eq.calibration.record import Calibration
+from tflite_eq.calibration.statistics import observe_ranges
+from tflite_eq.config import Config
+from tflite_eq.errors import ConfigError, ModelError
+from tflite_eq.graph import schema
+from tflite_eq.graph.edit import with_biases
+from tflite_eq.graph.io_types import set_io_types
+from tflite_eq.graph.linear import linear_layers
+from tflite_eq.graph.model import Graph
+from tflite_eq.graph.scale_groups import scale_groups
+from tflite_eq.graph.validate import check_quantizable
+from tflite_eq.report.model import Report, build_report
+from tflite_eq.simulation.lockstep import run_lockstep
+from tflite_eq.simulation.store import ActivationStore
+from tflite_eq.simulation.twins import TwinActivations
+from tflite_eq.targets import WeightGrid
+from tflite_eq.verify import check_fully_int8, check_runs_everywhere
+from tflite_eq.version import __version__
+from tflite_eq.writer import write
+
+
+@dataclasses.dataclass(frozen=True)
+class QuantizationResult:
+    """What ``quantize`` returns.
+
+    Attributes:
+        model: The quantized ``.tflite``.
+        report: Per-layer results.
+        calibration: The record the model was written from.
+    """
+
+    model: bytes
+    report: Report
+    calibration: Calibration
+
+
+def calibrate(
+    model: bytes,
+    representative_dataset: Any,
+    config: Config | None = None,
+    *,
+    num_samples: int | None = None,
+    origin: str = "model",
+) -> Calibration:
+    """Find all scales and bias corrections of a float model.
+
+    Args:
+        model: A float ``.tflite``.
+        representative_dataset: Sample inputs in any form TFLite accepts; see ``SampleReader``.
+        config: Options; defaults to ``Config()``.
+        num_samples: Use at most so many samples; ``None`` uses all.
+        origin: What to call the model in messages.
+
+    Raises:
+        ModelError: The model cannot be quantized.
+        DatasetError: The data set is empty, invalid or does not fit the model.
+        ConfigError: ``config.skip`` matches nothing.
+    """
+    config = config or Config()
+    graph = _prepared(model, origin)
+    layers = linear_layers(graph)
+    skipped = skipped_operators(graph, config.skip)
+    groups = scale_groups(graph, layers, skipped)
+    reader = SampleReader(graph, representative_dataset, num_samples)
+    with ActivationStore() as store:
+        twins = TwinActivations(store, samples=0)
+        observers = observe_ranges(graph, reader, twins, config.seed)
+        tensors, records = run_lockstep(graph, layers, groups, skipped, observers, twins, config)
+    return Calibration(
+        tool_version=__version__,
+        model_sha256=hashlib.sha256(model).hexdigest(),
+        data_sha256=reader.digest,
+        samples=reader.count,
+        config=config,
+        tensors=tensors,
+        layers=records,
+    )
+
+
+def quantize(
+    model: bytes,
+    representative_dataset: Any,
+    config: Config | None = None,
+    *,
+    num_samples: int | None = None,
+    backend: Backend | None = None,
+    origin: str = "model",
+) -> QuantizationResult:
+    """Quantize a float model to int8.
+
+    Args:
+        model: A float ``.tflite``.
+        representative_dataset: Sample inputs, or a ``Calibration`` made earlier for the same
+            model, which is applied without looking at data again.
+        config: Options. With a ``Calibration`` its own options hold, and of these only
+            ``input_type`` and ``output_type`` are taken.
+        num_samples: Use at most so many samples; ``None`` uses all.
+        backend: Quantizer backend; defaults to TensorFlow's.
+        origin: What to call the model in messages.
+
+    Raises:
+        TfliteEqError: One of its sub-classes says what is wrong and how to mend it.
+    """
+    backend = backend or default_backend()
+    if isinstance(representative_dataset, Calibration):
+        calibration = representative_dataset
+        if config is not None:
+            calibration = dataclasses.replace(
+                calibration,
+                config=dataclasses.replace(
+                    calibration.config,
+                    input_type=config.input_type,
+                    output_type=config.output_type,
+                ),
+            )
+        _check_belongs(calibration, model, origin)
+    else:
+        calibration = calibrate(
+            model, representative_dataset, config, num_samples=num_samples, origin=origin
+        )
+    return _apply(model, calibration, backend, origin)
+
+
+def skipped_operators(graph: Graph, pattern: str | None) -> set[int]:
+    """Indices of the operators with an output name that the regular expression matches.
+
+    Raises:
+        ConfigError: The expression matches no operator.
+    """
+    if pattern is None:
+        return set()
+    found = {
+        operator.index
+        for operator in graph.operators
+        if any(re.search(pattern, graph.tensors[i].name) for i in operator.outputs)
+    }
+    if not found:
+        names = [graph.tensors[o.outputs[0]].name for o in graph.operators[:5]]
+        raise ConfigError(
+            f"skip: {pattern!r} matches no operator output of {graph.origin}; the first names "
+            f"are {names}"
+        )
+    return found
+
+
+def _prepared(model: bytes, origin: str) -> Graph:
+    graph = Graph.from_bytes(model, origin)
+    check_quantizable(graph)
+    return with_biases(graph)
+
+
+def _check_belongs(calibration: Calibration, model: bytes, origin: str) -> None:
+    found = hashlib.sha256(model).hexdigest()
+    if found != calibration.model_sha256:
+        raise ConfigError(
+            f"{origin}: the calibration record belongs to another model (SHA-256 "
+            f"{calibration.model_sha256[:12]}..., this one has {found[:12]}...); calibrate again"
+        )
+
+
+def _apply(
+    model: bytes, calibration: Calibration, backend: Backend, origin: str
+) -> QuantizationResult:
+    graph = _prepared(model, origin)
+    config = calibration.config
+    skipped = skipped_operators(graph, config.skip)
+    unknown = [t.name for t in calibration.tensors if t.index >= len(graph.tensors)]
+    if unknown:
+        raise ModelError(f"{origin}: the calibration record names tensors it lacks: {unknown[:3]}")
+    written = write(graph, linear_layers(graph), calibration, skipped, backend)
+    kept_float = [graph.tensors[i].name for o in skipped for i in graph.operators[o].outputs]
+    check_fully_int8(Graph(written.model, origin), kept_float)
+    set_io_types(written.model, config.input_type, config.output_type)
+    metadata.attach(
+        written.model,
+        metadata.Record(
+            tool_version=__version__,
+            backend=backend.name,
+            config=config.as_dict(),
+            samples=calibration.samples,
+            calibration_sha256=hashlib.sha256(calibration.to_text().encode()).hexdigest(),
+            data_sha256=calibration.data_sha256,
+            windows={t.name: t.window for t in calibration.tensors if t.bits == 7},
+            lattice=[
+                layer.name
+                for layer in calibration.layers
+                if layer.grid == WeightGrid.EVEN_TRIPLETS.value
+            ],
+        ),
+    )
+    data = schema.serialize(written.model)
+    ran = check_runs_everywhere(data, config.seed)
+    report = build_report(calibration, written.warnings, ran, len(model), len(data))
+    return QuantizationResult(data, report, calibration)

@@ -1,0 +1,64 @@
+"""The report folder: HTML for people, CSV and JSON for scripts."""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import io
+import json
+import pathlib
+
+import jinja2
+
+from tflite_eq.errors import TfliteEqError
+from tflite_eq.files import PathLike, write_atomically
+from tflite_eq.report.model import LayerReport, Report
+
+
+def write_report(report: Report, directory: PathLike) -> None:
+    """Write ``report.html``, ``layers.csv`` and ``report.json`` into a folder.
+
+    Raises:
+        TfliteEqError: The folder cannot be made or written to.
+    """
+    folder = prepare_directory(directory)
+    write_atomically(folder / "report.json", (json.dumps(report.as_dict(), indent=2)).encode())
+    write_atomically(folder / "layers.csv", layers_csv(report).encode())
+    write_atomically(folder / "report.html", report_html(report).encode())
+
+
+def prepare_directory(directory: PathLike) -> pathlib.Path:
+    """The report folder, made if it is missing.
+
+    Raises:
+        TfliteEqError: It cannot be made, or is a file.
+    """
+    folder = pathlib.Path(directory)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise TfliteEqError(
+            f"{folder}: cannot make the report folder: {error.strerror}; choose another one"
+        ) from error
+    return folder
+
+
+def layers_csv(report: Report) -> str:
+    """One row per layer with every field of ``LayerReport``."""
+    text = io.StringIO()
+    fields = [field.name for field in dataclasses.fields(LayerReport)]
+    writer = csv.DictWriter(text, fields, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(dataclasses.asdict(layer) for layer in report.layers)
+    return text.getvalue()
+
+
+def report_html(report: Report) -> str:
+    """A self-contained page: summary, warnings, and the layers with the worst ones marked."""
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("tflite_eq", "report"), autoescape=True
+    )
+    best = max((layer.sqnr_db_after for layer in report.layers), default=1.0)
+    return environment.get_template("report.html").render(
+        report=report, summary=report.summary, best=max(best, 1.0)
+    )

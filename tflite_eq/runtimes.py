@@ -1,0 +1,119 @@
+"""The TFLite runtimes installed beside this package, behind one way to make an interpreter."""
+
+from __future__ import annotations
+
+import dataclasses
+import enum
+import functools
+import importlib
+import importlib.metadata
+import importlib.util
+import warnings
+from typing import Any
+
+from tflite_eq.errors import BackendError
+
+Interpreter = Any
+
+
+class Kernels(enum.Enum):
+    """Which kernels a runtime computes with."""
+
+    DEFAULT = "default"  # built-in kernels with XNNPACK applied on top
+    BUILTIN = "builtin"  # optimised built-in kernels, no delegate
+    REFERENCE = "reference"  # reference kernels: identical on every runtime, the oracle
+
+
+_RESOLVERS = {
+    Kernels.DEFAULT: "BUILTIN",
+    Kernels.BUILTIN: "BUILTIN_WITHOUT_DEFAULT_DELEGATES",
+    Kernels.REFERENCE: "BUILTIN_REF",
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Runtime:
+    """One installed TFLite runtime.
+
+    Attributes:
+        name: Distribution name, e.g. ``ai-edge-litert``.
+        version: Installed version.
+        module: Module that holds ``Interpreter`` and ``OpResolverType``.
+    """
+
+    name: str
+    version: str
+    module: str
+
+    def interpreter(
+        self, model: bytes, kernels: Kernels = Kernels.DEFAULT, num_threads: int = 1
+    ) -> Interpreter:
+        """An interpreter over ``model``; tensors are not allocated yet.
+
+        Raises:
+            BackendError: The runtime rejects the model.
+        """
+        loaded = importlib.import_module(self.module)
+        resolver = getattr(loaded.OpResolverType, _RESOLVERS[kernels])
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # deprecation notices meant for app authors
+                return loaded.Interpreter(
+                    model_content=model,
+                    num_threads=num_threads,
+                    experimental_op_resolver_type=resolver,
+                )
+        except (ValueError, RuntimeError) as error:
+            raise BackendError(f"{self.name} {self.version} rejects the model: {error}") from error
+
+
+# In order of preference: import time, and how current the kernels are.
+_CANDIDATES = (
+    ("ai-edge-litert", "ai_edge_litert.interpreter"),
+    ("tensorflow", "tensorflow.lite.python.interpreter"),
+    ("tflite-runtime", "tflite_runtime.interpreter"),
+)
+
+
+def _version(distribution: str) -> str:
+    """Installed version; TensorFlow's wheels come under several distribution names."""
+    for name in (distribution, f"{distribution}-cpu", f"{distribution}-intel"):
+        try:
+            return importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return "unknown"
+
+
+@functools.cache
+def _load(name: str, module: str) -> Runtime | None:
+    """The runtime if it is installed and imports (tflite-runtime 2.14 does not beside numpy 2)."""
+    try:
+        if importlib.util.find_spec(module.split(".")[0]) is None:
+            return None
+        importlib.import_module(module)
+    except ImportError:
+        return None
+    return Runtime(name, _version(name), module)
+
+
+def available_runtimes() -> tuple[Runtime, ...]:
+    """All installed runtimes, the preferred one first."""
+    loaded = (_load(*candidate) for candidate in _CANDIDATES)
+    return tuple(runtime for runtime in loaded if runtime is not None)
+
+
+def preferred_runtime() -> Runtime:
+    """The runtime used for everything that does not name one.
+
+    Raises:
+        BackendError: No TFLite runtime is installed.
+    """
+    for candidate in _CANDIDATES:
+        runtime = _load(*candidate)
+        if runtime is not None:
+            return runtime
+    raise BackendError(
+        "no TFLite runtime is installed: pip install ai-edge-litert "
+        "(or tensorflow, or tflite-runtime)"
+    )

@@ -1,0 +1,1 @@
+"""The EasyQuant scale search (arXiv 2006.16669)."""

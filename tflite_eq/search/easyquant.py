@@ -1,0 +1,326 @@
+"""EasyQuant: alternating search of weight and activation scales (arXiv 2006.16669, section 3).
+
+One search decides the scale of one activation tensor together with the weight scales of the
+linear layers that read it. Unlike the authors' released code, the initial scales are always
+candidates and a step is taken only when it lowers the loss, so the result is never worse than
+where it started.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from tflite_eq.config import SearchSettings
+from tflite_eq.numerics import weights
+from tflite_eq.numerics.affine import AffineParams, fake_quantize
+from tflite_eq.search.objective import Criterion, QuantizedInput, Reference, output_total
+from tflite_eq.targets import WeightGrid
+
+Float = npt.NDArray[np.float32]
+Interval = tuple[float, float]
+
+# Losses closer than this (relative) are rounding noise of the sums, not an improvement.
+_TOLERANCE = 1e-6
+
+
+class Reader(Protocol):
+    """Something that reads the activation whose scale is searched."""
+
+    def total(self, params: AffineParams) -> float:
+        """Loss under input parameters, over all sampled values; without unit."""
+
+    def quick_total(self, params: AffineParams) -> float:
+        """The same over few of them."""
+
+    def search_weights(
+        self, params: AffineParams, settings: SearchSettings, from_scratch: bool = True
+    ) -> bool:
+        """Improve the reader's own scales for fixed input parameters; whether any changed."""
+
+    def reset(self) -> None:
+        """Return to the scales the reader started with."""
+
+
+class ValueReader:
+    """An operator without weights: it passes on the error of the values themselves."""
+
+    def __init__(self, values: Float, exact: Float, criterion: Criterion, few: int = 500) -> None:
+        """Compare quantized values with the FP32 ones.
+
+        Args:
+            values: Sampled values before quantization, [n].
+            exact: FP32 values at the same positions, [n].
+            criterion: What candidates are compared by.
+            few: Number of values per channel of a layer that are enough for a quick look.
+        """
+        self._all = (values.reshape(1, -1, 1), Reference(exact.reshape(1, -1, 1), criterion))
+        step = max(1, values.size // (few * 16))
+        self._few = (
+            values[::step].reshape(1, -1, 1),
+            Reference(exact[::step].reshape(1, -1, 1), criterion),
+        )
+        self._identity = np.ones((1, 1, 1), np.float32)
+
+    def total(self, params: AffineParams) -> float:
+        """See ``Reader``."""
+        return output_total(fake_quantize(self._all[0], params), self._identity, self._all[1])
+
+    def quick_total(self, params: AffineParams) -> float:
+        """See ``Reader``."""
+        return output_total(fake_quantize(self._few[0], params), self._identity, self._few[1])
+
+    def search_weights(
+        self, params: AffineParams, settings: SearchSettings, from_scratch: bool = True
+    ) -> bool:
+        """There are no weights."""
+        return False
+
+    def reset(self) -> None:
+        """There is nothing to reset."""
+
+
+class LayerReader:
+    """One linear layer that reads the activation whose scale is searched.
+
+    Attributes:
+        scales: Best weight scales so far, [K].
+        codes: Weight codes under these scales, [K, ...].
+    """
+
+    def __init__(
+        self,
+        filters: Float,
+        groups: int,
+        rows: Float,
+        output: Float,
+        grid: WeightGrid,
+        criterion: Criterion,
+        per_tensor: bool = False,
+        few: int = 500,
+    ) -> None:
+        """Start from the scales that clip nothing.
+
+        Args:
+            filters: Float filters, output channels first, [K, ...].
+            groups: Filter groups.
+            rows: Inputs before quantization at the sampled positions, [groups, rows, D].
+            output: FP32 output at the same positions without bias, [groups, rows, K / groups].
+            grid: The set weight codes are taken from.
+            criterion: What candidates are compared by.
+            per_tensor: Use one scale for all output channels.
+            few: Number of rows that are enough to judge the activation scale.
+        """
+        stride = max(1, rows.shape[1] // few)
+        self._rows = rows
+        self._few_rows = np.ascontiguousarray(rows[:, ::stride])
+        self._reference = Reference(output, criterion)
+        self._few_reference = Reference(np.ascontiguousarray(output[:, ::stride]), criterion)
+        self._filters = filters
+        self._groups = groups
+        self._grid = grid
+        self._per_tensor = per_tensor
+        self._initial = initial_weight_scales(filters, grid, per_tensor)
+        self.use(self._initial)
+
+    def reset(self) -> None:
+        """Return to the scales that clip nothing."""
+        self.use(self._initial)
+
+    def use(self, scales: Float) -> None:
+        """Take these weight scales as the present ones."""
+        self.scales = scales
+        self.codes = weights.quantize_filters(self._filters, scales, self._grid)
+        self._real = self._dequantized(self.codes, scales)
+
+    def total(self, params: AffineParams) -> float:
+        """Loss of the layer under input parameters and the present weights, over all rows."""
+        return output_total(fake_quantize(self._rows, params), self._real, self._reference)
+
+    def quick_total(self, params: AffineParams) -> float:
+        """The same over few rows."""
+        return output_total(fake_quantize(self._few_rows, params), self._real, self._few_reference)
+
+    def search_weights(
+        self, params: AffineParams, settings: SearchSettings, from_scratch: bool = True
+    ) -> bool:
+        """Improve the weight scales for fixed input parameters; whether any changed.
+
+        Args:
+            params: Scale and zero point of the input.
+            settings: Effort of the search.
+            from_scratch: Look at the whole interval first; otherwise only near present scales.
+        """
+        judge = QuantizedInput(
+            fake_quantize(self._rows, params), self._grouped(self._filters), self._reference
+        )
+
+        def losses(scales: Float) -> npt.NDArray[np.float64]:
+            codes = weights.quantize_filters(self._filters, scales, self._grid)
+            candidate = self._dequantized(codes, scales)
+            if self._per_tensor:
+                return np.full(len(scales), judge.total(candidate))
+            return judge.losses(candidate)
+
+        best = losses(self.scales)
+        chosen = self.scales.copy()
+        position = self.scales / self._initial.astype(np.float64)
+
+        def consider(factors: npt.NDArray[np.float64]) -> None:
+            candidate = (self._initial * factors).astype(np.float32)
+            found = losses(candidate)
+            better = found < best * (1 - _TOLERANCE)
+            best[better] = found[better]
+            chosen[better] = candidate[better]
+            position[better] = factors[better]
+
+        if from_scratch:
+            for factor in coarse_factors(settings):
+                consider(np.full(len(chosen), factor))
+        centre = position.copy()
+        for offset in fine_offsets(settings):
+            consider(np.clip(centre + offset, settings.low, settings.high))
+        if np.array_equal(chosen, self.scales):
+            return False
+        # Better per-channel cosines do not imply a better cosine of the whole output.
+        codes = weights.quantize_filters(self._filters, chosen, self._grid)
+        if judge.total(self._dequantized(codes, chosen)) >= judge.total(self._real):
+            return False
+        self.use(chosen)
+        return True
+
+    def _dequantized(self, codes: npt.NDArray[np.int8], scales: Float) -> Float:
+        return self._grouped(weights.dequantize_filters(codes, scales))
+
+    def _grouped(self, filters: Float) -> Float:
+        return filters.reshape(self._groups, len(filters) // self._groups, -1)
+
+
+def initial_weight_scales(filters: Float, grid: WeightGrid, per_tensor: bool) -> Float:
+    """Weight scales [K] that clip nothing; equal for all channels if ``per_tensor``."""
+    scales = weights.max_scales(filters, grid)
+    return np.full_like(scales, scales.max()) if per_tensor else scales
+
+
+@dataclasses.dataclass(frozen=True)
+class Found:
+    """Outcome of a search.
+
+    Attributes:
+        interval: Real interval whose parameters are best.
+        start: Name of the initial interval the search went on from.
+        factor: Chosen scale as a multiple of that initial scale.
+        loss_before: Loss at the first initial interval with unclipped weights.
+        loss_after: Loss of the result; never above ``loss_before``.
+    """
+
+    interval: Interval
+    start: str
+    factor: float = 1.0
+    loss_before: float = 0.0
+    loss_after: float = 0.0
+
+
+def search_scales(
+    readers: Sequence[Reader],
+    starts: dict[str, Interval],
+    params_of: Callable[[Interval], AffineParams],
+    settings: SearchSettings,
+    may_clip: bool = True,
+) -> Found:
+    """Alternate between weight and activation scales until neither improves.
+
+    Args:
+        readers: What reads the activation; weights of layers are improved in place.
+        starts: Named initial intervals; the first is the one ``loss_before`` reports.
+        params_of: Scale and zero point for an interval.
+        settings: Effort of the search.
+        may_clip: Whether an interval smaller than the initial one may be chosen.
+    """
+
+    def total(interval: Interval) -> float:
+        params = params_of(interval)
+        return sum(reader.total(params) for reader in readers) / len(readers)
+
+    def quick_total(interval: Interval) -> float:
+        params = params_of(interval)
+        return sum(reader.quick_total(params) for reader in readers) / len(readers)
+
+    first = next(iter(starts))
+    before = total(starts[first])
+    quick = {name: quick_total(interval) for name, interval in starts.items()}
+    start = min(quick, key=lambda name: quick[name])
+    origin = starts[start]
+    factor = 1.0
+    for round_number in range(settings.max_rounds):
+        params = params_of(_scaled(origin, factor))
+        changed = [
+            reader.search_weights(params, settings, from_scratch=round_number == 0)
+            for reader in readers
+        ]
+        if round_number and not any(changed):
+            break
+        previous = factor
+        factor = _search_factor(
+            lambda f: quick_total(_scaled(origin, f)),
+            factor,
+            settings,
+            from_scratch=round_number == 0,
+            may_clip=may_clip,
+        )
+        if factor == previous:
+            break
+    after = total(_scaled(origin, factor))
+    if after > before:  # few rows can mislead
+        for reader in readers:
+            reader.reset()
+        return Found(starts[first], first, 1.0, before, before)
+    return Found(_scaled(origin, factor), start, factor, before, after)
+
+
+def _search_factor(
+    loss_of: Callable[[float], float],
+    present: float,
+    settings: SearchSettings,
+    from_scratch: bool,
+    may_clip: bool,
+) -> float:
+    """The best multiple of the initial activation scale; ``present`` unless another is better."""
+    best, factor = loss_of(present), present
+
+    def consider(candidates: npt.NDArray[np.float64]) -> None:
+        nonlocal best, factor
+        for candidate in np.clip(candidates, settings.low, settings.high).tolist():
+            if candidate < 1.0 and not may_clip:
+                continue
+            loss = loss_of(candidate)
+            if loss < best * (1 - _TOLERANCE):
+                best, factor = loss, candidate
+
+    if from_scratch:
+        consider(coarse_factors(settings))
+    consider(factor + fine_offsets(settings))
+    return factor
+
+
+def coarse_factors(settings: SearchSettings) -> npt.NDArray[np.float64]:
+    """First look: every ``coarse``-th of the steps that cut [low, high], both ends included."""
+    grid = np.linspace(settings.low, settings.high, settings.steps + 1)
+    factors: npt.NDArray[np.float64] = np.unique(np.append(grid[:: settings.coarse], grid[-1]))
+    return factors
+
+
+def fine_offsets(settings: SearchSettings) -> npt.NDArray[np.float64]:
+    """Second look: single steps to either side of the best candidate so far."""
+    step = (settings.high - settings.low) / settings.steps
+    reach = np.arange(1, max(2, settings.coarse))
+    offsets: npt.NDArray[np.float64] = np.concatenate([-reach[::-1], reach]) * step
+    return offsets
+
+
+def _scaled(interval: Interval, factor: float) -> Interval:
+    return interval[0] * factor, interval[1] * factor

@@ -1,0 +1,67 @@
+"""Ranges of tensors that only an elementwise activation function reads.
+
+Such a tensor's own error does not matter, only what the function leaves of it: LEAKY_RELU shrinks
+errors of negative values tenfold, LOGISTIC flattens both ends. The interval with the smallest
+squared error behind the function spends the codes where the next layer sees them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from tflite_eq.numerics.affine import AffineParams, fake_quantize
+
+Float = npt.NDArray[np.float32]
+Interval = tuple[float, float]
+
+# Elementwise operators without per-channel parameters.
+ELEMENTWISE = frozenset(
+    "ELU GELU HARD_SWISH LEAKY_RELU LOGISTIC RELU RELU6 RELU_N1_TO_1 TANH".split()
+)
+
+# Candidate ends as fractions of the extremes: steps of 9 %, down to 1/16.
+_FACTORS = 2.0 ** (-np.arange(0, 33) / 8)
+_ROUNDS = 2
+
+
+def search_through(
+    values: Float,
+    functions: Sequence[Callable[[Float], Float]],
+    start: Interval,
+    params_of: Callable[[Interval], AffineParams],
+) -> Interval:
+    """The interval with the smallest squared error behind the functions.
+
+    Both ends are searched in turn, starting from ``start``, which is kept unless another interval
+    is better.
+
+    Args:
+        values: Sampled real values of the tensor, [n].
+        functions: What its readers compute, elementwise.
+        start: The extremes.
+        params_of: Scale and zero point for an interval.
+    """
+    exact = [function(values) for function in functions]
+
+    def error(interval: Interval) -> float:
+        rounded = fake_quantize(values, params_of(interval))
+        differences = (f(rounded) - y for f, y in zip(functions, exact))
+        return float(sum(np.vdot(d, d) for d in differences))
+
+    best, least = start, error(start)
+    for _ in range(_ROUNDS):
+        before = best
+        for end in (0, 1):
+            for factor in _FACTORS:
+                trial = [*best]
+                trial[end] = start[end] * float(factor)
+                candidate = (trial[0], trial[1])
+                found = error(candidate)
+                if found < least:
+                    best, least = candidate, found
+        if best == before:
+            break
+    return best

@@ -1,0 +1,1 @@
+"""Running the float network and its fake-quantized twin in lockstep, operator by operator."""

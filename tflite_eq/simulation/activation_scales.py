@@ -1,0 +1,241 @@
+"""Deciding the scale of every activation tensor, when the quantized network first needs it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Set
+
+import numpy as np
+import numpy.typing as npt
+
+from tflite_eq.calibration.histogram import RangeObserver
+from tflite_eq.calibration.ranges import ESTIMATORS
+from tflite_eq.calibration.record import TensorRecord
+from tflite_eq.config import ActivationMode, Bits, Config, Method
+from tflite_eq.graph.linear import LinearLayer
+from tflite_eq.graph.model import Graph, Operator
+from tflite_eq.graph.scale_groups import ScaleGroup, shares_scale
+from tflite_eq.numerics.affine import AffineParams
+from tflite_eq.numerics.windows import Window, affine_for
+from tflite_eq.search.easyquant import Found, Interval, LayerReader, ValueReader, search_scales
+from tflite_eq.search.rows import supports_rows
+from tflite_eq.search.through import ELEMENTWISE, search_through
+from tflite_eq.simulation.operator_runner import OperatorRunner
+from tflite_eq.simulation.sampling import criterion, make_layer_reader, sampled_values
+from tflite_eq.simulation.twins import TwinActivations
+from tflite_eq.targets import gains_from_int7
+
+Float = npt.NDArray[np.float32]
+
+_FIXED_WINDOW = Window(-128, 127, True)
+
+
+class ActivationScales:
+    """Scales of one network's activations.
+
+    Attributes:
+        readers: Layers whose weight scales were searched together with their input's, by operator
+            index.
+    """
+
+    def __init__(
+        self,
+        graph: Graph,
+        layers: dict[int, LinearLayer],
+        groups: dict[int, ScaleGroup],
+        skipped: Set[int],
+        observers: dict[int, RangeObserver],
+        twins: TwinActivations,
+        config: Config,
+    ) -> None:
+        """Nothing is decided yet; arguments as for ``run_lockstep``."""
+        self._graph = graph
+        self._layers = layers
+        self._groups = groups
+        self._skipped = skipped
+        self._observers = observers
+        self._twins = twins
+        self._config = config
+        self._is_int7: dict[int, bool] = {}
+        self._records: dict[int, TensorRecord] = {}
+        self.readers: dict[int, LayerReader] = {}
+
+    def settle_inputs(self, operator: Operator) -> None:
+        """Decide the scale of every tensor whose codes the operator needs."""
+        passes_on = shares_scale(operator) and operator.index not in self._skipped
+        for index in operator.inputs:
+            group = self._groups.get(index)
+            if group is None:
+                continue
+            if passes_on and any(self._groups.get(o) is group for o in operator.outputs):
+                continue
+            self._settle(group)
+
+    def settle_rest(self) -> None:
+        """Decide what no operator has asked for: the network's outputs."""
+        for index in sorted(self._groups):
+            self._settle(self._groups[index])
+
+    def records(self) -> list[TensorRecord]:
+        """Records of all settled tensors by index."""
+        for index, record in self._records.items():
+            record.outside = self._twins.outside(index)
+        return [self._records[index] for index in sorted(self._records)]
+
+    def is_int7(self, tensor: int) -> bool:
+        """Whether a settled tensor was given 7 bits."""
+        return self._is_int7[tensor]
+
+    def _settle(self, group: ScaleGroup) -> None:
+        if group.tensors[0] in self._twins.params:
+            return
+        if group.fixed is not None:
+            self._is_int7.update(dict.fromkeys(group.tensors, False))
+            self._settled(group, group.fixed, _FIXED_WINDOW, "fixed", 1.0)
+            return
+        int7 = self._wants_int7(group)
+        self._is_int7.update(dict.fromkeys(group.tensors, int7))
+        layers = self._make_readers(group, int7)
+        starts = self._starts(group, int7)
+
+        def params_of(interval: Interval) -> AffineParams:
+            return self._affine(interval, group, int7)[0]
+
+        if layers and self._config.method is Method.EASYQUANT:
+            window = self._affine(next(iter(starts.values())), group, int7)[1]
+            found = search_scales(
+                [*layers.values(), *self._value_readers(group)],
+                starts,
+                params_of,
+                self._config.search,
+                # Beyond a window that int8 does not end, nothing would clip at run time.
+                may_clip=window.high == 127 and not group.averages,
+            )
+        else:
+            name, interval = next(iter(starts.items()))
+            if self._config.method is Method.EASYQUANT:
+                interval = self._search_through(group, interval, params_of)
+            found = Found(interval, name)
+        self.readers.update(layers)
+        params, window = self._affine(found.interval, group, int7)
+        self._settled(group, params, window, found.start, found.factor)
+
+    def _settled(
+        self, group: ScaleGroup, params: AffineParams, window: Window, start: str, factor: float
+    ) -> None:
+        for index in group.tensors:
+            self._twins.settle(index, params, window)
+            observer = self._observers[index]
+            self._records[index] = TensorRecord(
+                index=index,
+                name=self._graph.tensors[index].name,
+                scale=params.scale,
+                zero_point=params.zero_point,
+                window=(window.low, window.high),
+                saturates=window.saturates,
+                observed=(float(observer.minimum), float(observer.maximum)),
+                start=start,
+                factor=float(factor),
+            )
+
+    def _search_through(
+        self,
+        group: ScaleGroup,
+        interval: Interval,
+        params_of: Callable[[Interval], AffineParams],
+    ) -> Interval:
+        """A better interval if only elementwise activation functions read the group."""
+        tensor = group.tensors[0]
+        consumers = self._graph.consumers(tensor)
+        if (
+            len(group.tensors) > 1
+            or tensor in self._graph.outputs
+            or not consumers
+            or not all(o.kind in ELEMENTWISE for o in consumers)
+        ):
+            return interval
+        values, _ = sampled_values(self._twins, tensor, self._config.seed)
+        runners = [OperatorRunner(self._graph, operator) for operator in consumers]
+        shape = (1, -1, *[1] * (len(self._graph.tensors[tensor].shape) - 2))
+
+        def through(runner: OperatorRunner) -> Callable[[Float], Float]:
+            return lambda x: runner.run([x.reshape(shape)])[0].ravel()
+
+        functions = [through(runner) for runner in runners]
+        return search_through(values, functions, interval, params_of)
+
+    def _affine(
+        self, interval: Interval, group: ScaleGroup, int7: bool
+    ) -> tuple[AffineParams, Window]:
+        mode = self._config.activation_mode
+        if group.needs_zero_point_0:
+            mode = ActivationMode.SYMMETRIC
+        return affine_for(*interval, int7, mode, group.clamped_below)
+
+    def _wants_int7(self, group: ScaleGroup) -> bool:
+        if self._config.bits is Bits.INT8:
+            return False
+        if self._config.bits is Bits.INT7:
+            return bool(group.readers)
+        return any(
+            reader.geometry is not None and gains_from_int7(reader.geometry, self._config.target)
+            for reader in group.readers
+        )
+
+    def _starts(self, group: ScaleGroup, int7: bool) -> dict[str, Interval]:
+        """Initial intervals: extremes and KL for EasyQuant, else the method's own.
+
+        Only tensors that linear layers read are clipped: logits and operands of additions keep
+        their full range.
+        """
+        if not group.readers:
+            names = ["minmax"]
+        elif self._config.method is Method.EASYQUANT:
+            names = ["minmax"] if group.averages else ["minmax", "kl"]
+        else:
+            names = [self._config.method.value]
+        symmetric = self._config.activation_mode is ActivationMode.SYMMETRIC
+        levels = 128 if int7 else 256
+        starts = {}
+        for name in names:
+            ends = [
+                ESTIMATORS[name](self._observers[index], levels, symmetric)
+                for index in group.tensors
+            ]
+            low = min(group.constants[0], *(end[0] for end in ends), 0.0)
+            high = max(group.constants[1], *(end[1] for end in ends), 0.0)
+            if symmetric and self._nonnegative(group):
+                low = 0.0
+            starts[name] = (low, high)
+        return starts
+
+    def _nonnegative(self, group: ScaleGroup) -> bool:
+        return group.constants[0] >= 0 and all(
+            self._observers[index].minimum >= 0 for index in group.tensors
+        )
+
+    def _make_readers(self, group: ScaleGroup, int7: bool) -> dict[int, LayerReader]:
+        """Readers whose input the networks have computed by now, by operator index."""
+        if self._config.method is not Method.EASYQUANT:
+            return {}
+        return {
+            layer.operator.index: make_layer_reader(layer, self._twins, self._config, int7)
+            for layer in group.readers
+            if supports_rows(layer) and self._twins.has_values(layer.input)
+        }
+
+    def _value_readers(self, group: ScaleGroup) -> list[ValueReader]:
+        """One reader per present tensor of the group that operators without weights read."""
+        found = []
+        for tensor in group.tensors:
+            others = [
+                o
+                for o in self._graph.consumers(tensor)
+                if (o.index not in self._layers or o.index in self._skipped)
+                and not any(self._groups.get(i) is group for i in o.outputs)
+                and o.kind != "SHAPE"
+            ]
+            if not others or not self._twins.has_values(tensor):
+                continue
+            values, exact = sampled_values(self._twins, tensor, self._config.seed)
+            found.append(ValueReader(values, exact, criterion(self._config)))
+        return found

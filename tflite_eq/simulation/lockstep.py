@@ -1,0 +1,81 @@
+"""The calibration pass: float and quantized network in lockstep, one operator at a time.
+
+Layers are taken in topological order. When the first operator needs a tensor's codes, the scale
+of its group is decided on the values that the quantized network so far really produces; each
+linear layer is then run on those codes, its scale and bias are corrected, and its output waits
+for the decision of its own group. Only tensors that still have readers are kept.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Set
+
+from tflite_eq.calibration.histogram import RangeObserver
+from tflite_eq.calibration.record import LayerRecord, TensorRecord
+from tflite_eq.config import Config
+from tflite_eq.graph.linear import LinearLayer
+from tflite_eq.graph.model import Graph, Operator
+from tflite_eq.graph.scale_groups import ScaleGroup
+from tflite_eq.progress import track
+from tflite_eq.simulation.activation_scales import ActivationScales
+from tflite_eq.simulation.layer_runner import LayerRunner
+from tflite_eq.simulation.operator_runner import OperatorRunner
+from tflite_eq.simulation.twins import TwinActivations
+
+
+def run_lockstep(
+    graph: Graph,
+    layers: dict[int, LinearLayer],
+    groups: dict[int, ScaleGroup],
+    skipped: Set[int],
+    observers: dict[int, RangeObserver],
+    twins: TwinActivations,
+    config: Config,
+) -> tuple[list[TensorRecord], list[LayerRecord]]:
+    """Decide all scales and corrections of one network.
+
+    Args:
+        graph: The float network.
+        layers: Its linear layers by operator index.
+        groups: Its scale groups by tensor index.
+        skipped: Indices of operators that stay in float.
+        observers: FP32 ranges by tensor index.
+        twins: Activations of both networks; must hold the network's inputs.
+        config: Options.
+
+    Returns:
+        Records of all quantized tensors by index, and of all quantized linear layers in
+        execution order.
+    """
+    scales = ActivationScales(graph, layers, groups, skipped, observers, twins, config)
+    runner = LayerRunner(graph, scales, twins, config)
+    unread = {
+        tensor.index: len(graph.consumers(tensor.index))
+        for tensor in graph.tensors
+        if not tensor.is_constant and tensor.index not in graph.outputs
+    }
+    records = []
+    for operator in track(graph.operators, "Calibrating: layers"):
+        scales.settle_inputs(operator)
+        layer = layers.get(operator.index)
+        if layer is not None and operator.index not in skipped:
+            records.append(runner.run(layer))
+        else:
+            _run_operator(graph, operator, twins)
+        for index in {*operator.inputs, *operator.outputs}:
+            if index in unread:
+                unread[index] -= index in operator.inputs
+                if unread[index] == 0:
+                    twins.drop(index)
+    scales.settle_rest()
+    return scales.records(), records
+
+
+def _run_operator(graph: Graph, operator: Operator, twins: TwinActivations) -> None:
+    runner = OperatorRunner(graph, operator)
+    for sample in range(twins.samples):
+        exact = runner.run([twins.float_values(i, sample) for i in runner.feeds])
+        quantized = runner.run([twins.quantized_values(i, sample) for i in runner.feeds])
+        for index, a, b in zip(operator.outputs, exact, quantized):
+            twins.put_float(index, sample, a)
+            twins.put_quantized(index, sample, b)

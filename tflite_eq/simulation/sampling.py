@@ -1,0 +1,71 @@
+"""Sampled values of both networks, in the form the search compares them in."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from tflite_eq.config import BiasCorrection, Config
+from tflite_eq.graph.linear import LinearLayer
+from tflite_eq.search.easyquant import LayerReader
+from tflite_eq.search.objective import Criterion
+from tflite_eq.search.rows import gather_rows, grouped_filters, row_positions
+from tflite_eq.simulation.twins import TwinActivations
+from tflite_eq.targets import weight_grid
+
+Float = npt.NDArray[np.float32]
+
+# Values of a tensor that are looked at where no rows are, over all samples.
+_SAMPLED_VALUES = 100_000
+
+
+def criterion(config: Config) -> Criterion:
+    """What the search compares candidates by."""
+    return Criterion(config.objective, config.bias_correction is BiasCorrection.ITERATIVE)
+
+
+def sampled_values(twins: TwinActivations, tensor: int, seed: int) -> tuple[Float, Float]:
+    """Values of the quantized and of the FP32 network at the same random positions, [n] each."""
+    rng = np.random.default_rng([seed, tensor])
+    per_sample = -(-_SAMPLED_VALUES // twins.samples)
+    values, exact = [], []
+    for sample in range(twins.samples):
+        quantized = twins.quantized_values(tensor, sample).ravel()
+        chosen = rng.integers(quantized.size, size=min(per_sample, quantized.size))
+        values.append(quantized[chosen])
+        exact.append(twins.float_values(tensor, sample).ravel()[chosen])
+    return np.concatenate(values), np.concatenate(exact)
+
+
+def make_layer_reader(
+    layer: LinearLayer, twins: TwinActivations, config: Config, int7: bool
+) -> LayerReader:
+    """A layer with its sampled inputs and FP32 outputs; ``supports_rows`` must hold.
+
+    Args:
+        layer: The layer; the networks have computed its input.
+        twins: Activations of both networks.
+        config: Options.
+        int7: Whether the layer's input gets 7 bits.
+    """
+    rng = np.random.default_rng([config.seed, layer.operator.index])
+    per_sample = -(-config.search.rows // twins.samples)
+    rows, exact = [], []
+    for sample in range(twins.samples):
+        reference = twins.float_values(layer.input, sample)
+        positions = row_positions(layer, reference.shape, per_sample, rng)
+        exact.append(gather_rows(layer, reference, positions))
+        quantized = twins.quantized_values(layer.input, sample)
+        rows.append(gather_rows(layer, quantized, positions))
+    filters = grouped_filters(layer, layer.filters)
+    output = np.matmul(np.concatenate(exact, axis=1), filters.transpose(0, 2, 1))
+    return LayerReader(
+        layer.filters,
+        layer.groups,
+        np.concatenate(rows, axis=1),
+        output,
+        weight_grid(layer.geometry, config.target, int7),
+        criterion(config),
+        config.per_tensor,
+        config.search.activation_rows,
+    )

@@ -1,0 +1,79 @@
+"""Activations of many samples, kept in memory up to a budget and on disk beyond it."""
+
+from __future__ import annotations
+
+import pathlib
+import tempfile
+from types import TracebackType
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+Array = npt.NDArray[Any]
+
+
+class ActivationStore:
+    """Arrays by (key, sample); peak memory does not depend on the number of samples.
+
+    Use as a context manager: the spill directory vanishes on exit.
+    """
+
+    def __init__(self, memory_budget: int = 512 << 20) -> None:
+        """Keep at most ``memory_budget`` bytes in memory."""
+        self._budget = memory_budget
+        self._used = 0
+        self._memory: dict[tuple[str, int], dict[int, Array]] = {}
+        self._directory = tempfile.TemporaryDirectory(prefix="tflite_eq_")
+        self._files: dict[tuple[str, int], dict[int, pathlib.Path]] = {}
+        self._serial = 0
+
+    def __enter__(self) -> ActivationStore:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._memory.clear()
+        self._directory.cleanup()
+
+    def put(self, network: str, tensor: int, sample: int, values: Array) -> None:
+        """Store one sample's values of a tensor, replacing earlier ones."""
+        key = (network, tensor)
+        self._forget(key, sample)
+        if self._used + values.nbytes <= self._budget:
+            self._memory.setdefault(key, {})[sample] = values
+            self._used += values.nbytes
+            return
+        path = pathlib.Path(self._directory.name) / f"{self._serial}.npy"
+        self._serial += 1
+        np.save(path, values, allow_pickle=False)
+        self._files.setdefault(key, {})[sample] = path
+
+    def get(self, network: str, tensor: int, sample: int) -> Array:
+        """Values stored before; treat them as read-only."""
+        key = (network, tensor)
+        held = self._memory.get(key, {}).get(sample)
+        if held is not None:
+            return held
+        loaded: Array = np.load(self._files[key][sample], allow_pickle=False)
+        return loaded
+
+    def drop(self, network: str, tensor: int) -> None:
+        """Forget a tensor for all samples."""
+        key = (network, tensor)
+        for sample in [*self._memory.get(key, {}), *self._files.get(key, {})]:
+            self._forget(key, sample)
+        self._memory.pop(key, None)
+        self._files.pop(key, None)
+
+    def _forget(self, key: tuple[str, int], sample: int) -> None:
+        held = self._memory.get(key, {}).pop(sample, None)
+        if held is not None:
+            self._used -= held.nbytes
+        path = self._files.get(key, {}).pop(sample, None)
+        if path is not None:
+            path.unlink()

@@ -1,0 +1,102 @@
+"""Activations of the float network and of its quantized twin, sample by sample."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from tflite_eq.numerics.affine import AffineParams, dequantize, quantize
+from tflite_eq.numerics.windows import Window
+from tflite_eq.simulation.store import ActivationStore
+
+Array = npt.NDArray[Any]
+
+_FLOAT = "float"
+_QUANTIZED = "quantized"
+
+
+class TwinActivations:
+    """Values of both networks.
+
+    A quantized tensor whose scale is not decided yet holds the real values its kernel would
+    requantize; ``settle`` turns them into int8 codes, and values put afterwards become codes at
+    once. Integer tensors are stored as they are.
+
+    Attributes:
+        samples: Number of samples.
+        params: Scale and zero point of every settled tensor.
+    """
+
+    def __init__(self, store: ActivationStore, samples: int) -> None:
+        """Keep values in ``store``."""
+        self._store = store
+        self.samples = samples
+        self.params: dict[int, AffineParams] = {}
+        self._windows: dict[int, Window] = {}
+        self._present: set[int] = set()
+        self._outside: dict[int, int] = {}
+        self._seen: dict[int, int] = {}
+
+    def put_float(self, tensor: int, sample: int, values: Array) -> None:
+        """Store values of the float network."""
+        self._store.put(_FLOAT, tensor, sample, values)
+
+    def put_quantized(self, tensor: int, sample: int, values: Array) -> None:
+        """Store real values of the quantized network, as codes if the tensor is settled."""
+        self._present.add(tensor)
+        if tensor in self.params:
+            values = self._encode(tensor, values)
+        self._store.put(_QUANTIZED, tensor, sample, values)
+
+    def put_waiting(self, tensor: int, sample: int, values: Array) -> None:
+        """Store values that are not final yet: they stay real whatever the tensor's scale."""
+        self._store.put(_QUANTIZED, tensor, sample, values)
+
+    def waiting_values(self, tensor: int, sample: int) -> Array:
+        """Values stored by ``put_waiting``; read-only."""
+        return self._store.get(_QUANTIZED, tensor, sample)
+
+    def float_values(self, tensor: int, sample: int) -> Array:
+        """Values of the float network; read-only."""
+        return self._store.get(_FLOAT, tensor, sample)
+
+    def quantized_values(self, tensor: int, sample: int) -> Array:
+        """Real values of the quantized network; read-only."""
+        stored = self._store.get(_QUANTIZED, tensor, sample)
+        params = self.params.get(tensor)
+        return stored if params is None else dequantize(stored, params)
+
+    def has_values(self, tensor: int) -> bool:
+        """Whether the quantized network has computed the tensor and it is not dropped."""
+        return tensor in self._present
+
+    def settle(self, tensor: int, params: AffineParams, window: Window) -> None:
+        """Decide the scale of a tensor; values already present become codes."""
+        self.params[tensor] = params
+        self._windows[tensor] = window
+        if tensor in self._present:
+            for sample in range(self.samples):
+                real = self._store.get(_QUANTIZED, tensor, sample)
+                self._store.put(_QUANTIZED, tensor, sample, self._encode(tensor, real))
+
+    def drop(self, tensor: int) -> None:
+        """Forget a tensor that no operator will read any more."""
+        self._store.drop(_FLOAT, tensor)
+        self._store.drop(_QUANTIZED, tensor)
+        self._present.discard(tensor)
+
+    def outside(self, tensor: int) -> float:
+        """Part of the tensor's values that lay outside its window, in [0, 1]."""
+        return self._outside.get(tensor, 0) / max(self._seen.get(tensor, 0), 1)
+
+    def _encode(self, tensor: int, values: Array) -> Array:
+        params, window = self.params[tensor], self._windows[tensor]
+        # Half a step beyond the last code still rounds to it.
+        low = (window.low - 0.5 - params.zero_point) * params.scale
+        high = (window.high + 0.5 - params.zero_point) * params.scale
+        outside = np.count_nonzero(values > high) + np.count_nonzero(values < low)
+        self._outside[tensor] = self._outside.get(tensor, 0) + outside
+        self._seen[tensor] = self._seen.get(tensor, 0) + values.size
+        return quantize(values, params)

@@ -1,0 +1,99 @@
+"""Which convolutions gain from a 7-bit input on which CPU.
+
+The table restates the delegate's kernel policy: a 7-bit input and the even-triplet lattice let
+the 1-D F(2,3) Winograd kernel run on 8-bit dot products; on ARMv8.0 a 7-bit input lets eight
+products share one int16 lane in the direct kernel. Everywhere else 7 bits cost accuracy and buy
+nothing.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import enum
+
+
+class WeightGrid(enum.Enum):
+    """The set that integer weights are taken from."""
+
+    INT8 = "int8"  # |w| <= 127
+    INT7 = "int7"  # |w| <= 63: eight products fit an int16 lane
+    EVEN_TRIPLETS = "even_triplets"  # numerics/lattice.py
+
+    @property
+    def limit(self) -> int:
+        """Largest magnitude of a code."""
+        return 63 if self is WeightGrid.INT7 else 127
+
+
+class Target(enum.Enum):
+    """CPU families with different kernel choices."""
+
+    GENERIC = "generic"
+    ARMV8_0 = "armv8.0"
+    ARMV8_2_DOTPROD = "armv8.2-dotprod"
+    ARMV8_6_I8MM = "armv8.6-i8mm"
+    X86_AVX2 = "x86-avx2"
+    X86_VNNI = "x86-vnni"
+
+    @property
+    def has_dot_product(self) -> bool:
+        """Whether 8-bit dot products make the 1-D int8 Winograd kernel worthwhile."""
+        return self in (Target.ARMV8_2_DOTPROD, Target.ARMV8_6_I8MM, Target.X86_VNNI)
+
+
+@dataclasses.dataclass(frozen=True)
+class ConvGeometry:
+    """What the policy looks at in a CONV_2D.
+
+    Attributes:
+        kernel: Filter height and width.
+        stride: Vertical and horizontal stride.
+        dilation: Vertical and horizontal dilation.
+        input_channels: Channels of one filter.
+        output_channels: Number of filters.
+        output_size: Height and width of the output.
+        groups: Number of filter groups.
+    """
+
+    kernel: tuple[int, int]
+    stride: tuple[int, int]
+    dilation: tuple[int, int]
+    input_channels: int
+    output_channels: int
+    output_size: tuple[int, int]
+    groups: int = 1
+
+    @property
+    def is_winograd(self) -> bool:
+        """Whether the Winograd kernels apply: 3x3, stride 1, dilation 1, one group."""
+        return (
+            self.kernel == (3, 3)
+            and self.stride == (1, 1)
+            and self.dilation == (1, 1)
+            and self.groups == 1
+        )
+
+
+def gains_from_int7(geometry: ConvGeometry, target: Target) -> bool:
+    """Whether the delegate runs this convolution faster when its input codes are 7-bit."""
+    if target is Target.ARMV8_0:
+        # 3x3 stride 1 takes F(4x4,3x3) in int16 there, which is exact for 8-bit codes too.
+        return geometry.groups == 1 and not geometry.is_winograd
+    if not (target.has_dot_product and geometry.is_winograd):
+        return False
+    if target is Target.X86_VNNI:
+        # Elsewhere the int16 F(4x4,3x3) kernel wins with 8-bit codes.
+        weights = geometry.input_channels * geometry.output_channels
+        return (
+            max(geometry.output_size) <= 14 or geometry.input_channels <= 32 or weights >= 256 * 256
+        )
+    return True
+
+
+def weight_grid(geometry: ConvGeometry | None, target: Target, input_is_int7: bool) -> WeightGrid:
+    """The weight grid of a linear operator; ``geometry`` is ``None`` for all but CONV_2D."""
+    if not input_is_int7:
+        return WeightGrid.INT8
+    if geometry is not None and geometry.is_winograd and target.has_dot_product:
+        return WeightGrid.EVEN_TRIPLETS
+    return WeightGrid.INT7

@@ -1,0 +1,79 @@
+#!/usr/bin/env bash
+# Makes one virtual environment with the project in it, from nothing but a Debian system.
+#
+# usage: tools/make_venv.sh FOLDER REQUIREMENTS [LOCK]
+#
+#   FOLDER        the environment, e.g. .venv; made afresh if it is there but unfinished
+#   REQUIREMENTS  requirements file to install
+#   LOCK          constraints file with the exact version of everything, made for Python 3.11;
+#                 ignored on other Pythons, where some of these versions do not exist
+#
+# PYTHON=... chooses the interpreter. Otherwise Python 3.11 is taken if there is one, then 3.10 or
+# 3.9: tflite-runtime has no wheels for later ones. What is missing (Python, its venv module) is
+# installed with apt-get, through sudo when not root.
+set -euo pipefail
+
+folder=$1
+requirements=$2
+lock=${3:-}
+
+say() { printf '==> %s\n' "$*"; }
+die() {
+  printf 'error: %s\n' "$*" >&2
+  exit 1
+}
+
+# Whether $1 is a Python that has wheels for everything.
+is_suitable() {
+  "$1" -c 'import sys; sys.exit(not (3, 9) <= sys.version_info < (3, 12))' 2>/dev/null
+}
+
+find_python() {
+  local candidate
+  for candidate in ${PYTHON:-python3.11 /usr/bin/python3.11 python3.10 python3.9 python3}; do
+    if is_suitable "$candidate"; then
+      command -v "$candidate"
+      return
+    fi
+  done
+  return 1
+}
+
+apt_install() {
+  command -v apt-get >/dev/null || die "$1 is missing and there is no apt-get: install it by hand"
+  local as_root=()
+  if [ "$(id -u)" -ne 0 ]; then
+    command -v sudo >/dev/null || die "$1 is missing: install it as root with apt-get install $1"
+    as_root=(sudo)
+  fi
+  say "Installing $1 with apt-get"
+  "${as_root[@]}" apt-get update -qq
+  "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq \
+    --no-install-recommends "$1"
+}
+
+python=$(find_python) || {
+  [ -z "${PYTHON:-}" ] || die "PYTHON=$PYTHON is not a Python from 3.9 to 3.11"
+  apt_install python3-venv # brings Python along
+  python=$(find_python) || die "no Python from 3.9 to 3.11 found: install one and set PYTHON to it"
+}
+
+version=$("$python" -c 'import sys; print("%d.%d" % sys.version_info[:2])')
+say "Making $folder with $python (Python $version)"
+if ! "$python" -c 'import ensurepip' 2>/dev/null; then
+  apt_install "python$version-venv"
+fi
+rm -rf "$folder"
+"$python" -m venv "$folder"
+
+constraints=()
+if [ -n "$lock" ] && [ "$version" = 3.11 ]; then
+  constraints=(--constraint "$lock")
+fi
+pip=("$folder/bin/python" -m pip --disable-pip-version-check --retries 8 --timeout 60)
+say "Installing $requirements (several hundred MB the first time)"
+"${pip[@]}" install --requirement "$requirements" "${constraints[@]}"
+say "Installing the project itself"
+"${pip[@]}" install --quiet --no-deps --editable .
+"$folder/bin/python" -m pip --disable-pip-version-check check ||
+  say "pip reports the conflicts above; they are known not to matter if the tests pass"
