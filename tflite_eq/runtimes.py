@@ -9,6 +9,7 @@ import importlib
 import importlib.metadata
 import importlib.util
 import warnings
+from collections.abc import Sequence
 from typing import Any
 
 from tflite_eq.errors import BackendError
@@ -46,9 +47,19 @@ class Runtime:
     module: str
 
     def interpreter(
-        self, model: bytes, kernels: Kernels = Kernels.DEFAULT, num_threads: int = 1
+        self,
+        model: bytes,
+        kernels: Kernels = Kernels.DEFAULT,
+        num_threads: int = 1,
+        delegates: Sequence[Any] = (),
     ) -> Interpreter:
         """An interpreter over ``model``; tensors are not allocated yet.
+
+        Args:
+            model: Content of a ``.tflite`` file.
+            kernels: What computes the operators that no delegate takes.
+            num_threads: Threads to compute with.
+            delegates: Delegates to apply, in order; ``tflite_eq.delegate.load`` makes one.
 
         Raises:
             BackendError: The runtime rejects the model.
@@ -62,6 +73,7 @@ class Runtime:
                     model_content=model,
                     num_threads=num_threads,
                     experimental_op_resolver_type=resolver,
+                    experimental_delegates=list(delegates) or None,
                 )
         except (ValueError, RuntimeError) as error:
             raise BackendError(f"{self.name} {self.version} rejects the model: {error}") from error
@@ -117,3 +129,17 @@ def preferred_runtime() -> Runtime:
         "no TFLite runtime is installed: pip install ai-edge-litert "
         "(or tensorflow, or tflite-runtime)"
     )
+
+
+def runtime_named(name: str) -> Runtime:
+    """The installed runtime with a distribution name.
+
+    Raises:
+        BackendError: It is not installed; the message names those that are.
+    """
+    installed = available_runtimes()
+    for runtime in installed:
+        if runtime.name == name:
+            return runtime
+    found = ", ".join(runtime.name for runtime in installed) or "none"
+    raise BackendError(f"the TFLite runtime {name!r} is not installed; installed: {found}")

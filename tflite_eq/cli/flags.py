@@ -5,6 +5,11 @@ from __future__ import annotations
 import argparse
 
 from tflite_eq.data.preprocessing import Preprocessing
+from tflite_eq.delegate.library import Option
+from tflite_eq.errors import BackendError
+from tflite_eq.runtimes import Runtime, available_runtimes, runtime_named
+
+_DELEGATE_OPTIONS = ("kernel", "isa", "num_threads")
 
 
 def add_preprocessing_flags(parser: argparse.ArgumentParser) -> None:
@@ -37,3 +42,48 @@ def preprocessing_from(args: argparse.Namespace) -> Preprocessing:
         ConfigError: A value is not one or three numbers, or not allowed.
     """
     return Preprocessing.parse(args.image_mean, args.image_std)
+
+
+def add_delegate_flags(parser: argparse.ArgumentParser) -> None:
+    """Add ``--kernel``, ``--isa`` and ``--num_threads``; the library checks their values."""
+    group = parser.add_argument_group("delegate")
+    group.add_argument(
+        "--kernel",
+        help="use this kernel for every layer it computes exactly, fast or not: winograd_f43, "
+        "winograd_f23, winograd_1d, direct or reference (auto: by layer and CPU)",
+    )
+    group.add_argument(
+        "--isa",
+        help="use at most this instruction set: scalar, avx2 or avx512_vnni (auto: the best)",
+    )
+    group.add_argument("--num_threads", metavar="N", help="threads for one convolution")
+
+
+def delegate_options_from(args: argparse.Namespace) -> dict[str, Option]:
+    """The delegate options that the flags set."""
+    given = {name: getattr(args, name) for name in _DELEGATE_OPTIONS}
+    return {name: value for name, value in given.items() if value is not None}
+
+
+def add_runtime_flag(parser: argparse.ArgumentParser, meaning: str) -> None:
+    """Add ``--runtime``, which may be repeated."""
+    parser.add_argument(
+        "--runtime",
+        action="append",
+        metavar="NAME",
+        help=f"ai-edge-litert, tensorflow or tflite-runtime: {meaning}",
+    )
+
+
+def runtimes_from(args: argparse.Namespace) -> list[Runtime]:
+    """The runtimes that ``--runtime`` names, all installed ones without it.
+
+    Raises:
+        BackendError: One is not installed, or none at all is.
+    """
+    if args.runtime:
+        return [runtime_named(name) for name in dict.fromkeys(args.runtime)]
+    installed = available_runtimes()
+    if not installed:
+        raise BackendError("no TFLite runtime is installed: pip install ai-edge-litert")
+    return list(installed)

@@ -45,6 +45,20 @@ def load_float_model(path: str) -> bytes:
         raise ModelError(f"{path}: cannot read the model: {error.strerror}") from error
 
 
+def read_tflite(path: str) -> bytes:
+    """The content of a ``.tflite`` file, unchecked.
+
+    Raises:
+        ModelError: There is no such file, or it cannot be read.
+    """
+    try:
+        return pathlib.Path(path).read_bytes()
+    except FileNotFoundError as error:
+        raise ModelError(f"{path}: no such file; name a .tflite model") from error
+    except OSError as error:
+        raise ModelError(f"{path}: cannot read the model: {error.strerror}") from error
+
+
 def _converted(converter: EasyQuantConverter, path: str) -> bytes:
     try:
         with quiet():

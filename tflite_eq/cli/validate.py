@@ -1,0 +1,127 @@
+"""``tflite-eq validate``: the delegate against the reference kernels, code for code."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import os
+from collections.abc import Sequence
+from typing import Any
+
+from tflite_eq.cli.flags import (
+    add_delegate_flags,
+    add_preprocessing_flags,
+    add_runtime_flag,
+    delegate_options_from,
+    preprocessing_from,
+    runtimes_from,
+)
+from tflite_eq.cli.models import read_tflite
+from tflite_eq.data.sources import open_calibration
+from tflite_eq.delegate.validate import OUTPUT, Validation, validate
+from tflite_eq.errors import ConfigError, ModelError
+from tflite_eq.graph.model import Graph
+from tflite_eq.report.table import align, short_name
+
+_SAMPLES = 4
+
+
+def register(subparsers: Any) -> None:
+    """Add the sub-command to the parser."""
+    parser = subparsers.add_parser(
+        "validate",
+        help="check that the delegate computes a model exactly as the reference kernels do",
+        description="Run a quantized model with the delegate and on TFLite's reference kernels, "
+        "on every installed runtime, and compare every delegated layer and every output bit for "
+        "bit. The exit code is 1 if anything differs.",
+    )
+    parser.add_argument("--model", required=True, metavar="Q.tflite", help="a quantized model")
+    data = parser.add_argument_group("inputs")
+    data.add_argument(
+        "--samples",
+        type=int,
+        metavar="N",
+        help=f"number of samples ({_SAMPLES}); random ones unless a data set is named",
+    )
+    data.add_argument(
+        "--dataset",
+        metavar="DIR|FILE",
+        help="folder or list of images, or .npy/.npz file, as --calibration of quantize",
+    )
+    data.add_argument("--seed", type=int, default=0, metavar="N", help="seeds the samples (0)")
+    add_preprocessing_flags(parser)
+    add_delegate_flags(parser)
+    add_runtime_flag(parser, "check this one only; may be repeated (all installed)")
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run the sub-command.
+
+    Raises:
+        TfliteEqError: Anything the user can mend.
+    """
+    model = read_tflite(args.model)
+    samples = _samples(args, Graph.from_bytes(model, args.model))
+    options = delegate_options_from(args)
+    results = []
+    for runtime in runtimes_from(args):
+        result = validate(
+            model, runtime, samples=samples, seed=args.seed, options=options, origin=args.model
+        )
+        print(_table(result), flush=True)
+        results.append(result)
+    print(f"RESULT {json.dumps({'runtimes': [_figures(result) for result in results]})}")
+    return 1 if any(result.first_wrong for result in results) else 0
+
+
+def _samples(args: argparse.Namespace, graph: Graph) -> Any:
+    count = _SAMPLES if args.samples is None else args.samples
+    if count < 1:
+        raise ConfigError(f"--samples {count}: at least one sample is needed")
+    if args.dataset is None:
+        return count
+    if len(graph.inputs) != 1:
+        raise ModelError(
+            f"{args.model}: has {len(graph.inputs)} inputs, and --dataset holds data for one; "
+            "leave it out to validate on random values"
+        )
+    shape = graph.tensors[graph.inputs[0]].shape
+    return open_calibration(
+        os.fspath(args.dataset), shape, preprocessing_from(args), count, args.seed
+    )
+
+
+def _table(result: Validation) -> str:
+    rows: list[Sequence[str]] = [("layer", "values", "differing", "computed by")]
+    for comparison in result.comparisons:
+        counts = (str(comparison.values), str(comparison.differing))
+        rows.append((short_name(comparison.name), *counts, comparison.kernel))
+    claimed = sum(claim.claimed for claim in result.claims)
+    lines = [
+        f"{result.runtime}: {claimed} of {len(result.claims)} convolutions delegated",
+        align(rows),
+    ]
+    wrong = result.first_wrong
+    if wrong is not None:
+        assert wrong.first is not None
+        what = wrong.name if wrong.kernel == OUTPUT else f"{wrong.name} ({wrong.kernel})"
+        lines.append(f"DIFFERENT first in {what}: {wrong.first}")
+    elif claimed:
+        lines.append("Bit for bit the same as the reference kernels.")
+    else:
+        lines.append("Nothing was delegated, so there was nothing to compare; see explain.")
+    return "\n".join(lines) + "\n"
+
+
+def _figures(result: Validation) -> dict[str, Any]:
+    wrong = result.first_wrong
+    return {
+        "runtime": result.runtime,
+        "convolutions": len(result.claims),
+        "delegated": sum(claim.claimed for claim in result.claims),
+        "values": sum(c.values for c in result.comparisons),
+        "differing": sum(c.differing for c in result.comparisons),
+        "first": {"layer": wrong.name, **dataclasses.asdict(wrong)["first"]} if wrong else None,
+    }

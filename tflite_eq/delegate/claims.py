@@ -1,0 +1,62 @@
+"""What the delegate took of a model and why, in its own words."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import io
+import os
+import re
+import sys
+import tempfile
+from collections.abc import Iterator
+
+# The library writes one such line per convolution at log_level 2.
+_LINE = re.compile(r"^tflite_eq: node (\d+) (claimed|refused) \((.*)\): (.*)$", re.MULTILINE)
+
+
+@dataclasses.dataclass(frozen=True)
+class Claim:
+    """The delegate's decision on one convolution.
+
+    Attributes:
+        operator: Index of the operator in the model.
+        name: Name of its output tensor.
+        claimed: Whether the delegate runs it.
+        reason: Kernel and instruction set and why they were chosen, or why none was.
+    """
+
+    operator: int
+    name: str
+    claimed: bool
+    reason: str
+
+
+def parse_claims(log: str) -> list[Claim]:
+    """The decisions in what the library wrote to stderr at ``log_level`` 2, in model order."""
+    return [
+        Claim(int(index), name, verb == "claimed", reason)
+        for index, verb, name, reason in _LINE.findall(log)
+    ]
+
+
+@contextlib.contextmanager
+def captured_stderr() -> Iterator[io.StringIO]:
+    """Keep what anything, native code included, writes to stderr.
+
+    Yields:
+        A buffer that holds it once the block is left.
+    """
+    text = io.StringIO()
+    sys.stderr.flush()
+    saved = os.dup(2)
+    with tempfile.TemporaryFile() as caught:
+        os.dup2(caught.fileno(), 2)
+        try:
+            yield text
+        finally:
+            sys.stderr.flush()
+            os.dup2(saved, 2)
+            os.close(saved)
+            caught.seek(0)
+            text.write(caught.read().decode(errors="replace"))

@@ -1,0 +1,116 @@
+"""Finding the delegate's shared library and handing it to a TFLite runtime."""
+
+from __future__ import annotations
+
+import ctypes
+import functools
+import importlib
+import os
+import pathlib
+from typing import Any, Union
+
+from tflite_eq.errors import BackendError, ConfigError
+from tflite_eq.runtimes import Runtime, preferred_runtime, runtime_named
+from tflite_eq.version import __version__
+
+NAME = "libtflite_eq_delegate.so"
+VARIABLE = "TFLITE_EQ_DELEGATE"
+HOW_TO_BUILD = (
+    "install Bazel (apt-get install bazel-bootstrap clang-19 python3-dev pybind11-dev) and run "
+    "'pip install .' again, or 'make build-delegate' in a checkout"
+)
+
+Option = Union[str, int, bool]
+
+
+def checkout_outputs() -> list[pathlib.Path]:
+    """Where Bazel puts what it built, if this package is imported from a checkout."""
+    root = pathlib.Path(__file__).resolve().parents[2]
+    return [root / "bazel-bin"] if (root / "WORKSPACE").is_file() else []
+
+
+def find() -> pathlib.Path:
+    """Path of the delegate's library.
+
+    Looks at the environment variable ``TFLITE_EQ_DELEGATE``, in the checkout's ``bazel-bin``, and
+    beside this module, in that order.
+
+    Raises:
+        BackendError: There is none; the message says how to get one.
+    """
+    named = os.environ.get(VARIABLE)
+    if named:
+        if not pathlib.Path(named).is_file():
+            raise BackendError(f"{VARIABLE}={named}: no such file; name the library {NAME}")
+        return pathlib.Path(named).resolve()
+    candidates = [folder / "delegate" / NAME for folder in checkout_outputs()]
+    candidates.append(pathlib.Path(__file__).with_name(NAME))
+    for candidate in candidates:
+        if candidate.is_file():
+            return candidate
+    raise BackendError(
+        f"this installation has no delegate library: {HOW_TO_BUILD}; or set {VARIABLE} to a "
+        f"{NAME} built elsewhere"
+    )
+
+
+def load(runtime: Runtime | str | None = None, **options: Option) -> Any:
+    """The delegate, in the form ``Interpreter(experimental_delegates=[...])`` takes.
+
+    Args:
+        runtime: The runtime whose interpreter will use it, or its name, such as
+            ``tensorflow``; the preferred installed one if ``None``.
+        **options: The delegate's options, e.g. ``num_threads=2``, ``kernel="winograd_f43"``;
+            docs/delegate.md has all of them.
+
+    Raises:
+        BackendError: The library is missing, cannot be loaded or is of another version.
+        ConfigError: The library refuses an option; the message is its own.
+    """
+    path = find()
+    check_version(path)
+    if runtime is None:
+        runtime = preferred_runtime()
+    elif isinstance(runtime, str):
+        runtime = runtime_named(runtime)
+    texts = {name: _text(value) for name, value in options.items()}
+    try:
+        return importlib.import_module(runtime.module).load_delegate(str(path), texts)
+    except ValueError as error:
+        raise ConfigError(f"the delegate refuses its options: {_last_line(error)}") from error
+
+
+@functools.cache
+def check_version(path: pathlib.Path) -> None:
+    """Refuse a library that was built from other sources than this package.
+
+    Raises:
+        BackendError: It cannot be loaded, is something else, or has another version.
+    """
+    try:
+        library = ctypes.CDLL(str(path))
+    except OSError as error:
+        raise BackendError(f"{path}: cannot be loaded: {error}; {HOW_TO_BUILD}") from error
+    try:
+        version = library.TfLiteEqDelegateVersion
+    except AttributeError as error:
+        raise BackendError(
+            f"{path}: is not the tflite_eq delegate (it lacks TfLiteEqDelegateVersion); name {NAME}"
+        ) from error
+    version.restype = ctypes.c_char_p
+    found = version().decode()
+    if found != __version__:
+        raise BackendError(
+            f"{path}: is version {found}, but this package is {__version__}; build both from the "
+            f"same sources: {HOW_TO_BUILD}"
+        )
+
+
+def _text(value: Option) -> str:
+    return str(int(value)) if isinstance(value, bool) else str(value)
+
+
+def _last_line(error: ValueError) -> str:
+    """The library's own words, which runtimes put after a line of theirs."""
+    lines = [line for line in str(error).splitlines() if line.strip()]
+    return lines[-1].strip() if lines else type(error).__name__

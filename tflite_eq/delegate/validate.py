@@ -1,0 +1,203 @@
+"""The delegate against a runtime's reference kernels, code for code."""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from tflite_eq.delegate import library
+from tflite_eq.delegate.claims import Claim, captured_stderr, parse_claims
+from tflite_eq.delegate.inputs import random_inputs, typed_inputs
+from tflite_eq.delegate.process import call_apart
+from tflite_eq.errors import BackendError
+from tflite_eq.graph import edit, schema
+from tflite_eq.graph.model import Graph
+from tflite_eq.runtimes import Interpreter, Kernels, Runtime
+
+Array = npt.NDArray[Any]
+
+# Codes of a layer whose claim is not in the delegate's log: a model output.
+OUTPUT = "model output"
+
+
+@dataclasses.dataclass(frozen=True)
+class Difference:
+    """The first code that differs.
+
+    Attributes:
+        sample: Number of the sample, from 0.
+        position: Index into the tensor.
+        found: What the delegate computed.
+        expected: What the reference kernel computed.
+    """
+
+    sample: int
+    position: tuple[int, ...]
+    found: float
+    expected: float
+
+    def __str__(self) -> str:
+        where = ", ".join(map(str, self.position))
+        return f"{self.found:g} instead of {self.expected:g} at [{where}] of sample {self.sample}"
+
+
+@dataclasses.dataclass
+class Comparison:
+    """How one tensor came out over all samples.
+
+    Attributes:
+        name: Name of the tensor.
+        kernel: What computed it: the delegate's reason, or ``OUTPUT``.
+        values: Number of values compared.
+        differing: How many of them differ.
+        first: The first that does.
+    """
+
+    name: str
+    kernel: str
+    values: int = 0
+    differing: int = 0
+    first: Difference | None = None
+
+    def add(self, sample: int, found: Array, expected: Array) -> None:
+        """Compare one sample's tensors; any difference of shape counts as all values."""
+        self.values += expected.size
+        if found.shape != expected.shape:
+            self.differing += expected.size
+            self.first = self.first or Difference(sample, (), float("nan"), float("nan"))
+            return
+        # Bit patterns: NaN equals NaN, and -0 is not 0.
+        unequal = found.view(np.uint8) != expected.view(np.uint8)
+        unequal = unequal.reshape(*found.shape, -1).any(axis=-1)
+        count = int(np.count_nonzero(unequal))
+        if count and self.first is None:
+            position = tuple(int(i) for i in np.unravel_index(int(unequal.argmax()), found.shape))
+            self.first = Difference(
+                sample, position, float(found[position]), float(expected[position])
+            )
+        self.differing += count
+
+
+@dataclasses.dataclass(frozen=True)
+class Validation:
+    """One runtime's outcome.
+
+    Attributes:
+        runtime: Name and version.
+        claims: The delegate's decision on every convolution.
+        comparisons: The delegated layers' outputs in model order, then the model's outputs.
+    """
+
+    runtime: str
+    claims: list[Claim]
+    comparisons: list[Comparison]
+
+    @property
+    def first_wrong(self) -> Comparison | None:
+        """The first tensor with a differing value: where a fault came from."""
+        return next((c for c in self.comparisons if c.differing), None)
+
+
+def validate(
+    model: bytes,
+    runtime: Runtime,
+    *,
+    samples: int | Sequence[Array] = 4,
+    seed: int = 0,
+    options: Mapping[str, library.Option] | None = None,
+    origin: str = "model",
+) -> Validation:
+    """Compare the delegate with the reference kernels of one runtime, in a process of its own.
+
+    What the delegate leaves runs on reference kernels in either case, so that any difference is
+    the delegate's.
+
+    Args:
+        model: A quantized ``.tflite``.
+        runtime: The runtime.
+        samples: Number of random samples, or real ones for a model with one input.
+        seed: Seeds the random ones.
+        options: Options for the delegate.
+        origin: What to call the model in messages.
+
+    Raises:
+        TfliteEqError: The model, the library, an option or the runtime is at fault.
+    """
+    name = f"{runtime.name} {runtime.version}"
+    arguments = (model, runtime, samples, seed, dict(options or {}), origin)
+    return call_apart(f"{origin}: validating on {name}", _validate, *arguments)
+
+
+def _validate(
+    model: bytes,
+    runtime: Runtime,
+    samples: int | Sequence[Array],
+    seed: int,
+    options: dict[str, library.Option],
+    origin: str,
+) -> Validation:
+    graph = Graph.from_bytes(model, origin)
+    # As it is: partitions with tensors of their own inside.
+    plain = _Pair(model, runtime, options)
+    claims = plain.claims
+    claimed = {claim.operator: claim for claim in claims if claim.claimed}
+    layers = [graph.operators[index].outputs[0] for index in claimed]
+    results = [Comparison(c.name, c.reason) for c in claimed.values()]
+    # With every delegated layer's result to be seen.
+    opened = _Pair(_with_outputs(graph, layers), runtime, options) if layers else None
+    outputs = [Comparison(graph.tensors[index].name, OUTPUT) for index in graph.outputs]
+    inputs: Iterable[list[Array]]
+    if isinstance(samples, int):
+        inputs = random_inputs(graph, samples, seed)
+    else:
+        inputs = typed_inputs(graph, samples)
+    for number, values in enumerate(inputs):
+        for comparisons, pair in ((results, opened), (outputs, plain)):
+            if pair is not None:
+                for comparison, found, expected in zip(comparisons, *pair.run(values)):
+                    comparison.add(number, found, expected)
+    return Validation(f"{runtime.name} {runtime.version}", claims, results + outputs)
+
+
+class _Pair:
+    """A model on reference kernels, without and with the delegate before them."""
+
+    def __init__(
+        self, model: bytes, runtime: Runtime, options: Mapping[str, library.Option]
+    ) -> None:
+        delegate = library.load(runtime, **{**options, "log_level": 2})
+        with captured_stderr() as log:
+            delegated = runtime.interpreter(model, Kernels.REFERENCE, delegates=[delegate])
+            self._interpreters = (delegated, runtime.interpreter(model, Kernels.REFERENCE))
+            for interpreter in self._interpreters:
+                interpreter.allocate_tensors()
+        self.claims = parse_claims(log.getvalue())
+
+    def run(self, inputs: Sequence[Array]) -> tuple[list[Array], list[Array]]:
+        """Outputs with the delegate and without."""
+        with_it, without = (_outputs(i, inputs) for i in self._interpreters)
+        return with_it, without
+
+
+def _outputs(interpreter: Interpreter, inputs: Sequence[Array]) -> list[Array]:
+    for detail, value in zip(interpreter.get_input_details(), inputs):
+        interpreter.set_tensor(detail["index"], value)
+    try:
+        interpreter.invoke()
+    except RuntimeError as error:
+        raise BackendError(f"the model fails to run: {error}") from error
+    return [interpreter.get_tensor(d["index"]) for d in interpreter.get_output_details()]
+
+
+def _with_outputs(graph: Graph, tensors: Sequence[int]) -> bytes:
+    """The network with these tensors for its outputs, and everything else as it was."""
+    model = edit.without_signatures(graph.model)
+    subgraph = copy.copy(graph.subgraph)
+    subgraph.outputs = np.array(tensors, np.int32)
+    model.subgraphs = [subgraph, *model.subgraphs[1:]]
+    return schema.serialize(model)
