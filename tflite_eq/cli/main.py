@@ -11,11 +11,11 @@ from typing import Any
 from absl import app
 from absl.flags import argparse_flags
 
-from tflite_eq.cli import evaluate, inspect, quantize, validate
+from tflite_eq.cli import evaluate, explain, inspect, quantize, validate
 from tflite_eq.errors import TfliteEqError
 from tflite_eq.version import __version__
 
-_COMMANDS = (quantize, evaluate, inspect, validate)
+_COMMANDS = (quantize, evaluate, inspect, validate, explain)
 
 
 def parse(argv: Sequence[str]) -> argparse.Namespace:

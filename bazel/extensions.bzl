@@ -1,0 +1,8 @@
+"""What WORKSPACE declares for Bazel 4, for MODULE.bazel. A file of its own: Bazel 4 does not know module_extension."""
+
+load("//bazel:python.bzl", "python_headers")
+
+def _local_impl(_ctx):
+    python_headers(name = "python_headers")
+
+local = module_extension(implementation = _local_impl)

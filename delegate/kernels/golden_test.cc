@@ -1,0 +1,183 @@
+// The specification and every kernel this machine runs, on the vectors that the Python reference is tested on too. The
+// expected codes are those of TFLite's reference kernels; tests/golden/vectors.py describes the file.
+#include <fstream>
+#include <map>
+#include <sstream>
+#include <string>
+#include <vector>
+
+#include "delegate/kernels/conv_kernel.h"
+#include "delegate/kernels/cpu_features.h"
+#include "delegate/kernels/prepared_conv.h"
+#include "delegate/kernels/reference.h"
+#include "delegate/kernels/requantize.h"
+#include "gtest/gtest.h"
+
+namespace tflite_eq {
+namespace {
+
+constexpr char kPath[] = "tests/golden/integer_conv.txt";
+
+struct NumberList {
+  std::vector<int> shape;
+  std::vector<int> values;
+
+  std::vector<int8_t> codes() const { return {values.begin(), values.end()}; }
+};
+
+class Case {
+ public:
+  std::string name;
+  std::map<std::string, std::string> fields;
+
+  int Integer(const std::string& field) const { return std::stoi(fields.at(field)); }
+  // Hexadecimal, which streams do not read.
+  float Scale(const std::string& field) const { return std::strtof(fields.at(field).c_str(), nullptr); }
+  std::vector<float> Scales(const std::string& field) const {
+    std::vector<float> scales;
+    std::istringstream words(fields.at(field));
+    for (std::string word; words >> word;) scales.push_back(std::strtof(word.c_str(), nullptr));
+    return scales;
+  }
+  std::vector<int> Integers(const std::string& field) const {
+    std::vector<int> values;
+    std::istringstream words(fields.at(field));
+    for (int value; words >> value;) values.push_back(value);
+    return values;
+  }
+  NumberList Numbers(const std::string& field) const {
+    NumberList list;
+    std::istringstream words(fields.at(field));
+    bool shape = true;
+    for (std::string word; words >> word;) {
+      if (word == ":") {
+        shape = false;
+      } else {
+        (shape ? list.shape : list.values).push_back(std::stoi(word));
+      }
+    }
+    return list;
+  }
+};
+
+std::vector<Case> ReadCases() {
+  std::vector<Case> cases;
+  std::ifstream file(kPath);
+  for (std::string line; std::getline(file, line);) {
+    const size_t space = line.find(' ');
+    const std::string key = line.substr(0, space);
+    if (key == "#" || space == std::string::npos) continue;
+    if (key == "case") {
+      cases.emplace_back();
+      cases.back().name = line.substr(space + 1);
+    } else {
+      cases.back().fields[key] = line.substr(space + 1);
+    }
+  }
+  return cases;
+}
+
+Activation ParseActivation(const std::string& name) {
+  return name == "RELU"           ? Activation::kRelu
+         : name == "RELU6"        ? Activation::kRelu6
+         : name == "RELU_N1_TO_1" ? Activation::kReluN1To1
+                                  : Activation::kNone;
+}
+
+// A case as a problem, with memory of its own.
+class GoldenProblem {
+ public:
+  explicit GoldenProblem(const Case& from)
+      : input_(from.Numbers("input").codes()),
+        expected_(from.Numbers("expected").codes()),
+        filter_(from.Numbers("filter").codes()),
+        bias_(from.Numbers("bias").values) {
+    ReadShape(from);
+    const std::vector<float> scales = from.Scales("filter_scales");
+    for (int k = 0; k < problem_.shape.output_channels; ++k) {
+      int32_t multiplier;
+      int shift;
+      QuantizeMultiplier(EffectiveScale(from.Scale("input_scale"), scales[scales.size() == 1 ? 0 : k],
+                                        from.Scale("output_scale")),
+                         &multiplier, &shift);
+      multiplier_.push_back(multiplier);
+      shift_.push_back(shift);
+    }
+    ConvQuantization& q = problem_.quantization;
+    q.input_zero_point = from.Integer("input_zero_point");
+    q.output_zero_point = from.Integer("output_zero_point");
+    ActivationRange(ParseActivation(from.fields.at("activation")), from.Scale("output_scale"), q.output_zero_point,
+                    &q.activation_min, &q.activation_max);
+    q.multiplier = multiplier_.data();
+    q.shift = shift_.data();
+    problem_.weights = {filter_.data(), bias_.data()};
+  }
+
+  const ConvProblem& problem() const { return problem_; }
+  const int8_t* input() const { return input_.data(); }
+  const std::vector<int8_t>& expected() const { return expected_; }
+
+ private:
+  void ReadShape(const Case& from) {
+    ConvShape& s = problem_.shape;
+    const std::vector<int> input = from.Numbers("input").shape;
+    const std::vector<int> filter = from.Numbers("filter").shape;
+    s.batch = input[0];
+    s.input_height = input[1];
+    s.input_width = input[2];
+    s.input_channels = input[3];
+    s.output_channels = filter[0];
+    s.filter_height = filter[1];
+    s.filter_width = filter[2];
+    s.stride_height = from.Integers("stride")[0];
+    s.stride_width = from.Integers("stride")[1];
+    s.dilation_height = from.Integers("dilation")[0];
+    s.dilation_width = from.Integers("dilation")[1];
+    ResolvePadding(from.fields.at("padding") == "same" ? Padding::kSame : Padding::kValid, &s);
+  }
+
+  ConvProblem problem_;
+  std::vector<int8_t> input_;
+  std::vector<int8_t> expected_;
+  std::vector<int8_t> filter_;
+  std::vector<int32_t> bias_;
+  std::vector<int32_t> multiplier_;
+  std::vector<int32_t> shift_;
+};
+
+TEST(Golden, TheFileIsThere) { EXPECT_GE(ReadCases().size(), 20u) << kPath; }
+
+TEST(Golden, Reference) {
+  for (const Case& c : ReadCases()) {
+    const GoldenProblem golden(c);
+    std::vector<int8_t> output(golden.expected().size());
+    ReferenceConv(golden.problem(), golden.input(), output.data());
+    EXPECT_EQ(output, golden.expected()) << c.name;
+  }
+}
+
+TEST(Golden, EveryKernel) {
+  int runs = 0;
+  for (const Case& c : ReadCases()) {
+    const GoldenProblem golden(c);
+    for (int algorithm = 0; algorithm < kAlgorithmCount; ++algorithm) {
+      for (int isa = 0; isa < kIsaCount; ++isa) {
+        PreparedConv conv;
+        Reason reason;
+        if (!conv.Prepare(golden.problem(), static_cast<Algorithm>(algorithm), static_cast<Isa>(isa), 1, &reason)) continue;
+        Buffer scratch;
+        ASSERT_TRUE(scratch.Allocate(conv.scratch_bytes()));
+        std::vector<int8_t> output(golden.expected().size());
+        SerialThreadPool serial;
+        conv.Run(golden.input(), output.data(), scratch.as<void>(), &serial);
+        EXPECT_EQ(output, golden.expected()) << c.name << ": " << AlgorithmName(static_cast<Algorithm>(algorithm)) << " on "
+                                             << IsaName(static_cast<Isa>(isa));
+        ++runs;
+      }
+    }
+  }
+  EXPECT_GE(runs, 60);  // with scalar kernels alone
+}
+
+}  // namespace
+}  // namespace tflite_eq

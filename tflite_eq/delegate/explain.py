@@ -1,0 +1,86 @@
+"""What the delegate would claim of a model on a CPU, decided by the library's own code."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from tflite_eq.delegate.binding import kernels
+from tflite_eq.delegate.claims import Claim
+from tflite_eq.errors import ConfigError
+from tflite_eq.graph import schema
+from tflite_eq.graph.model import Graph, Operator
+from tflite_eq.targets import Target
+
+_ISAS = {
+    Target.GENERIC: "scalar",
+    Target.X86_AVX2: "avx2",
+    Target.X86_VNNI: "avx512_vnni",
+}
+
+
+def cpu_of(target: Target, vnni_units: int = 1) -> kernels.Cpu:
+    """What the plan knows about a target.
+
+    Args:
+        target: The CPU family.
+        vnni_units: 512-bit VNNI units of ``X86_VNNI``: two on Intel's server cores, one elsewhere.
+
+    Raises:
+        ConfigError: The library has no kernels for the target's architecture.
+    """
+    if target not in _ISAS:
+        known = ", ".join(t.value for t in _ISAS)
+        raise ConfigError(
+            f"target {target.value}: this build of the delegate has no kernels for it and would "
+            f"claim nothing; it knows {known}"
+        )
+    return kernels.Cpu(_ISAS[target], target is Target.X86_VNNI and vnni_units == 2)
+
+
+def explain(graph: Graph, cpu: kernels.Cpu) -> list[Claim]:
+    """The delegate's decision on every CONV_2D of a model, in order."""
+    return [
+        _claim(graph, operator, cpu) for operator in graph.operators if operator.kind == "CONV_2D"
+    ]
+
+
+def _claim(graph: Graph, operator: Operator, cpu: kernels.Cpu) -> Claim:
+    name = graph.tensors[operator.outputs[0]].name
+    options = operator.options
+    if options is None or len(operator.inputs) < 2:
+        reason = "malformed node: a tensor or the parameters are missing"
+        return Claim(operator.index, name, False, reason)
+    has_bias = len(operator.inputs) > 2 and operator.inputs[2] >= 0
+    plan = kernels.plan_node(
+        _tensor(graph, operator.inputs[0]),
+        _tensor(graph, operator.inputs[1]),
+        _tensor(graph, operator.inputs[2]) if has_bias else None,
+        _tensor(graph, operator.outputs[0]),
+        padding="same" if options.padding == schema.schema().Padding.SAME else "valid",
+        stride=(options.strideH, options.strideW),
+        dilation=(options.dilationHFactor, options.dilationWFactor),
+        activation=options.fusedActivationFunction,
+        cpu=cpu,
+    )
+    return Claim(operator.index, name, plan.claim, plan.reason)
+
+
+def _tensor(graph: Graph, index: int) -> kernels.NodeTensor:
+    tensor, stored = graph.tensors[index], graph.subgraph.tensors[index]
+    quantization = stored.quantization
+    data = graph.model.buffers[stored.buffer].data if tensor.is_constant else None
+    return kernels.NodeTensor(
+        tensor.type_name,
+        tensor.shape,
+        scales=[float(s) for s in _values(quantization, "scale")],
+        zero_points=[int(z) for z in _values(quantization, "zeroPoint")],
+        quantized_dimension=int(quantization.quantizedDimension) if quantization else 0,
+        data=None if data is None else np.asarray(data, np.uint8).tobytes(),
+    )
+
+
+def _values(quantization: Any, field: str) -> Any:
+    values = getattr(quantization, field, None)
+    return [] if values is None else values
