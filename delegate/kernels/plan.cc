@@ -12,6 +12,8 @@ constexpr int kFewestF43Channels = 32;
 constexpr int64_t kLargestF43Weights = 2 << 20;
 // Outputs that F(4x4) computes and that lie inside the image. 13x13 uses 66 % of four by four tiles.
 constexpr double kLeastTileUse = 0.75;
+// XNNPACK's kernel takes input channels by eights: half or more of its products are zeros up to here.
+constexpr int kPaddedByXnnpack = 4;
 // One output pixel of a 1x1 layer with fewer channels is mostly requantization, which all contenders share.
 constexpr int kFewestPointwiseChannels = 32;
 
@@ -77,6 +79,9 @@ Plan ChooseAvx512(const ConvProblem& problem, const CpuProfile& cpu) {
     if (certified) return Claim(Algorithm::kWinograd1d, cpu.isa, "INT7 weights, two-tap form");
   } else {
     reason.Set("%dx%d stride %d", s.filter_height, s.filter_width, s.stride_width);
+  }
+  if (s.input_channels <= kPaddedByXnnpack && s.filter_width > 1 && s.dilation_width == 1) {
+    return Claim(Algorithm::kDirect, cpu.isa, "XNNPACK pads so few input channels to eight; here filter rows are dense");
   }
   if (!cpu.two_vnni_units) {
     Reason left;
