@@ -112,10 +112,19 @@ def to_int7(model: bytes) -> bytes:
             bias = np.frombuffer(bytes(buffer.data), np.int32) // 2
             buffer.data = np.frombuffer(bias.tobytes(), np.uint8)
             bias_tensor.quantization.scale = [s * 2 for s in bias_tensor.quantization.scale]
-    for tensor in graph.tensors:
+    # Results whose quantization TFLite prescribes.
+    fixed = {
+        output
+        for operator in graph.operators
+        if parsed.operatorCodes[operator.opcodeIndex].builtinCode
+        in (schema.BuiltinOperator.SOFTMAX, schema.BuiltinOperator.LOGISTIC)
+        for output in operator.outputs
+    }
+    for index, tensor in enumerate(graph.tensors):
+        if index in fixed:
+            continue
         constant = parsed.buffers[tensor.buffer].data is not None and len(parsed.buffers[tensor.buffer].data) > 0
         if tensor.type == schema.TensorType.INT8 and not constant:
-            # A little more than twice the step, so that what the calibration missed stays in the window.
             tensor.quantization.scale = [tensor.quantization.scale[0] * 2]
             tensor.quantization.zeroPoint = [int((tensor.quantization.zeroPoint[0] + 128) // 2 - 64)]
     packer = flatbuffers.Builder(1 << 20)
