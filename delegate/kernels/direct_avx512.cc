@@ -209,7 +209,8 @@ void Tile(const Planes& planes, const uint8_t* lines, WeightStream weights, cons
 #pragma GCC unroll 16
   for (int i = 0; i < pixels; i += 2) {
     const bool last = i + 1 == pixels;
-    store.Pair(acc[i], acc[last ? i : i + 1], out + i * pixel, last ? nullptr : out + (i + 1) * pixel);
+    const int next = last ? i : i + 1;
+    store.Pair(acc[i][0], acc[i][1], acc[next][0], acc[next][1], out + i * pixel, last ? nullptr : out + next * pixel);
   }
 }
 
