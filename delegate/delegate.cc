@@ -5,6 +5,7 @@
 #include "delegate/conv_node.h"
 #include "delegate/delegate.h"
 #include "delegate/partition.h"
+#include "delegate/selection.h"
 #include "delegate/tflite_abi.h"
 #include "delegate/worker_pool.h"
 
@@ -77,75 +78,31 @@ TfLiteStatus InvokeInstance(TfLiteContext* context, TfLiteNode* node) {
   return instance->partition.Invoke(context, &instance->delegate->pool);
 }
 
-const char* TensorName(const TfLiteContext& context, const TfLiteNode& node) {
-  const char* name = node.outputs != nullptr && node.outputs->size > 0 ? context.tensors[node.outputs->data[0]].name : nullptr;
-  return name != nullptr ? name : "";
-}
-
-// Whether the delegate takes a node; logs why or why not if it is a convolution.
-bool Claims(const TfLiteContext& context, const Delegate& delegate, int index, const TfLiteNode& node, int32_t builtin_code) {
-  if (builtin_code != kTfLiteBuiltinConv2d) return false;
-  ConvNode conv;
-  Reason reason;
-  bool claimed = false;
-  if (conv.Read(context, node, &reason)) {
-    const Plan plan = conv.Choose(delegate.options, delegate.cpu);
-    claimed = plan.claim;
-    reason = plan.reason;
-  }
-  if (delegate.options.log_level > 1) {
-    fprintf(stderr, "tflite_eq: node %d %s (%s): %s\n", index, claimed ? "claimed" : "refused", TensorName(context, node),
-            reason.text);
-  }
-  return claimed;
-}
-
 TfLiteStatus PrepareDelegate(TfLiteContext* context, TfLiteDelegate* base) {
   Delegate* delegate = FromBase(base);
-  TfLiteIntArray* plan = nullptr;
-  if (context->GetExecutionPlan(context, &plan) != kTfLiteOk) return kTfLiteError;
-  // A copy: later calls reuse the runtime's array.
-  const int nodes = plan->size;
-  Array<int> indices;
-  auto* claimed = static_cast<TfLiteIntArray*>(malloc(sizeof(TfLiteIntArray) + sizeof(int) * static_cast<size_t>(nodes)));
-  if (claimed == nullptr || !indices.Allocate(nodes)) {
-    free(claimed);
-    context->ReportError(context, "tflite_eq: out of memory");
-    return kTfLiteError;
-  }
-  for (int i = 0; i < nodes; ++i) indices[i] = plan->data[i];
-  claimed->size = 0;
-  int convolutions = 0;
-  for (int index : indices) {
-    TfLiteNode* node;
-    TfLiteRegistration* registration;
-    if (context->GetNodeAndRegistration(context, index, &node, &registration) != kTfLiteOk) continue;
-    if (registration->builtin_code == kTfLiteBuiltinConv2d) ++convolutions;
-    if (Claims(*context, *delegate, index, *node, registration->builtin_code)) claimed->data[claimed->size++] = index;
-  }
+  Selection selection;
+  if (!selection.Select(context, delegate->options, delegate->cpu)) return kTfLiteError;
   if (delegate->options.log_level > 0) {
-    fprintf(stderr, "tflite_eq: claimed %d of %d convolutions, %d nodes\n", claimed->size, convolutions, nodes);
+    fprintf(stderr, "tflite_eq: claimed %d of %d convolutions, %d nodes\n", selection.claimed()->size,
+            selection.convolutions(), selection.nodes());
   }
-  TfLiteStatus status = kTfLiteOk;
-  if (claimed->size == 0 && delegate->options.require_delegation) {
+  if (selection.claimed()->size == 0) {
+    if (!delegate->options.require_delegation) return kTfLiteOk;
     context->ReportError(context,
                          "tflite_eq: require_delegation: none of %d nodes (%d convolutions) can be claimed; log_level 2 "
                          "tells why",
-                         nodes, convolutions);
-    status = kTfLiteError;
-  } else if (claimed->size > 0) {
-    TfLiteRegistration registration = {};
-    registration.init = InitInstance;
-    registration.free = FreeInstance;
-    registration.prepare = PrepareInstance;
-    registration.invoke = InvokeInstance;
-    registration.builtin_code = kTfLiteBuiltinDelegate;
-    registration.custom_name = "TfLiteEqDelegate";
-    registration.version = 1;
-    status = context->ReplaceNodeSubsetsWithDelegateKernels(context, registration, claimed, base);
+                         selection.nodes(), selection.convolutions());
+    return kTfLiteError;
   }
-  free(claimed);
-  return status;
+  TfLiteRegistration registration = {};
+  registration.init = InitInstance;
+  registration.free = FreeInstance;
+  registration.prepare = PrepareInstance;
+  registration.invoke = InvokeInstance;
+  registration.builtin_code = kTfLiteBuiltinDelegate;
+  registration.custom_name = "TfLiteEqDelegate";
+  registration.version = 1;
+  return context->ReplaceNodeSubsetsWithDelegateKernels(context, registration, selection.claimed(), base);
 }
 
 }  // namespace

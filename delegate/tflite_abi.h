@@ -135,6 +135,13 @@ typedef struct TfLiteContext {
                                                         const TfLiteIntArray* nodes_to_replace,
                                                         struct TfLiteDelegate* delegate);
   int recommended_num_threads;
+  void* unused_external_contexts[2];
+  bool allow_fp32_relax_to_fp16;
+  void* profiler;
+  void* unused_allocation[5];
+  // The partitions the runtime would make of the nodes; the array stays the context's.
+  TfLiteStatus (*PreviewDelegatePartitioning)(struct TfLiteContext* context, const TfLiteIntArray* nodes_to_replace,
+                                              TfLiteDelegateParams** partitions, int* count);
   // More functions follow that this delegate does not call.
 } TfLiteContext;
 
@@ -159,6 +166,7 @@ static_assert(sizeof(TfLiteTensor) == 112, "context->tensors is an array of thes
 static_assert(offsetof(TfLiteNode, user_data) == 32 && offsetof(TfLiteNode, builtin_data) == 40, "");
 static_assert(offsetof(TfLiteRegistration, builtin_code) == 40 && offsetof(TfLiteRegistration, reserve) == 88, "");
 static_assert(offsetof(TfLiteContext, ResizeTensor) == 32 && offsetof(TfLiteContext, recommended_num_threads) == 72, "");
+static_assert(offsetof(TfLiteContext, PreviewDelegatePartitioning) == 152, "");
 static_assert(offsetof(TfLiteDelegate, flags) == 40 && offsetof(TfLiteDelegate, reserve) == 56, "");
 static_assert(sizeof(TfLiteConvParams) == 24, "");
 

@@ -14,7 +14,7 @@ bool CertifyMagnitude(const ConvProblem& problem, int bits, Reason* reason) {
     return false;
   }
   for (int channel = 0; channel < problem.shape.output_channels; ++channel) {
-    const int64_t magnitude = ChannelRange(problem, channel).magnitude();
+    const int64_t magnitude = ChannelRangeWithoutBias(problem, channel).magnitude();
     if (magnitude >= int64_t{1} << bits) {
       reason->Set("bound |accumulator| <= %lld is not below 2^%d in channel %d", static_cast<long long>(magnitude), bits,
                   channel);
@@ -33,7 +33,7 @@ void Reason::Set(const char* format, ...) {
   va_end(arguments);
 }
 
-AccumulatorRange ChannelRange(const ConvProblem& problem, int channel) {
+AccumulatorRange ChannelRangeWithoutBias(const ConvProblem& problem, int channel) {
   const int size = problem.shape.filter_size();
   const int8_t* filter = problem.weights.filter + static_cast<size_t>(channel) * size;
   int64_t positive = 0;
@@ -47,8 +47,17 @@ AccumulatorRange ChannelRange(const ConvProblem& problem, int channel) {
   }
   const int64_t low = -128 - problem.quantization.input_zero_point;
   const int64_t high = 127 - problem.quantization.input_zero_point;
+  return {low * positive - high * negative, high * positive - low * negative};
+}
+
+AccumulatorRange ChannelRange(const ConvProblem& problem, int channel) {
+  const AccumulatorRange range = ChannelRangeWithoutBias(problem, channel);
   const int64_t bias = problem.weights.bias != nullptr ? problem.weights.bias[channel] : 0;
-  return {low * positive - high * negative + bias, high * positive - low * negative + bias};
+  return {range.min + bias, range.max + bias};
+}
+
+bool BiasComesLate(const ConvProblem& problem, int channel) {
+  return ChannelRange(problem, channel).magnitude() >= int64_t{1} << kWinogradF43Bits;
 }
 
 bool CertifyWinogradF43(const ConvProblem& problem, Reason* reason) {

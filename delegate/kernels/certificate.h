@@ -23,8 +23,13 @@ struct AccumulatorRange {
 };
 AccumulatorRange ChannelRange(const ConvProblem& problem, int channel);
 
+// The same without the bias.
+AccumulatorRange ChannelRangeWithoutBias(const ConvProblem& problem, int channel);
+
 // The 2-D kernels compute `scale` times the convolution modulo 2^32 and divide exactly, so the quotient must be recoverable:
-// |acc| < 2^31 / 64 for F(4x4,3x3) (576 = 9 * 64, and 9 is invertible) and |acc| < 2^31 / 4 for F(2x2,3x3).
+// |acc| < 2^31 / 64 for F(4x4,3x3) (576 = 9 * 64, and 9 is invertible) and |acc| < 2^31 / 4 for F(2x2,3x3). The bias takes part
+// in this only where it leaves the accumulator below 2^25; elsewhere it is added after the division.
+bool BiasComesLate(const ConvProblem& problem, int channel);
 inline constexpr int kWinogradF43Bits = 25;
 inline constexpr int kWinogradF23Bits = 29;
 bool CertifyWinogradF43(const ConvProblem& problem, Reason* reason);

@@ -216,6 +216,22 @@ TEST_P(ConvKernelTest, RandomExtremes) {
   }
 }
 
+TEST_P(ConvKernelTest, HugeBiasesAndTinyScalesInSomeChannels) {
+  for (int32_t huge : {1 << 30, -(1 << 30), 1 << 25, (1 << 25) - 1, 1 << 28}) {
+    RandomProblem p;
+    ProblemOptions options;
+    options.values = ordinary();
+    FillRandomProblem(Shape3x3(1, 9, 9, 20, 70, Padding::kSame), options, &random_, &p);
+    for (int k : {3, 40, 69}) {
+      p.bias[k] = huge;
+      int shift;
+      QuantizeMultiplier(40.0 / std::abs(static_cast<double>(huge)), &p.multiplier[k], &shift);
+      p.shift[k] = shift;
+    }
+    Check(p);
+  }
+}
+
 TEST_P(ConvKernelTest, MostNegativeWeight) {
   RandomProblem p;
   ProblemOptions options;

@@ -7,9 +7,12 @@
 //   ...              ...                 ...                     zmm30: four channels of a pixel in all lanes
 //   zmm30 (pixel 13) acc 13,0            acc 13,1                28 accumulators
 //
-// The input rows of a unit are first copied into planes (dot8_avx512.h), one per filter column: the plane of column kx holds
-// what output column 0, 1, 2 ... sees through that tap. With vertical stride 1 a filter row is an offset of whole rows inside
-// the plane; with other strides every filter position has its own plane.
+// The input rows of a unit are first copied into planes (dot8_avx512.h), one per filter column and vertical phase: the plane of
+// (kx, phase) holds what output columns 0, 1, 2 ... see through tap kx in every input row that is `phase` modulo the vertical
+// stride. A filter row is then an offset of whole rows inside a plane.
+//
+// Where a whole filter row of channels fits in one line, as in a network's first layer, the row's taps are taken for channels:
+// NHWC holds them side by side, and neither lines nor groups of four are spent on three channels.
 #include "delegate/kernels/dot8_avx512.h"
 #include "delegate/kernels/folded_bias.h"
 #include "delegate/kernels/kernels.h"
@@ -21,37 +24,69 @@ namespace {
 constexpr int kMaxPixels = 14;
 constexpr size_t kScratchTarget = 512 << 10;
 
-// The planes of `rows` output rows.
+// The filter as the kernel sees it.
+struct Taps {
+  explicit Taps(const ConvShape& s)
+      : folded(s.filter_width > 1 && s.dilation_width == 1 && s.filter_width * s.input_channels <= kLine),
+        rows(s.filter_height),
+        columns(folded ? 1 : s.filter_width),
+        channels(folded ? s.filter_width * s.input_channels : s.input_channels) {}
+  size_t packed_bytes() const { return static_cast<size_t>(rows) * columns * Groups(channels) * kGroupBytes; }
+  bool folded;
+  int rows;
+  int columns;
+  int channels;
+};
+
+// The planes of `output_rows` output rows.
 struct Planes {
-  Planes(const ConvShape& s, int rows)
-      : shared_rows(s.stride_height == 1),
-        count(s.filter_width * (shared_rows ? 1 : s.filter_height)),
-        rows(shared_rows ? rows + (s.filter_height - 1) * s.dilation_height : rows),
+  Planes(const ConvShape& s, int output_rows)
+      : taps(s),
+        stride(s.stride_height),
+        dilation(s.dilation_height),
+        phases(stride < taps.rows ? stride : taps.rows),
+        rows(output_rows + (taps.rows - 1) * dilation / stride),
         columns(s.output_width),
-        blocks(LineBlocks(s.input_channels)) {}
+        blocks(LineBlocks(taps.channels)) {
+    for (int ky = 0; ky < kTabled && ky < taps.rows; ++ky) row_offsets[ky] = RowOffset(ky);
+  }
 
   // An odd number of lines, so that planes do not fall into the same cache sets.
   size_t plane_bytes() const { return (static_cast<size_t>(rows) * columns | 1) * kLine; }
-  size_t bytes() const { return plane_bytes() * blocks * count; }
-  // The first line that filter position (ky, kx) reads in a channel block.
-  size_t offset(const ConvShape& s, int ky, int kx, int block) const {
-    const int plane = shared_rows ? kx : ky * s.filter_width + kx;
-    const size_t row = shared_rows ? static_cast<size_t>(ky) * s.dilation_height * columns * kLine : 0;
-    return (static_cast<size_t>(plane) * blocks + block) * plane_bytes() + row;
+  size_t phase_bytes() const { return plane_bytes() * blocks * taps.columns; }
+  size_t bytes() const { return phase_bytes() * phases; }
+  // Phases are numbered by the first filter row that has them.
+  int phase_of(int ky) const {
+    for (int first = 0; first < phases; ++first) {
+      if (first * dilation % stride == ky * dilation % stride) return first;
+    }
+    return 0;  // not reached: phases repeat after at most `stride` rows
   }
+  // The first line that filter row ky reads.
+  size_t RowOffset(int ky) const {
+    return phase_of(ky) * phase_bytes() + static_cast<size_t>(ky * dilation / stride) * columns * kLine;
+  }
+  size_t row_offset(int ky) const { return ky < kTabled ? row_offsets[ky] : RowOffset(ky); }
+  // The input row that row `row` of a phase's planes holds, counted from the input row of (output row 0, ky = 0).
+  int input_row(int phase, int row) const { return row * stride + phase * dilation % stride; }
 
-  bool shared_rows;
-  int count;
+  Taps taps;
+  int stride;
+  int dilation;
+  int phases;
   int rows;
   int columns;
   int blocks;
+  // The divisions in RowOffset would show in the innermost loops.
+  static constexpr int kTabled = 8;
+  size_t row_offsets[kTabled];
 };
 
 bool Certify(const ConvProblem&, Reason*) { return true; }
 
 size_t WeightBytes(const ConvShape& s) {
   const size_t cout_blocks = (s.output_channels + kCoutBlock - 1) / kCoutBlock;
-  return cout_blocks * s.filter_height * s.filter_width * Groups(s.input_channels) * kGroupBytes;
+  return cout_blocks * Taps(s).packed_bytes();
 }
 
 // Packed: weights, then folded biases, the 128s of the unsigned operand included.
@@ -61,16 +96,16 @@ size_t PackedBytes(const ConvProblem& problem) {
 
 void Pack(const ConvProblem& problem, void* packed) {
   const ConvShape& s = problem.shape;
+  const Taps taps(s);
   int8_t* weights = static_cast<int8_t*>(packed);
   int32_t* bias = reinterpret_cast<int32_t*>(weights + WeightBytes(s));
-  const int positions = s.filter_height * s.filter_width;
-  const size_t position_bytes = static_cast<size_t>(Groups(s.input_channels)) * kGroupBytes;
+  const size_t position_bytes = static_cast<size_t>(Groups(taps.channels)) * kGroupBytes;
   for (int k = 0; k < s.output_channels; ++k) {
     const int8_t* filter = problem.weights.filter + static_cast<size_t>(k) * s.filter_size();
-    int8_t* block = weights + k / kCoutBlock * positions * position_bytes;
+    int8_t* block = weights + k / kCoutBlock * taps.packed_bytes();
     uint32_t sum = 0;
-    for (int position = 0; position < positions; ++position) {
-      for (int c = 0; c < s.input_channels; ++c) {
+    for (int position = 0; position < taps.rows * taps.columns; ++position) {
+      for (int c = 0; c < taps.channels; ++c) {
         const int8_t w = *filter++;
         block[position * position_bytes + PackedOffset(k % kCoutBlock, c)] = w;
         sum += static_cast<uint32_t>(int32_t{w});
@@ -89,11 +124,13 @@ WorkPlan Plan(const ConvShape& shape, int workers) {
   return plan;
 }
 
-// Copies one row of one plane: what tap (ky, kx) sees in an output row, for every channel block.
+__m512i Flipped(__m512i codes) { return _mm512_xor_si512(codes, _mm512_set1_epi8(static_cast<char>(0x80))); }
+
+// One row of the planes of filter column kx: what it sees in input row y, for every channel block.
 void FillRow(const KernelContext& context, const int8_t* image, int y, int kx, const Planes& planes, uint8_t* line) {
   const ConvShape& s = context.shape;
-  const __m512i flip = _mm512_set1_epi8(static_cast<char>(0x80));
-  const __m512i padding = _mm512_xor_si512(_mm512_set1_epi8(static_cast<char>(context.input_zero_point)), flip);
+  const __m512i padding = Flipped(_mm512_set1_epi8(static_cast<char>(context.input_zero_point)));
+  const bool row_inside = y >= 0 && y < s.input_height;
   const int x0 = kx * s.dilation_width - s.pad_left;
   for (int block = 0; block < planes.blocks; ++block, line += planes.plane_bytes()) {
     const int channel = block * kLine;
@@ -101,57 +138,84 @@ void FillRow(const KernelContext& context, const int8_t* image, int y, int kx, c
     for (int column = 0; column < planes.columns; ++column) {
       const int x = x0 + column * s.stride_width;
       __m512i codes = padding;
-      if (y >= 0 && y < s.input_height && x >= 0 && x < s.input_width) {
+      if (row_inside && x >= 0 && x < s.input_width) {
         const int8_t* from = image + (static_cast<size_t>(y) * s.input_width + x) * s.input_channels + channel;
-        codes = _mm512_xor_si512(LoadLine(from, left), flip);
+        codes = Flipped(LoadLine(from, left));
       }
       _mm512_store_si512(line + static_cast<size_t>(column) * kLine, codes);
     }
   }
 }
 
-void FillPlanes(const KernelContext& context, const int8_t* image, int row_begin, const Planes& planes, uint8_t* scratch) {
+// The same with all filter columns in one line.
+void FillFoldedRow(const KernelContext& context, const int8_t* image, int y, const Planes& planes, uint8_t* line) {
   const ConvShape& s = context.shape;
+  const __m512i padding = _mm512_set1_epi8(static_cast<char>(context.input_zero_point));
+  const bool row_inside = y >= 0 && y < s.input_height;
+  for (int column = 0; column < planes.columns; ++column, line += kLine) {
+    const int x = column * s.stride_width - s.pad_left;
+    __m512i codes = padding;
+    if (row_inside) {
+      // The taps inside the image are neighbours in memory; they are loaded to where they belong in the line.
+      const int first = x < 0 ? -x : 0;
+      const int end = x + s.filter_width > s.input_width ? s.input_width - x : s.filter_width;
+      if (first < end) {
+        const int bytes = end * s.input_channels;
+        const __mmask64 to_end = bytes == kLine ? ~__mmask64{0} : (__mmask64{1} << bytes) - 1;
+        const __mmask64 before = (__mmask64{1} << first * s.input_channels) - 1;
+        const int8_t* from = image + (static_cast<ptrdiff_t>(y) * s.input_width + x) * s.input_channels;
+        codes = _mm512_mask_loadu_epi8(padding, to_end & ~before, from);
+      }
+    }
+    _mm512_store_si512(line, Flipped(codes));
+  }
+}
+
+void FillPlanes(const KernelContext& context, const int8_t* image, int row_begin, const Planes& planes, uint8_t* scratch) {
   const size_t row_bytes = static_cast<size_t>(planes.columns) * kLine;
-  for (int plane = 0; plane < planes.count; ++plane) {
-    const int kx = plane % s.filter_width;
-    const int ky = plane / s.filter_width;
-    uint8_t* lines = scratch + static_cast<size_t>(plane) * planes.blocks * planes.plane_bytes();
-    for (int row = 0; row < planes.rows; ++row) {
-      const int y = planes.shared_rows
-                        ? row_begin + row - s.pad_top
-                        : (row_begin + row) * s.stride_height - s.pad_top + ky * s.dilation_height;
-      FillRow(context, image, y, kx, planes, lines + row * row_bytes);
+  const int top = row_begin * planes.stride - context.shape.pad_top;
+  for (int phase = 0; phase < planes.phases; ++phase) {
+    for (int kx = 0; kx < planes.taps.columns; ++kx) {
+      uint8_t* lines = scratch + phase * planes.phase_bytes() + static_cast<size_t>(kx) * planes.blocks * planes.plane_bytes();
+      for (int row = 0; row < planes.rows; ++row) {
+        const int y = top + planes.input_row(phase, row);
+        if (planes.taps.folded) {
+          FillFoldedRow(context, image, y, planes, lines + row * row_bytes);
+        } else {
+          FillRow(context, image, y, kx, planes, lines + row * row_bytes);
+        }
+      }
     }
   }
 }
 
 template <int pixels>
-void Tile(const ConvShape& s, const Planes& planes, const uint8_t* lines, WeightStream weights, const int32_t* bias,
-          const StoreCodes& store, int8_t* out) {
+void Tile(const Planes& planes, const uint8_t* lines, WeightStream weights, const int32_t* bias,
+          const StoreCodes& store, size_t pixel, int8_t* out) {
   __m512i acc[pixels][2];
   for (int i = 0; i < pixels; ++i) {
     acc[i][0] = _mm512_load_si512(bias);
     acc[i][1] = _mm512_load_si512(bias + 16);
   }
-  for (int ky = 0; ky < s.filter_height; ++ky) {
-    for (int kx = 0; kx < s.filter_width; ++kx) {
-      for (int block = 0; block < planes.blocks; ++block) {
-        AccumulateColumns<pixels>(acc, lines + planes.offset(s, ky, kx, block), GroupsInBlock(s.input_channels, block),
-                                  &weights);
+  const size_t plane_bytes = planes.plane_bytes();
+  for (int ky = 0; ky < planes.taps.rows; ++ky) {
+    const uint8_t* plane = lines + planes.row_offset(ky);
+    for (int kx = 0; kx < planes.taps.columns; ++kx) {
+      for (int block = 0; block < planes.blocks; ++block, plane += plane_bytes) {
+        AccumulateColumns<pixels>(acc, plane, GroupsInBlock(planes.taps.channels, block), &weights);
       }
     }
   }
-  const size_t pixel = s.output_channels;
 #pragma GCC unroll 16
   for (int i = 0; i < pixels; i += 2) {
     const bool last = i + 1 == pixels;
-    store.Pair(acc[i], acc[last ? i : i + 1], out + i * pixel, last ? nullptr : out + (i + 1) * pixel);
+    const int next = last ? i : i + 1;
+    store.Pair(acc[i][0], acc[i][1], acc[next][0], acc[next][1], out + i * pixel, last ? nullptr : out + next * pixel);
   }
 }
 
-using TileFunction = void (*)(const ConvShape&, const Planes&, const uint8_t*, WeightStream, const int32_t*,
-                              const StoreCodes&, int8_t*);
+using TileFunction = void (*)(const Planes&, const uint8_t*, WeightStream, const int32_t*, const StoreCodes&, size_t,
+                              int8_t*);
 constexpr TileFunction kTiles[kMaxPixels + 1] = {nullptr,  Tile<1>,  Tile<2>,  Tile<3>,  Tile<4>,
                                                  Tile<5>,  Tile<6>,  Tile<7>,  Tile<8>,  Tile<9>,
                                                  Tile<10>, Tile<11>, Tile<12>, Tile<13>, Tile<14>};
@@ -166,8 +230,7 @@ void RunRows(const KernelContext& context, int image, int row_begin, int row_end
 
   const int8_t* weights = static_cast<const int8_t*>(context.packed);
   const int32_t* bias = reinterpret_cast<const int32_t*>(weights + WeightBytes(s));
-  const size_t block_bytes =
-      static_cast<size_t>(s.filter_height) * s.filter_width * Groups(s.input_channels) * kGroupBytes;
+  const size_t block_bytes = planes.taps.packed_bytes();
   const int pixels = (row_end - row_begin) * s.output_width;
   const int tiles = (pixels + kMaxPixels - 1) / kMaxPixels;
   output += (static_cast<size_t>(image) * s.output_height + row_begin) * s.output_width * s.output_channels;
@@ -176,9 +239,9 @@ void RunRows(const KernelContext& context, int image, int row_begin, int row_end
     int pixel = 0;
     for (int tile = 0; tile < tiles; ++tile) {
       const int end = static_cast<int>(static_cast<int64_t>(pixels) * (tile + 1) / tiles);
-      kTiles[end - pixel](s, planes, lines + static_cast<size_t>(pixel) * kLine,
+      kTiles[end - pixel](planes, lines + static_cast<size_t>(pixel) * kLine,
                           WeightStream(weights + cout / kCoutBlock * block_bytes, block_bytes, tile, tiles), bias + cout,
-                          store, output + static_cast<size_t>(pixel) * s.output_channels + cout);
+                          store, s.output_channels, output + static_cast<size_t>(pixel) * s.output_channels + cout);
       pixel = end;
     }
   }

@@ -86,22 +86,23 @@ class StoreCodes {
         constants1_(requantization, channel + 16),
         low_(_mm512_set1_epi8(static_cast<char>(requantization.activation_min()))),
         high_(_mm512_set1_epi8(static_cast<char>(requantization.activation_max()))),
-        pre_shift_(_mm512_set1_epi32(requantization.pre_shift())),
+        pre_shift_(_mm512_set1_epi32(requantization.pre_shift(channel))),
+        fast_(requantization.pre_shift(channel) != 0),
         mask_(channels_left >= kCoutBlock ? ~__mmask32{0} : (__mmask32{1} << channels_left) - 1),
         requantization_(requantization),
         channel_(channel) {}
 
-  // `second` may be null when there is only one pixel to store.
-  void Pair(const __m512i acc0[2], const __m512i acc1[2], int8_t* first, int8_t* second) const {
-    if (!requantization_.fast()) {
-      Slowly(acc0, first);
-      if (second != nullptr) Slowly(acc1, second);
-      return;
+  // Accumulators of two pixels, two vectors each; `second` may be null when there is only one pixel to store. Inlined whatever
+  // the compiler thinks: an address taken for a call would keep the caller's accumulators in memory throughout.
+  __attribute__((always_inline)) void Pair(__m512i first0, __m512i first1, __m512i second0, __m512i second1, int8_t* first,
+                                           int8_t* second) const {
+    __m512i bytes;
+    if (fast_) {
+      bytes = PackCodes(Fast(constants0_, first0), Fast(constants1_, first1), Fast(constants0_, second0),
+                        Fast(constants1_, second1), low_, high_);
+    } else {
+      bytes = General(first0, first1, second0, second1);
     }
-    const __m512i bytes = PackCodes(constants0_.FromShifted(_mm512_sllv_epi32(acc0[0], pre_shift_)),
-                                    constants1_.FromShifted(_mm512_sllv_epi32(acc0[1], pre_shift_)),
-                                    constants0_.FromShifted(_mm512_sllv_epi32(acc1[0], pre_shift_)),
-                                    constants1_.FromShifted(_mm512_sllv_epi32(acc1[1], pre_shift_)), low_, high_);
     Store(first, _mm512_castsi512_si256(bytes));
     if (second != nullptr) Store(second, _mm512_extracti64x4_epi64(bytes, 1));
   }
@@ -115,13 +116,15 @@ class StoreCodes {
     }
   }
 
-  __attribute__((noinline)) void Slowly(const __m512i acc[2], int8_t* out) const {
-    alignas(64) int32_t sums[kCoutBlock];
-    _mm512_store_si512(sums, acc[0]);
-    _mm512_store_si512(sums + 16, acc[1]);
-    for (int i = 0; i < kCoutBlock && (mask_ >> i & 1) != 0; ++i) {
-      out[i] = requantization_.Requantize(sums[i], channel_ + i);
-    }
+  __m512i Fast(const RequantizeAvx512& constants, __m512i acc) const {
+    return constants.FromShifted(_mm512_sllv_epi32(acc, pre_shift_));
+  }
+
+  __attribute__((noinline)) __m512i General(__m512i first0, __m512i first1, __m512i second0, __m512i second1) const {
+    return PackCodes(RequantizeAvx512::General(requantization_, channel_, first0),
+                     RequantizeAvx512::General(requantization_, channel_ + 16, first1),
+                     RequantizeAvx512::General(requantization_, channel_, second0),
+                     RequantizeAvx512::General(requantization_, channel_ + 16, second1), low_, high_);
   }
 
   RequantizeAvx512 constants0_;
@@ -129,6 +132,7 @@ class StoreCodes {
   __m512i low_;
   __m512i high_;
   __m512i pre_shift_;
+  bool fast_;
   __mmask32 mask_;
   const Requantization& requantization_;
   int channel_;

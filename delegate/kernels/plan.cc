@@ -12,6 +12,11 @@ constexpr int kFewestF43Channels = 32;
 constexpr int64_t kLargestF43Weights = 2 << 20;
 // Outputs that F(4x4) computes and that lie inside the image. 13x13 uses 66 % of four by four tiles.
 constexpr double kLeastTileUse = 0.75;
+// XNNPACK's kernel takes input channels by eights: half or more of its products are zeros up to here.
+constexpr int kXnnpackChannelGroup = 8;
+constexpr int kPaddedByXnnpack = 4;
+// The direct kernel computes 32 output channels at a time.
+constexpr int kFewestOutputChannels = 16;
 // One output pixel of a 1x1 layer with fewer channels is mostly requantization, which all contenders share.
 constexpr int kFewestPointwiseChannels = 32;
 
@@ -25,6 +30,25 @@ double F43TileUse(const ConvShape& s) {
   const auto rounded = [](int size) { return (size + 3) / 4 * 4; };
   return static_cast<double>(s.output_height) * s.output_width /
          (static_cast<double>(rounded(s.output_height)) * rounded(s.output_width));
+}
+
+double Multiplications(const ConvShape& s) {
+  return static_cast<double>(s.batch) * s.output_height * s.output_width * s.output_channels * s.filter_size();
+}
+
+// The part of XNNPACK's time that a kernel saves, as measured (delegate/README.md), on the low side.
+double SavedShare(const ConvShape& s, Algorithm algorithm, Isa isa, bool two_taps) {
+  if (isa == Isa::kAvx2) return algorithm == Algorithm::kWinogradF43 ? 0.6 : 0.4;
+  switch (algorithm) {
+    case Algorithm::kWinograd1d:
+      return two_taps ? 0.3 : 0.4;
+    case Algorithm::kWinogradF43:
+      return 0.35;
+    case Algorithm::kDirect:
+      return s.filter_height * s.filter_width > 1 ? 0.25 : 0.05;
+    default:
+      return 0;
+  }
 }
 
 Plan Claim(Algorithm algorithm, Isa isa, const char* why) {
@@ -66,6 +90,12 @@ bool F43Pays(const ConvProblem& problem, Reason* reason) {
   return CertifyWinogradF43(problem, reason);
 }
 
+// XNNPACK's multiplications per layer, padding of few input channels included.
+double XnnpackMultiplications(const ConvShape& s) {
+  const double padded = s.input_channels < kXnnpackChannelGroup ? kXnnpackChannelGroup : s.input_channels;
+  return Multiplications(s) / s.input_channels * padded;
+}
+
 Plan ChooseAvx512(const ConvProblem& problem, const CpuProfile& cpu) {
   const ConvShape& s = problem.shape;
   Reason reason;
@@ -77,6 +107,13 @@ Plan ChooseAvx512(const ConvProblem& problem, const CpuProfile& cpu) {
     if (certified) return Claim(Algorithm::kWinograd1d, cpu.isa, "INT7 weights, two-tap form");
   } else {
     reason.Set("%dx%d stride %d", s.filter_height, s.filter_width, s.stride_width);
+  }
+  if (s.output_channels < kFewestOutputChannels) {
+    reason.Set("XNNPACK is as fast here: %d output channels leave half of the vectors empty", s.output_channels);
+    return Leave(reason);
+  }
+  if (s.input_channels <= kPaddedByXnnpack && s.filter_width > 1 && s.dilation_width == 1) {
+    return Claim(Algorithm::kDirect, cpu.isa, "XNNPACK pads so few input channels to eight; here filter rows are dense");
   }
   if (!cpu.two_vnni_units) {
     Reason left;
@@ -102,15 +139,18 @@ Plan ChooseAvx2(const ConvProblem& problem, const CpuProfile& cpu) {
 }  // namespace
 
 Plan ChooseKernel(const ConvProblem& problem, const CpuProfile& cpu) {
-  switch (cpu.isa) {
-    case Isa::kAvx512Vnni:
-      return ChooseAvx512(problem, cpu);
-    case Isa::kAvx2:
-      return ChooseAvx2(problem, cpu);
-    case Isa::kScalar:
-      break;
+  if (cpu.isa == Isa::kScalar) {
+    return Leave("this CPU has no instruction set with fast kernels; scalar ones run only when asked for by name");
   }
-  return Leave("this CPU has no instruction set with fast kernels; scalar ones run only when asked for by name");
+  Plan plan = cpu.isa == Isa::kAvx512Vnni ? ChooseAvx512(problem, cpu) : ChooseAvx2(problem, cpu);
+  if (plan.claim) {
+    bool two_taps = false;
+    Reason ignored;
+    if (plan.algorithm == Algorithm::kWinograd1d) CertifyWinograd1d(problem, &two_taps, &ignored);
+    plan.saved_multiplications =
+        XnnpackMultiplications(problem.shape) * SavedShare(problem.shape, plan.algorithm, plan.isa, two_taps);
+  }
+  return plan;
 }
 
 Plan ForceKernel(const ConvProblem& problem, Algorithm algorithm, Isa isa) {

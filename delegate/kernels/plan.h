@@ -4,7 +4,8 @@
 //   CPU                        INT8 weights or codes                      INT7 range and qualifying weights
 //   x86 AVX-512 VNNI           F(4,3) where the channels are many enough  1-D F(2,3); two taps only where F(4,3)
 //                              and its weights stay in cache; else        does not fit
-//                              direct with two VNNI units; else none
+//                              direct with two VNNI units or up to four
+//                              input channels; else none
 //   x86 AVX2                   F(4,3) when certified, else F(2,3)         same
 //   anything else              none: scalar kernels only when asked for   same
 #ifndef TFLITE_EQ_DELEGATE_KERNELS_PLAN_H_
@@ -21,6 +22,9 @@ struct Plan {
   bool claim = false;
   Algorithm algorithm = Algorithm::kReference;
   Isa isa = Isa::kScalar;
+  // What claiming the layer saves, in multiplications that XNNPACK would do in the same time on this CPU. A rough figure, for
+  // weighing against the cost of handing tensors from one delegate to the other.
+  double saved_multiplications = 0;
   Reason reason;  // in either case
 };
 

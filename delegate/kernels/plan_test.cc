@@ -70,6 +70,12 @@ TEST(ChooseKernel, DirectOnlyWithTwoVnniUnits) {
   EXPECT_FALSE(Choose(28, 16, 64, Values::kInt8, kServer, 1, 1).claim);
 }
 
+TEST(ChooseKernel, DirectForAFirstLayerOnAnyVnni) {
+  EXPECT_EQ(Choose(56, 3, 64, Values::kInt8, kOneUnit, 7, 2).algorithm, Algorithm::kDirect);
+  EXPECT_FALSE(Choose(56, 3, 64, Values::kInt8, kOneUnit, 1, 1).claim);
+  EXPECT_FALSE(Choose(56, 8, 64, Values::kInt8, kOneUnit, 7, 2).claim);
+}
+
 TEST(ChooseKernel, RefusesPoorTileUseAndFewChannels) {
   EXPECT_STREQ(Choose(13, 64, 64, Values::kInt8, kOneUnit).reason.text,
                "XNNPACK is as fast here: AVX-512 VNNI, direct convolution (13x13 outputs fill only 66 % of 4x4 tiles)");

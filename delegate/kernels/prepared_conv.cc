@@ -49,20 +49,21 @@ bool PreparedConv::Prepare(const ConvProblem& problem, Algorithm algorithm, Isa 
   if (!kernel_->certify(problem, reason)) return false;
 
   const int channels = problem.shape.output_channels;
-  Buffer ranges;
-  if (!ranges.Allocate(2 * sizeof(int64_t) * channels)) {
+  Buffer magnitudes;
+  Buffer late;
+  if (!magnitudes.Allocate(sizeof(int64_t) * channels) || !late.Allocate(sizeof(int32_t) * channels)) {
     reason->Set("out of memory");
     return false;
   }
-  int64_t* acc_min = ranges.as<int64_t>();
-  int64_t* acc_max = acc_min + channels;
+  const bool two_dimensional = algorithm == Algorithm::kWinogradF43 || algorithm == Algorithm::kWinogradF23;
   for (int c = 0; c < channels; ++c) {
-    const AccumulatorRange range = ChannelRange(problem, c);
-    acc_min[c] = range.min;
-    acc_max[c] = range.max;
+    magnitudes.as<int64_t>()[c] = ChannelRange(problem, c).magnitude();
+    if (two_dimensional && problem.weights.bias != nullptr && BiasComesLate(problem, c)) {
+      late.as<int32_t>()[c] = problem.weights.bias[c];
+    }
   }
   const size_t packed_bytes = kernel_->packed_bytes(problem);
-  if (!requantization_.Prepare(problem.quantization, channels, acc_min, acc_max) || !packed_.Allocate(packed_bytes)) {
+  if (!requantization_.Prepare(problem.quantization, channels, magnitudes.as<int64_t>(), late.as<int32_t>()) || !packed_.Allocate(packed_bytes)) {
     reason->Set("out of memory: %zu bytes for weights", packed_bytes);
     return false;
   }
@@ -112,7 +113,7 @@ size_t PreparedConv::worker_scratch_bytes() const {
 size_t PreparedConv::scratch_bytes() const { return worker_scratch_bytes() * workers_; }
 
 size_t PreparedConv::memory_bytes() const {
-  constexpr int kRequantizationArrays = 5;
+  constexpr int kRequantizationArrays = 6;
   const size_t constants = kRequantizationArrays * sizeof(int32_t) * context_.shape.output_channels;
   return packed_.size() + constants + (fallback_ != nullptr ? fallback_->memory_bytes() : 0);
 }

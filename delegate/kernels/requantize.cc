@@ -8,12 +8,6 @@ namespace {
 constexpr int kLargestPreShift = 6;
 constexpr int kSmallestPreShift = 2;
 
-int64_t Magnitude(int64_t low, int64_t high) {
-  const int64_t below = low < 0 ? -low : low;
-  const int64_t above = high < 0 ? -high : high;
-  return below > above ? below : above;
-}
-
 // Whether the derivation of the header holds for one channel with pre-shift p: the pre-shifted accumulator and every
 // numerator fit in an int32.
 bool Fits(int pre_shift, int64_t magnitude, int32_t multiplier, int32_t shift, int32_t zero_point) {
@@ -68,38 +62,43 @@ void ActivationRange(Activation activation, float output_scale, int32_t output_z
                                                            : 127;
 }
 
-bool Requantization::Prepare(const ConvQuantization& quantization, int channels, const int64_t* acc_min,
-                             const int64_t* acc_max) {
+bool Requantization::Prepare(const ConvQuantization& quantization, int channels, const int64_t* magnitude,
+                             const int32_t* late_bias) {
   zero_point_ = quantization.output_zero_point;
   activation_min_ = quantization.activation_min;
   activation_max_ = quantization.activation_max;
   const int padded = (channels + kChannelPadding - 1) / kChannelPadding * kChannelPadding;
   const size_t bytes = static_cast<size_t>(padded) * sizeof(int32_t);
   if (!multiplier_.Allocate(bytes) || !shift_.Allocate(bytes) || !addend_.Allocate(bytes) ||
-      !negative_addend_.Allocate(bytes) || !right_shift_.Allocate(bytes)) {
+      !negative_addend_.Allocate(bytes) || !right_shift_.Allocate(bytes) || !late_bias_.Allocate(bytes) ||
+      !pre_shift_.Allocate(bytes / kBlock)) {
     return false;
   }
   for (int c = 0; c < channels; ++c) {
     multiplier_.as<int32_t>()[c] = quantization.multiplier[c];
     shift_.as<int32_t>()[c] = quantization.shift[c];
+    late_bias_.as<int32_t>()[c] = late_bias != nullptr ? late_bias[c] : 0;
   }
-  pre_shift_ = 0;
-  for (int p = kLargestPreShift; p >= kSmallestPreShift && pre_shift_ == 0; --p) {
-    bool all = true;
-    for (int c = 0; c < channels && all; ++c) {
-      all = Fits(p, Magnitude(acc_min[c], acc_max[c]), multiplier()[c], shift()[c], zero_point_);
+  for (int first = 0; first < padded; first += kBlock) {
+    const int end = first + kBlock < channels ? first + kBlock : channels;
+    int pre_shift = 0;
+    for (int p = kLargestPreShift; p >= kSmallestPreShift && pre_shift == 0; --p) {
+      bool all = true;
+      for (int c = first; c < end && all; ++c) all = Fits(p, magnitude[c], multiplier()[c], shift()[c], zero_point_);
+      if (all) pre_shift = p;
     }
-    if (all) pre_shift_ = p;
-  }
-  for (int c = 0; fast() && c < padded; ++c) {
-    const int e = -shift()[c];
-    const int total = e + pre_shift_ - 1;
-    const int32_t half = e > 0 ? 1 << (total - 1) : 0;
-    const int32_t sign_correction = e > 0 ? 1 << (pre_shift_ - 1) : 0;
-    const int32_t base = (1 << (pre_shift_ - 2)) + zero_point_ * (1 << total);
-    addend_.as<int32_t>()[c] = base + half;
-    negative_addend_.as<int32_t>()[c] = base + half - sign_correction;
-    right_shift_.as<int32_t>()[c] = total;
+    pre_shift_.as<int32_t>()[first / kBlock] = pre_shift;
+    if (pre_shift == 0) continue;
+    for (int c = first; c < first + kBlock; ++c) {
+      const int e = -shift()[c];
+      const int total = e + pre_shift - 1;
+      const int32_t half = e > 0 ? 1 << (total - 1) : 0;
+      const int32_t sign_correction = e > 0 ? 1 << (pre_shift - 1) : 0;
+      const int32_t base = (1 << (pre_shift - 2)) + zero_point_ * (1 << total);
+      addend_.as<int32_t>()[c] = base + half;
+      negative_addend_.as<int32_t>()[c] = base + half - sign_correction;
+      right_shift_.as<int32_t>()[c] = total;
+    }
   }
   return true;
 }

@@ -60,21 +60,25 @@ static inline int32_t MultiplyByQuantizedMultiplier(int32_t acc, int32_t multipl
   return (high >> right_shift) + (remainder > threshold ? 1 : 0);
 }
 
+// Where the preconditions fail, vectors take the formulas at the top as they stand, in 64 bits, which has no preconditions. Real
+// networks need it: a channel that training left all but zero gets a tiny weight scale, and a bias of up to 2^30.
+//
 // Per-channel constants of one convolution, padded to a multiple of kChannelPadding channels so that vector kernels may read
 // whole vectors. Padding channels produce the output zero point and are never stored.
 class Requantization {
  public:
   static constexpr int kChannelPadding = 64;
 
-  // `acc_min` and `acc_max` bound the accumulator of each channel, zero point and bias included (see certificate.h). False
-  // when memory runs out.
-  bool Prepare(const ConvQuantization& quantization, int channels, const int64_t* acc_min, const int64_t* acc_max);
+  // `magnitude` bounds the accumulator of each channel, zero point and bias included (see certificate.h). `late_bias` may be
+  // null. False when memory runs out.
+  bool Prepare(const ConvQuantization& quantization, int channels, const int64_t* magnitude, const int32_t* late_bias);
 
-  // True when the one-multiplication form is exact for every channel. Otherwise kernels take the scalar way below, which
-  // has no preconditions.
-  bool fast() const { return pre_shift_ != 0; }
-  // p of the formulas above: the largest in [2, 6] that every channel allows.
-  int pre_shift() const { return pre_shift_; }
+  // Constants are chosen for blocks of this many channels.
+  static constexpr int kBlock = 32;
+
+  // p of the formulas above for the block that holds a channel: the largest in [2, 6] that all its channels allow, or 0 where
+  // the one-multiplication form is not exact.
+  int pre_shift(int channel) const { return pre_shift_.as<int32_t>()[channel / kBlock]; }
 
   const int32_t* multiplier() const { return multiplier_.as<int32_t>(); }
   const int32_t* shift() const { return shift_.as<int32_t>(); }
@@ -82,6 +86,8 @@ class Requantization {
   const int32_t* addend() const { return addend_.as<int32_t>(); }
   const int32_t* negative_addend() const { return negative_addend_.as<int32_t>(); }
   const int32_t* right_shift() const { return right_shift_.as<int32_t>(); }
+  // Bias that is not part of the accumulator yet (see BiasComesLate); zero in blocks with pre-shift 6.
+  const int32_t* late_bias() const { return late_bias_.as<int32_t>(); }
   int32_t zero_point() const { return zero_point_; }
   int32_t activation_min() const { return activation_min_; }
   int32_t activation_max() const { return activation_max_; }
@@ -95,7 +101,8 @@ class Requantization {
   Buffer addend_;
   Buffer negative_addend_;
   Buffer right_shift_;
-  int pre_shift_ = 0;
+  Buffer late_bias_;
+  Buffer pre_shift_;
   int32_t zero_point_ = 0;
   int32_t activation_min_ = -128;
   int32_t activation_max_ = 127;

@@ -37,6 +37,30 @@ struct RequantizeAvx2 {
     return _mm256_srav_epi32(numerator, right_shift);
   }
 
+  // z + zero point without preconditions: SRDHM in 64 bits, then RoundingDivideByPOT as the oracle writes it.
+  static __m256i General(const Requantization& r, int channel, __m256i acc) {
+    const __m256i multiplier = Load(r.multiplier() + channel);
+    const __m256i shift = Load(r.shift() + channel);
+    const __m256i zero = _mm256_setzero_si256();
+    const __m256i one = _mm256_set1_epi32(1);
+    const __m256i right = _mm256_sub_epi32(zero, _mm256_min_epi32(shift, zero));
+    const __m256i x = _mm256_sllv_epi32(acc, _mm256_max_epi32(shift, zero));
+    const __m256i nudge = _mm256_set1_epi64x(int64_t{1} << 30);
+    const __m256i even = _mm256_add_epi64(_mm256_mul_epi32(x, multiplier), nudge);
+    const __m256i odd = _mm256_add_epi64(_mm256_mul_epi32(OddLanes(x), OddLanes(multiplier)), nudge);
+    // Bits 31 ... 62 of both sums, in the lanes they belong to.
+    const __m256i y = _mm256_blend_epi32(_mm256_srli_epi64(even, 31), _mm256_slli_epi64(odd, 1), 0xaa);
+    const __m256i low_bits = _mm256_sub_epi32(_mm256_sllv_epi32(one, right), one);
+    const __m256i remainder = _mm256_and_si256(y, low_bits);
+    const __m256i threshold = _mm256_add_epi32(_mm256_srli_epi32(low_bits, 1), _mm256_srli_epi32(y, 31));
+    // A comparison yields -1 where it holds.
+    __m256i z = _mm256_sub_epi32(_mm256_srav_epi32(y, right), _mm256_cmpgt_epi32(remainder, threshold));
+    // Far outside int8 already; keeps the zero point from overflowing.
+    const __m256i far = _mm256_set1_epi32(1 << 20);
+    z = _mm256_max_epi32(_mm256_min_epi32(z, far), _mm256_sub_epi32(zero, far));
+    return _mm256_add_epi32(z, _mm256_set1_epi32(r.zero_point()));
+  }
+
   __m256i FromShifted(__m256i x) const { return FromHalves(x, OddLanes(x)); }
 };
 

@@ -39,6 +39,31 @@ struct RequantizeAvx512 {
     return _mm512_srav_epi32(numerator, right_shift);
   }
 
+  // z + zero point without preconditions: SRDHM in 64 bits, then RoundingDivideByPOT as the oracle writes it.
+  static __m512i General(const Requantization& r, int channel, __m512i acc) {
+    const __m512i multiplier = _mm512_loadu_si512(r.multiplier() + channel);
+    const __m512i shift = _mm512_loadu_si512(r.shift() + channel);
+    const __m512i zero = _mm512_setzero_si512();
+    const __m512i one = _mm512_set1_epi32(1);
+    const __m512i right = _mm512_sub_epi32(zero, _mm512_min_epi32(shift, zero));
+    const __m512i x = _mm512_sllv_epi32(acc, _mm512_max_epi32(shift, zero));
+    const __m512i nudge = _mm512_set1_epi64(int64_t{1} << 30);
+    const __m512i even = _mm512_add_epi64(_mm512_mul_epi32(x, multiplier), nudge);
+    const __m512i odd = _mm512_add_epi64(_mm512_mul_epi32(OddLanes(x), OddLanes(multiplier)), nudge);
+    // Bits 31 ... 62 of both sums, in the lanes they belong to.
+    const __m512i y = _mm512_mask_blend_epi32(0xaaaa, _mm512_srli_epi64(even, 31), _mm512_slli_epi64(odd, 1));
+    const __m512i low_bits = _mm512_sub_epi32(_mm512_sllv_epi32(one, right), one);
+    const __m512i remainder = _mm512_and_si512(y, low_bits);
+    const __m512i threshold = _mm512_add_epi32(_mm512_srli_epi32(low_bits, 1), _mm512_srli_epi32(y, 31));
+    const __mmask16 up = _mm512_cmpgt_epi32_mask(remainder, threshold);
+    __m512i z = _mm512_srav_epi32(y, right);
+    z = _mm512_mask_add_epi32(z, up, z, one);
+    // Far outside int8 already; keeps the zero point from overflowing.
+    const __m512i far = _mm512_set1_epi32(1 << 20);
+    z = _mm512_max_epi32(_mm512_min_epi32(z, far), _mm512_sub_epi32(zero, far));
+    return _mm512_add_epi32(z, _mm512_set1_epi32(r.zero_point()));
+  }
+
   // z + zero point for accumulators shifted left by pre_shift.
   __m512i FromShifted(__m512i x) const { return FromHalves(x, OddLanes(x)); }
 };

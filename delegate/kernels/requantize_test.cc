@@ -97,19 +97,18 @@ TEST(ActivationRange, FollowsTheFusedActivation) {
 // One problem of 16 channels whose accumulators stay below `magnitude`.
 struct Constants {
   std::vector<int32_t> multiplier, shift;
-  std::vector<int64_t> low, high;
+  std::vector<int64_t> magnitudes;
   ConvQuantization quantization;
   Requantization requantization;
 
   bool Prepare(int32_t m, int s, int32_t zero_point, int64_t magnitude) {
     multiplier.assign(16, m);
     shift.assign(16, s);
-    low.assign(16, -magnitude);
-    high.assign(16, magnitude);
+    magnitudes.assign(16, magnitude);
     quantization.multiplier = multiplier.data();
     quantization.shift = shift.data();
     quantization.output_zero_point = zero_point;
-    return requantization.Prepare(quantization, 16, low.data(), high.data());
+    return requantization.Prepare(quantization, 16, magnitudes.data(), nullptr);
   }
 };
 
@@ -139,7 +138,7 @@ TEST_P(VectorRequantize, MatchesScalarAtEveryRoundingBoundary) {
           const int32_t magnitude = (1 << bits) - 2;
           Constants constants;
           ASSERT_TRUE(constants.Prepare(multiplier, shift, zero_point, magnitude));
-          if (!constants.requantization.fast()) continue;
+          if (constants.requantization.pre_shift(0) == 0) continue;
           ++fast;
           std::vector<int32_t> acc = Boundaries(multiplier, shift, magnitude);
           for (int i = 0; i < 16; ++i) acc.push_back(static_cast<int32_t>(random() % (2u * magnitude)) - magnitude);
@@ -156,21 +155,46 @@ TEST_P(VectorRequantize, MatchesScalarAtEveryRoundingBoundary) {
   EXPECT_GT(fast, 1000) << "the fast form should cover ordinary scales";
 }
 
+TEST_P(VectorRequantize, GeneralFormMatchesScalarEverywhere) {
+  if (!CpuSupports(GetParam().isa)) GTEST_SKIP();
+  std::mt19937 random(3);
+  for (int32_t multiplier : InterestingMultipliers()) {
+    for (int shift = -31; shift <= 8; ++shift) {
+      Constants constants;
+      ASSERT_TRUE(constants.Prepare(multiplier, shift, -7, int64_t{1} << 31));
+      ASSERT_EQ(constants.requantization.pre_shift(0), 0);
+      std::vector<int32_t> acc = Boundaries(multiplier, shift, std::numeric_limits<int32_t>::max());
+      for (int32_t extreme : {std::numeric_limits<int32_t>::max(), std::numeric_limits<int32_t>::min(), 0, -1}) {
+        acc.push_back(extreme);
+      }
+      while (acc.size() % 64 != 0) acc.push_back(static_cast<int32_t>(random()) >> (random() % 32));
+      std::vector<int32_t> z(acc.size());
+      GetParam().function(constants.requantization, acc.data(), static_cast<int>(acc.size()), z.data());
+      for (size_t i = 0; i < acc.size(); ++i) {
+        // The vector form clamps what lies far outside int8.
+        const int64_t exact = MultiplyByQuantizedMultiplier(acc[i], multiplier, shift);
+        const int64_t clamped = exact > (1 << 20) ? 1 << 20 : exact < -(1 << 20) ? -(1 << 20) : exact;
+        ASSERT_EQ(z[i], clamped - 7) << "acc " << acc[i] << " multiplier " << multiplier << " shift " << shift;
+      }
+    }
+  }
+}
+
 INSTANTIATE_TEST_SUITE_P(AllIsas, VectorRequantize, ::testing::ValuesIn(VectorRequantizeFunctions()),
                          [](const auto& info) { return std::string(IsaName(info.param.isa)); });
 
 TEST(Requantization, RefusesTheFastFormWhereItWouldOverflow) {
   Constants constants;
   ASSERT_TRUE(constants.Prepare(1 << 30, 1, 0, 1000));
-  EXPECT_FALSE(constants.requantization.fast()) << "scales above one need the left shift";
+  EXPECT_EQ(constants.requantization.pre_shift(0), 0) << "scales above one need the left shift";
   ASSERT_TRUE(constants.Prepare(1 << 30, -8, 0, int64_t{1} << 30));
-  EXPECT_FALSE(constants.requantization.fast()) << "no room for a pre-shift";
+  EXPECT_EQ(constants.requantization.pre_shift(0), 0) << "no room for a pre-shift";
   ASSERT_TRUE(constants.Prepare(1 << 30, -30, 127, 1000));
-  EXPECT_FALSE(constants.requantization.fast()) << "the zero point would overflow the numerator";
+  EXPECT_EQ(constants.requantization.pre_shift(0), 0) << "the zero point would overflow the numerator";
   ASSERT_TRUE(constants.Prepare(1 << 30, -8, 127, (int64_t{1} << 25) - 2));
-  EXPECT_EQ(constants.requantization.pre_shift(), 6);
+  EXPECT_EQ(constants.requantization.pre_shift(0), 6);
   ASSERT_TRUE(constants.Prepare(1 << 30, -8, 127, int64_t{1} << 26));
-  EXPECT_LT(constants.requantization.pre_shift(), 6);
+  EXPECT_LT(constants.requantization.pre_shift(0), 6);
 }
 
 }  // namespace

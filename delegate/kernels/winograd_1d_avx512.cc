@@ -284,7 +284,7 @@ void Tile(const ConvShape& s, const Planes& planes, const uint8_t* lines, int pa
 #pragma GCC unroll 16
   for (int i = 0; i < pairs; ++i) {
     int8_t* to = out + (static_cast<size_t>(row) * s.output_width + 2 * column) * pixel;
-    store.Pair(a[i], b[i], to, 2 * column + 1 < s.output_width ? to + pixel : nullptr);
+    store.Pair(a[i][0], a[i][1], b[i][0], b[i][1], to, 2 * column + 1 < s.output_width ? to + pixel : nullptr);
     if (++column == planes.pairs) {
       column = 0;
       ++row;

@@ -89,35 +89,41 @@ struct Avx2Ops {
     kFunctions[tiles](arguments);
   }
 
+  static constexpr int kPreShift = 6;
+
   struct Constants {
     Constants(const Requantization& requantization, int first)
-        : vectors(requantization, first), r(requantization), channel(first) {}
+        : vectors(requantization, first),
+          r(requantization),
+          channel(first),
+          fast(requantization.pre_shift(first) == kPreShift) {}
     RequantizeAvx2 vectors;
     const Requantization& r;
     int channel;
+    bool fast;
   };
 
-  // 64 * acc for F(4,3): the sums are 576 * acc modulo 2^32, and 9 has an inverse there. 4 * acc for F(2,3).
+  // The division and the pre-shift meet: sums are 64 * 9 * acc modulo 2^32 for F(4,3), where 9 has an inverse, 4 * acc for
+  // F(2,3), and requantization wants 64 * acc.
   template <int count>
   static __m256i Requantize(const Constants& constants, __m256i y) {
-    if (count == 4) {
-      const __m256i inverse_of_nine = _mm256_set1_epi32(0x38E38E39);
+    const __m256i inverse_of_nine = _mm256_set1_epi32(0x38E38E39);
+    if (constants.fast && count == 4) {
+      // Only the low half of each product is wanted, and only for the 32-bit lane vpmuldq reads next.
       const __m256i even = _mm256_mul_epu32(y, inverse_of_nine);
       const __m256i odd = _mm256_mul_epu32(RequantizeAvx2::OddLanes(y), inverse_of_nine);
       return constants.vectors.FromHalves(even, odd);
     }
     constexpr int kScaleBits = 2;
-    return constants.vectors.FromShifted(
-        _mm256_sllv_epi32(y, _mm256_set1_epi32(constants.r.pre_shift() - kScaleBits)));
+    if (constants.fast) return constants.vectors.FromShifted(_mm256_slli_epi32(y, kPreShift - kScaleBits));
+    const __m256i acc = count == 4 ? _mm256_srai_epi32(_mm256_mullo_epi32(y, inverse_of_nine), kPreShift)
+                                  : _mm256_srai_epi32(y, kScaleBits);
+    const __m256i bias = RequantizeAvx2::Load(constants.r.late_bias() + constants.channel);
+    return RequantizeAvx2::General(constants.r, constants.channel, _mm256_add_epi32(acc, bias));
   }
 
   template <int count>
   static void Store(const Constants& constants, const I32* y, int8_t* out, size_t pixel, int columns, int channels) {
-    constexpr int kScalePreShift = 6;
-    if (count == 4 ? constants.r.pre_shift() != kScalePreShift : !constants.r.fast()) {
-      StoreSlowly<count>(constants, y, out, pixel, columns, channels);
-      return;
-    }
     __m256i z[4];
     for (int i = 0; i < count; ++i) z[i] = Requantize<count>(constants, y[i]);
     for (int i = count; i < 4; ++i) z[i] = z[0];
@@ -129,19 +135,6 @@ struct Avx2Ops {
         memcpy(out + column * pixel, codes[column], kLanes);
       } else {
         memcpy(out + column * pixel, codes[column], channels);
-      }
-    }
-  }
-
-  template <int count>
-  static void StoreSlowly(const Constants& constants, const I32* y, int8_t* out, size_t pixel, int columns,
-                          int channels) {
-    for (int column = 0; column < columns; ++column) {
-      alignas(32) int32_t acc[8];
-      const __m256i scaled = count == 4 ? _mm256_mullo_epi32(y[column], _mm256_set1_epi32(0x38E38E39)) : y[column];
-      _mm256_store_si256(reinterpret_cast<__m256i*>(acc), _mm256_srai_epi32(scaled, count == 4 ? 6 : 2));
-      for (int i = 0; i < channels; ++i) {
-        out[column * pixel + i] = constants.r.Requantize(acc[i], constants.channel + i);
       }
     }
   }

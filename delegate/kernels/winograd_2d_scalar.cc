@@ -62,7 +62,8 @@ struct ScalarOps {
     for (int column = 0; column < columns; ++column) {
       const int32_t acc = count == 4 ? static_cast<int32_t>(y[column] * kInverseOfNine) >> 6
                                      : static_cast<int32_t>(y[column]) >> 2;
-      out[column * pixel] = constants.r.Requantize(acc, constants.channel);
+      const uint32_t late_bias = static_cast<uint32_t>(constants.r.late_bias()[constants.channel]);
+      out[column * pixel] = constants.r.Requantize(static_cast<int32_t>(static_cast<uint32_t>(acc) + late_bias), constants.channel);
     }
   }
 };

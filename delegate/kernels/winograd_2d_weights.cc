@@ -1,5 +1,6 @@
 #include "delegate/kernels/winograd_2d_weights.h"
 
+#include "delegate/kernels/certificate.h"
 #include "delegate/kernels/folded_bias.h"
 
 namespace tflite_eq {
@@ -80,7 +81,9 @@ void PackWinograd2d(int output, int cout_block, const ConvProblem& problem, void
       const size_t offset = (static_cast<size_t>(c / 2) * cout_block + lane) * 2 + c % 2;
       for (int p = 0; p < positions; ++p) const_cast<int16_t*>(layout.position(block, p))[offset] = u[p];
     }
-    const uint32_t start = static_cast<uint32_t>(FoldedBias(problem, k)) * scale;
+    uint32_t start = static_cast<uint32_t>(FoldedBias(problem, k));
+    if (problem.weights.bias != nullptr && BiasComesLate(problem, k)) start -= static_cast<uint32_t>(problem.weights.bias[k]);
+    start *= scale;
     const_cast<int32_t*>(layout.initial(block, output + 3))[lane] = static_cast<int32_t>(start);
   }
 }
