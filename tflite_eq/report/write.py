@@ -13,6 +13,7 @@ import jinja2
 from tflite_eq.errors import TfliteEqError
 from tflite_eq.files import PathLike, check_writable, write_atomically
 from tflite_eq.report.model import LayerReport, Report
+from tflite_eq.report.table import short_names
 
 
 def write_report(report: Report, directory: PathLike) -> None:
@@ -61,5 +62,8 @@ def report_html(report: Report) -> str:
     )
     best = max((layer.sqnr_db_after for layer in report.layers), default=1.0)
     return environment.get_template("report.html").render(
-        report=report, summary=report.summary, best=max(best, 1.0)
+        report=report,
+        summary=report.summary,
+        names=short_names([layer.name for layer in report.layers], length=60),
+        best=max(best, 1.0),
     )
