@@ -58,6 +58,7 @@ def with_mlir_scales(graph: Graph, calibration: Calibration, result: Graph) -> C
                 input=layer.input,
                 grid="int8",
                 scales=[float(s) for s in scales],
+                gain=1.0,
                 bias_correction=[],
                 metrics={},
             )

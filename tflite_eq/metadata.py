@@ -72,9 +72,9 @@ def read(model: schema.ModelT) -> Record | None:
             if plain.pop("schema") != _SCHEMA:
                 return None
             record = Record(**plain)
+            windows = {name: (int(low), int(high)) for name, (low, high) in record.windows.items()}
         except (ValueError, TypeError, KeyError, AttributeError):
             return None
-        windows = {name: (int(w[0]), int(w[1])) for name, w in record.windows.items()}
         return dataclasses.replace(record, windows=windows)
     return None
 

@@ -192,7 +192,7 @@ def _apply(
             samples=calibration.samples,
             calibration_sha256=hashlib.sha256(calibration.to_text().encode()).hexdigest(),
             data_sha256=calibration.data_sha256,
-            windows={t.name: t.window for t in calibration.tensors if t.bits == 7},
+            windows=_windows(Graph(written.model, origin), calibration),
             lattice=[
                 layer.name
                 for layer in calibration.layers
@@ -204,3 +204,18 @@ def _apply(
     ran = check_runs_everywhere(data, config.seed)
     report = build_report(calibration, written.warnings, ran, len(model), len(data))
     return QuantizationResult(data, report, calibration)
+
+
+def _windows(graph: Graph, calibration: Calibration) -> dict[str, tuple[int, int]]:
+    """7-bit windows by the names that the tensors have in the quantized network.
+
+    What a QUANTIZE operator makes of a float tensor has a name of its own there.
+    """
+    windows = {t.name: t.window for t in calibration.tensors if t.bits == 7}
+    for operator in graph.operators:
+        if operator.kind != "QUANTIZE":
+            continue
+        source, made = graph.tensors[operator.inputs[0]], graph.tensors[operator.outputs[0]]
+        if source.name in windows and source.type_name != "INT8" and made.type_name == "INT8":
+            windows[made.name] = windows[source.name]
+    return windows

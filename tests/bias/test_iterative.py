@@ -73,6 +73,33 @@ def test_mean_shift_is_the_best_constant(seed: int, samples: int, channels: int)
         assert other.mssr + other.rqnsr > noise
 
 
+@given(st.integers(0, 10**6), st.integers(1, 5), st.integers(1, 6), st.floats(0.3, 1.5))
+def test_restoring_gain_is_the_least_squares_factor(
+    seed: int, samples: int, channels: int, shrink: float
+) -> None:
+    sums = ErrorSums(channels)
+    outputs = [
+        (y, np.float32(shrink) * y + np.float32(0.3) * e + 1)
+        for y, e in random_outputs(seed, samples, channels)
+    ]
+    for reference, quantized in outputs:
+        sums.update(reference, quantized)
+    y, z = (
+        np.concatenate([pair[i].reshape(-1, channels) for pair in outputs]).astype(np.float64)
+        for i in (0, 1)
+    )
+    y, z = y - y.mean(axis=0), z - z.mean(axis=0)
+    best = (y * z).sum() / (z * z).sum()
+    assert sums.restoring_gain == pytest.approx(np.clip(best, 1, 2), rel=1e-3)
+
+
+def test_gain_of_nothing_is_1() -> None:
+    sums = ErrorSums(2)
+    assert sums.restoring_gain == 1.0
+    sums.update(np.ones((1, 4, 2), np.float32), np.ones((1, 4, 2), np.float32))
+    assert sums.restoring_gain == 1.0
+
+
 def test_memory_does_not_grow_with_the_samples() -> None:
     sums = ErrorSums(3)
     size_of = lambda: sum(np.asarray(v).nbytes for v in vars(sums).values())  # noqa: E731

@@ -120,6 +120,9 @@ def without(plain: dict[str, Any], key: str) -> None:
         (lambda p: p["layers"][0].update(scales=["x"]), "wrong form|weight scale"),
         (lambda p: p["layers"][0].update(bias_correction=[float("inf")]), "bias correction"),
         (lambda p: p["layers"][0].update(grid="ternary"), "ternary"),
+        (lambda p: p["layers"][0].update(gain=0), "gain"),
+        (lambda p: p["layers"][0].update(gain=float("nan")), "gain"),
+        (lambda p: p["layers"][0].update(gain="loud"), "wrong form"),
     ],
 )
 def test_bad_entries_are_refused(change: Callable[[dict[str, Any]], None], message: str) -> None:

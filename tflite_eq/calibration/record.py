@@ -219,6 +219,7 @@ def _layer(entry: dict[str, Any]) -> LayerRecord:
     record = LayerRecord(**entry)
     record.grid = WeightGrid(record.grid).value
     record.scales = [float(scale) for scale in record.scales]
+    record.gain = float(record.gain)
     record.bias_correction = [float(value) for value in record.bias_correction]
     return record
 

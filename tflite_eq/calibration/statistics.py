@@ -103,5 +103,5 @@ def _observe(
     except DatasetError as error:
         raise ModelError(
             f"{graph.origin}: on calibration sample {number} the FP32 network itself goes wrong: "
-            f"{error}. Check the preprocessing (image_mean, image_std) and the model"
+            f"{error}"
         ) from error

@@ -12,7 +12,7 @@ from tflite_eq import metadata
 from tflite_eq.errors import ModelError
 from tflite_eq.graph.inspection import LayerFacts, layer_facts
 from tflite_eq.graph.model import Graph
-from tflite_eq.report.table import align, short_name
+from tflite_eq.report.table import align, short_names
 
 
 def register(subparsers: Any) -> None:
@@ -61,20 +61,21 @@ def _table(facts: list[LayerFacts]) -> str:
         *("layer", "kind", "shape", "input", "in scale", "in zp", "window"),
         *("out scale", "out zp", "w scales", "max |w|", "weights"),
     )
-    return align([header, *(_row(f) for f in facts)])
+    names = short_names([f.name for f in facts])
+    return align([header, *(_row(name, f) for name, f in zip(names, facts))])
 
 
-def _row(facts: LayerFacts) -> tuple[str, ...]:
+def _row(name: str, facts: LayerFacts) -> tuple[str, ...]:
     if facts.weight_type != "int8" or facts.input_type != "int8":
         blanks = ("",) * 8
         shape = "x".join(map(str, facts.filter_shape))
-        return (short_name(facts.name), facts.kind, shape, facts.input_type, *blanks)
+        return (name, facts.kind, shape, facts.input_type, *blanks)
     low, high = facts.window or (-128, 127)
     scales = f"{facts.weight_scale_min:.3g}"
     if facts.weight_scales > 1:
         scales += f"..{facts.weight_scale_max:.3g} ({facts.weight_scales})"
     return (
-        short_name(facts.name),
+        name,
         facts.kind,
         "x".join(map(str, facts.filter_shape)),
         f"int{facts.input_bits}",

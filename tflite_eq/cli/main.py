@@ -6,7 +6,7 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NoReturn
 
 from absl import app
 from absl.flags import argparse_flags
@@ -18,9 +18,17 @@ from tflite_eq.version import __version__
 _COMMANDS = (quantize, evaluate, inspect, validate, explain)
 
 
+class _Parser(argparse_flags.ArgumentParser):  # type: ignore[misc]
+    """Reports a wrong command line as every other error, in one line."""
+
+    def error(self, message: str) -> NoReturn:
+        print(f"error: {message}; see {self.prog} --help", file=sys.stderr)
+        sys.exit(2)
+
+
 def parse(argv: Sequence[str]) -> argparse.Namespace:
     """Parse the command line, program name first."""
-    parser = argparse_flags.ArgumentParser(
+    parser = _Parser(
         prog="tflite-eq",
         description="EasyQuant scales, bias correction and INT7 for TensorFlow Lite models.",
     )
@@ -38,7 +46,7 @@ def main(args: argparse.Namespace) -> int:
     try:
         code: Any = args.run(args)
     except TfliteEqError as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("error: interrupted, nothing was written", file=sys.stderr)

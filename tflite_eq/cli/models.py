@@ -29,6 +29,7 @@ def load_float_model(path: str) -> bytes:
     if not location.exists():
         raise ModelError(f"{path}: no such file; check the path given to --model")
     if location.suffix.lower() in _KERAS_SUFFIXES:
+        _check_keras_format(location)
         tf = import_tensorflow()
         try:
             with quiet():
@@ -57,6 +58,21 @@ def read_tflite(path: str) -> bytes:
         raise ModelError(f"{path}: no such file; name a .tflite model") from error
     except OSError as error:
         raise ModelError(f"{path}: cannot read the model: {error.strerror}") from error
+
+
+def _check_keras_format(path: pathlib.Path) -> None:
+    """Keras itself says "File not found" of a file that is no archive."""
+    wanted = "a zip archive" if path.suffix.lower() == ".keras" else "an HDF5 file"
+    try:
+        with path.open("rb") as stream:
+            start = stream.read(8)
+    except OSError as error:
+        raise ModelError(f"{path}: cannot read the model: {error.strerror}") from error
+    if not start.startswith((b"PK", b"\x89HDF")):
+        raise ModelError(
+            f"{path}: not a Keras model (expected {wanted}, found {start!r}); save it with "
+            "model.save, or pass a SavedModel directory or a .tflite file"
+        )
 
 
 def _converted(converter: EasyQuantConverter, path: str) -> bytes:

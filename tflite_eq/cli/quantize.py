@@ -28,7 +28,7 @@ from tflite_eq.graph.model import Graph
 from tflite_eq.progress import peak_memory_mib
 from tflite_eq.quantizer import QuantizationResult, quantize
 from tflite_eq.report.table import layer_table
-from tflite_eq.report.write import write_report
+from tflite_eq.report.write import check_directory, write_report
 from tflite_eq.targets import Target
 
 
@@ -92,6 +92,8 @@ def run(args: argparse.Namespace) -> int:
     for path in (args.output, args.save_calibration):
         if path:
             check_writable(path)
+    if args.report_dir:
+        check_directory(args.report_dir)
     model = load_float_model(args.model)
     data: Any
     if args.load_calibration:

@@ -250,7 +250,9 @@ def find_samples_array(path: Path, input_shape: Sequence[int]) -> arrays.ArrayIn
             "keep only one of them in the file"
         )
     if 0 in fitting[0].shape:
-        raise DatasetError(f"{path}: the data set is empty; found {found}")
+        raise DatasetError(
+            f"{path}: the data set is empty, found {found}; give it at least one sample"
+        )
     return fitting[0]
 
 

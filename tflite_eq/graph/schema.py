@@ -60,7 +60,7 @@ def parse(data: bytes, origin: str = "model") -> ModelT:
         ModelError: The bytes are no TFLite flatbuffer or are cut off.
     """
     if not data:
-        raise ModelError(f"{origin}: the file is empty")
+        raise ModelError(f"{origin}: the file is empty; write or download it again")
     if len(data) < 8 or data[4:8] != FILE_IDENTIFIER:
         raise ModelError(
             f"{origin}: not a TFLite flatbuffer (expected the identifier 'TFL3' at byte 4, "

@@ -11,8 +11,9 @@ import pathlib
 import jinja2
 
 from tflite_eq.errors import TfliteEqError
-from tflite_eq.files import PathLike, write_atomically
+from tflite_eq.files import PathLike, check_writable, write_atomically
 from tflite_eq.report.model import LayerReport, Report
+from tflite_eq.report.table import short_names
 
 
 def write_report(report: Report, directory: PathLike) -> None:
@@ -21,26 +22,27 @@ def write_report(report: Report, directory: PathLike) -> None:
     Raises:
         TfliteEqError: The folder cannot be made or written to.
     """
-    folder = prepare_directory(directory)
+    check_directory(directory)
+    folder = pathlib.Path(directory)
+    folder.mkdir(parents=True, exist_ok=True)
     write_atomically(folder / "report.json", (json.dumps(report.as_dict(), indent=2)).encode())
     write_atomically(folder / "layers.csv", layers_csv(report).encode())
     write_atomically(folder / "report.html", report_html(report).encode())
 
 
-def prepare_directory(directory: PathLike) -> pathlib.Path:
-    """The report folder, made if it is missing.
+def check_directory(directory: PathLike) -> None:
+    """Refuse a folder that ``write_report`` could not make or write, before long work starts.
 
     Raises:
-        TfliteEqError: It cannot be made, or is a file.
+        TfliteEqError: It, or something above it, is a file or not writable.
     """
-    folder = pathlib.Path(directory)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
+    folder = pathlib.Path(directory).absolute()
+    existing = next(path for path in (folder, *folder.parents) if path.exists())
+    if not existing.is_dir():
         raise TfliteEqError(
-            f"{folder}: cannot make the report folder: {error.strerror}; choose another one"
-        ) from error
-    return folder
+            f"cannot write the report to {directory}: {existing} is a file; choose another folder"
+        )
+    check_writable(existing / "report.html")
 
 
 def layers_csv(report: Report) -> str:
@@ -60,5 +62,8 @@ def report_html(report: Report) -> str:
     )
     best = max((layer.sqnr_db_after for layer in report.layers), default=1.0)
     return environment.get_template("report.html").render(
-        report=report, summary=report.summary, best=max(best, 1.0)
+        report=report,
+        summary=report.summary,
+        names=short_names([layer.name for layer in report.layers], length=60),
+        best=max(best, 1.0),
     )

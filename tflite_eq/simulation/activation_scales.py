@@ -55,12 +55,14 @@ class ActivationScales:
         self._observers = observers
         self._twins = twins
         self._config = config
+        self._position = 0  # of the operator that runs next
         self._is_int7: dict[int, bool] = {}
         self._records: dict[int, TensorRecord] = {}
         self.readers: dict[int, LayerReader] = {}
 
     def settle_inputs(self, operator: Operator) -> None:
         """Decide the scale of every tensor whose codes the operator needs."""
+        self._position = operator.index
         passes_on = shares_scale(operator) and operator.index not in self._skipped
         for index in operator.inputs:
             group = self._groups.get(index)
@@ -72,6 +74,7 @@ class ActivationScales:
 
     def settle_rest(self) -> None:
         """Decide what no operator has asked for: the network's outputs."""
+        self._position = len(self._graph.operators)
         for index in sorted(self._groups):
             self._settle(self._groups[index])
 
@@ -95,10 +98,11 @@ class ActivationScales:
         int7 = self._wants_int7(group)
         self._is_int7.update(dict.fromkeys(group.tensors, int7))
         layers = self._make_readers(group, int7)
-        starts = self._starts(group, int7)
+        unseen = self._unseen_range(group)
+        starts = {name: _union(i, unseen) for name, i in self._starts(group, int7).items()}
 
         def params_of(interval: Interval) -> AffineParams:
-            return self._affine(interval, group, int7)[0]
+            return self._affine(_union(interval, unseen), group, int7)[0]
 
         if layers and self._config.method is Method.EASYQUANT:
             window = self._affine(next(iter(starts.values())), group, int7)[1]
@@ -116,7 +120,7 @@ class ActivationScales:
                 interval = self._search_through(group, interval, params_of)
             found = Found(interval, name)
         self.readers.update(layers)
-        params, window = self._affine(found.interval, group, int7)
+        params, window = self._affine(_union(found.interval, unseen), group, int7)
         self._settled(group, params, window, found.start, found.factor)
 
     def _settled(
@@ -208,6 +212,21 @@ class ActivationScales:
             starts[name] = (low, high)
         return starts
 
+    def _unseen_range(self, group: ScaleGroup) -> Interval:
+        """Extremes of the group's tensors that are yet to be computed.
+
+        No reader can tell what clipping them would cost, as for a branch that meets the others
+        in a concatenation later, so EasyQuant keeps them whole.
+        """
+        low = high = 0.0
+        if self._config.method is Method.EASYQUANT:
+            for index in group.tensors:
+                producer = self._graph.producer(index)
+                if producer is not None and producer.index >= self._position:
+                    low = min(low, self._observers[index].minimum)
+                    high = max(high, self._observers[index].maximum)
+        return low, high
+
     def _nonnegative(self, group: ScaleGroup) -> bool:
         return group.constants[0] >= 0 and all(
             self._observers[index].minimum >= 0 for index in group.tensors
@@ -239,3 +258,7 @@ class ActivationScales:
             values, exact = sampled_values(self._twins, tensor, self._config.seed)
             found.append(ValueReader(values, exact, criterion(self._config)))
         return found
+
+
+def _union(one: Interval, other: Interval) -> Interval:
+    return min(one[0], other[0]), max(one[1], other[1])

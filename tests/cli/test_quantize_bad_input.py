@@ -1,0 +1,436 @@
+"""What ``tflite-eq quantize`` refuses: in one line that names thing and remedy, leaving nothing."""
+
+from __future__ import annotations
+
+import functools
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from PIL import Image
+
+from tests import models, running
+from tests.cli.commands import Workspace
+from tflite_eq.graph import schema
+
+# Models.
+
+
+def test_no_such_model(workspace: Workspace) -> None:
+    message = workspace.refused(model=workspace.folder / "absent.tflite")
+    assert "absent.tflite: no such file" in message
+    assert "--model" in message
+
+
+def test_file_that_is_no_flatbuffer(workspace: Workspace) -> None:
+    message = workspace.refused(model=workspace.write("notes.tflite", b"some text, no model"))
+    assert "notes.tflite: not a TFLite flatbuffer" in message
+
+
+def test_empty_file(workspace: Workspace) -> None:
+    message = workspace.refused(model=workspace.write("empty.tflite", b""))
+    assert "empty.tflite: the file is empty" in message
+
+
+@pytest.mark.parametrize("part", [0.001, 0.02, 0.2, 0.4, 0.6, 0.8, 0.9, 0.95, 0.99, 0.9999])
+def test_truncated_file(workspace: Workspace, part: float) -> None:
+    whole = models.conv_net()
+    message = workspace.refused(
+        model=workspace.write("cut.tflite", whole[: int(len(whole) * part)])
+    )
+    assert "cut.tflite" in message
+    assert any(word in message for word in ("truncated", "inconsistent", "again", "not a TFLite"))
+
+
+def test_already_quantized_model(workspace: Workspace) -> None:
+    int8 = workspace.write("int8.tflite", running.quantized("conv_net").model)
+    message = workspace.refused(model=int8)
+    assert "int8.tflite" in message
+    assert "already quantized" in message
+    assert "float model" in message
+
+
+@functools.cache
+def qat_net() -> bytes:
+    """What quantization-aware training leaves in the graph."""
+
+    def network(x: Any) -> Any:
+        x = tf.quantization.fake_quant_with_min_max_args(x, -3, 3)
+        x = tf.nn.relu(models.conv(x, 8, seed=1))
+        return tf.quantization.fake_quant_with_min_max_args(x, 0, 6)
+
+    return models.convert(network, models.IMAGE)
+
+
+def test_model_from_quantization_aware_training(workspace: Workspace) -> None:
+    message = workspace.refused(model=workspace.write("qat.tflite", qat_net()))
+    assert "quantization-aware training" in message
+    assert "strip the quantization wrappers" in message
+
+
+def test_float16_weights(workspace: Workspace) -> None:
+    traced = tf.function(
+        lambda x: models.conv(x, 8), input_signature=[tf.TensorSpec(models.IMAGE, tf.float32)]
+    )
+    converter = tf.lite.TFLiteConverter.from_concrete_functions(
+        [traced.get_concrete_function()], traced
+    )
+    converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    converter.target_spec.supported_types = [tf.float16]
+    half = workspace.write("half.tflite", converter.convert())
+    message = workspace.refused(model=half)
+    assert "float16" in message.lower()
+    assert "Convert the original model again" in message
+
+
+def test_operator_without_an_int8_form(workspace: Workspace) -> None:
+    island = workspace.write("sin.tflite", models.float_island_net())
+    message = workspace.refused(model=island)
+    assert "(SIN, output" in message
+    assert "--skip" in message
+
+
+def test_remedy_for_an_operator_without_an_int8_form_works(workspace: Workspace) -> None:
+    island = workspace.write("sin.tflite", models.float_island_net())
+    remedy = workspace.refused(model=island).rsplit("--skip '", 1)[1].rstrip("'")
+    assert workspace.quantize(model=island, skip=remedy).code == 0
+    assert workspace.output.exists()
+
+
+def test_custom_operator(workspace: Workspace) -> None:
+    generated = schema.schema()
+    model = schema.parse(models.conv_net())
+    model.operatorCodes[0].builtinCode = generated.BuiltinOperator.CUSTOM
+    model.operatorCodes[0].deprecatedBuiltinCode = generated.BuiltinOperator.CUSTOM
+    model.operatorCodes[0].customCode = b"MyKernel"
+    message = workspace.refused(model=workspace.write("custom.tflite", schema.serialize(model)))
+    assert "CUSTOM:MyKernel" in message
+    assert "Replace it by builtin" in message
+
+
+def test_tensorflow_select_operator(workspace: Workspace) -> None:
+    def network(x: Any) -> Any:
+        return tf.math.cumprod(models.conv(x, 8))
+
+    traced = tf.function(network, input_signature=[tf.TensorSpec(models.IMAGE, tf.float32)])
+    converter = tf.lite.TFLiteConverter.from_concrete_functions(
+        [traced.get_concrete_function()], traced
+    )
+    converter.target_spec.supported_ops = [
+        tf.lite.OpsSet.TFLITE_BUILTINS,
+        tf.lite.OpsSet.SELECT_TF_OPS,
+    ]
+    message = workspace.refused(model=workspace.write("flex.tflite", converter.convert()))
+    assert "CUSTOM:FlexCumprod" in message
+    assert "TensorFlow-select" in message
+
+
+def test_control_flow(workspace: Workspace) -> None:
+    def network(x: Any) -> Any:
+        return tf.while_loop(
+            lambda i, _: i < 3,
+            lambda i, y: (i + 1, models.conv(y, 3)),
+            [0, x],
+            maximum_iterations=3,
+        )[1]
+
+    message = workspace.refused(
+        model=workspace.write("loop.tflite", models.convert(network, models.IMAGE))
+    )
+    assert "WHILE" in message
+    assert "unroll" in message
+
+
+def test_several_signatures(workspace: Workspace) -> None:
+    class Two(tf.Module):  # type: ignore[misc]
+        @tf.function(input_signature=[tf.TensorSpec(models.IMAGE, tf.float32)])
+        def first(self, x: Any) -> Any:
+            return models.conv(x, 4)
+
+        @tf.function(input_signature=[tf.TensorSpec(models.IMAGE, tf.float32)])
+        def second(self, x: Any) -> Any:
+            return models.conv(x, 8)
+
+    two = Two()
+    signatures = {"first": two.first, "second": two.second}
+    tf.saved_model.save(two, str(workspace.folder / "saved"), signatures)
+    message = workspace.refused(model=workspace.folder / "saved")
+    assert "single signature" in message
+
+
+def test_several_inputs(workspace: Workspace) -> None:
+    message = workspace.refused(model=workspace.write("two.tflite", models.two_input_net()))
+    assert "has 2 inputs" in message
+    assert "tflite_eq.quantize()" in message
+
+
+def test_nothing_to_quantize(workspace: Workspace) -> None:
+    plain = models.convert(lambda x: tf.nn.relu(x) + 1.0, models.IMAGE)
+    message = workspace.refused(model=workspace.write("plain.tflite", plain))
+    assert "no convolution or dense layer" in message
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"), [(np.nan, "NaN or infinity"), (np.inf, "values above 1e30")]
+)
+def test_weights_that_are_not_finite(workspace: Workspace, value: float, expected: str) -> None:
+    filters = models.weights(3, 3, 3, 4)
+    filters[0, 0, 0, 0] = value  # TensorFlow writes the largest float32 for infinity
+    broken = models.convert(lambda x: tf.nn.conv2d(x, filters, 1, "SAME"), models.IMAGE)
+    message = workspace.refused(model=workspace.write("broken.tflite", broken))
+    assert "broken.tflite: constant" in message
+    assert expected in message
+
+
+def test_folder_that_is_no_saved_model(workspace: Workspace) -> None:
+    message = workspace.refused(model=workspace.folder)
+    assert "no saved_model.pb" in message
+
+
+@pytest.mark.parametrize("name", ["model.keras", "model.h5"])
+def test_keras_file_that_is_none(workspace: Workspace, name: str) -> None:
+    message = workspace.refused(model=workspace.write(name, b"some text, no model"))
+    assert f"{name}: not a Keras model" in message
+    assert "model.save" in message
+
+
+@pytest.mark.parametrize("name", ["model.keras", "model.h5"])
+def test_truncated_keras_file(workspace: Workspace, name: str) -> None:
+    tf.keras.Sequential([tf.keras.layers.Input((4,)), tf.keras.layers.Dense(2)]).save(
+        workspace.folder / name
+    )
+    whole = (workspace.folder / name).read_bytes()
+    message = workspace.refused(model=workspace.write(name, whole[: len(whole) // 2]))
+    assert f"{name}: Keras cannot load the model" in message
+    assert "export a SavedModel or .tflite" in message
+
+
+# Calibration data.
+
+
+def test_no_such_calibration_data(workspace: Workspace) -> None:
+    message = workspace.refused(calibration=workspace.folder / "absent")
+    assert "absent: no such file or folder" in message
+
+
+def test_missing_calibration(workspace: Workspace) -> None:
+    assert "give --calibration a folder" in workspace.refused(calibration=None)
+
+
+def test_folder_without_images(workspace: Workspace) -> None:
+    folder = workspace.folder / "images"
+    folder.mkdir()
+    assert "images: no images in this folder" in workspace.refused(calibration=folder)
+
+
+def test_empty_array(workspace: Workspace) -> None:
+    empty = workspace.array("empty.npy", np.zeros((0, 12, 12, 3), np.float32))
+    assert "the data set is empty" in workspace.refused(calibration=empty)
+
+
+def test_empty_list(workspace: Workspace) -> None:
+    message = workspace.refused(calibration=workspace.write("list.txt", b"\n# nothing\n"))
+    assert "the list names no images" in message
+
+
+def test_array_of_another_shape(workspace: Workspace) -> None:
+    wrong = workspace.array("wrong.npy", np.zeros((5, 12, 12, 1), np.float32))
+    message = workspace.refused(calibration=wrong)
+    assert "[N, 12, 12, 3]" in message
+    assert "[5, 12, 12, 1]" in message
+
+
+@pytest.mark.parametrize("dtype", ["int64", "bool", "complex64"])
+def test_array_of_another_element_type(workspace: Workspace, dtype: str) -> None:
+    wrong = workspace.array("wrong.npy", np.zeros((5, 12, 12, 3), dtype))
+    message = workspace.refused(calibration=wrong)
+    assert dtype in message
+    assert "uint8 pixels" in message
+
+
+def test_array_of_objects(workspace: Workspace) -> None:
+    wrong = workspace.array("wrong.npy", np.array([{}, None], object))
+    assert "wrong.npy" in workspace.refused(calibration=wrong)
+
+
+def test_several_arrays_that_fit(workspace: Workspace) -> None:
+    both = workspace.folder / "both.npz"
+    np.savez(both, a=np.load(workspace.data), b=np.load(workspace.data))
+    message = workspace.refused(calibration=both)
+    assert "a: float32 [6, 12, 12, 3]; b: float32 [6, 12, 12, 3]" in message
+
+
+def test_list_with_a_wrong_name(workspace: Workspace) -> None:
+    message = workspace.refused(calibration=workspace.write("list.txt", b"absent.png\n"))
+    assert "list.txt, line 1: no such image" in message
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_values_that_are_not_finite(workspace: Workspace, value: float) -> None:
+    data = np.load(workspace.data)
+    data[3, 1, 1, 1] = value
+    message = workspace.refused(calibration=workspace.array("bad.npy", data))
+    assert "bad.npy sample 3 holds NaN or infinity" in message
+
+
+def test_data_on_which_the_network_overflows(workspace: Workspace) -> None:
+    data = np.load(workspace.data)
+    data[2] = 3e38
+    message = workspace.refused(calibration=workspace.array("huge.npy", data))
+    assert "sample 2" in message
+    assert "preprocessing" in message
+
+
+def test_unreadable_image(workspace: Workspace) -> None:
+    folder = workspace.folder / "images"
+    folder.mkdir()
+    Image.new("RGB", (20, 20)).save(folder / "a.png")
+    workspace.write("images/b.jpg", b"\xff\xd8\xff\xe0 not an image")
+    message = workspace.refused(calibration=folder)
+    assert "b.jpg: cannot be read as an image" in message
+    assert "replace or remove" in message
+
+
+def test_truncated_image(workspace: Workspace) -> None:
+    folder = workspace.folder / "images"
+    folder.mkdir()
+    path = folder / "a.jpg"
+    noise = np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8)
+    Image.fromarray(noise).save(path)
+    path.write_bytes(path.read_bytes()[:1000])
+    assert "a.jpg: cannot be read as an image" in workspace.refused(calibration=folder)
+
+
+def test_images_for_a_model_that_takes_none(workspace: Workspace) -> None:
+    dense = workspace.write("dense.tflite", models.dense_net())
+    folder = workspace.folder / "images"
+    folder.mkdir()
+    Image.new("RGB", (20, 20)).save(folder / "a.png")
+    message = workspace.refused(model=dense, calibration=folder)
+    assert "does not take images" in message
+    assert ".npy or .npz" in message
+
+
+def test_truncated_archive(workspace: Workspace) -> None:
+    whole = workspace.folder / "whole.npz"
+    np.savez(whole, x=np.load(workspace.data))
+    cut = workspace.write("cut.npz", whole.read_bytes()[:2000])
+    assert "cut.npz" in workspace.refused(calibration=cut)
+
+
+# Outputs.
+
+
+def test_output_folder_that_does_not_exist(workspace: Workspace) -> None:
+    message = workspace.refused(output=workspace.folder / "absent" / "out.tflite")
+    assert "absent does not exist; create it first" in message
+
+
+def test_output_that_is_a_folder(workspace: Workspace) -> None:
+    assert "it is a folder; name a file" in workspace.refused(output=workspace.folder)
+
+
+def test_output_that_cannot_be_written(workspace: Workspace) -> None:
+    assert "cannot write /proc/out.tflite" in workspace.refused(output="/proc/out.tflite")
+
+
+def test_output_that_is_the_model(workspace: Workspace) -> None:
+    before = workspace.model.read_bytes()
+    assert "--output names the model itself" in workspace.refused(output=workspace.model)
+    assert workspace.model.read_bytes() == before
+
+
+def test_report_folder_that_is_a_file(workspace: Workspace) -> None:
+    taken = workspace.write("taken", b"")
+    for folder in (taken, taken / "below"):
+        message = workspace.refused(report_dir=folder)
+        assert "taken is a file; choose another folder" in message
+
+
+def test_existing_output_survives_a_failure(workspace: Workspace) -> None:
+    workspace.output.write_bytes(b"earlier result")
+    workspace.refused(skip="matches nothing")
+    assert workspace.output.read_bytes() == b"earlier result"
+
+
+# Options.
+
+
+def test_expression_that_matches_nothing(workspace: Workspace) -> None:
+    message = workspace.refused(skip="no_such_layer")
+    assert "'no_such_layer' matches no operator output" in message
+    assert "the first names are" in message
+
+
+def test_expression_that_is_none(workspace: Workspace) -> None:
+    assert "not a valid regular expression" in workspace.refused(skip="(")
+
+
+@pytest.mark.parametrize(
+    ("flag", "value", "expected"),
+    [
+        ("bits", "6", "'8', '7', 'auto'"),
+        ("target", "armv9", "armv8.2-dotprod"),
+        ("method", "magic", "percentile"),
+        ("objective", "l1", "cosine"),
+        ("activation_mode", "none", "symmetric"),
+        ("bias_correction", "maybe", "iterative"),
+        ("io", "float16", "uint8"),
+        ("num_samples", "0", "at least one"),
+        ("num_samples", "many", "int"),
+        ("seed", "-1", "2^32"),
+        ("image_mean", "1,2", "one for all channels or three"),
+        ("image_mean", "red", "expected one number or three"),
+        ("image_std", "0", "must be > 0"),
+        ("image_std", "nan", "finite"),
+    ],
+)
+def test_option_value_that_is_not_allowed(
+    workspace: Workspace, flag: str, value: str, expected: str
+) -> None:
+    message = workspace.refused(**{flag: value})
+    assert flag in message
+    assert expected in message
+
+
+def test_unknown_option(workspace: Workspace) -> None:
+    assert "--bit_width" in workspace.refused("--bit_width", "7")
+
+
+def test_missing_output(workspace: Workspace) -> None:
+    assert "--output" in workspace.refused(output=None)
+
+
+def test_calibration_record_of_another_model(workspace: Workspace) -> None:
+    record = workspace.folder / "record.json"
+    running.quantized("dense_net").calibration.save(record)
+    message = workspace.refused(calibration=None, load_calibration=record)
+    assert "belongs to another model" in message
+    assert "calibrate again" in message
+
+
+def test_calibration_record_and_data(workspace: Workspace) -> None:
+    record = workspace.folder / "record.json"
+    running.quantized("conv_net").calibration.save(record)
+    assert "exclude each other" in workspace.refused(load_calibration=record)
+
+
+@pytest.mark.parametrize("content", [b"", b"{}", b"[1, 2]", b'{"format": "other"}', b"\xff\xfe"])
+def test_calibration_record_that_is_none(workspace: Workspace, content: bytes) -> None:
+    record = workspace.write("record.json", content)
+    message = workspace.refused(calibration=None, load_calibration=record)
+    assert "record.json" in message
+
+
+def test_truncated_calibration_record(workspace: Workspace) -> None:
+    text = running.quantized("conv_net").calibration.to_text().encode()
+    record = workspace.write("record.json", text[: len(text) // 2])
+    message = workspace.refused(calibration=None, load_calibration=record)
+    assert "cut off" in message
+
+
+def test_no_such_calibration_record(workspace: Workspace) -> None:
+    message = workspace.refused(calibration=None, load_calibration=Path("absent.json"))
+    assert "absent.json: cannot read the calibration record" in message

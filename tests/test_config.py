@@ -1,0 +1,60 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tflite_eq import Bits, Config, Method, SearchSettings, Target
+from tflite_eq.errors import ConfigError
+
+
+def test_plain_strings_become_enumerations() -> None:
+    config = Config(bits="auto", method="kl", target="x86-vnni", input_type="uint8")
+    assert config.bits is Bits.AUTO
+    assert config.method is Method.KL
+    assert config.target is Target.X86_VNNI
+    assert Config(bits=7).bits is Bits.INT7
+    assert config == Config(bits=Bits.AUTO, method="kl", target="x86-vnni", input_type="uint8")
+
+
+def test_dictionary_round_trip() -> None:
+    config = Config(
+        bits="7",
+        target="armv8.0",
+        method="percentile",
+        objective="cosine",
+        activation_mode="symmetric",
+        bias_correction="none",
+        per_tensor=True,
+        output_type="int8",
+        skip="a|b",
+        seed=7,
+        search=SearchSettings(steps=9, rows=3),
+    )
+    assert Config.from_dict(config.as_dict()) == config
+    assert Config.from_dict({}) == Config()
+
+
+@pytest.mark.parametrize(
+    ("entries", "message"),
+    [
+        ({"bits": "9"}, "bits: '9' is not one of '8', '7', 'auto'"),
+        ({"method": "magic"}, "method: 'magic' is not one of 'easyquant'"),
+        ({"input_type": "int16"}, "input_type"),
+        ({"skip": "("}, r"skip: '\(' is not a valid regular expression"),
+        ({"seed": -1}, "seed must be"),
+        ({"seed": 2**32}, "seed must be"),
+        ({"colour": 1}, "colour"),
+        ({"search": {"low": 0.0}}, "search interval"),
+        ({"search": {"low": 1.2}}, "search interval"),
+        ({"search": {"high": 0.9}}, "search interval"),
+        ({"search": {"steps": 0}}, "steps must be at least 1"),
+        ({"search": {"coarse": 0}}, "coarse must be at least 1"),
+        ({"search": {"rows": 0}}, "rows must be at least 1"),
+        ({"search": {"max_rounds": 0}}, "max_rounds must be at least 1"),
+        ({"search": {"colour": 0}}, "colour"),
+    ],
+)
+def test_wrong_options_are_refused(entries: dict[str, Any], message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        Config.from_dict(entries)

@@ -1,0 +1,85 @@
+"""What README.md shows can be run, and the options it lists are those there are."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import tflite_eq
+from tests import models
+from tflite_eq.cli.main import parse
+from tflite_eq.graph.model import Graph
+
+ROOT = Path(__file__).resolve().parent.parent
+README = (ROOT / "README.md").read_text()
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)
+
+
+def test_python_examples_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    layers = tf.keras.layers
+    inputs = layers.Input((8, 8, 3))
+    keras_model = tf.keras.Model(inputs, layers.Dense(3)(layers.Flatten()(inputs)))
+    names = {
+        "tflite_eq": tflite_eq,
+        "keras_model": keras_model,
+        "tf_converter": tf.lite.TFLiteConverter.from_keras_model(keras_model),
+        "float_tflite": models.keras_net(),
+        "representative_dataset": lambda: models.data("keras_net"),
+    }
+    names["tf_converter"].representative_dataset = names["representative_dataset"]
+    examples = blocks("python")
+    assert len(examples) == 4
+    for example in examples:
+        exec(example, names)
+        if "int8_model" in example:
+            graph = Graph.from_bytes(names.pop("int8_model"))
+            assert "INT8" in {tensor.type_name for tensor in graph.tensors}
+    assert names["same"].model == names["result"].model
+
+
+def test_commands_parse() -> None:
+    lines = [line for block in blocks("sh") for line in block.replace("\\\n", " ").splitlines()]
+    commands = [shlex.split(line) for line in lines if line.startswith("tflite-eq")]
+    assert {command[1] for command in commands} == {"quantize", "evaluate", "inspect"}
+    for command in commands:
+        parse(command)
+
+
+def test_option_table_is_complete(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        parse(["tflite-eq", "quantize", "--help"])
+    offered = set(re.findall(r"--\w+", capsys.readouterr().out))
+    table = README.split("### Options of `quantize`")[1].split("##")[0]
+    listed = set(re.findall(r"`(--\w+)`", table))
+    described = {"--model", "--output", "--calibration", "--image_mean", "--image_std"}
+    assert offered - {"--help", "--helpfull"} == listed | described
+
+
+def test_links_lead_somewhere() -> None:
+    for page in [ROOT / "README.md", *(ROOT / "docs").glob("*.md")]:
+        for target in re.findall(r"\]\(([^)#]+)", page.read_text()):
+            if not target.startswith("http"):
+                assert (page.parent / target).exists(), f"{page.name}: {target}"
+
+
+def test_documents_name_modules_that_exist() -> None:
+    for page in [ROOT / "README.md", *(ROOT / "docs").glob("*.md")]:
+        for module in re.findall(r"`(tflite_eq/[\w/]+(?:\.py|\.html|/))`", page.read_text()):
+            assert (ROOT / module).exists(), f"{page.name}: {module}"
+
+
+def test_defaults_in_the_option_table_are_the_defaults() -> None:
+    config = tflite_eq.Config().as_dict()
+    for name in ("bits", "target", "method", "objective", "activation_mode", "bias_correction"):
+        row = next(line for line in README.splitlines() if line.startswith(f"| `--{name}` |"))
+        assert row.split("|")[2].split("`")[1] == config[name]
+    np.testing.assert_equal(config["seed"], 0)

@@ -1,0 +1,90 @@
+"""The policy table of the delegate, written out."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+
+from tflite_eq.targets import ConvGeometry, Target, WeightGrid, gains_from_int7, weight_grid
+
+WINOGRAD = ConvGeometry(
+    kernel=(3, 3),
+    stride=(1, 1),
+    dilation=(1, 1),
+    input_channels=64,
+    output_channels=64,
+    output_size=(56, 56),
+)
+STEM = dataclasses.replace(WINOGRAD, input_channels=3, output_channels=32, output_size=(224, 224))
+SMALL = dataclasses.replace(WINOGRAD, input_channels=128, output_channels=128, output_size=(14, 14))
+MANY = dataclasses.replace(WINOGRAD, input_channels=256, output_channels=256)
+MANY_BUT_ONE = dataclasses.replace(MANY, output_channels=255)
+POINTWISE = dataclasses.replace(WINOGRAD, kernel=(1, 1))
+STRIDED = dataclasses.replace(WINOGRAD, stride=(2, 2))
+STRIDED_ONE_WAY = dataclasses.replace(WINOGRAD, stride=(1, 2))
+DILATED = dataclasses.replace(WINOGRAD, dilation=(2, 2))
+GROUPED = dataclasses.replace(WINOGRAD, groups=2)
+FIVE = dataclasses.replace(WINOGRAD, kernel=(5, 5))
+FLAT = dataclasses.replace(WINOGRAD, kernel=(1, 3))
+
+CASES = {
+    "winograd": WINOGRAD, "stem": STEM, "small": SMALL, "many": MANY, "many but one": MANY_BUT_ONE,
+    "pointwise": POINTWISE, "strided": STRIDED, "strided one way": STRIDED_ONE_WAY,
+    "dilated": DILATED, "grouped": GROUPED, "5x5": FIVE, "1x3": FLAT,
+}  # fmt: skip
+
+DOT_PRODUCT = {"winograd", "stem", "small", "many", "many but one"}
+
+GAINS = {
+    Target.GENERIC: set(),
+    Target.X86_AVX2: set(),
+    # F(4x4,3x3) in int16 is exact for 8 bits; the direct 7-bit kernel serves the rest.
+    Target.ARMV8_0: {"pointwise", "strided", "strided one way", "dilated", "5x5", "1x3"},
+    Target.ARMV8_2_DOTPROD: DOT_PRODUCT,
+    Target.ARMV8_6_I8MM: DOT_PRODUCT,
+    # Large images with medium channels are left to F(4x4,3x3) with 8 bits.
+    Target.X86_VNNI: {"stem", "small", "many"},
+}
+
+
+@pytest.mark.parametrize("target", Target)
+@pytest.mark.parametrize("case", sorted(CASES))
+def test_which_convolutions_gain(case: str, target: Target) -> None:
+    assert gains_from_int7(CASES[case], target) == (case in GAINS[target])
+
+
+@pytest.mark.parametrize(
+    ("size", "gains"), [((14, 14), True), ((7, 14), True), ((15, 14), False), ((14, 15), False)]
+)
+def test_small_images_gain_on_vnni(size: tuple[int, int], gains: bool) -> None:
+    geometry = dataclasses.replace(WINOGRAD, output_size=size)
+    assert gains_from_int7(geometry, Target.X86_VNNI) == gains
+
+
+@pytest.mark.parametrize(("channels", "gains"), [(32, True), (33, False)])
+def test_few_channels_gain_on_vnni(channels: int, gains: bool) -> None:
+    geometry = dataclasses.replace(WINOGRAD, input_channels=channels)
+    assert gains_from_int7(geometry, Target.X86_VNNI) == gains
+
+
+@pytest.mark.parametrize("target", Target)
+def test_eight_bit_inputs_leave_weights_alone(target: Target) -> None:
+    for geometry in (*CASES.values(), None):
+        assert weight_grid(geometry, target, input_is_int7=False) is WeightGrid.INT8
+
+
+@pytest.mark.parametrize("target", Target)
+def test_lattice_where_the_one_dimensional_kernel_runs(target: Target) -> None:
+    for case, geometry in CASES.items():
+        on_lattice = weight_grid(geometry, target, True) is WeightGrid.EVEN_TRIPLETS
+        assert on_lattice == (target.has_dot_product and case in DOT_PRODUCT)
+    assert weight_grid(None, target, input_is_int7=True) is WeightGrid.INT7
+
+
+def test_limits_of_the_grids() -> None:
+    assert {grid: grid.limit for grid in WeightGrid} == {
+        WeightGrid.INT8: 127,
+        WeightGrid.INT7: 63,
+        WeightGrid.EVEN_TRIPLETS: 127,
+    }
