@@ -11,7 +11,7 @@ from typing import Any
 from tflite_eq.cli.models import read_tflite
 from tflite_eq.delegate.claims import Claim
 from tflite_eq.graph.model import Graph
-from tflite_eq.report.table import align, short_name
+from tflite_eq.report.table import align, short_names
 from tflite_eq.targets import Target
 
 _HOST = "host"
@@ -64,7 +64,8 @@ def run(args: argparse.Namespace) -> int:
         print(json.dumps({**plain, "layers": [dataclasses.asdict(c) for c in claims]}, indent=2))
         return 0
     rows = [("layer", "delegate", "because")]
-    rows += [(short_name(c.name), "yes" if c.claimed else "no", c.reason) for c in claims]
+    names = short_names([c.name for c in claims])
+    rows += [(n, "yes" if c.claimed else "no", c.reason) for n, c in zip(names, claims)]
     print(align(rows))
     units = " with two VNNI units" if cpu.two_vnni_units else ""
     print(_footer(graph, claims, f"{cpu.isa}{units}"))

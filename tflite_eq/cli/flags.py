@@ -56,7 +56,7 @@ def add_delegate_flags(parser: argparse.ArgumentParser) -> None:
         "--isa",
         help="use at most this instruction set: scalar, avx2 or avx512_vnni (auto: the best)",
     )
-    group.add_argument("--num_threads", metavar="N", help="threads for one convolution")
+    group.add_argument("--num_threads", type=int, metavar="N", help="threads to compute with (1)")
 
 
 def delegate_options_from(args: argparse.Namespace) -> dict[str, Option]:

@@ -22,7 +22,7 @@ from tflite_eq.data.sources import open_calibration
 from tflite_eq.delegate.validate import OUTPUT, Validation, validate
 from tflite_eq.errors import ConfigError, ModelError
 from tflite_eq.graph.model import Graph
-from tflite_eq.report.table import align, short_name
+from tflite_eq.report.table import align, short_names
 
 _SAMPLES = 4
 
@@ -95,9 +95,10 @@ def _samples(args: argparse.Namespace, graph: Graph) -> Any:
 
 def _table(result: Validation) -> str:
     rows: list[Sequence[str]] = [("layer", "values", "differing", "computed by")]
-    for comparison in result.comparisons:
+    names = short_names([c.name for c in result.comparisons])
+    for name, comparison in zip(names, result.comparisons):
         counts = (str(comparison.values), str(comparison.differing))
-        rows.append((short_name(comparison.name), *counts, comparison.kernel))
+        rows.append((name, *counts, comparison.kernel))
     claimed = sum(claim.claimed for claim in result.claims)
     lines = [
         f"{result.runtime}: {claimed} of {len(result.claims)} convolutions delegated",

@@ -1,0 +1,111 @@
+"""``tflite-eq benchmark``: a model with and without the delegate, in turns."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+from typing import Any
+
+from tflite_eq.cli.flags import add_delegate_flags, add_runtime_flag, delegate_options_from
+from tflite_eq.cli.models import read_tflite
+from tflite_eq.delegate.benchmark import Benchmark, benchmark
+from tflite_eq.errors import ConfigError
+from tflite_eq.report.table import align, short_names
+from tflite_eq.runtimes import preferred_runtime, runtime_named
+
+
+def register(subparsers: Any) -> None:
+    """Add the sub-command to the parser."""
+    parser = subparsers.add_parser(
+        "benchmark",
+        help="time a quantized model with and without the delegate",
+        description="Time a quantized model with and without the delegate, in turns, on random "
+        "inputs. What the delegate leaves runs on the runtime's default kernels.",
+    )
+    parser.add_argument("--model", required=True, metavar="Q.tflite", help="a quantized model")
+    parser.add_argument("--num_runs", type=int, default=50, metavar="N", help="runs (50)")
+    parser.add_argument(
+        "--warmup_runs", type=int, default=3, metavar="N", help="runs that do not count (3)"
+    )
+    add_delegate_flags(parser)
+    add_runtime_flag(parser, "what to run on; may be repeated (the first installed)")
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run the sub-command.
+
+    Raises:
+        TfliteEqError: Anything the user can mend.
+    """
+    if args.num_runs < 1 or args.warmup_runs < 0:
+        raise ConfigError(
+            f"--num_runs {args.num_runs} --warmup_runs {args.warmup_runs}: at least one run, and "
+            "no fewer than 0 before it, are needed"
+        )
+    threads = 1 if args.num_threads is None else args.num_threads
+    if threads < 1:
+        raise ConfigError(f"--num_threads {threads}: at least one thread is needed")
+    model = read_tflite(args.model)
+    runtimes = [runtime_named(n) for n in args.runtime] if args.runtime else [preferred_runtime()]
+    results = []
+    for runtime in runtimes:
+        result = benchmark(
+            model,
+            runtime,
+            threads=threads,
+            warmup_runs=args.warmup_runs,
+            runs=args.num_runs,
+            options=delegate_options_from(args),
+            origin=args.model,
+        )
+        print(_text(result), flush=True)
+        results.append(dataclasses.asdict(result))
+    print(f"RESULT {json.dumps({'model': args.model, 'runtimes': results})}")
+    return 0
+
+
+def _text(result: Benchmark) -> str:
+    lines = [
+        f"{result.runtime}, {result.threads} thread(s): {result.claimed} of {result.convolutions} "
+        "convolutions delegated; milliseconds, minimum and median"
+    ]
+    if result.layers:
+        lines.append(_layer_table(result))
+        lines.append(
+            "Layers are cut out and run alone, in turns, but for the last column. Alone they find "
+            "caches that a network would use: only the whole model's figures decide."
+        )
+    rows: list[tuple[str, ...]] = [("", "min", "median", "first run", "memory MiB")]
+    for name, side in (("without", result.without), ("with delegate", result.delegated)):
+        figures = (side.times.min, side.times.median, side.first_run_ms, side.memory_mib)
+        rows.append((name, *(f"{figure:.4g}" for figure in figures)))
+    without, delegated = result.without.times, result.delegated.times
+    ratios = (without.min / delegated.min, without.median / delegated.median)
+    rows.append(("times faster", *(f"{ratio:.2f}" for ratio in ratios), "", ""))
+    lines.append(align(rows))
+    return "\n".join(lines) + "\n"
+
+
+def _layer_table(result: Benchmark) -> str:
+    rows: list[tuple[str, ...]] = [
+        ("layer", "kernel", "without", "median", "delegate", "median", "faster", "in network")
+    ]
+    for name, layer in zip(short_names([n.name for n in result.layers]), result.layers):
+        figures = (
+            layer.without.min,
+            layer.without.median,
+            layer.delegated.min,
+            layer.delegated.median,
+        )
+        rows.append(
+            (
+                name,
+                layer.kernel,
+                *(f"{figure:.4f}" for figure in figures),
+                f"{layer.without.min / layer.delegated.min:.2f}",
+                "" if layer.in_network_ms is None else f"{layer.in_network_ms:.4f}",
+            )
+        )
+    return align(rows)

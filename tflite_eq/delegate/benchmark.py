@@ -1,0 +1,302 @@
+"""A model with and without the delegate, in turns: a slow spell of the machine hits both alike."""
+
+from __future__ import annotations
+
+import dataclasses
+import gc
+import multiprocessing
+import multiprocessing.connection
+import os
+import re
+import statistics
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from tflite_eq.delegate import library
+from tflite_eq.delegate.claims import Claim, captured_stderr, parse_claims
+from tflite_eq.delegate.inputs import random_inputs
+from tflite_eq.errors import BackendError, TfliteEqError
+from tflite_eq.graph import edit
+from tflite_eq.graph.model import Graph
+from tflite_eq.runtimes import Interpreter, Kernels, Runtime
+
+Options = Mapping[str, library.Option]
+
+# The library writes one such line per claimed node when the interpreter is gone.
+_PROFILE = re.compile(r"^tflite_eq: node +(\d+) .* ([\d.]+) ms x \d+$", re.MULTILINE)
+
+
+@dataclasses.dataclass(frozen=True)
+class Times:
+    """Milliseconds over all measured runs."""
+
+    min: float
+    median: float
+
+    @classmethod
+    def of(cls, values: Sequence[float]) -> Times:
+        """Summarize measurements."""
+        return cls(round(min(values), 4), round(statistics.median(values), 4))
+
+
+@dataclasses.dataclass(frozen=True)
+class Side:
+    """A model's figures with the delegate or without it.
+
+    Attributes:
+        times: Milliseconds of one inference.
+        first_run_ms: From making the interpreter to the first result.
+        memory_mib: What the process grew by until then.
+    """
+
+    times: Times
+    first_run_ms: float
+    memory_mib: float
+
+
+@dataclasses.dataclass(frozen=True)
+class LayerTimes:
+    """One delegated layer.
+
+    Attributes:
+        name: Output tensor name.
+        kernel: The delegate's kernel and instruction set.
+        without: The layer alone, by the runtime's own kernels.
+        delegated: The layer alone, by the delegate.
+        in_network_ms: Its mean time inside the whole model, by the delegate.
+    """
+
+    name: str
+    kernel: str
+    without: Times
+    delegated: Times
+    in_network_ms: float | None
+
+
+@dataclasses.dataclass(frozen=True)
+class Benchmark:
+    """A model on one runtime.
+
+    Attributes:
+        runtime: Name and version.
+        threads: Threads on either side.
+        convolutions: CONV_2D operators in the model.
+        claimed: How many of them the delegate runs.
+        without: The runtime alone.
+        delegated: With the delegate.
+        layers: The delegated layers.
+    """
+
+    runtime: str
+    threads: int
+    convolutions: int
+    claimed: int
+    without: Side
+    delegated: Side
+    layers: list[LayerTimes]
+
+
+def benchmark(
+    model: bytes,
+    runtime: Runtime,
+    *,
+    threads: int = 1,
+    warmup_runs: int = 3,
+    runs: int = 50,
+    options: Options | None = None,
+    origin: str = "model",
+) -> Benchmark:
+    """Time a model with the delegate and without, each in a process of its own.
+
+    Args:
+        model: A quantized ``.tflite``.
+        runtime: The runtime; its default kernels (XNNPACK) run what the delegate leaves.
+        threads: Threads on either side.
+        warmup_runs: Runs that are not counted.
+        runs: Runs that are.
+        options: More options for the delegate.
+        origin: What to call the model in messages.
+
+    Raises:
+        TfliteEqError: The model, the library, an option or the runtime is at fault.
+    """
+    options = {**(options or {}), "num_threads": threads}
+    common = (model, runtime, threads)
+    with (
+        _Contender(_serve_model, *common, None) as without,
+        _Contender(_serve_model, *common, options) as delegated,
+    ):
+        times: tuple[list[float], list[float]] = ([], [])
+        for number in range(warmup_runs + runs):
+            for contender, collected in zip((without, delegated), times):
+                elapsed = contender.ask()
+                if number >= warmup_runs:
+                    collected.append(elapsed)
+        sides = [Side(Times.of(t), *c.greeting[:2]) for c, t in zip((without, delegated), times)]
+        claims: list[Claim] = delegated.greeting[2]
+        profile: dict[int, float] = delegated.ask("profile")
+    claimed = [claim for claim in claims if claim.claimed]
+    graph = Graph.from_bytes(model, origin)
+    return Benchmark(
+        runtime=f"{runtime.name} {runtime.version}",
+        threads=threads,
+        convolutions=len(claims),
+        claimed=len(claimed),
+        without=sides[0],
+        delegated=sides[1],
+        layers=_time_layers(graph, claimed, profile, runtime, options, warmup_runs, runs),
+    )
+
+
+def _time_layers(
+    graph: Graph,
+    claims: Sequence[Claim],
+    profile: Mapping[int, float],
+    runtime: Runtime,
+    options: Options,
+    warmup_runs: int,
+    runs: int,
+) -> list[LayerTimes]:
+    if not claims:
+        return []
+    models = [edit.single_operator_model(graph, graph.operators[c.operator])[0] for c in claims]
+    kernels = [claim.reason.split(":")[0] for claim in claims]
+    with _Contender(_serve_layers, models, kernels, runtime, options) as layers:
+        rounds = [layers.ask() for _ in range(warmup_runs + runs)][warmup_runs:]
+    return [
+        LayerTimes(
+            claim.name,
+            kernel,
+            Times.of([r[index][0] for r in rounds]),
+            Times.of([r[index][1] for r in rounds]),
+            profile.get(claim.operator),
+        )
+        for index, (claim, kernel) in enumerate(zip(claims, kernels))
+    ]
+
+
+class _Contender:
+    """A process that measures whenever it is asked to."""
+
+    def __init__(self, serve: Any, *arguments: Any) -> None:
+        context = multiprocessing.get_context("spawn")
+        self._pipe, theirs = context.Pipe()
+        self._process = context.Process(target=_guard, args=(serve, arguments, theirs), daemon=True)
+        self._process.start()
+        theirs.close()
+        self.greeting = self._receive()
+
+    def ask(self, question: str = "run") -> Any:
+        """Have it measure once and wait for the answer."""
+        self._pipe.send(question)
+        return self._receive()
+
+    def _receive(self) -> Any:
+        try:
+            answer = self._pipe.recv()
+        except EOFError:
+            self._process.join()
+            raise BackendError(
+                f"the benchmark's process ended with code {self._process.exitcode}: native code "
+                "crashed"
+            ) from None
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    def __enter__(self) -> _Contender:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._pipe.close()  # its next recv fails, and it ends
+        self._process.join()
+
+
+def _guard(serve: Any, arguments: Any, pipe: multiprocessing.connection.Connection) -> None:
+    """Hands errors to the parent, which shows them as its own."""
+    try:
+        serve(*arguments, pipe)
+    except (EOFError, BrokenPipeError):
+        return
+    except TfliteEqError as error:
+        pipe.send(error)
+    except (RuntimeError, ValueError) as error:
+        pipe.send(BackendError(f"the runtime fails on the model: {error}"))
+
+
+def _serve_model(
+    model: bytes,
+    runtime: Runtime,
+    threads: int,
+    options: Options | None,
+    pipe: multiprocessing.connection.Connection,
+) -> None:
+    (inputs,) = random_inputs(Graph.from_bytes(model), 1, seed=0)
+    before = _resident_mib()
+    start = time.perf_counter()
+    with captured_stderr() as log:
+        delegates = []
+        if options is not None:
+            delegates = [library.load(runtime, **{**options, "log_level": 2, "profile": True})]
+        interpreter = runtime.interpreter(model, Kernels.DEFAULT, threads, delegates)
+        interpreter.allocate_tensors()
+        _feed(interpreter, inputs)
+        interpreter.invoke()
+    first = (time.perf_counter() - start) * 1e3
+    grown = _resident_mib() - before
+    pipe.send((round(first, 2), round(grown, 1), parse_claims(log.getvalue())))
+    while pipe.recv() == "run":
+        pipe.send(_timed(interpreter))
+    with captured_stderr() as log:
+        del interpreter, delegates
+        gc.collect()
+    found = _PROFILE.findall(log.getvalue())
+    pipe.send({int(node): float(milliseconds) for node, milliseconds in found})
+    pipe.recv()
+
+
+def _serve_layers(
+    models: Sequence[bytes],
+    kernels: Sequence[str],
+    runtime: Runtime,
+    options: Options,
+    pipe: multiprocessing.connection.Connection,
+) -> None:
+    pairs = []
+    with captured_stderr():
+        for model, kernel in zip(models, kernels):
+            (inputs,) = random_inputs(Graph.from_bytes(model), 1, seed=0)
+            # By name: the delegate would not take every layer if it were alone.
+            forced = {**options, "kernel": kernel.split()[0], "log_level": 0}
+            pair = []
+            for delegates in ([], [library.load(runtime, **forced)]):
+                interpreter = runtime.interpreter(
+                    model, Kernels.DEFAULT, int(options["num_threads"]), delegates
+                )
+                interpreter.allocate_tensors()
+                _feed(interpreter, inputs)
+                pair.append(interpreter)
+            pairs.append(pair)
+    pipe.send(None)
+    while pipe.recv() == "run":
+        # All layers in turn: each finds the caches as another layer left them.
+        pipe.send([tuple(_timed(interpreter) for interpreter in pair) for pair in pairs])
+
+
+def _timed(interpreter: Interpreter) -> float:
+    start = time.perf_counter()
+    interpreter.invoke()
+    return (time.perf_counter() - start) * 1e3
+
+
+def _feed(interpreter: Interpreter, inputs: Sequence[Any]) -> None:
+    for detail, value in zip(interpreter.get_input_details(), inputs):
+        interpreter.set_tensor(detail["index"], value)
+
+
+def _resident_mib() -> float:
+    """Resident memory of this process."""
+    with open("/proc/self/statm", encoding="ascii") as stream:
+        pages = int(stream.read().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE") / (1 << 20)
