@@ -98,8 +98,8 @@ bool CertifyWinograd1d(const ConvProblem& problem, bool* two_taps, Reason* reaso
     reason->Set("not a 3x3 convolution with stride 1 and dilation 1");
     return false;
   }
-  // |m1 +- m2| <= 2 * 3C * 128 * 128 must stay an int32 so that halving it is exact.
-  constexpr int kMaxInputChannels = 21845;
+  // |m1 +- m2| <= 3C * (254 + 127) * 128 must stay an int32 so that halving it is exact.
+  constexpr int kMaxInputChannels = 14678;
   if (shape.input_channels > kMaxInputChannels) {
     reason->Set("%d input channels exceed the %d that int32 sums of the 1-D kernel hold", shape.input_channels,
                 kMaxInputChannels);

@@ -42,7 +42,7 @@ struct WorkPlan {
 struct ConvKernel {
   Algorithm algorithm;
   Isa isa;
-  // Inputs outside [-64, 63] make this kernel call on a fallback.
+  // Inputs that fit in no window of 128 codes (winograd_1d_weights.h) make this kernel call on a fallback.
   bool needs_fallback;
   // Whether the kernel computes this problem exactly; if not, why.
   bool (*certify)(const ConvProblem& problem, Reason* reason);

@@ -1,5 +1,6 @@
 // Every kernel and instruction set this machine has, against the reference: odd sizes, batches, both paddings, zero points,
 // extreme values, activations, scales, missing biases, several workers.
+#include <algorithm>
 #include <cmath>
 #include <cstdlib>
 #include <memory>
@@ -313,6 +314,67 @@ TEST_P(ConvKernelTest, CodesOutsideTheWindow) {
         q.input[place] = static_cast<int8_t>(code);
         Check(q, 3);
       }
+    }
+  }
+}
+
+// What stands behind a ReLU: zero point 0, codes up to 127.
+TEST_P(ConvKernelTest, NonNegativeCodes) {
+  if (!one_dimensional()) return;
+  for (Values values : {Values::kInt7, Values::kEvenTriplets, Values::kPlainInt7}) {
+    for (int in : {3, 66, 130}) {
+      RandomProblem p;
+      ProblemOptions options;
+      options.values = values;
+      FillRandomProblem(Shape3x3(2, 13, 9, in, 35, Padding::kSame), options, &random_, &p);
+      p.problem.quantization.input_zero_point = static_cast<int>(random_() % 64);
+      for (int8_t& code : p.input) code = static_cast<int8_t>(random_() % 128);
+      Check(p, 2);
+      std::fill(p.input.begin(), p.input.end(), int8_t{127});
+      Check(p);
+      // A unit that fits in neither window.
+      p.input[random_() % p.input.size()] = -1;
+      Check(p, 3);
+    }
+  }
+}
+
+// Exactness says nothing about speed: the fallback is exact too.
+TEST_P(ConvKernelTest, CodesInAWindowNeedNoFallback) {
+  if (!one_dimensional()) return;
+  static bool used;
+  const auto trap = [](const KernelContext&, int, int, int, const int8_t*, int8_t*, void*) { used = true; };
+  ConvKernel fallback = {};
+  fallback.run_rows = trap;
+  for (Values values : {Values::kInt7, Values::kEvenTriplets, Values::kPlainInt7}) {
+    for (int low : {-64, 0, -1}) {
+      RandomProblem p;
+      ProblemOptions options;
+      options.values = values;
+      FillRandomProblem(Shape3x3(1, 8, 8, 65, 5, Padding::kSame), options, &random_, &p);
+      p.problem.quantization.input_zero_point = 0;
+      for (int8_t& code : p.input) code = static_cast<int8_t>(low + static_cast<int>(random_() % 128));
+      p.input[0] = static_cast<int8_t>(low);
+      p.input[1] = static_cast<int8_t>(low + 127);
+      const ConvKernel* kernel = FindKernel(GetParam().algorithm, GetParam().isa);
+      Buffer packed;
+      ASSERT_TRUE(packed.Allocate(kernel->packed_bytes(p.problem)));
+      kernel->pack(p.problem, packed.as<void>());
+      const std::vector<int64_t> magnitudes(5, 1 << 24);
+      const std::vector<int32_t> late_bias(5, 0);
+      Requantization requantization;
+      ASSERT_TRUE(requantization.Prepare(p.problem.quantization, 5, magnitudes.data(), late_bias.data()));
+      const WorkPlan plan = kernel->plan(p.problem.shape, 1);
+      Buffer scratch;
+      ASSERT_TRUE(scratch.Allocate(plan.scratch_bytes));
+      KernelContext context = {p.problem.shape, 0, &requantization, packed.as<void>(), &fallback, nullptr, 8, 0};
+      context.fallback_context = &context;
+      std::vector<int8_t> output(p.output_size());
+      used = false;
+      for (int unit = 0; unit < plan.units; ++unit) {
+        kernel->run(context, plan, unit, p.input.data(), output.data(), scratch.as<void>());
+      }
+      EXPECT_EQ(used, low == -1) << "codes from " << low;
     }
   }
 }

@@ -28,7 +28,10 @@ constexpr int kTaps = 4;  // transformed weights of a triplet, in either form
 
 // Per output channel, after the weights.
 struct ChannelConstants {
-  int32_t start_a[kCoutBlock];  // what a and b begin with: -128 * sum(U1), -128 * sum(U2)
+  // What a and b begin with: -128 * sum(U1), -128 * sum(U2). The codes of V1 are V1 + 128, but V1 itself for non-negative
+  // codes in the halving forms.
+  int32_t start_a[kCoutBlock];
+  int32_t start_a_non_negative[kCoutBlock];
   int32_t start_b[kCoutBlock];
   int32_t end_a[kCoutBlock];  // what y0 and y1 still lack: folded bias and -128 times the remaining sums
   int32_t end_b[kCoutBlock];
@@ -110,6 +113,7 @@ void Pack(const ConvProblem& problem, void* packed) {
     const uint32_t bias = static_cast<uint32_t>(FoldedBias(problem, k));
     const auto minus_128 = [](int32_t sum) { return 0u - 128u * static_cast<uint32_t>(sum); };
     constants->start_a[lane] = static_cast<int32_t>(minus_128(sums[1]));
+    constants->start_a_non_negative[lane] = two_taps ? constants->start_a[lane] : 0;
     constants->start_b[lane] = static_cast<int32_t>(two_taps ? 0 : minus_128(sums[2]));
     const int32_t rest_a = two_taps ? sums[0] + sums[3] : sums[0];
     const int32_t rest_b = two_taps ? sums[2] + sums[3] : sums[3];
@@ -146,12 +150,35 @@ WorkPlan Plan(const ConvShape& shape, int workers) {
   return plan;
 }
 
-// Transforms one input row into all planes. False when a code lay outside [-64, 63].
+// Whether the input rows [begin, end) of an image and the padding around them belong in the window [0, 127].
+bool IsNonNegative(const KernelContext& context, const int8_t* image, int begin, int end) {
+  if (context.input_zero_point < 0) return false;
+  const ConvShape& s = context.shape;
+  if (begin < 0) begin = 0;
+  if (end > s.input_height) end = s.input_height;
+  const size_t row_bytes = static_cast<size_t>(s.input_width) * s.input_channels;
+  const int8_t* codes = image + begin * row_bytes;
+  const int8_t* last = image + end * row_bytes;
+  constexpr ptrdiff_t kGlance = 64 * kLine;  // signed activations are found out soon
+  while (codes < last) {
+    const int8_t* stop = last - codes > kGlance ? codes + kGlance : last;
+    __m512i all = _mm512_setzero_si512();
+    for (; stop - codes >= kLine; codes += kLine) all = _mm512_or_si512(all, _mm512_loadu_si512(codes));
+    if (codes < stop) all = _mm512_or_si512(all, LoadLine(codes, static_cast<int>(stop - codes)));
+    codes = stop;
+    if (_mm512_movepi8_mask(all) != 0) return false;
+  }
+  return true;
+}
+
+// Transforms one input row into all planes. False when a code lay outside the window: [0, 127] or [-64, 63].
 template <bool two_taps>
-bool TransformRow(const KernelContext& context, const int8_t* image, int y, const Planes& planes, uint8_t* lines) {
+bool TransformRow(const KernelContext& context, const int8_t* image, int y, bool non_negative, const Planes& planes,
+                  uint8_t* lines) {
   const ConvShape& s = context.shape;
   const __m512i flip = _mm512_set1_epi8(static_cast<char>(0x80));
-  const __m512i window = _mm512_set1_epi8(64);
+  const __m512i flip_sum = non_negative ? _mm512_setzero_si512() : flip;
+  const __m512i window = _mm512_set1_epi8(non_negative ? 0 : 64);
   const __m512i padding = _mm512_set1_epi8(static_cast<char>(context.input_zero_point));
   const bool row_inside = y >= 0 && y < s.input_height;
   const size_t plane = planes.plane_bytes();
@@ -180,7 +207,7 @@ bool TransformRow(const KernelContext& context, const int8_t* image, int y, cons
         _mm512_store_si512(line + 4 * next_tap, _mm512_xor_si512(d3, flip));
       } else {
         _mm512_store_si512(line, _mm512_xor_si512(_mm512_sub_epi8(d0, d2), flip));
-        _mm512_store_si512(line + next_tap, _mm512_xor_si512(_mm512_add_epi8(d1, d2), flip));
+        _mm512_store_si512(line + next_tap, _mm512_xor_si512(_mm512_add_epi8(d1, d2), flip_sum));
         _mm512_store_si512(line + 2 * next_tap, _mm512_xor_si512(_mm512_sub_epi8(d2, d1), flip));
         _mm512_store_si512(line + 3 * next_tap, _mm512_xor_si512(_mm512_sub_epi8(d3, d1), flip));
       }
@@ -211,8 +238,9 @@ inline __attribute__((always_inline)) void Add(__m512i (&acc)[pairs][2], const i
 template <int pairs>
 inline __attribute__((always_inline)) void HalvingForms(const ConvShape& s, const Planes& planes, const uint8_t* lines,
                                                         WeightStream weights, const ChannelConstants& constants,
-                                                        __m512i (&a)[pairs][2], __m512i (&b)[pairs][2]) {
-  Fill(a, constants.start_a);
+                                                        const int32_t* start_a, __m512i (&a)[pairs][2],
+                                                        __m512i (&b)[pairs][2]) {
+  Fill(a, start_a);
   Fill(b, constants.start_b);
   for (int row = 0; row < kRows; ++row) {
     for (int block = 0; block < planes.blocks; ++block) {
@@ -241,9 +269,9 @@ inline __attribute__((always_inline)) void HalvingForms(const ConvShape& s, cons
 
 template <int pairs>
 inline __attribute__((always_inline)) void TwoTaps(const ConvShape& s, const Planes& planes, const uint8_t* lines,
-                                                   WeightStream weights, const ChannelConstants& constants,
-                                                   __m512i (&a)[pairs][2], __m512i (&b)[pairs][2]) {
-  Fill(a, constants.start_a);
+                                                   WeightStream weights, const int32_t* start_a, __m512i (&a)[pairs][2],
+                                                   __m512i (&b)[pairs][2]) {
+  Fill(a, start_a);
   for (int row = 0; row < kRows; ++row) {
     for (int block = 0; block < planes.blocks; ++block) {
       AccumulateColumns<pairs>(a, lines + planes.offset(1, row, block), GroupsInBlock(s.input_channels, block), &weights);
@@ -268,13 +296,14 @@ inline __attribute__((always_inline)) void TwoTaps(const ConvShape& s, const Pla
 // `pair` counts from the first row of the unit; `out` is where that row's pixels begin.
 template <int pairs, bool two_taps>
 void Tile(const ConvShape& s, const Planes& planes, const uint8_t* lines, int pair, WeightStream weights,
-          const ChannelConstants& constants, const StoreCodes& store, int8_t* out) {
+          const ChannelConstants& constants, bool non_negative, const StoreCodes& store, int8_t* out) {
+  const int32_t* start_a = non_negative ? constants.start_a_non_negative : constants.start_a;
   __m512i a[pairs][2];
   __m512i b[pairs][2];
   if (two_taps) {
-    TwoTaps<pairs>(s, planes, lines + static_cast<size_t>(pair) * kLine, weights, constants, a, b);
+    TwoTaps<pairs>(s, planes, lines + static_cast<size_t>(pair) * kLine, weights, start_a, a, b);
   } else {
-    HalvingForms<pairs>(s, planes, lines + static_cast<size_t>(pair) * kLine, weights, constants, a, b);
+    HalvingForms<pairs>(s, planes, lines + static_cast<size_t>(pair) * kLine, weights, constants, start_a, a, b);
   }
   Add(a, constants.end_a);
   Add(b, constants.end_b);
@@ -293,7 +322,7 @@ void Tile(const ConvShape& s, const Planes& planes, const uint8_t* lines, int pa
 }
 
 using TileFunction = void (*)(const ConvShape&, const Planes&, const uint8_t*, int, WeightStream,
-                              const ChannelConstants&, const StoreCodes&, int8_t*);
+                              const ChannelConstants&, bool, const StoreCodes&, int8_t*);
 template <bool two_taps>
 constexpr TileFunction kTiles[kMaxPairs + 1] = {nullptr,           Tile<1, two_taps>, Tile<2, two_taps>,
                                                 Tile<3, two_taps>, Tile<4, two_taps>, Tile<5, two_taps>,
@@ -301,8 +330,8 @@ constexpr TileFunction kTiles[kMaxPairs + 1] = {nullptr,           Tile<1, two_t
 
 // Output rows [begin, end) of a unit, counted from its first row, whose input rows are all in the window.
 template <bool two_taps>
-void RunCleanRows(const KernelContext& context, const Planes& planes, const uint8_t* lines, int begin, int end,
-                  int8_t* output) {
+void RunCleanRows(const KernelContext& context, const Planes& planes, const uint8_t* lines, bool non_negative, int begin,
+                  int end, int8_t* output) {
   const ConvShape& s = context.shape;
   const Layout layout(s);
   const char* packed = static_cast<const char*>(context.packed);
@@ -317,8 +346,8 @@ void RunCleanRows(const KernelContext& context, const Planes& planes, const uint
     int pair = first;
     for (int tile = 0; tile < tiles; ++tile) {
       const int next = first + static_cast<int>(static_cast<int64_t>(pairs) * (tile + 1) / tiles);
-      kTiles<two_taps>[next - pair](s, planes, lines, pair, WeightStream(weights, layout.block_bytes, tile, tiles), constants, store,
-                                    output + cout);
+      kTiles<two_taps>[next - pair](s, planes, lines, pair, WeightStream(weights, layout.block_bytes, tile, tiles), constants,
+                                    non_negative, store, output + cout);
       pair = next;
     }
   }
@@ -333,9 +362,11 @@ void RunUnit(const KernelContext& context, const RowRange& range, const int8_t* 
   uint8_t* lines = static_cast<uint8_t*>(scratch);
   uint8_t* clean = lines + planes.flags();
   const int8_t* image = input + static_cast<size_t>(range.image) * s.input_height * s.input_width * s.input_channels;
+  const int first = range.begin - s.pad_top;
+  const bool non_negative = IsNonNegative(context, image, first, first + planes.rows);
   for (int row = 0; row < planes.rows; ++row) {
-    clean[row] = TransformRow<two_taps>(context, image, range.begin + row - s.pad_top, planes,
-                                        lines + planes.offset(0, row, 0));
+    clean[row] =
+        TransformRow<two_taps>(context, image, first + row, non_negative, planes, lines + planes.offset(0, row, 0));
   }
   // From here on, clean[row] is about output rows: all three input rows are in the window.
   for (int row = 0; row < rows; ++row) clean[row] = clean[row] & clean[row + 1] & clean[row + 2];
@@ -345,7 +376,7 @@ void RunUnit(const KernelContext& context, const RowRange& range, const int8_t* 
     end = begin + 1;
     while (end < rows && clean[end] == clean[begin]) ++end;
     if (clean[begin]) {
-      RunCleanRows<two_taps>(context, planes, lines, begin, end, unit_output);
+      RunCleanRows<two_taps>(context, planes, lines, non_negative, begin, end, unit_output);
     } else {
       RunFallback(context, range.image, range.begin + begin, range.begin + end, input, output, scratch);
     }

@@ -53,10 +53,13 @@ WorkPlan Plan(const ConvShape& shape, int workers) {
   return plan;
 }
 
+enum class Window { kSigned, kNonNegative, kNeither };  // [-64, 63], [0, 127]
+
 // The 3 x 4 codes under a pair of outputs, [row][column][channel].
-bool GatherPair(const KernelContext& context, const int8_t* image, int row, int column, int8_t* window) {
+Window GatherPair(const KernelContext& context, const int8_t* image, int row, int column, int8_t* window) {
   const ConvShape& s = context.shape;
   unsigned outside = 0;
+  bool negative = false;
   for (int ky = 0; ky < 3; ++ky) {
     for (int kx = 0; kx < 4; ++kx) {
       const int y = row - s.pad_top + ky;
@@ -66,15 +69,17 @@ bool GatherPair(const KernelContext& context, const int8_t* image, int row, int 
       for (int c = 0; c < s.input_channels; ++c) {
         const int8_t code = padding ? static_cast<int8_t>(context.input_zero_point) : codes[c];
         outside |= static_cast<unsigned>(code + 64) & ~0x7fu;
+        negative = negative || code < 0;
         *window++ = code;
       }
     }
   }
-  return outside == 0;
+  return outside == 0 ? Window::kSigned : negative ? Window::kNeither : Window::kNonNegative;
 }
 
 // Both accumulators of a pair, without bias.
-void Accumulate(const int8_t* window, const int8_t* u, int channels, Winograd1dForm form, int32_t acc[2]) {
+void Accumulate(const int8_t* window, bool non_negative, const int8_t* u, int channels, Winograd1dForm form,
+                int32_t acc[2]) {
   int32_t m[5] = {};
   for (int ky = 0; ky < 3; ++ky) {
     for (int c = 0; c < channels; ++c, u += kTaps) {
@@ -88,7 +93,7 @@ void Accumulate(const int8_t* window, const int8_t* u, int channels, Winograd1dF
         m[4] += d3 * u[3];
       } else {
         m[0] += static_cast<int8_t>(d0 - d2) * u[0];
-        m[1] += static_cast<int8_t>(d1 + d2) * u[1];
+        m[1] += (non_negative ? int{static_cast<uint8_t>(d1 + d2)} : int{static_cast<int8_t>(d1 + d2)}) * u[1];
         m[2] += static_cast<int8_t>(d2 - d1) * u[2];
         m[3] += static_cast<int8_t>(d3 - d1) * u[3];
       }
@@ -112,13 +117,14 @@ bool RunRows(const KernelContext& context, const RowRange& rows, const int8_t* i
   const int8_t* image = input + static_cast<size_t>(rows.image) * s.input_height * s.input_width * s.input_channels;
   for (int row = rows.begin; row < rows.end; ++row) {
     for (int column = 0; column < s.output_width; column += 2) {
-      if (!GatherPair(context, image, row, column, window)) return false;
+      const Window codes = GatherPair(context, image, row, column, window);
+      if (codes == Window::kNeither) return false;
       int8_t* out = output + ((static_cast<size_t>(rows.image) * s.output_height + row) * s.output_width + column) *
                                  s.output_channels;
       for (int k = 0; k < s.output_channels; ++k) {
         int32_t acc[2];
-        Accumulate(window, taps + static_cast<size_t>(k) * 3 * kTaps * s.input_channels, s.input_channels,
-                   static_cast<Winograd1dForm>(heads[k].form), acc);
+        Accumulate(window, codes == Window::kNonNegative, taps + static_cast<size_t>(k) * 3 * kTaps * s.input_channels,
+                   s.input_channels, static_cast<Winograd1dForm>(heads[k].form), acc);
         for (int i = 0; i < 2 && column + i < s.output_width; ++i) {
           const uint32_t sum = static_cast<uint32_t>(acc[i]) + static_cast<uint32_t>(heads[k].bias);
           out[i * s.output_channels + k] = context.requantization->Requantize(static_cast<int32_t>(sum), k);

@@ -8,8 +8,9 @@
 //     channels. kHalveWeights stores U1/2 and U2/2 instead and halves nothing.
 //   two taps        y0 = (d0-d1) w0 + d1 (w0+w1) + d2 w2                  y1 = (d2-d1) w1 + d1 (w0+w1) + d3 w2
 //
-// Codes in [-64, 63] make every V an int8: differences lie in [-127, 127], the sum in [-128, 126]. Other codes do not; kernels
-// look for them and hand the rows that need them to the direct kernel.
+// Two windows of 128 codes keep every V in eight bits: [-64, 63], where differences lie in [-127, 127] and the sum in
+// [-128, 126], and [0, 127], which activations behind a ReLU have, with the same differences and the sum in [0, 254], an
+// unsigned byte. Kernels look at the codes, choose a window, and hand the rows that fit neither to the direct kernel.
 #ifndef TFLITE_EQ_DELEGATE_KERNELS_WINOGRAD_1D_WEIGHTS_H_
 #define TFLITE_EQ_DELEGATE_KERNELS_WINOGRAD_1D_WEIGHTS_H_
 
