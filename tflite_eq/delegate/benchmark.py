@@ -15,7 +15,7 @@ from typing import Any
 
 from tflite_eq.delegate import library
 from tflite_eq.delegate.claims import Claim, captured_stderr, parse_claims
-from tflite_eq.delegate.inputs import random_inputs
+from tflite_eq.delegate.inputs import ordinary_inputs
 from tflite_eq.errors import BackendError, TfliteEqError
 from tflite_eq.graph import edit
 from tflite_eq.graph.model import Graph
@@ -137,7 +137,6 @@ def benchmark(
         claims: list[Claim] = delegated.greeting[2]
         profile: dict[int, float] = delegated.ask("profile")
     claimed = [claim for claim in claims if claim.claimed]
-    graph = Graph.from_bytes(model, origin)
     return Benchmark(
         runtime=f"{runtime.name} {runtime.version}",
         threads=threads,
@@ -145,12 +144,12 @@ def benchmark(
         claimed=len(claimed),
         without=sides[0],
         delegated=sides[1],
-        layers=_time_layers(graph, claimed, profile, runtime, options, warmup_runs, runs),
+        layers=_time_layers(model, claimed, profile, runtime, options, warmup_runs, runs),
     )
 
 
 def _time_layers(
-    graph: Graph,
+    model: bytes,
     claims: Sequence[Claim],
     profile: Mapping[int, float],
     runtime: Runtime,
@@ -160,19 +159,17 @@ def _time_layers(
 ) -> list[LayerTimes]:
     if not claims:
         return []
-    models = [edit.single_operator_model(graph, graph.operators[c.operator])[0] for c in claims]
-    kernels = [claim.reason.split(":")[0] for claim in claims]
-    with _Contender(_serve_layers, models, kernels, runtime, options) as layers:
+    with _Contender(_serve_layers, model, claims, runtime, options) as layers:
         rounds = [layers.ask() for _ in range(warmup_runs + runs)][warmup_runs:]
     return [
         LayerTimes(
             claim.name,
-            kernel,
+            claim.reason.split(":")[0],
             Times.of([r[index][0] for r in rounds]),
             Times.of([r[index][1] for r in rounds]),
             profile.get(claim.operator),
         )
-        for index, (claim, kernel) in enumerate(zip(claims, kernels))
+        for index, claim in enumerate(claims)
     ]
 
 
@@ -232,7 +229,7 @@ def _serve_model(
     options: Options | None,
     pipe: multiprocessing.connection.Connection,
 ) -> None:
-    (inputs,) = random_inputs(Graph.from_bytes(model), 1, seed=0)
+    inputs = ordinary_inputs(Graph.from_bytes(model))
     before = _resident_mib()
     start = time.perf_counter()
     with captured_stderr() as log:
@@ -257,31 +254,48 @@ def _serve_model(
 
 
 def _serve_layers(
-    models: Sequence[bytes],
-    kernels: Sequence[str],
+    model: bytes,
+    claims: Sequence[Claim],
     runtime: Runtime,
     options: Options,
     pipe: multiprocessing.connection.Connection,
 ) -> None:
+    graph = Graph.from_bytes(model)
+    operators = [graph.operators[claim.operator] for claim in claims]
     pairs = []
     with captured_stderr():
-        for model, kernel in zip(models, kernels):
-            (inputs,) = random_inputs(Graph.from_bytes(model), 1, seed=0)
-            # By name: the delegate would not take every layer if it were alone.
-            forced = {**options, "kernel": kernel.split()[0], "log_level": 0}
+        inputs = _values_inside(graph, [operator.inputs[0] for operator in operators], runtime)
+        for operator, claim in zip(operators, claims):
+            layer, _ = edit.single_operator_model(graph, operator)
+            # By name: the delegate might not take the layer if it were alone.
+            forced = {**options, "kernel": claim.reason.split()[0], "log_level": 0}
             pair = []
             for delegates in ([], [library.load(runtime, **forced)]):
                 interpreter = runtime.interpreter(
-                    model, Kernels.DEFAULT, int(options["num_threads"]), delegates
+                    layer, Kernels.DEFAULT, int(options["num_threads"]), delegates
                 )
                 interpreter.allocate_tensors()
-                _feed(interpreter, inputs)
+                _feed(interpreter, [inputs[operator.inputs[0]]])
                 pair.append(interpreter)
             pairs.append(pair)
     pipe.send(None)
     while pipe.recv() == "run":
         # All layers in turn: each finds the caches as another layer left them.
         pipe.send([tuple(_timed(interpreter) for interpreter in pair) for pair in pairs])
+
+
+def _values_inside(graph: Graph, tensors: Sequence[int], runtime: Runtime) -> dict[int, Any]:
+    """What the tensors hold when the network runs: kernels may depend on it for their speed."""
+    found = dict(zip(graph.inputs, ordinary_inputs(graph)))
+    wanted = [index for index in dict.fromkeys(tensors) if index not in found]
+    if wanted:
+        interpreter = runtime.interpreter(edit.with_outputs(graph, wanted), Kernels.BUILTIN)
+        interpreter.allocate_tensors()
+        _feed(interpreter, list(found.values()))
+        interpreter.invoke()
+        details = interpreter.get_output_details()
+        found.update(zip(wanted, (interpreter.get_tensor(d["index"]) for d in details)))
+    return found
 
 
 def _timed(interpreter: Interpreter) -> float:

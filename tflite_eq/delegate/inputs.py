@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from tflite_eq import metadata
 from tflite_eq.graph.model import Graph
 from tflite_eq.numerics.affine import AffineParams, dequantize, quantize
 
@@ -19,8 +20,9 @@ _SIGN_BIT = 0x80  # between an int8 code and the uint8 code of the same value
 def random_inputs(graph: Graph, count: int, seed: int) -> Iterator[list[Array]]:
     """Random values for all inputs of a model.
 
-    Every other sample is uniform over all codes, which reaches the extremes; those between are
-    normal around the middle of the range, which keeps later layers from saturating.
+    Every other sample, the first included, is uniform over all codes, which reaches the extremes.
+    Those between are normal within the window that the quantizer promised for the tensor, if it
+    recorded one, as the data of a user would be; they keep later layers from saturating.
 
     Args:
         graph: The model.
@@ -28,8 +30,16 @@ def random_inputs(graph: Graph, count: int, seed: int) -> Iterator[list[Array]]:
         seed: Seeds the values.
     """
     rng = np.random.default_rng(seed)
+    record = metadata.read(graph.model)
+    windows = record.windows if record else {}
     for number in range(count):
-        yield [_random_values(graph, index, rng, number % 2 == 0) for index in graph.inputs]
+        uniform = number % 2 == 0
+        yield [_random_values(graph, i, rng, None if uniform else windows) for i in graph.inputs]
+
+
+def ordinary_inputs(graph: Graph, seed: int = 0) -> list[Array]:
+    """One sample of the second kind."""
+    return list(random_inputs(graph, 2, seed))[1]
 
 
 def typed_inputs(graph: Graph, samples: Sequence[Array]) -> Iterator[list[Array]]:
@@ -55,22 +65,33 @@ def tensor_params(graph: Graph, index: int) -> AffineParams | None:
     return AffineParams(float(stored.scale[0]), zero_point)
 
 
-def _random_values(graph: Graph, index: int, rng: np.random.Generator, uniform: bool) -> Array:
+def _random_values(
+    graph: Graph,
+    index: int,
+    rng: np.random.Generator,
+    windows: Mapping[str, tuple[int, int]] | None,
+) -> Array:
+    """Values of one input: uniform codes without windows, normal ones inside them with."""
     tensor = graph.tensors[index]
-    if uniform:
-        codes = rng.integers(-128, 128, tensor.shape).astype(np.int8)
-    else:
-        codes = np.clip(np.rint(rng.normal(0, 40, tensor.shape)), -128, 127).astype(np.int8)
-    if tensor.type_name in ("INT8", "UINT8"):
-        return _stored(codes, tensor.type_name)
-    if not tensor.is_float:
+    if tensor.type_name not in ("INT8", "UINT8", "FLOAT32"):
         # Indices and conditions: any other value may be out of range.
         return np.zeros(tensor.shape, tensor.type_name.lower().replace("bool", "bool_"))
+    codes_of = index
     for operator in graph.consumers(index):
-        params = tensor_params(graph, operator.outputs[0])
-        if operator.kind == "QUANTIZE" and params is not None:
-            return dequantize(codes, params)
-    return codes.astype(np.float32) / np.float32(64)
+        if operator.kind == "QUANTIZE":
+            codes_of = operator.outputs[0]
+    if windows is None:
+        codes = rng.integers(-128, 128, tensor.shape).astype(np.int8)
+    else:
+        low, high = windows.get(graph.tensors[codes_of].name, (-128, 127))
+        normal = rng.normal((low + high) / 2, (high - low) / 6, tensor.shape)
+        codes = np.clip(np.rint(normal), low, high).astype(np.int8)
+    if not tensor.is_float:
+        return _stored(codes, tensor.type_name)
+    params = tensor_params(graph, codes_of)
+    if params is None:
+        return codes.astype(np.float32) / np.float32(64)
+    return dequantize(codes, params)
 
 
 def _stored(codes: npt.NDArray[np.int8], kind: str) -> Array:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -15,7 +14,7 @@ from tflite_eq.delegate.claims import Claim, captured_stderr, parse_claims
 from tflite_eq.delegate.inputs import random_inputs, typed_inputs
 from tflite_eq.delegate.process import call_apart
 from tflite_eq.errors import BackendError
-from tflite_eq.graph import edit, schema
+from tflite_eq.graph import edit
 from tflite_eq.graph.model import Graph
 from tflite_eq.runtimes import Interpreter, Kernels, Runtime
 
@@ -149,7 +148,7 @@ def _validate(
     layers = [graph.operators[index].outputs[0] for index in claimed]
     results = [Comparison(c.name, c.reason) for c in claimed.values()]
     # With every delegated layer's result to be seen.
-    opened = _Pair(_with_outputs(graph, layers), runtime, options) if layers else None
+    opened = _Pair(edit.with_outputs(graph, layers), runtime, options) if layers else None
     outputs = [Comparison(graph.tensors[index].name, OUTPUT) for index in graph.outputs]
     inputs: Iterable[list[Array]]
     if isinstance(samples, int):
@@ -192,12 +191,3 @@ def _outputs(interpreter: Interpreter, inputs: Sequence[Array]) -> list[Array]:
     except RuntimeError as error:
         raise BackendError(f"the model fails to run: {error}") from error
     return [interpreter.get_tensor(d["index"]) for d in interpreter.get_output_details()]
-
-
-def _with_outputs(graph: Graph, tensors: Sequence[int]) -> bytes:
-    """The network with these tensors for its outputs, and everything else as it was."""
-    model = edit.without_signatures(graph.model)
-    subgraph = copy.copy(graph.subgraph)
-    subgraph.outputs = np.array(tensors, np.int32)
-    model.subgraphs = [subgraph, *model.subgraphs[1:]]
-    return schema.serialize(model)

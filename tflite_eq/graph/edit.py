@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -71,6 +72,15 @@ def with_all_tensors_as_outputs(graph: Graph) -> bytes:
     subgraph = copy.copy(graph.subgraph)
     subgraph.outputs = np.array(computed_tensors(graph), np.int32)
     model.subgraphs = [subgraph]
+    return schema.serialize(model)
+
+
+def with_outputs(graph: Graph, tensors: Sequence[int]) -> bytes:
+    """The network with these tensors for its outputs, and everything else as it was."""
+    model = without_signatures(graph.model)
+    subgraph = copy.copy(graph.subgraph)
+    subgraph.outputs = np.array(tensors, np.int32)
+    model.subgraphs = [subgraph, *model.subgraphs[1:]]
     return schema.serialize(model)
 
 
