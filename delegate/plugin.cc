@@ -4,6 +4,7 @@
 #include "delegate/delegate.h"
 #include "delegate/options.h"
 #include "delegate/tflite_eq_delegate.h"
+#include "delegate/version.h"
 
 #define EXPORTED __attribute__((visibility("default")))
 
@@ -39,7 +40,7 @@ EXPORTED TfLiteDelegate* TfLiteEqDelegateCreate(const TfLiteEqDelegateOptions* o
 
 EXPORTED void TfLiteEqDelegateDelete(TfLiteDelegate* delegate) { tflite_eq::DeleteDelegate(delegate); }
 
-EXPORTED const char* TfLiteEqDelegateVersion(void) { return "0.1.0"; }
+EXPORTED const char* TfLiteEqDelegateVersion(void) { return tflite_eq::kVersion; }
 
 EXPORTED TfLiteDelegate* tflite_plugin_create_delegate(const char* const* keys, const char* const* values, size_t count,
                                                        void (*report_error)(const char*)) {

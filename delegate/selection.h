@@ -25,7 +25,7 @@ class Selection {
   int convolutions() const { return convolutions_; }
   int nodes() const { return candidates_.size(); }
 
- private:
+  // The decision on one node. Only convolutions have a reason.
   struct Candidate {
     int node = -1;
     bool convolution = false;
@@ -34,7 +34,9 @@ class Selection {
     const char* name = "";
     Reason reason;
   };
+  const Array<Candidate>& candidates() const { return candidates_; }
 
+ private:
   void Consider(TfLiteContext* context, const DelegateOptions& options, const CpuProfile& cpu, Candidate* candidate);
   bool DropPartitionsThatDoNotPay(TfLiteContext* context, const DelegateOptions& options);
   void CollectClaimed();

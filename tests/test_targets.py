@@ -19,7 +19,6 @@ WINOGRAD = ConvGeometry(
 STEM = dataclasses.replace(WINOGRAD, input_channels=3, output_channels=32, output_size=(224, 224))
 SMALL = dataclasses.replace(WINOGRAD, input_channels=128, output_channels=128, output_size=(14, 14))
 MANY = dataclasses.replace(WINOGRAD, input_channels=256, output_channels=256)
-MANY_BUT_ONE = dataclasses.replace(MANY, output_channels=255)
 POINTWISE = dataclasses.replace(WINOGRAD, kernel=(1, 1))
 STRIDED = dataclasses.replace(WINOGRAD, stride=(2, 2))
 STRIDED_ONE_WAY = dataclasses.replace(WINOGRAD, stride=(1, 2))
@@ -29,12 +28,12 @@ FIVE = dataclasses.replace(WINOGRAD, kernel=(5, 5))
 FLAT = dataclasses.replace(WINOGRAD, kernel=(1, 3))
 
 CASES = {
-    "winograd": WINOGRAD, "stem": STEM, "small": SMALL, "many": MANY, "many but one": MANY_BUT_ONE,
+    "winograd": WINOGRAD, "stem": STEM, "small": SMALL, "many": MANY,
     "pointwise": POINTWISE, "strided": STRIDED, "strided one way": STRIDED_ONE_WAY,
     "dilated": DILATED, "grouped": GROUPED, "5x5": FIVE, "1x3": FLAT,
 }  # fmt: skip
 
-DOT_PRODUCT = {"winograd", "stem", "small", "many", "many but one"}
+DOT_PRODUCT = {"winograd", "stem", "small", "many"}
 
 GAINS = {
     Target.GENERIC: set(),
@@ -43,8 +42,7 @@ GAINS = {
     Target.ARMV8_0: {"pointwise", "strided", "strided one way", "dilated", "5x5", "1x3"},
     Target.ARMV8_2_DOTPROD: DOT_PRODUCT,
     Target.ARMV8_6_I8MM: DOT_PRODUCT,
-    # Large images with medium channels are left to F(4x4,3x3) with 8 bits.
-    Target.X86_VNNI: {"stem", "small", "many"},
+    Target.X86_VNNI: DOT_PRODUCT,
 }
 
 
@@ -52,20 +50,6 @@ GAINS = {
 @pytest.mark.parametrize("case", sorted(CASES))
 def test_which_convolutions_gain(case: str, target: Target) -> None:
     assert gains_from_int7(CASES[case], target) == (case in GAINS[target])
-
-
-@pytest.mark.parametrize(
-    ("size", "gains"), [((14, 14), True), ((7, 14), True), ((15, 14), False), ((14, 15), False)]
-)
-def test_small_images_gain_on_vnni(size: tuple[int, int], gains: bool) -> None:
-    geometry = dataclasses.replace(WINOGRAD, output_size=size)
-    assert gains_from_int7(geometry, Target.X86_VNNI) == gains
-
-
-@pytest.mark.parametrize(("channels", "gains"), [(32, True), (33, False)])
-def test_few_channels_gain_on_vnni(channels: int, gains: bool) -> None:
-    geometry = dataclasses.replace(WINOGRAD, input_channels=channels)
-    assert gains_from_int7(geometry, Target.X86_VNNI) == gains
 
 
 @pytest.mark.parametrize("target", Target)

@@ -1,6 +1,7 @@
 """Which convolutions gain from a 7-bit input on which CPU.
 
-The table restates the delegate's kernel policy: a 7-bit input and the even-triplet lattice let
+The table restates the delegate's kernel policy, delegate/kernels/plan.h, and
+tests/delegate/test_policy.py holds the two together: a 7-bit input and the even-triplet lattice let
 the 1-D F(2,3) Winograd kernel run on 8-bit dot products; on ARMv8.0 a 7-bit input lets eight
 products share one int16 lane in the direct kernel. Everywhere else 7 bits cost accuracy and buy
 nothing.
@@ -79,15 +80,7 @@ def gains_from_int7(geometry: ConvGeometry, target: Target) -> bool:
     if target is Target.ARMV8_0:
         # 3x3 stride 1 takes F(4x4,3x3) in int16 there, which is exact for 8-bit codes too.
         return geometry.groups == 1 and not geometry.is_winograd
-    if not (target.has_dot_product and geometry.is_winograd):
-        return False
-    if target is Target.X86_VNNI:
-        # Elsewhere the int16 F(4x4,3x3) kernel wins with 8-bit codes.
-        weights = geometry.input_channels * geometry.output_channels
-        return (
-            max(geometry.output_size) <= 14 or geometry.input_channels <= 32 or weights >= 256 * 256
-        )
-    return True
+    return target.has_dot_product and geometry.is_winograd
 
 
 def weight_grid(geometry: ConvGeometry | None, target: Target, input_is_int7: bool) -> WeightGrid:

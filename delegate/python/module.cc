@@ -4,6 +4,7 @@
 
 #include "delegate/kernels/conv_kernel.h"
 #include "delegate/kernels/cpu_features.h"
+#include "delegate/version.h"
 
 namespace py = pybind11;
 
@@ -38,12 +39,13 @@ std::vector<std::pair<std::string, std::string>> Kernels() {
 
 PYBIND11_MODULE(_kernels, m) {
   m.doc() = "The delegate's kernels, one convolution at a time, and the proofs and decisions around them.";
+  m.attr("__version__") = kVersion;
   m.def("kernels", Kernels);
   m.def("cpu_supports", [](const std::string& isa) { return CpuSupports(ParseIsa(isa)); }, py::arg("isa"));
   BindArithmetic(m);
   BindTransforms(m);
   BindConvolution(m);
-  BindNode(m);
+  BindModel(m);
 }
 
 }  // namespace tflite_eq

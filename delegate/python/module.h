@@ -23,7 +23,7 @@ Isa ParseIsa(const std::string& name);
 void BindArithmetic(pybind11::module_& m);   // requantization
 void BindTransforms(pybind11::module_& m);   // Winograd transforms of single tiles
 void BindConvolution(pybind11::module_& m);  // certificates, plan, kernels
-void BindNode(pybind11::module_& m);         // the delegate's decision on a TFLite node
+void BindModel(pybind11::module_& m);        // what the delegate would claim of a model
 
 }  // namespace tflite_eq
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from tflite_eq.cli.models import read_tflite
 from tflite_eq.delegate.claims import Claim
+from tflite_eq.errors import ConfigError
 from tflite_eq.graph.model import Graph
 from tflite_eq.report.table import align, short_names
 from tflite_eq.targets import Target
@@ -39,6 +40,9 @@ def register(subparsers: Any) -> None:
         default=1,
         help="512-bit VNNI units of x86-vnni: 2 for Intel's server cores, 1 for others (1)",
     )
+    parser.add_argument(
+        "--num_threads", type=int, default=1, metavar="N", help="threads to compute with (1)"
+    )
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
     parser.set_defaults(run=run)
 
@@ -58,7 +62,9 @@ def run(args: argparse.Namespace) -> int:
         cpu = kernels.Cpu.detect()
     else:
         cpu = cpu_of(Target(args.target), args.vnni_units)
-    claims = explain(graph, cpu)
+    if args.num_threads < 1:
+        raise ConfigError(f"--num_threads {args.num_threads}: at least one thread is needed")
+    claims = explain(graph, cpu, args.num_threads)
     if args.json:
         plain = {"isa": cpu.isa, "two_vnni_units": cpu.two_vnni_units}
         print(json.dumps({**plain, "layers": [dataclasses.asdict(c) for c in claims]}, indent=2))

@@ -10,6 +10,8 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
+__version__: str
+
 def kernels() -> list[tuple[str, str]]:
     """Kernel and instruction set of everything the library holds, whatever this CPU runs."""
 
@@ -146,17 +148,52 @@ class NodeTensor:
     ) -> None:
         """Describe the tensor; ``type`` is the schema's name, ``data`` the values of a constant."""
 
-def plan_node(
-    input: NodeTensor,
-    filter: NodeTensor,
-    bias: NodeTensor | None,
-    output: NodeTensor,
-    *,
-    padding: str,
-    stride: tuple[int, int],
-    dilation: tuple[int, int],
-    activation: int,
+class ConvParameters:
+    """The options of a CONV_2D; activation is the schema's code."""
+
+    def __init__(
+        self,
+        *,
+        padding: str,
+        stride: tuple[int, int],
+        dilation: tuple[int, int],
+        activation: int,
+    ) -> None: ...
+
+class ModelNode:
+    """An operator of a model."""
+
+    def __init__(
+        self,
+        inputs: Sequence[int],
+        outputs: Sequence[int],
+        convolution: bool = False,
+        parameters: ConvParameters | None = None,
+    ) -> None:
+        """Describe the operator by tensor indices; an absent optional input is -1."""
+
+class Decision:
+    """Whether the delegate would claim a convolution."""
+
+    @property
+    def node(self) -> int:
+        """Index of the operator."""
+    @property
+    def claimed(self) -> bool:
+        """Whether it would."""
+    @property
+    def reason(self) -> str:
+        """Why, in either case."""
+
+def select(
+    tensors: Sequence[NodeTensor],
+    nodes: Sequence[ModelNode],
     cpu: Cpu,
     kernel: str = "auto",
-) -> Plan:
-    """The delegate's decision on a CONV_2D of a model, on a CPU that need not be this one."""
+    threads: int = 1,
+) -> list[Decision]:
+    """What the delegate would claim of a model on a CPU that need not be this one.
+
+    One decision per convolution, in order. The nodes are all operators of the model in execution
+    order: which of them lie between the convolutions matters.
+    """

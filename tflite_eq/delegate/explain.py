@@ -39,32 +39,46 @@ def cpu_of(target: Target, vnni_units: int = 1) -> kernels.Cpu:
     return kernels.Cpu(_ISAS[target], target is Target.X86_VNNI and vnni_units == 2)
 
 
-def explain(graph: Graph, cpu: kernels.Cpu) -> list[Claim]:
-    """The delegate's decision on every CONV_2D of a model, in order."""
+def explain(graph: Graph, cpu: kernels.Cpu, threads: int = 1) -> list[Claim]:
+    """The delegate's decision on every CONV_2D of a model, in order.
+
+    Args:
+        graph: The model.
+        cpu: The CPU to decide for.
+        threads: Threads it would compute with: they divide what a layer saves, but not the cost of
+            switching between delegates.
+    """
+    decisions = kernels.select(
+        [_tensor(graph, tensor.index) for tensor in graph.tensors],
+        [_node(operator) for operator in graph.operators],
+        cpu,
+        threads=threads,
+    )
     return [
-        _claim(graph, operator, cpu) for operator in graph.operators if operator.kind == "CONV_2D"
+        Claim(
+            decision.node,
+            graph.tensors[graph.operators[decision.node].outputs[0]].name,
+            decision.claimed,
+            decision.reason,
+        )
+        for decision in decisions
     ]
 
 
-def _claim(graph: Graph, operator: Operator, cpu: kernels.Cpu) -> Claim:
-    name = graph.tensors[operator.outputs[0]].name
+def _node(operator: Operator) -> kernels.ModelNode:
+    if operator.kind != "CONV_2D":
+        return kernels.ModelNode(operator.inputs, operator.outputs)
     options = operator.options
-    if options is None or len(operator.inputs) < 2:
-        reason = "malformed node: a tensor or the parameters are missing"
-        return Claim(operator.index, name, False, reason)
-    has_bias = len(operator.inputs) > 2 and operator.inputs[2] >= 0
-    plan = kernels.plan_node(
-        _tensor(graph, operator.inputs[0]),
-        _tensor(graph, operator.inputs[1]),
-        _tensor(graph, operator.inputs[2]) if has_bias else None,
-        _tensor(graph, operator.outputs[0]),
-        padding="same" if options.padding == schema.schema().Padding.SAME else "valid",
-        stride=(options.strideH, options.strideW),
-        dilation=(options.dilationHFactor, options.dilationWFactor),
-        activation=options.fusedActivationFunction,
-        cpu=cpu,
-    )
-    return Claim(operator.index, name, plan.claim, plan.reason)
+    parameters = None
+    if options is not None:
+        same = options.padding == schema.schema().Padding.SAME
+        parameters = kernels.ConvParameters(
+            padding="same" if same else "valid",
+            stride=(options.strideH, options.strideW),
+            dilation=(options.dilationHFactor, options.dilationWFactor),
+            activation=options.fusedActivationFunction,
+        )
+    return kernels.ModelNode(operator.inputs, operator.outputs, True, parameters)
 
 
 def _tensor(graph: Graph, index: int) -> kernels.NodeTensor:

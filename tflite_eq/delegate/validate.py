@@ -174,7 +174,10 @@ class _Pair:
             delegated = runtime.interpreter(model, Kernels.REFERENCE, delegates=[delegate])
             self._interpreters = (delegated, runtime.interpreter(model, Kernels.REFERENCE))
             for interpreter in self._interpreters:
-                interpreter.allocate_tensors()
+                try:
+                    interpreter.allocate_tensors()
+                except (RuntimeError, ValueError) as error:
+                    raise BackendError(f"the runtime rejects the model: {error}") from error
         self.claims = parse_claims(log.getvalue())
 
     def run(self, inputs: Sequence[Array]) -> tuple[list[Array], list[Array]]:

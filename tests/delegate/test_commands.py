@@ -1,0 +1,161 @@
+"""``tflite-eq validate``, ``explain`` and ``benchmark``."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tests.delegate import networks
+from tflite_eq.cli.main import main, parse
+from tflite_eq.delegate.validate import Comparison
+
+RUNTIME = "--runtime ai-edge-litert"
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    for kind in ("int8", "lattice"):
+        Path(f"{kind}.tflite").write_bytes(networks.quantized(kind))
+    np.save("data.npy", np.random.default_rng(0).normal(size=(5, *networks.IMAGE[1:])))
+    return tmp_path
+
+
+def run(arguments: str) -> int:
+    return main(parse(["tflite-eq", *arguments.split()]))
+
+
+def result_line(output: str) -> dict[str, Any]:
+    last = output.splitlines()[-1]
+    assert last.startswith("RESULT ")
+    parsed: dict[str, Any] = json.loads(last.removeprefix("RESULT "))
+    return parsed
+
+
+@pytest.mark.usefixtures("here")
+def test_validate_on_random_and_real_samples(capsys: pytest.CaptureFixture[str]) -> None:
+    for samples in ("--samples 2", "--dataset data.npy --samples 3"):
+        assert run(f"validate --model lattice.tflite {RUNTIME} --kernel winograd_1d {samples}") == 0
+        output = capsys.readouterr().out
+        assert "5 of 7 convolutions delegated" in output
+        assert "Bit for bit the same as the reference kernels." in output
+        (found,) = result_line(output)["runtimes"]
+        assert (found["delegated"], found["differing"], found["first"]) == (5, 0, None)
+        assert found["values"] > 10_000
+
+
+@pytest.mark.usefixtures("here")
+def test_validate_names_the_layer_that_differs(
+    library: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Every Winograd kernel in two dimensions divides by 9 with this constant.
+    data, inverse = library.read_bytes(), (0x38E38E39).to_bytes(4, "little")
+    assert inverse in data
+    Path("broken.so").write_bytes(data.replace(inverse, b"\x39\x8e\xe3\x39"))
+    monkeypatch.setenv("TFLITE_EQ_DELEGATE", "broken.so")
+    assert run(f"validate --model int8.tflite {RUNTIME} --kernel winograd_f43 --samples 1") == 1
+    output = capsys.readouterr().out
+    (found,) = result_line(output)["runtimes"]
+    assert found["differing"] > 100
+    assert "DIFFERENT first in " in output
+    assert " instead of " in output
+    assert found["first"]["layer"].startswith("Relu;")
+    assert len(found["first"]["position"]) == 4
+
+
+@pytest.mark.usefixtures("here")
+def test_validate_with_nothing_delegated(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(f"validate --model int8.tflite {RUNTIME} --isa scalar --samples 1") == 0
+    assert "Nothing was delegated" in capsys.readouterr().out
+
+
+@pytest.mark.usefixtures("here")
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ("validate --model none.tflite", "none.tflite: no such file"),
+        ("validate --model data.npy", "not a TFLite flatbuffer"),
+        ("validate --model int8.tflite --samples 0", "--samples 0: at least one"),
+        ("validate --model int8.tflite --dataset none", "none: no such file or folder"),
+        ("validate --model int8.tflite --kernel best", '"best" is none of auto'),
+        ("validate --model int8.tflite --num_threads 999", "from 0 to 256"),
+        ("validate --model int8.tflite --runtime tflite", "'tflite' is not installed"),
+        ("benchmark --model int8.tflite --num_runs 0", "--num_runs 0"),
+        ("benchmark --model int8.tflite --num_threads 0", "--num_threads 0"),
+        ("benchmark --model data.npy", "not a TFLite flatbuffer"),
+        ("benchmark --model int8.tflite --isa mmx", '"mmx" is none of auto'),
+        ("explain --model none.tflite", "none.tflite: no such file"),
+        ("explain --model int8.tflite --target armv8.0", "target armv8.0: this build"),
+        ("explain --model int8.tflite --num_threads 0", "--num_threads 0"),
+    ],
+)
+def test_errors(arguments: str, message: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(arguments) == 1
+    error = capsys.readouterr().err
+    assert error.startswith("error: ")
+    assert message in error
+
+
+@pytest.mark.usefixtures("here")
+def test_explain(capsys: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip("tflite_eq.delegate._kernels")
+    assert run("explain --model lattice.tflite --target x86-vnni") == 0
+    output = capsys.readouterr().out
+    assert "winograd_1d on avx512_vnni" in output
+    assert "of 7 convolutions would be delegated on avx512_vnni; other operators" in output
+    assert run("explain --model lattice.tflite --target generic --json") == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["isa"] == "scalar"
+    assert [layer["claimed"] for layer in found["layers"]] == [False] * 7
+
+
+@pytest.mark.usefixtures("here")
+def test_benchmark(capsys: pytest.CaptureFixture[str]) -> None:
+    flags = "--num_runs 5 --warmup_runs 1 --num_threads 2 --kernel direct"
+    assert run(f"benchmark --model int8.tflite {RUNTIME} {flags}") == 0
+    output = capsys.readouterr().out
+    assert "7 of 7 convolutions delegated" in output
+    assert "times faster" in output
+    (found,) = result_line(output)["runtimes"]
+    for side in ("without", "delegated"):
+        assert 0 < found[side]["times"]["min"] <= found[side]["times"]["median"]
+        assert found[side]["first_run_ms"] > found[side]["times"]["min"]
+        assert found[side]["memory_mib"] > 0
+    assert len(found["layers"]) == 7
+    for layer in found["layers"]:
+        assert layer["kernel"].startswith("direct on ")
+        assert layer["in_network_ms"] > 0
+        assert min(layer["without"]["min"], layer["delegated"]["min"]) > 0
+
+
+@pytest.mark.usefixtures("here")
+def test_benchmark_with_nothing_delegated(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(f"benchmark --model int8.tflite {RUNTIME} --num_runs 3 --isa scalar") == 0
+    (found,) = result_line(capsys.readouterr().out)["runtimes"]
+    assert (found["claimed"], found["convolutions"], found["layers"]) == (0, 7, [])
+
+
+def test_comparison_counts_and_locates() -> None:
+    found = Comparison("layer", "kernel")
+    expected = np.zeros((1, 2, 3, 4), np.int8)
+    found.add(0, expected, expected)
+    wrong = expected.copy()
+    wrong[0, 1, 2, 3] = wrong[0, 1, 0, 2] = -7
+    found.add(1, wrong, expected)
+    found.add(2, wrong, expected)
+    assert (found.values, found.differing) == (72, 4)
+    assert str(found.first) == "-7 instead of 0 at [0, 1, 0, 2] of sample 1"
+
+
+def test_comparison_is_of_bits() -> None:
+    found = Comparison("output", "model output")
+    found.add(0, np.array([np.nan, 0.0], np.float32), np.array([np.nan, 0.0], np.float32))
+    assert found.differing == 0
+    found.add(1, np.array([-0.0], np.float32), np.array([0.0], np.float32))
+    assert found.differing == 1
+    found.add(2, np.zeros(3, np.float32), np.zeros(2, np.float32))
+    assert found.differing == 3

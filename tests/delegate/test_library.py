@@ -1,0 +1,168 @@
+"""Finding and loading the library, and its options, on every runtime."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.delegate import networks
+from tflite_eq import delegate
+from tflite_eq.delegate import library as loading
+from tflite_eq.delegate.claims import captured_stderr
+from tflite_eq.delegate.process import call_apart
+from tflite_eq.errors import BackendError, ConfigError
+from tflite_eq.runtimes import Runtime, available_runtimes
+from tflite_eq.version import __version__
+
+RUNTIMES = available_runtimes()
+
+BAD = [
+    ({"threads": 2}, 'unknown option "threads"; there are num_threads, kernel, isa'),
+    ({"num_threads": -1}, '"-1" is not an integer from 0 to 256'),
+    ({"num_threads": "two"}, '"two" is not an integer'),
+    ({"num_threads": 257}, "from 0 to 256"),
+    ({"kernel": "winograd_f63"}, '"winograd_f63" is none of auto, winograd_f43'),
+    ({"isa": "sse2"}, '"sse2" is none of auto, scalar'),
+    ({"verify": "yes"}, '"yes" is none of 0, 1, false, true'),
+    ({"require_delegation": 2}, '"2" is none of'),
+    ({"log_level": 3}, "from 0 to 2"),
+    ({"profile": ""}, '"" is none of'),
+]
+
+GOOD: list[dict[str, Any]] = [
+    {},
+    {"num_threads": 0},
+    {"num_threads": 3},
+    {"kernel": "auto", "isa": "auto"},
+    *({"kernel": kernel} for kernel in ("winograd_f43", "winograd_f23", "direct", "reference")),
+    {"isa": "scalar", "kernel": "winograd_1d"},
+    {"verify": True, "require_delegation": "true"},
+    {"verify": "false", "require_delegation": False, "profile": True},
+    {"log_level": 0},
+]
+
+
+def check_options(runtime: Runtime, model: bytes) -> str:
+    """All good options run a model, all bad ones are refused; returns what went wrong."""
+    for options in GOOD:
+        with captured_stderr():
+            loaded = delegate.load(runtime, **options)
+            interpreter = runtime.interpreter(model, delegates=[loaded])
+            interpreter.allocate_tensors()
+            interpreter.invoke()
+    for options, message in BAD:
+        try:
+            delegate.load(runtime, **options)
+        except ConfigError as error:
+            if message not in str(error):
+                return f"{options}: {error}"
+        else:
+            return f"{options} were accepted"
+    return ""
+
+
+@pytest.mark.parametrize("runtime", RUNTIMES, ids=lambda r: r.name)
+def test_options(runtime: Runtime) -> None:
+    assert call_apart("options", check_options, runtime, networks.quantized("lattice")) == ""
+
+
+def check_logs(runtime: Runtime, model: bytes) -> list[str]:
+    logs = []
+    for level in (0, 1, 2):
+        with captured_stderr() as log:
+            loaded = delegate.load(runtime, log_level=level, kernel="direct")
+            runtime.interpreter(model, delegates=[loaded]).allocate_tensors()
+        logs.append("\n".join(s for s in log.getvalue().splitlines() if "tflite_eq" in s))
+    with captured_stderr() as log:
+        loaded = delegate.load(runtime, log_level=0, profile=True, kernel="direct")
+        interpreter = runtime.interpreter(model, delegates=[loaded])
+        interpreter.allocate_tensors()
+        interpreter.invoke()
+        del interpreter, loaded
+    return [*logs, log.getvalue()]
+
+
+def test_log_levels_and_profile() -> None:
+    silent, one_line, verbose, profile = call_apart(
+        "logs", check_logs, RUNTIMES[0], networks.quantized("int8")
+    )
+    assert silent == ""
+    assert one_line.startswith("tflite_eq: claimed 7 of 7 convolutions")
+    assert len(one_line.splitlines()) == 1
+    assert len([s for s in verbose.splitlines() if ": node " in s]) == 7
+    assert len([s for s in profile.splitlines() if "ms x 1" in s]) == 7
+
+
+def check_requirement(runtime: Runtime, model: bytes) -> str:
+    loaded = delegate.load(runtime, require_delegation=True, isa="scalar", log_level=0)
+    try:
+        runtime.interpreter(model, delegates=[loaded]).allocate_tensors()
+    except (BackendError, RuntimeError, ValueError) as error:
+        return str(error)
+    return "nothing was raised"
+
+
+@pytest.mark.parametrize("runtime", RUNTIMES, ids=lambda r: r.name)
+def test_require_delegation(runtime: Runtime) -> None:
+    found = call_apart("require_delegation", check_requirement, runtime, networks.quantized("int8"))
+    assert "none of" in found
+
+
+def test_runtime_by_name_and_unknown_runtime() -> None:
+    assert delegate.load(RUNTIMES[0].name) is not None
+    with pytest.raises(BackendError, match="'tflite' is not installed; installed: "):
+        delegate.load("tflite")
+
+
+def test_environment_variable_names_the_library(
+    library: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copy = Path(shutil.copy(library, tmp_path / "elsewhere.so"))
+    monkeypatch.setenv(loading.VARIABLE, str(copy))
+    assert delegate.find() == copy
+    assert delegate.load() is not None
+    monkeypatch.setenv(loading.VARIABLE, str(tmp_path / "none.so"))
+    with pytest.raises(BackendError, match="no such file"):
+        delegate.find()
+
+
+def test_absent_library_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(loading.VARIABLE, raising=False)
+    monkeypatch.setattr(loading, "checkout_outputs", lambda: [])
+    monkeypatch.setattr(loading, "NAME", "libabsent.so")
+    with pytest.raises(BackendError, match="apt-get install bazel-bootstrap"):
+        delegate.load()
+
+
+def test_library_of_another_version(
+    library: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = library.read_bytes()
+    assert data.count(__version__.encode() + b"\0") == 1
+    other = tmp_path / "other.so"
+    other.write_bytes(data.replace(__version__.encode() + b"\0", b"9.8.7\0"))
+    monkeypatch.setenv(loading.VARIABLE, str(other))
+    with pytest.raises(BackendError, match=f"is version 9.8.7, but this package is {__version__}"):
+        delegate.load()
+
+
+def test_files_that_are_no_delegate(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    text = tmp_path / "text.so"
+    text.write_text("not a library")
+    monkeypatch.setenv(loading.VARIABLE, str(text))
+    with pytest.raises(BackendError, match="cannot be loaded"):
+        delegate.load()
+    other = tmp_path / "other.so"
+    source = tmp_path / "other.c"
+    source.write_text("int nothing;")
+    compiler = shutil.which("cc") or shutil.which("clang-19")
+    if compiler is None:
+        pytest.skip("no C compiler")
+    subprocess.run([compiler, "-shared", "-o", other, source], check=True)
+    monkeypatch.setenv(loading.VARIABLE, str(other))
+    with pytest.raises(BackendError, match="is not the tflite_eq delegate"):
+        delegate.load()

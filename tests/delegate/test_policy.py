@@ -1,0 +1,108 @@
+"""The selection policy seen from Python: one table in C++, one restatement, the delegate itself."""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import pytest
+
+from tests.delegate import networks
+from tflite_eq.delegate.claims import Claim
+from tflite_eq.delegate.validate import validate
+from tflite_eq.errors import BackendError, ConfigError
+from tflite_eq.graph.model import Graph
+from tflite_eq.runtimes import available_runtimes
+from tflite_eq.targets import ConvGeometry, Target, WeightGrid, gains_from_int7, weight_grid
+
+try:
+    from tflite_eq.delegate.binding import kernels
+    from tflite_eq.delegate.explain import cpu_of, explain
+except BackendError as missing:
+    pytest.skip(f"binding not built: {missing}", allow_module_level=True)
+
+KNOWN = (Target.GENERIC, Target.X86_AVX2, Target.X86_VNNI)
+GEOMETRIES = [
+    ConvGeometry(kernel, stride, dilation, inputs, outputs, size)
+    for kernel, stride, dilation in [
+        ((3, 3), (1, 1), (1, 1)),
+        ((3, 3), (2, 2), (1, 1)),
+        ((3, 3), (1, 1), (2, 2)),
+        ((1, 1), (1, 1), (1, 1)),
+        ((5, 5), (1, 1), (1, 1)),
+    ]
+    for inputs, outputs in [(3, 32), (16, 16), (32, 64), (64, 64), (128, 128), (256, 256)]
+    for size in [(7, 7), (13, 13), (14, 14), (28, 28), (56, 56)]
+]
+# Taps of a horizontal triplet that no form of the one-dimensional kernel takes, and one on the
+# lattice.
+EIGHT_BITS, ON_LATTICE = (127, 126, 0), (40, 20, 40)
+
+
+def plan(geometry: ConvGeometry, taps: tuple[int, int, int], cpu: kernels.Cpu) -> kernels.Plan:
+    height, width = geometry.kernel
+    row = np.resize(np.array(taps, np.int8), width)
+    shape = (geometry.output_channels, height, width, geometry.input_channels)
+    filters = np.zeros(shape, np.int8)
+    filters[:, :, :, : min(8, geometry.input_channels)] = row[:, np.newaxis]
+    return kernels.Convolution(
+        filters,
+        None,
+        np.full(len(filters), 2**30, np.int32),
+        np.full(len(filters), -8, np.int32),
+        input_size=(
+            1,
+            geometry.output_size[0] * geometry.stride[0],
+            geometry.output_size[1] * geometry.stride[1],
+        ),
+        stride=geometry.stride,
+        dilation=geometry.dilation,
+    ).plan(cpu)
+
+
+@pytest.mark.parametrize(("target", "units"), [*itertools.product(KNOWN, (1, 2))])
+def test_seven_bits_are_wanted_where_they_change_the_kernel(target: Target, units: int) -> None:
+    cpu = cpu_of(target, units)
+    for geometry in GEOMETRIES:
+        plain, seven = (plan(geometry, taps, cpu) for taps in (EIGHT_BITS, ON_LATTICE))
+        gains = seven.claim and (not plain.claim or seven.kernel != plain.kernel)
+        assert gains_from_int7(geometry, target) == gains, (geometry, plain.reason, seven.reason)
+
+
+@pytest.mark.parametrize("target", KNOWN)
+def test_lattice_weights_where_the_one_dimensional_kernel_runs(target: Target) -> None:
+    cpu = cpu_of(target)
+    for geometry in GEOMETRIES:
+        lattice = weight_grid(geometry, target, input_is_int7=True) is WeightGrid.EVEN_TRIPLETS
+        found = plan(geometry, ON_LATTICE, cpu)
+        assert lattice == (found.claim and found.kernel == "winograd_1d"), geometry
+
+
+@pytest.mark.parametrize("target", [t for t in Target if t not in KNOWN])
+def test_targets_without_kernels_are_refused(target: Target) -> None:
+    with pytest.raises(ConfigError, match=f"target {target.value}: this build"):
+        cpu_of(target)
+
+
+@pytest.mark.parametrize("kind", list(networks.CONFIGS))
+def test_explain_says_what_the_delegate_does(kind: str) -> None:
+    model = networks.quantized(kind)
+    for isa in ("auto", "avx2", "scalar"):
+        if isa != "auto" and not kernels.cpu_supports(isa):
+            continue
+        cpu = kernels.Cpu.detect() if isa == "auto" else kernels.Cpu(isa)
+        for threads in (1, 4):
+            options = {"isa": isa, "num_threads": threads}
+            real = validate(model, available_runtimes()[0], samples=1, options=options).claims
+            assert explain(Graph.from_bytes(model), cpu, threads) == real
+
+
+def test_explain_counts_the_cost_of_small_partitions() -> None:
+    claims = explain(Graph.from_bytes(networks.quantized("int8")), cpu_of(Target.X86_AVX2), 64)
+    assert not any(claim.claimed for claim in claims)
+    assert any("a switch of delegates costs more" in claim.reason for claim in claims)
+
+
+def test_explain_of_a_float_model() -> None:
+    claims = explain(Graph.from_bytes(networks.float_network()), cpu_of(Target.X86_VNNI))
+    assert claims[0] == Claim(0, claims[0].name, False, "input is float32, not int8")
