@@ -15,6 +15,8 @@ constexpr double kLeastTileUse = 0.75;
 // XNNPACK's kernel takes input channels by eights: half or more of its products are zeros up to here.
 constexpr int kXnnpackChannelGroup = 8;
 constexpr int kPaddedByXnnpack = 4;
+constexpr int kFewestCostlyChannels = 16;
+constexpr int kManyTaps = 25;
 // The direct kernel computes 32 output channels at a time.
 constexpr int kFewestOutputChannels = 16;
 // One output pixel of a 1x1 layer with fewer channels is mostly requantization, which all contenders share.
@@ -38,6 +40,8 @@ double Multiplications(const ConvShape& s) {
 
 // The part of XNNPACK's time that a kernel saves, as measured (delegate/README.md), on the low side.
 double SavedShare(const ConvShape& s, Algorithm algorithm, Isa isa, bool two_taps) {
+  // A small first layer is mostly requantization and stores, and as fast elsewhere: 224x224x3->32 3x3 gains nothing, 7x7 threefold.
+  if (s.input_channels < kFewestCostlyChannels && s.filter_height * s.filter_width < kManyTaps) return 0;
   if (isa == Isa::kAvx2) return algorithm == Algorithm::kWinogradF43 ? 0.6 : 0.4;
   switch (algorithm) {
     case Algorithm::kWinograd1d:
@@ -45,7 +49,8 @@ double SavedShare(const ConvShape& s, Algorithm algorithm, Isa isa, bool two_tap
     case Algorithm::kWinogradF43:
       return 0.35;
     case Algorithm::kDirect:
-      return s.filter_height * s.filter_width > 1 ? 0.25 : 0.05;
+      // A 1x1 layer gains a few per cent at best: claimed in passing, between layers that pay, never for its own sake.
+      return s.filter_height * s.filter_width > 1 ? 0.25 : 0;
     default:
       return 0;
   }
@@ -112,7 +117,7 @@ Plan ChooseAvx512(const ConvProblem& problem, const CpuProfile& cpu) {
     reason.Set("XNNPACK is as fast here: %d output channels leave half of the vectors empty", s.output_channels);
     return Leave(reason);
   }
-  if (s.input_channels <= kPaddedByXnnpack && s.filter_width > 1 && s.dilation_width == 1) {
+  if (s.input_channels <= kPaddedByXnnpack && s.filter_height * s.filter_width >= kManyTaps && s.dilation_width == 1) {
     return Claim(Algorithm::kDirect, cpu.isa, "XNNPACK pads so few input channels to eight; here filter rows are dense");
   }
   if (!cpu.two_vnni_units) {

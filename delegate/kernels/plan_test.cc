@@ -76,6 +76,13 @@ TEST(ChooseKernel, DirectForAFirstLayerOnAnyVnni) {
   EXPECT_FALSE(Choose(56, 8, 64, Values::kInt8, kOneUnit, 7, 2).claim);
 }
 
+TEST(ChooseKernel, LayersThatGainNothingAreOnlyTakenInPassing) {
+  EXPECT_EQ(Choose(56, 3, 32, Values::kInt8, kServer, 3, 2).saved_multiplications, 0);
+  EXPECT_EQ(Choose(56, 64, 64, Values::kInt8, kServer, 1, 1).saved_multiplications, 0);
+  EXPECT_GT(Choose(56, 3, 64, Values::kInt8, kServer, 7, 2).saved_multiplications, 0);
+  EXPECT_GT(Choose(56, 64, 64, Values::kInt8, kServer, 3, 2).saved_multiplications, 0);
+}
+
 TEST(ChooseKernel, RefusesPoorTileUseAndFewChannels) {
   EXPECT_STREQ(Choose(13, 64, 64, Values::kInt8, kOneUnit).reason.text,
                "XNNPACK is as fast here: AVX-512 VNNI, direct convolution (13x13 outputs fill only 66 % of 4x4 tiles)");

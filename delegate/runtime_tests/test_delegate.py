@@ -112,7 +112,8 @@ def test_inner_results_that_are_model_outputs(runtime, delegate_path):
 
 def test_resizing_between_invocations(runtime, delegate_path):
     rng = np.random.default_rng(3)
-    pair = Pair(runtime, delegate_path, build(chain_of_convs(rng, "even_triplets")), require_delegation="1", num_threads="2")
+    pair = Pair(runtime, delegate_path, build(chain_of_convs(rng, "even_triplets", count=8)), require_delegation="1",
+                num_threads="2")
     for shape in [(1, 20, 20, 32), (3, 5, 9, 32), (1, 41, 37, 32), (2, 3, 3, 32), (1, 20, 20, 32)]:
         pair.resize(shape)
         pair.check(rng)
@@ -178,6 +179,14 @@ def test_int7_model_given_int8_inputs(runtime, delegate_path):
         codes[0, rng.integers(20), rng.integers(20), rng.integers(32)] = code
         expected, actual = pair.run(codes)
         np.testing.assert_array_equal(actual[0], expected[0])
+
+
+def test_partitions_too_small_to_pay_are_left(runtime, delegate_path, capfd):
+    rng = np.random.default_rng(13)
+    convs = [random_conv(rng, 32, 32)]
+    pair = Pair(runtime, delegate_path, build(Chain((1, 8, 8, 32), 0.05, 0, convs)), log_level="2")
+    assert not pair.delegate_nodes()
+    assert "a switch of delegates costs more than these 1 nodes save" in capfd.readouterr().err
 
 
 def test_claims_nothing_it_should_not(runtime, delegate_path):

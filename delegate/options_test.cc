@@ -1,0 +1,99 @@
+// Every option, good and bad, as strings and through the C API.
+#include "delegate/options.h"
+
+#include <string>
+
+#include "gtest/gtest.h"
+
+namespace tflite_eq {
+namespace {
+
+bool Parse(const char* key, const char* value, DelegateOptions* options, std::string* error) {
+  Reason reason;
+  const bool good = ParseOptions(&key, &value, 1, options, &reason);
+  *error = reason.text;
+  return good;
+}
+
+TEST(ParseOptions, TakesEveryOption) {
+  const char* keys[] = {"num_threads", "kernel", "isa", "verify", "require_delegation", "log_level", "profile"};
+  const char* values[] = {"3", "winograd_1d", "scalar", "1", "true", "2", "false"};
+  DelegateOptions options;
+  Reason error;
+  ASSERT_TRUE(ParseOptions(keys, values, 7, &options, &error)) << error.text;
+  EXPECT_EQ(options.num_threads, 3);
+  EXPECT_FALSE(options.any_kernel);
+  EXPECT_EQ(options.kernel, Algorithm::kWinograd1d);
+  EXPECT_FALSE(options.any_isa);
+  EXPECT_EQ(options.isa, Isa::kScalar);
+  EXPECT_TRUE(options.verify);
+  EXPECT_TRUE(options.require_delegation);
+  EXPECT_EQ(options.log_level, 2);
+  EXPECT_FALSE(options.profile);
+}
+
+TEST(ParseOptions, TakesEveryKernelByName) {
+  for (const char* name : {"winograd_f43", "winograd_f23", "winograd_1d", "direct", "reference"}) {
+    DelegateOptions options;
+    std::string error;
+    ASSERT_TRUE(Parse("kernel", name, &options, &error)) << error;
+    EXPECT_STREQ(AlgorithmName(options.kernel), name);
+  }
+  DelegateOptions options;
+  std::string error;
+  ASSERT_TRUE(Parse("kernel", "auto", &options, &error));
+  EXPECT_TRUE(options.any_kernel);
+}
+
+TEST(ParseOptions, NamesWhatIsWrongAndWhatIsAllowed) {
+  struct Case {
+    const char* key;
+    const char* value;
+    const char* message;
+  };
+  const Case cases[] = {
+      {"num_threads", "", "option num_threads: \"\" is not an integer from 0 to 256"},
+      {"num_threads", "2x", "option num_threads: \"2x\" is not an integer from 0 to 256"},
+      {"num_threads", "-1", "option num_threads: \"-1\" is not an integer from 0 to 256"},
+      {"num_threads", "99999999999999999999", "is not an integer from 0 to 256"},
+      {"kernel", "fast", "is none of auto, winograd_f43, winograd_f23, winograd_1d, direct, reference"},
+      {"isa", "sse2", "is none of auto, scalar, avx2, avx512_vnni"},
+      {"verify", "yes", "option verify: \"yes\" is none of 0, 1, false, true"},
+      {"log_level", "3", "option log_level: \"3\" is not an integer from 0 to 2"},
+      {"Verify", "1", "unknown option \"Verify\"; there are num_threads"},
+  };
+  for (const Case& c : cases) {
+    DelegateOptions options;
+    std::string error;
+    EXPECT_FALSE(Parse(c.key, c.value, &options, &error));
+    EXPECT_NE(error.find(c.message), std::string::npos) << error;
+  }
+}
+
+TEST(ParseOptions, SurvivesMissingStrings) {
+  DelegateOptions options;
+  std::string error;
+  EXPECT_FALSE(Parse(nullptr, "1", &options, &error));
+  EXPECT_EQ(error, "option 0 has no name");
+  EXPECT_FALSE(Parse("verify", nullptr, &options, &error));
+  EXPECT_EQ(error, "option 0 has no value");
+}
+
+TEST(OptionsFromC, ChecksRanges) {
+  TfLiteEqDelegateOptions c = {};
+  DelegateOptions options;
+  Reason error;
+  EXPECT_TRUE(OptionsFromC(c, &options, &error)) << "null names mean auto";
+  EXPECT_TRUE(options.any_kernel && options.any_isa);
+  c.num_threads = -3;
+  EXPECT_FALSE(OptionsFromC(c, &options, &error));
+  c.num_threads = 1;
+  c.log_level = 9;
+  EXPECT_FALSE(OptionsFromC(c, &options, &error));
+  c.log_level = 0;
+  c.kernel = "nothing";
+  EXPECT_FALSE(OptionsFromC(c, &options, &error));
+}
+
+}  // namespace
+}  // namespace tflite_eq
