@@ -189,7 +189,9 @@ def test_without_coarse_steps_the_activation_search_is_exhaustive(seed: int, sig
         for factor in [1.0, *np.linspace(0.5, 2, 101)]
     ]
     chosen = squared_errors(layer, reader.scales, params_of(found.interval), WeightGrid.INT8).sum()
-    assert chosen == pytest.approx(min(totals), rel=1e-4)
+    assert chosen <= min(totals) * (1 + 1e-4)
+    grid = np.append(np.linspace(0.5, 2, 101), [0.985, 1.0, 1.015])
+    assert np.abs(grid - found.factor).min() < 1e-9
 
 
 def test_initial_scale_is_a_candidate_though_not_on_the_grid() -> None:
