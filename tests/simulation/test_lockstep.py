@@ -244,7 +244,7 @@ def test_one_sample_is_enough() -> None:
 def test_seed_changes_sampled_rows_only() -> None:
     model = models.convert(lambda x: models.conv(models.conv(x, 4), 4), (1, 64, 64, 3))
     data = models.samples((1, 64, 64, 3), count=2)
-    search = {"rows": 20, "activation_rows": 10}
+    search = {"rows": 20, "activation_share": 2}
     plain = Config.from_dict({**Config().as_dict(), "search": search})
     other = Config.from_dict({**plain.as_dict(), "seed": 1})
     first, same, second = (calibrate(model, data, c) for c in (plain, copy.copy(plain), other))
