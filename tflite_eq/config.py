@@ -85,7 +85,7 @@ class SearchSettings:
     steps: int = 100
     coarse: int = 5
     rows: int = 4000
-    work: int = 1_000_000_000
+    work: int = 500_000_000
     activation_share: int = 4
     max_rounds: int = 2
 
