@@ -72,9 +72,10 @@ def code_differences(name: str, config: Config, kernels: Kernels) -> Array:
 
 
 def assert_codes_agree(name: str, config: Config) -> None:
-    # XNNPACK rounds convolutions as the simulation does, additions not quite. Built-in kernels round
-    # twice, which moves some percent of the codes of each layer by one. Either way logits of a small
-    # range, where one code of an early layer is many, move by a few; their mean shows a real fault.
+    # XNNPACK rounds convolutions as the simulation does, additions not quite. Built-in kernels
+    # round twice, which moves some percent of the codes of each layer by one. Either way logits of
+    # a small range, where one code of an early layer is many, move by a few; their mean shows a
+    # real fault.
     difference = np.abs(code_differences(name, config, Kernels.DEFAULT))
     assert difference.max() < 10
     assert difference.mean() < 0.6
