@@ -18,18 +18,18 @@ _TITLES = {
 _INTRODUCTION = """# Accuracy
 
 Written by `benchmarks/accuracy.py`; figures are those of the real `.tflite` files on the validation
-images, computed by {runtime}. Calibration sees {samples} calibration images (the first of the list)
-and no others. A cell holds the agreement with the FP32 model's top-1 in %, the logit SQNR in dB and
-the drop in top-1 in points. Where there are several seeds, it is their mean. The softmax is left out:
+images, computed by {runtime}. Calibration sees {samples} calibration images (the first of the
+list) and no others. A cell holds the agreement with the FP32 top-1 in %, the logit SQNR in dB and
+the drop in top-1 in points; of several seeds the mean. The softmax is left out of the comparison:
 its 1/256 grid makes ties.
 
-- *INT8* and *INT7* are the defaults of `tflite-eq quantize` with `--bits 8` and `--bits 7`; *7 bits at
+- *INT8* and *INT7* are `tflite-eq quantize` with `--bits 8` and `--bits 7`; *7 bits at
   3x3 inputs* is `--bits auto --target armv8.2-dotprod`.
 - *TFLite default* is `tf.lite.TFLiteConverter` with the same images.
 """
 
 _REMARKS = """
-Standard errors follow from n: about 1 point of agreement for n = 1,147. The seed decides which output
+Standard errors: about 1 point of agreement for n = 1,147. The seed decides which output
 positions the search samples, nothing else.
 """
 

@@ -58,6 +58,9 @@ class IoType(enum.Enum):
     UINT8 = "uint8"
 
 
+_FEWEST_ROWS = 250
+
+
 @dataclasses.dataclass(frozen=True)
 class SearchSettings:
     """Effort of the EasyQuant search.
@@ -68,9 +71,12 @@ class SearchSettings:
         steps: Number of steps the interval is cut into (100 in the paper).
         coarse: Every how many steps the first look tries a candidate; the second look tries all
             steps between the best one's neighbours. 1 tries every step.
-        rows: Sampled output positions per layer, over all samples, that weights are judged on.
-        activation_rows: How many of these the activation scale is judged on; a single number needs
-            fewer than one per channel.
+        rows: Sampled output positions per layer, over all samples, that weights are judged on; at
+            most so many.
+        work: Multiply-accumulates that judging one candidate for all weights of a layer may cost;
+            layers with more weights get fewer rows, but never below a quarter of a thousand.
+        activation_share: One of how many rows the activation scale is judged on: a single number
+            needs fewer than one per channel.
         max_rounds: Bound on the alternations between weights and activations.
     """
 
@@ -78,9 +84,14 @@ class SearchSettings:
     high: float = 2.0
     steps: int = 100
     coarse: int = 5
-    rows: int = 2000
-    activation_rows: int = 500
-    max_rounds: int = 3
+    rows: int = 4000
+    work: int = 500_000_000
+    activation_share: int = 4
+    max_rounds: int = 2
+
+    def rows_for(self, weights: int) -> int:
+        """Rows to sample for a layer with so many weights."""
+        return min(self.rows, max(_FEWEST_ROWS, self.work // max(1, weights)))
 
     def __post_init__(self) -> None:
         """Reject settings the search cannot run with."""
@@ -88,7 +99,7 @@ class SearchSettings:
             raise ConfigError(
                 f"search interval [{self.low}, {self.high}] must contain 1 and start above 0"
             )
-        for name in ("steps", "coarse", "rows", "activation_rows", "max_rounds"):
+        for name in ("steps", "coarse", "rows", "work", "activation_share", "max_rounds"):
             if getattr(self, name) < 1:
                 raise ConfigError(f"search setting {name} must be at least 1")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import os
 import pathlib
@@ -27,10 +28,15 @@ class EasyQuantConverter:
         inference_output_type: The same for the outputs.
         optimizations: Accepted for compatibility; quantization is always full integer.
         config: Options of the quantizer.
-        float_converter: The TensorFlow converter behind it, for its other attributes; ``None``
-            after ``from_tflite``.
+        float_converter: The TensorFlow converter behind it; ``None`` after ``from_tflite``. Its
+            other attributes (``target_spec``, ``allow_custom_ops``...) can be read and set here.
         result: Outcome of the last ``convert``.
     """
+
+    # Set here, they must not reach the TensorFlow converter, which would quantize by itself.
+    _OWN = frozenset(
+        "representative_dataset inference_input_type inference_output_type optimizations".split()
+    )
 
     def __init__(self, float_converter: Any, float_model: bytes | None, config: Config | None):
         """Use the ``from_*`` methods instead."""
@@ -42,6 +48,21 @@ class EasyQuantConverter:
         self.inference_output_type: Any = self.config.output_type
         self.optimizations: Sequence[Any] = ()
         self.result: QuantizationResult | None = None
+
+    def __getattr__(self, name: str) -> Any:
+        """An attribute of the TensorFlow converter."""
+        converter = self.__dict__.get("float_converter")
+        if name.startswith("_") or converter is None:
+            raise AttributeError(f"EasyQuantConverter has no attribute '{name}'")
+        return getattr(converter, name)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        """Set an attribute, at the TensorFlow converter if it is one of its own."""
+        converter = self.__dict__.get("float_converter")
+        if name in self.__dict__ or name in self._OWN or not hasattr(converter, name):
+            object.__setattr__(self, name, value)
+        else:
+            setattr(converter, name, value)
 
     @classmethod
     def from_keras_model(cls, model: Any, config: Config | None = None) -> EasyQuantConverter:
@@ -105,9 +126,18 @@ class EasyQuantConverter:
         return self._done().calibration
 
     def float_model(self) -> bytes:
-        """The float ``.tflite`` that quantization starts from."""
+        """The float ``.tflite`` that quantization starts from.
+
+        Raises:
+            ConfigError: ``target_spec`` asks for something other than int8.
+        """
         if self._float_model is None:
-            self._float_model = bytes(self.float_converter.convert())
+            wanted = self.float_converter.target_spec
+            self.float_converter.target_spec = _float_target(wanted)
+            try:
+                self._float_model = bytes(self.float_converter.convert())
+            finally:
+                self.float_converter.target_spec = wanted
         return self._float_model
 
     def convert(self) -> bytes:
@@ -217,6 +247,33 @@ def attach(converter: Any, config: Config | None = None) -> Attachment:
     converter._quantize = quantize_hook
     converter.convert = convert_hook
     return attachment
+
+
+def _float_target(target_spec: Any) -> Any:
+    """A ``tf.lite.TargetSpec`` for the float model of an int8 one.
+
+    ``TFLITE_BUILTINS_INT8``, which scripts for TensorFlow's own quantizer ask for, would make it
+    quantize. Here the result is int8 in any case.
+
+    Raises:
+        ConfigError: It asks for another type than int8.
+    """
+    tf = import_tensorflow()
+    types = {tf.as_dtype(kind).name for kind in target_spec.supported_types or ()}
+    sets = [ops.name for ops in target_spec.supported_ops]
+    if types - {"int8"} or any("INT16" in name for name in sets):
+        raise ConfigError(
+            f"target_spec asks for {sorted(types) or sets}, but the result is always int8; leave "
+            "supported_types empty and supported_ops as they are or at TFLITE_BUILTINS_INT8"
+        )
+    float_target = copy.copy(target_spec)
+    float_target.supported_types = ()
+    int8 = tf.lite.OpsSet.TFLITE_BUILTINS_INT8
+    builtins = tf.lite.OpsSet.TFLITE_BUILTINS
+    float_target.supported_ops = list(
+        dict.fromkeys(builtins if ops is int8 else ops for ops in target_spec.supported_ops)
+    )
+    return float_target
 
 
 def io_type(value: Any, option: str) -> IoType:

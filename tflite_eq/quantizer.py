@@ -10,10 +10,11 @@ from typing import Any
 from tflite_eq import metadata
 from tflite_eq.backends import Backend, default_backend
 from tflite_eq.calibration.dataset import SampleReader
+from tflite_eq.calibration.fit import check_fits
 from tflite_eq.calibration.record import Calibration
 from tflite_eq.calibration.statistics import observe_ranges
 from tflite_eq.config import Config
-from tflite_eq.errors import ConfigError, ModelError
+from tflite_eq.errors import ConfigError
 from tflite_eq.graph import schema
 from tflite_eq.graph.edit import with_biases
 from tflite_eq.graph.io_types import set_io_types
@@ -176,10 +177,9 @@ def _apply(
     graph = _prepared(model, origin)
     config = calibration.config
     skipped = skipped_operators(graph, config.skip)
-    unknown = [t.name for t in calibration.tensors if t.index >= len(graph.tensors)]
-    if unknown:
-        raise ModelError(f"{origin}: the calibration record names tensors it lacks: {unknown[:3]}")
-    written = write(graph, linear_layers(graph), calibration, skipped, backend)
+    layers = linear_layers(graph)
+    check_fits(calibration, graph, layers, skipped)
+    written = write(graph, layers, calibration, skipped, backend)
     kept_float = [graph.tensors[i].name for o in skipped for i in graph.operators[o].outputs]
     check_fully_int8(Graph(written.model, origin), kept_float)
     set_io_types(written.model, config.input_type, config.output_type)

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from tflite_eq.backends import Backend
 from tflite_eq.calibration.record import Calibration, LayerRecord
-from tflite_eq.errors import BackendError, ConfigError
+from tflite_eq.errors import BackendError
 from tflite_eq.graph import properties, schema
 from tflite_eq.graph.compact import drop_unused_buffers
 from tflite_eq.graph.linear import LinearLayer
@@ -51,9 +51,10 @@ def write(
 ) -> Written:
     """Quantize the network's structure, then put in the record's scales, weights and biases.
 
+    The record must fit the network; see ``check_fits``.
+
     Raises:
         BackendError: The backend fails or returns a graph that cannot be matched.
-        ConfigError: The record does not fit the network.
     """
     params = {t.index: AffineParams(t.scale, t.zero_point) for t in calibration.tensors}
     unique = _with_unused_as_outputs(_with_unique_names(graph))
@@ -119,33 +120,17 @@ class _Writer:
 
     def write_layer(self, record: LayerRecord) -> None:
         """Overwrite filter and bias of one linear layer."""
-        layer = self._layers.get(record.index)
-        if layer is None or layer.name != record.name:
-            raise ConfigError(
-                f"the calibration record has a layer '{record.name}' at operator {record.index}, "
-                "which this model has not; it was made for another model"
-            )
+        layer = self._layers[record.index]
         operator = self._matching(layer)
         activation, filter_index, bias_index = properties.linear_inputs(operator)
         input_scale = float(self._subgraph.tensors[activation].quantization.scale[0])
         scales = np.asarray(record.scales, np.float32)
-        if len(scales) not in (1, layer.channels):
-            raise ConfigError(
-                f"the calibration record has {len(scales)} weight scales for layer "
-                f"'{record.name}', which has {layer.channels} output channels"
-            )
         per_tensor = len(scales) == 1
         full = np.broadcast_to(scales, (layer.channels,)).astype(np.float32)
         codes = weights.quantize_filters(layer.filters, full, WeightGrid(record.grid))
         bias = layer.bias_values.copy()
         if record.bias_correction:
-            correction = np.asarray(record.bias_correction, np.float32)
-            if correction.shape != bias.shape:
-                raise ConfigError(
-                    f"the calibration record has {correction.size} bias corrections for layer "
-                    f"'{record.name}', which has {layer.channels} output channels"
-                )
-            bias = bias + correction
+            bias = bias + np.asarray(record.bias_correction, np.float32)
         scales = scales * np.float32(record.gain)
         full = np.broadcast_to(scales, (layer.channels,)).astype(np.float32)
         bias_codes, bias_scales = weights.quantize_bias(bias, input_scale, full)

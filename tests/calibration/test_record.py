@@ -123,18 +123,15 @@ def without(plain: dict[str, Any], key: str) -> None:
         (lambda p: p["layers"][0].update(gain=0), "gain"),
         (lambda p: p["layers"][0].update(gain=float("nan")), "gain"),
         (lambda p: p["layers"][0].update(gain="loud"), "wrong form"),
+        (lambda p: p["layers"][0].update(metrics={}), "before_correction"),
+        (lambda p: without(p["layers"][0]["metrics"]["after_correction"], "mssr"), "mssr"),
+        (lambda p: p["tensors"][1].update(window=[10, -10]), r"window \[10, -10\]"),
+        (lambda p: p["tensors"][1].update(window=[-64, 200]), r"window \[-64, 200\]"),
     ],
 )
 def test_bad_entries_are_refused(change: Callable[[dict[str, Any]], None], message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         Calibration.from_text(edited(change))
-
-
-def test_tensor_index_that_the_model_lacks_is_refused() -> None:
-    foreign = record()
-    foreign.tensors[0].index = 4711
-    with pytest.raises(TfliteEqError, match="lacks"):
-        quantize(models.conv_net(), foreign)
 
 
 def test_unreadable_files_are_refused(tmp_path: pathlib.Path) -> None:

@@ -20,6 +20,7 @@ import tflite_eq
 from tests import models, running
 from tflite_eq import Config, EasyQuantConverter, IoType
 from tflite_eq.cli.main import main, parse
+from tflite_eq.errors import ConfigError
 from tflite_eq.graph.model import Graph
 from tflite_eq.runtimes import Kernels, available_runtimes
 
@@ -99,6 +100,46 @@ def test_keras_model(io: IoType) -> None:
         "CONV_2D",
         "FULLY_CONNECTED",
     ]
+
+
+def test_script_for_tensorflows_converter_works_unchanged() -> None:
+    converter = EasyQuantConverter.from_keras_model(keras_model())
+    converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    converter.representative_dataset = tf.lite.RepresentativeDataset(samples)
+    converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
+    converter.inference_input_type = tf.int8
+    converter.inference_output_type = tf.int8
+    assert_good(converter.convert(), io=IoType.INT8)
+    assert converter.target_spec.supported_ops == [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
+
+
+def test_other_attributes_are_those_of_tensorflows_converter() -> None:
+    converter = EasyQuantConverter.from_keras_model(keras_model())
+    assert converter.allow_custom_ops is False
+    converter.allow_custom_ops = True
+    assert converter.float_converter.allow_custom_ops is True
+    converter.representative_dataset = samples
+    assert converter.float_converter.representative_dataset is None
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"supported_types": [tf.float16]},
+        {
+            "supported_ops": [
+                tf.lite.OpsSet.EXPERIMENTAL_TFLITE_BUILTINS_ACTIVATIONS_INT16_WEIGHTS_INT8
+            ]
+        },
+    ],
+)
+def test_target_other_than_int8_is_refused(change: dict[str, Any]) -> None:
+    converter = EasyQuantConverter.from_keras_model(keras_model())
+    converter.representative_dataset = samples
+    for name, value in change.items():
+        setattr(converter.target_spec, name, value)
+    with pytest.raises(ConfigError, match="always int8"):
+        converter.convert()
 
 
 def test_saved_model(tmp_path: Path) -> None:

@@ -119,4 +119,7 @@ def test_only_a_clamp_enforces_a_seven_bit_window() -> None:
     assert not affine_for(0, 1, True, ASYMMETRIC, clamped_below=False)[1].saturates
     assert not affine_for(-1, 1, True, ASYMMETRIC, clamped_below=False)[1].saturates
     assert not affine_for(0, 1, True, SYMMETRIC, clamped_below=True)[1].saturates
+    assert affine_for(0, 1, False, SYMMETRIC, clamped_below=True)[1] == Window(0, 127, True)
+    assert not affine_for(0, 1, False, SYMMETRIC, clamped_below=False)[1].saturates
+    assert not affine_for(-1, 1, False, SYMMETRIC, clamped_below=True)[1].saturates
     assert affine_for(-1, 1, False, ASYMMETRIC, clamped_below=False)[1].saturates

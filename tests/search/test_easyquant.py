@@ -64,10 +64,10 @@ class Layer:
         criterion: Criterion = MSE,
         grid: WeightGrid = WeightGrid.INT8,
         per_tensor: bool = False,
-        few: int = 10**6,
+        share: int = 1,
     ) -> LayerReader:
         return LayerReader(
-            self.filters, self.groups, self.rows, self.output, grid, criterion, per_tensor, few
+            self.filters, self.groups, self.rows, self.output, grid, criterion, per_tensor, share
         )
 
 
@@ -123,7 +123,7 @@ def test_weight_search_never_ends_worse(
     criteria,
     st.sampled_from(WeightGrid),
     st.booleans(),
-    st.sampled_from([8, 10**6]),
+    st.sampled_from([8, 1]),
     st.sampled_from([SearchSettings(steps=30, max_rounds=3), SearchSettings(steps=7, coarse=3)]),
 )
 def test_whole_search_never_ends_worse(
@@ -131,10 +131,10 @@ def test_whole_search_never_ends_worse(
     criterion: Criterion,
     grid: WeightGrid,
     per_tensor: bool,
-    few: int,
+    share: int,
     effort: SearchSettings,
 ) -> None:
-    readers = [layer.reader(criterion, grid, per_tensor, few) for layer in several]
+    readers = [layer.reader(criterion, grid, per_tensor, share) for layer in several]
     low = min(layer.interval[0] for layer in several)
     high = max(layer.interval[1] for layer in several)
     starts = {"minmax": (low, high), "kl": (low * 0.6, high * 0.6)}
@@ -189,7 +189,9 @@ def test_without_coarse_steps_the_activation_search_is_exhaustive(seed: int, sig
         for factor in [1.0, *np.linspace(0.5, 2, 101)]
     ]
     chosen = squared_errors(layer, reader.scales, params_of(found.interval), WeightGrid.INT8).sum()
-    assert chosen == pytest.approx(min(totals), rel=1e-4)
+    assert chosen <= min(totals) * (1 + 1e-4)
+    grid = np.append(np.linspace(0.5, 2, 101), [0.985, 1.0, 1.015])
+    assert np.abs(grid - found.factor).min() < 1e-9
 
 
 def test_initial_scale_is_a_candidate_though_not_on_the_grid() -> None:

@@ -189,6 +189,11 @@ class Calibration:
                     f"{tensor.zero_point}; the scale must be positive and finite and the zero "
                     "point in [-128, 127]"
                 )
+            if not -128 <= tensor.window[0] < tensor.window[1] <= 127:
+                raise ConfigError(
+                    f"{origin}: tensor '{tensor.name}' has the window {list(tensor.window)}; "
+                    "expected the smallest and the largest code, in [-128, 127]"
+                )
         for layer in self.layers:
             scales = np.asarray(layer.scales, np.float64)
             if not scales.size or not (np.isfinite(scales) & (scales > 0)).all():
@@ -221,6 +226,10 @@ def _layer(entry: dict[str, Any]) -> LayerRecord:
     record.scales = [float(scale) for scale in record.scales]
     record.gain = float(record.gain)
     record.bias_correction = [float(value) for value in record.bias_correction]
+    for side in ("before_correction", "after_correction"):
+        figures = record.metrics[side]
+        record.metrics[side] = {key: float(figures[key]) for key in ("mssr", "rqnsr", "sqnr_db")}
+    record.metrics["rolled_back"] = bool(record.metrics["rolled_back"])
     return record
 
 

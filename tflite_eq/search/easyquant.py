@@ -15,7 +15,7 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
-from tflite_eq.config import SearchSettings
+from tflite_eq.config import Objective, SearchSettings
 from tflite_eq.numerics import weights
 from tflite_eq.numerics.affine import AffineParams, fake_quantize
 from tflite_eq.search.objective import Criterion, QuantizedInput, Reference, output_total
@@ -49,20 +49,19 @@ class Reader(Protocol):
 class ValueReader:
     """An operator without weights: it passes on the error of the values themselves."""
 
-    def __init__(self, values: Float, exact: Float, criterion: Criterion, few: int = 500) -> None:
+    def __init__(self, values: Float, exact: Float, criterion: Criterion, share: int = 4) -> None:
         """Compare quantized values with the FP32 ones.
 
         Args:
             values: Sampled values before quantization, [n].
             exact: FP32 values at the same positions, [n].
             criterion: What candidates are compared by.
-            few: Number of values per channel of a layer that are enough for a quick look.
+            share: One of how many values a quick look takes.
         """
         self._all = (values.reshape(1, -1, 1), Reference(exact.reshape(1, -1, 1), criterion))
-        step = max(1, values.size // (few * 16))
         self._few = (
-            values[::step].reshape(1, -1, 1),
-            Reference(exact[::step].reshape(1, -1, 1), criterion),
+            values[::share].reshape(1, -1, 1),
+            Reference(exact[::share].reshape(1, -1, 1), criterion),
         )
         self._identity = np.ones((1, 1, 1), np.float32)
 
@@ -101,7 +100,7 @@ class LayerReader:
         grid: WeightGrid,
         criterion: Criterion,
         per_tensor: bool = False,
-        few: int = 500,
+        share: int = 4,
     ) -> None:
         """Start from the scales that clip nothing.
 
@@ -113,17 +112,18 @@ class LayerReader:
             grid: The set weight codes are taken from.
             criterion: What candidates are compared by.
             per_tensor: Use one scale for all output channels.
-            few: Number of rows that are enough to judge the activation scale.
+            share: One of how many rows the activation scale is judged on.
         """
-        stride = max(1, rows.shape[1] // few)
         self._rows = rows
-        self._few_rows = np.ascontiguousarray(rows[:, ::stride])
+        self._few_rows = np.ascontiguousarray(rows[:, ::share])
         self._reference = Reference(output, criterion)
-        self._few_reference = Reference(np.ascontiguousarray(output[:, ::stride]), criterion)
+        self._few_reference = Reference(np.ascontiguousarray(output[:, ::share]), criterion)
         self._filters = filters
         self._groups = groups
         self._grid = grid
         self._per_tensor = per_tensor
+        # Errors add up over channels, but better cosines do not imply a better cosine of the whole.
+        self._losses_may_clash = criterion.objective is Objective.COSINE
         self._initial = initial_weight_scales(filters, grid, per_tensor)
         self.use(self._initial)
 
@@ -186,11 +186,12 @@ class LayerReader:
             consider(np.clip(centre + offset, settings.low, settings.high))
         if np.array_equal(chosen, self.scales):
             return False
-        # Better per-channel cosines do not imply a better cosine of the whole output.
-        codes = weights.quantize_filters(self._filters, chosen, self._grid)
-        if judge.total(self._dequantized(codes, chosen)) >= judge.total(self._real):
-            return False
+        present = self.scales
+        total = judge.total(self._real) if self._losses_may_clash else 0.0
         self.use(chosen)
+        if self._losses_may_clash and judge.total(self._real) >= total:
+            self.use(present)
+            return False
         return True
 
     def _dequantized(self, codes: npt.NDArray[np.int8], scales: Float) -> Float:

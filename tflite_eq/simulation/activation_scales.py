@@ -105,14 +105,12 @@ class ActivationScales:
             return self._affine(_union(interval, unseen), group, int7)[0]
 
         if layers and self._config.method is Method.EASYQUANT:
-            window = self._affine(next(iter(starts.values())), group, int7)[1]
             found = search_scales(
                 [*layers.values(), *self._value_readers(group)],
                 starts,
                 params_of,
                 self._config.search,
-                # Beyond a window that int8 does not end, nothing would clip at run time.
-                may_clip=window.high == 127 and not group.averages,
+                self._may_clip(group, int7),
             )
         else:
             name, interval = next(iter(starts.items()))
@@ -167,6 +165,18 @@ class ActivationScales:
         functions = [through(runner) for runner in runners]
         return search_through(values, functions, interval, params_of)
 
+    def _may_clip(self, group: ScaleGroup, int7: bool) -> bool:
+        """Whether a scale too small for the extremes clips them, and only them.
+
+        A 7-bit window that int8 itself does not end clips nothing at run time: codes would leave
+        it. Clipping in front of averages moves the averages.
+        """
+        symmetric = self._config.activation_mode is ActivationMode.SYMMETRIC
+        ends_at_127 = not int7 or (
+            self._nonnegative(group) and not symmetric and not group.needs_zero_point_0
+        )
+        return ends_at_127 and not group.averages
+
     def _affine(
         self, interval: Interval, group: ScaleGroup, int7: bool
     ) -> tuple[AffineParams, Window]:
@@ -194,7 +204,7 @@ class ActivationScales:
         if not group.readers:
             names = ["minmax"]
         elif self._config.method is Method.EASYQUANT:
-            names = ["minmax"] if group.averages else ["minmax", "kl"]
+            names = ["minmax", "kl"] if self._may_clip(group, int7) else ["minmax"]
         else:
             names = [self._config.method.value]
         symmetric = self._config.activation_mode is ActivationMode.SYMMETRIC

@@ -49,7 +49,7 @@ def make_layer_reader(
         int7: Whether the layer's input gets 7 bits.
     """
     rng = np.random.default_rng([config.seed, layer.operator.index])
-    per_sample = -(-config.search.rows // twins.samples)
+    per_sample = -(-config.search.rows_for(layer.filters.size) // twins.samples)
     rows, exact = [], []
     for sample in range(twins.samples):
         reference = twins.float_values(layer.input, sample)
@@ -67,5 +67,5 @@ def make_layer_reader(
         weight_grid(layer.geometry, config.target, int7),
         criterion(config),
         config.per_tensor,
-        config.search.activation_rows,
+        config.search.activation_share,
     )

@@ -1,0 +1,105 @@
+"""Whether a calibration record, perhaps edited by hand, fits the network it is applied to.
+
+What does not fit would not always fail later: a layer without its record keeps the backend's own
+weights, and members of a scale group with different scales change what the network computes.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Set
+
+from tflite_eq.calibration.record import Calibration, LayerRecord
+from tflite_eq.errors import ConfigError
+from tflite_eq.graph.linear import LinearLayer
+from tflite_eq.graph.model import Graph
+from tflite_eq.graph.scale_groups import scale_groups
+from tflite_eq.targets import WeightGrid
+
+_REMEDY = "calibrate again, or undo the edit"
+
+
+def check_fits(
+    calibration: Calibration, graph: Graph, layers: dict[int, LinearLayer], skipped: Set[int]
+) -> None:
+    """Refuse a record that does not say exactly what the network needs to know.
+
+    Args:
+        calibration: The record.
+        graph: The float network.
+        layers: Its linear layers by operator index.
+        skipped: Indices of operators that stay in float.
+
+    Raises:
+        ConfigError: A tensor or layer is missing, unknown, repeated or described wrongly.
+    """
+    _check_tensors(calibration, graph, layers, skipped)
+    wanted = {index: layer for index, layer in layers.items() if index not in skipped}
+    _check_names(
+        "layer",
+        [(record.index, record.name) for record in calibration.layers],
+        {index: layer.name for index, layer in wanted.items()},
+    )
+    for record in calibration.layers:
+        _check_layer(record, wanted[record.index])
+
+
+def _check_tensors(
+    calibration: Calibration, graph: Graph, layers: dict[int, LinearLayer], skipped: Set[int]
+) -> None:
+    groups = scale_groups(graph, layers, skipped)
+    _check_names(
+        "tensor",
+        [(record.index, record.name) for record in calibration.tensors],
+        {index: graph.tensors[index].name for index in groups},
+    )
+    records = {record.index: record for record in calibration.tensors}
+    for record in calibration.tensors:
+        first = records[groups[record.index].tensors[0]]
+        if (record.scale, record.zero_point) != (first.scale, first.zero_point):
+            raise ConfigError(
+                f"the calibration record gives tensor '{record.name}' scale {record.scale} and "
+                f"zero point {record.zero_point}, but '{first.name}' has {first.scale} and "
+                f"{first.zero_point}; operators between the two pass codes on unchanged, so give "
+                "both the same"
+            )
+
+
+def _check_names(what: str, found: list[tuple[int, str]], wanted: dict[int, str]) -> None:
+    """Make sure that indices and names are those of the network, each once."""
+    for (index, name), count in Counter(found).items():
+        if wanted.get(index) != name:
+            raise ConfigError(
+                f"the calibration record has a {what} '{name}' at index {index}, which the model "
+                f"lacks; it was made for another model: {_REMEDY}"
+            )
+        if count > 1:
+            raise ConfigError(f"the calibration record has {what} '{name}' {count} times")
+    missing = [wanted[index] for index in sorted(wanted.keys() - dict(found).keys())]
+    if missing:
+        raise ConfigError(
+            f"the calibration record lacks {len(missing)} {what}(s) of the model, the first is "
+            f"'{missing[0]}'; {_REMEDY} (to keep one in float use --skip)"
+        )
+
+
+def _check_layer(record: LayerRecord, layer: LinearLayer) -> None:
+    where = f"the calibration record of layer '{record.name}'"
+    if record.input != layer.input:
+        raise ConfigError(f"{where} has input {record.input}, expected {layer.input}; {_REMEDY}")
+    if len(record.scales) not in (1, layer.channels):
+        raise ConfigError(
+            f"{where} has {len(record.scales)} weight scales for {layer.channels} output channels; "
+            "give one scale, or one per channel"
+        )
+    if len(record.bias_correction) not in (0, layer.channels):
+        raise ConfigError(
+            f"{where} has {len(record.bias_correction)} bias corrections for {layer.channels} "
+            "output channels; give none, or one per channel"
+        )
+    has_lattice = layer.geometry is not None and layer.geometry.is_winograd
+    if record.grid == WeightGrid.EVEN_TRIPLETS.value and not has_lattice:
+        raise ConfigError(
+            f"{where} has the grid '{record.grid}', which only 3x3 convolutions of stride 1 can "
+            f"have; use '{WeightGrid.INT8.value}' or '{WeightGrid.INT7.value}'"
+        )
