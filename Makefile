@@ -8,18 +8,24 @@ NEW := .venv-tensorflow-2.21
 MAKE_VENV := tools/make_venv.sh
 LOCKS := requirements/locked-python3.11
 PYTEST_ARGS ?=
+BAZEL := $(shell command -v bazel)
+BAZEL_ARGS ?=
+
+# Environments find what `make build-delegate` made; installing them need not build it again.
+export TFLITE_EQ_BUILD_DELEGATE := 0
 
 # TensorFlow's start-up messages would drown everything else.
 export TF_CPP_MIN_LOG_LEVEL := 3
 export CUDA_VISIBLE_DEVICES := -1
 
-.PHONY: help setup demo test lint format unit-test test-compatibility clean
+.PHONY: help setup demo test lint format unit-test test-compatibility clean build-delegate test-delegate
 
 help:
 	@echo "make demo    quantize a small trained network and compare the results"
 	@echo "make test    lint, all tests, and the end-to-end tests on TensorFlow 2.14 and 2.21"
 	@echo "make setup   only make the environment in $(ENV)"
-	@echo "make lint, unit-test, test-compatibility   the parts of make test"
+	@echo "make lint, test-delegate, unit-test, test-compatibility   the parts of make test"
+	@echo "make build-delegate   the delegate's library and Python module; needs Bazel"
 	@echo "make format  put the sources in the form that lint wants"
 	@echo "make clean   remove the environments and everything else that was made"
 
@@ -28,7 +34,8 @@ setup: $(ENV)/.complete
 demo: $(ENV)/.complete
 	$(BIN)/python -m demo --output_dir demo_output
 
-test: lint unit-test test-compatibility
+# Without Bazel the tests of the delegate are skipped.
+test: lint $(if $(BAZEL),test-delegate build-delegate) unit-test test-compatibility
 	@echo "All tests passed."
 
 lint: $(ENV)/.complete
@@ -38,6 +45,15 @@ lint: $(ENV)/.complete
 
 unit-test: $(ENV)/.complete
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+# The module is for the environment's Python.
+build-delegate: $(ENV)/.complete
+	bazel build $(BAZEL_ARGS) --repo_env=TFLITE_EQ_PYTHON=$(CURDIR)/$(BIN)/python \
+	  //delegate:libtflite_eq_delegate.so //delegate/python:_kernels.so
+
+test-delegate:
+	bazel test $(BAZEL_ARGS) --build_tests_only //...
+	bazel test $(BAZEL_ARGS) --build_tests_only --config=sanitize //...
 
 test-compatibility: $(OLD)/.complete $(NEW)/.complete
 	$(OLD)/bin/python -m pytest tests/compatibility $(PYTEST_ARGS)
