@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 from typing import Any
 
-from tests import models
 from tflite_eq import Config, quantize
 
 IMAGE = (1, 16, 16, 3)
@@ -21,6 +20,7 @@ CONFIGS = {
 @functools.cache
 def float_network() -> bytes:
     """A first layer, a residual block, ReLU6, a stride, 1x1, VALID padding, a depthwise layer."""
+    from tests import models  # imports TensorFlow
 
     def network(x: Any) -> Any:
         tf = models.tf
@@ -39,4 +39,6 @@ def float_network() -> bytes:
 @functools.cache
 def quantized(kind: str) -> bytes:
     """The network in one of ``CONFIGS``."""
+    from tests import models
+
     return quantize(float_network(), models.samples(IMAGE, count=4), CONFIGS[kind]).model

@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from tests import running
 from tests.golden.vectors import Case
 from tflite_eq.graph import schema
 from tflite_eq.runtimes import Kernels, Runtime
@@ -15,6 +14,8 @@ from tflite_eq.runtimes import Kernels, Runtime
 
 def reference_output(case: Case, runtime: Runtime | None = None) -> npt.NDArray[np.int8]:
     """Output codes of the runtime's reference kernels."""
+    from tests import running  # imports TensorFlow
+
     output: npt.NDArray[np.int8]
     (output,) = running.run(model_of(case), [case.input], Kernels.REFERENCE, runtime)
     return output

@@ -5,90 +5,28 @@ from __future__ import annotations
 import shutil
 import subprocess
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from tests.delegate import networks
+from tests.delegate import inside, networks
 from tflite_eq import delegate
 from tflite_eq.delegate import library as loading
-from tflite_eq.delegate.claims import captured_stderr
 from tflite_eq.delegate.process import call_apart
-from tflite_eq.errors import BackendError, ConfigError
+from tflite_eq.errors import BackendError
 from tflite_eq.runtimes import Runtime, available_runtimes
 from tflite_eq.version import __version__
 
 RUNTIMES = available_runtimes()
 
-BAD = [
-    ({"threads": 2}, 'unknown option "threads"; there are num_threads, kernel, isa'),
-    ({"num_threads": -1}, '"-1" is not an integer from 0 to 256'),
-    ({"num_threads": "two"}, '"two" is not an integer'),
-    ({"num_threads": 257}, "from 0 to 256"),
-    ({"kernel": "winograd_f63"}, '"winograd_f63" is none of auto, winograd_f43'),
-    ({"isa": "sse2"}, '"sse2" is none of auto, scalar'),
-    ({"verify": "yes"}, '"yes" is none of 0, 1, false, true'),
-    ({"require_delegation": 2}, '"2" is none of'),
-    ({"log_level": 3}, "from 0 to 2"),
-    ({"profile": ""}, '"" is none of'),
-]
-
-GOOD: list[dict[str, Any]] = [
-    {},
-    {"num_threads": 0},
-    {"num_threads": 3},
-    {"kernel": "auto", "isa": "auto"},
-    *({"kernel": kernel} for kernel in ("winograd_f43", "winograd_f23", "direct", "reference")),
-    {"isa": "scalar", "kernel": "winograd_1d"},
-    {"verify": True, "require_delegation": "true"},
-    {"verify": "false", "require_delegation": False, "profile": True},
-    {"log_level": 0},
-]
-
-
-def check_options(runtime: Runtime, model: bytes) -> str:
-    """All good options run a model, all bad ones are refused; returns what went wrong."""
-    for options in GOOD:
-        with captured_stderr():
-            loaded = delegate.load(runtime, **options)
-            interpreter = runtime.interpreter(model, delegates=[loaded])
-            interpreter.allocate_tensors()
-            interpreter.invoke()
-    for options, message in BAD:
-        try:
-            delegate.load(runtime, **options)
-        except ConfigError as error:
-            if message not in str(error):
-                return f"{options}: {error}"
-        else:
-            return f"{options} were accepted"
-    return ""
-
 
 @pytest.mark.parametrize("runtime", RUNTIMES, ids=lambda r: r.name)
 def test_options(runtime: Runtime) -> None:
-    assert call_apart("options", check_options, runtime, networks.quantized("lattice")) == ""
-
-
-def check_logs(runtime: Runtime, model: bytes) -> list[str]:
-    logs = []
-    for level in (0, 1, 2):
-        with captured_stderr() as log:
-            loaded = delegate.load(runtime, log_level=level, kernel="direct")
-            runtime.interpreter(model, delegates=[loaded]).allocate_tensors()
-        logs.append("\n".join(s for s in log.getvalue().splitlines() if "tflite_eq" in s))
-    with captured_stderr() as log:
-        loaded = delegate.load(runtime, log_level=0, profile=True, kernel="direct")
-        interpreter = runtime.interpreter(model, delegates=[loaded])
-        interpreter.allocate_tensors()
-        interpreter.invoke()
-        del interpreter, loaded
-    return [*logs, log.getvalue()]
+    assert call_apart("options", inside.check_options, runtime, networks.quantized("lattice")) == ""
 
 
 def test_log_levels_and_profile() -> None:
     silent, one_line, verbose, profile = call_apart(
-        "logs", check_logs, RUNTIMES[0], networks.quantized("int8")
+        "logs", inside.check_logs, RUNTIMES[0], networks.quantized("int8")
     )
     assert silent == ""
     assert one_line.startswith("tflite_eq: claimed 7 of 7 convolutions")
@@ -97,18 +35,11 @@ def test_log_levels_and_profile() -> None:
     assert len([s for s in profile.splitlines() if "ms x 1" in s]) == 7
 
 
-def check_requirement(runtime: Runtime, model: bytes) -> str:
-    loaded = delegate.load(runtime, require_delegation=True, isa="scalar", log_level=0)
-    try:
-        runtime.interpreter(model, delegates=[loaded]).allocate_tensors()
-    except (BackendError, RuntimeError, ValueError) as error:
-        return str(error)
-    return "nothing was raised"
-
-
 @pytest.mark.parametrize("runtime", RUNTIMES, ids=lambda r: r.name)
 def test_require_delegation(runtime: Runtime) -> None:
-    found = call_apart("require_delegation", check_requirement, runtime, networks.quantized("int8"))
+    found = call_apart(
+        "require_delegation", inside.check_requirement, runtime, networks.quantized("int8")
+    )
     assert "none of" in found
 
 
