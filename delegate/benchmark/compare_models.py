@@ -143,8 +143,9 @@ def serve(path: str, model: bytes, delegate: str | None, threads: int, pipe) -> 
     rng = np.random.default_rng(1)
     real = rng.normal(size=details["shape"])
     scale, zero_point = details["quantization"]
-    codes = np.clip(np.round(real / scale) + zero_point, -128, 127).astype(np.int8)
-    interpreter.set_tensor(details["index"], codes)
+    if details["dtype"] == np.int8:
+        real = np.clip(np.round(real / scale) + zero_point, -128, 127)
+    interpreter.set_tensor(details["index"], real.astype(details["dtype"]))
     interpreter.invoke()
     pipe.send((time.perf_counter() - start) * 1e3)
     while pipe.recv():

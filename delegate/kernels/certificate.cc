@@ -8,20 +8,45 @@ namespace {
 
 constexpr bool FitsInt8(int value) { return value >= -128 && value <= 127; }
 
+// The range over input channels [begin, end) alone, without the bias.
+AccumulatorRange PartRange(const ConvProblem& problem, int channel, int begin, int end) {
+  const int inputs = problem.shape.input_channels;
+  const int size = problem.shape.filter_size();
+  const int8_t* filter = problem.weights.filter + static_cast<size_t>(channel) * size;
+  int64_t positive = 0;
+  int64_t negative = 0;
+  for (int tap = 0; tap < size; tap += inputs) {
+    for (int i = tap + begin; i < tap + end; ++i) {
+      if (filter[i] > 0) {
+        positive += filter[i];
+      } else {
+        negative -= filter[i];
+      }
+    }
+  }
+  const int64_t low = -128 - problem.quantization.input_zero_point;
+  const int64_t high = 127 - problem.quantization.input_zero_point;
+  return {low * positive - high * negative, high * positive - low * negative};
+}
+
+// Whether the bound holds for every part; otherwise the channel's largest part.
+bool PartsFit(const ConvProblem& problem, int channel, int bits, int parts, int64_t* largest) {
+  const int inputs = problem.shape.input_channels;
+  *largest = 0;
+  for (int part = 0; part < parts; ++part) {
+    const int64_t magnitude = PartRange(problem, channel, WinogradPartBegin(inputs, parts, part),
+                                        WinogradPartBegin(inputs, parts, part + 1)).magnitude();
+    if (magnitude > *largest) *largest = magnitude;
+  }
+  return *largest < int64_t{1} << bits;
+}
+
 bool CertifyMagnitude(const ConvProblem& problem, int bits, Reason* reason) {
   if (!problem.shape.is_3x3_stride_1()) {
     reason->Set("not a 3x3 convolution with stride 1 and dilation 1");
     return false;
   }
-  for (int channel = 0; channel < problem.shape.output_channels; ++channel) {
-    const int64_t magnitude = ChannelRangeWithoutBias(problem, channel).magnitude();
-    if (magnitude >= int64_t{1} << bits) {
-      reason->Set("bound |accumulator| <= %lld is not below 2^%d in channel %d", static_cast<long long>(magnitude), bits,
-                  channel);
-      return false;
-    }
-  }
-  return true;
+  return WinogradParts(problem, bits, 0, problem.shape.output_channels, reason) > 0;
 }
 
 }  // namespace
@@ -33,21 +58,41 @@ void Reason::Set(const char* format, ...) {
   va_end(arguments);
 }
 
-AccumulatorRange ChannelRangeWithoutBias(const ConvProblem& problem, int channel) {
-  const int size = problem.shape.filter_size();
-  const int8_t* filter = problem.weights.filter + static_cast<size_t>(channel) * size;
-  int64_t positive = 0;
-  int64_t negative = 0;
-  for (int i = 0; i < size; ++i) {
-    if (filter[i] > 0) {
-      positive += filter[i];
-    } else {
-      negative -= filter[i];
+int WinogradPartBegin(int input_channels, int parts, int part) {
+  const int blocks = (input_channels + kWinogradPartChannels - 1) / kWinogradPartChannels;
+  const int begin = static_cast<int>(static_cast<int64_t>(blocks) * part / parts) * kWinogradPartChannels;
+  return begin < input_channels ? begin : input_channels;
+}
+
+int WinogradParts(const ConvProblem& problem, int bits, int first, int count, Reason* reason) {
+  // Sums of parts are int32 accumulators.
+  constexpr int kAccumulatorBits = 31;
+  const ConvShape& shape = problem.shape;
+  const int blocks = (shape.input_channels + kWinogradPartChannels - 1) / kWinogradPartChannels;
+  const int end = first + count < shape.output_channels ? first + count : shape.output_channels;
+  int parts = 1;
+  for (int channel = first; channel < end; ++channel) {
+    int64_t largest;
+    if (!PartsFit(problem, channel, kAccumulatorBits, 1, &largest)) {
+      reason->Set("bound |accumulator| <= %lld is not below 2^%d in channel %d", static_cast<long long>(largest),
+                  kAccumulatorBits, channel);
+      return 0;
     }
+    if (parts == 1 && largest < int64_t{1} << bits) continue;
+    // Another cut may fail a channel that passed before: all of them are looked at again.
+    if (PartsFit(problem, channel, bits, parts, &largest)) continue;
+    if (++parts > blocks) {
+      reason->Set("bound |accumulator| <= %lld over %d channels is not below 2^%d in channel %d",
+                  static_cast<long long>(largest), kWinogradPartChannels, bits, channel);
+      return 0;
+    }
+    channel = first - 1;
   }
-  const int64_t low = -128 - problem.quantization.input_zero_point;
-  const int64_t high = 127 - problem.quantization.input_zero_point;
-  return {low * positive - high * negative, high * positive - low * negative};
+  return parts;
+}
+
+AccumulatorRange ChannelRangeWithoutBias(const ConvProblem& problem, int channel) {
+  return PartRange(problem, channel, 0, problem.shape.input_channels);
 }
 
 AccumulatorRange ChannelRange(const ConvProblem& problem, int channel) {

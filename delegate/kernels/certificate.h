@@ -32,6 +32,16 @@ AccumulatorRange ChannelRangeWithoutBias(const ConvProblem& problem, int channel
 bool BiasComesLate(const ConvProblem& problem, int channel);
 inline constexpr int kWinogradF43Bits = 25;
 inline constexpr int kWinogradF23Bits = 29;
+
+// Where the bound fails, the input channels are cut into parts for which it holds: each is multiplied and divided by itself, and
+// the quotients are added. Every part's range contains zero (all codes at the zero point), so a bias that leaves the whole below
+// the bound leaves the first part below it too. Parts consist of whole blocks of this many channels:
+inline constexpr int kWinogradPartChannels = 32;
+// The first channel of a part; `part` may be `parts`, which gives the number of input channels.
+int WinogradPartBegin(int input_channels, int parts, int part);
+// The fewest parts that make the bound hold for output channels [first, first + count), or as many of them as there are.
+// 0 with a reason when no number does.
+int WinogradParts(const ConvProblem& problem, int bits, int first, int count, Reason* reason);
 bool CertifyWinogradF43(const ConvProblem& problem, Reason* reason);
 bool CertifyWinogradF23(const ConvProblem& problem, Reason* reason);
 

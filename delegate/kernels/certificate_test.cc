@@ -45,22 +45,71 @@ TEST(ChannelRange, IsReachedByTheExtremeCodes) {
   }
 }
 
-TEST(CertifyWinogradF43, HoldsToTheLastChannel) {
+int Parts(const ConvProblem& problem, int bits, int first = 0, int count = 1 << 20) {
   Reason reason;
-  // 128 * 9 * 127 * C < 2^25 up to C = 229.
-  EXPECT_TRUE(CertifyWinogradF43(Filter(229, 3, 127).problem, &reason));
-  EXPECT_FALSE(CertifyWinogradF43(Filter(230, 3, 127).problem, &reason));
-  EXPECT_STREQ(reason.text, "bound |accumulator| <= 33649920 is not below 2^25 in channel 0");
+  return WinogradParts(problem, bits, first, count, &reason);
 }
 
-TEST(CertifyWinogradF43, NamesTheOffendingChannel) {
+TEST(WinogradParts, OneUpToTheLastChannelTheBoundAllows) {
+  // 128 * 9 * 127 * C < 2^25 up to C = 229.
+  EXPECT_EQ(Parts(Filter(229, 3, 127).problem, kWinogradF43Bits), 1);
+  EXPECT_EQ(Parts(Filter(230, 3, 127).problem, kWinogradF43Bits), 2);
+  EXPECT_EQ(Parts(Filter(3669, 1, 127).problem, kWinogradF23Bits), 1);
+  EXPECT_EQ(Parts(Filter(3670, 1, 127).problem, kWinogradF23Bits), 2);
+}
+
+TEST(WinogradParts, OnlyTheOutputChannelsAskedAbout) {
   Filter f(230, 5, 20);
   for (int i = 0; i < 9; ++i) {
     for (int c = 0; c < 230; ++c) f.at(3, i, c) = -127;
   }
+  EXPECT_EQ(Parts(f.problem, kWinogradF43Bits), 2);
+  EXPECT_EQ(Parts(f.problem, kWinogradF43Bits, 0, 3), 1);
+  EXPECT_EQ(Parts(f.problem, kWinogradF43Bits, 3, 2), 2);
+  EXPECT_EQ(Parts(f.problem, kWinogradF43Bits, 4, 1), 1);
+}
+
+TEST(WinogradParts, EveryPartSatisfiesTheBound) {
+  // All weight in the first 256 of 512 channels: halves would not do.
+  Filter f(512, 1, 0);
+  for (int i = 0; i < 9; ++i) {
+    for (int c = 0; c < 256; ++c) f.at(0, i, c) = 127;
+  }
+  const int parts = Parts(f.problem, kWinogradF43Bits);
+  EXPECT_EQ(parts, 3);
+  int covered = 0;
+  for (int part = 0; part < parts; ++part) {
+    const int begin = WinogradPartBegin(512, parts, part);
+    const int end = WinogradPartBegin(512, parts, part + 1);
+    EXPECT_EQ(begin, covered);
+    EXPECT_EQ(begin % kWinogradPartChannels, 0);
+    const int heavy = (end < 256 ? end : 256) - (begin < 256 ? begin : 256);
+    EXPECT_LT(128 * 9 * 127 * heavy, 1 << kWinogradF43Bits);
+    covered = end;
+  }
+  EXPECT_EQ(covered, 512);
+}
+
+TEST(WinogradParts, ReachTheExtremesOfTheZeroPoint) {
+  Filter f(1000, 1, 127);
+  f.problem.quantization.input_zero_point = 127;
+  // 255 * 9 * 127 * C < 2^25 up to C = 115, three blocks.
+  const int parts = Parts(f.problem, kWinogradF43Bits);
+  EXPECT_GE(parts, 11);
+  EXPECT_LE(parts, 16);
+}
+
+TEST(CertifyWinogradF43, AccumulatorsMustStayInInt32) {
+  // 128 * 9 * 127 * C < 2^31 up to C = 14678.
+  Filter f(14679, 2, 1);
+  for (int i = 0; i < 9; ++i) {
+    for (int c = 0; c < 14679; ++c) f.at(1, i, c) = -127;
+  }
   Reason reason;
   EXPECT_FALSE(CertifyWinogradF43(f.problem, &reason));
-  EXPECT_STREQ(reason.text, "bound |accumulator| <= 33649920 is not below 2^25 in channel 3");
+  EXPECT_STREQ(reason.text, "bound |accumulator| <= 2147596416 is not below 2^31 in channel 1");
+  EXPECT_FALSE(CertifyWinogradF23(f.problem, &reason));
+  EXPECT_TRUE(CertifyWinogradF43(Filter(14678, 1, 127).problem, &reason));
 }
 
 TEST(CertifyWinogradF43, LargeBiasesComeLateAndDoNotCount) {
@@ -72,12 +121,6 @@ TEST(CertifyWinogradF43, LargeBiasesComeLateAndDoNotCount) {
   EXPECT_TRUE(CertifyWinogradF43(f.problem, &reason)) << reason.text;
   EXPECT_TRUE(BiasComesLate(f.problem, 0));
   EXPECT_FALSE(BiasComesLate(f.problem, 1));
-}
-
-TEST(CertifyWinogradF23, HoldsToTheLastChannel) {
-  Reason reason;
-  EXPECT_TRUE(CertifyWinogradF23(Filter(3669, 1, 127).problem, &reason));
-  EXPECT_FALSE(CertifyWinogradF23(Filter(3670, 1, 127).problem, &reason));
 }
 
 TEST(Certificates, RefuseOtherShapes) {

@@ -233,6 +233,34 @@ TEST_P(ConvKernelTest, HugeBiasesAndTinyScalesInSomeChannels) {
   }
 }
 
+TEST_P(ConvKernelTest, WeightsBeyondTheBoundOfOneMultiplication) {
+  // F(4,3) multiplies these in two to eight parts, some cout blocks only; F(2,3) the largest in two.
+  if (one_dimensional()) return;
+  const bool f23 = GetParam().algorithm == Algorithm::kWinogradF23;
+  for (int in : {116, 230, 333, 512, f23 ? 3700 : 700}) {
+    for (int zero_point : {0, -128, 127}) {
+      for (int code : {-128, 127, 0}) {
+        RandomProblem p;
+        ProblemOptions options;
+        options.output_range = 60;
+        FillRandomProblem(Shape3x3(1, 7, in < 300 ? 13 : 6, in, 70, Padding::kSame), options, &random_, &p);
+        p.problem.quantization.input_zero_point = zero_point;
+        // The middle of the output channels exceeds the bound, up to the last of them or not; others are ordinary.
+        const size_t filter = p.problem.shape.filter_size();
+        const int last = in % 2 ? 70 : 50;
+        for (size_t i = 36 * filter; i < last * filter; ++i) p.filter[i] = static_cast<int8_t>(i / filter % 2 ? 127 : -127);
+        if (code != 0) {
+          for (int8_t& c : p.input) c = static_cast<int8_t>(code);
+        }
+        p.bias[40] = 1 << 29;
+        p.bias[41] = -(1 << 26);
+        p.bias[2] = 1 << 27;
+        Check(p, 2);
+      }
+    }
+  }
+}
+
 TEST_P(ConvKernelTest, MostNegativeWeight) {
   RandomProblem p;
   ProblemOptions options;

@@ -10,6 +10,9 @@ constexpr int kFewestF43Channels = 32;
 // Transformed weights of F(4,3) take eight times the space. Past the second-level cache they are fetched anew for every layer
 // and inference, and the direct kernel wins.
 constexpr int64_t kLargestF43Weights = 2 << 20;
+// Without VNNI the multiplications take longer and memory keeps up for longer. At 512->512 channels F(2,3) wins, with less than
+// half of the weights to fetch.
+constexpr int64_t kLargestF43WeightsAvx2 = 8 << 20;
 // Outputs that F(4x4) computes and that lie inside the image. 13x13 uses 66 % of four by four tiles.
 constexpr double kLeastTileUse = 0.75;
 // XNNPACK's kernel takes input channels by eights: half or more of its products are zeros up to here.
@@ -65,6 +68,15 @@ Plan Claim(Algorithm algorithm, Isa isa, const char* why) {
   return plan;
 }
 
+Plan ClaimWinograd2d(const ConvProblem& problem, Algorithm algorithm, Isa isa, const char* why) {
+  const int bits = algorithm == Algorithm::kWinogradF43 ? kWinogradF43Bits : kWinogradF23Bits;
+  Reason text;
+  const int parts = WinogradParts(problem, bits, 0, problem.shape.output_channels, &text);
+  if (parts < 2) return Claim(algorithm, isa, why);
+  text.Set("%s, in %d parts of the input channels", why, parts);
+  return Claim(algorithm, isa, text.text);
+}
+
 Plan Leave(const Reason& reason) {
   Plan plan;
   plan.reason = reason;
@@ -108,7 +120,9 @@ Plan ChooseAvx512(const ConvProblem& problem, const CpuProfile& cpu) {
     bool two_taps = false;
     const bool certified = InWindow(problem.quantization.input_zero_point) && CertifyWinograd1d(problem, &two_taps, &reason);
     if (certified && !two_taps) return Claim(Algorithm::kWinograd1d, cpu.isa, "INT7 weights, sums of taps fit in int8");
-    if (F43Pays(problem, &reason)) return Claim(Algorithm::kWinogradF43, cpu.isa, "certified, weights stay in cache");
+    if (F43Pays(problem, &reason)) {
+      return ClaimWinograd2d(problem, Algorithm::kWinogradF43, cpu.isa, "certified, weights stay in cache");
+    }
     if (certified) return Claim(Algorithm::kWinograd1d, cpu.isa, "INT7 weights, two-tap form");
   } else {
     reason.Set("%dx%d stride %d", s.filter_height, s.filter_width, s.stride_width);
@@ -136,9 +150,12 @@ Plan ChooseAvx2(const ConvProblem& problem, const CpuProfile& cpu) {
   Reason reason;
   if (!problem.shape.is_3x3_stride_1()) return Leave("XNNPACK is faster here: AVX2, not a 3x3 convolution with stride 1");
   if (problem.shape.input_channels < kFewestF43Channels / 2) return Leave("XNNPACK is faster here: AVX2, few channels");
-  if (CertifyWinogradF43(problem, &reason)) return Claim(Algorithm::kWinogradF43, cpu.isa, "certified");
-  if (CertifyWinogradF23(problem, &reason)) return Claim(Algorithm::kWinogradF23, cpu.isa, "F(4x4,3x3) is not certified");
-  return Leave(reason);
+  // Cut into parts, both are certified or neither is.
+  if (!CertifyWinogradF43(problem, &reason)) return Leave(reason);
+  if (F43WeightBytes(problem.shape) > kLargestF43WeightsAvx2) {
+    return ClaimWinograd2d(problem, Algorithm::kWinogradF23, cpu.isa, "certified, F(4x4,3x3) has too many weights");
+  }
+  return ClaimWinograd2d(problem, Algorithm::kWinogradF43, cpu.isa, "certified");
 }
 
 }  // namespace

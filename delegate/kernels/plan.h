@@ -6,7 +6,8 @@
 //                              and its weights stay in cache; else        does not fit
 //                              direct with two VNNI units or up to four
 //                              input channels; else none
-//   x86 AVX2                   F(4,3) when certified, else F(2,3)         same
+//   x86 AVX2                   F(4,3), or F(2,3) where its weights fill   same
+//                              the cache
 //   anything else              none: scalar kernels only when asked for   same
 #ifndef TFLITE_EQ_DELEGATE_KERNELS_PLAN_H_
 #define TFLITE_EQ_DELEGATE_KERNELS_PLAN_H_

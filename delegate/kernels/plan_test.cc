@@ -96,6 +96,15 @@ TEST(ChooseKernel, Avx2TakesWhatIsCertified) {
   EXPECT_FALSE(Choose(56, 64, 64, Values::kInt8, kAvx2, 3, 2).claim);
 }
 
+TEST(ChooseKernel, WeightsBeyondTheBoundAreMultipliedInParts) {
+  for (const CpuProfile& cpu : {kServer, kOneUnit, kAvx2}) {
+    const Plan plan = Choose(28, 128, 128, Values::kPositive, cpu, 3, 1, -128);
+    EXPECT_EQ(plan.algorithm, Algorithm::kWinogradF43);
+    EXPECT_NE(std::string(plan.reason.text).find(", in 2 parts of the input channels"), std::string::npos)
+        << plan.reason.text;
+  }
+}
+
 TEST(ChooseKernel, NothingWithoutVectors) {
   const Plan plan = Choose(56, 64, 64, Values::kInt8, kScalar);
   EXPECT_FALSE(plan.claim);

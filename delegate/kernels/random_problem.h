@@ -20,6 +20,7 @@ enum class Values {
   kEvenTriplets,  // codes in [-64, 63], |w| <= 127 with w0 + w1 + w2 even and |w0 +- w1 + w2| <= 254 (shift 0)
   kPlainInt7,     // codes in [-64, 63], |w| <= 63 (two taps)
   kLargest,       // every code and weight at an extreme of int8
+  kPositive,      // codes in the full range, every weight 127: the largest accumulators
 };
 
 struct RandomProblem {
@@ -64,6 +65,7 @@ inline void FillRandomProblem(const ConvShape& shape, const ProblemOptions& opti
   const int channels = shape.input_channels;
   for (size_t i = 0; i < p->filter.size(); ++i) {
     p->filter[i] = static_cast<int8_t>(largest ? (uniform(0, 1) ? 127 : -127)
+                                       : options.values == Values::kPositive  ? 127
                                        : options.values == Values::kInt7      ? uniform(-42, 42)
                                        : options.values == Values::kPlainInt7 ? uniform(-63, 63)
                                                                               : uniform(-127, 127));

@@ -10,6 +10,8 @@
 //     are exact as congruences, so whatever overflows in between, the result is kScale * acc modulo 2^32.
 //   * F(4,3): 576 = 9 * 64 and 9 is odd, so multiplying by 9^-1 modulo 2^32 leaves 64 * acc modulo 2^32, which is 64 * acc
 //     itself when |acc| < 2^25: the certificate. F(2,3) leaves 4 * acc, exact when |acc| < 2^29.
+//   * A cout block whose weights exceed that bound is multiplied in parts of its input channels (certificate.h): each part's sums
+//     are transformed and divided by themselves, and the quotients, which are parts of the accumulator, are added.
 //   * Kernels see raw codes: padding reads as the zero point, and -zero_point * sum(w) is folded into the bias. The bias,
 //     times kScale, is the initial value of the one accumulator that A^T passes to all outputs with weight 1.
 //
@@ -38,6 +40,7 @@ namespace tflite_eq {
 namespace {
 
 constexpr int kBlockChannels = 32;  // int16 channels in a cache line
+static_assert(kWinogradPartChannels == kBlockChannels, "parts are whole channel blocks");
 
 // One multiplication: a group of tiles at one position, for one cout block. Handed over by reference: the innermost loops are
 // short, and copying such a structure onto the stack for each call stalls on store forwarding.
@@ -165,7 +168,7 @@ class Winograd2d {
     WorkPlan plan;
     plan.unit_size = block;
     plan.units = shape.batch * TileGrid<Scheme>(shape, block).blocks;
-    plan.scratch_bytes = VBytes(shape, block) + kMBytes;
+    plan.scratch_bytes = VBytes(shape, block) + kMBytes + (MayNeedParts(shape) ? kSumsBytes : 0);
     return plan;
   }
 
@@ -187,10 +190,20 @@ class Winograd2d {
     }
     const Winograd2dWeights weights(context.packed, Scheme::kOutput, kCout, shape);
     for (int cout = 0; cout < shape.output_channels; cout += kCout) {
-      Multiply(context, weights, cout / kCout, v, count, m);
+      const int parts = weights.parts(cout / kCout);
+      int32_t* sums = m + kPositions * kMPlane;
+      for (int part = 0; part < parts; ++part) {
+        Multiply(context, weights, cout / kCout, part, v, count, m);
+        for (int i = 0; parts > 1 && i < count; ++i) AddPart(m + i * kCout, part, sums + i * kSumsOfTile);
+      }
       for (int i = 0; i < count; ++i) {
-        const int tile = first + i;
-        TransformOutput(context, m + i * kCout, tile / grid.columns, tile % grid.columns, cout, output);
+        const int tile_row = (first + i) / grid.columns;
+        const int tile_column = (first + i) % grid.columns;
+        if (parts == 1) {
+          TransformOutput(context, m + i * kCout, tile_row, tile_column, cout, output);
+        } else {
+          StoreSums(context, sums + i * kSumsOfTile, tile_row, tile_column, cout, output);
+        }
       }
     }
   }
@@ -218,6 +231,15 @@ class Winograd2d {
   static constexpr size_t kMPlane = kMaxBlock * kCout + 16;
   static constexpr size_t kMBytes = kPositions * kMPlane * sizeof(int32_t);
   static_assert(kMPlane * sizeof(int32_t) / 64 % 2 == 1, "an odd number of cache lines");
+
+  // Accumulators of a cout block that is multiplied in parts, [tile][row][column][cout].
+  static constexpr size_t kSumsOfTile = Scheme::kOutput * Scheme::kOutput * kCout;
+  static constexpr size_t kSumsBytes = kMaxBlock * kSumsOfTile * sizeof(int32_t);
+  // Whether some weights and zero point would exceed the bound.
+  static bool MayNeedParts(const ConvShape& shape) {
+    constexpr int bits = Scheme::kAlgorithm == Algorithm::kWinogradF43 ? kWinogradF43Bits : kWinogradF23Bits;
+    return int64_t{shape.filter_size()} * 128 * 255 >= int64_t{1} << bits;
+  }
 
   // Transforms one tile, all channels, into line `v` of each position and channel block.
   static void TransformInput(const KernelContext& context, const int8_t* input, int tile_row, int tile_column,
@@ -289,29 +311,92 @@ class Winograd2d {
     }
   }
 
-  // M = V U for every position of one cout block, all tiles.
-  static void Multiply(const KernelContext& context, const Winograd2dWeights& weights, int block, const int16_t* v,
-                       int tiles, int32_t* m) {
+  // M = V U for every position of one cout block and part of the input channels, all tiles.
+  static void Multiply(const KernelContext& context, const Winograd2dWeights& weights, int block, int part,
+                       const int16_t* v, int tiles, int32_t* m) {
     constexpr int kPairBytes = kCout * 2 * sizeof(int16_t);
     const size_t v_plane = VPlane(context.shape, tiles);
     const int groups = (tiles + Ops::kMaxTiles - 1) / Ops::kMaxTiles;
     MultiplyArguments arguments;
     arguments.block_stride = static_cast<size_t>(tiles) * kBlockChannels;
-    arguments.pairs = weights.pairs();
+    const int parts = weights.parts(block);
+    const int begin = WinogradPartBegin(context.shape.input_channels, parts, part);
+    const int end = WinogradPartBegin(context.shape.input_channels, parts, part + 1);
+    arguments.pairs = (end - begin + 1) / 2;
+    const size_t first_weight = static_cast<size_t>(begin) * kCout;
+    v += begin / kBlockChannels * arguments.block_stride;
     arguments.prefetch_step = kPairBytes / groups;
     for (int position = 0; position < kPositions; ++position) {
-      arguments.u = weights.position(block, position);
-      arguments.start = weights.initial(block, position);
+      arguments.u = weights.position(block, position) + first_weight;
+      arguments.start = weights.initial(block, position, part);
       // The next position follows in memory; past the last one a prefetch does no harm.
-      arguments.prefetch = reinterpret_cast<const char*>(weights.position(block, position + 1));
+      arguments.prefetch = reinterpret_cast<const char*>(weights.position(block, position + 1) + first_weight);
       int tile = 0;
       for (int group = 0; group < groups; ++group) {
-        const int end = tiles * (group + 1) / groups;
+        const int group_end = tiles * (group + 1) / groups;
         arguments.v = v + position * v_plane + tile * kBlockChannels;
         arguments.m = m + position * kMPlane + tile * kCout;
-        Ops::Multiply(end - tile, arguments);
+        Ops::Multiply(group_end - tile, arguments);
         arguments.prefetch += static_cast<ptrdiff_t>(arguments.prefetch_step) * arguments.pairs;
-        tile = end;
+        tile = group_end;
+      }
+    }
+  }
+
+  // A^T M, for the output channels of one vector.
+  static void TransformColumns(const int32_t* m, typename Ops::I32 (*half)[Scheme::kInput]) {
+    using I32 = typename Ops::I32;
+    constexpr int n = Scheme::kInput;
+    for (int column = 0; column < n; ++column) {
+      I32 t[n];
+      I32 y[Scheme::kOutput];
+      for (int row = 0; row < n; ++row) t[row] = Ops::Load32(m + (row * n + column) * kMPlane);
+      Scheme::template OutputTransform<Ops>(t, y);
+      for (int row = 0; row < Scheme::kOutput; ++row) half[row][column] = y[row];
+    }
+  }
+
+  // A^T M A of one part, one tile and cout block, divided and added to the tile's accumulators.
+  static void AddPart(const int32_t* m, int part, int32_t* sums) {
+    using I32 = typename Ops::I32;
+    for (int vector = 0; vector < Ops::kVectors; ++vector, m += Ops::kLanes, sums += Ops::kLanes) {
+      I32 half[Scheme::kOutput][Scheme::kInput];
+      TransformColumns(m, half);
+      int32_t* to = sums;
+      for (int row = 0; row < Scheme::kOutput; ++row) {
+        I32 y[Scheme::kOutput];
+        Scheme::template OutputTransform<Ops>(half[row], y);
+        for (int column = 0; column < Scheme::kOutput; ++column, to += kCout) {
+          const I32 quotient = Ops::template Divide<Scheme::kOutput>(y[column]);
+          Ops::Store32(to, part == 0 ? quotient : Ops::Add32(Ops::Load32(to), quotient));
+        }
+      }
+    }
+  }
+
+  // Requantizes and stores the accumulators that AddPart left.
+  static void StoreSums(const KernelContext& context, const int32_t* sums, int tile_row, int tile_column, int cout,
+                        int8_t* output) {
+    using I32 = typename Ops::I32;
+    const ConvShape& shape = context.shape;
+    const int y0 = tile_row * Scheme::kOutput;
+    const int x0 = tile_column * Scheme::kOutput;
+    const int rows = shape.output_height - y0 < Scheme::kOutput ? shape.output_height - y0 : Scheme::kOutput;
+    const int columns = shape.output_width - x0 < Scheme::kOutput ? shape.output_width - x0 : Scheme::kOutput;
+    const size_t pixel = shape.output_channels;
+    const size_t line = pixel * shape.output_width;
+    for (int channel = cout; channel < cout + kCout && channel < shape.output_channels;
+         channel += Ops::kLanes, sums += Ops::kLanes) {
+      const int left = shape.output_channels - channel;
+      const typename Ops::Constants constants(*context.requantization, channel);
+      for (int row = 0; row < rows; ++row) {
+        I32 accumulators[Scheme::kOutput];
+        for (int column = 0; column < Scheme::kOutput; ++column) {
+          accumulators[column] = Ops::Load32(sums + (row * Scheme::kOutput + column) * kCout);
+        }
+        Ops::template Store<Scheme::kOutput, /*divided=*/true>(constants, accumulators,
+                                                               output + (y0 + row) * line + x0 * pixel + channel, pixel,
+                                                               columns, left < Ops::kLanes ? left : Ops::kLanes);
       }
     }
   }
@@ -322,7 +407,6 @@ class Winograd2d {
     using I32 = typename Ops::I32;
     const ConvShape& shape = context.shape;
     const Requantization& requantization = *context.requantization;
-    constexpr int n = Scheme::kInput;
     const int y0 = tile_row * Scheme::kOutput;
     const int x0 = tile_column * Scheme::kOutput;
     const int rows = shape.output_height - y0 < Scheme::kOutput ? shape.output_height - y0 : Scheme::kOutput;
@@ -334,21 +418,15 @@ class Winograd2d {
       const int left = shape.output_channels - channel;
       const int channels = left < Ops::kLanes ? left : Ops::kLanes;
       int8_t* out = output + y0 * line + x0 * pixel + channel;
-      I32 half[Scheme::kOutput][n];
-      for (int column = 0; column < n; ++column) {
-        I32 t[n];
-        I32 y[Scheme::kOutput];
-        for (int row = 0; row < n; ++row) t[row] = Ops::Load32(m + (row * n + column) * kMPlane);
-        Scheme::template OutputTransform<Ops>(t, y);
-        for (int row = 0; row < Scheme::kOutput; ++row) half[row][column] = y[row];
-      }
+      I32 half[Scheme::kOutput][Scheme::kInput];
+      TransformColumns(m, half);
       const typename Ops::Constants constants(requantization, channel);
 #pragma GCC unroll 4
       for (int row = 0; row < Scheme::kOutput; ++row, out += line) {
         if (row >= rows) break;
         I32 y[Scheme::kOutput];
         Scheme::template OutputTransform<Ops>(half[row], y);
-        Ops::template Store<Scheme::kOutput>(constants, y, out, pixel, columns, channels);
+        Ops::template Store<Scheme::kOutput, /*divided=*/false>(constants, y, out, pixel, columns, channels);
       }
     }
   }

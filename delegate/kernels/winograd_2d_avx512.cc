@@ -39,6 +39,7 @@ struct Avx512Ops {
     return _mm512_slli_epi16(a, bits);
   }
   static I32 Load32(const int32_t* from) { return _mm512_load_si512(from); }
+  static void Store32(int32_t* to, I32 value) { _mm512_store_si512(to, value); }
   static I32 Add32(I32 a, I32 b) { return _mm512_add_epi32(a, b); }
   static I32 Sub32(I32 a, I32 b) { return _mm512_sub_epi32(a, b); }
   template <int bits>
@@ -112,6 +113,20 @@ struct Avx512Ops {
     bool fast;
   };
 
+  // acc from sums that are 576 * acc modulo 2^32 for F(4,3), 4 * acc for F(2,3).
+  static constexpr int kF23ScaleBits = 2;
+  template <int count>
+  static I32 Divide(I32 y) {
+    constexpr int kF43ScaleBits = 6;  // and the factor 9
+    return count == 4 ? _mm512_srai_epi32(_mm512_mullo_epi32(y, _mm512_set1_epi32(0x38E38E39)), kF43ScaleBits)
+                      : _mm512_srai_epi32(y, kF23ScaleBits);
+  }
+
+  static I32 RequantizeAccumulators(const Constants& constants, I32 acc) {
+    const I32 bias = _mm512_loadu_si512(constants.r.late_bias() + constants.channel);
+    return RequantizeAvx512::General(constants.r, constants.channel, _mm512_add_epi32(acc, bias));
+  }
+
   // The division and the pre-shift meet: sums are 64 * 9 * acc modulo 2^32 for F(4,3), where 9 has an inverse, 4 * acc for
   // F(2,3), and requantization wants 64 * acc.
   template <int count>
@@ -123,18 +138,17 @@ struct Avx512Ops {
       const __m512i odd = _mm512_mul_epu32(RequantizeAvx512::OddLanes(y), inverse_of_nine);
       return constants.vectors.FromHalves(even, odd);
     }
-    constexpr int kScaleBits = 2;
-    if (constants.fast) return constants.vectors.FromShifted(_mm512_slli_epi32(y, kPreShift - kScaleBits));
-    const __m512i acc = count == 4 ? _mm512_srai_epi32(_mm512_mullo_epi32(y, inverse_of_nine), kPreShift)
-                                  : _mm512_srai_epi32(y, kScaleBits);
-    const __m512i bias = _mm512_loadu_si512(constants.r.late_bias() + constants.channel);
-    return RequantizeAvx512::General(constants.r, constants.channel, _mm512_add_epi32(acc, bias));
+    if (constants.fast) return constants.vectors.FromShifted(_mm512_slli_epi32(y, kPreShift - kF23ScaleBits));
+    return RequantizeAccumulators(constants, Divide<count>(y));
   }
 
-  template <int count>
+  // Requantizes a row of a tile's outputs, sums or, if `divided`, accumulators.
+  template <int count, bool divided>
   static void Store(const Constants& constants, const I32* y, int8_t* out, size_t pixel, int columns, int channels) {
     __m512i z[4];
-    for (int i = 0; i < count; ++i) z[i] = Requantize<count>(constants, y[i]);
+    for (int i = 0; i < count; ++i) {
+      z[i] = divided ? RequantizeAccumulators(constants, y[i]) : Requantize<count>(constants, y[i]);
+    }
     for (int i = count; i < 4; ++i) z[i] = z[0];
     const __m512i bytes = PackCodes(z[0], z[1], z[2], z[3], constants.low, constants.high);
     const __mmask16 mask = static_cast<__mmask16>((1u << channels) - 1);

@@ -22,6 +22,7 @@ struct ScalarOps {
     return static_cast<I16>(a * (1 << bits));
   }
   static I32 Load32(const int32_t* from) { return static_cast<uint32_t>(*from); }
+  static void Store32(int32_t* to, I32 value) { *to = static_cast<int32_t>(value); }
   static I32 Add32(I32 a, I32 b) { return a + b; }
   static I32 Sub32(I32 a, I32 b) { return a - b; }
   template <int bits>
@@ -55,15 +56,20 @@ struct ScalarOps {
     int channel;
   };
 
-  // Divides kScale * acc exactly and requantizes a row of a tile's outputs.
+  // acc from kScale * acc.
   template <int count>
-  static void Store(const Constants& constants, const I32* y, int8_t* out, size_t pixel, int columns, int /*channels*/) {
+  static I32 Divide(I32 y) {
     constexpr uint32_t kInverseOfNine = 0x38E38E39;
+    return static_cast<uint32_t>(count == 4 ? static_cast<int32_t>(y * kInverseOfNine) >> 6 : static_cast<int32_t>(y) >> 2);
+  }
+
+  // Requantizes a row of a tile's outputs, kScale * acc or, if `divided`, acc.
+  template <int count, bool divided>
+  static void Store(const Constants& constants, const I32* y, int8_t* out, size_t pixel, int columns, int /*channels*/) {
     for (int column = 0; column < columns; ++column) {
-      const int32_t acc = count == 4 ? static_cast<int32_t>(y[column] * kInverseOfNine) >> 6
-                                     : static_cast<int32_t>(y[column]) >> 2;
+      const uint32_t acc = divided ? y[column] : Divide<count>(y[column]);
       const uint32_t late_bias = static_cast<uint32_t>(constants.r.late_bias()[constants.channel]);
-      out[column * pixel] = constants.r.Requantize(static_cast<int32_t>(static_cast<uint32_t>(acc) + late_bias), constants.channel);
+      out[column * pixel] = constants.r.Requantize(static_cast<int32_t>(acc + late_bias), constants.channel);
     }
   }
 };

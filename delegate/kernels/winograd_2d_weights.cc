@@ -1,7 +1,6 @@
 #include "delegate/kernels/winograd_2d_weights.h"
 
 #include "delegate/kernels/certificate.h"
-#include "delegate/kernels/folded_bias.h"
 
 namespace tflite_eq {
 namespace {
@@ -30,6 +29,35 @@ void TransformF23(const int* w, int stride, int* u) {
 int Blocks(int cout_block, const ConvShape& shape) { return (shape.output_channels + cout_block - 1) / cout_block; }
 int Pairs(const ConvShape& shape) { return (shape.input_channels + 1) / 2; }
 
+int Parts(int output, int cout_block, const ConvProblem& problem, int block) {
+  Reason unused;  // certified before
+  const int bits = output == 4 ? kWinogradF43Bits : kWinogradF23Bits;
+  return WinogradParts(problem, bits, block * cout_block, cout_block, &unused);
+}
+
+// Whole cache lines, so that the initial values behind the counts are aligned.
+size_t PartCountsSize(int blocks) {
+  constexpr size_t kLine = 64 / sizeof(int32_t);
+  return (static_cast<size_t>(blocks) + 1 + kLine - 1) / kLine * kLine;
+}
+
+// scale * (-zero_point * sum of the part's weights, and the bias with the first part), modulo 2^32.
+int32_t InitialValue(const ConvProblem& problem, int k, int parts, int part, uint32_t scale) {
+  const ConvShape& shape = problem.shape;
+  const int begin = WinogradPartBegin(shape.input_channels, parts, part);
+  const int end = WinogradPartBegin(shape.input_channels, parts, part + 1);
+  uint32_t sum = 0;
+  for (int tap = 0; tap < 9; ++tap) {
+    const int8_t* w = problem.weights.filter + (static_cast<size_t>(k) * 9 + tap) * shape.input_channels;
+    for (int c = begin; c < end; ++c) sum += static_cast<uint32_t>(int32_t{w[c]});
+  }
+  uint32_t start = 0u - static_cast<uint32_t>(problem.quantization.input_zero_point) * sum;
+  if (part == 0 && problem.weights.bias != nullptr && !BiasComesLate(problem, k)) {
+    start += static_cast<uint32_t>(problem.weights.bias[k]);
+  }
+  return static_cast<int32_t>(start * scale);
+}
+
 }  // namespace
 
 void TransformWinograd2dFilter(int output, const int8_t* w, int16_t* u) {
@@ -55,21 +83,34 @@ Winograd2dWeights::Winograd2dWeights(const void* packed, int output, int cout_bl
       blocks_(Blocks(cout_block, shape)),
       positions_((output + 2) * (output + 2)),
       bias_position_(output + 3),
-      position_size_(static_cast<size_t>(pairs_) * cout_block * 2) {}
+      position_size_(static_cast<size_t>(pairs_) * cout_block * 2),
+      part_counts_size_(PartCountsSize(static_cast<int>(blocks_))) {}
 
 size_t Winograd2dPackedBytes(int output, int cout_block, const ConvProblem& problem) {
   const size_t blocks = Blocks(cout_block, problem.shape);
   const size_t positions = (output + 2) * (output + 2);
+  size_t most_parts = 1;
+  for (size_t block = 0; block < blocks; ++block) {
+    const size_t parts = Parts(output, cout_block, problem, static_cast<int>(block));
+    if (parts > most_parts) most_parts = parts;
+  }
   return blocks * positions * Pairs(problem.shape) * cout_block * 2 * sizeof(int16_t) +
-         (blocks + 1) * cout_block * sizeof(int32_t);
+         (PartCountsSize(static_cast<int>(blocks)) + (blocks * most_parts + 1) * cout_block) * sizeof(int32_t);
 }
 
 void PackWinograd2d(int output, int cout_block, const ConvProblem& problem, void* packed) {
   const ConvShape& shape = problem.shape;
   const int channels = shape.input_channels;
   const int positions = (output + 2) * (output + 2);
+  const int blocks = Blocks(cout_block, shape);
   const uint32_t scale = output == 4 ? 576 : 4;
   const Winograd2dWeights layout(packed, output, cout_block, shape);
+  int32_t* part_counts = const_cast<int32_t*>(layout.part_counts());
+  part_counts[blocks] = 1;
+  for (int block = 0; block < blocks; ++block) {
+    part_counts[block] = Parts(output, cout_block, problem, block);
+    if (part_counts[block] > part_counts[blocks]) part_counts[blocks] = part_counts[block];
+  }
   for (int k = 0; k < shape.output_channels; ++k) {
     const int block = k / cout_block;
     const int lane = k % cout_block;
@@ -81,10 +122,10 @@ void PackWinograd2d(int output, int cout_block, const ConvProblem& problem, void
       const size_t offset = (static_cast<size_t>(c / 2) * cout_block + lane) * 2 + c % 2;
       for (int p = 0; p < positions; ++p) const_cast<int16_t*>(layout.position(block, p))[offset] = u[p];
     }
-    uint32_t start = static_cast<uint32_t>(FoldedBias(problem, k));
-    if (problem.weights.bias != nullptr && BiasComesLate(problem, k)) start -= static_cast<uint32_t>(problem.weights.bias[k]);
-    start *= scale;
-    const_cast<int32_t*>(layout.initial(block, output + 3))[lane] = static_cast<int32_t>(start);
+    for (int part = 0; part < layout.parts(block); ++part) {
+      const_cast<int32_t*>(layout.initial(block, output + 3, part))[lane] =
+          InitialValue(problem, k, layout.parts(block), part, scale);
+    }
   }
 }
 

@@ -12,8 +12,8 @@ namespace tflite_eq {
 // Transforms one 3x3 filter tap set w[9] for F(output x output, 3x3), output 2 or 4, into (output + 2)^2 values.
 void TransformWinograd2dFilter(int output, const int8_t* w, int16_t* u);
 
-// `cout_block` output channels are interleaved, [cout block][position][channel pair][cout][2], followed by the initial values
-// of the accumulators, [cout block][cout], times 576 or 4.
+// `cout_block` output channels are interleaved, [cout block][position][channel pair][cout][2], followed by the number of parts
+// of each cout block (see WinogradParts) and the initial values of the accumulators, [cout block][part][cout], times 576 or 4.
 size_t Winograd2dPackedBytes(int output, int cout_block, const ConvProblem& problem);
 void PackWinograd2d(int output, int cout_block, const ConvProblem& problem, void* packed);
 
@@ -23,17 +23,27 @@ class Winograd2dWeights {
   Winograd2dWeights(const void* packed, int output, int cout_block, const ConvShape& shape);
 
   int pairs() const { return pairs_; }
+  // In how many parts a cout block's input channels are multiplied.
+  int parts(int block) const { return part_counts()[block]; }
   const int16_t* position(int block, int position) const {
     return packed_ + (static_cast<size_t>(block) * positions_ + position) * position_size_;
   }
   // The values a position's accumulators start from. Only position (1, 1), which A^T passes to every output with weight 1,
   // starts from anything but zero.
-  const int32_t* initial(int block, int position) const {
-    const int32_t* values = reinterpret_cast<const int32_t*>(packed_ + blocks_ * positions_ * position_size_);
-    return values + (position == bias_position_ ? (block + 1) * cout_block_ : 0);
+  const int32_t* initial(int block, int position, int part) const {
+    const int32_t* values = part_counts() + part_counts_size_;
+    return values + (position == bias_position_ ? 1 + block * most_parts() + part : 0) * cout_block_;
   }
 
  private:
+  friend void PackWinograd2d(int output, int cout_block, const ConvProblem& problem, void* packed);
+
+  // One per block, and the largest of them.
+  const int32_t* part_counts() const {
+    return reinterpret_cast<const int32_t*>(packed_ + blocks_ * positions_ * position_size_);
+  }
+  int most_parts() const { return part_counts()[blocks_]; }
+
   const int16_t* packed_;
   int cout_block_;
   int pairs_;
@@ -41,6 +51,7 @@ class Winograd2dWeights {
   int positions_;
   int bias_position_;
   size_t position_size_;  // int16 values
+  size_t part_counts_size_;
 };
 
 }  // namespace tflite_eq

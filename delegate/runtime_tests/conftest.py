@@ -23,6 +23,7 @@ def pytest_addoption(parser):
     parser.addoption("--runtime", choices=MODULES, default="ai_edge_litert")
     root = pathlib.Path(__file__).resolve().parents[2]
     parser.addoption("--delegate", default=str(root / "bazel-bin/delegate/libtflite_eq_delegate.so"))
+    parser.addoption("--tflite_headers", help="include path with tensorflow/lite; fetched from Debian unless given")
 
 
 @pytest.fixture(scope="session")

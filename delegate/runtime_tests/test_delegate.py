@@ -202,15 +202,28 @@ def test_require_delegation_fails_when_nothing_is_claimed(runtime, delegate_path
         Pair(runtime, delegate_path, model, isa="scalar", require_delegation="1")
 
 
-def test_uncertified_layer_is_left(runtime, delegate_path):
+@pytest.mark.parametrize("isa", ["avx512_vnni", "avx2", "scalar"])
+def test_weights_beyond_the_bound_of_one_multiplication(runtime, delegate_path, isa):
     rng = np.random.default_rng(9)
-    conv = random_conv(rng, 300, 32)
-    conv.filter[:] = 127
-    conv.bias[:] = 0
-    model = build(Chain((1, 12, 12, 300), 0.05, 0, [conv]))
+    conv = random_conv(rng, 300, 48)
+    conv.filter[:40] = 127
+    conv.output_scale *= 20
+    model = build(Chain((1, 12, 12, 300), 0.05, -3, [conv]))
+    for kernel in ("winograd_f43", "winograd_f23"):
+        pair = Pair(runtime, delegate_path, model, kernel=kernel, isa=isa, require_delegation="1", verify="1")
+        pair.check(rng)
+        pair.check(rng, low=127)
+        pair.check(rng, high=-127)
+
+
+def test_layer_without_a_certificate_is_left(runtime, delegate_path):
+    rng = np.random.default_rng(9)
+    conv = random_conv(rng, 12, 32)
+    conv.filter[:] = 127  # sums of taps leave int8
+    model = build(Chain((1, 12, 12, 12), 0.05, 0, [conv]))
     with pytest.raises(RuntimeError, match="none of 1 nodes"):
-        Pair(runtime, delegate_path, model, kernel="winograd_f43", require_delegation="1")
-    Pair(runtime, delegate_path, model, kernel="winograd_f23", require_delegation="1").check(rng)
+        Pair(runtime, delegate_path, model, kernel="winograd_1d", require_delegation="1")
+    Pair(runtime, delegate_path, model, kernel="winograd_f43", require_delegation="1").check(rng)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,121 @@
+// tflite_abi.h against TFLite's own headers, at compile time: every field and constant the library uses lies where TFLite has
+// it. Nothing to run; runtime_tests/test_abi.py compiles this with the headers that fetch_headers.sh gets.
+#include <stddef.h>
+#include <stdint.h>
+
+#include "tensorflow/lite/builtin_ops.h"
+#include "tensorflow/lite/c/builtin_op_data.h"
+#include "tensorflow/lite/c/common.h"
+
+namespace mirror {
+#include "delegate/tflite_abi.h"
+}
+
+#define SAME_FIELD(type, field) \
+  static_assert(offsetof(mirror::type, field) == offsetof(::type, field), "offset of " #type "::" #field); \
+  static_assert(sizeof(mirror::type::field) == sizeof(::type::field), "size of " #type "::" #field)
+#define SAME_SIZE(type) static_assert(sizeof(mirror::type) == sizeof(::type), "size of " #type)
+// Structures the library hands to the runtime: at least as long as the runtime's, which may read all of its own.
+#define AT_LEAST_AS_LONG(type) static_assert(sizeof(mirror::type) >= sizeof(::type), "size of " #type)
+#define SAME_VALUE(name) static_assert(int{mirror::name} == int{::name}, "value of " #name)
+
+SAME_VALUE(kTfLiteOk);
+SAME_VALUE(kTfLiteError);
+SAME_VALUE(kTfLiteDelegateError);
+SAME_VALUE(kTfLiteNoType);
+SAME_VALUE(kTfLiteFloat32);
+SAME_VALUE(kTfLiteInt32);
+SAME_VALUE(kTfLiteInt16);
+SAME_VALUE(kTfLiteInt8);
+SAME_VALUE(kTfLitePaddingUnknown);
+SAME_VALUE(kTfLitePaddingSame);
+SAME_VALUE(kTfLitePaddingValid);
+SAME_VALUE(kTfLiteActNone);
+SAME_VALUE(kTfLiteActRelu);
+SAME_VALUE(kTfLiteActReluN1To1);
+SAME_VALUE(kTfLiteActRelu6);
+SAME_VALUE(kTfLiteMemNone);
+SAME_VALUE(kTfLiteMmapRo);
+SAME_VALUE(kTfLiteArenaRw);
+SAME_VALUE(kTfLiteDynamic);
+SAME_VALUE(kTfLiteNoQuantization);
+SAME_VALUE(kTfLiteAffineQuantization);
+SAME_VALUE(kTfLiteBuiltinConv2d);
+SAME_VALUE(kTfLiteBuiltinDelegate);
+SAME_VALUE(kTfLiteDelegateFlagsAllowDynamicTensors);
+SAME_VALUE(kTfLiteDelegateFlagsRequirePropagatedShapes);
+static_assert(sizeof(mirror::TfLiteStatus) == sizeof(::TfLiteStatus), "size of TfLiteStatus");
+
+SAME_FIELD(TfLiteIntArray, size);
+static_assert(offsetof(mirror::TfLiteIntArray, data) == offsetof(::TfLiteIntArray, data), "offset of TfLiteIntArray::data");
+SAME_FIELD(TfLiteFloatArray, size);
+static_assert(offsetof(mirror::TfLiteFloatArray, data) == offsetof(::TfLiteFloatArray, data),
+              "offset of TfLiteFloatArray::data");
+
+SAME_FIELD(TfLiteTensor, type);
+SAME_FIELD(TfLiteTensor, data);
+SAME_FIELD(TfLiteTensor, dims);
+SAME_FIELD(TfLiteTensor, params);
+SAME_FIELD(TfLiteTensor, params.scale);
+SAME_FIELD(TfLiteTensor, params.zero_point);
+SAME_FIELD(TfLiteTensor, allocation_type);
+SAME_FIELD(TfLiteTensor, bytes);
+SAME_FIELD(TfLiteTensor, name);
+SAME_FIELD(TfLiteTensor, quantization);
+SAME_FIELD(TfLiteTensor, quantization.type);
+SAME_FIELD(TfLiteTensor, quantization.params);
+SAME_SIZE(TfLiteTensor);  // context->tensors is an array of them
+
+// The mirror of the parameters behind quantization.params carries another name: TFLite calls them as it calls the enumerator.
+static_assert(offsetof(mirror::TfLiteAffineQuantizationParams, scale) == offsetof(::TfLiteAffineQuantization, scale), "");
+static_assert(offsetof(mirror::TfLiteAffineQuantizationParams, zero_point) == offsetof(::TfLiteAffineQuantization, zero_point),
+              "");
+static_assert(offsetof(mirror::TfLiteAffineQuantizationParams, quantized_dimension) ==
+                  offsetof(::TfLiteAffineQuantization, quantized_dimension),
+              "");
+
+SAME_FIELD(TfLiteNode, inputs);
+SAME_FIELD(TfLiteNode, outputs);
+SAME_FIELD(TfLiteNode, user_data);
+SAME_FIELD(TfLiteNode, builtin_data);
+
+SAME_FIELD(TfLiteConvParams, padding);
+SAME_FIELD(TfLiteConvParams, stride_width);
+SAME_FIELD(TfLiteConvParams, stride_height);
+SAME_FIELD(TfLiteConvParams, activation);
+SAME_FIELD(TfLiteConvParams, dilation_width_factor);
+SAME_FIELD(TfLiteConvParams, dilation_height_factor);
+
+SAME_FIELD(TfLiteDelegateParams, delegate);
+SAME_FIELD(TfLiteDelegateParams, nodes_to_replace);
+SAME_FIELD(TfLiteDelegateParams, input_tensors);
+SAME_FIELD(TfLiteDelegateParams, output_tensors);
+SAME_SIZE(TfLiteDelegateParams);  // previewed partitions are an array of them
+
+SAME_FIELD(TfLiteRegistration, init);
+SAME_FIELD(TfLiteRegistration, free);
+SAME_FIELD(TfLiteRegistration, prepare);
+SAME_FIELD(TfLiteRegistration, invoke);
+SAME_FIELD(TfLiteRegistration, profiling_string);
+SAME_FIELD(TfLiteRegistration, builtin_code);
+SAME_FIELD(TfLiteRegistration, custom_name);
+SAME_FIELD(TfLiteRegistration, version);
+AT_LEAST_AS_LONG(TfLiteRegistration);
+
+SAME_FIELD(TfLiteContext, tensors_size);
+SAME_FIELD(TfLiteContext, GetExecutionPlan);
+SAME_FIELD(TfLiteContext, tensors);
+SAME_FIELD(TfLiteContext, ResizeTensor);
+SAME_FIELD(TfLiteContext, ReportError);
+SAME_FIELD(TfLiteContext, GetNodeAndRegistration);
+SAME_FIELD(TfLiteContext, ReplaceNodeSubsetsWithDelegateKernels);
+SAME_FIELD(TfLiteContext, recommended_num_threads);
+SAME_FIELD(TfLiteContext, PreviewDelegatePartitioning);
+
+SAME_FIELD(TfLiteDelegate, data_);
+SAME_FIELD(TfLiteDelegate, Prepare);
+SAME_FIELD(TfLiteDelegate, CopyFromBufferHandle);
+SAME_FIELD(TfLiteDelegate, CopyToBufferHandle);
+SAME_FIELD(TfLiteDelegate, FreeBufferHandle);
+SAME_FIELD(TfLiteDelegate, flags);
+AT_LEAST_AS_LONG(TfLiteDelegate);

@@ -1,0 +1,224 @@
+"""Models that are damaged, or beyond the delegate: it leaves what it cannot run, and the outcome is the runtime's own.
+
+Every model runs in a child process, alone and with the delegate, so that a crash is seen rather than suffered.
+"""
+
+import multiprocessing
+
+import flatbuffers
+import numpy as np
+import pytest
+
+from one_conv_model import Chain, build, random_conv, schema
+
+INPUT, FILTER, BIAS, OUTPUT = range(4)  # tensors of a model of one convolution
+
+
+def edited(edit, *, channels=8):
+    """A model of one 3x3 convolution, 8 -> `channels`, after `edit(model, tensors, data)`."""
+    rng = np.random.default_rng(1)
+    conv = random_conv(rng, 8, channels)
+    conv.filter_scales = np.full(channels, 0.01, np.float32)
+    packed = build(Chain((1, 12, 12, 8), 0.05, 3, [conv]))
+    model = schema.ModelT.InitFromObj(schema.Model.GetRootAsModel(packed, 0))
+    graph = model.subgraphs[0]
+    edit(model, graph.tensors, lambda tensor: model.buffers[graph.tensors[tensor].buffer])
+    packer = flatbuffers.Builder(1 << 16)
+    packer.Finish(model.Pack(packer), b"TFL3")
+    return bytes(packer.Output())
+
+
+def truncated_weights(model, tensors, data):
+    data(FILTER).data = data(FILTER).data[:100]
+
+
+def truncated_bias(model, tensors, data):
+    data(BIAS).data = data(BIAS).data[:8]
+
+
+def short_bias(model, tensors, data):
+    data(BIAS).data = data(BIAS).data[:8]
+    tensors[BIAS].shape = [2]
+    tensors[BIAS].quantization = None
+
+
+def absent_weights(model, tensors, data):
+    tensors[FILTER].buffer = 0
+
+
+def int16_activations(model, tensors, data):
+    for tensor in (INPUT, OUTPUT):
+        tensors[tensor].type = schema.TensorType.INT16
+        tensors[tensor].quantization.zeroPoint = [0]
+    bias = np.frombuffer(bytes(data(BIAS).data), np.int32).astype(np.int64)
+    data(BIAS).data = np.frombuffer(bias.tobytes(), np.uint8)
+    tensors[BIAS].type = schema.TensorType.INT64
+
+
+def int16_weights(model, tensors, data):
+    weights = np.frombuffer(bytes(data(FILTER).data), np.int8).astype(np.int16)
+    data(FILTER).data = np.frombuffer(weights.tobytes(), np.uint8)
+    tensors[FILTER].type = schema.TensorType.INT16
+
+
+def uint8_activations(model, tensors, data):
+    for tensor in (INPUT, OUTPUT):
+        tensors[tensor].type = schema.TensorType.UINT8
+
+
+def fewer_scales_than_channels(model, tensors, data):
+    tensors[FILTER].quantization.scale = [0.01, 0.02]
+    tensors[FILTER].quantization.zeroPoint = [0, 0]
+
+
+def more_scales_than_channels(model, tensors, data):
+    tensors[FILTER].quantization.scale = [0.01] * 11
+    tensors[FILTER].quantization.zeroPoint = [0] * 11
+
+
+def scales_of_another_dimension(model, tensors, data):
+    tensors[FILTER].quantization.quantizedDimension = 3
+
+
+def weights_with_zero_points(model, tensors, data):
+    tensors[FILTER].quantization.zeroPoint = [1] * 8
+
+
+def unquantized_input(model, tensors, data):
+    tensors[INPUT].quantization = None
+
+
+def unquantized_weights(model, tensors, data):
+    tensors[FILTER].quantization = None
+
+
+def scale_of_zero(model, tensors, data):
+    tensors[OUTPUT].quantization.scale = [0.0]
+
+
+def scale_that_is_no_number(model, tensors, data):
+    tensors[FILTER].quantization.scale = [0.01] * 7 + [float("nan")]
+
+
+def negative_scale(model, tensors, data):
+    tensors[FILTER].quantization.scale = [0.01] * 7 + [-0.01]
+
+
+def weights_that_are_an_input(model, tensors, data):
+    tensors[FILTER].buffer = 0
+    model.subgraphs[0].inputs = [INPUT, FILTER]
+
+
+def channels_that_do_not_divide(model, tensors, data):
+    tensors[INPUT].shape = [1, 12, 12, 9]
+
+
+def input_of_three_dimensions(model, tensors, data):
+    tensors[INPUT].shape = [12, 12, 8]
+
+
+def image_smaller_than_the_filter(model, tensors, data):
+    tensors[INPUT].shape = [1, 2, 2, 8]
+    model.subgraphs[0].operators[0].builtinOptions.padding = schema.Padding.VALID
+
+
+def absent_filter(model, tensors, data):
+    model.subgraphs[0].operators[0].inputs = [INPUT, -1, BIAS]
+
+
+def lone_input(model, tensors, data):
+    model.subgraphs[0].operators[0].inputs = [INPUT]
+
+
+def tensor_that_does_not_exist(model, tensors, data):
+    model.subgraphs[0].operators[0].inputs = [INPUT, 99, BIAS]
+
+
+def outcome(runtime, path, model, pipe):
+    """Runs in the child: the outputs, or the stage that failed."""
+    rng = np.random.default_rng(2)
+    stage = "load"
+    try:
+        delegates = None
+        if path is not None:
+            # The kernel that takes every convolution the delegate can read.
+            delegates = [runtime.load_delegate(path, {"kernel": "reference", "isa": "scalar", "log_level": "2"})]
+        interpreter = runtime.Interpreter(
+            model_content=model, experimental_op_resolver_type=runtime.OpResolverType.BUILTIN_REF,
+            experimental_delegates=delegates,
+        )
+        stage = "allocate"
+        interpreter.allocate_tensors()
+        stage = "invoke"
+        for details in interpreter.get_input_details():
+            low, high = (-128, 128) if details["dtype"] == np.int8 else (0, 256)
+            interpreter.set_tensor(details["index"], rng.integers(low, high, details["shape"]).astype(details["dtype"]))
+        interpreter.invoke()
+        (details,) = interpreter.get_output_details()
+        pipe.send(("done", interpreter.get_tensor(details["index"]).tolist()))
+    except (RuntimeError, ValueError) as error:
+        pipe.send((stage, str(error)))
+
+
+def run(runtime, path, model):
+    context = multiprocessing.get_context("fork")
+    ours, theirs = context.Pipe(duplex=False)
+    child = context.Process(target=outcome, args=(runtime, path, model, theirs))
+    child.start()
+    theirs.close()
+    try:
+        result = ours.recv()
+    except EOFError:
+        result = ("crash", "")
+    child.join()
+    return result if child.exitcode == 0 else ("crash", f"exit code {child.exitcode}")
+
+
+# What the delegate says of the node; where the runtime does not even load the model, it is not asked.
+REFUSALS = {
+    truncated_weights: "fewer values than its shape says",
+    truncated_bias: "fewer values than its shape says",
+    short_bias: "fewer values than its shape says",
+    absent_weights: "filter is not constant",
+    int16_activations: "input is int16, not int8",
+    int16_weights: "filter is int16, not int8",
+    uint8_activations: "input is another type, not int8",
+    fewer_scales_than_channels: "filter has 2 scales along dimension 0 for 8 output channels",
+    more_scales_than_channels: "filter has 11 scales along dimension 0 for 8 output channels",
+    scales_of_another_dimension: "filter has 8 scales along dimension 3 for 8 output channels",
+    weights_with_zero_points: "filter has zero point 1 in channel 0",
+    unquantized_input: "input has no affine quantization",
+    unquantized_weights: "filter has no affine quantization",
+    scale_of_zero: "output is not quantized per tensor with a positive scale",
+    scale_that_is_no_number: "channel 7 has an effective scale of",
+    negative_scale: "channel 7 has an effective scale of -",
+    weights_that_are_an_input: "filter is not constant",
+    channels_that_do_not_divide: "grouped convolution: filter has 8 input channels, input 9",
+    input_of_three_dimensions: "input has 3 dimensions, not 4",
+    image_smaller_than_the_filter: "a 2x2 input is smaller than the filter",
+    absent_filter: "malformed node: a tensor or the parameters are missing",
+    lone_input: "malformed node: a tensor or the parameters are missing",
+    tensor_that_does_not_exist: "malformed node: a tensor or the parameters are missing",
+}
+
+
+@pytest.mark.parametrize("edit", REFUSALS, ids=lambda edit: edit.__name__)
+def test_node_is_refused_and_the_outcome_is_the_runtimes_own(runtime, delegate_path, edit, capfd):
+    model = edited(edit)
+    alone = run(runtime, None, model)
+    capfd.readouterr()
+    delegated = run(runtime, delegate_path, model)
+    log = capfd.readouterr().err
+    assert delegated == alone
+    assert delegated[0] != "crash"
+    assert REFUSALS[edit] in log or alone[0] in ("load", "allocate") and "tflite_eq: node" not in log
+
+
+def test_the_model_is_claimed_before_it_is_damaged(runtime, delegate_path, capfd):
+    model = edited(lambda model, tensors, data: None)
+    alone = run(runtime, None, model)
+    capfd.readouterr()
+    delegated = run(runtime, delegate_path, model)
+    assert "claimed 1 of 1 convolutions" in capfd.readouterr().err
+    assert delegated == alone
+    assert alone[0] == "done"
