@@ -15,6 +15,7 @@ from typing import Any
 import flatbuffers
 
 from tflite_eq.errors import BackendError, ModelError
+from tflite_eq.quiet import quiet
 
 FILE_IDENTIFIER = b"TFL3"
 _SCHEMA_MODULES = (
@@ -40,7 +41,8 @@ def schema() -> ModuleType:
         if importlib.util.find_spec(name.split(".")[0]) is None:
             continue
         try:
-            return importlib.import_module(name)
+            with quiet():
+                return importlib.import_module(name)
         except ImportError:
             continue
     raise BackendError(
