@@ -419,6 +419,21 @@ def test_calibration_record_and_data(workspace: Workspace) -> None:
     assert "exclude each other" in workspace.refused(load_calibration=record)
 
 
+def test_options_that_a_calibration_record_contradicts(workspace: Workspace) -> None:
+    record = workspace.folder / "record.json"
+    running.quantized("conv_net").calibration.save(record)
+    message = workspace.refused("--bits", "7", calibration=None, load_calibration=record)
+    assert "--bits 7: the loaded calibration record was made with 8" in message
+
+
+def test_model_and_record_in_the_same_file(workspace: Workspace) -> None:
+    assert "same file" in workspace.refused(save_calibration=workspace.output)
+
+
+def test_regex_that_leaves_nothing_to_quantize(workspace: Workspace) -> None:
+    assert "would be a float model" in workspace.refused(skip=".*")
+
+
 @pytest.mark.parametrize("content", [b"", b"{}", b"[1, 2]", b'{"format": "other"}', b"\xff\xfe"])
 def test_calibration_record_that_is_none(workspace: Workspace, content: bytes) -> None:
     record = workspace.write("record.json", content)
