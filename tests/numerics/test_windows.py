@@ -77,7 +77,7 @@ def test_no_codes_are_wasted(below: float, high: float, int7: bool, mode: Activa
     span = 2 * max(below, high) if mode is SYMMETRIC else below + high
     steps = {(True, SYMMETRIC): 126, (False, SYMMETRIC): 254, (True, ASYMMETRIC): 126}
     assert span / params.scale >= steps.get((int7, mode), 255) * (1 - 1e-5)
-    assert window.is_int7 == (int7 or (mode is SYMMETRIC and below == 0))
+    assert window.is_int7 == int7
 
 
 @given(ends, ends, st.booleans(), modes)
