@@ -44,6 +44,8 @@ def test_dictionary_round_trip() -> None:
         ({"skip": "("}, r"skip: '\(' is not a valid regular expression"),
         ({"seed": -1}, "seed must be"),
         ({"seed": 2**32}, "seed must be"),
+        ({"seed": "a"}, "seed must be"),
+        ({"skip": 3}, "skip: 3 is not a valid regular expression"),
         ({"colour": 1}, "colour"),
         ({"search": {"low": 0.0}}, "search interval"),
         ({"search": {"low": 1.2}}, "search interval"),

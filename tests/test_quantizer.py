@@ -327,6 +327,11 @@ def test_skip_that_matches_nothing_is_refused() -> None:
         calibrate(models.conv_net(), models.data("conv_net"), Config(skip="layer_99"))
 
 
+def test_no_samples_at_all_is_refused() -> None:
+    with pytest.raises(ConfigError, match="num_samples is 0"):
+        calibrate(models.conv_net(), models.data("conv_net"), num_samples=0)
+
+
 def test_operator_without_int8_kernel_is_refused_or_kept_on_request() -> None:
     model, data = models.float_island_net(), models.samples(models.IMAGE)
     with pytest.raises(VerificationError, match=r"SIN.*--skip '\^Sin\$'"):

@@ -148,12 +148,12 @@ class Config:
         if self.skip is not None:
             try:
                 re.compile(self.skip)
-            except re.error as error:
+            except (re.error, TypeError) as error:
                 raise ConfigError(
                     f"skip: {self.skip!r} is not a valid regular expression: {error}"
                 ) from error
-        if not 0 <= self.seed < 2**32:
-            raise ConfigError(f"seed must be in [0, 2^32), got {self.seed}")
+        if not isinstance(self.seed, int) or not 0 <= self.seed < 2**32:
+            raise ConfigError(f"seed must be an integer in [0, 2^32), got {self.seed!r}")
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values, in a form ``from_dict`` takes back and JSON can hold."""

@@ -13,8 +13,9 @@ T = TypeVar("T")
 
 
 def peak_memory_mib() -> float:
-    """Peak resident memory of this process so far, in MiB."""
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    """Peak resident memory so far in MiB, of this process or its largest finished worker."""
+    users = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
+    peak = max(resource.getrusage(user).ru_maxrss for user in users)
     return peak / (1 << 20 if sys.platform == "darwin" else 1 << 10)
 
 

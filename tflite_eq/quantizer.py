@@ -67,12 +67,20 @@ def calibrate(
     Raises:
         ModelError: The model cannot be quantized.
         DatasetError: The data set is empty, invalid or does not fit the model.
-        ConfigError: ``config.skip`` matches nothing.
+        ConfigError: ``config.skip`` matches nothing or everything, or ``num_samples`` is not
+            positive.
     """
     config = config or Config()
+    if num_samples is not None and num_samples < 1:
+        raise ConfigError(f"num_samples is {num_samples}; at least one sample is needed")
     graph = _prepared(model, origin)
     layers = linear_layers(graph)
     skipped = skipped_operators(graph, config.skip)
+    if skipped.issuperset(layers):
+        raise ConfigError(
+            f"skip: {config.skip!r} matches every convolution and dense layer of {origin}, so the "
+            "result would be a float model; choose a narrower expression"
+        )
     groups = scale_groups(graph, layers, skipped)
     reader = SampleReader(graph, representative_dataset, num_samples)
     with ActivationStore() as store:

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from tflite_eq.errors import BackendError
+from tflite_eq.quiet import quiet
 
 Interpreter = Any
 
@@ -103,7 +104,8 @@ def _load(name: str, module: str) -> Runtime | None:
     try:
         if importlib.util.find_spec(module.split(".")[0]) is None:
             return None
-        importlib.import_module(module)
+        with quiet():
+            importlib.import_module(module)
     except ImportError:
         return None
     return Runtime(name, _version(name), module)

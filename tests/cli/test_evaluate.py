@@ -46,6 +46,7 @@ def test_table_json_and_last_line_say_the_same(capsys: pytest.CaptureFixture[str
     assert tflite_eq(f"--model int8.tflite --model float.tflite {flags} --json out.json") == 0
     output = capsys.readouterr().out
     result = result_line(output)
+    assert result.pop("peak_memory_mib") > 0
     assert result == json.loads(Path("out.json").read_text())
     assert [m["name"] for m in result["models"]] == ["float.tflite", "int8.tflite"]
     header, reference, int8 = output.splitlines()[:3]

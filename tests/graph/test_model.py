@@ -102,3 +102,8 @@ def edit_graph(change: Any) -> bytes:
 def test_inconsistent_graphs_are_refused(change: Any) -> None:
     with pytest.raises(ModelError):
         Graph.from_bytes(edit_graph(change))
+
+
+def test_path_instead_of_bytes_is_refused() -> None:
+    with pytest.raises(ModelError, match="as bytes, found a str; read the file first"):
+        Graph.from_bytes("model.tflite")  # type: ignore[arg-type]

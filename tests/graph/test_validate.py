@@ -154,3 +154,11 @@ def test_constant_with_too_few_bytes_is_refused() -> None:
         model.buffers[filters.buffer].data = model.buffers[filters.buffer].data[:-4]
 
     refused(edited(change), "truncated or corrupt")
+
+
+def test_fused_activation_without_int8_kernel_is_refused() -> None:
+    model = schema.parse(models.conv_net())
+    operator = next(o for o in model.subgraphs[0].operators if o.builtinOptions is not None)
+    operator.builtinOptions.fusedActivationFunction = schema.schema().ActivationFunctionType.TANH
+    with pytest.raises(ModelError, match="fuses the activation function TANH"):
+        check_quantizable(Graph(model))

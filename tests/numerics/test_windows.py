@@ -26,7 +26,7 @@ modes = st.sampled_from(ActivationMode)
         ((-12.7, 0), True, ASYMMETRIC, 0.1, 63, (-64, 63)),
         ((-2.5, 12.7), False, SYMMETRIC, 0.1, 0, (-127, 127)),
         ((-6.3, 1.0), True, SYMMETRIC, 0.1, 0, (-63, 63)),
-        ((0, 12.7), False, SYMMETRIC, 0.1, 0, (0, 127)),
+        ((0, 12.7), False, SYMMETRIC, 0.1, 0, (-127, 127)),
         ((0, 6.3), True, SYMMETRIC, 0.1, 0, (0, 63)),
     ],
 )
@@ -77,7 +77,7 @@ def test_no_codes_are_wasted(below: float, high: float, int7: bool, mode: Activa
     span = 2 * max(below, high) if mode is SYMMETRIC else below + high
     steps = {(True, SYMMETRIC): 126, (False, SYMMETRIC): 254, (True, ASYMMETRIC): 126}
     assert span / params.scale >= steps.get((int7, mode), 255) * (1 - 1e-5)
-    assert window.is_int7 == (int7 or (mode is SYMMETRIC and below == 0))
+    assert window.is_int7 == int7
 
 
 @given(ends, ends, st.booleans(), modes)
@@ -119,7 +119,7 @@ def test_only_a_clamp_enforces_a_seven_bit_window() -> None:
     assert not affine_for(0, 1, True, ASYMMETRIC, clamped_below=False)[1].saturates
     assert not affine_for(-1, 1, True, ASYMMETRIC, clamped_below=False)[1].saturates
     assert not affine_for(0, 1, True, SYMMETRIC, clamped_below=True)[1].saturates
-    assert affine_for(0, 1, False, SYMMETRIC, clamped_below=True)[1] == Window(0, 127, True)
+    assert affine_for(0, 1, False, SYMMETRIC, clamped_below=True)[1] == Window(-127, 127, False)
     assert not affine_for(0, 1, False, SYMMETRIC, clamped_below=False)[1].saturates
     assert not affine_for(-1, 1, False, SYMMETRIC, clamped_below=True)[1].saturates
     assert affine_for(-1, 1, False, ASYMMETRIC, clamped_below=False)[1].saturates

@@ -73,7 +73,8 @@ def import_tensorflow() -> Any:
             "this needs TensorFlow, which is not installed: pip install 'tensorflow>=2.14,<2.22'"
         )
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    return importlib.import_module("tensorflow")
+    with quiet():
+        return importlib.import_module("tensorflow")
 
 
 def _private_quantizer(version: str) -> Callable[..., bytes]:

@@ -50,6 +50,8 @@ class SampleReader:
             DatasetError: The data set is empty or an element does not fit the model.
         """
         for position, element in enumerate(_elements(self._dataset)):
+            if self._limit is not None and self.count >= self._limit:
+                return
             for sample in self._split(self._arrays(element, position), position):
                 if self._limit is not None and self.count >= self._limit:
                     return

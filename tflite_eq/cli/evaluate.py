@@ -21,6 +21,7 @@ from tflite_eq.evaluation.evaluator import (
 from tflite_eq.evaluation.labels import DEFAULT_LABEL_COLUMN, open_labelled
 from tflite_eq.evaluation.metrics import Estimate
 from tflite_eq.files import check_writable, write_atomically
+from tflite_eq.progress import peak_memory_mib
 from tflite_eq.runtimes import Kernels
 
 _HEADER = ("model", "MB", "top-1 %", "drop", "top-5 %", "agreement %", "cosine", "SQNR dB", "n")
@@ -107,7 +108,8 @@ def run(args: argparse.Namespace) -> int:
     if args.json:
         write_atomically(args.json, (json.dumps(result.to_dict(), indent=2) + "\n").encode())
     print(table(result))
-    print(f"RESULT {json.dumps(result.to_dict())}")
+    line = {**result.to_dict(), "peak_memory_mib": round(peak_memory_mib())}
+    print(f"RESULT {json.dumps(line)}")
     return 0
 
 

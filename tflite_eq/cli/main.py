@@ -49,7 +49,7 @@ def main(args: argparse.Namespace) -> int:
         print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print("error: interrupted, nothing was written", file=sys.stderr)
+        print("error: interrupted, the model was not written", file=sys.stderr)
         return 130
     return int(code or 0)
 

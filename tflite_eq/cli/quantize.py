@@ -98,6 +98,7 @@ def run(args: argparse.Namespace) -> int:
     data: Any
     if args.load_calibration:
         data = Calibration.load(args.load_calibration)
+        _check_options(config, data)
     else:
         data = _samples(args, model)
     result = quantize(model, data, config, origin=args.model)
@@ -144,9 +145,27 @@ def _check_calibration_flags(args: argparse.Namespace) -> None:
             "no calibration data: give --calibration a folder of images, a .npy/.npz file or a "
             "text list of images (or --load_calibration a record)"
         )
+    if args.save_calibration and _same_path(args.save_calibration, args.output):
+        raise ConfigError("--output and --save_calibration name the same file; choose another one")
     both_exist = os.path.exists(args.model) and os.path.exists(args.output)
     if both_exist and os.path.samefile(args.model, args.output):
         raise ConfigError("--output names the model itself; choose another file")
+
+
+def _same_path(one: str, other: str) -> bool:
+    return os.path.realpath(one) == os.path.realpath(other)
+
+
+def _check_options(config: Config, calibration: Calibration) -> None:
+    """Refuse options that a loaded record contradicts: they would have no effect."""
+    default, given, recorded = (c.as_dict() for c in (Config(), config, calibration.config))
+    free = ("input_type", "output_type", "search")
+    for name in [name for name in given if name not in free]:
+        if given[name] not in (default[name], recorded[name]):
+            raise ConfigError(
+                f"--{name} {given[name]}: the loaded calibration record was made with "
+                f"{recorded[name]}, which decides; leave the option out, or calibrate again with it"
+            )
 
 
 def _samples(args: argparse.Namespace, model: bytes) -> Any:

@@ -7,11 +7,9 @@ is reported at once, a broken image when its turn comes.
 from __future__ import annotations
 
 import abc
-import os
 import random
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Union
 
 import numpy as np
 import numpy.typing as npt
@@ -19,8 +17,7 @@ import numpy.typing as npt
 from tflite_eq.data import arrays, images
 from tflite_eq.data.preprocessing import Preprocessing
 from tflite_eq.errors import ConfigError, DatasetError, ModelError
-
-PathLike = Union[str, "os.PathLike[str]"]
+from tflite_eq.files import PathLike
 
 
 class Samples(abc.ABC):

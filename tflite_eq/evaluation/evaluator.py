@@ -14,14 +14,12 @@ import dataclasses
 import multiprocessing
 import os
 import signal
-import sys
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from typing import Any
 
 import numpy as np
-from tqdm import tqdm
 
 from tflite_eq.data.preprocessing import Preprocessing
 from tflite_eq.data.sources import Samples
@@ -30,6 +28,7 @@ from tflite_eq.evaluation import metrics
 from tflite_eq.evaluation.classifier import Classifier, input_shape
 from tflite_eq.evaluation.labels import LabelledSet
 from tflite_eq.graph.outputs import logits_view
+from tflite_eq.progress import track
 from tflite_eq.runtimes import Kernels, Runtime, preferred_runtime
 
 _CHUNK = 16  # samples per task: enough to hide its cost, few enough to share the work evenly
@@ -247,10 +246,9 @@ def _run(plan: _Plan, num_workers: int) -> metrics.Scores:
     scores = np.zeros((len(plan.models), total), metrics.SCORE)
     workers = min(num_workers, len(starts))
     chunks = _in_process(plan, starts) if workers == 1 else _in_workers(plan, starts, workers)
-    with tqdm(total=total, unit="image", disable=not sys.stderr.isatty(), leave=False) as bar:
-        for start, chunk in zip(starts, chunks):
-            scores[:, start : start + chunk.shape[1]] = chunk
-            bar.update(chunk.shape[1])
+    description = f"Evaluating: {_CHUNK} samples at a time"
+    for start, chunk in track(zip(starts, chunks), description, total=len(starts)):
+        scores[:, start : start + chunk.shape[1]] = chunk
     return scores
 
 

@@ -15,13 +15,13 @@ from tflite_eq.data.preprocessing import Preprocessing
 from tflite_eq.data.sources import (
     ArraySamples,
     ImageSamples,
-    PathLike,
     Samples,
     choose,
     find_samples_array,
     sample_shape,
 )
 from tflite_eq.errors import ConfigError, DatasetError
+from tflite_eq.files import PathLike
 
 FILE_COLUMN = "file"
 DEFAULT_LABEL_COLUMN = "label"

@@ -15,6 +15,7 @@ from typing import Any
 import flatbuffers
 
 from tflite_eq.errors import BackendError, ModelError
+from tflite_eq.quiet import quiet
 
 FILE_IDENTIFIER = b"TFL3"
 _SCHEMA_MODULES = (
@@ -40,7 +41,8 @@ def schema() -> ModuleType:
         if importlib.util.find_spec(name.split(".")[0]) is None:
             continue
         try:
-            return importlib.import_module(name)
+            with quiet():
+                return importlib.import_module(name)
         except ImportError:
             continue
     raise BackendError(
@@ -57,8 +59,13 @@ def parse(data: bytes, origin: str = "model") -> ModelT:
         origin: What to call the model in error messages, usually its path.
 
     Raises:
-        ModelError: The bytes are no TFLite flatbuffer or are cut off.
+        ModelError: The data are no bytes, no TFLite flatbuffer, or cut off.
     """
+    if not isinstance(data, (bytes, bytearray, memoryview)):
+        raise ModelError(
+            f"{origin}: expected the content of a .tflite file as bytes, found a "
+            f"{type(data).__name__}; read the file first, e.g. pathlib.Path(path).read_bytes()"
+        )
     if not data:
         raise ModelError(f"{origin}: the file is empty; write or download it again")
     if len(data) < 8 or data[4:8] != FILE_IDENTIFIER:

@@ -7,6 +7,7 @@ import numpy as np
 from tflite_eq.errors import ModelError
 from tflite_eq.graph import properties
 from tflite_eq.graph.model import Graph, Operator
+from tflite_eq.numerics.activation import is_fusable
 
 _QUANTIZED_TYPES = frozenset({"INT4", "INT8", "UINT8", "INT16"})
 
@@ -37,7 +38,8 @@ def check_quantizable(graph: Graph) -> None:
                 f"{graph.origin}: {describe(graph, operator)} keeps state or control flow outside "
                 "the graph, which the int8 quantizer leaves in float. Export an inference-only "
                 "model without it (unroll loops, freeze variables: for a Keras 3 model use "
-                "from_keras_model, or model.export and from_saved_model)"
+                "from_keras_model, or model.export and from_saved_model; with "
+                "from_concrete_functions leave out trackable_obj)"
             )
         if operator.kind.startswith("CUSTOM:"):
             raise ModelError(
@@ -45,6 +47,7 @@ def check_quantizable(graph: Graph) -> None:
                 "operator; it has no int8 kernel and cannot be run here. Replace it by builtin "
                 "operators, or cut it off the exported model"
             )
+    _refuse_unknown_activations(graph)
     _check_constants(graph)
     if not any(properties.has_constant_filter(graph, o) for o in graph.operators):
         raise ModelError(
@@ -86,6 +89,16 @@ def _refuse_float16(graph: Graph) -> None:
                 f"{graph.origin}: weights '{source.name}' are stored as {source.type_name} behind "
                 "a DEQUANTIZE operator. Convert the original model again without float16 or "
                 "weight quantization"
+            )
+
+
+def _refuse_unknown_activations(graph: Graph) -> None:
+    for operator in graph.operators:
+        activation = properties.fused_activation(operator)
+        if properties.has_constant_filter(graph, operator) and not is_fusable(activation):
+            raise ModelError(
+                f"{graph.origin}: {describe(graph, operator)} fuses the activation function "
+                f"{activation}, which no int8 kernel does; export it as an operator of its own"
             )
 
 

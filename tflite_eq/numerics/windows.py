@@ -55,12 +55,11 @@ def affine_for(
     if low == high:
         low, high = DEAD_RANGE
     if mode is ActivationMode.SYMMETRIC:
-        limit = 63 if int7 else INT8_MAX
         magnitude = max(-low, high, MIN_SPAN)
-        window = Window(0 if low == 0 else -limit, limit, saturates=False)
-        if not int7:
-            window = dataclasses.replace(window, saturates=low == 0 and clamped_below)
-        return AffineParams(magnitude / limit, 0), window
+        if int7:
+            return AffineParams(magnitude / 63, 0), Window(0 if low == 0 else -63, 63, False)
+        # Non-negative tensors use half of it; no kernel is promised that, their weights are 8-bit.
+        return AffineParams(magnitude / INT8_MAX, 0), Window(-INT8_MAX, INT8_MAX, False)
     if low == 0:
         span = max(high, MIN_SPAN)
         if int7:

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tflite_eq.calibration.histogram import RangeObserver
-from tflite_eq.calibration.ranges import ESTIMATORS
+from tflite_eq.calibration.ranges import ESTIMATORS, widen_to_symmetric
 from tflite_eq.calibration.record import TensorRecord
 from tflite_eq.config import ActivationMode, Bits, Config, Method
 from tflite_eq.graph.linear import LinearLayer
@@ -212,7 +212,9 @@ class ActivationScales:
         starts = {}
         for name in names:
             ends = [
-                ESTIMATORS[name](self._observers[index], levels, symmetric)
+                self._own_range(index)
+                if name == "minmax" and self._needs_own_range(group, int7, index)
+                else ESTIMATORS[name](self._observers[index], levels, symmetric)
                 for index in group.tensors
             ]
             low = min(group.constants[0], *(end[0] for end in ends), 0.0)
@@ -221,6 +223,26 @@ class ActivationScales:
                 low = 0.0
             starts[name] = (low, high)
         return starts
+
+    def _needs_own_range(self, group: ScaleGroup, int7: bool, tensor: int) -> bool:
+        """Whether the window must hold what the quantized network computes, not the FP32 one.
+
+        Where nothing ends the codes at the window, saturation of an 8-bit tensor further up often
+        does: behind a leaky ReLU the values end where its clipped input does.
+        """
+        return (
+            int7
+            and not group.averages
+            and not self._may_clip(group, int7)
+            and self._config.method is Method.EASYQUANT
+            and self._twins.has_values(tensor)
+        )
+
+    def _own_range(self, tensor: int) -> Interval:
+        low, high = self._twins.quantized_range(tensor)
+        if self._config.activation_mode is ActivationMode.SYMMETRIC:
+            low, high = widen_to_symmetric((low, high))
+        return low, high
 
     def _unseen_range(self, group: ScaleGroup) -> Interval:
         """Extremes of the group's tensors that are yet to be computed.

@@ -68,6 +68,15 @@ class TwinActivations:
         params = self.params.get(tensor)
         return stored if params is None else dequantize(stored, params)
 
+    def quantized_range(self, tensor: int) -> tuple[float, float]:
+        """Smallest and largest value the quantized network has computed for a present tensor."""
+        low, high = np.inf, -np.inf
+        for sample in range(self.samples):
+            values = self.quantized_values(tensor, sample)
+            low = min(low, float(values.min(initial=np.inf)))
+            high = max(high, float(values.max(initial=-np.inf)))
+        return low, high
+
     def has_values(self, tensor: int) -> bool:
         """Whether the quantized network has computed the tensor and it is not dropped."""
         return tensor in self._present
