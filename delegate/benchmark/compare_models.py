@@ -1,11 +1,15 @@
 #!/usr/bin/env python3
-"""Times whole int8 models with and without the delegate, in turns, same runtime, XNNPACK on in both.
+"""Times whole int8 models with and without the delegate, in turns, same runtime, XNNPACK on in
+both.
 
     bazel build //delegate:libtflite_eq_delegate.so
-    python delegate/benchmark/compare_models.py --model resnet18 --model vgg16 --model path/to/model_float.tflite
+    python delegate/benchmark/compare_models.py --model resnet18 --model vgg16 --model
+    path/to/model_float.tflite
 
-A model is one of the shapes this script can build (resnet18, vgg16: random weights, the layers of the original networks),
-or an int8 .tflite, or a Keras .h5, quantized here on random inputs. --int7 also times an INT7 version: weights on
+A model is one of the shapes this script can build (resnet18, vgg16: random weights, the layers of
+the original networks),
+or an int8 .tflite, or a Keras .h5, quantized here on random inputs. --int7 also times an INT7
+version: weights on
 the even-triplet lattice, activation codes in [-64, 63].
 """
 
@@ -26,7 +30,10 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import flatbuffers
 import numpy as np
 
-RUNTIMES = {"tensorflow": "tensorflow.lite.python.interpreter", "ai_edge_litert": "ai_edge_litert.interpreter"}
+RUNTIMES = {
+    "tensorflow": "tensorflow.lite.python.interpreter",
+    "ai_edge_litert": "ai_edge_litert.interpreter",
+}
 
 
 def resnet18():
@@ -44,13 +51,23 @@ def resnet18():
     inputs = tf.keras.Input((224, 224, 3), batch_size=1)
     x = layers.Conv2D(64, 7, 2, "same", activation="relu")(inputs)
     x = layers.MaxPool2D(3, 2, "same")(x)
-    for channels, stride in ((64, 1), (64, 1), (128, 2), (128, 1), (256, 2), (256, 1), (512, 2), (512, 1)):
+    for channels, stride in (
+        (64, 1),
+        (64, 1),
+        (128, 2),
+        (128, 1),
+        (256, 2),
+        (256, 1),
+        (512, 2),
+        (512, 1),
+    ):
         x = block(x, channels, stride)
     return tf.keras.Model(inputs, layers.Dense(1000)(layers.GlobalAveragePooling2D()(x)))
 
 
 def vgg16():
-    """The layers of VGG16; the two hidden dense ones are left out, they are no convolutions and twice the weights."""
+    """The layers of VGG16; the two hidden dense ones are left out, they are no convolutions and
+    twice the weights."""
     tf = importlib.import_module("tensorflow")
     layers = tf.keras.layers
     inputs = tf.keras.Input((224, 224, 3), batch_size=1)
@@ -68,7 +85,9 @@ def quantize(model) -> bytes:
     shape = (1, *model.input_shape[1:])
     converter = tf.lite.TFLiteConverter.from_keras_model(model)
     converter.optimizations = [tf.lite.Optimize.DEFAULT]
-    converter.representative_dataset = lambda: ([rng.normal(size=shape).astype(np.float32)] for _ in range(4))
+    converter.representative_dataset = lambda: (
+        [rng.normal(size=shape).astype(np.float32)] for _ in range(4)
+    )
     converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
     converter.inference_input_type = converter.inference_output_type = tf.int8
     return converter.convert()
@@ -92,14 +111,18 @@ def to_even_triplets(weights: np.ndarray) -> np.ndarray:
 
 
 def to_int7(model: bytes) -> bytes:
-    """The same network on coarser codes: activations in [-64, 63], 3x3 weights on the even-triplet lattice. For timing only."""
+    """The same network on coarser codes: activations in [-64, 63], 3x3 weights on the
+    even-triplet lattice. For timing only."""
     schema = importlib.import_module("tensorflow.lite.python.schema_py_generated")
     parsed = schema.ModelT.InitFromObj(schema.Model.GetRootAsModel(model, 0))
     (graph,) = parsed.subgraphs
     for operator in graph.operators:
         code = parsed.operatorCodes[operator.opcodeIndex].builtinCode
-        if code not in (schema.BuiltinOperator.CONV_2D, schema.BuiltinOperator.DEPTHWISE_CONV_2D,
-                        schema.BuiltinOperator.FULLY_CONNECTED):
+        if code not in (
+            schema.BuiltinOperator.CONV_2D,
+            schema.BuiltinOperator.DEPTHWISE_CONV_2D,
+            schema.BuiltinOperator.FULLY_CONNECTED,
+        ):
             continue
         filter_tensor = graph.tensors[operator.inputs[1]]
         if code == schema.BuiltinOperator.CONV_2D and tuple(filter_tensor.shape[1:3]) == (3, 3):
@@ -123,21 +146,29 @@ def to_int7(model: bytes) -> bytes:
     for index, tensor in enumerate(graph.tensors):
         if index in fixed:
             continue
-        constant = parsed.buffers[tensor.buffer].data is not None and len(parsed.buffers[tensor.buffer].data) > 0
+        constant = (
+            parsed.buffers[tensor.buffer].data is not None
+            and len(parsed.buffers[tensor.buffer].data) > 0
+        )
         if tensor.type == schema.TensorType.INT8 and not constant:
             tensor.quantization.scale = [tensor.quantization.scale[0] * 2]
-            tensor.quantization.zeroPoint = [int((tensor.quantization.zeroPoint[0] + 128) // 2 - 64)]
+            tensor.quantization.zeroPoint = [
+                int((tensor.quantization.zeroPoint[0] + 128) // 2 - 64)
+            ]
     packer = flatbuffers.Builder(1 << 20)
     packer.Finish(parsed.Pack(packer), b"TFL3")
     return bytes(packer.Output())
 
 
 def serve(path: str, model: bytes, delegate: str | None, threads: int, pipe) -> None:
-    """Runs in a process of its own; times one invocation for every message. First sends milliseconds of preparation."""
+    """Runs in a process of its own; times one invocation for every message. First sends
+    milliseconds of preparation."""
     runtime = importlib.import_module(path)
     start = time.perf_counter()
     delegates = [runtime.load_delegate(delegate, {"log_level": "0"})] if delegate else None
-    interpreter = runtime.Interpreter(model_content=model, num_threads=threads, experimental_delegates=delegates)
+    interpreter = runtime.Interpreter(
+        model_content=model, num_threads=threads, experimental_delegates=delegates
+    )
     interpreter.allocate_tensors()
     details = interpreter.get_input_details()[0]
     rng = np.random.default_rng(1)
@@ -174,8 +205,11 @@ class Contender:
 
 
 def compare(name: str, model: bytes, delegate: str, threads: int, rounds: int) -> list[dict]:
-    contenders = {(r, with_it): Contender(path, model, delegate if with_it else None, threads)
-                  for r, path in RUNTIMES.items() for with_it in (False, True)}
+    contenders = {
+        (r, with_it): Contender(path, model, delegate if with_it else None, threads)
+        for r, path in RUNTIMES.items()
+        for with_it in (False, True)
+    }
     for index in range(rounds + 3):
         for contender in contenders.values():
             contender.run()
@@ -185,17 +219,26 @@ def compare(name: str, model: bytes, delegate: str, threads: int, rounds: int) -
     for runtime in RUNTIMES:
         without, with_it = contenders[runtime, False], contenders[runtime, True]
         row = {
-            "model": name, "runtime": runtime, "threads": threads,
+            "model": name,
+            "runtime": runtime,
+            "threads": threads,
             "xnnpack_ms": {"min": min(without.times), "median": statistics.median(without.times)},
             "delegate_ms": {"min": min(with_it.times), "median": statistics.median(with_it.times)},
-            "first_run_ms": {"xnnpack": without.first_milliseconds, "delegate": with_it.first_milliseconds},
+            "first_run_ms": {
+                "xnnpack": without.first_milliseconds,
+                "delegate": with_it.first_milliseconds,
+            },
         }
         results.append(row)
-        print(f"{name:24s} {runtime:15s} {threads} thread(s)  XNNPACK {row['xnnpack_ms']['min']:8.3f} min "
-              f"{row['xnnpack_ms']['median']:8.3f} median  delegate {row['delegate_ms']['min']:8.3f} min "
-              f"{row['delegate_ms']['median']:8.3f} median  {row['xnnpack_ms']['min'] / row['delegate_ms']['min']:.2f}x min "
-              f"{row['xnnpack_ms']['median'] / row['delegate_ms']['median']:.2f}x median  "
-              f"first run {without.first_milliseconds:.0f} -> {with_it.first_milliseconds:.0f} ms", flush=True)
+        alone, helped = row["xnnpack_ms"], row["delegate_ms"]
+        print(
+            f"{name:24s} {runtime:15s} {threads} thread(s)  XNNPACK {alone['min']:8.3f} min "
+            f"{alone['median']:8.3f} median  delegate {helped['min']:8.3f} min "
+            f"{helped['median']:8.3f} median  {alone['min'] / helped['min']:.2f}x min "
+            f"{alone['median'] / helped['median']:.2f}x median  "
+            f"first run {without.first_milliseconds:.0f} -> {with_it.first_milliseconds:.0f} ms",
+            flush=True,
+        )
     for contender in contenders.values():
         contender.close()
     return results
@@ -203,13 +246,17 @@ def compare(name: str, model: bytes, delegate: str, threads: int, rounds: int) -
 
 def main() -> int:
     root = pathlib.Path(__file__).resolve().parents[2]
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--model", action="append", required=True)
     parser.add_argument("--int7", action="store_true")
     parser.add_argument("--threads", type=int, action="append")
     parser.add_argument("--rounds", type=int, default=30)
     parser.add_argument("--json", type=pathlib.Path)
-    parser.add_argument("--delegate", default=str(root / "bazel-bin/delegate/libtflite_eq_delegate.so"))
+    parser.add_argument(
+        "--delegate", default=str(root / "bazel-bin/delegate/libtflite_eq_delegate.so")
+    )
     arguments = parser.parse_args()
     results = []
     for name in arguments.model:
@@ -218,7 +265,9 @@ def main() -> int:
         for threads in arguments.threads or [1, 2]:
             results += compare(label, model, arguments.delegate, threads, arguments.rounds)
             if arguments.int7:
-                results += compare(label + " INT7", to_int7(model), arguments.delegate, threads, arguments.rounds)
+                results += compare(
+                    label + " INT7", to_int7(model), arguments.delegate, threads, arguments.rounds
+                )
     if arguments.json:
         arguments.json.write_text(json.dumps(results, indent=2))
     return 0

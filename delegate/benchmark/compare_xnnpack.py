@@ -1,11 +1,15 @@
 #!/usr/bin/env python3
-"""Times the kernels against XNNPACK, in turns, one thread, in chains of five layers with distinct weights.
+"""Times the kernels against XNNPACK, in turns, one thread, in chains of five layers with distinct
+weights.
 
-Every contender runs once per round, so that a slow spell of the machine hits all of them alike. The peers are the TFLite
-runtimes importable from this Python: TensorFlow, LiteRT, tflite-runtime. TensorFlow is also what makes the int8 models.
+Every contender runs once per round, so that a slow spell of the machine hits all of them alike.
+The peers are the TFLite
+runtimes importable from this Python: TensorFlow, LiteRT, tflite-runtime. TensorFlow is also what
+makes the int8 models.
 
     bazel build //delegate/benchmark:libkernel_chain.so
-    python delegate/benchmark/compare_xnnpack.py [--rounds 100] [--isa avx512_vnni] [--shape 56x64x64[x3[x1]]] [--json FILE]
+    python delegate/benchmark/compare_xnnpack.py [--rounds 100] [--isa avx512_vnni] [--shape
+    56x64x64[x3[x1]]] [--json FILE]
 
 A shape is SIZExINxOUT, optionally followed by the filter size and the stride.
 """
@@ -56,21 +60,27 @@ class Shape:
         return cls(*(int(part) for part in text.split("x")))
 
     def __str__(self) -> str:
-        return f"{self.size}x{self.size}x{self.inputs}->{self.outputs} {self.filter}x{self.filter}/{self.stride}"
+        tensor = f"{self.size}x{self.size}x{self.inputs}->{self.outputs}"
+        return f"{tensor} {self.filter}x{self.filter}/{self.stride}"
 
 
 def make_model(shape: Shape) -> bytes:
-    """An int8 model of five convolutions. Where input and output differ in shape, all five read the model's input."""
+    """An int8 model of five convolutions. Where input and output differ in shape, all five read
+    the model's input."""
     tf = importlib.import_module("tensorflow")
     rng = np.random.default_rng(0)
     deviation = 1.0 / np.sqrt(shape.filter**2 * shape.inputs)
     chained = shape.inputs == shape.outputs and shape.stride == 1
     filters = [
-        rng.normal(0.0, deviation, (shape.filter, shape.filter, shape.inputs, shape.outputs)).astype(np.float32)
+        rng.normal(
+            0.0, deviation, (shape.filter, shape.filter, shape.inputs, shape.outputs)
+        ).astype(np.float32)
         for _ in range(LAYERS)
     ]
 
-    @tf.function(input_signature=[tf.TensorSpec((1, shape.size, shape.size, shape.inputs), tf.float32)])
+    @tf.function(
+        input_signature=[tf.TensorSpec((1, shape.size, shape.size, shape.inputs), tf.float32)]
+    )
     def network(x):
         outputs = []
         for weights in filters:
@@ -129,12 +139,15 @@ def serve_interpreter(path: str, model: bytes, pipe: multiprocessing.connection.
 
 
 class InterpreterContender:
-    """One runtime. Runtimes in the same process share classes by name, and one may silently answer for another."""
+    """One runtime. Runtimes in the same process share classes by name, and one may silently
+    answer for another."""
 
     def __init__(self, path: str, model: bytes) -> None:
         context = multiprocessing.get_context("spawn")
         self._pipe, theirs = context.Pipe()
-        self._process = context.Process(target=serve_interpreter, args=(path, model, theirs), daemon=True)
+        self._process = context.Process(
+            target=serve_interpreter, args=(path, model, theirs), daemon=True
+        )
         self._process.start()
         theirs.close()
         self._pipe.recv()
@@ -151,7 +164,9 @@ class InterpreterContender:
 def load_kernels(path: pathlib.Path) -> ctypes.CDLL:
     library = ctypes.CDLL(str(path))
     library.kernel_chain_create.restype = ctypes.c_void_p
-    library.kernel_chain_create.argtypes = [ctypes.c_char_p] * 3 + [ctypes.c_int] * 5 + [ctypes.c_char_p, ctypes.c_int]
+    library.kernel_chain_create.argtypes = (
+        [ctypes.c_char_p] * 3 + [ctypes.c_int] * 5 + [ctypes.c_char_p, ctypes.c_int]
+    )
     library.kernel_chain_run.restype = ctypes.c_double
     library.kernel_chain_run.argtypes = [ctypes.c_void_p]
     library.kernel_chain_delete.argtypes = [ctypes.c_void_p]
@@ -164,7 +179,12 @@ def kernel_contender(
     """The kernel's timing function, or None and why it refused."""
     error = ctypes.create_string_buffer(256)
     chain = library.kernel_chain_create(
-        kernel.encode(), isa.encode(), values.encode(), *dataclasses.astuple(shape), error, len(error)
+        kernel.encode(),
+        isa.encode(),
+        values.encode(),
+        *dataclasses.astuple(shape),
+        error,
+        len(error),
     )
     if not chain:
         return None, error.value.decode()
@@ -174,7 +194,9 @@ def kernel_contender(
 def compare(shape: Shape, library: ctypes.CDLL, isa: str, rounds: int) -> dict:
     contenders: dict[str, Callable[[], float]] = {}
     model = make_model(shape)
-    interpreters = {name: InterpreterContender(path, model) for name, path in find_runtimes().items()}
+    interpreters = {
+        name: InterpreterContender(path, model) for name, path in find_runtimes().items()
+    }
     contenders.update(interpreters)
     refused = {}
     for kernel, values in CONTENDERS:
@@ -193,7 +215,9 @@ def compare(shape: Shape, library: ctypes.CDLL, isa: str, rounds: int) -> dict:
         interpreter.close()
     result = {
         "shape": str(shape),
-        "milliseconds": {n: {"min": min(t), "median": statistics.median(t)} for n, t in times.items()},
+        "milliseconds": {
+            n: {"min": min(t), "median": statistics.median(t)} for n, t in times.items()
+        },
         "refused": refused,
     }
     print(f"\n{shape}")
@@ -202,8 +226,8 @@ def compare(shape: Shape, library: ctypes.CDLL, isa: str, rounds: int) -> dict:
     for name in times:
         low, mid = result["milliseconds"][name].values()
         ratios = "  ".join(
-            f"{result['milliseconds'][p]['min'] / low:.2f}x min {result['milliseconds'][p]['median'] / mid:.2f}x median"
-            for p in peers
+            f"{peer['min'] / low:.2f}x min {peer['median'] / mid:.2f}x median"
+            for peer in (result["milliseconds"][p] for p in peers)
         )
         print(f"  {name:28s} {low:.4f} min  {mid:.4f} median ms   {ratios}")
     for name, why in refused.items():
@@ -212,10 +236,17 @@ def compare(shape: Shape, library: ctypes.CDLL, isa: str, rounds: int) -> dict:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--rounds", type=int, default=100)
     parser.add_argument("--isa", default="avx512_vnni")
-    parser.add_argument("--shape", action="append", type=Shape.parse, help="may be repeated; default: the five of issue 3")
+    parser.add_argument(
+        "--shape",
+        action="append",
+        type=Shape.parse,
+        help="may be repeated; default: the five of issue 3",
+    )
     parser.add_argument("--json", type=pathlib.Path, help="write the figures here as well")
     parser.add_argument("--library", type=pathlib.Path, help="default: what Bazel built")
     arguments = parser.parse_args()
@@ -224,11 +255,16 @@ def main() -> int:
         root = pathlib.Path(__file__).resolve().parents[2]
         library_path = root / "bazel-bin/delegate/benchmark/libkernel_chain.so"
     if not library_path.exists():
-        print(f"{library_path} is missing: bazel build //delegate/benchmark:libkernel_chain.so", file=sys.stderr)
+        print(
+            f"{library_path} is missing: bazel build //delegate/benchmark:libkernel_chain.so",
+            file=sys.stderr,
+        )
         return 1
     library = load_kernels(library_path)
-    results = [compare(s, library, arguments.isa, arguments.rounds)
-               for s in arguments.shape or map(Shape.parse, ISSUE_SHAPES)]
+    results = [
+        compare(s, library, arguments.isa, arguments.rounds)
+        for s in arguments.shape or map(Shape.parse, ISSUE_SHAPES)
+    ]
     if arguments.json:
         arguments.json.write_text(json.dumps({"isa": arguments.isa, "layers": results}, indent=2))
     return 0

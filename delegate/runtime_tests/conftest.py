@@ -1,6 +1,7 @@
 """Which runtime and which library the tests run against.
 
-One runtime per process: two of them in one process share classes by name, and one may silently answer for the other. Hence
+One runtime per process: two of them in one process share classes by name, and one may silently
+answer for the other. Hence
 
     pytest delegate/runtime_tests --runtime tensorflow
     pytest delegate/runtime_tests --runtime ai_edge_litert
@@ -22,15 +23,22 @@ MODULES = {
 def pytest_addoption(parser):
     parser.addoption("--runtime", choices=MODULES, default="ai_edge_litert")
     root = pathlib.Path(__file__).resolve().parents[2]
-    parser.addoption("--delegate", default=str(root / "bazel-bin/delegate/libtflite_eq_delegate.so"))
-    parser.addoption("--tflite_headers", help="include path with tensorflow/lite; fetched from Debian unless given")
+    parser.addoption(
+        "--delegate", default=str(root / "bazel-bin/delegate/libtflite_eq_delegate.so")
+    )
+    parser.addoption(
+        "--tflite_headers",
+        help="include path with tensorflow/lite; fetched from Debian unless given",
+    )
 
 
 @pytest.fixture(scope="session")
 def runtime(request):
     """The runtime's interpreter module."""
     if request.config.getoption("--runtime") != "tensorflow":
-        importlib.import_module("one_conv_model")  # imports TensorFlow's schema, which is plain Python
+        importlib.import_module(
+            "one_conv_model"
+        )  # imports TensorFlow's schema, which is plain Python
     return pytest.importorskip(MODULES[request.config.getoption("--runtime")])
 
 

@@ -1,4 +1,5 @@
-"""Builds TFLite models of int8 convolutions with any scales, zero points and weights: what no converter would emit included."""
+"""Builds TFLite models of int8 convolutions with any scales, zero points and weights: what no
+converter would emit included."""
 
 from __future__ import annotations
 
@@ -18,7 +19,8 @@ ACTIVATIONS = {
 
 @dataclasses.dataclass
 class Conv:
-    """One convolution of a chain. `filter` is int8 [output, height, width, input]; `filter_scales` has 1 or `output` entries."""
+    """One convolution of a chain. `filter` is int8 [output, height, width, input];
+    `filter_scales` has 1 or `output` entries."""
 
     filter: np.ndarray
     filter_scales: np.ndarray
@@ -69,11 +71,14 @@ class _Builder:
 
 def _extent(size: int, filter_size: int, conv: Conv) -> int:
     reach = (filter_size - 1) * conv.dilation + 1
-    return -(-size // conv.stride) if conv.padding == "same" else -(-(size - reach + 1) // conv.stride)
+    return (
+        -(-size // conv.stride) if conv.padding == "same" else -(-(size - reach + 1) // conv.stride)
+    )
 
 
 def build(chain: Chain, *, all_outputs: bool = False) -> bytes:
-    """The model's flatbuffer. With `all_outputs` every convolution's result is an output of the model."""
+    """The model's flatbuffer. With `all_outputs` every convolution's result is an output of the
+    model."""
     builder = _Builder()
     shape = chain.input_shape
     scale, zero_point = chain.input_scale, chain.input_zero_point
@@ -82,12 +87,20 @@ def build(chain: Chain, *, all_outputs: bool = False) -> bytes:
     for index, conv in enumerate(chain.convs):
         outputs = conv.filter.shape[0]
         weights = builder.tensor(
-            f"filter{index}", conv.filter.shape, schema.TensorType.INT8, conv.filter_scales,
-            np.zeros(len(conv.filter_scales)), conv.filter,
+            f"filter{index}",
+            conv.filter.shape,
+            schema.TensorType.INT8,
+            conv.filter_scales,
+            np.zeros(len(conv.filter_scales)),
+            conv.filter,
         )
         bias = builder.tensor(
-            f"bias{index}", (outputs,), schema.TensorType.INT32, scale * np.asarray(conv.filter_scales, np.float32),
-            np.zeros(len(conv.filter_scales)), conv.bias.astype(np.int32),
+            f"bias{index}",
+            (outputs,),
+            schema.TensorType.INT32,
+            scale * np.asarray(conv.filter_scales, np.float32),
+            np.zeros(len(conv.filter_scales)),
+            conv.bias.astype(np.int32),
         )
         shape = (
             shape[0],
@@ -96,7 +109,9 @@ def build(chain: Chain, *, all_outputs: bool = False) -> bytes:
             outputs,
         )
         scale, zero_point = conv.output_scale, conv.output_zero_point
-        result = builder.tensor(f"output{index}", shape, schema.TensorType.INT8, [scale], [zero_point])
+        result = builder.tensor(
+            f"output{index}", shape, schema.TensorType.INT8, [scale], [zero_point]
+        )
         options = schema.Conv2DOptionsT()
         options.padding = schema.Padding.SAME if conv.padding == "same" else schema.Padding.VALID
         options.strideH = options.strideW = conv.stride
@@ -129,8 +144,17 @@ def build(chain: Chain, *, all_outputs: bool = False) -> bytes:
     return bytes(packer.Output())
 
 
-def random_conv(rng: np.random.Generator, inputs: int, outputs: int, *, size: int = 3, values: str = "int8", **kwargs) -> Conv:
-    """Random weights and scales. `values`: int8, even_triplets (INT7 by the 1-D kernel's lattice) or plain_int7."""
+def random_conv(
+    rng: np.random.Generator,
+    inputs: int,
+    outputs: int,
+    *,
+    size: int = 3,
+    values: str = "int8",
+    **kwargs,
+) -> Conv:
+    """Random weights and scales. `values`: int8, even_triplets (INT7 by the 1-D kernel's lattice)
+    or plain_int7."""
     shape = (outputs, size, size, inputs)
     if values == "even_triplets":
         weights = rng.integers(-127, 128, shape)
@@ -146,7 +170,9 @@ def random_conv(rng: np.random.Generator, inputs: int, outputs: int, *, size: in
     spread = np.sqrt(size * size * inputs) * 74 * 74 * float(scales.mean())
     defaults = {
         "output_scale": float(np.float32(spread / 60 * np.exp(rng.uniform(-2, 1)))),
-        "output_zero_point": int(rng.integers(-128, 128)) if values == "int8" else int(rng.integers(-64, 64)),
+        "output_zero_point": int(rng.integers(-128, 128))
+        if values == "int8"
+        else int(rng.integers(-64, 64)),
         "bias": rng.integers(-30000, 30000, outputs),
     }
     defaults.update(kwargs)

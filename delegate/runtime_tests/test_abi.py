@@ -1,4 +1,5 @@
-"""tflite_abi.h against TFLite's own headers: abi/tflite_abi_check.cc compiles, and would not if the mirror were wrong."""
+"""tflite_abi.h against TFLite's own headers: abi/tflite_abi_check.cc compiles, and would not if
+the mirror were wrong."""
 
 import pathlib
 import shutil
@@ -20,13 +21,18 @@ def compiler():
 
 @pytest.fixture(scope="module")
 def headers(request):
-    """An include path with tensorflow/lite: the one given, or what Debian has, kept in build/ for the next time."""
+    """An include path with tensorflow/lite: the one given, or what Debian has, kept in build/ for
+    the next time."""
     given = request.config.getoption("--tflite_headers")
     if given:
-        assert (pathlib.Path(given) / "tensorflow/lite/c/common.h").exists(), f"no tensorflow/lite/c/common.h in {given}"
+        assert (pathlib.Path(given) / "tensorflow/lite/c/common.h").exists(), (
+            f"no tensorflow/lite/c/common.h in {given}"
+        )
         return given
     fetched = subprocess.run(
-        [DELEGATE / "abi/fetch_headers.sh", DELEGATE.parent / "build/tflite_headers"], capture_output=True, text=True
+        [DELEGATE / "abi/fetch_headers.sh", DELEGATE.parent / "build/tflite_headers"],
+        capture_output=True,
+        text=True,
     )
     if fetched.returncode == SKIPPED:
         pytest.skip("TFLite's headers cannot be had: " + fetched.stderr.strip().splitlines()[-1])
@@ -36,9 +42,17 @@ def headers(request):
 
 def compile_check(compiler, headers, mirror_root):
     return subprocess.run(
-        [compiler, "-std=c++17", "-fsyntax-only", "-Wno-invalid-offsetof", f"-I{mirror_root}", f"-I{headers}",
-         DELEGATE / "abi/tflite_abi_check.cc"],
-        capture_output=True, text=True,
+        [
+            compiler,
+            "-std=c++17",
+            "-fsyntax-only",
+            "-Wno-invalid-offsetof",
+            f"-I{mirror_root}",
+            f"-I{headers}",
+            DELEGATE / "abi/tflite_abi_check.cc",
+        ],
+        capture_output=True,
+        text=True,
     )
 
 
@@ -48,11 +62,19 @@ def test_mirror_agrees_with_the_headers(compiler, headers):
 
 
 @pytest.mark.parametrize(
-    "right,wrong,message",
+    ("right", "wrong", "message"),
     [
         ("kTfLiteInt8 = 9", "kTfLiteInt8 = 10", "value of kTfLiteInt8"),
-        ("const char* custom_name;\n  int version;", "int version;\n  const char* custom_name;", "TfLiteRegistration::version"),
-        ("int stride_width;\n  int stride_height;", "int stride_height;\n  int stride_width;", "TfLiteConvParams::stride_width"),
+        (
+            "const char* custom_name;\n  int version;",
+            "int version;\n  const char* custom_name;",
+            "TfLiteRegistration::version",
+        ),
+        (
+            "int stride_width;\n  int stride_height;",
+            "int stride_height;\n  int stride_width;",
+            "TfLiteConvParams::stride_width",
+        ),
         ("void* reserve[4];\n} TfLiteDelegate;", "} TfLiteDelegate;", "reserve"),
     ],
 )

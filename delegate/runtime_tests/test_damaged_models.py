@@ -1,6 +1,8 @@
-"""Models that are damaged, or beyond the delegate: it leaves what it cannot run, and the outcome is the runtime's own.
+"""Models that are damaged, or beyond the delegate: it leaves what it cannot run, and the outcome
+is the runtime's own.
 
-Every model runs in a child process, alone and with the delegate, so that a crash is seen rather than suffered.
+Every model runs in a child process, alone and with the delegate, so that a crash is seen rather
+than suffered.
 """
 
 import multiprocessing
@@ -8,7 +10,6 @@ import multiprocessing
 import flatbuffers
 import numpy as np
 import pytest
-
 from one_conv_model import Chain, build, random_conv, schema
 
 INPUT, FILTER, BIAS, OUTPUT = range(4)  # tensors of a model of one convolution
@@ -142,9 +143,14 @@ def outcome(runtime, path, model, pipe):
         delegates = None
         if path is not None:
             # The kernel that takes every convolution the delegate can read.
-            delegates = [runtime.load_delegate(path, {"kernel": "reference", "isa": "scalar", "log_level": "2"})]
+            delegates = [
+                runtime.load_delegate(
+                    path, {"kernel": "reference", "isa": "scalar", "log_level": "2"}
+                )
+            ]
         interpreter = runtime.Interpreter(
-            model_content=model, experimental_op_resolver_type=runtime.OpResolverType.BUILTIN_REF,
+            model_content=model,
+            experimental_op_resolver_type=runtime.OpResolverType.BUILTIN_REF,
             experimental_delegates=delegates,
         )
         stage = "allocate"
@@ -152,7 +158,9 @@ def outcome(runtime, path, model, pipe):
         stage = "invoke"
         for details in interpreter.get_input_details():
             low, high = (-128, 128) if details["dtype"] == np.int8 else (0, 256)
-            interpreter.set_tensor(details["index"], rng.integers(low, high, details["shape"]).astype(details["dtype"]))
+            interpreter.set_tensor(
+                details["index"], rng.integers(low, high, details["shape"]).astype(details["dtype"])
+            )
         interpreter.invoke()
         (details,) = interpreter.get_output_details()
         pipe.send(("done", interpreter.get_tensor(details["index"]).tolist()))
@@ -174,7 +182,8 @@ def run(runtime, path, model):
     return result if child.exitcode == 0 else ("crash", f"exit code {child.exitcode}")
 
 
-# What the delegate says of the node; where the runtime does not even load the model, it is not asked.
+# What the delegate says of the node; where the runtime does not even load the model, it is not
+# asked.
 REFUSALS = {
     truncated_weights: "fewer values than its shape says",
     truncated_bias: "fewer values than its shape says",
@@ -211,7 +220,9 @@ def test_node_is_refused_and_the_outcome_is_the_runtimes_own(runtime, delegate_p
     log = capfd.readouterr().err
     assert delegated == alone
     assert delegated[0] != "crash"
-    assert REFUSALS[edit] in log or alone[0] in ("load", "allocate") and "tflite_eq: node" not in log
+    assert REFUSALS[edit] in log or (
+        alone[0] in ("load", "allocate") and "tflite_eq: node" not in log
+    )
 
 
 def test_the_model_is_claimed_before_it_is_damaged(runtime, delegate_path, capfd):

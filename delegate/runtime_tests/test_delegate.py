@@ -1,23 +1,28 @@
-"""The delegate inside a TFLite runtime, against that runtime's reference kernels: every code must be equal."""
+"""The delegate inside a TFLite runtime, against that runtime's reference kernels: every code must
+be equal."""
 
 import threading
 
 import numpy as np
 import pytest
-
 from one_conv_model import Chain, build, random_conv
 
 
 class Pair:
-    """A model run by the reference kernels alone, and by the delegate with reference kernels for what it leaves."""
+    """A model run by the reference kernels alone, and by the delegate with reference kernels for
+    what it leaves."""
 
     def __init__(self, runtime, path, model, **options):
         resolver = runtime.OpResolverType.BUILTIN_REF
         options = {"log_level": "0", **options}
         self.delegate = runtime.load_delegate(path, options)
-        self.reference = runtime.Interpreter(model_content=model, experimental_op_resolver_type=resolver)
+        self.reference = runtime.Interpreter(
+            model_content=model, experimental_op_resolver_type=resolver
+        )
         self.delegated = runtime.Interpreter(
-            model_content=model, experimental_op_resolver_type=resolver, experimental_delegates=[self.delegate]
+            model_content=model,
+            experimental_op_resolver_type=resolver,
+            experimental_delegates=[self.delegate],
         )
         self.allocate()
 
@@ -35,7 +40,9 @@ class Pair:
         for interpreter in (self.reference, self.delegated):
             interpreter.set_tensor(interpreter.get_input_details()[0]["index"], codes)
             interpreter.invoke()
-            results.append([interpreter.get_tensor(d["index"]) for d in interpreter.get_output_details()])
+            results.append(
+                [interpreter.get_tensor(d["index"]) for d in interpreter.get_output_details()]
+            )
         return results
 
     def check(self, rng, *, low=-128, high=128):
@@ -47,7 +54,11 @@ class Pair:
         return expected
 
     def delegate_nodes(self):
-        return [d for d in self.delegated._get_ops_details() if d["op_name"] in ("DELEGATE", "TfLiteEqDelegate")]
+        return [
+            d
+            for d in self.delegated._get_ops_details()
+            if d["op_name"] in ("DELEGATE", "TfLiteEqDelegate")
+        ]
 
 
 KERNELS = [
@@ -65,7 +76,7 @@ KERNELS = [
 ]
 
 
-@pytest.mark.parametrize("kernel,isa", KERNELS)
+@pytest.mark.parametrize(("kernel", "isa"), KERNELS)
 @pytest.mark.parametrize("seed", range(12))
 def test_random_convolutions_equal_the_reference(runtime, delegate_path, kernel, isa, seed):
     rng = np.random.default_rng(1000 + seed)
@@ -73,7 +84,10 @@ def test_random_convolutions_equal_the_reference(runtime, delegate_path, kernel,
     inputs, outputs = (int(n) for n in rng.integers(1, 80, 2))
     general = kernel in ("direct", "reference")
     conv = random_conv(
-        rng, inputs, outputs, values=values,
+        rng,
+        inputs,
+        outputs,
+        values=values,
         size=int(rng.integers(1, 5)) if general else 3,
         stride=int(rng.integers(1, 4)) if general else 1,
         dilation=int(rng.integers(1, 3)) if general else 1,
@@ -81,10 +95,21 @@ def test_random_convolutions_equal_the_reference(runtime, delegate_path, kernel,
         activation=["none", "relu", "relu6", "relu_n1_to_1"][int(rng.integers(4))],
     )
     height, width = (int(n) for n in rng.integers(9, 30, 2))
-    chain = Chain((int(rng.integers(1, 4)), height, width, inputs), float(np.float32(rng.uniform(0.005, 0.2))),
-                  int(rng.integers(-64, 64)) if values != "int8" else int(rng.integers(-128, 128)), [conv])
-    pair = Pair(runtime, delegate_path, build(chain), kernel=kernel, isa=isa, require_delegation="1",
-                num_threads=str(1 + seed % 3))
+    chain = Chain(
+        (int(rng.integers(1, 4)), height, width, inputs),
+        float(np.float32(rng.uniform(0.005, 0.2))),
+        int(rng.integers(-64, 64)) if values != "int8" else int(rng.integers(-128, 128)),
+        [conv],
+    )
+    pair = Pair(
+        runtime,
+        delegate_path,
+        build(chain),
+        kernel=kernel,
+        isa=isa,
+        require_delegation="1",
+        num_threads=str(1 + seed % 3),
+    )
     pair.check(rng)
     pair.check(rng, low=-64, high=64)
 
@@ -106,14 +131,21 @@ def test_tensors_between_claimed_nodes(runtime, delegate_path, values):
 
 def test_inner_results_that_are_model_outputs(runtime, delegate_path):
     rng = np.random.default_rng(2)
-    pair = Pair(runtime, delegate_path, build(chain_of_convs(rng), all_outputs=True), require_delegation="1")
+    pair = Pair(
+        runtime, delegate_path, build(chain_of_convs(rng), all_outputs=True), require_delegation="1"
+    )
     assert len(pair.check(rng)) == 4
 
 
 def test_resizing_between_invocations(runtime, delegate_path):
     rng = np.random.default_rng(3)
-    pair = Pair(runtime, delegate_path, build(chain_of_convs(rng, "even_triplets", count=8)), require_delegation="1",
-                num_threads="2")
+    pair = Pair(
+        runtime,
+        delegate_path,
+        build(chain_of_convs(rng, "even_triplets", count=8)),
+        require_delegation="1",
+        num_threads="2",
+    )
     for shape in [(1, 20, 20, 32), (3, 5, 9, 32), (1, 41, 37, 32), (2, 3, 3, 32), (1, 20, 20, 32)]:
         pair.resize(shape)
         pair.check(rng)
@@ -146,7 +178,10 @@ def test_one_delegate_shared_by_interpreters(runtime, delegate_path):
     rng = np.random.default_rng(5)
     model = build(chain_of_convs(rng))
     delegate = runtime.load_delegate(delegate_path, {"log_level": "0", "num_threads": "2"})
-    interpreters = [runtime.Interpreter(model_content=model, experimental_delegates=[delegate]) for _ in range(3)]
+    interpreters = [
+        runtime.Interpreter(model_content=model, experimental_delegates=[delegate])
+        for _ in range(3)
+    ]
     for interpreter in interpreters:
         interpreter.allocate_tensors()
     index = interpreters[0].get_input_details()[0]["index"]
@@ -156,7 +191,9 @@ def test_one_delegate_shared_by_interpreters(runtime, delegate_path):
         for _ in range(20):
             interpreter.set_tensor(index, codes)
             interpreter.invoke()
-            results.append(interpreter.get_tensor(interpreter.get_output_details()[0]["index"]).copy())
+            results.append(
+                interpreter.get_tensor(interpreter.get_output_details()[0]["index"]).copy()
+            )
 
     results = [[] for _ in interpreters]
     threads = [threading.Thread(target=run, args=pair) for pair in zip(interpreters, results)]
@@ -171,8 +208,14 @@ def test_one_delegate_shared_by_interpreters(runtime, delegate_path):
 
 def test_int7_model_given_int8_inputs(runtime, delegate_path):
     rng = np.random.default_rng(6)
-    pair = Pair(runtime, delegate_path, build(chain_of_convs(rng, "even_triplets", count=1)), kernel="winograd_1d",
-                require_delegation="1", verify="1")
+    pair = Pair(
+        runtime,
+        delegate_path,
+        build(chain_of_convs(rng, "even_triplets", count=1)),
+        kernel="winograd_1d",
+        require_delegation="1",
+        verify="1",
+    )
     shape = (1, 20, 20, 32)
     for code in (-128, -65, 64, 127):
         codes = rng.integers(-64, 64, shape).astype(np.int8)
@@ -210,7 +253,15 @@ def test_weights_beyond_the_bound_of_one_multiplication(runtime, delegate_path, 
     conv.output_scale *= 20
     model = build(Chain((1, 12, 12, 300), 0.05, -3, [conv]))
     for kernel in ("winograd_f43", "winograd_f23"):
-        pair = Pair(runtime, delegate_path, model, kernel=kernel, isa=isa, require_delegation="1", verify="1")
+        pair = Pair(
+            runtime,
+            delegate_path,
+            model,
+            kernel=kernel,
+            isa=isa,
+            require_delegation="1",
+            verify="1",
+        )
         pair.check(rng)
         pair.check(rng, low=127)
         pair.check(rng, high=-127)
@@ -227,7 +278,7 @@ def test_layer_without_a_certificate_is_left(runtime, delegate_path):
 
 
 @pytest.mark.parametrize(
-    "options,message",
+    ("options", "message"),
     [
         ({"threads": "2"}, 'unknown option "threads"'),
         ({"num_threads": "two"}, '"two" is not an integer from 0 to 256'),
@@ -248,8 +299,13 @@ def test_bad_options_are_refused_with_a_message(runtime, delegate_path, options,
 
 @pytest.mark.parametrize(
     "options",
-    [{}, {"num_threads": "0"}, {"kernel": "auto", "isa": "auto"}, {"verify": "true", "require_delegation": "false"},
-     {"log_level": "0", "profile": "0"}],
+    [
+        {},
+        {"num_threads": "0"},
+        {"kernel": "auto", "isa": "auto"},
+        {"verify": "true", "require_delegation": "false"},
+        {"log_level": "0", "profile": "0"},
+    ],
 )
 def test_good_options(runtime, delegate_path, options):
     rng = np.random.default_rng(10)
@@ -257,7 +313,13 @@ def test_good_options(runtime, delegate_path, options):
 
 
 def test_log_names_nodes_and_reasons(runtime, delegate_path, capfd):
-    Pair(runtime, delegate_path, build(chain_of_convs(np.random.default_rng(11))), isa="scalar", log_level="2")
+    Pair(
+        runtime,
+        delegate_path,
+        build(chain_of_convs(np.random.default_rng(11))),
+        isa="scalar",
+        log_level="2",
+    )
     text = capfd.readouterr().err
     assert "node 0 refused (output0): this CPU has no instruction set with fast kernels" in text
     assert "claimed 0 of 4 convolutions, 4 nodes" in text
@@ -265,7 +327,14 @@ def test_log_names_nodes_and_reasons(runtime, delegate_path, capfd):
 
 def test_profile_prints_each_node(runtime, delegate_path, capfd):
     rng = np.random.default_rng(12)
-    pair = Pair(runtime, delegate_path, build(chain_of_convs(rng)), profile="1", kernel="direct", isa="scalar")
+    pair = Pair(
+        runtime,
+        delegate_path,
+        build(chain_of_convs(rng)),
+        profile="1",
+        kernel="direct",
+        isa="scalar",
+    )
     pair.check(rng)
     del pair
     assert capfd.readouterr().err.count("direct") == 4

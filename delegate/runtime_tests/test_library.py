@@ -1,4 +1,5 @@
-"""The shared library as a file: what it exports, what it needs, how large it is, how it is laid out."""
+"""The shared library as a file: what it exports, what it needs, how large it is, how it is laid
+out."""
 
 import os
 import re
@@ -28,7 +29,9 @@ def readelf(delegate_path):
         pytest.skip("needs readelf")
 
     def run(*options):
-        return subprocess.run([tool, "-W", *options, delegate_path], capture_output=True, text=True, check=True).stdout
+        return subprocess.run(
+            [tool, "-W", *options, delegate_path], capture_output=True, text=True, check=True
+        ).stdout
 
     return run
 
@@ -57,9 +60,15 @@ def test_needs_the_c_library_alone(readelf):
 
 
 def test_imports_neither_tflite_nor_a_cpp_runtime(dynamic_symbols):
-    imports = [name for name, binding, defined in dynamic_symbols if not defined and binding == "GLOBAL"]
+    imports = [
+        name for name, binding, defined in dynamic_symbols if not defined and binding == "GLOBAL"
+    ]
     assert "malloc" in imports, "imports were not read"
-    foreign = [name for name in imports if re.match(r"_Z|TfLite|tflite|__cxa_(?!finalize)|__gxx|_Unwind", name)]
+    foreign = [
+        name
+        for name in imports
+        if re.match(r"_Z|TfLite|tflite|__cxa_(?!finalize)|__gxx|_Unwind", name)
+    ]
     assert foreign == []
 
 
@@ -69,7 +78,11 @@ def test_is_small(delegate_path, readelf):
 
 
 def test_segments_are_aligned_for_large_pages(readelf):
-    alignments = [int(line.split()[-1], 16) for line in readelf("-l").splitlines() if line.split()[:1] == ["LOAD"]]
+    alignments = [
+        int(line.split()[-1], 16)
+        for line in readelf("-l").splitlines()
+        if line.split()[:1] == ["LOAD"]
+    ]
     assert len(alignments) >= 2
     assert all(alignment >= LARGEST_PAGE for alignment in alignments), alignments
 
