@@ -177,15 +177,27 @@ def test_ranges_are_reached_by_the_worst_inputs() -> None:
             assert found == ranges[channel, column]
 
 
-def test_certificate_breaks_at_its_bound() -> None:
-    # |acc| <= 128 * 9 * C * w must stay below 2^25.
-    assert plain(2, 229, weight=127).refusal("winograd_f43") is None
-    refusal = plain(2, 230, weight=127).refusal("winograd_f43")
-    assert refusal == "bound |accumulator| <= 33649920 is not below 2^25 in channel 0"
-    assert plain(2, 230, weight=127).refusal("winograd_f23") is None
-    assert plain(1, 3670, weight=127).refusal("winograd_f23") is not None
-    with pytest.raises(ValueError, match=r"2\^25"):
-        plain(2, 230, weight=127).run(np.zeros((1, 8, 8, 230), np.int8), "winograd_f43")
+@pytest.mark.parametrize("inputs", [229, 230])
+def test_exact_on_both_sides_of_the_bound(inputs: int) -> None:
+    # 128 * 9 * 127 * 229 is just below 2^25; above it the input channels are cut into parts.
+    found = plain(2, inputs, weight=127)
+    assert (-found.accumulator_ranges()[0, 0] < 2**25) == (inputs == 229)
+    codes = np.full((1, 8, 8, inputs), -128, np.int8)
+    codes[0, ::3] = 127
+    expected = found.run(codes)
+    for kernel, isa in kernels.kernels():
+        if kernels.cpu_supports(isa) and found.refusal(kernel, isa) is None:
+            np.testing.assert_array_equal(found.run(codes, kernel, isa), expected, err_msg=kernel)
+    assert found.refusal("winograd_f43") is None
+
+
+def test_certificate_breaks_where_accumulators_leave_32_bits() -> None:
+    assert plain(1, 14678, weight=127).refusal("winograd_f43") is None
+    refusal = plain(1, 14679, weight=127).refusal("winograd_f43")
+    assert refusal is not None
+    assert "channel 0" in refusal
+    with pytest.raises(ValueError, match="channel 0"):
+        plain(1, 14679, weight=127).run(np.zeros((1, 8, 8, 14679), np.int8), "winograd_f43")
 
 
 def test_a_missing_kernel_or_isa_is_named() -> None:
