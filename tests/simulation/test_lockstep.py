@@ -78,7 +78,7 @@ def assert_codes_agree(name: str, config: Config) -> None:
     # real fault.
     difference = np.abs(code_differences(name, config, Kernels.DEFAULT))
     assert difference.max() < 10
-    assert difference.mean() < 0.6
+    assert difference.mean() < 1.0
     difference = code_differences(name, config, Kernels.BUILTIN)
     assert np.abs(difference).max() < 10
     assert np.abs(difference).mean() < 1.2
@@ -145,10 +145,11 @@ def test_networks_are_reproduced(name: str) -> None:
 
 @pytest.mark.parametrize("name", ["conv_net", "depthwise_net", "residual_net", "concat_pool_net"])
 def test_search_is_no_worse_than_extremes(name: str) -> None:
-    # The search lowers the error of each layer, which is not quite that of the logits.
+    # The search lowers the error of each layer, which is not quite that of the logits: above 40 dB,
+    # where a random network is, the two differ by some dB either way.
     for bits in ("8", "7"):
         extremes = errors_of(name, Config(method="minmax", bits=bits))
-        assert errors_of(name, Config(bits=bits)) > extremes - 2.0
+        assert errors_of(name, Config(bits=bits)) > extremes - 4.0
 
 
 def test_members_of_a_group_that_are_not_computed_yet_are_not_clipped() -> None:
