@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 Results = Sequence[dict[str, Any]]
@@ -127,5 +127,7 @@ def _models(results: Results) -> list[str]:
 
 
 def _markdown(rows: Sequence[Sequence[str]]) -> str:
-    line: Callable[[Sequence[str]], str] = lambda cells: f"| {' | '.join(cells)} |"  # noqa: E731
+    def line(cells: Sequence[str]) -> str:
+        return f"| {' | '.join(cells)} |"
+
     return "\n".join([line(rows[0]), line(["---"] * len(rows[0])), *map(line, rows[1:])])

@@ -145,8 +145,8 @@ def test_networks_are_reproduced(name: str) -> None:
 
 @pytest.mark.parametrize("name", ["conv_net", "depthwise_net", "residual_net", "concat_pool_net"])
 def test_search_is_no_worse_than_extremes(name: str) -> None:
-    # The search lowers the error of each layer, which is not quite that of the logits: above 40 dB,
-    # where a random network is, the two differ by some dB either way.
+    # The search lowers the error of each layer, which is not quite that of the logits. Measured on
+    # conv_net at 8 bits: 41.8 dB against 44.5 for the extremes; why it loses there is not known.
     for bits in ("8", "7"):
         extremes = errors_of(name, Config(method="minmax", bits=bits))
         assert errors_of(name, Config(bits=bits)) > extremes - 4.0
