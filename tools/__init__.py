@@ -1,0 +1,1 @@
+"""What tests and benchmarks need besides the product."""

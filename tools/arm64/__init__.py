@@ -1,0 +1,1 @@
+"""arm64 TFLite on a machine of another architecture, by emulation."""

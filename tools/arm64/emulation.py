@@ -1,0 +1,173 @@
+"""Running arm64 Python on emulated CPUs; ``setup.sh`` gets everything this needs."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import json
+import os
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+VARIABLE = "TFLITE_EQ_ARM64"
+_CHECKOUT = Path(__file__).resolve().parents[2]
+
+
+@dataclasses.dataclass(frozen=True)
+class Cpu:
+    """An emulated core.
+
+    Attributes:
+        name: What it is called in tests and tables.
+        model: ``-cpu`` of a current QEMU.
+        counting_model: ``-cpu`` of QEMU 7.2, which counts instructions. It has no core with i8mm
+            but the one with everything, whose scalable vectors have to be switched off: its SME is
+            faulty.
+        part: Part number in the CPU's identification register. XNNPACK tunes kernels by it.
+        features: What Linux says of the CPU in ``/proc/cpuinfo``.
+    """
+
+    name: str
+    model: str
+    counting_model: str
+    part: int
+    features: str
+
+    def cpuinfo(self) -> str:
+        """``/proc/cpuinfo`` of a machine with this CPU and as many cores as this one."""
+        core = (
+            f"BogoMIPS\t: 100.00\nFeatures\t: {self.features}\nCPU implementer\t: 0x41\n"
+            f"CPU architecture: 8\nCPU variant\t: 0x0\nCPU part\t: {self.part:#05x}\n"
+            "CPU revision\t: 3\n"
+        )
+        return "\n".join(f"processor\t: {n}\n{core}" for n in range(os.cpu_count() or 1)) + "\n"
+
+
+_V8_0 = "fp asimd aes pmull sha1 sha2 crc32 cpuid"
+_V8_2 = f"{_V8_0} atomics fphp asimdhp asimdrdm lrcpc dcpop asimddp"
+
+# Without dot products, with them, and with matrix multiplication as well.
+CORTEX_A53 = Cpu("cortex-a53", "cortex-a53", "cortex-a53", 0xD03, _V8_0)
+CORTEX_A76 = Cpu("cortex-a76", "cortex-a76", "cortex-a76", 0xD0B, _V8_2)
+NEOVERSE_N2 = Cpu(
+    "neoverse-n2", "neoverse-n2", "max,sve=off,sme=off", 0xD49, f"{_V8_2} jscvt fcma bf16 i8mm"
+)
+CPUS = (CORTEX_A53, CORTEX_A76, NEOVERSE_N2)
+
+# Distributions and their modules in the emulated Python.
+RUNTIMES = {
+    "tflite-runtime": "tflite_runtime.interpreter",
+    "ai-edge-litert": "ai_edge_litert.interpreter",
+}
+
+
+class EmulationError(Exception):
+    """The emulated Python is not set up, or failed."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Emulation:
+    """What ``setup.sh`` made.
+
+    Attributes:
+        folder: Where.
+    """
+
+    folder: Path
+
+    @classmethod
+    def find(cls) -> Emulation:
+        """What ``make setup-arm64`` made, or what ``TFLITE_EQ_ARM64`` names.
+
+        Raises:
+            EmulationError: It is not there or not complete.
+        """
+        folder = Path(os.environ.get(VARIABLE) or _CHECKOUT / "build" / "arm64").resolve()
+        # The last thing that set-up makes.
+        if not (folder / "libcount_instructions.so").is_file():
+            raise EmulationError(
+                f"{folder}: no complete arm64 set-up: run 'make setup-arm64', or set {VARIABLE}"
+            )
+        return cls(folder)
+
+    def python(
+        self,
+        cpu: Cpu,
+        script: Path,
+        job: Any,
+        *,
+        counts: Path | None = None,
+        timeout: float = 1800,
+    ) -> Any:
+        """Run a script in the emulated Python.
+
+        Args:
+            cpu: The CPU to emulate.
+            script: Takes a JSON object from its standard input and prints another, alone on the
+                last line.
+            job: The first object.
+            counts: File that the plugin appends its counts to; counts on QEMU 7.2.
+            timeout: Seconds.
+
+        Returns:
+            The second object.
+
+        Raises:
+            EmulationError: The script failed; the message ends with what it wrote to stderr.
+        """
+        root = self.folder / "root"
+        emulator = (
+            [self.folder / "emulator/usr/bin/qemu-aarch64", "-cpu", cpu.model, "-L", root]
+            if counts is None
+            else self._counting_emulator(cpu, counts)
+        )
+        try:
+            done = subprocess.run(
+                [*map(str, emulator), str(root / "usr/bin/python3.11"), str(script)],
+                input=json.dumps(job),
+                capture_output=True,
+                text=True,
+                timeout=timeout,
+                env=self._environment(),
+                check=False,
+            )
+        except subprocess.TimeoutExpired as error:
+            raise EmulationError(f"{script.name} on {cpu.name}: not done in {timeout} s") from error
+        if done.returncode != 0:
+            raise EmulationError(
+                f"{script.name} on {cpu.name}: exit code {done.returncode}\n{done.stderr[-4000:]}"
+            )
+        return json.loads(done.stdout.splitlines()[-1])
+
+    def _environment(self) -> dict[str, str]:
+        """Nothing of this machine's, so that the same job executes the same instructions."""
+        return {
+            "PYTHONPATH": str(self.folder / "packages"),
+            "PYTHONHASHSEED": "0",
+            "OPENBLAS_NUM_THREADS": "1",
+        }
+
+    def _counting_emulator(self, cpu: Cpu, counts: Path) -> list[str | Path]:
+        counter = self.folder / "counter"
+        (loader,) = counter.glob("lib*/ld-linux-*.so.*")
+        libraries = ":".join(str(p) for p in sorted(counter.glob("**/lib/*-linux-gnu")))
+        plugin = f"file={self.folder / 'libcount_instructions.so'},output={counts}"
+        return [
+            *(loader, "--library-path", libraries, counter / "usr/bin/qemu-aarch64"),
+            *("-cpu", cpu.counting_model, "-plugin", plugin, "-L", self._root_with_cpuinfo(cpu)),
+        ]
+
+    def _root_with_cpuinfo(self, cpu: Cpu) -> Path:
+        """The root file system as QEMU 7.2 needs it, which knows no arm64 ``/proc/cpuinfo``."""
+        root = self.folder / "counting_roots" / cpu.name
+        (root / "proc").mkdir(parents=True, exist_ok=True)
+        for entry in (self.folder / "root").iterdir():
+            if entry.is_dir():
+                with contextlib.suppress(FileExistsError):
+                    (root / entry.name).symlink_to(entry)
+        partial = root / "proc" / f"cpuinfo.{os.getpid()}"
+        partial.write_text(cpu.cpuinfo())
+        partial.replace(root / "proc" / "cpuinfo")
+        return root

@@ -1,0 +1,68 @@
+"""Runs models inside the emulated Python, with the markers of ``count_instructions.c`` around one
+inference of each.
+
+Job: ``{"module", "library", "cases": [{"model", "input", "options"}]}``. ``model`` is a ``.tflite``,
+``input`` an ``.npy`` for its only input; ``options`` are the delegate's, ``null`` for none. Answer:
+``{"maps": ..., "nodes": [...]}``, the process's memory map and how many nodes each model's plan has
+that delegates run.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import importlib
+import json
+import mmap
+import struct
+import sys
+from typing import Any, Callable
+
+import numpy as np
+
+_BEGIN, _END, _RETURN = 0xD5032F1F, 0xD5032F3F, 0xD65F03C0
+
+
+class _Marker:
+    """A function of the one instruction ``code``, a hint without a meaning."""
+
+    def __init__(self, code: int) -> None:
+        protection = mmap.PROT_READ | mmap.PROT_WRITE | mmap.PROT_EXEC
+        self._memory = mmap.mmap(-1, mmap.PAGESIZE, prot=protection)
+        self._memory.write(struct.pack("<II", code, _RETURN))
+        address = ctypes.addressof(ctypes.c_char.from_buffer(self._memory))
+        self.run: Callable[[], None] = ctypes.CFUNCTYPE(None)(address)
+
+
+def main() -> None:
+    job = json.load(sys.stdin)
+    runtime = importlib.import_module(job["module"])
+    begin, end = _Marker(_BEGIN), _Marker(_END)
+    nodes = []
+    for case in job["cases"]:
+        interpreter = _interpreter(runtime, job["library"], case)
+        # The first inference still prepares things, and leaves as input what the later ones take.
+        interpreter.invoke()
+        begin.run()
+        interpreter.invoke()
+        end.run()
+        operators = interpreter._get_ops_details()
+        nodes.append(sum(o["op_name"] == "TfLiteEqDelegate" for o in operators))
+    with open("/proc/self/maps", encoding="ascii") as maps:
+        print(json.dumps({"maps": maps.read(), "nodes": nodes}))
+
+
+def _interpreter(runtime: Any, library: str, case: dict[str, Any]) -> Any:
+    delegates = None
+    if case["options"] is not None:
+        delegates = [runtime.load_delegate(library, case["options"])]
+    interpreter = runtime.Interpreter(
+        model_path=case["model"], num_threads=1, experimental_delegates=delegates
+    )
+    interpreter.allocate_tensors()
+    (details,) = interpreter.get_input_details()
+    interpreter.set_tensor(details["index"], np.load(case["input"]))
+    return interpreter
+
+
+if __name__ == "__main__":
+    main()
