@@ -7,7 +7,6 @@ import dataclasses
 import json
 import os
 import subprocess
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 

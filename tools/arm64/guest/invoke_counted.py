@@ -1,10 +1,9 @@
-"""Runs models inside the emulated Python, with the markers of ``count_instructions.c`` around one
-inference of each.
+"""Runs models in the emulated Python, one inference of each between markers.
 
-Job: ``{"module", "library", "cases": [{"model", "input", "options"}]}``. ``model`` is a ``.tflite``,
-``input`` an ``.npy`` for its only input; ``options`` are the delegate's, ``null`` for none. Answer:
-``{"maps": ..., "nodes": [...]}``, the process's memory map and how many nodes each model's plan has
-that delegates run.
+``count_instructions.c`` knows the markers. Job: ``{"module", "library", "cases": [{"model",
+"input", "options"}]}``, where ``model`` is a ``.tflite``, ``input`` an ``.npy`` for its only input,
+and ``options`` are the delegate's, ``null`` for none. Answer: ``{"maps", "nodes"}``, the process's
+memory map and, for each model, how many nodes of its plan the delegate runs.
 """
 
 from __future__ import annotations
@@ -34,6 +33,7 @@ class _Marker:
 
 
 def main() -> None:
+    """Do the job on standard input."""
     job = json.load(sys.stdin)
     runtime = importlib.import_module(job["module"])
     begin, end = _Marker(_BEGIN), _Marker(_END)
