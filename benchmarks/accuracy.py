@@ -14,13 +14,11 @@ is missing. Without --variant only the main ones are measured.
 from __future__ import annotations
 
 import argparse
-import csv
 import dataclasses
 import json
 import os
 import pathlib
 import sys
-import tempfile
 import time
 from typing import Any
 
@@ -34,7 +32,6 @@ from benchmarks import accuracy_page  # noqa: E402
 from tests import shared_data  # noqa: E402
 from tflite_eq.cli.models import load_float_model  # noqa: E402
 from tflite_eq.data.preprocessing import Preprocessing  # noqa: E402
-from tflite_eq.data.sources import open_calibration  # noqa: E402
 from tflite_eq.evaluation.evaluator import NamedModel, available_cores, evaluate  # noqa: E402
 from tflite_eq.evaluation.labels import LabelledSet, open_labelled  # noqa: E402
 from tflite_eq.files import write_atomically  # noqa: E402
@@ -78,26 +75,17 @@ class Case:
 
 def open_case(name: str, folder: pathlib.Path) -> Case:
     """Load a shared model with its data."""
-    entry = json.loads((folder / "models.json").read_text())[name]
-    preprocessing = Preprocessing(tuple(entry["mean"]), tuple(entry["std"]))
+    entry = shared_data.models()[name]
+    preprocessing = shared_data.preprocessing(name)
     path = folder / entry["file"]
-    shape = [1, entry["size"], entry["size"], 3]
     images = folder / "images"
     if entry.get("dataset") == "cifar10":
-        train = np.load(images / "cifar10" / "cifar10_train_first4000.npz")
-        pixels = next(train[key] for key in train.files if train[key].ndim == 4)[:SAMPLES]
-        calibration = [preprocessing.normalize(image)[np.newaxis] for image in pixels]
         validation = open_labelled(images / "cifar10" / "cifar10_test_first1000.npz")
     else:
-        with open(folder / "calibration.csv", newline="") as rows:
-            names = [row["file"] for row in csv.DictReader(rows)][:SAMPLES]
-        with tempfile.TemporaryDirectory() as scratch:
-            listing = pathlib.Path(scratch) / "calibration.txt"
-            listing.write_text("\n".join(str(images / n) for n in names))
-            calibration = list(open_calibration(listing, shape, preprocessing, SAMPLES, 0))
         validation = open_labelled(
             images, folder / "validation.csv", entry.get("label_column", "label")
         )
+    calibration = shared_data.calibration(name, SAMPLES)
     return Case(name, load_float_model(str(path)), path, preprocessing, validation, calibration)
 
 

@@ -6,13 +6,20 @@ their folder; without it ``../shared/data`` beside the repository is tried.
 
 from __future__ import annotations
 
+import csv
 import functools
 import json
 import os
+import tempfile
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import pytest
+
+from tflite_eq.data.preprocessing import Preprocessing
+from tflite_eq.data.sources import open_calibration
 
 _REPOSITORY = Path(__file__).resolve().parent.parent
 
@@ -43,3 +50,26 @@ def models() -> dict[str, dict[str, Any]]:
     """What ``models.json`` says about each model: file, size, mean, std, classes."""
     described = json.loads(path("models.json").read_text())
     return {name: entry for name, entry in described.items() if not name.startswith("_")}
+
+
+def preprocessing(name: str) -> Preprocessing:
+    """What a model expects to be done to pixels."""
+    entry = models()[name]
+    return Preprocessing(tuple(entry["mean"]), tuple(entry["std"]))
+
+
+def calibration(name: str, count: int) -> list[npt.NDArray[np.float32]]:
+    """The first samples to calibrate a model on: of calibration.csv, or CIFAR-10's training set."""
+    entry = models()[name]
+    images = path("images")
+    if entry.get("dataset") == "cifar10":
+        train = np.load(images / "cifar10" / "cifar10_train_first4000.npz")
+        pixels = next(train[key] for key in train.files if train[key].ndim == 4)[:count]
+        return [preprocessing(name).normalize(image)[np.newaxis] for image in pixels]
+    with open(path("calibration.csv"), newline="") as rows:
+        names = [row["file"] for row in csv.DictReader(rows)][:count]
+    with tempfile.TemporaryDirectory() as scratch:
+        listing = Path(scratch) / "calibration.txt"
+        listing.write_text("\n".join(str(images / n) for n in names))
+        shape = [1, entry["size"], entry["size"], 3]
+        return list(open_calibration(listing, shape, preprocessing(name), count, 0))

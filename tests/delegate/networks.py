@@ -39,6 +39,12 @@ def float_network() -> bytes:
 @functools.cache
 def quantized(kind: str) -> bytes:
     """The network in one of ``CONFIGS``."""
+    return quantized_as(CONFIGS[kind])
+
+
+@functools.cache
+def quantized_as(config: Config) -> bytes:
+    """The network in any configuration."""
     from tests import models
 
-    return quantize(float_network(), models.samples(IMAGE, count=4), CONFIGS[kind]).model
+    return quantize(float_network(), models.samples(IMAGE, count=4), config).model

@@ -29,11 +29,14 @@ class Case:
         model: A ``.tflite`` with one input.
         values: The input.
         options: The delegate's options; ``None``: the runtime without the delegate.
+        warm_up: Count the second inference. The first one takes some 80 000 instructions more; for
+            models so large that this is nothing, the emulation's time can be saved.
     """
 
     model: bytes
     values: npt.NDArray[Any]
     options: Options = None
+    warm_up: bool = True
 
 
 @dataclasses.dataclass(frozen=True)
@@ -60,10 +63,9 @@ class Count:
 def count(
     emulation: Emulation, cpu: Cpu, runtime: str, library: Path, cases: Sequence[Case]
 ) -> list[Count]:
-    """Count the second inference of each case: the first one still prepares things.
+    """Count one inference of each case.
 
-    Results are repeatable to some 1e-4 of small models, more closely for larger ones: what varies
-    is where memory is allocated.
+    Counts vary by some dozens of instructions from run to run: with where memory is allocated.
 
     Args:
         emulation: The emulated Python.
@@ -82,7 +84,14 @@ def count(
             model.write_bytes(case.model)
             np.save(values, case.values)
             options = None if case.options is None else {"log_level": "0", **case.options}
-            described.append({"model": str(model), "input": str(values), "options": options})
+            described.append(
+                {
+                    "model": str(model),
+                    "input": str(values),
+                    "options": options,
+                    "warm_up": case.warm_up,
+                }
+            )
         job = {"module": RUNTIMES[runtime], "library": str(library), "cases": described}
         counts = Path(folder, "counts")
         answer = emulation.python(cpu, _SCRIPT, job, counts=counts)

@@ -1,9 +1,10 @@
 """Runs models in the emulated Python, one inference of each between markers.
 
 ``count_instructions.c`` knows the markers. Job: ``{"module", "library", "cases": [{"model",
-"input", "options"}]}``, where ``model`` is a ``.tflite``, ``input`` an ``.npy`` for its only input,
-and ``options`` are the delegate's, ``null`` for none. Answer: ``{"maps", "nodes"}``, the process's
-memory map and, for each model, how many nodes of its plan the delegate runs.
+"input", "options", "warm_up"}]}``, where ``model`` is a ``.tflite``, ``input`` an ``.npy`` for its
+only input, ``options`` are the delegate's, ``null`` for none, and ``warm_up`` asks for an inference
+before the counted one. Answer: ``{"maps", "nodes"}``, the process's memory map and, for each model,
+how many nodes of its plan the delegate runs.
 """
 
 from __future__ import annotations
@@ -40,8 +41,8 @@ def main() -> None:
     nodes = []
     for case in job["cases"]:
         interpreter = _interpreter(runtime, job["library"], case)
-        # The first inference still prepares things, and leaves as input what the later ones take.
-        interpreter.invoke()
+        if case["warm_up"]:
+            interpreter.invoke()
         begin.run()
         interpreter.invoke()
         end.run()

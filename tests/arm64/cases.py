@@ -1,0 +1,157 @@
+"""What is run under emulation: quantized models, made here, and the delegate's options."""
+
+from __future__ import annotations
+
+import dataclasses
+import enum
+import functools
+from typing import Any, Optional
+
+import numpy as np
+import numpy.typing as npt
+
+from tests import shared_data
+from tests.delegate import networks
+from tflite_eq import Config, quantize
+from tflite_eq.cli.models import load_float_model
+from tflite_eq.delegate.inputs import random_inputs
+from tflite_eq.graph import edit
+from tflite_eq.graph.model import Graph
+from tflite_eq.targets import Target
+from tools.arm64.emulation import CORTEX_A53, CORTEX_A76, NEOVERSE_N2, Cpu
+
+Array = npt.NDArray[Any]
+
+TARGETS = {
+    CORTEX_A53: Target.ARMV8_0,
+    CORTEX_A76: Target.ARMV8_2_DOTPROD,
+    NEOVERSE_N2: Target.ARMV8_6_I8MM,
+}
+# Instruction sets of the library, the best each CPU has last.
+ISAS = {
+    CORTEX_A53: ["neon"],
+    CORTEX_A76: ["neon", "neon_dotprod"],
+    NEOVERSE_N2: ["neon", "neon_dotprod", "neon_i8mm"],
+}
+SMALL = "small network"
+
+
+class Selection(enum.Enum):
+    """Which trained models are run."""
+
+    CHOSEN = "chosen"  # few, and quickly quantized, so as to be run at every change
+    ALL = "all"  # all, quantized with the defaults
+
+
+@dataclasses.dataclass(frozen=True)
+class Case:
+    """A model on a CPU.
+
+    Attributes:
+        cpu: The CPU.
+        network: Name of a shared model, or ``SMALL``.
+        kind: One of ``networks.CONFIGS``, or ``auto``: what the quantizer chooses for the CPU.
+        options: The delegate's options, by name; ``None``: run without the delegate.
+        opened: Whether the results of all convolutions are outputs of the model. If not, the
+            delegate keeps those inside a partition to itself.
+    """
+
+    cpu: Cpu
+    network: str
+    kind: str
+    options: Optional[tuple[tuple[str, str], ...]] = ()
+    opened: bool = False
+
+    def __str__(self) -> str:
+        words = [self.cpu.name, self.network, self.kind, *(v for _, v in self.options or ())]
+        if self.options is None:
+            words.append("without delegate")
+        return " ".join([*words, "opened"] if self.opened else words)
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class QuantizedModel:
+    """A model and what it is run on: values for all inputs, per sample."""
+
+    model: bytes
+    samples: list[list[Array]]
+
+    @functools.cached_property
+    def opened(self) -> QuantizedModel:
+        """The same with the results of all convolutions among the outputs."""
+        graph = Graph.from_bytes(self.model)
+        convolutions = [o.outputs[0] for o in graph.operators if o.kind == "CONV_2D"]
+        outputs = list(dict.fromkeys([*graph.outputs, *convolutions]))
+        return QuantizedModel(edit.with_outputs(graph, outputs), self.samples)
+
+
+def cases(cpu: Cpu, selection: Selection) -> list[Case]:
+    """All cases of a CPU; without the shared data, those of the small network."""
+    kinds = [*networks.CONFIGS, "auto"]
+    found = [Case(cpu, SMALL, "int8", options=None)]
+    found += [Case(cpu, SMALL, kind, opened=opened) for kind in kinds for opened in (False, True)]
+    for kernel, kind in [
+        ("winograd_f43", "int8"),
+        ("winograd_f23", "int8"),
+        ("winograd_1d", "int7"),
+        ("winograd_1d", "lattice"),
+        ("direct", "int7"),
+    ]:
+        found += [
+            Case(cpu, SMALL, kind, (("kernel", kernel), ("isa", isa)), opened=True)
+            for isa in ISAS[cpu]
+        ]
+    if shared_data.folder() is not None:
+        chosen = _CHOSEN[cpu]
+        if selection is Selection.ALL:
+            chosen = [(name, kind) for name in shared_data.models() for kind in ("int8", "auto")]
+        found += [
+            Case(cpu, name, kind, opened=opened)
+            for name, kind in chosen
+            for opened in (False, True)
+        ]
+    return found
+
+
+# One of each kind of network where the delegate has something to do: to other models it does what
+# it does to these.
+_CHOSEN = {
+    CORTEX_A53: [("resnet8_cifar10", "int8"), ("mobilenet_v1_0.25_224", "auto")],
+    CORTEX_A76: [("resnet8_cifar10", "auto"), ("tiny_darknet", "auto")],
+    NEOVERSE_N2: [("resnet8_cifar10", "auto"), ("squeezenet1_1_gluon", "auto")],
+}
+
+
+def quantized(case: Case, selection: Selection) -> QuantizedModel:
+    """The model of a case."""
+    target = TARGETS[case.cpu] if case.kind == "auto" else None
+    if case.network == SMALL:
+        model = _small(case.kind, target)
+    else:
+        model = _shared(case.network, target, selection)
+    return model.opened if case.opened else model
+
+
+@functools.cache
+def _small(kind: str, target: Target | None) -> QuantizedModel:
+    if target is None:
+        model = networks.quantized(kind)
+    else:
+        config = Config(method="minmax", bits="auto", target=target)  # type: ignore[arg-type]
+        model = networks.quantized_as(config)
+    return QuantizedModel(model, list(random_inputs(Graph.from_bytes(model), 2, seed=0)))
+
+
+@functools.cache
+def _shared(name: str, target: Target | None, selection: Selection) -> QuantizedModel:
+    entry = shared_data.models()[name]
+    float_model = load_float_model(str(shared_data.path(entry.get("tflite") or entry["file"])))
+    chosen = selection is Selection.CHOSEN
+    calibration = [[x] for x in shared_data.calibration(name, 4 if chosen else 20)]
+    settings: dict[str, Any] = {} if target is None else {"bits": "auto", "target": target}
+    if chosen:
+        settings.update(method="minmax", bias_correction="none")
+    model = quantize(float_model, calibration, Config(**settings)).model
+    # A real image, and codes from end to end of the range.
+    noise = next(random_inputs(Graph.from_bytes(model), 1, seed=0))
+    return QuantizedModel(model, [calibration[0], noise])
