@@ -5,9 +5,8 @@ from __future__ import annotations
 import dataclasses
 import enum
 import functools
-from typing import Any, Optional
+from typing import Any
 
-import numpy as np
 import numpy.typing as npt
 
 from tests import shared_data
@@ -29,9 +28,9 @@ TARGETS = {
 }
 # Instruction sets of the library, the best each CPU has last.
 ISAS = {
-    CORTEX_A53: ["neon"],
-    CORTEX_A76: ["neon", "neon_dotprod"],
-    NEOVERSE_N2: ["neon", "neon_dotprod", "neon_i8mm"],
+    CORTEX_A53: ["scalar"],
+    CORTEX_A76: ["scalar"],
+    NEOVERSE_N2: ["scalar"],
 }
 SMALL = "small network"
 
@@ -59,7 +58,7 @@ class Case:
     cpu: Cpu
     network: str
     kind: str
-    options: Optional[tuple[tuple[str, str], ...]] = ()
+    options: tuple[tuple[str, str], ...] | None = ()
     opened: bool = False
 
     def __str__(self) -> str:

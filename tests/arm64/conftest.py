@@ -6,6 +6,7 @@ makes both and names them by the variables below, and what is named has to be th
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -61,7 +62,7 @@ def selection(request: pytest.FixtureRequest) -> Selection:
 @pytest.fixture(scope="session")
 def runs(emulation: Emulation, library: Path, selection: Selection) -> Iterator[EmulatedRuns]:
     """All models on all CPUs and runtimes, as many at a time as this machine has cores."""
-    with EmulatedRuns(emulation, library, selection) as started:
+    with contextlib.closing(EmulatedRuns(emulation, library, selection)) as started:
         yield started
 
 

@@ -15,7 +15,7 @@ from typing import Any
 
 from tflite_eq.delegate import library
 from tflite_eq.delegate.claims import Claim, captured_stderr, parse_claims
-from tflite_eq.delegate.inputs import ordinary_inputs
+from tflite_eq.delegate.inputs import ordinary_inputs, values_inside
 from tflite_eq.errors import BackendError, TfliteEqError
 from tflite_eq.graph import edit
 from tflite_eq.graph.model import Graph
@@ -264,7 +264,7 @@ def _serve_layers(
     operators = [graph.operators[claim.operator] for claim in claims]
     pairs = []
     with captured_stderr():
-        inputs = _values_inside(graph, [operator.inputs[0] for operator in operators], runtime)
+        inputs = values_inside(graph, [operator.inputs[0] for operator in operators], runtime)
         for operator, claim in zip(operators, claims):
             layer, _ = edit.single_operator_model(graph, operator)
             # By name: the delegate might not take the layer if it were alone.
@@ -282,20 +282,6 @@ def _serve_layers(
     while pipe.recv() == "run":
         # All layers in turn: each finds the caches as another layer left them.
         pipe.send([tuple(_timed(interpreter) for interpreter in pair) for pair in pairs])
-
-
-def _values_inside(graph: Graph, tensors: Sequence[int], runtime: Runtime) -> dict[int, Any]:
-    """What the tensors hold when the network runs: kernels may depend on it for their speed."""
-    found = dict(zip(graph.inputs, ordinary_inputs(graph)))
-    wanted = [index for index in dict.fromkeys(tensors) if index not in found]
-    if wanted:
-        interpreter = runtime.interpreter(edit.with_outputs(graph, wanted), Kernels.BUILTIN)
-        interpreter.allocate_tensors()
-        _feed(interpreter, list(found.values()))
-        interpreter.invoke()
-        details = interpreter.get_output_details()
-        found.update(zip(wanted, (interpreter.get_tensor(d["index"]) for d in details)))
-    return found
 
 
 def _timed(interpreter: Interpreter) -> float:

@@ -9,8 +9,10 @@ import numpy as np
 import numpy.typing as npt
 
 from tflite_eq import metadata
+from tflite_eq.graph import edit
 from tflite_eq.graph.model import Graph
 from tflite_eq.numerics.affine import AffineParams, dequantize, quantize
+from tflite_eq.runtimes import Kernels, Runtime
 
 Array = npt.NDArray[Any]
 
@@ -40,6 +42,24 @@ def random_inputs(graph: Graph, count: int, seed: int) -> Iterator[list[Array]]:
 def ordinary_inputs(graph: Graph, seed: int = 0) -> list[Array]:
     """One sample of the second kind."""
     return list(random_inputs(graph, 2, seed))[1]
+
+
+def values_inside(graph: Graph, tensors: Sequence[int], runtime: Runtime) -> dict[int, Array]:
+    """What tensors hold when the network runs on ordinary inputs.
+
+    Kernels may depend on it for their speed.
+    """
+    found = dict(zip(graph.inputs, ordinary_inputs(graph)))
+    wanted = [index for index in dict.fromkeys(tensors) if index not in found]
+    if wanted:
+        interpreter = runtime.interpreter(edit.with_outputs(graph, wanted), Kernels.BUILTIN)
+        interpreter.allocate_tensors()
+        for detail, value in zip(interpreter.get_input_details(), found.values()):
+            interpreter.set_tensor(detail["index"], value)
+        interpreter.invoke()
+        details = interpreter.get_output_details()
+        found.update(zip(wanted, (interpreter.get_tensor(d["index"]) for d in details)))
+    return found
 
 
 def typed_inputs(graph: Graph, samples: Sequence[Array]) -> Iterator[list[Array]]:

@@ -14,6 +14,7 @@ from typing import Any, Optional
 import numpy as np
 import numpy.typing as npt
 
+from tflite_eq.delegate.claims import Claim, parse_claims
 from tools.arm64.emulation import RUNTIMES, Cpu, Emulation, EmulationError
 
 _SCRIPT = Path(__file__).parent / "guest" / "invoke_counted.py"
@@ -49,7 +50,8 @@ class Count:
         memory: Loads and stores, vector ones included.
         branch: Branches.
         by_file: By the file that the code is from, most first.
-        delegated: Partitions that the delegate runs.
+        claims: The delegate's decision on every convolution.
+        partitions: How many nodes of the runtime's plan the delegate runs.
     """
 
     total: int
@@ -57,7 +59,8 @@ class Count:
     memory: int
     branch: int
     by_file: dict[str, int]
-    delegated: int
+    claims: list[Claim]
+    partitions: int
 
 
 def count(
@@ -83,7 +86,7 @@ def count(
             model, values = Path(folder, f"{number}.tflite"), Path(folder, f"{number}.npy")
             model.write_bytes(case.model)
             np.save(values, case.values)
-            options = None if case.options is None else {"log_level": "0", **case.options}
+            options = None if case.options is None else {"log_level": "2", **case.options}
             described.append(
                 {
                     "model": str(model),
@@ -100,12 +103,12 @@ def count(
         raise EmulationError(f"{len(cases)} inferences were run and {len(lines)} counted")
     files = _Files(answer["maps"])
     return [
-        _summarize(json.loads(line), files, delegated)
-        for line, delegated in zip(lines, answer["nodes"])
+        _summarize(json.loads(line), files, parse_claims(log), partitions)
+        for line, log, partitions in zip(lines, answer["logs"], answer["partitions"])
     ]
 
 
-def _summarize(line: dict[str, Any], files: _Files, delegated: int) -> Count:
+def _summarize(line: dict[str, Any], files: _Files, claims: list[Claim], partitions: int) -> Count:
     by_file: Counter[str] = Counter()
     for address, instructions, executions in line["blocks"]:
         by_file[files.at(address)] += instructions * executions
@@ -115,7 +118,8 @@ def _summarize(line: dict[str, Any], files: _Files, delegated: int) -> Count:
         line["memory"],
         line["branch"],
         dict(by_file.most_common()),
-        delegated,
+        claims,
+        partitions,
     )
 
 

@@ -143,7 +143,7 @@ class Emulation:
     def _environment(self) -> dict[str, str]:
         """Nothing of this machine's, so that the same job executes the same instructions."""
         return {
-            "PYTHONPATH": str(self.folder / "packages"),
+            "PYTHONPATH": f"{self.folder / 'packages'}:{_CHECKOUT}",
             "PYTHONHASHSEED": "0",
             "OPENBLAS_NUM_THREADS": "1",
         }

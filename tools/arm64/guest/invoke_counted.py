@@ -1,10 +1,11 @@
 """Runs models in the emulated Python, one inference of each between markers.
 
 ``count_instructions.c`` knows the markers. Job: ``{"module", "library", "cases": [{"model",
-"input", "options", "warm_up"}]}``, where ``model`` is a ``.tflite``, ``input`` an ``.npy`` for its
-only input, ``options`` are the delegate's, ``null`` for none, and ``warm_up`` asks for an inference
-before the counted one. Answer: ``{"maps", "nodes"}``, the process's memory map and, for each model,
-how many nodes of its plan the delegate runs.
+"input", "options", "warm_up"}]}``, where ``input`` is an ``.npy`` for the only input of the
+``.tflite``, ``options`` are the delegate's, ``null`` for none, and ``warm_up`` asks for an
+inference before the counted one. Answer: ``{"maps", "logs", "partitions"}``, the process's memory
+map and, for each model, what was written to stderr while its interpreter was made, and how many
+nodes of its plan the delegate runs.
 """
 
 from __future__ import annotations
@@ -15,9 +16,11 @@ import json
 import mmap
 import struct
 import sys
-from typing import Any, Callable
+from typing import Callable
 
 import numpy as np
+
+from tools.arm64.guest.interpreters import count_partitions, make_interpreter
 
 _BEGIN, _END, _RETURN = 0xD5032F1F, 0xD5032F3F, 0xD65F03C0
 
@@ -38,31 +41,20 @@ def main() -> None:
     job = json.load(sys.stdin)
     runtime = importlib.import_module(job["module"])
     begin, end = _Marker(_BEGIN), _Marker(_END)
-    nodes = []
+    logs, partitions = [], []
     for case in job["cases"]:
-        interpreter = _interpreter(runtime, job["library"], case)
+        interpreter, log = make_interpreter(runtime, job["library"], case)
+        (details,) = interpreter.get_input_details()
+        interpreter.set_tensor(details["index"], np.load(case["input"]))
         if case["warm_up"]:
             interpreter.invoke()
         begin.run()
         interpreter.invoke()
         end.run()
-        operators = interpreter._get_ops_details()
-        nodes.append(sum(o["op_name"] == "TfLiteEqDelegate" for o in operators))
+        logs.append(log)
+        partitions.append(count_partitions(interpreter))
     with open("/proc/self/maps", encoding="ascii") as maps:
-        print(json.dumps({"maps": maps.read(), "nodes": nodes}))
-
-
-def _interpreter(runtime: Any, library: str, case: dict[str, Any]) -> Any:
-    delegates = None
-    if case["options"] is not None:
-        delegates = [runtime.load_delegate(library, case["options"])]
-    interpreter = runtime.Interpreter(
-        model_path=case["model"], num_threads=1, experimental_delegates=delegates
-    )
-    interpreter.allocate_tensors()
-    (details,) = interpreter.get_input_details()
-    interpreter.set_tensor(details["index"], np.load(case["input"]))
-    return interpreter
+        print(json.dumps({"maps": maps.read(), "logs": logs, "partitions": partitions}))
 
 
 if __name__ == "__main__":

@@ -1,0 +1,254 @@
+"""Counts the arm64 instructions that one inference executes, with the delegate and without it.
+
+Both sides run the same model on the same runtime with XNNPACK on, one thread, on the same emulated
+CPU. Wall time under emulation says nothing about speed; what instruction counts say and do not say
+is in docs/arm64.md. From the top of the checkout, after ``make setup-arm64`` and
+``bazel build --config=arm64 //delegate:libtflite_eq_delegate.so``:
+
+    python -m delegate.benchmark.count_instructions --model resnet18 --model squeezenet1_1_gluon
+
+A model is one of the shapes of compare_models.py (resnet18, vgg16), one of the shared models by
+name, or an int8 ``.tflite``. The first two are counted as INT8 and as INT7: compare_models.py's
+version, and for shared models what ``--bits auto --target`` makes for the CPU. With --layers every
+delegated layer is also cut out and counted alone.
+"""
+
+from __future__ import annotations
+
+import argparse
+import concurrent.futures
+import dataclasses
+import functools
+import json
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+from delegate.benchmark import compare_models
+from tests import shared_data
+from tests.arm64.cases import TARGETS
+from tflite_eq import Config, quantize
+from tflite_eq.cli.models import load_float_model
+from tflite_eq.delegate.inputs import ordinary_inputs, values_inside
+from tflite_eq.graph import edit
+from tflite_eq.graph.model import Graph
+from tflite_eq.quiet import quiet
+from tflite_eq.runtimes import preferred_runtime
+from tflite_eq.targets import Target
+from tools.arm64.counting import Case, Count, count
+from tools.arm64.emulation import CPUS, RUNTIMES, Cpu, Emulation, EmulationError
+
+ROOT = Path(__file__).resolve().parents[2]
+SHAPES = ("resnet18", "vgg16")
+SAMPLES = 20  # to quantize shared models on
+
+
+@dataclasses.dataclass(frozen=True)
+class Layer:
+    """A delegated layer, cut out and counted alone.
+
+    Attributes:
+        name: Output tensor name.
+        kernel: The delegate's kernel and instruction set.
+        shape: Input height, width and channels, output channels, filter height and width, stride.
+        without: Instructions of the runtime alone.
+        delegated: Instructions with the delegate.
+    """
+
+    name: str
+    kernel: str
+    shape: list[int]
+    without: int
+    delegated: int
+
+
+@dataclasses.dataclass(frozen=True)
+class Row:
+    """One model on one CPU.
+
+    Attributes:
+        model: Its name.
+        bits: ``INT8``, ``INT7``, or empty for a given ``.tflite``.
+        cpu: The emulated CPU.
+        runtime: Name of the runtime.
+        convolutions: CONV_2D operators.
+        claimed: How many of them the delegate runs.
+        without: What the runtime alone executes.
+        delegated: The same with the delegate.
+        layers: The delegated layers.
+    """
+
+    model: str
+    bits: str
+    cpu: str
+    runtime: str
+    convolutions: int
+    claimed: int
+    without: Count
+    delegated: Count
+    layers: list[Layer]
+
+    @property
+    def ratio(self) -> float:
+        """How many times fewer instructions with the delegate."""
+        return self.without.total / self.delegated.total
+
+    def __str__(self) -> str:
+        return (
+            f"{self.model:24s} {self.bits:4s}  {self.cpu:11s} {self.runtime:14s} "
+            f"{self.claimed:3d} of {self.convolutions:3d} convolutions  "
+            f"{self.without.total / 1e6:9.2f} M -> {self.delegated.total / 1e6:9.2f} M  "
+            f"{self.ratio:.3f}x fewer"
+        )
+
+
+def main() -> int:
+    """Count, print a line for each model and CPU, write JSON."""
+    arguments = _parser().parse_args()
+    try:
+        emulation = Emulation.find()
+    except EmulationError as error:
+        sys.exit(f"error: {error}")
+    if not arguments.delegate.is_file():
+        sys.exit(
+            f"error: {arguments.delegate} is missing: "
+            "bazel build --config=arm64 //delegate:libtflite_eq_delegate.so"
+        )
+    counter = functools.partial(
+        _count_model,
+        emulation,
+        arguments.runtime,
+        arguments.delegate.resolve(),
+        dict(arguments.option),
+        arguments.layers,
+    )
+    cpus = [cpu for cpu in CPUS if cpu.name in (arguments.cpu or [cpu.name])]
+    rows = []
+    with concurrent.futures.ThreadPoolExecutor(arguments.jobs) as pool:
+        for name in arguments.model:
+            for row in pool.map(lambda described: counter(*described), _versions(name, cpus)):
+                rows.append(row)
+                print(row, flush=True)
+                for layer in row.layers:
+                    print(_layer_line(layer), flush=True)
+            if arguments.json:
+                text = json.dumps([dataclasses.asdict(row) for row in rows], indent=1)
+                arguments.json.write_text(text)
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--model", action="append", required=True)
+    parser.add_argument("--cpu", action="append", choices=[cpu.name for cpu in CPUS])
+    parser.add_argument("--runtime", choices=RUNTIMES, default="ai-edge-litert")
+    parser.add_argument("--layers", action="store_true")
+    parser.add_argument(
+        "--option",
+        action="append",
+        default=[],
+        type=lambda text: tuple(text.split("=", 1)),
+        metavar="NAME=VALUE",
+        help="an option of the delegate, e.g. kernel=winograd_f43",
+    )
+    parser.add_argument("--json", type=Path)
+    parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="emulations at a time")
+    library = ROOT / "bazel-arm64-bin/delegate/libtflite_eq_delegate.so"
+    parser.add_argument("--delegate", type=Path, default=library)
+    return parser
+
+
+def _versions(name: str, cpus: list[Cpu]) -> Iterator[tuple[str, str, Cpu, bytes]]:
+    """Name, bits, CPU and flatbuffer of every version of a model."""
+    for cpu in cpus:
+        if name in SHAPES:
+            yield name, "INT8", cpu, _shape(name, int7=False)
+            yield name, "INT7", cpu, _shape(name, int7=True)
+        elif name.endswith(".tflite"):
+            yield Path(name).stem, "", cpu, Path(name).read_bytes()
+        else:
+            yield name, "INT8", cpu, _shared_model(name, None)
+            yield name, "INT7", cpu, _shared_model(name, TARGETS[cpu])
+
+
+@functools.cache
+def _shape(name: str, *, int7: bool) -> bytes:
+    if int7:
+        return compare_models.to_int7(_shape(name, int7=False))
+    with quiet():
+        return compare_models.load(name)
+
+
+@functools.cache
+def _shared_model(name: str, target: Target | None) -> bytes:
+    if shared_data.folder() is None or name not in shared_data.models():
+        sys.exit(
+            f"error: {name} is neither {' nor '.join(SHAPES)} nor a shared model nor a .tflite"
+        )
+    entry = shared_data.models()[name]
+    float_model = load_float_model(str(shared_data.path(entry.get("tflite") or entry["file"])))
+    samples = [[x] for x in shared_data.calibration(name, SAMPLES)]
+    settings: dict[str, Any] = {} if target is None else {"bits": "auto", "target": target}
+    return quantize(float_model, samples, Config(**settings)).model
+
+
+def _count_model(
+    emulation: Emulation,
+    runtime: str,
+    library: Path,
+    options: dict[str, str],
+    layers: bool,
+    name: str,
+    bits: str,
+    cpu: Cpu,
+    model: bytes,
+) -> Row:
+    (values,) = ordinary_inputs(Graph.from_bytes(model))
+    counter = functools.partial(count, emulation, cpu, runtime, library)
+    without, delegated = counter([Case(model, values, chosen) for chosen in (None, options)])
+    claims = delegated.claims
+    claimed = [claim for claim in claims if claim.claimed]
+    found = []
+    if layers and claimed:
+        cases, described = [], []
+        graph = Graph.from_bytes(model)
+        operators = [graph.operators[claim.operator] for claim in claimed]
+        inputs = values_inside(graph, [o.inputs[0] for o in operators], preferred_runtime())
+        for claim, operator in zip(claimed, operators):
+            alone, _ = edit.single_operator_model(graph, operator)
+            # By name: the delegate might not take the layer if it were alone.
+            forced = {**options, "kernel": claim.reason.split()[0]}
+            cases += [Case(alone, inputs[operator.inputs[0]], o) for o in (None, forced)]
+            described.append((claim, _geometry(graph, operator)))
+        counts = [c.total for c in counter(cases)]
+        found = [
+            Layer(claim.name, claim.reason.split(":")[0], shape, *pair)
+            for (claim, shape), pair in zip(described, zip(counts[::2], counts[1::2]))
+        ]
+    return Row(name, bits, cpu.name, runtime, len(claims), len(claimed), without, delegated, found)
+
+
+def _geometry(graph: Graph, operator: Any) -> list[int]:
+    _, height, width, channels = graph.tensors[operator.inputs[0]].shape
+    outputs, filter_height, filter_width, _ = graph.tensors[operator.inputs[1]].shape
+    stride = operator.options.strideH
+    return [int(n) for n in (height, width, channels, outputs, filter_height, filter_width, stride)]
+
+
+def _layer_line(layer: Layer) -> str:
+    height, width, channels, outputs, filter_height, filter_width, stride = layer.shape
+    return (
+        f"  {height:3d}x{width:<3d} {channels:4d}->{outputs:<4d} {filter_height}x{filter_width}"
+        f"/{stride}  {layer.kernel:32s} {layer.without / 1e6:8.2f} M -> "
+        f"{layer.delegated / 1e6:8.2f} M  {layer.without / layer.delegated:.2f}x  {layer.name}"
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())
