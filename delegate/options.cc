@@ -46,7 +46,7 @@ bool ParseIsa(const char* value, DelegateOptions* options, Reason* error) {
     return false;
   }
   if (!CpuSupports(options->isa)) {
-    error->Set("option isa: this CPU does not support %s", value);
+    error->Set("option isa: this CPU does not support %s; the best it has is %s, which auto takes", value, IsaName(BestIsa()));
     return false;
   }
   return true;

@@ -28,9 +28,9 @@ TARGETS = {
 }
 # Instruction sets of the library, the best each CPU has last.
 ISAS = {
-    CORTEX_A53: ["scalar"],
-    CORTEX_A76: ["scalar"],
-    NEOVERSE_N2: ["scalar"],
+    CORTEX_A53: ["neon"],
+    CORTEX_A76: ["neon"],
+    NEOVERSE_N2: ["neon"],
 }
 SMALL = "small network"
 

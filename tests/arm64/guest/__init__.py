@@ -1,0 +1,1 @@
+"""What tests run inside the emulated Python."""
