@@ -29,8 +29,8 @@ TARGETS = {
 # Instruction sets of the library, the best each CPU has last.
 ISAS = {
     CORTEX_A53: ["neon"],
-    CORTEX_A76: ["neon"],
-    NEOVERSE_N2: ["neon"],
+    CORTEX_A76: ["neon", "neon_dotprod"],
+    NEOVERSE_N2: ["neon", "neon_dotprod", "neon_i8mm"],
 }
 SMALL = "small network"
 

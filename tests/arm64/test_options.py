@@ -1,4 +1,4 @@
-"""Options that ask for what the CPU has not."""
+"""The option ``isa`` on CPUs that have the instruction set and on CPUs that have not."""
 
 from __future__ import annotations
 
@@ -6,45 +6,24 @@ from pathlib import Path
 
 import pytest
 
-from tools.arm64.emulation import (
-    CORTEX_A53,
-    CORTEX_A76,
-    RUNTIMES,
-    Cpu,
-    Emulation,
-)
+from tests.arm64.cases import ISAS
+from tools.arm64.emulation import CPUS, RUNTIMES, Cpu, Emulation
 
 _SCRIPT = Path(__file__).parent / "guest" / "load_delegate.py"
 
 
 @pytest.mark.parametrize("runtime", RUNTIMES)
-@pytest.mark.parametrize(
-    ("cpu", "isa", "best"),
-    [
-        (CORTEX_A53, "neon_dotprod", "neon"),
-        (CORTEX_A53, "neon_i8mm", "neon"),
-        (CORTEX_A76, "neon_i8mm", "neon_dotprod"),
-        (CORTEX_A76, "avx2", "neon_dotprod"),
-    ],
-    ids=lambda value: getattr(value, "name", value),
-)
+@pytest.mark.parametrize("cpu", CPUS, ids=str)
 def test_instruction_sets_the_cpu_lacks_are_refused(
-    cpu: Cpu, isa: str, best: str, runtime: str, emulation: Emulation, library: Path
+    cpu: Cpu, runtime: str, emulation: Emulation, library: Path
 ) -> None:
-    error = load_delegate(cpu, isa, runtime, emulation, library)
-    assert error is not None
-    assert f"this CPU does not support {isa}; the best it has is {best}, which" in error
-
-
-@pytest.mark.parametrize("runtime", RUNTIMES)
-def test_those_it_has_are_not(runtime: str, emulation: Emulation, library: Path) -> None:
-    assert load_delegate(CORTEX_A76, "neon_dotprod", runtime, emulation, library) is None
-
-
-def load_delegate(
-    cpu: Cpu, isa: str, runtime: str, emulation: Emulation, library: Path
-) -> str | None:
-    """What the runtime says of a delegate for an instruction set; ``None`` if it takes it."""
-    job = {"module": RUNTIMES[runtime], "library": str(library), "options": {"isa": isa}}
-    error: str | None = emulation.python(cpu, _SCRIPT, job)["error"]
-    return error
+    has = ["auto", "scalar", *ISAS[cpu]]
+    asked = [*has, *(set(ISAS[CPUS[-1]]) - set(has)), "avx2", "avx512_vnni"]
+    options = [{"isa": isa} for isa in asked]
+    job = {"module": RUNTIMES[runtime], "library": str(library), "options": options}
+    errors = dict(zip(asked, emulation.python(cpu, _SCRIPT, job)["errors"]))
+    for isa in has:
+        assert errors.pop(isa) is None
+    assert errors
+    for isa, error in errors.items():
+        assert f"this CPU does not support {isa}; the best it has is {has[-1]}, which" in error

@@ -34,6 +34,9 @@ class Cpu:
     part: int
     features: str
 
+    def __str__(self) -> str:
+        return self.name
+
     def cpuinfo(self) -> str:
         """``/proc/cpuinfo`` of a machine with this CPU and as many cores as this one."""
         core = (

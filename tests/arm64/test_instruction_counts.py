@@ -1,0 +1,69 @@
+"""What the delegate takes, it computes with fewer instructions than the runtime would.
+
+The figures of larger networks are in docs/arm64.md; these here are small enough to be counted at
+every change.
+"""
+
+from __future__ import annotations
+
+import functools
+from pathlib import Path
+
+import pytest
+
+from tests import shared_data
+from tests.arm64.cases import SMALL, Case, Selection, quantized
+from tools.arm64 import counting
+from tools.arm64.counting import Count
+from tools.arm64.emulation import CPUS, Cpu, Emulation
+
+_SCRIPT = Path(__file__).parent / "guest" / "count_known_code.py"
+
+# tflite-runtime 2.14 has no XNNPACK kernels for int8 convolutions: it is no match.
+RUNTIME = "ai-edge-litert"
+# Where things lie in memory decides about some dozens of instructions of a million.
+REPEATABLE = 1.0002
+MODELS = ("resnet8_cifar10", "mobilenet_v1_0.25_224", "squeezenet1_1_gluon", "tiny_darknet")
+
+
+@pytest.fixture(scope="module")
+def count_all(emulation: Emulation, library: Path):
+    """Counts of all models on a CPU: (network, kind) to the runtime alone and with the delegate."""
+    names = [SMALL, *(MODELS if shared_data.folder() else ())]
+
+    @functools.cache
+    def counts(cpu: Cpu) -> dict[tuple[str, str], tuple[Count, Count]]:
+        wanted = [(name, kind) for name in names for kind in ("int8", "auto")]
+        jobs = []
+        for name, kind in wanted:
+            model = quantized(Case(cpu, name, kind), Selection.CHOSEN)
+            (values,) = model.samples[0]
+            jobs += [counting.Case(model.model, values, options) for options in (None, {})]
+        found = counting.count(emulation, cpu, RUNTIME, library, jobs)
+        return dict(zip(wanted, zip(found[::2], found[1::2])))
+
+    return counts
+
+
+@pytest.mark.parametrize("cpu", CPUS, ids=str)
+def test_no_model_takes_more_instructions_with_the_delegate(cpu: Cpu, count_all) -> None:
+    more = {
+        key: f"{without.total} -> {delegated.total}"
+        for key, (without, delegated) in count_all(cpu).items()
+        if delegated.total > without.total * REPEATABLE
+    }
+    assert more == {}
+
+
+@pytest.mark.parametrize("cpu", CPUS, ids=str)
+def test_counts_are_repeatable(cpu: Cpu, count_all, emulation: Emulation, library: Path) -> None:
+    without, _ = count_all(cpu)[SMALL, "int8"]
+    model = quantized(Case(cpu, SMALL, "int8"), Selection.CHOSEN)
+    (again,) = counting.count(
+        emulation, cpu, RUNTIME, library, [counting.Case(model.model, model.samples[0][0])]
+    )
+    assert again.total == pytest.approx(without.total, rel=REPEATABLE - 1)
+
+
+def test_code_of_known_length(emulation: Emulation, tmp_path: Path) -> None:
+    """A loop of 1000 rounds, each an addition, a vector addition, a load and a branch."""
