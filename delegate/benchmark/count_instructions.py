@@ -10,7 +10,7 @@ is in docs/arm64.md. From the top of the checkout, after ``make setup-arm64`` an
 A model is one of the shapes of compare_models.py (resnet18, vgg16), one of the shared models by
 name, or an int8 ``.tflite``. The first two are counted as INT8 and as INT7: compare_models.py's
 version, and for shared models what ``--bits auto --target`` makes for the CPU. With --layers every
-delegated layer is also cut out and counted alone.
+convolution is also cut out and counted alone.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Callable
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
@@ -33,6 +33,7 @@ from tests import shared_data
 from tests.arm64.cases import TARGETS
 from tflite_eq import Config, quantize
 from tflite_eq.cli.models import load_float_model
+from tflite_eq.delegate.claims import Claim
 from tflite_eq.delegate.inputs import ordinary_inputs, values_inside
 from tflite_eq.graph import edit
 from tflite_eq.graph.model import Graph
@@ -49,21 +50,21 @@ SAMPLES = 20  # to quantize shared models on
 
 @dataclasses.dataclass(frozen=True)
 class Layer:
-    """A delegated layer, cut out and counted alone.
+    """A convolution, cut out and counted alone.
 
     Attributes:
         name: Output tensor name.
-        kernel: The delegate's kernel and instruction set.
+        kernel: The delegate's kernel and instruction set, or why it leaves the layer.
         shape: Input height, width and channels, output channels, filter height and width, stride.
         without: Instructions of the runtime alone.
-        delegated: Instructions with the delegate.
+        delegated: Instructions with the delegate; ``None`` where it leaves the layer.
     """
 
     name: str
     kernel: str
     shape: list[int]
     without: int
-    delegated: int
+    delegated: int | None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -79,7 +80,7 @@ class Row:
         claimed: How many of them the delegate runs.
         without: What the runtime alone executes.
         delegated: The same with the delegate.
-        layers: The delegated layers.
+        layers: The convolutions one by one, if asked for.
     """
 
     model: str
@@ -213,25 +214,46 @@ def _count_model(
     counter = functools.partial(count, emulation, cpu, runtime, library)
     without, delegated = counter([Case(model, values, chosen) for chosen in (None, options)])
     claims = delegated.claims
-    claimed = [claim for claim in claims if claim.claimed]
-    found = []
-    if layers and claimed:
-        cases, described = [], []
-        graph = Graph.from_bytes(model)
-        operators = [graph.operators[claim.operator] for claim in claimed]
-        inputs = values_inside(graph, [o.inputs[0] for o in operators], preferred_runtime())
-        for claim, operator in zip(claimed, operators):
-            alone, _ = edit.single_operator_model(graph, operator)
+    return Row(
+        name,
+        bits,
+        cpu.name,
+        runtime,
+        len(claims),
+        sum(claim.claimed for claim in claims),
+        without,
+        delegated,
+        _count_layers(counter, options, Graph.from_bytes(model), claims) if layers else [],
+    )
+
+
+def _count_layers(
+    counter: Callable[[list[Case]], list[Count]],
+    options: dict[str, str],
+    graph: Graph,
+    claims: list[Claim],
+) -> list[Layer]:
+    operators = [graph.operators[claim.operator] for claim in claims]
+    inputs = values_inside(graph, [o.inputs[0] for o in operators], preferred_runtime())
+    cases = []
+    for claim, operator in zip(claims, operators):
+        alone, _ = edit.single_operator_model(graph, operator)
+        cases.append(Case(alone, inputs[operator.inputs[0]]))
+        if claim.claimed:
             # By name: the delegate might not take the layer if it were alone.
             forced = {**options, "kernel": claim.reason.split()[0]}
-            cases += [Case(alone, inputs[operator.inputs[0]], o) for o in (None, forced)]
-            described.append((claim, _geometry(graph, operator)))
-        counts = [c.total for c in counter(cases)]
-        found = [
-            Layer(claim.name, claim.reason.split(":")[0], shape, *pair)
-            for (claim, shape), pair in zip(described, zip(counts[::2], counts[1::2]))
-        ]
-    return Row(name, bits, cpu.name, runtime, len(claims), len(claimed), without, delegated, found)
+            cases.append(dataclasses.replace(cases[-1], options=forced))
+    totals = iter([count.total for count in counter(cases)])
+    return [
+        Layer(
+            claim.name,
+            claim.reason.split(":")[0] if claim.claimed else claim.reason,
+            _geometry(graph, operator),
+            next(totals),
+            next(totals) if claim.claimed else None,
+        )
+        for claim, operator in zip(claims, operators)
+    ]
 
 
 def _geometry(graph: Graph, operator: Any) -> list[int]:
@@ -243,11 +265,12 @@ def _geometry(graph: Graph, operator: Any) -> list[int]:
 
 def _layer_line(layer: Layer) -> str:
     height, width, channels, outputs, filter_height, filter_width, stride = layer.shape
-    return (
-        f"  {height:3d}x{width:<3d} {channels:4d}->{outputs:<4d} {filter_height}x{filter_width}"
-        f"/{stride}  {layer.kernel:32s} {layer.without / 1e6:8.2f} M -> "
-        f"{layer.delegated / 1e6:8.2f} M  {layer.without / layer.delegated:.2f}x  {layer.name}"
-    )
+    shape = f"{height}x{width} {channels}->{outputs} {filter_height}x{filter_width}/{stride}"
+    counts = f"{layer.without / 1e6:8.2f} M"
+    if layer.delegated is not None:
+        ratio = layer.without / layer.delegated
+        counts += f" -> {layer.delegated / 1e6:8.2f} M  {ratio:.2f}x"
+    return f"  {shape:26s} {counts:32s}  {layer.kernel}"
 
 
 if __name__ == "__main__":

@@ -7,17 +7,19 @@ every change.
 from __future__ import annotations
 
 import functools
+import json
 from pathlib import Path
 
 import pytest
 
 from tests import shared_data
 from tests.arm64.cases import SMALL, Case, Selection, quantized
+from tests.arm64.guest import count_known_code
 from tools.arm64 import counting
 from tools.arm64.counting import Count
-from tools.arm64.emulation import CPUS, Cpu, Emulation
+from tools.arm64.emulation import CORTEX_A53, CPUS, Cpu, Emulation
 
-_SCRIPT = Path(__file__).parent / "guest" / "count_known_code.py"
+_SCRIPT = Path(count_known_code.__file__)
 
 # tflite-runtime 2.14 has no XNNPACK kernels for int8 convolutions: it is no match.
 RUNTIME = "ai-edge-litert"
@@ -66,4 +68,16 @@ def test_counts_are_repeatable(cpu: Cpu, count_all, emulation: Emulation, librar
 
 
 def test_code_of_known_length(emulation: Emulation, tmp_path: Path) -> None:
-    """A loop of 1000 rounds, each an addition, a vector addition, a load and a branch."""
+    counts = tmp_path / "counts"
+    emulation.python(CORTEX_A53, _SCRIPT, {}, counts=counts)
+    found = json.loads(counts.read_text())
+    del found["blocks"]
+    # A move; in each round a subtraction, a vector addition, a load and a branch; the marker at the
+    # end, and the return in the same block.
+    rounds = count_known_code.ROUNDS
+    assert found == {
+        "total": 1 + 4 * rounds + 2,
+        "vector": rounds,
+        "memory": rounds,
+        "branch": rounds + 2,  # hints are in the class of branches
+    }

@@ -17,7 +17,6 @@ from tflite_eq.delegate.inputs import random_inputs
 from tflite_eq.graph.model import Graph
 from tflite_eq.runtimes import Runtime, available_runtimes
 
-
 # Configuration of the network to the kernel that computes it, on whatever CPU this is.
 KERNELS = {"int8": "winograd_f43", "lattice": "winograd_1d"}
 

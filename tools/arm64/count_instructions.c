@@ -2,7 +2,7 @@
 //
 //   qemu-aarch64 -plugin file=libcount_instructions.so,output=FILE PROGRAM...
 //
-// The markers are the two hints of markers.c, which no CPU gives a meaning; outside of them nothing is counted. At each end
+// The markers are two hints that no CPU gives a meaning (guest/machine_code.py); outside of them nothing is counted. At each end
 // marker a line is appended to FILE, a JSON object with the instructions in all and by class,
 //
 //   {"total": 12345, "vector": 6789, "memory": 3456, "branch": 890, "blocks": [[4325376, 12, 100], ...]}

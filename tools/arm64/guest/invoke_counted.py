@@ -10,37 +10,21 @@ nodes of its plan the delegate runs.
 
 from __future__ import annotations
 
-import ctypes
 import importlib
 import json
-import mmap
-import struct
 import sys
-from typing import Callable
 
 import numpy as np
 
 from tools.arm64.guest.interpreters import count_partitions, make_interpreter
-
-_BEGIN, _END, _RETURN = 0xD5032F1F, 0xD5032F3F, 0xD65F03C0
-
-
-class _Marker:
-    """A function of the one instruction ``code``, a hint without a meaning."""
-
-    def __init__(self, code: int) -> None:
-        protection = mmap.PROT_READ | mmap.PROT_WRITE | mmap.PROT_EXEC
-        self._memory = mmap.mmap(-1, mmap.PAGESIZE, prot=protection)
-        self._memory.write(struct.pack("<II", code, _RETURN))
-        address = ctypes.addressof(ctypes.c_char.from_buffer(self._memory))
-        self.run: Callable[[], None] = ctypes.CFUNCTYPE(None)(address)
+from tools.arm64.guest.machine_code import markers
 
 
 def main() -> None:
     """Do the job on standard input."""
     job = json.load(sys.stdin)
     runtime = importlib.import_module(job["module"])
-    begin, end = _Marker(_BEGIN), _Marker(_END)
+    begin, end = markers()
     logs, partitions = [], []
     for case in job["cases"]:
         interpreter, log = make_interpreter(runtime, job["library"], case)
@@ -48,9 +32,9 @@ def main() -> None:
         interpreter.set_tensor(details["index"], np.load(case["input"]))
         if case["warm_up"]:
             interpreter.invoke()
-        begin.run()
+        begin()
         interpreter.invoke()
-        end.run()
+        end()
         logs.append(log)
         partitions.append(count_partitions(interpreter))
     with open("/proc/self/maps", encoding="ascii") as maps:
