@@ -32,6 +32,13 @@ ISAS = {
     CORTEX_A76: ["neon", "neon_dotprod"],
     NEOVERSE_N2: ["neon", "neon_dotprod", "neon_i8mm"],
 }
+# Kernels of an instruction set, and the configuration of the small network that each computes.
+_INT8_KERNELS = [("direct", "int8"), ("winograd_1d", "int7"), ("winograd_1d", "lattice")]
+KERNELS = {
+    "neon": [("winograd_f43", "int8"), ("winograd_f23", "int8"), ("direct_int7", "int7")],
+    "neon_dotprod": _INT8_KERNELS,
+    "neon_i8mm": _INT8_KERNELS,
+}
 SMALL = "small network"
 
 
@@ -89,16 +96,10 @@ def cases(cpu: Cpu, selection: Selection) -> list[Case]:
     kinds = [*networks.CONFIGS, "auto"]
     found = [Case(cpu, SMALL, "int8", options=None)]
     found += [Case(cpu, SMALL, kind, opened=opened) for kind in kinds for opened in (False, True)]
-    for kernel, kind in [
-        ("winograd_f43", "int8"),
-        ("winograd_f23", "int8"),
-        ("winograd_1d", "int7"),
-        ("winograd_1d", "lattice"),
-        ("direct", "int7"),
-    ]:
+    for isa in ISAS[cpu]:
         found += [
             Case(cpu, SMALL, kind, (("kernel", kernel), ("isa", isa)), opened=True)
-            for isa in ISAS[cpu]
+            for kernel, kind in KERNELS[isa]
         ]
     if shared_data.folder() is not None:
         chosen = _CHOSEN[cpu]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import collections
+
 import numpy as np
 import pytest
 
@@ -26,6 +28,12 @@ def test_all_codes_are_the_reference_kernels(case: Case, runtime: str, runs: Emu
     for values, wanted in zip(found, expected):
         assert values.dtype == wanted.dtype
         np.testing.assert_array_equal(values, wanted)
+
+
+@pytest.mark.parametrize("runtime", RUNTIMES)
+def test_what_is_claimed(case: Case, runtime: str, runs: EmulatedRuns) -> None:
+    outcome = runs.outcome(case, runtime)
+    print(case, collections.Counter(c.reason.split(":")[0] for c in outcome.claims), outcome.partitions)
 
 
 @needs_shared_data
