@@ -101,24 +101,23 @@ def cases(cpu: Cpu, selection: Selection) -> list[Case]:
             Case(cpu, SMALL, kind, (("kernel", kernel), ("isa", isa)), opened=True)
             for kernel, kind in KERNELS[isa]
         ]
-    if shared_data.folder() is not None:
-        chosen = _CHOSEN[cpu]
-        if selection is Selection.ALL:
-            chosen = [(name, kind) for name in shared_data.models() for kind in ("int8", "auto")]
-        found += [
-            Case(cpu, name, kind, opened=opened)
-            for name, kind in chosen
-            for opened in (False, True)
-        ]
-    return found
+    if shared_data.folder() is None:
+        return found
+    if selection is Selection.CHOSEN:
+        return [*found, *(Case(cpu, name, kind, opened=True) for name, kind in _CHOSEN[cpu])]
+    return found + [
+        Case(cpu, name, kind, opened=opened)
+        for name in shared_data.models()
+        for kind in ("int8", "auto")
+        for opened in (False, True)
+    ]
 
 
-# One of each kind of network where the delegate has something to do: to other models it does what
-# it does to these.
+# Networks of each kind, where the delegate has something to do.
 _CHOSEN = {
-    CORTEX_A53: [("resnet8_cifar10", "int8"), ("mobilenet_v1_0.25_224", "auto")],
-    CORTEX_A76: [("resnet8_cifar10", "auto"), ("tiny_darknet", "auto")],
-    NEOVERSE_N2: [("resnet8_cifar10", "auto"), ("squeezenet1_1_gluon", "auto")],
+    CORTEX_A53: [("resnet8_cifar10", "int8"), ("mobilenet_v1_0.75_224", "auto")],
+    CORTEX_A76: [("tiny_darknet", "auto")],
+    NEOVERSE_N2: [("squeezenet1_1_gluon", "auto")],
 }
 
 

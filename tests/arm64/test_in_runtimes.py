@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-import collections
+from collections import Counter
 
 import numpy as np
 import pytest
 
-from tests.arm64.cases import SMALL, Case, Selection, cases
+from tests.arm64.cases import SMALL, TARGETS, Case, Selection, cases
 from tests.arm64.runs import EmulatedRuns, expected_outputs
 from tests.shared_data import needs_shared_data
-from tools.arm64.emulation import CPUS, RUNTIMES
+from tflite_eq.errors import BackendError
+from tflite_eq.graph.model import Graph
+from tools.arm64.emulation import CORTEX_A53, CORTEX_A76, CPUS, NEOVERSE_N2, RUNTIMES
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -30,10 +32,48 @@ def test_all_codes_are_the_reference_kernels(case: Case, runtime: str, runs: Emu
         np.testing.assert_array_equal(values, wanted)
 
 
+# Convolutions that the delegate runs at least, by kernel, where it chooses for itself. On CPUs with
+# dot products it leaves 8-bit networks alone.
+LEAST_CLAIMED = {
+    (CORTEX_A53, SMALL, "int8"): {"winograd_f43": 2},
+    (CORTEX_A53, SMALL, "auto"): {"winograd_f43": 2},
+    (CORTEX_A53, "resnet8_cifar10", "int8"): {"winograd_f43": 2},
+    (CORTEX_A53, "mobilenet_v1_0.75_224", "auto"): {"direct_int7": 10},
+    (CORTEX_A76, SMALL, "auto"): {"winograd_1d": 2},
+    (CORTEX_A76, "tiny_darknet", "auto"): {"winograd_1d": 7},
+    (NEOVERSE_N2, SMALL, "auto"): {"winograd_1d": 2},
+    (NEOVERSE_N2, "squeezenet1_1_gluon", "auto"): {"winograd_1d": 8},
+}
+
+
 @pytest.mark.parametrize("runtime", RUNTIMES)
-def test_what_is_claimed(case: Case, runtime: str, runs: EmulatedRuns) -> None:
+def test_the_delegate_takes_what_it_should(case: Case, runtime: str, runs: EmulatedRuns) -> None:
     outcome = runs.outcome(case, runtime)
-    print(case, collections.Counter(c.reason.split(":")[0] for c in outcome.claims), outcome.partitions)
+    claimed = Counter(c.reason.split()[0] for c in outcome.claims if c.claimed)
+    forced = dict(case.options or ()).get("kernel")
+    if case.options is None:
+        assert outcome.partitions == 0
+        assert outcome.claims == []
+    elif forced:
+        # Of the small network's seven convolutions two are no 3x3 convolutions with stride 1.
+        assert claimed == {forced: 5 if forced.startswith("winograd") else 7}
+    else:
+        least = LEAST_CLAIMED.get((case.cpu, case.network, case.kind), {})
+        assert all(claimed[kernel] >= count for kernel, count in least.items())
+        assert claimed == {} or case.cpu is CORTEX_A53 or case.kind != "int8"
+    assert (outcome.partitions > 0) == bool(claimed)
+
+
+@pytest.mark.parametrize("runtime", RUNTIMES)
+def test_explain_foretells_it(case: Case, runtime: str, runs: EmulatedRuns) -> None:
+    if case.options != ():
+        pytest.skip("explain answers for the delegate's own choice")
+    try:
+        from tflite_eq.delegate.explain import cpu_of, explain
+    except BackendError as error:
+        pytest.skip(f"binding not built: {error}")
+    foretold = explain(Graph.from_bytes(runs.model(case).model), cpu_of(TARGETS[case.cpu]))
+    assert runs.outcome(case, runtime).claims == foretold
 
 
 @needs_shared_data

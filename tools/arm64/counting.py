@@ -51,7 +51,6 @@ class Count:
         branch: Branches.
         by_file: By the file that the code is from, most first.
         claims: The delegate's decision on every convolution.
-        partitions: How many nodes of the runtime's plan the delegate runs.
     """
 
     total: int
@@ -60,7 +59,6 @@ class Count:
     branch: int
     by_file: dict[str, int]
     claims: list[Claim]
-    partitions: int
 
 
 def count(
@@ -103,12 +101,12 @@ def count(
         raise EmulationError(f"{len(cases)} inferences were run and {len(lines)} counted")
     files = _Files(answer["maps"])
     return [
-        _summarize(json.loads(line), files, parse_claims(log), partitions)
-        for line, log, partitions in zip(lines, answer["logs"], answer["partitions"])
+        _summarize(json.loads(line), files, parse_claims(log))
+        for line, log in zip(lines, answer["logs"])
     ]
 
 
-def _summarize(line: dict[str, Any], files: _Files, claims: list[Claim], partitions: int) -> Count:
+def _summarize(line: dict[str, Any], files: _Files, claims: list[Claim]) -> Count:
     by_file: Counter[str] = Counter()
     for address, instructions, executions in line["blocks"]:
         by_file[files.at(address)] += instructions * executions
@@ -119,7 +117,6 @@ def _summarize(line: dict[str, Any], files: _Files, claims: list[Claim], partiti
         line["branch"],
         dict(by_file.most_common()),
         claims,
-        partitions,
     )
 
 

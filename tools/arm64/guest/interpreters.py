@@ -45,9 +45,3 @@ def make_interpreter(
             log = caught.read().decode(errors="replace")
             print(log, file=sys.stderr, flush=True)  # for the message, should this have failed
     return interpreter, log
-
-
-def count_partitions(interpreter: Any) -> int:
-    """How many nodes of the interpreter's plan the delegate runs."""
-    nodes = interpreter._get_ops_details()
-    return sum(node["op_name"] == "TfLiteEqDelegate" for node in nodes)

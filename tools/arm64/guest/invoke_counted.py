@@ -3,9 +3,8 @@
 ``count_instructions.c`` knows the markers. Job: ``{"module", "library", "cases": [{"model",
 "input", "options", "warm_up"}]}``, where ``input`` is an ``.npy`` for the only input of the
 ``.tflite``, ``options`` are the delegate's, ``null`` for none, and ``warm_up`` asks for an
-inference before the counted one. Answer: ``{"maps", "logs", "partitions"}``, the process's memory
-map and, for each model, what was written to stderr while its interpreter was made, and how many
-nodes of its plan the delegate runs.
+inference before the counted one. Answer: ``{"maps", "logs"}``, the process's memory map and, for
+each model, what was written to stderr while its interpreter was made.
 """
 
 from __future__ import annotations
@@ -16,7 +15,7 @@ import sys
 
 import numpy as np
 
-from tools.arm64.guest.interpreters import count_partitions, make_interpreter
+from tools.arm64.guest.interpreters import make_interpreter
 from tools.arm64.guest.machine_code import markers
 
 
@@ -25,7 +24,7 @@ def main() -> None:
     job = json.load(sys.stdin)
     runtime = importlib.import_module(job["module"])
     begin, end = markers()
-    logs, partitions = [], []
+    logs = []
     for case in job["cases"]:
         interpreter, log = make_interpreter(runtime, job["library"], case)
         (details,) = interpreter.get_input_details()
@@ -36,9 +35,8 @@ def main() -> None:
         interpreter.invoke()
         end()
         logs.append(log)
-        partitions.append(count_partitions(interpreter))
     with open("/proc/self/maps", encoding="ascii") as maps:
-        print(json.dumps({"maps": maps.read(), "logs": logs, "partitions": partitions}))
+        print(json.dumps({"maps": maps.read(), "logs": logs}))
 
 
 if __name__ == "__main__":
