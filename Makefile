@@ -17,7 +17,11 @@ export TFLITE_EQ_BUILD_DELEGATE := 0
 export TF_CPP_MIN_LOG_LEVEL := 3
 export CUDA_VISIBLE_DEVICES := -1
 
+ARM64 := build/arm64
+ARM64_DELEGATE := bazel-arm64-bin/delegate/libtflite_eq_delegate.so
+
 .PHONY: help setup demo test lint format unit-test test-compatibility clean build-delegate test-delegate
+.PHONY: setup-arm64 test-arm64 test-arm64-all
 
 help:
 	@echo "make demo    quantize a small trained network and compare the results"
@@ -26,6 +30,8 @@ help:
 	@echo "make lint, unit-test, test-compatibility   the parts of make test"
 	@echo "make build-delegate   the delegate's library and Python module; needs Bazel"
 	@echo "make test-delegate    its tests, plain and under the sanitizers; needs Bazel"
+	@echo "make test-arm64       the delegate on emulated arm64 CPUs, inside real runtimes"
+	@echo "make test-arm64-all   the same with all shared models, thoroughly quantized"
 	@echo "make format  put the sources in the form that lint wants"
 	@echo "make clean   remove the environments and everything else that was made"
 
@@ -35,7 +41,7 @@ demo: $(ENV)/.complete
 	$(BIN)/python -m demo --output_dir demo_output
 
 # The delegate is built and tested apart (make test-delegate): that needs Bazel and clang 19.
-test: lint unit-test test-compatibility
+test: lint unit-test test-compatibility test-arm64
 	@echo "All tests passed."
 
 lint: $(ENV)/.complete
@@ -54,6 +60,24 @@ build-delegate: $(ENV)/.complete
 test-delegate:
 	bazel test $(BAZEL_ARGS) --build_tests_only //...
 	bazel test $(BAZEL_ARGS) --build_tests_only --config=sanitize //...
+
+# An arm64 Python with TFLite runtimes, and what emulates it: docs/arm64.md.
+setup-arm64: $(ENV)/.complete
+	command -v aarch64-linux-gnu-g++ > /dev/null || tools/apt_install.sh g++-aarch64-linux-gnu
+	PYTHON=$(BIN)/python tools/arm64/setup.sh $(ARM64)
+
+# A Cortex-A53, a Cortex-A76, and a CPU with i8mm.
+test-arm64: setup-arm64
+	bazel build $(BAZEL_ARGS) --config=arm64 //delegate:libtflite_eq_delegate.so
+	for cpu in a53 a76 i8mm; do \
+	  TFLITE_EQ_QEMU=$(CURDIR)/$(ARM64)/emulator/usr/bin/qemu-aarch64 TFLITE_EQ_ARM64_ROOT=$(CURDIR)/$(ARM64)/root \
+	    bazel test $(BAZEL_ARGS) --config=arm64 --config=$$cpu --build_tests_only //delegate/... || exit 1; \
+	done
+	TFLITE_EQ_ARM64=$(ARM64) TFLITE_EQ_ARM64_DELEGATE=$(ARM64_DELEGATE) \
+	  $(BIN)/python -m pytest tests/arm64 $(PYTEST_ARGS)
+
+test-arm64-all:
+	$(MAKE) test-arm64 PYTEST_ARGS="--all_models $(PYTEST_ARGS)"
 
 test-compatibility: $(OLD)/.complete $(NEW)/.complete
 	$(OLD)/bin/python -m pytest tests/compatibility $(PYTEST_ARGS)

@@ -30,22 +30,18 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 from delegate.benchmark import compare_models
 from tests import shared_data
-from tests.arm64.cases import TARGETS
-from tflite_eq import Config, quantize
-from tflite_eq.cli.models import load_float_model
+from tests.arm64 import cases
 from tflite_eq.delegate.claims import Claim
 from tflite_eq.delegate.inputs import ordinary_inputs, values_inside
 from tflite_eq.graph import edit
 from tflite_eq.graph.model import Graph
 from tflite_eq.quiet import quiet
 from tflite_eq.runtimes import preferred_runtime
-from tflite_eq.targets import Target
-from tools.arm64.counting import Case, Count, count
+from tools.arm64.counting import Count, Inference, count
 from tools.arm64.emulation import CPUS, RUNTIMES, Cpu, Emulation, EmulationError
 
 ROOT = Path(__file__).resolve().parents[2]
 SHAPES = ("resnet18", "vgg16")
-SAMPLES = 20  # to quantize shared models on
 
 
 @dataclasses.dataclass(frozen=True)
@@ -127,6 +123,10 @@ def main() -> int:
         dict(arguments.option),
         arguments.layers,
     )
+    for name in arguments.model:
+        if not (name in SHAPES or name.endswith(".tflite") or name in _shared_models()):
+            known = ", ".join([*SHAPES, *_shared_models()])
+            sys.exit(f"error: {name} is no .tflite and none of {known}")
     cpus = [cpu for cpu in CPUS if cpu.name in (arguments.cpu or [cpu.name])]
     rows = []
     with concurrent.futures.ThreadPoolExecutor(arguments.jobs) as pool:
@@ -174,8 +174,14 @@ def _versions(name: str, cpus: list[Cpu]) -> Iterator[tuple[str, str, Cpu, bytes
         elif name.endswith(".tflite"):
             yield Path(name).stem, "", cpu, Path(name).read_bytes()
         else:
-            yield name, "INT8", cpu, _shared_model(name, None)
-            yield name, "INT7", cpu, _shared_model(name, TARGETS[cpu])
+            # Quickly quantized: how well does not matter here.
+            for bits, kind in (("INT8", "int8"), ("INT7", "auto")):
+                case = cases.Case(cpu, name, kind)
+                yield name, bits, cpu, cases.quantized(case, cases.Selection.CHOSEN).model
+
+
+def _shared_models() -> list[str]:
+    return list(shared_data.models()) if shared_data.folder() else []
 
 
 @functools.cache
@@ -184,19 +190,6 @@ def _shape(name: str, *, int7: bool) -> bytes:
         return compare_models.to_int7(_shape(name, int7=False))
     with quiet():
         return compare_models.load(name)
-
-
-@functools.cache
-def _shared_model(name: str, target: Target | None) -> bytes:
-    if shared_data.folder() is None or name not in shared_data.models():
-        sys.exit(
-            f"error: {name} is neither {' nor '.join(SHAPES)} nor a shared model nor a .tflite"
-        )
-    entry = shared_data.models()[name]
-    float_model = load_float_model(str(shared_data.path(entry.get("tflite") or entry["file"])))
-    samples = [[x] for x in shared_data.calibration(name, SAMPLES)]
-    settings: dict[str, Any] = {} if target is None else {"bits": "auto", "target": target}
-    return quantize(float_model, samples, Config(**settings)).model
 
 
 def _count_model(
@@ -212,7 +205,10 @@ def _count_model(
 ) -> Row:
     (values,) = ordinary_inputs(Graph.from_bytes(model))
     counter = functools.partial(count, emulation, cpu, runtime, library)
-    without, delegated = counter([Case(model, values, chosen) for chosen in (None, options)])
+    # The large ones take long enough under emulation once.
+    inference = Inference(model, values, warm_up=name not in SHAPES)
+    both = [dataclasses.replace(inference, options=chosen) for chosen in (None, options)]
+    without, delegated = counter(both)
     claims = delegated.claims
     return Row(
         name,
@@ -228,22 +224,22 @@ def _count_model(
 
 
 def _count_layers(
-    counter: Callable[[list[Case]], list[Count]],
+    counter: Callable[[list[Inference]], list[Count]],
     options: dict[str, str],
     graph: Graph,
     claims: list[Claim],
 ) -> list[Layer]:
     operators = [graph.operators[claim.operator] for claim in claims]
     inputs = values_inside(graph, [o.inputs[0] for o in operators], preferred_runtime())
-    cases = []
+    inferences = []
     for claim, operator in zip(claims, operators):
         alone, _ = edit.single_operator_model(graph, operator)
-        cases.append(Case(alone, inputs[operator.inputs[0]]))
+        inferences.append(Inference(alone, inputs[operator.inputs[0]]))
         if claim.claimed:
             # By name: the delegate might not take the layer if it were alone.
             forced = {**options, "kernel": claim.reason.split()[0]}
-            cases.append(dataclasses.replace(cases[-1], options=forced))
-    totals = iter([count.total for count in counter(cases)])
+            inferences.append(dataclasses.replace(inferences[-1], options=forced))
+    totals = iter([count.total for count in counter(inferences)])
     return [
         Layer(
             claim.name,

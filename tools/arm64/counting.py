@@ -23,7 +23,7 @@ Options = Optional[Mapping[str, str]]
 
 
 @dataclasses.dataclass(frozen=True)
-class Case:
+class Inference:
     """One inference to count.
 
     Attributes:
@@ -62,9 +62,9 @@ class Count:
 
 
 def count(
-    emulation: Emulation, cpu: Cpu, runtime: str, library: Path, cases: Sequence[Case]
+    emulation: Emulation, cpu: Cpu, runtime: str, library: Path, inferences: Sequence[Inference]
 ) -> list[Count]:
-    """Count one inference of each case.
+    """Count inferences.
 
     Counts vary by some dozens of instructions from run to run: with where memory is allocated.
 
@@ -73,32 +73,32 @@ def count(
         cpu: The CPU.
         runtime: One of ``RUNTIMES``; computes with one thread, with XNNPACK as it comes.
         library: The delegate's arm64 library.
-        cases: What to count, in one process.
+        inferences: What to count, in one process.
 
     Raises:
-        EmulationError: A case failed.
+        EmulationError: One of them failed.
     """
     with tempfile.TemporaryDirectory() as folder:
         described = []
-        for number, case in enumerate(cases):
+        for number, inference in enumerate(inferences):
             model, values = Path(folder, f"{number}.tflite"), Path(folder, f"{number}.npy")
-            model.write_bytes(case.model)
-            np.save(values, case.values)
-            options = None if case.options is None else {"log_level": "2", **case.options}
+            model.write_bytes(inference.model)
+            np.save(values, inference.values)
+            options = None if inference.options is None else {"log_level": "2", **inference.options}
             described.append(
                 {
                     "model": str(model),
                     "input": str(values),
                     "options": options,
-                    "warm_up": case.warm_up,
+                    "warm_up": inference.warm_up,
                 }
             )
         job = {"module": RUNTIMES[runtime], "library": str(library), "cases": described}
         counts = Path(folder, "counts")
         answer = emulation.python(cpu, _SCRIPT, job, counts=counts)
         lines = counts.read_text().splitlines()
-    if len(lines) != len(cases):
-        raise EmulationError(f"{len(cases)} inferences were run and {len(lines)} counted")
+    if len(lines) != len(inferences):
+        raise EmulationError(f"{len(inferences)} inferences were run and {len(lines)} counted")
     files = _Files(answer["maps"])
     return [
         _summarize(json.loads(line), files, parse_claims(log))
