@@ -23,6 +23,9 @@ COPTS = [
     "-fvisibility=hidden",
 ]
 
+# Kernels without intrinsics are there to be compared with, and must not make the library larger than it is useful.
+SCALAR_COPTS = COPTS + ["-Os"]
+
 # One list per instruction set; a kernel file belongs to exactly one.
 AVX2_COPTS = ["-mavx2"]
 

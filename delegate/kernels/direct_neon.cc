@@ -91,9 +91,14 @@ struct Int7Ops : WideningOps {
         codes += kBurst * plane_bytes;
         weights += kBurst * kCout * kVector;
       }
-      for (; left > 0; --left) {
+      if (left >= 2) {
+        Burst<2>(codes, plane_bytes, weights);
+        codes += 2 * plane_bytes;
+        weights += 2 * kCout * kVector;
+        left -= 2;
+      }
+      if (left > 0) {
         Burst<1>(codes, plane_bytes, weights);
-        codes += plane_bytes;
         weights += kCout * kVector;
       }
       return weights;

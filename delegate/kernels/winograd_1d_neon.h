@@ -145,6 +145,24 @@ class Winograd1dNeon {
     }
   }
 
+  // 16 channels of the four columns under a pair of outputs, into all planes.
+  template <bool two_taps>
+  static inline __attribute__((always_inline)) void TransformPair(int8x16_t d0, int8x16_t d1, int8x16_t d2, int8x16_t d3,
+                                                                  int8_t* line, size_t plane, size_t tap) {
+    if (two_taps) {
+      StoreDotBlocks(line, plane, vsubq_s8(d0, d1));
+      StoreDotBlocks(line + tap, plane, d1);
+      StoreDotBlocks(line + 2 * tap, plane, vsubq_s8(d2, d1));
+      StoreDotBlocks(line + 3 * tap, plane, d2);
+      StoreDotBlocks(line + 4 * tap, plane, d3);
+    } else {
+      StoreDotBlocks(line, plane, vsubq_s8(d0, d2));
+      StoreDotBlocks(line + tap, plane, vaddq_s8(d1, d2));
+      StoreDotBlocks(line + 2 * tap, plane, vsubq_s8(d2, d1));
+      StoreDotBlocks(line + 3 * tap, plane, vsubq_s8(d3, d1));
+    }
+  }
+
   // Transforms one input row into all planes. False when a code lay outside the window.
   template <bool two_taps>
   static bool TransformRow(const KernelContext& context, const int8_t* image, int y, const CodeWindow& window,
@@ -170,18 +188,7 @@ class Winograd1dNeon {
         const int8x16_t d2 = load(2 * pair + 2 - s.pad_left);
         const int8x16_t d3 = load(2 * pair + 3 - s.pad_left);
         outside = vorrq_s8(outside, vorrq_s8(CodeWindow::Outside(d2), CodeWindow::Outside(d3)));
-        if (two_taps) {
-          StoreDotBlocks(line, plane, vsubq_s8(d0, d1));
-          StoreDotBlocks(line + tap, plane, d1);
-          StoreDotBlocks(line + 2 * tap, plane, vsubq_s8(d2, d1));
-          StoreDotBlocks(line + 3 * tap, plane, d2);
-          StoreDotBlocks(line + 4 * tap, plane, d3);
-        } else {
-          StoreDotBlocks(line, plane, vsubq_s8(d0, d2));
-          StoreDotBlocks(line + tap, plane, vaddq_s8(d1, d2));
-          StoreDotBlocks(line + 2 * tap, plane, vsubq_s8(d2, d1));
-          StoreDotBlocks(line + 3 * tap, plane, vsubq_s8(d3, d1));
-        }
+        TransformPair<two_taps>(d0, d1, d2, d3, line, plane, tap);
         d0 = d2;
         d1 = d3;
       }
