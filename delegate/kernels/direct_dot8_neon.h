@@ -29,7 +29,7 @@ struct DirectDotOps {
     void Clear() { ClearDots<steps>(acc_); }
     __attribute__((always_inline)) const int8_t* Accumulate(const int8_t* codes, size_t plane_bytes, int vectors,
                                                             const int8_t* weights) {
-      return AccumulateDots<DotOps, steps>(acc_, codes, plane_bytes, vectors * (kVector / kDotChannels), weights);
+      return AccumulateDots<DotOps, steps, 2>(acc_, codes, plane_bytes, vectors * (kVector / kDotChannels), weights);
     }
     void Get(int pack, int32x4_t (&sums)[4]) const { DotOps::Sort(acc_[pack], sums); }
 

@@ -45,7 +45,7 @@ class DirectNeon {
 
   static size_t PackedBytes(const ConvProblem& problem) { return Layout(problem.shape).bytes(); }
 
-  static void Pack(const ConvProblem& problem, void* packed) {
+  __attribute__((cold)) static void Pack(const ConvProblem& problem, void* packed) {
     const ConvShape& s = problem.shape;
     const Layout layout(s);
     int8_t* weights = static_cast<int8_t*>(packed);

@@ -49,25 +49,36 @@ inline void StoreDotBlocks(int8_t* line, size_t plane_bytes, int8x16_t codes) {
   vst1_s8(line + plane_bytes, vget_high_s8(codes));
 }
 
+// The same for a known number of blocks.
+template <typename Ops, int couples, int blocks>
+inline __attribute__((always_inline)) void AccumulateDotBlocks(int32x4_t (&acc)[couples][4], const int8_t* codes,
+                                                               size_t plane_bytes, const int8_t* weights) {
+#pragma GCC unroll 4
+  for (int block = 0; block < blocks; ++block, codes += plane_bytes, weights += kDotBlockBytes) {
+    int8x16_t w[4];
+    for (int i = 0; i < 4; ++i) w[i] = vld1q_s8(weights + i * kVector);
+#pragma GCC unroll 8
+    for (int couple = 0; couple < couples; ++couple) {
+      Ops::Multiply(w, vld1q_s8(codes + couple * kVector), acc[couple]);
+    }
+  }
+}
+
 // acc[couple] += products of `blocks` blocks of channels, an even number, with consecutive couples of columns. Returns where the
-// weights went on.
-template <typename Ops, int couples>
+// weights went on. `unrolled` blocks, 2 or 4, make one
+// turn of the loop.
+template <typename Ops, int couples, int unrolled>
 inline __attribute__((always_inline)) const int8_t* AccumulateDots(int32x4_t (&acc)[couples][4], const int8_t* codes,
                                                                    size_t plane_bytes, int blocks, const int8_t* weights) {
   const int8_t* const end = weights + static_cast<ptrdiff_t>(blocks) * kDotBlockBytes;
-  do {
-#pragma GCC unroll 2
-    for (int half = 0; half < 2; ++half) {
-      int8x16_t w[4];
-      for (int i = 0; i < 4; ++i) w[i] = vld1q_s8(weights + i * kVector);
-#pragma GCC unroll 8
-      for (int couple = 0; couple < couples; ++couple) {
-        Ops::Multiply(w, vld1q_s8(codes + couple * kVector), acc[couple]);
-      }
-      codes += plane_bytes;
-      weights += kDotBlockBytes;
-    }
-  } while (weights != end);
+  if (unrolled > 2 && blocks % unrolled != 0) {
+    AccumulateDotBlocks<Ops, couples, 2>(acc, codes, plane_bytes, weights);
+    codes += 2 * plane_bytes;
+    weights += 2 * kDotBlockBytes;
+  }
+  for (; weights != end; codes += unrolled * plane_bytes, weights += unrolled * kDotBlockBytes) {
+    AccumulateDotBlocks<Ops, couples, unrolled>(acc, codes, plane_bytes, weights);
+  }
   return end;
 }
 

@@ -27,7 +27,7 @@ class Winograd1dNeon {
 
   static size_t PackedBytes(const ConvProblem& problem) { return Layout(problem.shape).bytes(); }
 
-  static void Pack(const ConvProblem& problem, void* packed) {
+  __attribute__((cold)) static void Pack(const ConvProblem& problem, void* packed) {
     const ConvShape& s = problem.shape;
     const Layout layout(s);
     char* base = static_cast<char*>(packed);
@@ -75,7 +75,7 @@ class Winograd1dNeon {
   }
 
  private:
-  static constexpr int kMaxCouples = 3;
+  static constexpr int kMaxCouples = 4;
   static constexpr size_t kScratchTarget = 256 << 10;
   static constexpr int kRows = 3;
   static constexpr int kTaps = 4;  // transformed weights of a triplet, in either form
@@ -197,14 +197,14 @@ class Winograd1dNeon {
   }
 
   // All rows and channels of one plane with one tap.
-  template <int couples>
+  template <int couples, int unrolled>
   static inline __attribute__((always_inline)) const int8_t* AccumulateTap(const Planes& planes, int plane,
                                                                            const int8_t* lines, const int8_t* weights,
                                                                            int32x4_t (&acc)[couples][4]) {
     const int8_t* codes = lines + planes.offset(plane, 0);
 #pragma GCC unroll 1
     for (int row = 0; row < kRows; ++row, codes += planes.row_bytes()) {
-      weights = AccumulateDots<Ops, couples>(acc, codes, planes.plane_bytes, planes.blocks, weights);
+      weights = AccumulateDots<Ops, couples, unrolled>(acc, codes, planes.plane_bytes, planes.blocks, weights);
     }
     return weights;
   }
@@ -214,8 +214,8 @@ class Winograd1dNeon {
   static inline __attribute__((always_inline)) void HalvingForms(const Planes& planes, const int8_t* lines,
                                                                  const int8_t* weights, const ChannelConstants& constants,
                                                                  int32x4_t (&a)[couples][4], int32x4_t (&b)[couples][4]) {
-    weights = AccumulateTap<couples>(planes, 1, lines, weights, a);
-    weights = AccumulateTap<couples>(planes, 2, lines, weights, b);
+    weights = AccumulateTap<couples, 4>(planes, 1, lines, weights, a);
+    weights = AccumulateTap<couples, 4>(planes, 2, lines, weights, b);
     for (int couple = 0; couple < couples; ++couple) {
       for (int i = 0; i < 4; ++i) {
         const int32x4_t m1 = a[couple][i];
@@ -234,22 +234,22 @@ class Winograd1dNeon {
         }
       }
     }
-    weights = AccumulateTap<couples>(planes, 0, lines, weights, a);
-    AccumulateTap<couples>(planes, 3, lines, weights, b);
+    weights = AccumulateTap<couples, 4>(planes, 0, lines, weights, a);
+    AccumulateTap<couples, 4>(planes, 3, lines, weights, b);
   }
 
   template <int couples>
   static inline __attribute__((always_inline)) void TwoTaps(const Planes& planes, const int8_t* lines,
                                                             const int8_t* weights, int32x4_t (&a)[couples][4],
                                                             int32x4_t (&b)[couples][4]) {
-    weights = AccumulateTap<couples>(planes, 1, lines, weights, a);
+    weights = AccumulateTap<couples, 2>(planes, 1, lines, weights, a);
     for (int couple = 0; couple < couples; ++couple) {
       for (int i = 0; i < 4; ++i) b[couple][i] = a[couple][i];
     }
-    weights = AccumulateTap<couples>(planes, 0, lines, weights, a);
-    weights = AccumulateTap<couples>(planes, 2, lines, weights, b);
-    AccumulateTap<couples>(planes, 3, lines, weights, a);  // the tap both share
-    AccumulateTap<couples>(planes, 4, lines, weights, b);
+    weights = AccumulateTap<couples, 2>(planes, 0, lines, weights, a);
+    weights = AccumulateTap<couples, 2>(planes, 2, lines, weights, b);
+    AccumulateTap<couples, 2>(planes, 3, lines, weights, a);  // the tap both share
+    AccumulateTap<couples, 2>(planes, 4, lines, weights, b);
   }
 
   // What a tile works on.
@@ -278,15 +278,27 @@ class Winograd1dNeon {
     } else {
       HalvingForms<couples>(t.planes, lines, t.weights, t.constants, a, b);
     }
+    int32x4_t sums[couples][2][4];
+    for (int couple = 0; couple < couples; ++couple) {
+      for (int i = 0; i < 4; ++i) {
+        sums[couple][0][i] = a[couple][i];
+        sums[couple][1][i] = b[couple][i];
+      }
+    }
+    StoreCouples(t, pair, end, sums, couples);
+  }
+
+  // Out of the tiles, for they are many: from memory, and in a loop.
+  static __attribute__((noinline)) void StoreCouples(const TileArguments& t, int pair, int end,
+                                                     const int32x4_t (*unsorted)[2][4], int couples) {
     const int32x4_t bias[2] = {vld1q_s32(t.bias), vld1q_s32(t.bias + 4)};
     int row = pair / t.planes.pairs;
     int column = pair % t.planes.pairs;
-#pragma GCC unroll 8
     for (int couple = 0; couple < couples; ++couple) {
       int32x4_t y0[4];
       int32x4_t y1[4];
-      Ops::Sort(a[couple], y0);
-      Ops::Sort(b[couple], y1);
+      Ops::Sort(unsorted[couple][0], y0);
+      Ops::Sort(unsorted[couple][1], y1);
 #pragma GCC unroll 2
       for (int i = 0; i < kCouple; ++i) {
         if (pair + kCouple * couple + i >= end) return;
@@ -308,7 +320,8 @@ class Winograd1dNeon {
   static void RunCleanRows(const KernelContext& context, const Planes& planes, const int8_t* lines, bool non_negative,
                            int begin, int end, int8_t* output) {
     using Function = void (*)(const TileArguments&, int, int);
-    static constexpr Function kTiles[kMaxCouples + 1] = {nullptr, Tile<1, two_taps>, Tile<2, two_taps>, Tile<3, two_taps>};
+    static constexpr Function kTiles[kMaxCouples + 1] = {nullptr, Tile<1, two_taps>, Tile<2, two_taps>, Tile<3, two_taps>,
+                                                         Tile<4, two_taps>};
     const ConvShape& s = context.shape;
     const Layout layout(s);
     const char* packed = static_cast<const char*>(context.packed);
