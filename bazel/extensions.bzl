@@ -1,8 +1,12 @@
 """What WORKSPACE declares for Bazel 4, for MODULE.bazel. A file of its own: Bazel 4 does not know module_extension."""
 
+load("//bazel:jdk.bzl", "jdk")
+load("//bazel:maven_files.bzl", "maven_files")
 load("//bazel:python.bzl", "python_headers")
 
 def _local_impl(_ctx):
     python_headers(name = "python_headers")
+    jdk(name = "jdk")
+    maven_files()
 
 local = module_extension(implementation = _local_impl)
