@@ -1,4 +1,4 @@
-// Every kernel of the library, by name. kernel_table.cc decides which of them exist on an architecture.
+// Every kernel of the library, by name. kernel_table_*.cc say which of them exist on an architecture.
 #ifndef TFLITE_EQ_DELEGATE_KERNELS_KERNELS_H_
 #define TFLITE_EQ_DELEGATE_KERNELS_KERNELS_H_
 
