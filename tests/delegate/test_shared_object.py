@@ -2,25 +2,15 @@
 
 from __future__ import annotations
 
-import re
-import shutil
-import subprocess
 from pathlib import Path
 
-import pytest
+from tests import elf
 
-pytestmark = pytest.mark.skipif(shutil.which("readelf") is None, reason="no readelf (binutils)")
-
-
-def readelf(library: Path, *options: str) -> str:
-    command = ["readelf", "--wide", *options, str(library)]
-    return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
+pytestmark = elf.needs_readelf
 
 
 def test_exports_the_entry_points_alone(library: Path) -> None:
-    symbols = readelf(library, "--dyn-syms")
-    defined = re.findall(r"(?:FUNC|OBJECT) +GLOBAL DEFAULT +\d+ (\w+)", symbols)
-    assert sorted(defined) == [
+    assert elf.exports(library) == [
         "TfLiteEqDelegateCreate",
         "TfLiteEqDelegateDelete",
         "TfLiteEqDelegateOptionsDefault",
@@ -31,14 +21,18 @@ def test_exports_the_entry_points_alone(library: Path) -> None:
 
 
 def test_needs_the_c_library_alone(library: Path) -> None:
-    needed = re.findall(r"NEEDED.*\[(.*)\]", readelf(library, "--dynamic"))
-    assert set(needed) <= {"libc.so.6", "libm.so.6", "libpthread.so.0", "ld-linux-x86-64.so.2"}
+    assert set(elf.needed(library)) <= {
+        "libc.so.6",
+        "libm.so.6",
+        "libpthread.so.0",
+        "ld-linux-x86-64.so.2",
+    }
 
 
 def test_fits_16_kib_pages(library: Path) -> None:
-    loads = re.findall(r"^ +LOAD .* (0x[0-9a-f]+)$", readelf(library, "--segments"), re.MULTILINE)
-    assert loads
-    assert all(int(alignment, 16) % 0x4000 == 0 for alignment in loads)
+    alignments = elf.load_alignments(library)
+    assert alignments
+    assert all(alignment % 0x4000 == 0 for alignment in alignments)
 
 
 def test_is_small(library: Path) -> None:
@@ -46,6 +40,4 @@ def test_is_small(library: Path) -> None:
 
 
 def test_has_no_writable_code(library: Path) -> None:
-    segments = readelf(library, "--segments")
-    assert "RWE" not in segments
-    assert re.search(r"GNU_STACK.* RW ", segments)
+    assert not elf.has_writable_code(library)

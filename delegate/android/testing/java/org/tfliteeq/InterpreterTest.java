@@ -100,6 +100,16 @@ class InterpreterTest {
   }
 
   @Test
+  void deletedBeforeTheInterpreter() {
+    EqDelegate.Options options = claiming().setNumThreads(3);
+    long handle = NativeLibrary.create(options.keys(), options.values());
+    try (Interpreter interpreter = interpreter(() -> handle)) {
+      NativeLibrary.delete(handle);
+      assertArrayEquals(EXPECTED, run(interpreter));
+    }
+  }
+
+  @Test
   void closedBeforeTheInterpreterIsBuilt() {
     EqDelegate delegate = new EqDelegate(claiming());
     delegate.close();

@@ -4,14 +4,13 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.io.File;
-import java.io.IOException;
-import java.io.InputStream;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.Paths;
 import java.util.Arrays;
 import java.util.concurrent.TimeUnit;
+import java.util.stream.Collectors;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.tensorflow.lite.Delegate;
@@ -19,21 +18,26 @@ import org.tensorflow.lite.Delegate;
 /** What an app sees where the native library is absent or not the right one; each case needs a JVM of its own. */
 class LoadingTest {
   private static final String FILE = "libtflite_eq_delegate.so";
+  private static final String MARK = "LoadingTest: ";
   private static final String HERE = System.getProperty("os.arch");
 
-  /** The child JVM. */
+  /** The child JVM. Its lines begin with a mark: the virtual machine writes warnings of its own. */
   static final class Child {
     public static void main(String[] arguments) {
-      System.out.println("supported " + EqDelegate.isSupported());
+      say("supported " + EqDelegate.isSupported());
       for (int attempt = 0; attempt < 2; ++attempt) {
         try {
           new EqDelegate().close();
-          System.out.println("opened");
+          say("opened");
         } catch (UnsupportedOperationException error) {
-          System.out.println("refused " + error.getMessage());
-          System.out.println("cause " + error.getCause().getClass().getName());
+          say("refused " + error.getMessage());
+          say("cause " + error.getCause().getClass().getName());
         }
       }
+    }
+
+    private static void say(String line) {
+      System.out.println(MARK + line);
     }
   }
 
@@ -113,19 +117,13 @@ class LoadingTest {
     builder.redirectErrorStream(true);
     Process process = builder.start();
     process.getOutputStream().close();
-    String output = readAll(process.getInputStream());
+    String output = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
     assertTrue(process.waitFor(30, TimeUnit.SECONDS));
     assertEquals(0, process.exitValue(), output);
-    return output;
-  }
-
-  private static String readAll(InputStream stream) throws IOException {
-    StringBuilder text = new StringBuilder();
-    byte[] buffer = new byte[4096];
-    for (int count; (count = stream.read(buffer)) > 0; ) {
-      text.append(new String(buffer, 0, count, StandardCharsets.UTF_8));
-    }
-    return text.toString();
+    return Arrays.stream(output.split("\n"))
+        .filter(line -> line.startsWith(MARK))
+        .map(line -> line.substring(MARK.length()) + "\n")
+        .collect(Collectors.joining());
   }
 
   private static String jarOf(Class<?> type) throws Exception {
