@@ -168,6 +168,7 @@ TfLiteStatus Partition::Prepare(TfLiteContext* context) {
 }
 
 TfLiteStatus Partition::Invoke(TfLiteContext* context, WorkerPool* pool) {
+  const WorkerPool::AwakeScope awake(pool);
   for (Step& step : steps_) {
     const int8_t* input = step.input_buffer >= 0 ? buffers_[step.input_buffer].as<int8_t>()
                                                  : context->tensors[step.node.input()].data.int8;
