@@ -1,18 +1,26 @@
-"""tflite_abi.h against TFLite's own headers: abi/tflite_abi_check.cc compiles, and would not if
-the mirror were wrong."""
+"""delegate/tflite_abi.h against TFLite's own headers: delegate/abi/tflite_abi_check.cc compiles,
+and would not if the mirror were wrong.
 
-import pathlib
+``TFLITE_HEADERS`` names an include path with ``tensorflow/lite``; without it the headers come from
+Debian's package.
+"""
+
+from __future__ import annotations
+
+import os
 import shutil
 import subprocess
+from pathlib import Path
 
 import pytest
 
-DELEGATE = pathlib.Path(__file__).resolve().parents[1]
-SKIPPED = 77
+REPOSITORY = Path(__file__).resolve().parents[2]
+DELEGATE = REPOSITORY / "delegate"
+SKIPPED = 77  # fetch_headers.sh
 
 
 @pytest.fixture(scope="module")
-def compiler():
+def compiler() -> str:
     for name in ("clang++-19", "clang++", "g++", "c++"):
         if shutil.which(name):
             return name
@@ -20,44 +28,32 @@ def compiler():
 
 
 @pytest.fixture(scope="module")
-def headers(request):
-    """An include path with tensorflow/lite: the one given, or what Debian has, kept in build/ for
-    the next time."""
-    given = request.config.getoption("--tflite_headers")
+def headers() -> Path:
+    """The include path given, or what Debian has, kept in build/ for the next time."""
+    given = os.environ.get("TFLITE_HEADERS")
     if given:
-        assert (pathlib.Path(given) / "tensorflow/lite/c/common.h").exists(), (
-            f"no tensorflow/lite/c/common.h in {given}"
-        )
-        return given
-    fetched = subprocess.run(
-        [DELEGATE / "abi/fetch_headers.sh", DELEGATE.parent / "build/tflite_headers"],
-        capture_output=True,
-        text=True,
-    )
+        header = Path(given, "tensorflow/lite/c/common.h")
+        assert header.exists(), f"TFLITE_HEADERS={given}: there is no tensorflow/lite/c/common.h"
+        return Path(given)
+    command = [DELEGATE / "abi/fetch_headers.sh", REPOSITORY / "build/tflite_headers"]
+    fetched = subprocess.run(command, capture_output=True, text=True)
     if fetched.returncode == SKIPPED:
         pytest.skip("TFLite's headers cannot be had: " + fetched.stderr.strip().splitlines()[-1])
     assert fetched.returncode == 0, fetched.stderr
-    return fetched.stdout.strip()
+    return Path(fetched.stdout.strip())
 
 
-def compile_check(compiler, headers, mirror_root):
-    return subprocess.run(
-        [
-            compiler,
-            "-std=c++17",
-            "-fsyntax-only",
-            "-Wno-invalid-offsetof",
-            f"-I{mirror_root}",
-            f"-I{headers}",
-            DELEGATE / "abi/tflite_abi_check.cc",
-        ],
-        capture_output=True,
-        text=True,
-    )
+def compile_check(
+    compiler: str, headers: Path, mirror_root: Path
+) -> subprocess.CompletedProcess[str]:
+    flags = ["-std=c++17", "-fsyntax-only", "-Wno-invalid-offsetof"]
+    includes = [f"-I{mirror_root}", f"-I{headers}"]
+    command = [compiler, *flags, *includes, str(DELEGATE / "abi/tflite_abi_check.cc")]
+    return subprocess.run(command, capture_output=True, text=True)
 
 
-def test_mirror_agrees_with_the_headers(compiler, headers):
-    result = compile_check(compiler, headers, DELEGATE.parent)
+def test_mirror_agrees_with_the_headers(compiler: str, headers: Path) -> None:
+    result = compile_check(compiler, headers, REPOSITORY)
     assert result.returncode == 0, result.stderr
 
 
@@ -78,7 +74,9 @@ def test_mirror_agrees_with_the_headers(compiler, headers):
         ("void* reserve[4];\n} TfLiteDelegate;", "} TfLiteDelegate;", "reserve"),
     ],
 )
-def test_a_wrong_mirror_does_not_compile(compiler, headers, tmp_path, right, wrong, message):
+def test_a_wrong_mirror_does_not_compile(
+    compiler: str, headers: Path, tmp_path: Path, right: str, wrong: str, message: str
+) -> None:
     text = (DELEGATE / "tflite_abi.h").read_text()
     assert text.count(right) == 1
     (tmp_path / "delegate").mkdir()
