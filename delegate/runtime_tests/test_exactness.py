@@ -84,6 +84,7 @@ def test_resizing_between_invocations(runtime, delegate_path):
         runtime,
         delegate_path,
         build(chain_of_convs(rng, "even_triplets", count=8)),
+        kernel="winograd_1d",
         require_delegation="1",
         num_threads="2",
     )
