@@ -2,9 +2,15 @@
 // real ones is for runtime_tests.
 #include "delegate/delegate.h"
 
+#include <unistd.h>
+
+#include <chrono>
+#include <filesystem>
+#include <fstream>
 #include <memory>
 #include <random>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "delegate/allocation_counter.h"
@@ -83,6 +89,26 @@ TEST(Delegate, ServesSeveralInterpretersAndOutlivesThem) {
   }
 }
 
+// Returns once all other threads of the process sleep. Starting a thread allocates, in that thread, after the call that starts
+// it has returned.
+void WaitUntilThreadsSleep() {
+  const std::filesystem::path tasks = "/proc/self/task";
+  const std::string self = std::to_string(gettid());
+  bool running = true;
+  while (running) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(2));
+    running = false;
+    for (const auto& task : std::filesystem::directory_iterator(tasks)) {
+      if (task.path().filename() == self) continue;
+      std::string status;
+      std::getline(std::ifstream(task.path() / "stat"), status);
+      // "123 (name) S ..."
+      const size_t state = status.rfind(')') + 2;
+      running = running || (state < status.size() && status[state] != 'S');
+    }
+  }
+}
+
 TEST(Delegate, AllocatesNothingAtInvoke) {
   for (Algorithm kernel : kKernels) {
     for (int isa = 0; isa <= static_cast<int>(BestIsa()); ++isa) {
@@ -95,6 +121,7 @@ TEST(Delegate, AllocatesNothingAtInvoke) {
         ASSERT_EQ(runtime.delegated(), 3);
         ASSERT_TRUE(runtime.Resize(1, 20, 20));
         std::mt19937 random(6);
+        WaitUntilThreadsSleep();
         for (int run = 0; run < 3; ++run) {
           FillInput(&runtime, &random);
           const long before = AllocationCount();
