@@ -2,11 +2,11 @@
 
 usage: stand_in_ndk.py FOLDER [--revision 27.2.12479018]
 
-It has the real one's layout: clang and the LLVM tools (Debian's clang-19, lld-19, llvm-19), a sysroot
-with headers and with libraries to link against, and source.properties. The headers (sysroot/ beside
-this file) declare what the delegate uses and no more. The libraries hold the names in
-bionic_symbols.txt and no code. A library built with it has the imports, exports, alignment and size
-of one built with the NDK, up to code generation; whether it runs on a phone only a phone can tell.
+It has the real one's layout: clang and the LLVM tools (Debian's clang-19, lld-19, llvm-19), a
+sysroot with headers and with libraries to link against, and source.properties. The headers
+(sysroot/ beside this file) declare what the delegate uses and no more. The libraries hold the names
+in bionic_symbols.txt and no code. A library built with it has the imports, exports and alignment
+of one built with the NDK, and about its size; whether it runs on a phone only a phone can tell.
 """
 
 from __future__ import annotations
@@ -40,7 +40,8 @@ def llvm_tool(name: str) -> Path:
     found = shutil.which(f"{name}-{LLVM}")
     if found is None:
         raise SystemExit(
-            f"stand_in_ndk.py: no {name}-{LLVM}: apt-get install clang-{LLVM} lld-{LLVM} llvm-{LLVM}"
+            f"stand_in_ndk.py: no {name}-{LLVM}: "
+            f"apt-get install clang-{LLVM} lld-{LLVM} llvm-{LLVM}"
         )
     return Path(found)
 
@@ -89,7 +90,8 @@ def make_clang(folder: Path) -> Path:
         clang,
         f'"{llvm_tool("clang")}" --sysroot="{folder}/sysroot" -resource-dir="{resources}" '
         # What the NDK's clang is configured to do by itself.
-        f'--ld-path="{programs}/ld.lld" --rtlib=compiler-rt --unwindlib=libunwind -Qunused-arguments',
+        f'--ld-path="{programs}/ld.lld" --rtlib=compiler-rt --unwindlib=libunwind '
+        "-Qunused-arguments",
     )
     runtime = resources / "lib" / "linux"
     runtime.mkdir(parents=True)
@@ -119,11 +121,10 @@ def make_libraries(clang: Path, libraries: Path) -> None:
         )
     for name, text in {
         "crtbegin_so": "extern void __cxa_finalize(void*);\n"
-        "__attribute__((visibility(\"hidden\"))) void* __dso_handle = &__dso_handle;\n"
+        '__attribute__((visibility("hidden"))) void* __dso_handle = &__dso_handle;\n'
         "__attribute__((destructor)) static void end(void) { __cxa_finalize(&__dso_handle); }\n",
         "crtend_so": "",
-        "crtbegin_dynamic": "extern int main(int, char**);\n"
-        "void _start(void) { main(0, 0); }\n",
+        "crtbegin_dynamic": "extern int main(int, char**);\nvoid _start(void) { main(0, 0); }\n",
         "crtend_android": "",
     }.items():
         source = libraries / f"{name}.c"
