@@ -23,7 +23,8 @@ def test_is_small_and_stripped(android_library: Path) -> None:
 
 
 def test_imports_what_android_5_exports(android_library: Path) -> None:
-    exported = {name for names in stand_in_ndk.read_symbols().values() for name in names}
+    symbols = stand_in_ndk.read_symbols(stand_in_ndk.SYMBOLS)
+    exported = {name for names in symbols.values() for name in names}
     imported = elf.imports(android_library)
     assert "malloc" in imported, "imports were not read"
     assert imported - exported == set(), "not in bionic_symbols.txt; see there"

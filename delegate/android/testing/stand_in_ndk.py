@@ -5,8 +5,9 @@ usage: stand_in_ndk.py FOLDER [--revision 27.2.12479018]
 It has the real one's layout: clang and the LLVM tools (Debian's clang-19, lld-19, llvm-19), a
 sysroot with headers and with libraries to link against, and source.properties. The headers
 (sysroot/ beside this file) declare what the delegate uses and no more. The libraries hold the names
-in bionic_symbols.txt and no code. A library built with it has the imports, exports and alignment
-of one built with the NDK, and about its size; whether it runs on a phone only a phone can tell.
+in bionic_symbols.txt and its sibling, and no code. A library built with it has the imports, exports
+and alignment of one built with the NDK, and about its size; whether it runs on a phone only a phone
+can tell.
 """
 
 from __future__ import annotations
@@ -19,19 +20,21 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 SYMBOLS = HERE.parent / "bionic_symbols.txt"
+SYMBOLS_OF_PROGRAMS = HERE.parent / "bionic_symbols_of_programs.txt"
 TARGET = "aarch64-linux-android21"
 LLVM = 19
 # libc and its companions give their symbols this version; liblog did not at API 21.
 VERSIONED = ("libc", "libm", "libdl")
 
 
-def read_symbols(path: Path = SYMBOLS) -> dict[str, list[str]]:
-    """The symbols of ``bionic_symbols.txt`` by library."""
+def read_symbols(*lists: Path) -> dict[str, list[str]]:
+    """The symbols in files like ``bionic_symbols.txt``, by library."""
     symbols: dict[str, list[str]] = {"libc": [], "libm": [], "libdl": [], "liblog": []}
-    for line in path.read_text().splitlines():
-        if line and not line.startswith("#"):
-            library, symbol = line.split()
-            symbols[library].append(symbol)
+    for path in lists:
+        for line in path.read_text().splitlines():
+            if line and not line.startswith("#"):
+                library, symbol = line.split()[:2]
+                symbols[library].append(symbol)
     return symbols
 
 
@@ -108,7 +111,7 @@ def make_libraries(clang: Path, libraries: Path) -> None:
     """Libraries that hold names alone, and the objects a program or library starts with."""
     libraries.mkdir(parents=True)
     compile_ = [clang, f"--target={TARGET}", "-nostdlib", "-fno-builtin", "-w"]
-    for library, symbols in read_symbols().items():
+    for library, symbols in read_symbols(SYMBOLS, SYMBOLS_OF_PROGRAMS).items():
         source = libraries / f"{library}.c"
         source.write_text("".join(f"void {symbol}(void) {{}}\n" for symbol in symbols))
         script = libraries / f"{library}.lds"
