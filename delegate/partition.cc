@@ -210,7 +210,7 @@ TfLiteStatus Partition::Verify(TfLiteContext* context, const Step& step, const i
 }
 
 size_t Partition::memory_bytes() const {
-  size_t bytes = scratch_.size();
+  size_t bytes = scratch_.size() + expected_.size();
   for (const Step& step : steps_) bytes += step.conv.memory_bytes();
   for (const Buffer& buffer : buffers_) bytes += buffer.size();
   return bytes;
