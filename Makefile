@@ -44,7 +44,7 @@ demo: $(ENV)/.complete
 	$(BIN)/python -m demo --output_dir demo_output
 
 test:
-	$(MAKE) --jobs=$(JOBS) --output-sync=line --no-print-directory test-parts
+	$(MAKE) --jobs=$(JOBS) --no-print-directory test-parts
 	@echo "All tests passed."
 
 test-parts: lint unit-test test-delegate test-runtimes test-compatibility test-packaging
