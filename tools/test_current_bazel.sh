@@ -27,7 +27,11 @@ if [ ! -e "$root/.complete" ]; then
   # The archive this machine gets dpkg itself from.
   mirror=$(apt-get indextargets --format '$(ORIGIN) $(LABEL) $(SITE)' 2>/dev/null |
     sed -n 's/^Debian Debian //p' | head -n 1)
-  debootstrap --variant=minbase "$suite" "$root" "${mirror:-http://deb.debian.org/debian}"
+  [ -n "$mirror" ] || {
+    echo "error: apt names no archive of Debian's; is this a Debian system with package lists?" >&2
+    exit 1
+  }
+  debootstrap --variant=minbase "$suite" "$root" "$mirror"
   cp /etc/apt/apt.conf.d/* "$root/etc/apt/apt.conf.d/"
   cp /etc/resolv.conf "$root/etc/"
   in_root apt-get update -qq
