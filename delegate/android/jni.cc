@@ -86,7 +86,7 @@ JNINativeMethod Method(const char* name, const char* signature, Function* functi
 // Natives are registered here rather than found by name: one exported symbol, and a class that does not fit is refused when the
 // library is loaded, not at the first call.
 extern "C" JNIEXPORT jint JNI_OnLoad(JavaVM* vm, void*) {
-  using namespace tflite_eq;  // NOLINT: this function is the namespace's door
+  using namespace tflite_eq;
   void* env_pointer = nullptr;
   if (vm->GetEnv(&env_pointer, JNI_VERSION_1_6) != JNI_OK) return JNI_ERR;
   JNIEnv* env = static_cast<JNIEnv*>(env_pointer);
