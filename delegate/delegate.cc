@@ -16,6 +16,7 @@ struct Delegate {
   TfLiteDelegate base = {};  // first: the runtime holds a pointer to it
   DelegateOptions options;
   CpuProfile cpu;
+  TfLiteEqObserver observer = {};
   WorkerPool pool;
   pthread_mutex_t pool_mutex = PTHREAD_MUTEX_INITIALIZER;
   bool pool_started = false;
@@ -64,7 +65,9 @@ void* InitInstance(TfLiteContext* context, const char* buffer, size_t) {
 void FreeInstance(TfLiteContext*, void* opaque) {
   auto* instance = static_cast<Instance*>(opaque);
   if (instance == nullptr) return;
-  if (instance->delegate->options.profile) instance->partition.PrintProfile();
+  const Delegate& delegate = *instance->delegate;
+  if (delegate.options.profile && delegate.observer.node_finished == nullptr) instance->partition.PrintProfile();
+  instance->partition.Report(delegate.observer);
   DeleteObject(instance);
 }
 
@@ -78,10 +81,20 @@ TfLiteStatus InvokeInstance(TfLiteContext* context, TfLiteNode* node) {
   return instance->partition.Invoke(context, &instance->delegate->pool);
 }
 
+void ReportDecisions(const Selection& selection, const TfLiteEqObserver& observer) {
+  if (observer.node_decided == nullptr) return;
+  for (const Selection::Candidate& candidate : selection.candidates()) {
+    if (!candidate.convolution) continue;
+    const TfLiteEqNodeDecision decision = {candidate.node, candidate.claimed, candidate.name, candidate.reason.text};
+    observer.node_decided(observer.user_data, &decision);
+  }
+}
+
 TfLiteStatus PrepareDelegate(TfLiteContext* context, TfLiteDelegate* base) {
   Delegate* delegate = FromBase(base);
   Selection selection;
   if (!selection.Select(context, delegate->options, delegate->cpu)) return kTfLiteError;
+  ReportDecisions(selection, delegate->observer);
   if (delegate->options.log_level > 0) {
     fprintf(stderr, "tflite_eq: claimed %d of %d convolutions, %d nodes\n", selection.claimed()->size,
             selection.convolutions(), selection.nodes());
@@ -117,6 +130,8 @@ TfLiteDelegate* CreateDelegate(const DelegateOptions& options) {
   delegate->base.flags = kTfLiteDelegateFlagsAllowDynamicTensors | kTfLiteDelegateFlagsRequirePropagatedShapes;
   return &delegate->base;
 }
+
+void ObserveDelegate(TfLiteDelegate* base, const TfLiteEqObserver& observer) { FromBase(base)->observer = observer; }
 
 void DeleteDelegate(TfLiteDelegate* base) {
   if (base != nullptr) DeleteObject(FromBase(base));
