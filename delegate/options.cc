@@ -42,7 +42,7 @@ bool ParseIsa(const char* value, DelegateOptions* options, Reason* error) {
   options->any_isa = strcmp(value, "auto") == 0;
   if (options->any_isa) return true;
   if (!IsaFromName(value, &options->isa)) {
-    error->Set("option isa: \"%.40s\" is none of auto, scalar, avx2, avx512_vnni", value);
+    error->Set("option isa: \"%.40s\" is none of auto, scalar, avx2, avx512_vnni, neon, neon_dotprod, neon_i8mm", value);
     return false;
   }
   if (!CpuSupports(options->isa)) {

@@ -7,7 +7,8 @@ namespace {
 
 constexpr const char* kAlgorithmNames[kAlgorithmCount] = {"reference", "direct", "winograd_f43", "winograd_f23",
                                                           "winograd_1d"};
-constexpr const char* kIsaNames[kIsaCount] = {"scalar", "avx2", "avx512_vnni"};
+constexpr const char* kIsaNames[kIsaCount] = {"scalar", "avx2",         "avx512_vnni",
+                                                "neon",   "neon_dotprod", "neon_i8mm"};
 
 }  // namespace
 

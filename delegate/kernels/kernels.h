@@ -1,4 +1,4 @@
-// Every kernel of the library, by name. kernel_table.cc decides which of them exist on an architecture.
+// Every kernel of the library, by name. kernel_table_*.cc say which of them exist on an architecture.
 #ifndef TFLITE_EQ_DELEGATE_KERNELS_KERNELS_H_
 #define TFLITE_EQ_DELEGATE_KERNELS_KERNELS_H_
 
@@ -10,9 +10,11 @@ extern const ConvKernel kReference;
 extern const ConvKernel kDirectScalar;
 extern const ConvKernel kDirectAvx512;
 extern const ConvKernel kWinogradF43Scalar;
+extern const ConvKernel kWinogradF43Neon;
 extern const ConvKernel kWinogradF43Avx2;
 extern const ConvKernel kWinogradF43Avx512;
 extern const ConvKernel kWinogradF23Scalar;
+extern const ConvKernel kWinogradF23Neon;
 extern const ConvKernel kWinogradF23Avx2;
 extern const ConvKernel kWinogradF23Avx512;
 extern const ConvKernel kWinograd1dScalar;

@@ -161,10 +161,17 @@ Plan ChooseAvx2(const ConvProblem& problem, const CpuProfile& cpu) {
 }  // namespace
 
 Plan ChooseKernel(const ConvProblem& problem, const CpuProfile& cpu) {
-  if (cpu.isa == Isa::kScalar) {
-    return Leave("this CPU has no instruction set with fast kernels; scalar ones run only when asked for by name");
+  Plan plan;
+  switch (cpu.isa) {
+    case Isa::kAvx512Vnni:
+      plan = ChooseAvx512(problem, cpu);
+      break;
+    case Isa::kAvx2:
+      plan = ChooseAvx2(problem, cpu);
+      break;
+    default:
+      return Leave("this CPU has no instruction set with fast kernels; scalar ones run only when asked for by name");
   }
-  Plan plan = cpu.isa == Isa::kAvx512Vnni ? ChooseAvx512(problem, cpu) : ChooseAvx2(problem, cpu);
   if (plan.claim) {
     bool two_taps = false;
     Reason ignored;
