@@ -1,10 +1,10 @@
 #include "delegate/partition.h"
 
-#include <stdio.h>
 #include <string.h>
 #include <time.h>
 
 #include "delegate/kernels/reference.h"
+#include "delegate/log.h"
 
 namespace tflite_eq {
 namespace {
@@ -227,10 +227,10 @@ size_t Partition::memory_bytes() const { return packed_bytes() + scratch_.size()
 void Partition::PrintProfile() const {
   for (const Step& step : steps_) {
     const ConvShape& s = step.node.problem().shape;
-    fprintf(stderr, "tflite_eq: node %3d  %4dx%-4d %4d->%-4d %dx%d  %-12s %-11s %8.4f ms x %ld\n", step.node_index,
-            s.input_height, s.input_width, s.input_channels, s.output_channels, s.filter_height, s.filter_width,
-            AlgorithmName(step.conv.kernel().algorithm), IsaName(step.conv.kernel().isa),
-            step.runs > 0 ? step.milliseconds / static_cast<double>(step.runs) : 0.0, step.runs);
+    Log(Severity::kInfo, "node %3d  %4dx%-4d %4d->%-4d %dx%d  %-12s %-11s %8.4f ms x %ld", step.node_index, s.input_height,
+        s.input_width, s.input_channels, s.output_channels, s.filter_height, s.filter_width,
+        AlgorithmName(step.conv.kernel().algorithm), IsaName(step.conv.kernel().isa),
+        step.runs > 0 ? step.milliseconds / static_cast<double>(step.runs) : 0.0, step.runs);
   }
 }
 

@@ -1,7 +1,6 @@
 // The library's exported functions: the C API, and what TFLite calls in an external delegate.
-#include <stdio.h>
-
 #include "delegate/delegate.h"
+#include "delegate/log.h"
 #include "delegate/options.h"
 #include "delegate/tflite_eq_delegate.h"
 #include "delegate/tflite_eq_observer.h"
@@ -34,7 +33,7 @@ EXPORTED TfLiteDelegate* TfLiteEqDelegateCreate(const TfLiteEqDelegateOptions* o
   tflite_eq::DelegateOptions parsed;
   tflite_eq::Reason error;
   if (options != nullptr && !tflite_eq::OptionsFromC(*options, &parsed, &error)) {
-    fprintf(stderr, "tflite_eq: %s\n", error.text);
+    tflite_eq::Log(tflite_eq::Severity::kError, "%s", error.text);
     return nullptr;
   }
   return tflite_eq::CreateDelegate(parsed);

@@ -42,7 +42,7 @@ typedef struct {
 
 TfLiteEqDelegateOptions TfLiteEqDelegateOptionsDefault(void);
 
-// Null when the options are bad or memory runs out; the reason goes to stderr.
+// Null when the options are bad or memory runs out; the reason goes to stderr, on Android to logcat.
 struct TfLiteDelegate* TfLiteEqDelegateCreate(const TfLiteEqDelegateOptions* options);
 void TfLiteEqDelegateDelete(struct TfLiteDelegate* delegate);
 

@@ -23,6 +23,7 @@ def test_exports_the_entry_points_alone(library: Path) -> None:
     assert sorted(defined) == [
         "TfLiteEqDelegateCreate",
         "TfLiteEqDelegateDelete",
+        "TfLiteEqDelegateObserve",
         "TfLiteEqDelegateOptionsDefault",
         "TfLiteEqDelegateVersion",
         "tflite_plugin_create_delegate",
