@@ -157,9 +157,15 @@ TfLiteDelegate* CreateDelegate(const DelegateOptions& options) {
   return &delegate->base;
 }
 
-  Delegate* delegate = instance->delegate;
-  if (delegate->options.profile && delegate->observer.node_finished == nullptr) instance->partition.PrintProfile();
-  instance->partition.Report(delegate->observer);
+void ObserveDelegate(TfLiteDelegate* base, const TfLiteEqObserver& observer) { FromBase(base)->observer = observer; }
+
+void CloseDelegate(TfLiteDelegate* base) {
+  Delegate* delegate = FromBase(base);
+  pthread_mutex_lock(&delegate->mutex);
+  delegate->closed = true;
+  if (delegate->instances == 0) delegate->pool.Stop();
+  pthread_mutex_unlock(&delegate->mutex);
+}
 
 void DeleteDelegate(TfLiteDelegate* base) {
   if (base == nullptr) return;
