@@ -7,6 +7,7 @@ OLD := .venv-tensorflow-2.14
 NEW := .venv-tensorflow-2.21
 MAKE_VENV := tools/make_venv.sh
 LOCKS := requirements/locked-python3.11
+RUNTIMES := tflite_runtime tensorflow ai_edge_litert
 PYTEST_ARGS ?=
 BAZEL_ARGS ?=
 
@@ -17,15 +18,19 @@ export TFLITE_EQ_BUILD_DELEGATE := 0
 export TF_CPP_MIN_LOG_LEVEL := 3
 export CUDA_VISIBLE_DEVICES := -1
 
-.PHONY: help setup demo test lint format unit-test test-compatibility clean build-delegate test-delegate
+.PHONY: help setup demo test lint format unit-test test-compatibility clean
+.PHONY: build-tools build-delegate test-delegate test-runtimes
 
 help:
 	@echo "make demo    quantize a small trained network and compare the results"
-	@echo "make test    lint, all tests, and the end-to-end tests on TensorFlow 2.14 and 2.21"
+	@echo "make test    everything: the five parts below"
 	@echo "make setup   only make the environment in $(ENV)"
-	@echo "make lint, unit-test, test-compatibility   the parts of make test"
-	@echo "make build-delegate   the delegate's library and Python module; needs Bazel"
-	@echo "make test-delegate    its tests, plain and under the sanitizers; needs Bazel"
+	@echo "make lint                 style and types"
+	@echo "make test-delegate        the delegate's C++ tests, plain and under the sanitizers"
+	@echo "make unit-test            the package, the delegate's Python side included"
+	@echo "make test-runtimes        the delegate inside each installed TFLite runtime"
+	@echo "make test-compatibility   package and delegate on TensorFlow 2.14 and 2.21"
+	@echo "make build-delegate       the delegate's library and Python module"
 	@echo "make format  put the sources in the form that lint wants"
 	@echo "make clean   remove the environments and everything else that was made"
 
@@ -34,8 +39,7 @@ setup: $(ENV)/.complete
 demo: $(ENV)/.complete
 	$(BIN)/python -m demo --output_dir demo_output
 
-# The delegate is built and tested apart (make test-delegate): that needs Bazel and clang 19.
-test: lint unit-test test-compatibility
+test: lint test-delegate unit-test test-runtimes test-compatibility
 	@echo "All tests passed."
 
 lint: $(ENV)/.complete
@@ -43,21 +47,35 @@ lint: $(ENV)/.complete
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 
-unit-test: $(ENV)/.complete
-	$(BIN)/python -m pytest $(PYTEST_ARGS)
+# Bazel, the compiler and the libraries the delegate is built with; quick where they are there.
+build-tools: $(ENV)/.complete
+	tools/install_build_tools.sh $(BIN)/python
 
 # The module is for the environment's Python.
-build-delegate: $(ENV)/.complete
+build-delegate: build-tools
 	bazel build $(BAZEL_ARGS) --repo_env=TFLITE_EQ_PYTHON=$(CURDIR)/$(BIN)/python \
 	  //delegate:libtflite_eq_delegate.so //delegate/python:_kernels.so
 
-test-delegate:
+# ThreadSanitizer looks at the tests of what threads share.
+test-delegate: build-tools
 	bazel test $(BAZEL_ARGS) --build_tests_only //...
-	bazel test $(BAZEL_ARGS) --build_tests_only --config=sanitize //...
+	bazel test $(BAZEL_ARGS) --config=sanitize //...
+	bazel test $(BAZEL_ARGS) --config=tsan //...
 
-test-compatibility: $(OLD)/.complete $(NEW)/.complete
-	$(OLD)/bin/python -m pytest tests/compatibility $(PYTEST_ARGS)
-	$(NEW)/bin/python -m pytest tests/compatibility $(PYTEST_ARGS)
+unit-test: build-delegate
+	$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+# One runtime per process: two in one may answer for each other.
+test-runtimes: build-delegate
+	for runtime in $(RUNTIMES); do \
+	  $(BIN)/python -m pytest delegate/runtime_tests --runtime $$runtime $(PYTEST_ARGS) || exit 1; \
+	done
+
+test-compatibility: build-delegate $(OLD)/.complete $(NEW)/.complete
+	for environment in $(OLD) $(NEW); do \
+	  $$environment/bin/python -m pytest tests/compatibility $(PYTEST_ARGS) || exit 1; \
+	  $$environment/bin/python -m pytest delegate/runtime_tests --runtime tensorflow $(PYTEST_ARGS) || exit 1; \
+	done
 
 format: $(ENV)/.complete
 	$(BIN)/ruff check --fix
@@ -66,6 +84,7 @@ format: $(ENV)/.complete
 clean:
 	rm -rf $(ENV) $(OLD) $(NEW) build demo_output *.egg-info
 	rm -rf .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	if command -v bazel >/dev/null; then bazel clean; fi
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # An environment without .complete was interrupted and is made again from the start.

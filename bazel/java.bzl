@@ -42,20 +42,35 @@ java_jar = rule(
     doc = "Compiles sources to NAME.jar, the same bytes every time.",
 )
 
+def _folders(files):
+    """The folders of files as the test sees them, separated by colons."""
+    return ":".join(depset([f.short_path.rpartition("/")[0] for f in files]).to_list())
+
 def _junit_test_impl(ctx):
     script = ctx.actions.declare_file(ctx.label.name + ".sh")
-    jars = [f.short_path for f in ctx.files.deps]
-    flags = [ctx.expand_location(flag, ctx.attr.data) for flag in ctx.attr.jvm_flags]
-    environment = ["export %s=%s" % (name, ctx.expand_location(value, ctx.attr.data)) for name, value in ctx.attr.env.items()]
-    lines = ["#!/bin/bash", "set -euo pipefail"] + environment + [
-        'exec timeout --kill-after=10 "%d" "%s" %s \\' % (ctx.attr.watchdog_seconds, ctx.file._java.short_path, " ".join(flags)),
-        '  -jar "%s" execute --disable-banner --details=tree --disable-ansi-colors --fail-if-no-tests \\' %
-        ctx.file._junit.short_path,
-        '  --class-path "%s" --scan-class-path "%s"' % (":".join(jars), ctx.file.tests.short_path),
-        "",
+    files = {name: target.files.to_list()[0] for target, name in ctx.attr.properties.items()}
+    flags = ctx.attr.jvm_flags + ["-Djava.library.path=" + _folders(ctx.files.native_libraries)] + [
+        "-D%s=%s" % (name, file.short_path)
+        for name, file in files.items()
     ]
-    ctx.actions.write(script, "\n".join(lines), is_executable = True)
-    runfiles = ctx.runfiles(files = ctx.files.deps + ctx.files.data + [ctx.file.tests, ctx.file._junit, ctx.file._java])
+    class_path = ":".join([f.short_path for f in ctx.files.deps + [ctx.file.tests]])
+    ctx.actions.write(script, """#!/bin/bash
+export LD_LIBRARY_PATH="{loader}"
+exec timeout --kill-after=10 {seconds} "{java}" {flags} -jar "{junit}" execute --disable-banner --disable-ansi-colors \\
+  --details=tree --fail-if-no-tests --class-path "{class_path}" --scan-class-path "{tests}"
+""".format(
+        loader = _folders(ctx.files.loader_libraries),
+        seconds = ctx.attr.watchdog_seconds,
+        java = ctx.file._java.short_path,
+        flags = " ".join(['"%s"' % flag for flag in flags]),
+        junit = ctx.file._junit.short_path,
+        class_path = class_path,
+        tests = ctx.file.tests.short_path,
+    ), is_executable = True)
+    runfiles = ctx.runfiles(
+        files = ctx.files.deps + ctx.files.native_libraries + ctx.files.loader_libraries + files.values() +
+                [ctx.file.tests, ctx.file._junit, ctx.file._java],
+    )
     return [DefaultInfo(executable = script, runfiles = runfiles)]
 
 junit_test = rule(
@@ -63,10 +78,11 @@ junit_test = rule(
     test = True,
     attrs = {
         "tests": attr.label(allow_single_file = [".jar"], mandatory = True, doc = "The jar whose test classes are run."),
-        "deps": attr.label_list(allow_files = [".jar"], doc = "The class path, the tests' own jar included."),
-        "data": attr.label_list(allow_files = True),
-        "jvm_flags": attr.string_list(doc = "With $(rootpath ...)."),
-        "env": attr.string_dict(doc = "With $(rootpath ...)."),
+        "deps": attr.label_list(allow_files = [".jar"], doc = "The rest of the class path."),
+        "native_libraries": attr.label_list(allow_files = True, doc = "What System.loadLibrary finds."),
+        "loader_libraries": attr.label_list(allow_files = True, doc = "What native libraries need, by LD_LIBRARY_PATH."),
+        "properties": attr.label_keyed_string_dict(allow_files = True, doc = "Files, and the system properties that name them."),
+        "jvm_flags": attr.string_list(),
         "watchdog_seconds": attr.int(default = 120, doc = "A test that hangs is ended."),
         "_java": attr.label(default = "@jdk//:java", allow_single_file = True),
         "_junit": attr.label(default = "@junit//:file.jar", allow_single_file = True),

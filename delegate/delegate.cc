@@ -61,17 +61,12 @@ void* InitInstance(TfLiteContext* context, const char* buffer, size_t) {
   Instance* instance = NewObject<Instance>();
   if (instance == nullptr) return nullptr;
   instance->delegate = FromBase(params.delegate);
-  const DelegateOptions& options = instance->delegate->options;
   const int workers = Enter(instance->delegate, *context);
-  if (!instance->partition.Init(context, params, options, instance->delegate->cpu, workers)) {
+  if (!instance->partition.Init(context, params, instance->delegate->options, instance->delegate->cpu, workers)) {
     Delegate* delegate = instance->delegate;
     DeleteObject(instance);
     Leave(delegate);
     return nullptr;
-  }
-  if (options.log_level > 1) {
-    Log(Severity::kInfo, "partition of %d nodes prepared in %.1f ms, %.2f MB", params.nodes_to_replace->size,
-        instance->partition.prepare_milliseconds(), static_cast<double>(instance->partition.memory_bytes()) / 1048576);
   }
   return instance;
 }
@@ -95,7 +90,14 @@ bool IsClosed(Delegate* delegate) {
 
 TfLiteStatus PrepareInstance(TfLiteContext* context, TfLiteNode* node) {
   auto* instance = static_cast<Instance*>(node->user_data);
-  return instance != nullptr ? instance->partition.Prepare(context) : kTfLiteError;
+  if (instance == nullptr) return kTfLiteError;
+  const TfLiteStatus status = instance->partition.Prepare(context);
+  // Here rather than where it was made: scratch is part of what it takes, and changes with the input's size.
+  if (status == kTfLiteOk && instance->delegate->options.log_level > 1) {
+    Log(Severity::kInfo, "partition of %d nodes: prepared in %.1f ms, takes %.2f MB", instance->partition.nodes(),
+        instance->partition.prepare_milliseconds(), static_cast<double>(instance->partition.memory_bytes()) / 1048576);
+  }
+  return status;
 }
 
 TfLiteStatus InvokeInstance(TfLiteContext* context, TfLiteNode* node) {

@@ -52,7 +52,8 @@ def delegate_library(name, linkopts, deps, **kwargs):
         name = name,
         srcs = ["//delegate:plugin.cc"],
         copts = COPTS,
-        linkopts = _ANY + linkopts + select({
+        # Without a name of its own Android's loader refuses it.
+        linkopts = _ANY + ["-Wl,-soname,libtflite_eq_delegate.so"] + linkopts + select({
             "@platforms//os:android": _ANDROID,
             "//conditions:default": _LINUX,
         }),

@@ -170,6 +170,7 @@ TfLiteStatus Partition::Prepare(TfLiteContext* context) {
 }
 
 TfLiteStatus Partition::Invoke(TfLiteContext* context, WorkerPool* pool) {
+  const WorkerPool::AwakeScope awake(pool);
   for (Step& step : steps_) {
     const int8_t* input = step.input_buffer >= 0 ? buffers_[step.input_buffer].as<int8_t>()
                                                  : context->tensors[step.node.input()].data.int8;
@@ -222,7 +223,9 @@ size_t Partition::tensor_bytes() const {
   return bytes;
 }
 
-size_t Partition::memory_bytes() const { return packed_bytes() + scratch_.size() + tensor_bytes(); }
+size_t Partition::memory_bytes() const {
+  return packed_bytes() + scratch_.size() + tensor_bytes() + expected_.size();
+}
 
 void Partition::PrintProfile() const {
   for (const Step& step : steps_) {

@@ -22,6 +22,8 @@ class Partition {
   TfLiteStatus Prepare(TfLiteContext* context);
   TfLiteStatus Invoke(TfLiteContext* context, WorkerPool* pool);
 
+  int nodes() const { return steps_.size(); }
+  // Weights, scratch and the tensors in between; the last two once it was prepared.
   size_t memory_bytes() const;
   double prepare_milliseconds() const { return prepare_milliseconds_; }
   void PrintProfile() const;

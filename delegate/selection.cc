@@ -8,6 +8,9 @@ namespace {
 // Claiming nodes in the middle of what XNNPACK runs cuts its subgraph in two, and each of them is set up anew at every
 // invocation. That takes about as long as XNNPACK needs for this many multiplications; a partition must save more.
 constexpr double kSwitchMultiplications = 3e6;
+// With several threads, either side finds the other's threads on the cores and its own asleep. Measured with two: 40 microseconds
+// for each partition.
+constexpr double kWakeMultiplications = 8e6;
 
 }  // namespace
 
@@ -52,9 +55,10 @@ bool Selection::DropPartitionsThatDoNotPay(TfLiteContext* context, const Delegat
     context->ReportError(context, "tflite_eq: the runtime cannot tell the partitions of %d nodes", claimed_->size);
     return false;
   }
-  // Threads divide the time that is saved, not the time a switch takes.
   int threads = options.num_threads > 0 ? options.num_threads : context->recommended_num_threads;
   if (threads < 1) threads = 1;
+  // Threads divide the time that is saved, not the time a switch takes.
+  const double least = threads > 1 ? (kSwitchMultiplications + kWakeMultiplications) * threads : kSwitchMultiplications;
   for (int i = 0; i < count; ++i) {
     const TfLiteIntArray* nodes = partitions[i].nodes_to_replace;
     double saved = 0;
@@ -62,7 +66,7 @@ bool Selection::DropPartitionsThatDoNotPay(TfLiteContext* context, const Delegat
       const Candidate* candidate = Find(nodes->data[j]);
       if (candidate != nullptr) saved += candidate->saved_multiplications;
     }
-    if (saved >= kSwitchMultiplications * threads) continue;
+    if (saved >= least) continue;
     for (int j = 0; j < nodes->size; ++j) {
       Candidate* candidate = Find(nodes->data[j]);
       if (candidate == nullptr) continue;

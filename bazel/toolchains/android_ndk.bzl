@@ -30,7 +30,10 @@ clang_toolchain(
 
 _PROBE = """
 #include <stdlib.h>
-int main(int count, char** words) { return count > 1 ? atoi(words[1]) : 0; }
+int main(int count, char** words) {
+  if (words[count] != 0) abort();
+  return 0;
+}
 """
 
 def _revision(ctx, home):

@@ -10,7 +10,7 @@ A model is one of the shapes this script can build (resnet18, vgg16: random weig
 the original networks),
 or an int8 .tflite, or a Keras .h5, quantized here on random inputs. --int7 also times an INT7
 version: weights on
-the even-triplet lattice, activation codes in [-64, 63].
+the even-triplet lattice, 7-bit activation codes.
 """
 
 from __future__ import annotations
@@ -111,8 +111,8 @@ def to_even_triplets(weights: np.ndarray) -> np.ndarray:
 
 
 def to_int7(model: bytes) -> bytes:
-    """The same network on coarser codes: activations in [-64, 63], 3x3 weights on the
-    even-triplet lattice. For timing only."""
+    """The same network on coarser codes: activations in 0..127 behind a ReLU and in [-64, 63]
+    elsewhere, 3x3 weights on the even-triplet lattice. For timing only."""
     schema = importlib.import_module("tensorflow.lite.python.schema_py_generated")
     parsed = schema.ModelT.InitFromObj(schema.Model.GetRootAsModel(model, 0))
     (graph,) = parsed.subgraphs
@@ -152,8 +152,10 @@ def to_int7(model: bytes) -> bytes:
         )
         if tensor.type == schema.TensorType.INT8 and not constant:
             tensor.quantization.scale = [tensor.quantization.scale[0] * 2]
+            zero_point = tensor.quantization.zeroPoint[0]
+            # As `tflite-eq quantize` makes them: 0..127 for what is never negative.
             tensor.quantization.zeroPoint = [
-                int((tensor.quantization.zeroPoint[0] + 128) // 2 - 64)
+                0 if zero_point == -128 else int((zero_point + 128) // 2 - 64)
             ]
     packer = flatbuffers.Builder(1 << 20)
     packer.Finish(parsed.Pack(packer), b"TFL3")

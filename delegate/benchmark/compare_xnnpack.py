@@ -7,11 +7,12 @@ The peers are the TFLite
 runtimes importable from this Python: TensorFlow, LiteRT, tflite-runtime. TensorFlow is also what
 makes the int8 models.
 
-    bazel build //delegate/benchmark:libkernel_chain.so
+    bazel build //delegate/benchmark:libkernel_chain.so //delegate/benchmark:libhide_avx512.so
     python delegate/benchmark/compare_xnnpack.py [--rounds 100] [--isa avx512_vnni] [--shape
     56x64x64[x3[x1]]] [--json FILE]
 
-A shape is SIZExINxOUT, optionally followed by the filter size and the stride.
+A shape is SIZExINxOUT, optionally followed by the filter size and the stride. With --isa avx2 the
+runtimes' processes see a CPU without AVX-512 and AVX-VNNI, so that XNNPACK's AVX2 kernels answer.
 """
 
 from __future__ import annotations
@@ -142,13 +143,16 @@ class InterpreterContender:
     """One runtime. Runtimes in the same process share classes by name, and one may silently
     answer for another."""
 
-    def __init__(self, path: str, model: bytes) -> None:
+    def __init__(self, path: str, model: bytes, preload: pathlib.Path | None) -> None:
         context = multiprocessing.get_context("spawn")
         self._pipe, theirs = context.Pipe()
         self._process = context.Process(
             target=serve_interpreter, args=(path, model, theirs), daemon=True
         )
+        if preload is not None:
+            os.environ["LD_PRELOAD"] = str(preload)
         self._process.start()
+        os.environ.pop("LD_PRELOAD", None)
         theirs.close()
         self._pipe.recv()
 
@@ -191,11 +195,13 @@ def kernel_contender(
     return lambda: library.kernel_chain_run(chain), ""
 
 
-def compare(shape: Shape, library: ctypes.CDLL, isa: str, rounds: int) -> dict:
+def compare(
+    shape: Shape, library: ctypes.CDLL, isa: str, rounds: int, preload: pathlib.Path | None
+) -> dict:
     contenders: dict[str, Callable[[], float]] = {}
     model = make_model(shape)
     interpreters = {
-        name: InterpreterContender(path, model) for name, path in find_runtimes().items()
+        name: InterpreterContender(path, model, preload) for name, path in find_runtimes().items()
     }
     contenders.update(interpreters)
     refused = {}
@@ -250,19 +256,19 @@ def main() -> int:
     parser.add_argument("--json", type=pathlib.Path, help="write the figures here as well")
     parser.add_argument("--library", type=pathlib.Path, help="default: what Bazel built")
     arguments = parser.parse_args()
-    library_path = arguments.library
-    if library_path is None:
-        root = pathlib.Path(__file__).resolve().parents[2]
-        library_path = root / "bazel-bin/delegate/benchmark/libkernel_chain.so"
-    if not library_path.exists():
-        print(
-            f"{library_path} is missing: bazel build //delegate/benchmark:libkernel_chain.so",
-            file=sys.stderr,
-        )
-        return 1
+    built = pathlib.Path(__file__).resolve().parents[2] / "bazel-bin/delegate/benchmark"
+    library_path = arguments.library or built / "libkernel_chain.so"
+    # The peer of an AVX2 kernel is XNNPACK's AVX2 kernel.
+    preload = built / "libhide_avx512.so" if arguments.isa == "avx2" else None
+    for path in (library_path, preload):
+        if path is not None and not path.exists():
+            print(
+                f"{path} is missing: bazel build //delegate/benchmark:{path.name}", file=sys.stderr
+            )
+            return 1
     library = load_kernels(library_path)
     results = [
-        compare(s, library, arguments.isa, arguments.rounds)
+        compare(s, library, arguments.isa, arguments.rounds, preload)
         for s in arguments.shape or map(Shape.parse, ISSUE_SHAPES)
     ]
     if arguments.json:

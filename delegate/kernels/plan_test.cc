@@ -34,14 +34,24 @@ Plan Choose(int size, int in, int out, Values values, const CpuProfile& cpu, int
   return ChooseKernel(p.problem, cpu);
 }
 
-TEST(ChooseKernel, OneDimensionalForInt7OnVnni) {
-  for (const CpuProfile& cpu : {kServer, kOneUnit}) {
-    for (int size : {7, 14, 28, 56}) {
-      const Plan plan = Choose(size, 64, 64, Values::kEvenTriplets, cpu);
-      EXPECT_TRUE(plan.claim) << plan.reason.text;
-      EXPECT_EQ(plan.algorithm, Algorithm::kWinograd1d);
-    }
+TEST(ChooseKernel, OneDimensionalForInt7WithTwoVnniUnits) {
+  for (int size : {7, 14, 28, 56}) {
+    const Plan plan = Choose(size, 64, 64, Values::kEvenTriplets, kServer);
+    EXPECT_TRUE(plan.claim) << plan.reason.text;
+    EXPECT_EQ(plan.algorithm, Algorithm::kWinograd1d);
   }
+}
+
+TEST(ChooseKernel, OneVnniUnitKeepsF43WhereItIsFasterThanOneDimensional) {
+  const auto chosen = [](int size, int in, int out) {
+    return Choose(size, in, out, Values::kEvenTriplets, kOneUnit).algorithm;
+  };
+  EXPECT_EQ(chosen(56, 64, 64), Algorithm::kWinogradF43);
+  EXPECT_EQ(chosen(28, 128, 128), Algorithm::kWinogradF43);
+  EXPECT_EQ(chosen(112, 32, 64), Algorithm::kWinograd1d) << "transforms for too few channels";
+  EXPECT_EQ(chosen(14, 128, 128), Algorithm::kWinograd1d) << "tiles that are not full";
+  EXPECT_EQ(chosen(28, 256, 256), Algorithm::kWinograd1d) << "weights that do not stay in cache";
+  EXPECT_EQ(chosen(7, 512, 512), Algorithm::kWinograd1d);
 }
 
 TEST(ChooseKernel, PlainInt7TakesF43WhereItFitsAndTwoTapsElsewhere) {

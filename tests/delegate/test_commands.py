@@ -106,7 +106,7 @@ def test_explain(capsys: pytest.CaptureFixture[str]) -> None:
     assert run("explain --model lattice.tflite --target x86-vnni") == 0
     output = capsys.readouterr().out
     assert "winograd_1d on avx512_vnni" in output
-    assert "of 7 convolutions would be delegated on avx512_vnni; other operators" in output
+    assert "of 7 convolutions would be delegated on avx512_vnni with two VNNI units; " in output
     assert run("explain --model lattice.tflite --target generic --json") == 0
     found = json.loads(capsys.readouterr().out)
     assert found["isa"] == "scalar"

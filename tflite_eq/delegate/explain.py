@@ -20,7 +20,7 @@ _ISAS = {
 }
 
 
-def cpu_of(target: Target, vnni_units: int = 1) -> kernels.Cpu:
+def cpu_of(target: Target, vnni_units: int = 2) -> kernels.Cpu:
     """What the plan knows about a target.
 
     Args:

@@ -1,0 +1,44 @@
+#!/usr/bin/env bash
+# Makes sure that what builds and tests the delegate is there, and installs what is not.
+#
+# usage: tools/install_build_tools.sh PYTHON
+#
+#   PYTHON  the interpreter that the Python module is built for
+set -euo pipefail
+
+python=$1
+here=$(dirname "$0")
+
+has_sanitizers() {
+  [ -n "$(find "$(clang-19 -print-resource-dir)/lib" -name 'libclang_rt.asan*' -print -quit)" ]
+}
+has_python_headers() {
+  "$python" -c 'import os, sysconfig as s, sys
+sys.exit(not os.path.exists(os.path.join(s.get_paths()["include"], "Python.h")))'
+}
+has_pybind11() {
+  [ -e /usr/include/pybind11/pybind11.h ] || "$python" -c 'import pybind11' 2>/dev/null
+}
+
+# Prints the Debian packages whose contents are missing.
+missing() {
+  command -v bazel >/dev/null || echo bazel-bootstrap
+  if command -v clang-19 >/dev/null; then
+    has_sanitizers || echo libclang-rt-19-dev
+  else
+    echo clang-19 libclang-rt-19-dev
+  fi
+  command -v readelf >/dev/null || echo binutils
+  [ -e /usr/src/googletest/googletest/src/gtest.cc ] || echo googletest
+  has_python_headers || echo python3-dev
+  has_pybind11 || echo pybind11-dev
+}
+
+read -ra packages <<<"$(missing | xargs)"
+[ ${#packages[@]} -gt 0 ] || exit 0
+"$here/apt_install.sh" "${packages[@]}"
+still=$(missing | xargs)
+[ -z "$still" ] || {
+  echo "error: still missing after installation, for the delegate and $python: $still" >&2
+  exit 1
+}
