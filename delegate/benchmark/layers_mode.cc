@@ -198,13 +198,15 @@ bool ParseLayers(const char* text, List<LayerShape>* shapes, Message* error) {
     int count = 0;
     const char* at = text;
     char* end = nullptr;
-    for (; count < kNumbers; at = end + 1) {
+    bool complete = false;
+    for (; count < kNumbers && !complete; at = end + 1) {
       const long number = *at >= '0' && *at <= '9' ? strtol(at, &end, 10) : 0;
       if (number < 1 || number > kLargest[count]) break;
       numbers[count++] = static_cast<int>(number);
+      complete = *end == ',' || *end == '\0';
       if (*end != 'x') break;
     }
-    if (count < 3 || end == nullptr || (*end != ',' && *end != '\0')) {
+    if (!complete || count < 3) {
       error->Set("--layers: \"%.100s\" does not begin with SIZExINPUTSxOUTPUTS[xFILTER[xSTRIDE]], as in 56x64x64x3x1", text);
       return false;
     }

@@ -29,8 +29,9 @@ void PrintDecisions(const ModelResult& result) {
   const DelegateObservation& seen = result.observation;
   printf("\nConvolutions: %d of %d claimed\n", seen.claimed(), seen.decisions().size());
   for (const DelegateObservation::Decision& decision : seen.decisions()) {
-    printf("  node %3d  %-7s  %s  (%s)\n", decision.node, decision.claimed ? "claimed" : "left", decision.reason,
-           decision.output);
+    // Converters join the names of all operations that became one with semicolons.
+    printf("  node %3d  %-7s  %s  (%.*s)\n", decision.node, decision.claimed ? "claimed" : "left", decision.reason,
+           static_cast<int>(strcspn(decision.output, ";")), decision.output);
   }
   const TfLiteEqPartitionProfile total = seen.total();
   printf("Delegate: %d partitions, prepared in %.2f ms; %.2f MiB of weights, %.2f MiB of scratch, %.2f MiB of tensors\n",
@@ -65,8 +66,8 @@ void PrintVerdict(const ModelResult& result) {
            result.output_bytes.different > 0 ? ", whose optimised kernels round otherwise than its reference ones" : "");
   }
   if (result.verdict == Verdict::kEqual) {
-    printf("Verified: %d delegated convolutions and all outputs equal the reference kernels', bit for bit\n",
-           result.observation.claimed());
+    printf("Verified: %d delegated convolutions and all outputs equal the reference kernels', bit for bit%s\n",
+           result.observation.claimed(), result.observation.claimed() > 0 ? "" : "; nothing is delegated");
   } else if (result.verdict == Verdict::kDifferent) {
     printf("VERIFICATION FAILED: %s\n", result.difference.text);
   }

@@ -1,40 +1,13 @@
-// TFLite's C API, as far as the benchmark uses it, looked up at run time in a library given by path. Like tflite_abi.h it is
-// declared here rather than taken from TFLite's headers; abi/tflite_abi_check.cc compares it with them.
+// TFLite's C API, as far as the benchmark uses it, looked up at run time in a library given by path.
 #ifndef TFLITE_EQ_DELEGATE_BENCHMARK_TFLITE_C_API_H_
 #define TFLITE_EQ_DELEGATE_BENCHMARK_TFLITE_C_API_H_
 
-#include <stdarg.h>
-#include <stddef.h>
 #include <stdint.h>
 
 #include "delegate/benchmark/message.h"
 #include "delegate/benchmark/shared_library.h"
+#include "delegate/benchmark/tflite_c_types.h"
 #include "delegate/tflite_abi.h"
-
-extern "C" {
-
-struct TfLiteModel;
-struct TfLiteInterpreter;
-struct TfLiteInterpreterOptions;
-
-typedef void (*TfLiteErrorReporter)(void* user_data, const char* format, va_list arguments);
-
-// Told of events while a model runs; of these the benchmark uses the begin and end of operators. The runtime calls every
-// function without asking whether it is null.
-typedef struct TfLiteTelemetryProfilerStruct {
-  void* data;
-  void (*ReportTelemetryEvent)(struct TfLiteTelemetryProfilerStruct* profiler, const char* event_name, uint64_t status);
-  void (*ReportTelemetryOpEvent)(struct TfLiteTelemetryProfilerStruct* profiler, const char* event_name, int64_t op_idx,
-                                 int64_t subgraph_idx, uint64_t status);
-  void (*ReportSettings)(struct TfLiteTelemetryProfilerStruct* profiler, const char* setting_name, const void* settings);
-  uint32_t (*ReportBeginOpInvokeEvent)(struct TfLiteTelemetryProfilerStruct* profiler, const char* op_name, int64_t op_idx,
-                                       int64_t subgraph_idx);
-  void (*ReportEndOpInvokeEvent)(struct TfLiteTelemetryProfilerStruct* profiler, uint32_t event_handle);
-  void (*ReportOpInvokeEvent)(struct TfLiteTelemetryProfilerStruct* profiler, const char* op_name, uint64_t elapsed_time,
-                              int64_t op_idx, int64_t subgraph_idx);
-} TfLiteTelemetryProfilerStruct;
-
-}  // extern "C"
 
 namespace tflite_eq {
 
