@@ -54,7 +54,7 @@ build-tools: $(ENV)/.complete
 # The module is for the environment's Python.
 build-delegate: build-tools
 	bazel build $(BAZEL_ARGS) --repo_env=TFLITE_EQ_PYTHON=$(CURDIR)/$(BIN)/python \
-	  //delegate:libtflite_eq_delegate.so //delegate/python:_kernels.so
+	  //delegate:libtflite_eq_delegate.so //delegate/python:_kernels.so //delegate/benchmark:eq_benchmark
 
 # ThreadSanitizer looks at the tests of what threads share.
 test-delegate: build-tools

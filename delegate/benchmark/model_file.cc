@@ -217,6 +217,10 @@ bool Checker::CheckModel() {
     error_->Set("the model has no graph");
     return false;
   }
+  for (uint32_t i = 0; i < codes.count; ++i) {
+    Table code;
+    if (!ReadElement(codes, i, "operator code", &code)) return false;
+  }
   operator_codes_ = codes.count;
   buffers_ = buffers.count;
   if (!CheckBuffers(buffers)) return false;

@@ -10,6 +10,9 @@ void CollectError(void* user_data, const char* format, va_list arguments) {
   auto* errors = static_cast<Message*>(user_data);
   if (errors->text[0] != '\0') errors->Append("; ");
   errors->AppendV(format, arguments);
+  for (char* c = errors->text; *c != '\0'; ++c) {
+    if (*c == '\n') *c = ' ';
+  }
 }
 
 }  // namespace
@@ -44,10 +47,13 @@ bool Session::Open(const SessionOptions& options, Message* error, const char** s
 
   *step = "loading the model";
   double start = NowMilliseconds();
-  model_ = api.ModelCreateFromFile(options.graph);
+  model_ = api.ModelCreateFromFileWithErrorReporter != nullptr
+               ? api.ModelCreateFromFileWithErrorReporter(options.graph, CollectError, &runtime_errors_)
+               : api.ModelCreateFromFile(options.graph);
   times_.load_model = NowMilliseconds() - start;
   if (model_ == nullptr) {
-    error->Set("--graph=%s: the runtime does not take it for a valid model", options.graph);
+    error->Set("--graph=%s: the runtime does not take it for a valid model%s%s", options.graph,
+               runtime_errors_.text[0] != '\0' ? ": " : "", runtime_errors_.text);
     return false;
   }
   if (options.delegate != nullptr) {

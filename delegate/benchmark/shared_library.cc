@@ -3,6 +3,7 @@
 #include <dlfcn.h>
 #include <elf.h>
 #include <errno.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <sys/stat.h>
 
@@ -30,6 +31,21 @@ const char* MachineName(unsigned machine) {
   }
 }
 
+// Loaders map what the program headers name without asking how long the file is, and end the process (SIGBUS) when a truncated
+// file has no such pages.
+bool HoldsItsSegments(FILE* file, const Elf64_Ehdr& header, uint64_t size) {
+  if (header.e_phentsize != sizeof(Elf64_Phdr) || header.e_phoff > size ||
+      fseek(file, static_cast<long>(header.e_phoff), SEEK_SET) != 0) {
+    return false;
+  }
+  for (int i = 0; i < header.e_phnum; ++i) {
+    Elf64_Phdr segment;
+    if (fread(&segment, sizeof(segment), 1, file) != 1) return false;
+    if (segment.p_offset > size || segment.p_filesz > size - segment.p_offset) return false;
+  }
+  return true;
+}
+
 // What the loader says of a foreign file is often misleading ("cannot open shared object file"); the header is not.
 bool CheckHeader(const char* path, const char* flag, Message* error) {
   struct stat status;
@@ -48,6 +64,7 @@ bool CheckHeader(const char* path, const char* flag, Message* error) {
   }
   Elf64_Ehdr header = {};
   const size_t read = fread(&header, 1, sizeof(header), file);
+  const bool whole = read == sizeof(header) && HoldsItsSegments(file, header, static_cast<uint64_t>(status.st_size));
   fclose(file);
   if (read < sizeof(header) || memcmp(header.e_ident, ELFMAG, SELFMAG) != 0 || header.e_type != ET_DYN) {
     error->Set("--%s=%s: not a shared library (ELF)", flag, path);
@@ -57,6 +74,11 @@ bool CheckHeader(const char* path, const char* flag, Message* error) {
   if (header.e_machine != kThisMachine) {
     error->Set("--%s=%s: built for %s, this program for %s", flag, path, MachineName(header.e_machine),
                MachineName(kThisMachine));
+    return false;
+  }
+  if (!whole) {
+    error->Set("--%s=%s: truncated: %lld bytes do not hold what the file's header names", flag, path,
+               static_cast<long long>(status.st_size));
     return false;
   }
   return true;

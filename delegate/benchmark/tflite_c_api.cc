@@ -33,6 +33,7 @@ bool TfliteCApi::Load(const char* path, Message* error) {
                path, missing);
     return false;
   }
+  library_.Resolve("TfLiteModelCreateFromFileWithErrorReporter", &ModelCreateFromFileWithErrorReporter);
   library_.Resolve("TfLiteInterpreterOptionsSetTelemetryProfiler", &InterpreterOptionsSetTelemetryProfiler);
   return true;
 }

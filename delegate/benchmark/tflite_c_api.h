@@ -35,7 +35,9 @@ struct TfliteCApi {
   int32_t (*InterpreterGetOutputTensorCount)(const TfLiteInterpreter* interpreter);
   const TfLiteTensor* (*InterpreterGetOutputTensor)(const TfLiteInterpreter* interpreter, int32_t index);
 
-  // Null where the runtime has none (before 2.13): then the runtime's own operators cannot be timed one by one.
+  // Null where the runtime has none. Without the first it writes to stderr why a model is none, without the second its own
+  // operators cannot be timed one by one.
+  TfLiteModel* (*ModelCreateFromFileWithErrorReporter)(const char* path, TfLiteErrorReporter reporter, void* user_data);
   void (*InterpreterOptionsSetTelemetryProfiler)(TfLiteInterpreterOptions* options,
                                                  TfLiteTelemetryProfilerStruct* profiler);
 
