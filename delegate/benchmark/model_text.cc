@@ -63,7 +63,8 @@ void PrintVerdict(const ModelResult& result) {
   if (result.output_bytes.all > 0) {
     printf("\nOutputs: %lld of %lld bytes differ from those of the runtime alone%s\n",
            static_cast<long long>(result.output_bytes.different), static_cast<long long>(result.output_bytes.all),
-           result.output_bytes.different > 0 ? ", whose optimised kernels round otherwise than its reference ones" : "");
+           result.output_bytes.different > 0 ? " (its optimised kernels may round otherwise than reference ones; --verify tells)"
+                                             : "");
   }
   if (result.verdict == Verdict::kEqual) {
     printf("Verified: %d delegated convolutions and all outputs equal the reference kernels', bit for bit%s\n",

@@ -209,6 +209,16 @@ class TestModel:
             result = benchmark.result(model, "--verify", "--num_threads=2", *flags)
             assert result["verified"] == "equal"
 
+    def test_the_reference_can_stand_in(self, benchmark: Benchmark, network: Path) -> None:
+        """What outputs are compared with: the same layers claimed, by another kernel."""
+        flag = "--external_delegate_options=kernel:winograd_f43;isa:scalar"
+        own = benchmark.result(network, flag)["delegate"]
+        reference = benchmark.result(network, f"{flag};reference_in_place:1")["delegate"]
+        assert {layer["kernel"] for layer in own["claimed_layers"]} == {"winograd_f43"}
+        assert {layer["kernel"] for layer in reference["claimed_layers"]} == {"reference"}
+        assert reference["convolutions"] == own["convolutions"]
+        assert 0 < own["claimed"] < len(own["convolutions"])
+
     def test_runs_without_a_delegate(self, benchmark: Benchmark, network: Path) -> None:
         result = benchmark.result(network, external_delegate_path=None)
         assert result["without_delegate"]["inference_ms"]["count"] == 2
