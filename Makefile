@@ -7,6 +7,7 @@ OLD := .venv-tensorflow-2.14
 NEW := .venv-tensorflow-2.21
 MAKE_VENV := tools/make_venv.sh
 LOCKS := requirements/locked-python3.11
+STAND_IN_NDK := build/stand_in_ndk
 RUNTIMES := tflite_runtime tensorflow ai_edge_litert
 PYTEST_ARGS ?=
 BAZEL_ARGS ?=
@@ -19,16 +20,17 @@ export TF_CPP_MIN_LOG_LEVEL := 3
 export CUDA_VISIBLE_DEVICES := -1
 
 .PHONY: help setup demo test lint format unit-test test-compatibility clean
-.PHONY: build-tools build-delegate test-delegate test-runtimes
+.PHONY: build-tools build-delegate test-delegate test-runtimes test-android
 
 help:
 	@echo "make demo    quantize a small trained network and compare the results"
-	@echo "make test    everything: the five parts below"
+	@echo "make test    everything: the six parts below"
 	@echo "make setup   only make the environment in $(ENV)"
 	@echo "make lint                 style and types"
 	@echo "make test-delegate        the delegate's C++ tests, plain and under the sanitizers"
 	@echo "make unit-test            the package, the delegate's Python side included"
 	@echo "make test-runtimes        the delegate inside each installed TFLite runtime"
+	@echo "make test-android         the Android package and its Java class; needs no NDK"
 	@echo "make test-compatibility   package and delegate on TensorFlow 2.14 and 2.21"
 	@echo "make build-delegate       the delegate's library and Python module"
 	@echo "make format  put the sources in the form that lint wants"
@@ -39,7 +41,7 @@ setup: $(ENV)/.complete
 demo: $(ENV)/.complete
 	$(BIN)/python -m demo --output_dir demo_output
 
-test: lint test-delegate unit-test test-runtimes test-compatibility
+test: lint test-delegate unit-test test-runtimes test-android test-compatibility
 	@echo "All tests passed."
 
 lint: $(ENV)/.complete
@@ -70,6 +72,16 @@ test-runtimes: build-delegate
 	for runtime in $(RUNTIMES); do \
 	  $(BIN)/python -m pytest delegate/runtime_tests --runtime $$runtime $(PYTEST_ARGS) || exit 1; \
 	done
+
+# With the NDK that ANDROID_NDK_HOME names, or what stands in for one; a JDK and Maven for the Java class.
+test-android: export ANDROID_NDK_HOME := $(or $(ANDROID_NDK_HOME),$(CURDIR)/$(STAND_IN_NDK))
+test-android: $(ENV)/.complete
+	tools/install_build_tools.sh $(BIN)/python android
+	$(BIN)/python delegate/android/testing/stand_in_ndk.py $(STAND_IN_NDK)
+	bazel test $(BAZEL_ARGS) //delegate/android/testing:java_test
+	TFLITE_EQ_TEST_NDK=1 $(BIN)/python -m pytest tests/android/test_ndk.py $(PYTEST_ARGS)
+	bazel build $(BAZEL_ARGS) --config=android_arm64 //delegate/android:tflite_eq_delegate.aar
+	$(BIN)/python -m pytest tests/android --ignore tests/android/test_ndk.py $(PYTEST_ARGS)
 
 test-compatibility: build-delegate $(OLD)/.complete $(NEW)/.complete
 	for environment in $(OLD) $(NEW); do \

@@ -54,6 +54,5 @@ maven_file = repository_rule(
         "sha256": attr.string(mandatory = True),
         "unpack": attr.bool(doc = "Also unpack it, an AAR for example."),
     },
-    environ = ["PATH"],
     doc = "Defines @name//:file.jar (or the packaging's suffix) and, with unpack, what is in it.",
 )

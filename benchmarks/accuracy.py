@@ -35,8 +35,9 @@ from tests import shared_data  # noqa: E402
 from tflite_eq.cli.models import load_float_model  # noqa: E402
 from tflite_eq.data.preprocessing import Preprocessing  # noqa: E402
 from tflite_eq.data.sources import open_calibration  # noqa: E402
-from tflite_eq.evaluation.evaluator import NamedModel, available_cores, evaluate  # noqa: E402
+from tflite_eq.evaluation.evaluator import available_cores, evaluate  # noqa: E402
 from tflite_eq.evaluation.labels import LabelledSet, open_labelled  # noqa: E402
+from tflite_eq.evaluation.team import NamedModel  # noqa: E402
 from tflite_eq.files import write_atomically  # noqa: E402
 
 SAMPLES = 50

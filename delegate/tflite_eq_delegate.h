@@ -44,6 +44,7 @@ TfLiteEqDelegateOptions TfLiteEqDelegateOptionsDefault(void);
 
 // Null when the options are bad or memory runs out; the reason goes to stderr, on Android to logcat.
 struct TfLiteDelegate* TfLiteEqDelegateCreate(const TfLiteEqDelegateOptions* options);
+// While an interpreter has the delegate, the last one to go takes it along.
 void TfLiteEqDelegateDelete(struct TfLiteDelegate* delegate);
 
 // "major.minor.patch".

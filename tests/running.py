@@ -12,7 +12,7 @@ import numpy.typing as npt
 from tests import models
 from tflite_eq import Config, QuantizationResult, quantize
 from tflite_eq.graph.model import Graph
-from tflite_eq.runtimes import Kernels, Runtime, preferred_runtime
+from tflite_eq.runtimes import Interpreter, Kernels, Runtime, preferred_runtime
 
 Array = npt.NDArray[Any]
 
@@ -31,14 +31,32 @@ def run(
 ) -> list[Array]:
     """All outputs of a model for inputs in order."""
     interpreter = (runtime or preferred_runtime()).interpreter(model, kernels)
-    details = interpreter.get_input_details()
-    for detail, value in zip(details, inputs):
-        interpreter.resize_tensor_input(detail["index"], value.shape)
-    interpreter.allocate_tensors()
-    for detail, value in zip(details, inputs):
-        interpreter.set_tensor(detail["index"], value)
+    _feed(interpreter, inputs, resize=True)
     interpreter.invoke()
     return [interpreter.get_tensor(d["index"]) for d in interpreter.get_output_details()]
+
+
+def run_many(
+    model: bytes, samples: Sequence[Sequence[Array]], kernels: Kernels = Kernels.REFERENCE
+) -> list[Array]:
+    """The first output of a model for every sample, all of the first one's shapes."""
+    interpreter = preferred_runtime().interpreter(model, kernels)
+    outputs = []
+    for number, inputs in enumerate(samples):
+        _feed(interpreter, inputs, resize=number == 0)
+        interpreter.invoke()
+        outputs.append(interpreter.get_tensor(interpreter.get_output_details()[0]["index"]))
+    return outputs
+
+
+def _feed(interpreter: Interpreter, inputs: Sequence[Array], resize: bool) -> None:
+    details = interpreter.get_input_details()
+    if resize:
+        for detail, value in zip(details, inputs):
+            interpreter.resize_tensor_input(detail["index"], value.shape)
+        interpreter.allocate_tensors()
+    for detail, value in zip(details, inputs):
+        interpreter.set_tensor(detail["index"], value)
 
 
 def codes_of_all_tensors(model: bytes, inputs: Sequence[Array]) -> dict[int, Array]:

@@ -15,7 +15,9 @@ from tests.delegate.oracle import model_of, reference_output
 from tests.golden.vectors import Case
 
 HERE = Path(__file__).resolve().parent
-MODEL, INPUT, EXPECTED = (HERE / f"convolution.{suffix}" for suffix in ("tflite", "input", "output"))
+MODEL, INPUT, EXPECTED = (
+    HERE / f"convolution.{suffix}" for suffix in ("tflite", "input", "output")
+)
 
 
 def case() -> Case:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -34,3 +36,17 @@ class Crashing(LabelledSet, Samples):
         if index == 20:
             os._exit(11)
         return np.zeros(self.shape, np.float32)
+
+
+class CrashingOnce(Crashing):
+    """Kills the first process that reads sample 20, as the end of a machine would."""
+
+    def __init__(self, count: int, marker: Path) -> None:
+        self.labels = (0,) * count
+        self._marker = marker
+
+    def __getitem__(self, index: int) -> npt.NDArray[np.float32]:
+        if index == 20 and not self._marker.exists():
+            self._marker.touch()
+            os.kill(os.getpid(), signal.SIGKILL)
+        return np.full(self.shape, index, np.float32)

@@ -16,8 +16,9 @@ from tests.shared_data import needs_shared_data
 from tests.shared_data import path as shared_path
 from tflite_eq.data.preprocessing import Preprocessing
 from tflite_eq.errors import BackendError, ConfigError, DatasetError, ModelError, TfliteEqError
-from tflite_eq.evaluation.evaluator import NamedModel, evaluate
+from tflite_eq.evaluation.evaluator import evaluate
 from tflite_eq.evaluation.labels import LabelledSet, open_labelled
+from tflite_eq.evaluation.team import NamedModel
 from tflite_eq.runtimes import Kernels
 
 PLAIN = Preprocessing()

@@ -11,13 +11,16 @@ import pytest
 import tensorflow as tf
 
 from tests import models, running
-from tflite_eq import Calibration, Config, calibrate, quantize
+from tflite_eq import Calibration, Config, QuantizationResult, calibrate, quantize
 from tflite_eq.calibration.dataset import SampleReader
+from tflite_eq.calibration.record import LayerRecord
 from tflite_eq.calibration.statistics import observe_ranges
 from tflite_eq.graph import edit
 from tflite_eq.graph.linear import linear_layers
 from tflite_eq.graph.model import Graph
 from tflite_eq.graph.scale_groups import scale_groups
+from tflite_eq.numerics.affine import dequantize
+from tflite_eq.numerics.affine import quantize as quantize_values
 from tflite_eq.quantizer import skipped_operators
 from tflite_eq.runtimes import Kernels
 from tflite_eq.simulation.lockstep import run_lockstep
@@ -39,78 +42,135 @@ CONFIGS = {
 }
 
 
-def simulate(name: str, config: Config, memory_budget: int = 1 << 30) -> tuple[Any, list[Any]]:
-    """Records, and the simulated network's outputs [sample][output]."""
+class RememberingTwins(TwinActivations):
+    """Keeps what the quantized network computed, whatever became of the store."""
+
+    def __init__(self, store: ActivationStore) -> None:
+        super().__init__(store, samples=0)
+        self._computed: dict[int, list[Array]] = {}
+
+    @property
+    def codes(self) -> dict[int, list[Array]]:
+        """Codes by tensor index, one array a sample. Scales may come after the last reader."""
+        return {
+            tensor: [quantize_values(sample, self.params[tensor]) for sample in values]
+            for tensor, values in self._computed.items()
+            if tensor in self.params
+        }
+
+    def remember(self, tensor: int) -> None:
+        self._computed[tensor] = [
+            np.array(self.quantized_values(tensor, sample)) for sample in range(self.samples)
+        ]
+
+    def drop(self, tensor: int) -> None:
+        if self.has_values(tensor):
+            self.remember(tensor)
+        super().drop(tensor)
+
+
+def simulate(
+    name: str, config: Config, memory_budget: int = 1 << 30
+) -> tuple[Graph, list[LayerRecord], RememberingTwins]:
+    """The float network, the layers' records, and what the simulation computed."""
     graph = edit.with_biases(Graph.from_bytes(models.build(name)))
     layers = linear_layers(graph)
     skipped = skipped_operators(graph, config.skip)
     groups = scale_groups(graph, layers, skipped)
     with ActivationStore(memory_budget) as store:
-        twins = TwinActivations(store, samples=0)
+        twins = RememberingTwins(store)
         reader = SampleReader(graph, models.data(name))
         observers = observe_ranges(graph, reader, twins, config.seed)
-        records = run_lockstep(graph, layers, groups, skipped, observers, twins, config)
-        outputs = [
-            [np.array(twins.quantized_values(i, sample)) for i in graph.outputs]
-            for sample in range(twins.samples)
-        ]
-    return records, outputs
+        _, records = run_lockstep(graph, layers, groups, skipped, observers, twins, config)
+        for index in graph.outputs:
+            twins.remember(index)
+    return graph, records, twins
 
 
-def code_differences(name: str, config: Config, kernels: Kernels) -> Array:
-    """How many codes the file's outputs lie off the simulated ones, over all samples."""
-    result = running.quantized(name, config)
-    _, simulated = simulate(name, config)
-    steps = {t.index: t.scale for t in result.calibration.tensors}
-    graph = Graph.from_bytes(models.build(name))
-    found = []
-    for sample, expected in zip(models.data(name), simulated):
-        outputs = running.run(result.model, sample, kernels)
-        for index, output, simulation in zip(graph.outputs, outputs, expected):
-            found.append(((output - simulation) / steps[index]).ravel())
-    return np.concatenate(found)
+def operator_differences(name: str, config: Config, kernels: Kernels) -> dict[str, Array]:
+    """How many codes each operator of the file lies off the simulation, which gave it its inputs.
+
+    Fed operator by operator, differences cannot add up, and each is the operator's own.
+    """
+    floats, _, twins = simulate(name, config)
+    codes = {floats.tensors[index].name: values for index, values in twins.codes.items()}
+    graph = Graph.from_bytes(running.quantized(name, config).model)
+    names = {tensor.index: tensor.name for tensor in graph.tensors}
+    for operator in graph.operators:
+        # The network's inputs and outputs have their names where they are float.
+        if operator.kind == "QUANTIZE":
+            names[operator.outputs[0]] = names[operator.inputs[0]]
+        elif operator.kind == "DEQUANTIZE":
+            names[operator.inputs[0]] = names[operator.outputs[0]]
+    found: dict[str, list[Array]] = {}
+    for operator in graph.operators:
+        model, feeds = edit.single_operator_model(graph, operator)
+        if any(graph.tensors[i].type_name != "INT8" for i in (*feeds, *operator.outputs)):
+            continue  # the ends of the network, and shapes
+        for sample, simulated in enumerate(codes[names[operator.outputs[0]]]):
+            inputs = [codes[names[index]][sample] for index in feeds]
+            (computed,) = running.run(model, inputs, kernels)
+            difference = computed.astype(np.int32) - simulated.reshape(computed.shape)
+            found.setdefault(f"{operator.kind} {operator.index}", []).append(difference.ravel())
+    assert found
+    return {operator: np.concatenate(parts) for operator, parts in found.items()}
 
 
-def assert_codes_agree(name: str, config: Config) -> None:
-    # XNNPACK rounds convolutions as the simulation does, additions not quite. Built-in kernels
-    # round twice, which moves some percent of the codes of each layer by one. Either way logits of
-    # a small range, where one code of an early layer is many, move by a few; their mean shows a
-    # real fault.
-    difference = np.abs(code_differences(name, config, Kernels.DEFAULT))
-    assert difference.max() < 10
-    assert difference.mean() < 1.0
-    difference = code_differences(name, config, Kernels.BUILTIN)
-    assert np.abs(difference).max() < 10
-    assert np.abs(difference).mean() < 1.2
-    assert abs(difference.mean()) < 0.8
+# Largest part of an operator's codes that may be one off, XNNPACK's and reference kernels'; nothing
+# for those not named. XNNPACK's convolutions round once, a float32 product, as the simulation does;
+# reference kernels round twice. Both average, and take slopes, in fixed point of few bits.
+LINEAR = (0.001, 0.03)
+ONE_OFF = {
+    **dict.fromkeys(("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "TRANSPOSE_CONV"), LINEAR),
+    "AVERAGE_POOL_2D": (0.15, 0.15),
+    "MEAN": (0.0, 0.3),
+    "LEAKY_RELU": (0.1, 0.25),
+}
+
+
+def assert_operators_agree(name: str, config: Config) -> None:
+    for which, kernels in enumerate((Kernels.DEFAULT, Kernels.REFERENCE)):
+        for operator, difference in operator_differences(name, config, kernels).items():
+            allowed = ONE_OFF.get(operator.split()[0], (0.0, 0.0))[which]
+            assert np.abs(difference).max() <= 1, operator
+            assert np.abs(difference).mean() <= allowed, operator
 
 
 @pytest.mark.parametrize("name", sorted(models.SHAPES))
 @pytest.mark.parametrize("config", ["int8", "int7"])
-def test_simulation_is_what_integer_kernels_compute(name: str, config: str) -> None:
-    assert_codes_agree(name, CONFIGS[config])
+def test_operators_compute_what_integer_kernels_do(name: str, config: str) -> None:
+    assert_operators_agree(name, CONFIGS[config])
 
 
 @pytest.mark.parametrize("name", ["conv_net", "leaky_net"])
 @pytest.mark.parametrize("config", sorted(set(CONFIGS) - {"int8", "int7"}))
-def test_simulation_is_what_integer_kernels_compute_in_every_mode(name: str, config: str) -> None:
-    assert_codes_agree(name, CONFIGS[config])
+def test_operators_compute_what_integer_kernels_do_in_every_mode(name: str, config: str) -> None:
+    assert_operators_agree(name, CONFIGS[config])
 
 
 @pytest.mark.parametrize("name", ["conv_net", "depthwise_net", "dense_net"])
-def test_simulation_is_exact_where_only_convolutions_round(name: str) -> None:
-    """XNNPACK's requantization is the simulation's: one rounding of a float32 product."""
-    assert np.abs(code_differences(name, CONFIGS["minmax"], Kernels.DEFAULT)).max() < 1.1
+def test_networks_compute_what_integer_kernels_do(name: str) -> None:
+    """Only linear operators and pooling: the whole file equals the simulation in every code."""
+    config = CONFIGS["minmax"]
+    floats, _, twins = simulate(name, config)
+    codes = twins.codes
+    model = running.quantized(name, config).model
+    for sample, inputs in enumerate(models.data(name)):
+        outputs = running.run(model, inputs, Kernels.DEFAULT)
+        for index, output in zip(floats.outputs, outputs):
+            expected = dequantize(codes[index][sample], twins.params[index])
+            np.testing.assert_allclose(output, expected, rtol=1e-6)
 
 
 @pytest.mark.parametrize("name", ["conv_net", "residual_net", "two_input_net"])
 def test_spilling_to_disk_changes_nothing(name: str) -> None:
-    in_memory, outputs = simulate(name, Config())
-    on_disk, spilled = simulate(name, Config(), memory_budget=0)
+    _, in_memory, expected = simulate(name, Config())
+    _, on_disk, spilled = simulate(name, Config(), memory_budget=0)
     assert in_memory == on_disk
-    for one, other in zip(outputs, spilled):
-        for a, b in zip(one, other):
-            np.testing.assert_array_equal(a, b)
+    one, other = expected.codes, spilled.codes
+    assert one.keys() == other.keys()
+    for index in one:
+        np.testing.assert_array_equal(one[index], other[index])
 
 
 def test_only_tensors_with_readers_left_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -126,30 +186,39 @@ def test_only_tensors_with_readers_left_are_kept(monkeypatch: pytest.MonkeyPatch
     assert max(held) == 1
 
 
-def errors_of(name: str, config: Config) -> float:
-    """SQNR of the real quantized model's outputs over the calibration samples, dB."""
-    model = models.build(name)
-    result = running.quantized(name, config)
-    pairs = [
-        (running.run(model, x)[0], running.run(result.model, x, Kernels.BUILTIN)[0])
-        for x in models.data(name)
-    ]
-    return running.sqnr_db(*(np.stack(side) for side in zip(*pairs)))
+def errors_of(model: bytes, result: QuantizationResult, data: list[list[Array]]) -> float:
+    """SQNR of the real quantized model's first output over some samples, dB."""
+    exact, quantized = (
+        np.stack(running.run_many(m, data, kernels))
+        for m, kernels in ((model, Kernels.DEFAULT), (result.model, Kernels.BUILTIN))
+    )
+    return running.sqnr_db(exact, quantized)
 
 
 @pytest.mark.parametrize("name", sorted(set(models.SHAPES) - {"softmax_net", "two_input_net"}))
 def test_networks_are_reproduced(name: str) -> None:
-    assert errors_of(name, Config()) > 27
-    assert errors_of(name, Config(bits="7")) > 21
+    for bits, least in (("8", 27), ("7", 21)):
+        result = running.quantized(name, Config(bits=bits))
+        assert errors_of(models.build(name), result, models.data(name)) > least
 
 
-@pytest.mark.parametrize("name", ["conv_net", "depthwise_net", "residual_net", "concat_pool_net"])
-def test_search_is_no_worse_than_extremes(name: str) -> None:
-    # The search lowers the error of each layer, which is not quite that of the logits. Measured on
-    # conv_net at 8 bits: 41.8 dB against 44.5 for the extremes; why it loses there is not known.
-    for bits in ("8", "7"):
-        extremes = errors_of(name, Config(method="minmax", bits=bits))
-        assert errors_of(name, Config(bits=bits)) > extremes - 4.0
+def test_search_is_no_worse_than_extremes() -> None:
+    """On samples that were not calibrated with: extremes fit those they were taken from, where
+    random networks of 40 dB move by 2 dB either way from one handful of samples to the next."""
+    gains = []
+    for name in ("conv_net", "depthwise_net", "residual_net", "concat_pool_net"):
+        model, shapes = models.build(name), models.SHAPES[name]
+        unseen = models.samples(*shapes, count=60, seed=99)
+        for bits in ("8", "7"):
+            for seed in range(3):
+                data = models.samples(*shapes, seed=seed)
+                extremes, searched = (
+                    errors_of(model, quantize(model, data, Config(method=m, bits=bits)), unseen)
+                    for m in ("minmax", "easyquant")
+                )
+                gains.append(searched - extremes)
+    assert np.mean(gains) > 0
+    assert min(np.mean(np.reshape(gains, (8, 3)), axis=1)) > -0.5, "for one network"
 
 
 def test_members_of_a_group_that_are_not_computed_yet_are_not_clipped() -> None:
@@ -163,12 +232,7 @@ def test_members_of_a_group_that_are_not_computed_yet_are_not_clipped() -> None:
     model, data = models.convert(network, models.IMAGE), models.samples(models.IMAGE)
     found = []
     for method in ("easyquant", "minmax"):
-        result = quantize(model, data, Config(method=method))
-        pairs = [
-            (running.run(model, x)[0], running.run(result.model, x, Kernels.BUILTIN)[0])
-            for x in data
-        ]
-        found.append(running.sqnr_db(*(np.stack(side) for side in zip(*pairs))))
+        found.append(errors_of(model, quantize(model, data, Config(method=method)), data))
     assert found[0] > found[1] - 1.0
 
 

@@ -11,15 +11,10 @@ from typing import Any
 
 from tflite_eq.cli.flags import add_preprocessing_flags, preprocessing_from
 from tflite_eq.errors import ModelError
-from tflite_eq.evaluation.evaluator import (
-    Evaluation,
-    ModelResult,
-    NamedModel,
-    available_cores,
-    evaluate,
-)
+from tflite_eq.evaluation.evaluator import Engine, Evaluation, ModelResult, evaluate
 from tflite_eq.evaluation.labels import DEFAULT_LABEL_COLUMN, open_labelled
 from tflite_eq.evaluation.metrics import Estimate
+from tflite_eq.evaluation.team import NamedModel
 from tflite_eq.files import check_writable, write_atomically
 from tflite_eq.progress import peak_memory_mib
 from tflite_eq.runtimes import Kernels
@@ -77,7 +72,20 @@ def register(subparsers: Any) -> None:
         "the slow reference ones, the same on every machine (default)",
     )
     running.add_argument(
-        "--num_workers", type=int, metavar="N", help="processes to use (one per core)"
+        "--num_workers", type=int, metavar="N", help="processes to use at once (one per core)"
+    )
+    running.add_argument(
+        "--engine",
+        choices=[engine.value for engine in Engine],
+        default=Engine.LOCAL.value,
+        help="who does the work: processes of this machine, or a Ray cluster, whose machines all "
+        "need this package and the dataset under the same path (local)",
+    )
+    running.add_argument(
+        "--ray_address",
+        metavar="ADDRESS",
+        help="of a running Ray cluster, such as auto or ray://HOST:10001; without it Ray is "
+        "started on this machine",
     )
     running.add_argument(
         "--limit", type=int, metavar="N", help="use N of the images only, always the same ones"
@@ -103,7 +111,9 @@ def run(args: argparse.Namespace) -> int:
         preprocessing,
         reference=reference,
         kernels=Kernels(args.kernels),
-        num_workers=available_cores() if args.num_workers is None else args.num_workers,
+        num_workers=args.num_workers,
+        engine=Engine(args.engine),
+        ray_address=args.ray_address,
     )
     if args.json:
         write_atomically(args.json, (json.dumps(result.to_dict(), indent=2) + "\n").encode())

@@ -2,11 +2,12 @@
 
 usage: stand_in_ndk.py FOLDER [--revision 27.2.12479018]
 
-It has the real one's layout: clang and the LLVM tools (Debian's clang-19, lld-19, llvm-19), a sysroot
-with headers and with libraries to link against, and source.properties. The headers (sysroot/ beside
-this file) declare what the delegate uses and no more. The libraries hold the names in
-bionic_symbols.txt and no code. A library built with it has the imports, exports, alignment and size
-of one built with the NDK, up to code generation; whether it runs on a phone only a phone can tell.
+It has the real one's layout: clang and the LLVM tools (Debian's clang-19, lld-19, llvm-19), a
+sysroot with headers and with libraries to link against, and source.properties. The headers
+(sysroot/ beside this file) declare what the delegate uses and no more. The libraries hold the names
+in bionic_symbols.txt and its sibling, and no code. A library built with it has the imports, exports
+and alignment of one built with the NDK, and about its size; whether it runs on a phone only a phone
+can tell.
 """
 
 from __future__ import annotations
@@ -19,19 +20,21 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 SYMBOLS = HERE.parent / "bionic_symbols.txt"
+SYMBOLS_OF_PROGRAMS = HERE.parent / "bionic_symbols_of_programs.txt"
 TARGET = "aarch64-linux-android21"
 LLVM = 19
 # libc and its companions give their symbols this version; liblog did not at API 21.
 VERSIONED = ("libc", "libm", "libdl")
 
 
-def read_symbols(path: Path = SYMBOLS) -> dict[str, list[str]]:
-    """The symbols of ``bionic_symbols.txt`` by library."""
+def read_symbols(*lists: Path) -> dict[str, list[str]]:
+    """The symbols in files like ``bionic_symbols.txt``, by library."""
     symbols: dict[str, list[str]] = {"libc": [], "libm": [], "libdl": [], "liblog": []}
-    for line in path.read_text().splitlines():
-        if line and not line.startswith("#"):
-            library, symbol = line.split()
-            symbols[library].append(symbol)
+    for path in lists:
+        for line in path.read_text().splitlines():
+            if line and not line.startswith("#"):
+                library, symbol = line.split()[:2]
+                symbols[library].append(symbol)
     return symbols
 
 
@@ -40,7 +43,8 @@ def llvm_tool(name: str) -> Path:
     found = shutil.which(f"{name}-{LLVM}")
     if found is None:
         raise SystemExit(
-            f"stand_in_ndk.py: no {name}-{LLVM}: apt-get install clang-{LLVM} lld-{LLVM} llvm-{LLVM}"
+            f"stand_in_ndk.py: no {name}-{LLVM}: "
+            f"apt-get install clang-{LLVM} lld-{LLVM} llvm-{LLVM}"
         )
     return Path(found)
 
@@ -89,7 +93,8 @@ def make_clang(folder: Path) -> Path:
         clang,
         f'"{llvm_tool("clang")}" --sysroot="{folder}/sysroot" -resource-dir="{resources}" '
         # What the NDK's clang is configured to do by itself.
-        f'--ld-path="{programs}/ld.lld" --rtlib=compiler-rt --unwindlib=libunwind -Qunused-arguments',
+        f'--ld-path="{programs}/ld.lld" --rtlib=compiler-rt --unwindlib=libunwind '
+        "-Qunused-arguments",
     )
     runtime = resources / "lib" / "linux"
     runtime.mkdir(parents=True)
@@ -106,7 +111,7 @@ def make_libraries(clang: Path, libraries: Path) -> None:
     """Libraries that hold names alone, and the objects a program or library starts with."""
     libraries.mkdir(parents=True)
     compile_ = [clang, f"--target={TARGET}", "-nostdlib", "-fno-builtin", "-w"]
-    for library, symbols in read_symbols().items():
+    for library, symbols in read_symbols(SYMBOLS, SYMBOLS_OF_PROGRAMS).items():
         source = libraries / f"{library}.c"
         source.write_text("".join(f"void {symbol}(void) {{}}\n" for symbol in symbols))
         script = libraries / f"{library}.lds"
@@ -119,11 +124,10 @@ def make_libraries(clang: Path, libraries: Path) -> None:
         )
     for name, text in {
         "crtbegin_so": "extern void __cxa_finalize(void*);\n"
-        "__attribute__((visibility(\"hidden\"))) void* __dso_handle = &__dso_handle;\n"
+        '__attribute__((visibility("hidden"))) void* __dso_handle = &__dso_handle;\n'
         "__attribute__((destructor)) static void end(void) { __cxa_finalize(&__dso_handle); }\n",
         "crtend_so": "",
-        "crtbegin_dynamic": "extern int main(int, char**);\n"
-        "void _start(void) { main(0, 0); }\n",
+        "crtbegin_dynamic": "extern int main(int, char**);\nvoid _start(void) { main(0, 0); }\n",
         "crtend_android": "",
     }.items():
         source = libraries / f"{name}.c"

@@ -1,0 +1,120 @@
+"""Evaluation on a Ray cluster: the same chunks, scored by whichever machine has a core to spare.
+
+Ray rather than Apache Beam: a chunk needs models that are already loaded, which Ray's long-lived
+worker processes keep from task to task; Ray runs the tasks of a worker that died again on another
+one, on one machine as on a hundred, while Beam's in-process runner gives up and its portable local
+runner is a separate download; and what runs here is an ordinary function call, not a pipeline.
+
+A task that runs again computes the same scores for the same positions, and its caller takes one
+result per task: no sample is counted twice, none is lost.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import logging
+import uuid
+from collections.abc import Iterator
+from typing import Any
+
+from tflite_eq.errors import BackendError, ConfigError
+from tflite_eq.evaluation import metrics
+from tflite_eq.evaluation.team import Chunks, Plan, Team
+
+# How often a chunk is tried again after its worker died: a machine may go, but a model that
+# crashes the runtime does so wherever it runs.
+_RETRIES = 3
+
+
+def run(plan: Plan, chunk: int, workers: int | None, address: str | None) -> Chunks:
+    """Scores of all samples in order, ``chunk`` at a time.
+
+    Args:
+        plan: What to do.
+        chunk: Samples per task.
+        workers: Tasks at once; None for one per core of the cluster.
+        address: Of a running cluster, such as "auto" or "ray://host:10001"; None starts one on
+            this machine and stops it at the end. A connection that exists already is used.
+
+    Raises:
+        ConfigError: Ray is not installed, or there is no cluster at this address.
+        BackendError: Workers died again and again.
+    """
+    ray = _import_ray()
+    total = len(plan.labels)
+    with _connected(ray, workers, address):
+        reference = ray.put(plan)
+        key = uuid.uuid4().hex
+        task = ray.remote(num_cpus=1, max_retries=_RETRIES)(_score)
+        waiting: dict[Any, int] = {}
+        limit = workers or max(int(ray.cluster_resources().get("CPU", 1)), 1)
+        starts = iter(range(0, total, chunk))
+        try:
+            # Two tasks for every worker: one runs, the next is there when it is done.
+            for start in _take(starts, 2 * limit):
+                waiting[_submit(task, key, reference, start, chunk, total)] = start
+            while waiting:
+                (done,), _ = ray.wait(list(waiting), num_returns=1)
+                start = waiting.pop(done)
+                yield start, ray.get(done)
+                for following in _take(starts, 1):
+                    waiting[_submit(task, key, reference, following, chunk, total)] = following
+        except ray.exceptions.RayTaskError as error:
+            raise error.cause from error
+        except ray.exceptions.RayError as error:
+            raise BackendError(
+                f"workers died {_RETRIES + 1} times while {plan.runtime.name} "
+                f"{plan.runtime.version} was running the same samples, from a crash in the "
+                "runtime or for lack of memory; try --kernels reference, or fewer --num_workers"
+            ) from error
+
+
+def _take(numbers: Iterator[int], count: int) -> Iterator[int]:
+    for _, number in zip(range(count), numbers):
+        yield number
+
+
+def _submit(task: Any, key: str, plan: Any, start: int, chunk: int, total: int) -> Any:
+    # In a list, the reference is handed on as it is: a worker fetches the plan once, not for
+    # every task.
+    return task.remote(key, [plan], start, min(start + chunk, total))
+
+
+_teams: dict[str, Team] = {}  # of this worker process: the evaluation it works for
+
+
+def _score(key: str, plan: list[Any], start: int, stop: int) -> metrics.Scores:
+    if key not in _teams:
+        _teams.clear()
+        _teams[key] = Team(_import_ray().get(plan[0]))
+    return _teams[key].score(start, stop)
+
+
+def _import_ray() -> Any:
+    try:
+        return importlib.import_module("ray")
+    except ImportError as error:
+        raise ConfigError(
+            "evaluating on a cluster needs Ray: pip install 'tflite-eq[ray]', or leave out "
+            "--engine ray to use the cores of this machine"
+        ) from error
+
+
+@contextlib.contextmanager
+def _connected(ray: Any, workers: int | None, address: str | None) -> Iterator[None]:
+    if ray.is_initialized():
+        yield
+        return
+    options = {} if address else {"num_cpus": workers, "include_dashboard": False}
+    try:
+        ray.init(address or "local", log_to_driver=False, logging_level=logging.ERROR, **options)
+    except (ConnectionError, RuntimeError, ValueError) as error:
+        raise ConfigError(
+            f"--ray_address {address}: no Ray cluster answers ({error}); start one with "
+            "'ray start --head', or leave the address out"
+        ) from error
+    try:
+        yield
+    finally:
+        ray.shutdown()
