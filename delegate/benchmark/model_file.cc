@@ -1,12 +1,10 @@
 #include "delegate/benchmark/model_file.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
-#include <unistd.h>
+#include <string.h>
 
 #include <initializer_list>
+
+#include "delegate/benchmark/mapped_file.h"
 
 namespace tflite_eq {
 namespace {
@@ -231,51 +229,14 @@ bool Checker::CheckModel() {
   return true;
 }
 
-// A file's bytes, mapped for as long as this lives.
-class MappedFile {
- public:
-  ~MappedFile() {
-    if (data_ != MAP_FAILED) munmap(data_, size_);
-  }
-
-  // False with errno set, or 0 when the file is empty or no file.
-  bool Open(const char* path) {
-    const int file = open(path, O_RDONLY | O_CLOEXEC);
-    if (file < 0) return false;
-    struct stat status;
-    const bool known = fstat(file, &status) == 0;
-    if (known && S_ISREG(status.st_mode) && status.st_size > 0) {
-      size_ = static_cast<size_t>(status.st_size);
-      data_ = mmap(nullptr, size_, PROT_READ, MAP_PRIVATE, file, 0);
-    } else if (known) {
-      errno = S_ISREG(status.st_mode) ? 0 : S_ISDIR(status.st_mode) ? EISDIR : EINVAL;
-    }
-    const int reason = errno;
-    close(file);
-    errno = reason;
-    return data_ != MAP_FAILED;
-  }
-
-  const uint8_t* data() const { return static_cast<const uint8_t*>(data_); }
-  size_t size() const { return size_; }
-
- private:
-  void* data_ = MAP_FAILED;
-  size_t size_ = 0;
-};
-
 }  // namespace
 
 bool CheckModel(const uint8_t* data, size_t size, Message* error) { return Checker(data, size, error).CheckModel(); }
 
 bool CheckModelFile(const char* path, Message* error) {
   MappedFile file;
-  if (!file.Open(path)) {
-    error->Set("--graph=%s: %s", path, errno != 0 ? strerror(errno) : "the file is empty");
-    return false;
-  }
   Message reason;
-  if (CheckModel(file.data(), file.size(), &reason)) return true;
+  if (file.Open(path, &reason) && CheckModel(file.data(), file.size(), &reason)) return true;
   error->Set("--graph=%s: %s", path, reason.text);
   return false;
 }

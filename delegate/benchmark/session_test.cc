@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <csignal>
+#include <fstream>
 #include <string>
 #include <vector>
 
@@ -294,9 +295,15 @@ TEST(SharedLibrary, SaysWhatIsWrongWithAFile) {
   EXPECT_FALSE(library.Open("/nonexistent.so", "runtime_library", &error));
   EXPECT_STREQ(error.text, "--runtime_library=/nonexistent.so: No such file or directory");
   EXPECT_FALSE(library.Open("/", "runtime_library", &error));
-  EXPECT_STREQ(error.text, "--runtime_library=/: not a file");
-  EXPECT_FALSE(library.Open("/proc/self/status", "runtime_library", &error));
-  EXPECT_STREQ(error.text, "--runtime_library=/proc/self/status: not a shared library (ELF)");
+  EXPECT_STREQ(error.text, "--runtime_library=/: Is a directory");
+  EXPECT_FALSE(library.Open("/dev/null", "runtime_library", &error));
+  EXPECT_STREQ(error.text, "--runtime_library=/dev/null: not a file");
+  for (const char* content : {"", "#!", "This is long enough for the header of a library, but holds something else."}) {
+    const std::string path = testing::TempDir() + "library.so";
+    std::ofstream(path) << content;
+    EXPECT_FALSE(library.Open(path.c_str(), "runtime_library", &error));
+    EXPECT_EQ(error.text, "--runtime_library=" + path + (*content != '\0' ? ": not a shared library (ELF)" : ": the file is empty"));
+  }
 }
 
 struct Counter {

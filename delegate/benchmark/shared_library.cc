@@ -2,10 +2,10 @@
 
 #include <dlfcn.h>
 #include <elf.h>
-#include <errno.h>
 #include <stdint.h>
-#include <stdio.h>
-#include <sys/stat.h>
+#include <string.h>
+
+#include "delegate/benchmark/mapped_file.h"
 
 namespace tflite_eq {
 namespace {
@@ -33,52 +33,35 @@ const char* MachineName(unsigned machine) {
 
 // Loaders map what the program headers name without asking how long the file is, and end the process (SIGBUS) when a truncated
 // file has no such pages.
-bool HoldsItsSegments(FILE* file, const Elf64_Ehdr& header, uint64_t size) {
-  if (header.e_phentsize != sizeof(Elf64_Phdr) || header.e_phoff > size ||
-      fseek(file, static_cast<long>(header.e_phoff), SEEK_SET) != 0) {
-    return false;
-  }
+bool HoldsItsSegments(const MappedFile& file, const Elf64_Ehdr& header) {
+  const uint64_t size = file.size();
+  const uint64_t table = uint64_t{header.e_phnum} * sizeof(Elf64_Phdr);
+  if (header.e_phentsize != sizeof(Elf64_Phdr) || header.e_phoff > size || table > size - header.e_phoff) return false;
   for (int i = 0; i < header.e_phnum; ++i) {
     Elf64_Phdr segment;
-    if (fread(&segment, sizeof(segment), 1, file) != 1) return false;
+    memcpy(&segment, file.data() + header.e_phoff + i * sizeof(segment), sizeof(segment));
     if (segment.p_offset > size || segment.p_filesz > size - segment.p_offset) return false;
   }
   return true;
 }
 
 // What the loader says of a foreign file is often misleading ("cannot open shared object file"); the header is not.
-bool CheckHeader(const char* path, const char* flag, Message* error) {
-  struct stat status;
-  if (stat(path, &status) != 0) {
-    error->Set("--%s=%s: %s", flag, path, strerror(errno));
-    return false;
-  }
-  if (!S_ISREG(status.st_mode)) {
-    error->Set("--%s=%s: not a file", flag, path);
-    return false;
-  }
-  FILE* file = fopen(path, "rb");
-  if (file == nullptr) {
-    error->Set("--%s=%s: %s", flag, path, strerror(errno));
-    return false;
-  }
+bool CheckHeader(const char* path, Message* reason) {
+  MappedFile file;
+  if (!file.Open(path, reason)) return false;
   Elf64_Ehdr header = {};
-  const size_t read = fread(&header, 1, sizeof(header), file);
-  const bool whole = read == sizeof(header) && HoldsItsSegments(file, header, static_cast<uint64_t>(status.st_size));
-  fclose(file);
-  if (read < sizeof(header) || memcmp(header.e_ident, ELFMAG, SELFMAG) != 0 || header.e_type != ET_DYN) {
-    error->Set("--%s=%s: not a shared library (ELF)", flag, path);
+  memcpy(&header, file.data(), file.size() < sizeof(header) ? file.size() : sizeof(header));
+  if (memcmp(header.e_ident, ELFMAG, SELFMAG) != 0 || header.e_type != ET_DYN) {
+    reason->Set("not a shared library (ELF)");
     return false;
   }
   // Type and machine lie where they do in files for 32 bits.
   if (header.e_machine != kThisMachine) {
-    error->Set("--%s=%s: built for %s, this program for %s", flag, path, MachineName(header.e_machine),
-               MachineName(kThisMachine));
+    reason->Set("built for %s, this program for %s", MachineName(header.e_machine), MachineName(kThisMachine));
     return false;
   }
-  if (!whole) {
-    error->Set("--%s=%s: truncated: %lld bytes do not hold what the file's header names", flag, path,
-               static_cast<long long>(status.st_size));
+  if (!HoldsItsSegments(file, header)) {
+    reason->Set("truncated: %zu bytes do not hold what the file's header names", file.size());
     return false;
   }
   return true;
@@ -87,7 +70,11 @@ bool CheckHeader(const char* path, const char* flag, Message* error) {
 }  // namespace
 
 bool SharedLibrary::Open(const char* path, const char* flag, Message* error) {
-  if (!CheckHeader(path, flag, error)) return false;
+  Message reason;
+  if (!CheckHeader(path, &reason)) {
+    error->Set("--%s=%s: %s", flag, path, reason.text);
+    return false;
+  }
   // Without a slash the loader would look in the system's folders instead.
   char here[4096];
   snprintf(here, sizeof(here), "%s%s", strchr(path, '/') != nullptr ? "" : "./", path);
