@@ -11,6 +11,9 @@ STAND_IN_NDK := build/stand_in_ndk
 RUNTIMES := tflite_runtime tensorflow ai_edge_litert
 PYTEST_ARGS ?=
 BAZEL_ARGS ?=
+BAZEL_FLAGS := --show_progress_rate_limit=20 $(BAZEL_ARGS)
+# Parts of `make test` that run at the same time. Most of them have one thread.
+JOBS ?= 2
 
 # Environments find what `make build-delegate` made; installing them need not build it again.
 export TFLITE_EQ_BUILD_DELEGATE := 0
@@ -20,11 +23,12 @@ export TF_CPP_MIN_LOG_LEVEL := 3
 export CUDA_VISIBLE_DEVICES := -1
 
 .PHONY: help setup demo test lint format unit-test test-compatibility clean
-.PHONY: build-tools build-delegate test-delegate test-runtimes test-android
+.PHONY: test-parts build-tools build-delegate test-delegate test-runtimes test-packaging test-android
+.PHONY: test-android-in-turn
 
 help:
 	@echo "make demo    quantize a small trained network and compare the results"
-	@echo "make test    everything: the six parts below"
+	@echo "make test    everything: the parts below, two at a time (JOBS=2)"
 	@echo "make setup   only make the environment in $(ENV)"
 	@echo "make lint                 style and types"
 	@echo "make test-delegate        the delegate's C++ tests, plain and under the sanitizers"
@@ -32,7 +36,8 @@ help:
 	@echo "make test-runtimes        the delegate inside each installed TFLite runtime"
 	@echo "make test-android         the Android package and its Java class; needs no NDK"
 	@echo "make test-compatibility   package and delegate on TensorFlow 2.14 and 2.21"
-	@echo "make build-delegate       the delegate's library and Python module"
+	@echo "make test-packaging       what pip installs, with Bazel and without"
+	@echo "make build-delegate       the delegate's library, Python module and eq_benchmark"
 	@echo "make format  put the sources in the form that lint wants"
 	@echo "make clean   remove the environments and everything else that was made"
 
@@ -41,8 +46,11 @@ setup: $(ENV)/.complete
 demo: $(ENV)/.complete
 	$(BIN)/python -m demo --output_dir demo_output
 
-test: lint test-delegate unit-test test-runtimes test-android test-compatibility
+test:
+	$(MAKE) --jobs=$(JOBS) --no-print-directory test-parts
 	@echo "All tests passed."
+
+test-parts: lint unit-test test-delegate test-runtimes test-compatibility test-packaging test-android-in-turn
 
 lint: $(ENV)/.complete
 	$(BIN)/ruff check
@@ -55,17 +63,22 @@ build-tools: $(ENV)/.complete
 
 # The module is for the environment's Python.
 build-delegate: build-tools
-	bazel build $(BAZEL_ARGS) --repo_env=TFLITE_EQ_PYTHON=$(CURDIR)/$(BIN)/python \
+	bazel build $(BAZEL_FLAGS) --repo_env=TFLITE_EQ_PYTHON=$(CURDIR)/$(BIN)/python \
 	  //delegate:libtflite_eq_delegate.so //delegate/python:_kernels.so //delegate/benchmark:eq_benchmark
 
-# ThreadSanitizer looks at the tests of what threads share.
-test-delegate: build-tools
-	bazel test $(BAZEL_ARGS) --build_tests_only //...
-	bazel test $(BAZEL_ARGS) --config=sanitize //...
-	bazel test $(BAZEL_ARGS) --config=tsan //...
+# ThreadSanitizer looks at the tests of what threads share. The other parts need what build-delegate
+# builds, and Bazel does one thing at a time.
+test-delegate: build-delegate
+	bazel test $(BAZEL_FLAGS) --build_tests_only //...
+	bazel test $(BAZEL_FLAGS) --config=sanitize //...
+	bazel test $(BAZEL_FLAGS) --config=tsan //...
 
 unit-test: build-delegate
-	$(BIN)/python -m pytest $(PYTEST_ARGS)
+	$(BIN)/python -m pytest --ignore tests/packaging --ignore tests/android $(PYTEST_ARGS)
+
+# Builds with Bazel as well.
+test-packaging: test-delegate
+	$(BIN)/python -m pytest tests/packaging $(PYTEST_ARGS)
 
 # One runtime per process: two in one may answer for each other.
 test-runtimes: build-delegate
@@ -75,13 +88,17 @@ test-runtimes: build-delegate
 
 # With the NDK that ANDROID_NDK_HOME names, or what stands in for one; a JDK and Maven for the Java class.
 test-android: export ANDROID_NDK_HOME := $(or $(ANDROID_NDK_HOME),$(CURDIR)/$(STAND_IN_NDK))
-test-android: $(ENV)/.complete
+test-android: build-tools
 	tools/install_build_tools.sh $(BIN)/python android
 	$(BIN)/python delegate/android/testing/stand_in_ndk.py $(STAND_IN_NDK)
-	bazel test $(BAZEL_ARGS) //delegate/android/testing:java_test
+	bazel test $(BAZEL_FLAGS) //delegate/android/testing:java_test
 	TFLITE_EQ_TEST_NDK=1 $(BIN)/python -m pytest tests/android/test_ndk.py $(PYTEST_ARGS)
-	bazel build $(BAZEL_ARGS) --config=android_arm64 //delegate/android:tflite_eq_delegate.aar
+	bazel build $(BAZEL_FLAGS) --config=android_arm64 //delegate/android:tflite_eq_delegate.aar
 	$(BIN)/python -m pytest tests/android --ignore tests/android/test_ndk.py $(PYTEST_ARGS)
+
+# Bazel does one thing at a time, so that in make test this part waits for the others that need it.
+test-android-in-turn: test-packaging
+	$(MAKE) --no-print-directory test-android
 
 test-compatibility: build-delegate $(OLD)/.complete $(NEW)/.complete
 	for environment in $(OLD) $(NEW); do \
@@ -104,6 +121,7 @@ $(ENV)/.complete: requirements/development.txt $(LOCKS)/development.txt $(MAKE_V
 	$(MAKE_VENV) $(ENV) requirements/development.txt $(LOCKS)/development.txt
 	touch $@
 
-.venv-%/.complete: requirements/%.txt $(LOCKS)/%.txt $(MAKE_VENV) pyproject.toml
+# Last in line: what takes longest should not wait for them.
+.venv-%/.complete: requirements/%.txt $(LOCKS)/%.txt $(MAKE_VENV) pyproject.toml | build-delegate
 	$(MAKE_VENV) .venv-$* requirements/$*.txt $(LOCKS)/$*.txt
 	touch $@

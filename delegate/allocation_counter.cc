@@ -28,9 +28,8 @@ extern "C" {
 
 #ifdef HAS_SANITIZER
 
-// Sanitizers have an allocator of their own, and call these if a program defines them.
+// Sanitizers have an allocator of their own, and call this if a program defines it.
 void __sanitizer_malloc_hook(const volatile void*, size_t) { ++tflite_eq::count; }
-void __sanitizer_free_hook(const volatile void*) {}
 
 #else
 
@@ -59,6 +58,8 @@ void* aligned_alloc(size_t alignment, size_t size) {
   ++tflite_eq::count;
   return __libc_memalign(alignment, size);
 }
+
+void* memalign(size_t alignment, size_t size) { return aligned_alloc(alignment, size); }
 
 int posix_memalign(void** memory, size_t alignment, size_t size) {
   ++tflite_eq::count;

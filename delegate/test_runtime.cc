@@ -11,7 +11,7 @@
 namespace tflite_eq {
 namespace {
 
-constexpr int kSize = 3;  // of every filter
+constexpr int kSize = 3;  // of every filter, height and width
 
 template <typename Array, typename T>
 Array* MakeArray(const std::vector<T>& values) {
@@ -108,12 +108,12 @@ struct TestRuntime::Partition {
   }
 };
 
-TestRuntime::TestRuntime(const TestModel& model, int threads) : model_(model) {
+TestRuntime::TestRuntime(const TestModel& model, int threads, int size) : model_(model) {
   const int layers = static_cast<int>(model.layers.size());
   tensors_.reserve(static_cast<size_t>(1 + 3 * layers));  // the context points to them
-  const std::vector<int> shape = {1, kSize, kSize, model.channels};
+  const std::vector<int> shape = {1, size, size, model.channels};
   after_.push_back(AddTensor(kTfLiteInt8, shape, {model.input_scale}, model.input_zero_point, nullptr, 0));
-  for (int i = 0; i < layers; ++i) AddConvolution(i);
+  for (int i = 0; i < layers; ++i) AddLayer(i, shape);
   data_.resize(after_.size());
   std::vector<int> order(nodes_.size());
   for (size_t i = 0; i < order.size(); ++i) order[i] = static_cast<int>(i);
@@ -163,7 +163,7 @@ int TestRuntime::AddTensor(int32_t type, const std::vector<int>& shape, const st
   return static_cast<int>(tensors_.size()) - 1;
 }
 
-void TestRuntime::AddConvolution(int index) {
+void TestRuntime::AddLayer(int index, const std::vector<int>& shape) {
   const TestModel::Layer& layer = model_.layers[index];
   const int c = model_.channels;
   nodes_.emplace_back();
@@ -179,7 +179,7 @@ void TestRuntime::AddConvolution(int index) {
     node.parameters.dilation_width_factor = node.parameters.dilation_height_factor = 1;
     node.node.builtin_data = &node.parameters;
   }
-  after_.push_back(AddTensor(kTfLiteInt8, {1, kSize, kSize, c}, {layer.scale}, layer.zero_point, nullptr, 0));
+  after_.push_back(AddTensor(kTfLiteInt8, shape, {layer.scale}, layer.zero_point, nullptr, 0));
   node.node.inputs = MakeArray<TfLiteIntArray>(inputs);
   node.node.outputs = MakeArray<TfLiteIntArray>(std::vector<int>{after_.back()});
 }

@@ -44,8 +44,8 @@ std::vector<int8_t> RunReference(const TestModel& model, int batch, int height, 
 // One interpreter. Used by one thread at a time, like TFLite's.
 class TestRuntime {
  public:
-  // The model must outlive the runtime.
-  TestRuntime(const TestModel& model, int threads);
+  // The model must outlive the runtime. `size` is the height and width the model was made for, which a delegate sees first.
+  TestRuntime(const TestModel& model, int threads, int size = 3);
   TestRuntime(const TestRuntime&) = delete;
   TestRuntime& operator=(const TestRuntime&) = delete;
   ~TestRuntime();
@@ -86,7 +86,7 @@ class TestRuntime {
   std::vector<std::unique_ptr<Partition>> PartitionsOf(const TfLiteIntArray* nodes, TfLiteDelegate* delegate) const;
   int AddTensor(int32_t type, const std::vector<int>& shape, const std::vector<float>& scales, int zero_point,
                 const void* constant, size_t bytes);
-  void AddConvolution(int layer);
+  void AddLayer(int layer, const std::vector<int>& shape);
   bool Prepare(Node* node);
   bool InvokeNode(Node* node);
 

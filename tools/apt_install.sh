@@ -21,4 +21,4 @@ printf '==> Installing with apt-get: %s\n' "$*"
 "${as_root[@]}" apt-get update -qq ||
   printf 'apt-get update failed; going on with the package lists there are\n' >&2
 "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq \
-  --no-install-recommends "$@" || die "apt-get could not install all of $*: $by_hand"
+  --no-install-recommends -o DPkg::Lock::Timeout=300 "$@" || die "apt-get could not install all of $*: $by_hand"

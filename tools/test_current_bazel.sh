@@ -17,17 +17,21 @@ set -euo pipefail
 suite=${2:-testing}
 here=$(cd "$(dirname "$0")" && pwd)
 repository=$(dirname "$here")
-command -v debootstrap >/dev/null || "$here/apt_install.sh" debootstrap
 mkdir -p "$1"
 root=$(cd "$1" && pwd)
 
 in_root() { chroot "$root" /usr/bin/env -i PATH=/usr/sbin:/usr/bin HOME=/root LANG=C.UTF-8 "$@"; }
 
 if [ ! -e "$root/.complete" ]; then
+  command -v debootstrap >/dev/null || "$here/apt_install.sh" debootstrap
   # The archive this machine gets dpkg itself from.
   mirror=$(apt-get indextargets --format '$(ORIGIN) $(LABEL) $(SITE)' 2>/dev/null |
     sed -n 's/^Debian Debian //p' | head -n 1)
-  debootstrap --variant=minbase "$suite" "$root" "${mirror:-http://deb.debian.org/debian}"
+  [ -n "$mirror" ] || {
+    echo "error: apt names no archive of Debian's; is this a Debian system with package lists?" >&2
+    exit 1
+  }
+  debootstrap --variant=minbase "$suite" "$root" "$mirror"
   cp /etc/apt/apt.conf.d/* "$root/etc/apt/apt.conf.d/"
   cp /etc/resolv.conf "$root/etc/"
   in_root apt-get update -qq
@@ -55,7 +59,7 @@ mountpoint -q "$root/proc" || mount -t proc proc "$root/proc"
 trap 'umount "$root/proc"' EXIT
 flags="--repo_env=CC=clang ${overrides[*]}"
 in_root sh -ec "cd /source
-bazel version
+bazel --version
 bazel build $flags //delegate:libtflite_eq_delegate.so //delegate/python:_kernels.so
 bazel test $flags --build_tests_only //...
 bazel shutdown"

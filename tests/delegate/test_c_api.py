@@ -11,7 +11,8 @@ import pytest
 
 from tests.delegate import networks
 from tflite_eq.delegate.claims import captured_stderr
-from tflite_eq.runtimes import Kernels, preferred_runtime
+from tflite_eq.delegate.process import call_apart
+from tflite_eq.runtimes import Kernels, Runtime, available_runtimes
 
 REPORT = ctypes.CFUNCTYPE(None, ctypes.c_char_p)
 
@@ -31,8 +32,8 @@ class Options(ctypes.Structure):
     )
 
 
-@pytest.fixture(scope="module")
-def functions(library: Path) -> Any:
+def declared(library: Path) -> Any:
+    """The library with the types of its functions."""
     loaded = ctypes.CDLL(str(library))
     loaded.TfLiteEqDelegateOptionsDefault.restype = Options
     loaded.TfLiteEqDelegateCreate.argtypes = [ctypes.POINTER(Options)]
@@ -44,6 +45,11 @@ def functions(library: Path) -> Any:
     create.restype = ctypes.c_void_p
     loaded.tflite_plugin_destroy_delegate.argtypes = [ctypes.c_void_p]
     return loaded
+
+
+@pytest.fixture(scope="module")
+def functions(library: Path) -> Any:
+    return declared(library)
 
 
 class Handle:
@@ -68,25 +74,36 @@ def test_defaults(options: Options) -> None:
     assert options.log_level == 1
 
 
-def test_a_delegate_made_in_c_runs_a_model(functions: Any, options: Options) -> None:
+def run_model(library: Path, runtime: Runtime, model: bytes) -> tuple[list[Any], bool]:
+    """Outputs of the reference kernels without and with a delegate from the C API, and whether it
+    ran anything."""
+    functions = declared(library)
+    options = functions.TfLiteEqDelegateOptionsDefault()
     options.kernel, options.num_threads, options.verify = b"winograd_f43", 2, True
     options.require_delegation, options.log_level = True, 0
     pointer = functions.TfLiteEqDelegateCreate(ctypes.byref(options))
-    assert pointer
-    model, outputs = networks.quantized("int8"), []
+    outputs, delegated = [], False
     for delegates in ([], [Handle(pointer)]):
-        interpreter = preferred_runtime().interpreter(model, Kernels.REFERENCE, delegates=delegates)
+        interpreter = runtime.interpreter(model, Kernels.REFERENCE, delegates=delegates)
         interpreter.allocate_tensors()
         (details,) = interpreter.get_input_details()
         values = np.random.default_rng(0).normal(size=details["shape"]).astype(np.float32)
         interpreter.set_tensor(details["index"], values)
         interpreter.invoke()
-        if delegates:
-            assert any("Delegate" in d["op_name"] for d in interpreter._get_ops_details())
+        names = [node["op_name"].upper() for node in interpreter._get_ops_details()]
+        delegated = any("DELEGATE" in name for name in names)
         outputs.append(interpreter.get_tensor(interpreter.get_output_details()[0]["index"]))
         del interpreter  # before its delegate
     functions.TfLiteEqDelegateDelete(pointer)
-    np.testing.assert_array_equal(*outputs)
+    return outputs, delegated
+
+
+@pytest.mark.parametrize("runtime", available_runtimes(), ids=lambda r: r.name)
+def test_a_delegate_made_in_c_runs_a_model(library: Path, runtime: Runtime) -> None:
+    model = networks.quantized("int8")
+    (expected, found), delegated = call_apart("the C API", run_model, library, runtime, model)
+    assert delegated
+    np.testing.assert_array_equal(found, expected)
 
 
 def test_null_options_are_the_defaults(functions: Any) -> None:
