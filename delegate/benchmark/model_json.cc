@@ -1,4 +1,4 @@
-// The report for programs. docs/delegate.md describes the fields.
+// The report for programs: what the text has, and more of it.
 #include <initializer_list>
 
 #include "delegate/benchmark/model_result.h"
