@@ -37,7 +37,7 @@ help:
 	@echo "make test-android         the Android package and its Java class; needs no NDK"
 	@echo "make test-compatibility   package and delegate on TensorFlow 2.14 and 2.21"
 	@echo "make test-packaging       what pip installs, with Bazel and without"
-	@echo "make build-delegate       the delegate's library and Python module"
+	@echo "make build-delegate       the delegate's library, Python module and eq_benchmark"
 	@echo "make format  put the sources in the form that lint wants"
 	@echo "make clean   remove the environments and everything else that was made"
 
@@ -64,7 +64,7 @@ build-tools: $(ENV)/.complete
 # The module is for the environment's Python.
 build-delegate: build-tools
 	bazel build $(BAZEL_FLAGS) --repo_env=TFLITE_EQ_PYTHON=$(CURDIR)/$(BIN)/python \
-	  //delegate:libtflite_eq_delegate.so //delegate/python:_kernels.so
+	  //delegate:libtflite_eq_delegate.so //delegate/python:_kernels.so //delegate/benchmark:eq_benchmark
 
 # ThreadSanitizer looks at the tests of what threads share. The other parts need what build-delegate
 # builds, and Bazel does one thing at a time.

@@ -33,3 +33,6 @@ AVX512_VNNI_COPTS = [
     "-mavx512vl",
     "-mavx512vnni",
 ]
+
+# Every aarch64 CPU has NEON. Instructions are ordered for Cortex-A53, which executes them in that order; the cores that do not care.
+NEON_COPTS = ["-mtune=cortex-a53"]

@@ -15,6 +15,7 @@ struct Delegate {
   TfLiteDelegate base = {};  // first: the runtime holds a pointer to it
   DelegateOptions options;
   CpuProfile cpu;
+  TfLiteEqObserver observer = {};
   WorkerPool pool;
   pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;  // guards what follows
   bool pool_started = false;
@@ -74,7 +75,8 @@ void FreeInstance(TfLiteContext*, void* opaque) {
   auto* instance = static_cast<Instance*>(opaque);
   if (instance == nullptr) return;
   Delegate* delegate = instance->delegate;
-  if (delegate->options.profile) instance->partition.PrintProfile();
+  if (delegate->options.profile && delegate->observer.node_finished == nullptr) instance->partition.PrintProfile();
+  instance->partition.Report(delegate->observer);
   DeleteObject(instance);
   Leave(delegate);
 }
@@ -103,6 +105,15 @@ TfLiteStatus InvokeInstance(TfLiteContext* context, TfLiteNode* node) {
   return instance->partition.Invoke(context, &instance->delegate->pool);
 }
 
+void ReportDecisions(const Selection& selection, const TfLiteEqObserver& observer) {
+  if (observer.node_decided == nullptr) return;
+  for (const Selection::Candidate& candidate : selection.candidates()) {
+    if (!candidate.convolution) continue;
+    const TfLiteEqNodeDecision decision = {candidate.node, candidate.claimed, candidate.name, candidate.reason.text};
+    observer.node_decided(observer.user_data, &decision);
+  }
+}
+
 TfLiteStatus PrepareDelegate(TfLiteContext* context, TfLiteDelegate* base) {
   Delegate* delegate = FromBase(base);
   if (IsClosed(delegate)) {
@@ -111,6 +122,7 @@ TfLiteStatus PrepareDelegate(TfLiteContext* context, TfLiteDelegate* base) {
   }
   Selection selection;
   if (!selection.Select(context, delegate->options, delegate->cpu)) return kTfLiteError;
+  ReportDecisions(selection, delegate->observer);
   if (delegate->options.log_level > 0) {
     Log(Severity::kInfo, "claimed %d of %d convolutions, %d nodes", selection.claimed()->size, selection.convolutions(),
         selection.nodes());
@@ -146,6 +158,8 @@ TfLiteDelegate* CreateDelegate(const DelegateOptions& options) {
   delegate->base.flags = kTfLiteDelegateFlagsAllowDynamicTensors | kTfLiteDelegateFlagsRequirePropagatedShapes;
   return &delegate->base;
 }
+
+void ObserveDelegate(TfLiteDelegate* base, const TfLiteEqObserver& observer) { FromBase(base)->observer = observer; }
 
 void CloseDelegate(TfLiteDelegate* base) {
   Delegate* delegate = FromBase(base);

@@ -1,4 +1,5 @@
-"""The shared library: one definition for Linux, Android, and the host build that the Java tests load."""
+"""Without a C++ runtime: the shared library, one definition for Linux, Android and the host build that the Java tests load, and
+programs beside it."""
 
 load("@rules_cc//cc:defs.bzl", "cc_binary")
 load("//bazel:copts.bzl", "COPTS")
@@ -19,6 +20,24 @@ _ANDROID = ["-Wl,--as-needed", "-lm"]
 def exporting(script):
     """Link options that export what a version script names; the script has to be among deps, too."""
     return ["-Wl,--version-script=$(location %s)" % script]
+
+def delegate_program(name, linkopts = [], **kwargs):
+    """A program that links no C++ runtime either, so that a device needs nothing beside it.
+
+    Args:
+      name: the file's name.
+      linkopts: libraries beyond those of C.
+      **kwargs: passed to cc_binary.
+    """
+    cc_binary(
+        name = name,
+        copts = COPTS,
+        linkopts = ["-Wl,--gc-sections", "-s"] + linkopts + select({
+            "@platforms//os:android": _ANDROID,
+            "//conditions:default": _LINUX,
+        }),
+        **kwargs
+    )
 
 def delegate_library(name, linkopts, deps, **kwargs):
     """A library that links no TFLite and no C++ runtime.

@@ -3,6 +3,7 @@
 #include "delegate/log.h"
 #include "delegate/options.h"
 #include "delegate/tflite_eq_delegate.h"
+#include "delegate/tflite_eq_observer.h"
 #include "delegate/version.h"
 
 #define EXPORTED __attribute__((visibility("default")))
@@ -24,6 +25,7 @@ EXPORTED TfLiteEqDelegateOptions TfLiteEqDelegateOptionsDefault(void) {
   options.require_delegation = defaults.require_delegation;
   options.log_level = defaults.log_level;
   options.profile = defaults.profile;
+  options.reference_in_place = defaults.reference_in_place;
   return options;
 }
 
@@ -38,6 +40,12 @@ EXPORTED TfLiteDelegate* TfLiteEqDelegateCreate(const TfLiteEqDelegateOptions* o
 }
 
 EXPORTED void TfLiteEqDelegateDelete(TfLiteDelegate* delegate) { tflite_eq::DeleteDelegate(delegate); }
+
+EXPORTED bool TfLiteEqDelegateObserve(TfLiteDelegate* delegate, const TfLiteEqObserver* observer) {
+  if (delegate == nullptr || observer == nullptr || observer->version != TFLITE_EQ_OBSERVER_VERSION) return false;
+  tflite_eq::ObserveDelegate(delegate, *observer);
+  return true;
+}
 
 EXPORTED const char* TfLiteEqDelegateVersion(void) { return tflite_eq::kVersion; }
 

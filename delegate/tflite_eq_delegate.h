@@ -36,6 +36,8 @@ typedef struct {
   int32_t log_level;
   // Print the time spent in each claimed node when the interpreter goes.
   bool profile;
+  // Claim the same nodes, but compute them by the reference kernel: the outputs that the other kernels' are compared with. Slow.
+  bool reference_in_place;
 } TfLiteEqDelegateOptions;
 
 TfLiteEqDelegateOptions TfLiteEqDelegateOptionsDefault(void);

@@ -5,7 +5,8 @@ namespace tflite_eq {
 
 const ConvKernel* FindKernel(Algorithm algorithm, Isa isa) {
   static constexpr const ConvKernel* kKernels[] = {
-      &kReference, &kDirectScalar, &kWinogradF43Scalar, &kWinogradF23Scalar, &kWinograd1dScalar,
+      &kReference,         &kDirectScalar,    &kWinogradF43Scalar, &kWinogradF43Neon,
+      &kWinogradF23Scalar, &kWinogradF23Neon, &kWinograd1dScalar,
   };
   for (const ConvKernel* kernel : kKernels) {
     if (kernel->algorithm == algorithm && kernel->isa == isa) return kernel;

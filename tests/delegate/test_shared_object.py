@@ -15,6 +15,7 @@ EXPORTS = {
     "tflite_plugin_destroy_delegate",
     "TfLiteEqDelegateCreate",
     "TfLiteEqDelegateDelete",
+    "TfLiteEqDelegateObserve",
     "TfLiteEqDelegateOptionsDefault",
     "TfLiteEqDelegateVersion",
 }
