@@ -89,8 +89,8 @@ inline void ResolvePadding(Padding padding, ConvShape* shape) {
 }
 
 // The algorithms, by the names the delegate's `kernel` option takes.
-enum class Algorithm { kReference, kDirect, kWinogradF43, kWinogradF23, kWinograd1d };
-inline constexpr int kAlgorithmCount = 5;
+enum class Algorithm { kReference, kDirect, kDirectInt7, kWinogradF43, kWinogradF23, kWinograd1d };
+inline constexpr int kAlgorithmCount = 6;
 
 // The instruction sets a kernel can be written for, by the names the `isa` option takes. Within an architecture later ones are
 // preferred: they are faster where they run. Every build knows all of them, since the policy answers for other machines too.

@@ -8,7 +8,11 @@ namespace tflite_eq {
 
 extern const ConvKernel kReference;
 extern const ConvKernel kDirectScalar;
+extern const ConvKernel kDirectNeon;
+extern const ConvKernel kDirectNeonDotprod;
+extern const ConvKernel kDirectNeonI8mm;
 extern const ConvKernel kDirectAvx512;
+extern const ConvKernel kDirectInt7Neon;
 extern const ConvKernel kWinogradF43Scalar;
 extern const ConvKernel kWinogradF43Neon;
 extern const ConvKernel kWinogradF43Avx2;
@@ -18,6 +22,8 @@ extern const ConvKernel kWinogradF23Neon;
 extern const ConvKernel kWinogradF23Avx2;
 extern const ConvKernel kWinogradF23Avx512;
 extern const ConvKernel kWinograd1dScalar;
+extern const ConvKernel kWinograd1dNeonDotprod;
+extern const ConvKernel kWinograd1dNeonI8mm;
 extern const ConvKernel kWinograd1dAvx512;
 
 }  // namespace tflite_eq

@@ -135,14 +135,15 @@ struct NeonOps {
   // Requantizes a row of a tile's outputs, sums or, if `divided`, accumulators.
   template <int count, bool divided>
   static void Store(const Constants& constants, const I32* y, int8_t* out, size_t pixel, int columns, int channels) {
-    I32 z[4];
-    for (int i = 0; i < count; ++i) {
-      const I32 acc = divided ? y[i] : Divide<count>(y[i]);
-      z[i] = constants.fast ? constants.vector.Fast(acc)
-                            : constants.vector.General(vaddq_s32(acc, constants.late_bias));
+    I32 acc[4];
+    for (int i = 0; i < 4; ++i) acc[i] = i < count ? (divided ? y[i] : Divide<count>(y[i])) : acc[0];
+    int8x16_t codes;
+    if (constants.fast) {
+      for (int i = 0; i < count; ++i) acc[i] = constants.vector.Fast(acc[i]);
+      codes = constants.pack.Pack(acc[0], acc[1], acc[2], acc[3]);
+    } else {
+      codes = RequantizeGeneral(constants, acc[0], acc[1], acc[2], acc[3]);
     }
-    for (int i = count; i < 4; ++i) z[i] = z[0];
-    const int8x16_t codes = constants.pack.Pack(z[0], z[1], z[2], z[3]);
     if (columns == count && channels == kLanes) {
       StorePixels<count>(vreinterpretq_s32_s8(codes), out, pixel);
     } else {
@@ -150,6 +151,13 @@ struct NeonOps {
       vst1q_s8(bytes[0], codes);
       for (int column = 0; column < columns; ++column) memcpy(out + column * pixel, bytes[column], channels);
     }
+  }
+
+  __attribute__((noinline)) static int8x16_t RequantizeGeneral(const Constants& constants, I32 acc0, I32 acc1, I32 acc2,
+                                                               I32 acc3) {
+    I32 z[4] = {acc0, acc1, acc2, acc3};
+    for (I32& value : z) value = constants.vector.General(vaddq_s32(value, constants.late_bias));
+    return constants.pack.Pack(z[0], z[1], z[2], z[3]);
   }
 
   // A lane for each pixel. Outputs are aligned to nothing, which vst1q_lane_s32 does not promise to bear.
