@@ -184,6 +184,12 @@ class Decision:
     @property
     def reason(self) -> str:
         """Why, in either case."""
+    @property
+    def saved_multiplications(self) -> float:
+        """Multiplications of the runtime's own kernel that the claim saves the time of; an estimate.
+
+        0 if it is not claimed.
+        """
 
 def select(
     tensors: Sequence[NodeTensor],
