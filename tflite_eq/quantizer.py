@@ -37,7 +37,6 @@ from tflite_eq.verify import check_fully_int8, check_runs_everywhere
 from tflite_eq.version import __version__
 from tflite_eq.writer import write
 
-
 # Samples that a report runs the models on, if the user names none.
 COMPARED_SAMPLES = 32
 

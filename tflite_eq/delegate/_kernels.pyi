@@ -186,7 +186,7 @@ class Decision:
         """Why, in either case."""
     @property
     def saved_multiplications(self) -> float:
-        """Multiplications of the runtime's own kernel that the claim saves the time of; an estimate.
+        """Estimate of what the claim saves, in multiplications of the runtime's own kernel.
 
         0 if it is not claimed.
         """

@@ -55,9 +55,7 @@ def default_model(
     groups = scale_groups(graph, layers, skipped)
     with ActivationStore() as store:
         twins = TwinActivations(store, samples=0)
-        scales = ActivationScales(
-            graph, layers, groups, skipped, dict(observers), twins, config
-        )
+        scales = ActivationScales(graph, layers, groups, skipped, dict(observers), twins, config)
         scales.settle_rest()
         tensors = scales.records()
     input_scales = {tensor.index: tensor.scale for tensor in tensors}

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import importlib.util
 from collections.abc import Mapping
 
+from tflite_eq.delegate.library import HOW_TO_BUILD
 from tflite_eq.errors import BackendError, ConfigError
 from tflite_eq.graph.model import Graph
 from tflite_eq.report.model import Claim, TargetSummary
@@ -66,6 +68,8 @@ def _claims(graph: Graph, target: Target) -> Mapping[int, Claim]:
         BackendError: The delegate's Python module is not built.
         ConfigError: It has no kernels for the target.
     """
+    if importlib.util.find_spec("tflite_eq.delegate._kernels") is None:
+        raise BackendError(f"the delegate's Python module is not built: {HOW_TO_BUILD}")
     from tflite_eq.delegate.explain import cpu_of, explain
 
     return {

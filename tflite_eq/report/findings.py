@@ -10,11 +10,13 @@ from collections.abc import Callable, Sequence
 
 from tflite_eq.report.model import Finding, LayerReport, ModelSummary, TargetSummary
 
-# A layer that adds more noise than this part of the signal, and so many times the median, stands out.
+# A layer stands out that adds more noise than this part of the signal, and so many times the median.
 _ADDED_NOISE = 0.01
 _TIMES_MEDIAN = 5.0
 # Below this SQNR of the outputs decisions change often.
 _LOW_OUTPUT_DB = 15.0
+# Smaller differences of SQNR say nothing.
+_EQUAL_DB = 0.5
 _LARGE_SHIFT = 0.005
 _MUCH_OUTSIDE = 0.01
 _LITTLE_HEADROOM_BITS = 1.0
@@ -50,7 +52,7 @@ def _outcome(layers: Sequence[LayerReport], models: Sequence[ModelSummary]) -> l
                 "keep the layers that add most noise in float (--skip).",
             )
         ]
-    if gained < 0:
+    if gained < -_EQUAL_DB:
         return [
             Finding(
                 "problem",
@@ -59,7 +61,10 @@ def _outcome(layers: Sequence[LayerReport], models: Sequence[ModelSummary]) -> l
                 "with 8 bits try more samples.",
             )
         ]
-    return [Finding("good", f"{gained:.1f} dB closer than TFLite's default", f"{shown}.")]
+    text = f"SQNR of the outputs is {shown}."
+    if gained < _EQUAL_DB:
+        return [Finding("good", "As close to the float model as TFLite's default", text)]
+    return [Finding("good", f"{gained:.1f} dB closer than TFLite's default", text)]
 
 
 def _single_layers(layers: Sequence[LayerReport], models: Sequence[ModelSummary]) -> list[Finding]:

@@ -27,7 +27,7 @@ from tflite_eq.report.details import (
     total_runtime_multiplications,
     written_layers,
 )
-from tflite_eq.report.model import LayerComparison, LayerReport, ModelSummary, Report
+from tflite_eq.report.model import LayerComparison, ModelSummary, Report
 from tflite_eq.simulation.trace import PassTrace
 
 FLOAT, DEFAULT, WRITTEN = "FP32", "TFLite default", "tflite_eq"
@@ -117,9 +117,7 @@ def _models(subject: Subject) -> list[NamedModel]:
     return [NamedModel(DEFAULT, default), written]
 
 
-def _compare(
-    subject: Subject, models: Sequence[NamedModel], samples: ComparisonSet
-) -> Comparison:
+def _compare(subject: Subject, models: Sequence[NamedModel], samples: ComparisonSet) -> Comparison:
     tensors = {layer.output for layer in subject.layers.values()}
     tensors.update(layer.input for layer in subject.layers.values())
     windows = {WRITTEN: _windows(subject.calibration.tensors)}
