@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 
 from tflite_eq.report.model import Finding, LayerReport, ModelSummary, TargetSummary
 
-# A layer stands out that adds more noise than this part of the signal, and so many times the median.
+# A layer that adds more noise than this part of the signal and so many times the median stands out.
 _ADDED_NOISE = 0.01
 _TIMES_MEDIAN = 5.0
 # Below this SQNR of the outputs decisions change often.
@@ -53,14 +53,12 @@ def _outcome(layers: Sequence[LayerReport], models: Sequence[ModelSummary]) -> l
             )
         ]
     if gained < -_EQUAL_DB:
-        return [
-            Finding(
-                "problem",
-                "TFLite's default is closer to the float model",
-                f"SQNR of the outputs is {shown}. With 7 bits that is the price of speed; "
-                "with 8 bits try more samples.",
-            )
-        ]
+        title = "TFLite's default is closer to the float model"
+        if any(layer.input_bits == 7 for layer in layers):
+            text = f"SQNR of the outputs is {shown}. That is the price of 7 bits; if it is too "
+            return [Finding("note", title, text + "high, --bits 8 does without.")]
+        text = f"SQNR of the outputs is {shown}. Give more samples (--num_samples 200)."
+        return [Finding("problem", title, text)]
     text = f"SQNR of the outputs is {shown}."
     if gained < _EQUAL_DB:
         return [Finding("good", "As close to the float model as TFLite's default", text)]
