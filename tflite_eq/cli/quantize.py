@@ -206,23 +206,29 @@ def _samples(args: argparse.Namespace, model: bytes) -> Any:
 
 def _comparison(args: argparse.Namespace, model: bytes) -> ComparisonSet | None:
     """What the report runs the models on; ``None`` leaves that to the quantizer."""
+    if args.load_calibration and not args.validation:
+        return None
     shape, preprocessing = _input_shape(args, model), preprocessing_from(args)
     if args.labels:
         labelled = open_labelled(args.validation, args.labels)
+        labelled.check_classes(_classes(args, model))
         samples = labelled.samples(shape, preprocessing)
         text = f"{len(samples)} labelled samples of {args.validation}"
         return ComparisonSet(samples, text, labelled.labels)
     if args.validation:
         every = open_calibration(args.validation, shape, preprocessing, sys.maxsize, args.seed)
         return ComparisonSet(every, f"{len(every)} samples of {args.validation}")
-    if args.load_calibration:
-        return None
     left = open_held_back(
         args.calibration, shape, preprocessing, args.num_samples, args.seed, COMPARED_SAMPLES
     )
     if left is None:
         return None
     return ComparisonSet(left, f"{len(left)} samples that calibration did not use")
+
+
+def _classes(args: argparse.Namespace, model: bytes) -> int:
+    graph = Graph.from_bytes(model, args.model)
+    return graph.tensors[graph.outputs[0]].shape[-1]
 
 
 def _input_shape(args: argparse.Namespace, model: bytes) -> tuple[int, ...]:

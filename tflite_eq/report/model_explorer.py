@@ -51,7 +51,9 @@ def node_data(report: Report) -> dict[str, str]:
     for name, (figure, style) in figures.items():
         values = {layer.name: figure(layer) for layer in report.layers}
         results = {
-            key: {"value": round(value, 6)} for key, value in values.items() if math.isfinite(value)
+            key: {"value": float(f"{value:.5g}")}
+            for key, value in values.items()
+            if math.isfinite(value)
         }
         if results:
             files[f"{name}.json"] = json.dumps({"results": results, **style}, indent=1)
