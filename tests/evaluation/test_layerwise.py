@@ -10,13 +10,13 @@ import pytest
 from tests import models, running
 from tflite_eq import Config, quantize
 from tflite_eq.errors import DatasetError
-from tflite_eq.evaluation.evaluator import NamedModel
 from tflite_eq.evaluation.layerwise import (
     ComparisonSet,
     ErrorSums,
     compare,
     corresponding_tensors,
 )
+from tflite_eq.evaluation.team import NamedModel
 from tflite_eq.graph import schema
 from tflite_eq.graph.edit import with_biases
 from tflite_eq.graph.linear import linear_layers

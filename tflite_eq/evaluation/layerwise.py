@@ -19,7 +19,7 @@ from tflite_eq.calibration.dataset import SampleReader
 from tflite_eq.errors import BackendError, DatasetError
 from tflite_eq.evaluation import metrics
 from tflite_eq.evaluation.classifier import decode, encode
-from tflite_eq.evaluation.evaluator import NamedModel
+from tflite_eq.evaluation.team import NamedModel
 from tflite_eq.graph import edit
 from tflite_eq.graph.model import Graph
 from tflite_eq.graph.outputs import final_softmax

@@ -8,7 +8,6 @@ from collections.abc import Mapping, Sequence, Set
 
 from tflite_eq.backends import Backend
 from tflite_eq.calibration.record import Calibration, TensorRecord
-from tflite_eq.evaluation.evaluator import NamedModel
 from tflite_eq.evaluation.layerwise import (
     Comparison,
     ComparisonSet,
@@ -17,6 +16,7 @@ from tflite_eq.evaluation.layerwise import (
     compare,
 )
 from tflite_eq.evaluation.metrics import Metrics
+from tflite_eq.evaluation.team import NamedModel
 from tflite_eq.graph.linear import LinearLayer
 from tflite_eq.graph.model import Graph
 from tflite_eq.report import findings

@@ -5,10 +5,12 @@ from __future__ import annotations
 import collections
 import dataclasses
 import math
+from typing import Any
 
 import jinja2
 from markupsafe import Markup
 
+from tflite_eq.config import Config
 from tflite_eq.report import charts
 from tflite_eq.report.model import LayerDetail, LayerReport, Report, TargetSummary
 from tflite_eq.report.table import short_names
@@ -64,6 +66,7 @@ def report_html(report: Report) -> str:
         report=report,
         summary=report.summary,
         config=report.summary["config"],
+        options=_options(report.summary),
         views=views,
         worst=sorted(views, key=lambda view: -view.damage),
         is_compared=any(view.report.comparison is not None for view in views),
@@ -77,6 +80,34 @@ def report_html(report: Report) -> str:
         supported=[target for target in report.targets if target.supported],
         unsupported=_unsupported(report.targets),
     )
+
+
+def _options(summary: dict[str, Any]) -> list[tuple[str, str, str]]:
+    """What was chosen, in words: text before the value, value, text behind it.
+
+    Options that are not spelled out here are shown by name where they differ from the default.
+    """
+    config = dict(summary["config"])
+    config.pop("input_type")
+    bits, method = config.pop("bits"), config.pop("method")
+    objective = config.pop("objective")
+    found = [
+        ("", bits, "bits, 7 where the target gains" if bits == "auto" else "bits"),
+        ("target", config.pop("target"), ""),
+        ("scales", method, objective if method == "easyquant" else ""),
+        ("", config.pop("activation_mode"), "activations"),
+        ("bias correction", config.pop("bias_correction"), ""),
+        ("weights per", "tensor" if config.pop("per_tensor") else "channel", ""),
+        ("inputs and outputs", config.pop("output_type"), ""),
+        ("", str(summary["samples"]), "calibration samples"),
+        ("seed", str(config.pop("seed")), ""),
+    ]
+    default = Config().as_dict()
+    for name, value in config.items():
+        if value != default.get(name):
+            shown = "not the default" if isinstance(value, dict) else str(value)
+            found.append((name.replace("_", " "), shown, ""))
+    return found
 
 
 def _views(report: Report) -> list[LayerView]:

@@ -52,7 +52,7 @@
   openLinked();
   // A second click on the same link changes no hash.
   document.addEventListener("click", (event) => {
-    const link = event.target instanceof Element && event.target.closest('a[href^="#layer-"], a[*|href^="#layer-"]');
+    const link = event.target instanceof Element && event.target.closest('a[href^="#layer-"]');
     if (link && link.getAttribute("href") === location.hash) openLinked();
   });
 
