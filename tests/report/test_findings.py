@@ -74,6 +74,23 @@ def test_outcome() -> None:
     assert titles(layer(), models=outputs(9, 12)) == ["problem: The outputs are noisy: 12.0 dB"]
 
 
+def test_agreement_counts_as_well() -> None:
+    def agreeing(percent: float, error: float) -> list[ModelSummary]:
+        float_model, default, final = outputs(20, 22)
+        return [
+            float_model,
+            dataclasses.replace(default, agreement=92.0, agreement_error=error),
+            dataclasses.replace(final, agreement=percent, agreement_error=error),
+        ]
+
+    assert titles(layer(), models=agreeing(91.0, 3.0)) == [
+        "good: 2.0 dB closer than TFLite's default"
+    ]
+    assert titles(layer(), models=agreeing(75.0, 3.0)) == [
+        "problem: TFLite's default is closer to the float model"
+    ]
+
+
 def test_missing_delegate_says_what_to_install() -> None:
     missing = TargetSummary("x86-vnni", supported=False, note="install Bazel")
     [finding] = find([layer()], [], [missing])

@@ -237,7 +237,7 @@ def _decades(y: Axis, most: int) -> str:
 
 
 def _log_ticks(y: Axis) -> str:
-    """Lines at 1, 2 and 5 times powers of ten, as many as fit."""
+    """Lines at 1, 2 and 5 times powers of ten, as many as fit; evenly spaced if hardly any do."""
     found = []
     for exponent in range(math.floor(y.low), math.ceil(y.high) + 1):
         for digit in (1, 2, 5):
@@ -248,10 +248,14 @@ def _log_ticks(y: Axis) -> str:
         found = [entry for entry in found if entry[1] == 1] or found[:: len(found) // 4]
     if len(found) > 5:
         found = found[:: -(-len(found) // 5)]
+    labelled = [(value, _power(digit, exponent)) for value, digit, exponent in found]
+    if len(labelled) < 2:
+        ticks = _nice_ticks(10**y.low, 10**y.high, 4)
+        labelled = [(math.log10(tick), f"{tick:.3g}") for tick in ticks if tick > 0]
     return "".join(
         _line(_LEFT, y(value), _WIDTH - _RIGHT, y(value), "grid")
-        + _text(_LEFT - 6, y(value) + 4, _power(digit, exponent), "end")
-        for value, digit, exponent in found
+        + _text(_LEFT - 6, y(value) + 4, label, "end")
+        for value, label in labelled
     )
 
 

@@ -5,6 +5,7 @@ The thresholds are rules of thumb of ours; each finding names the figures it res
 
 from __future__ import annotations
 
+import math
 import statistics
 from collections.abc import Callable, Sequence
 
@@ -39,30 +40,40 @@ def find(
 def _outcome(layers: Sequence[LayerReport], models: Sequence[ModelSummary]) -> list[Finding]:
     if len(models) < 3 or models[1].sqnr_db is None or models[2].sqnr_db is None:
         return []
-    default, final = models[1].sqnr_db, models[2].sqnr_db
-    gained = final - default
-    shown = f"{final:.1f} dB, against {default:.1f} dB with TFLite's default"
-    if final < _LOW_OUTPUT_DB:
+    default, final = models[1], models[2]
+    gained = models[2].sqnr_db - models[1].sqnr_db
+    text = f"SQNR of the outputs is {final.sqnr_db:.1f} dB, against {default.sqnr_db:.1f} dB with "
+    text += "TFLite's default."
+    if final.agreement is not None and default.agreement is not None:
+        text += f" Agreement with the float model is {final.agreement:.1f} %, against "
+        text += f"{default.agreement:.1f} %."
+    if final.sqnr_db is not None and final.sqnr_db < _LOW_OUTPUT_DB:
         return [
             Finding(
                 "problem",
-                f"The outputs are noisy: {final:.1f} dB",
-                f"SQNR of the outputs is {shown}. Check that the preprocessing is the one the "
-                "model was trained with; then try more samples (--num_samples 200), --bits 8, or "
-                "keep the layers that add most noise in float (--skip).",
+                f"The outputs are noisy: {final.sqnr_db:.1f} dB",
+                f"{text} Check that the preprocessing is the one the model was trained with; then "
+                "try more samples (--num_samples 200), --bits 8, or keep the layers that add most "
+                "noise in float (--skip).",
             )
         ]
-    if gained < -_EQUAL_DB:
+    if gained < -_EQUAL_DB or _agrees_less(default, final):
         title = "TFLite's default is closer to the float model"
         if any(layer.input_bits == 7 for layer in layers):
-            text = f"SQNR of the outputs is {shown}. That is the price of 7 bits; if it is too "
-            return [Finding("note", title, text + "high, --bits 8 does without.")]
-        text = f"SQNR of the outputs is {shown}. Give more samples (--num_samples 200)."
-        return [Finding("problem", title, text)]
-    text = f"SQNR of the outputs is {shown}."
+            text += " That is the price of 7 bits; if it is too high, --bits 8 does without."
+            return [Finding("note", title, text)]
+        return [Finding("problem", title, f"{text} Give more samples (--num_samples 200).")]
     if gained < _EQUAL_DB:
         return [Finding("good", "As close to the float model as TFLite's default", text)]
     return [Finding("good", f"{gained:.1f} dB closer than TFLite's default", text)]
+
+
+def _agrees_less(default: ModelSummary, final: ModelSummary) -> bool:
+    """Whether the agreement is lower by more than two standard errors."""
+    if default.agreement is None or final.agreement is None:
+        return False
+    errors = math.hypot(default.agreement_error or 0.0, final.agreement_error or 0.0)
+    return final.agreement < default.agreement - 2 * errors
 
 
 def _single_layers(layers: Sequence[LayerReport], models: Sequence[ModelSummary]) -> list[Finding]:
