@@ -54,9 +54,13 @@ def test_mean_shift_left_and_taken_out() -> None:
     ]
 
 
-def test_values_outside() -> None:
+def test_values_clipped_and_codes_outside() -> None:
     assert titles(layer(input_outside=0.02)) == [
-        "note: 1 layer has more than 1% of input values outside the window"
+        "note: More than 1% of the input is clipped in 1 layer"
+    ]
+    measured = LayerComparison(30.0, 30.0, 1.0, 1.0, 0.0, (-90, 63), 0.02)
+    assert titles(layer(), layer(comparison=measured)) == [
+        "note: 1 layer meets codes outside the 7-bit window"
     ]
 
 

@@ -30,7 +30,15 @@ def find(
 ) -> tuple[Finding, ...]:
     """Findings, the most important first."""
     found: list[Finding] = []
-    for rule in (_outcome, _single_layers, _remaining_shift, _outside, _seven_bits, _headroom):
+    for rule in (
+        _outcome,
+        _single_layers,
+        _remaining_shift,
+        _clipped,
+        _leaves_window,
+        _seven_bits,
+        _headroom,
+    ):
         found.extend(rule(layers, models))
     found.extend(_no_delegate(targets))
     order = {"problem": 0, "note": 1, "good": 2}
@@ -129,17 +137,36 @@ def _remaining_shift(
     return found
 
 
-def _outside(layers: Sequence[LayerReport], models: Sequence[ModelSummary]) -> list[Finding]:
-    wide = _where(layers, lambda x: x.input_outside > _MUCH_OUTSIDE)
+def _clipped(layers: Sequence[LayerReport], models: Sequence[ModelSummary]) -> list[Finding]:
+    clipped = _where(layers, lambda x: x.input_outside > _MUCH_OUTSIDE)
+    if not clipped:
+        return []
+    return [
+        Finding(
+            "note",
+            f"More than {_MUCH_OUTSIDE:.0%} of the input is clipped in "
+            + _count(len(clipped), "layer", "layers"),
+            "The search found finer steps for the rest worth it. If such a layer adds much noise "
+            "all the same, give more samples, or try --method minmax, which clips nothing.",
+            clipped,
+        )
+    ]
+
+
+def _leaves_window(layers: Sequence[LayerReport], models: Sequence[ModelSummary]) -> list[Finding]:
+    def leaves(layer: LayerReport) -> bool:
+        return layer.comparison is not None and layer.comparison.input_outside > _MUCH_OUTSIDE
+
+    wide = _where(layers, leaves)
     if not wide:
         return []
     return [
         Finding(
             "note",
-            _count(len(wide), "layer has", "layers have")
-            + f" more than {_MUCH_OUTSIDE:.0%} of input values outside the window",
-            "Calibration data may be narrower than what the layer meets. Give more samples from "
-            "the same distribution as real input.",
+            _count(len(wide), "layer meets", "layers meet") + " codes outside the 7-bit window",
+            f"More than {_MUCH_OUTSIDE:.0%} of the input codes in the comparison: calibration data "
+            "are narrower than what the layer meets. Results stay exact, the kernel that needs "
+            "the window gets slower. Give more samples, from the same distribution as real input.",
             wide,
         )
     ]
