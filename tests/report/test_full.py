@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import pathlib
+
 import numpy as np
 import pytest
 import tensorflow as tf
 
 from tests import models, running
 from tests.report import reports
-from tflite_eq import Config, quantize
+from tflite_eq import Config, EasyQuantConverter, attach, quantize
 from tflite_eq.calibration.histogram import RangeObserver
+from tflite_eq.errors import TfliteEqError
 from tflite_eq.graph.edit import with_biases
 from tflite_eq.graph.linear import linear_layers
 from tflite_eq.graph.model import Graph
@@ -192,3 +195,36 @@ def test_calibration_samples_serve_where_none_are_named() -> None:
 def test_report_changes_nothing_about_the_model() -> None:
     made = reports.conv_net()
     assert quantize(made.model, models.data("conv_net"), reports.CONFIG).model == made.result.model
+
+
+def test_converters_write_the_report(tmp_path: pathlib.Path) -> None:
+    samples = models.data("dense_net")
+    converter = EasyQuantConverter.from_tflite(models.dense_net())
+    converter.representative_dataset = samples
+    converter.report_dir = tmp_path / "own"
+    converter.convert()
+    assert (tmp_path / "own" / "report.html").is_file()
+    assert converter.report.models[2].sqnr_db is not None
+
+    inputs = tf.keras.layers.Input((6,))
+    keras_model = tf.keras.Model(inputs, tf.keras.layers.Dense(3)(inputs))
+    tf_converter = tf.lite.TFLiteConverter.from_keras_model(keras_model)
+    tf_converter.representative_dataset = lambda: iter(models.samples((1, 6)))
+    attach(tf_converter, report_dir=tmp_path / "attached")
+    tf_converter.convert()
+    assert (tmp_path / "attached" / "layers.csv").is_file()
+
+
+def test_folder_that_cannot_be_written_is_refused_first(tmp_path: pathlib.Path) -> None:
+    (tmp_path / "file").write_text("")
+
+    def never() -> None:
+        raise AssertionError("data were read")
+
+    with pytest.raises(TfliteEqError, match="is a file; choose another folder"):
+        quantize(models.conv_net(), never, report_dir=tmp_path / "file" / "report")
+    converter = EasyQuantConverter.from_tflite(models.conv_net())
+    converter.representative_dataset = never
+    converter.report_dir = tmp_path / "file"
+    with pytest.raises(TfliteEqError, match="is a file; choose another folder"):
+        converter.convert()
