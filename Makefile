@@ -7,8 +7,16 @@ OLD := .venv-tensorflow-2.14
 NEW := .venv-tensorflow-2.21
 MAKE_VENV := tools/make_venv.sh
 LOCKS := requirements/locked-python3.11
+STAND_IN_NDK := build/stand_in_ndk
+ARM64 := build/arm64
+ARM64_TESTS := //delegate:all //delegate/kernels:all
+ARM64_DELEGATE := bazel-arm64-bin/delegate/libtflite_eq_delegate.so
+RUNTIMES := tflite_runtime tensorflow ai_edge_litert
 PYTEST_ARGS ?=
 BAZEL_ARGS ?=
+BAZEL_FLAGS := --show_progress_rate_limit=20 $(BAZEL_ARGS)
+# Parts of `make test` that run at the same time. Most of them have one thread.
+JOBS ?= 2
 
 # Environments find what `make build-delegate` made; installing them need not build it again.
 export TFLITE_EQ_BUILD_DELEGATE := 0
@@ -17,21 +25,24 @@ export TFLITE_EQ_BUILD_DELEGATE := 0
 export TF_CPP_MIN_LOG_LEVEL := 3
 export CUDA_VISIBLE_DEVICES := -1
 
-ARM64 := build/arm64
-ARM64_DELEGATE := bazel-arm64-bin/delegate/libtflite_eq_delegate.so
-
-.PHONY: help setup demo test lint format unit-test test-compatibility clean build-delegate test-delegate
-.PHONY: setup-arm64 test-arm64 test-arm64-all
+.PHONY: help setup demo test lint format unit-test test-compatibility clean
+.PHONY: test-parts build-tools build-delegate test-delegate test-runtimes test-packaging test-android
+.PHONY: test-android-in-turn setup-arm64 test-arm64 test-arm64-all test-arm64-in-turn
 
 help:
 	@echo "make demo    quantize a small trained network and compare the results"
-	@echo "make test    lint, all tests, and the end-to-end tests on TensorFlow 2.14 and 2.21"
+	@echo "make test    everything: the parts below, two at a time (JOBS=2)"
 	@echo "make setup   only make the environment in $(ENV)"
-	@echo "make lint, unit-test, test-compatibility   the parts of make test"
-	@echo "make build-delegate   the delegate's library and Python module; needs Bazel"
-	@echo "make test-delegate    its tests, plain and under the sanitizers; needs Bazel"
-	@echo "make test-arm64       the delegate on emulated arm64 CPUs, inside real runtimes"
-	@echo "make test-arm64-all   the same with all shared models, thoroughly quantized"
+	@echo "make lint                 style and types"
+	@echo "make test-delegate        the delegate's C++ tests, plain and under the sanitizers"
+	@echo "make unit-test            the package, the delegate's Python side included"
+	@echo "make test-runtimes        the delegate inside each installed TFLite runtime"
+	@echo "make test-android         the Android package and its Java class; needs no NDK"
+	@echo "make test-compatibility   package and delegate on TensorFlow 2.14 and 2.21"
+	@echo "make test-packaging       what pip installs, with Bazel and without"
+	@echo "make build-delegate       the delegate's library, Python module and eq_benchmark"
+	@echo "make test-arm64           the delegate on emulated arm64 CPUs, inside real runtimes"
+	@echo "make test-arm64-all       the same with all shared models, quantized with the defaults"
 	@echo "make format  put the sources in the form that lint wants"
 	@echo "make clean   remove the environments and everything else that was made"
 
@@ -40,38 +51,71 @@ setup: $(ENV)/.complete
 demo: $(ENV)/.complete
 	$(BIN)/python -m demo --output_dir demo_output
 
-# The delegate is built and tested apart (make test-delegate): that needs Bazel and clang 19.
-test: lint unit-test test-compatibility test-arm64
+test:
+	$(MAKE) --jobs=$(JOBS) --no-print-directory test-parts
 	@echo "All tests passed."
+
+test-parts: lint unit-test test-delegate test-runtimes test-compatibility test-packaging test-android-in-turn test-arm64-in-turn
 
 lint: $(ENV)/.complete
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 
-unit-test: $(ENV)/.complete
-	$(BIN)/python -m pytest $(PYTEST_ARGS)
+# Bazel, the compiler and the libraries the delegate is built with; quick where they are there.
+build-tools: $(ENV)/.complete
+	tools/install_build_tools.sh $(BIN)/python
 
 # The module is for the environment's Python.
-build-delegate: $(ENV)/.complete
-	bazel build $(BAZEL_ARGS) --repo_env=TFLITE_EQ_PYTHON=$(CURDIR)/$(BIN)/python \
-	  //delegate:libtflite_eq_delegate.so //delegate/python:_kernels.so
+build-delegate: build-tools
+	bazel build $(BAZEL_FLAGS) --repo_env=TFLITE_EQ_PYTHON=$(CURDIR)/$(BIN)/python \
+	  //delegate:libtflite_eq_delegate.so //delegate/python:_kernels.so //delegate/benchmark:eq_benchmark
 
-test-delegate:
-	bazel test $(BAZEL_ARGS) --build_tests_only //...
-	bazel test $(BAZEL_ARGS) --build_tests_only --config=sanitize //...
+# ThreadSanitizer looks at the tests of what threads share. The other parts need what build-delegate
+# builds, and Bazel does one thing at a time.
+test-delegate: build-delegate
+	bazel test $(BAZEL_FLAGS) --build_tests_only //...
+	bazel test $(BAZEL_FLAGS) --config=sanitize //...
+	bazel test $(BAZEL_FLAGS) --config=tsan //...
+
+unit-test: build-delegate
+	$(BIN)/python -m pytest --ignore tests/packaging --ignore tests/android --ignore tests/arm64 $(PYTEST_ARGS)
+
+# Builds with Bazel as well.
+test-packaging: test-delegate
+	$(BIN)/python -m pytest tests/packaging $(PYTEST_ARGS)
+
+# One runtime per process: two in one may answer for each other.
+test-runtimes: build-delegate
+	for runtime in $(RUNTIMES); do \
+	  $(BIN)/python -m pytest delegate/runtime_tests --runtime $$runtime $(PYTEST_ARGS) || exit 1; \
+	done
+
+# With the NDK that ANDROID_NDK_HOME names, or what stands in for one; a JDK and Maven for the Java class.
+test-android: export ANDROID_NDK_HOME := $(or $(ANDROID_NDK_HOME),$(CURDIR)/$(STAND_IN_NDK))
+test-android: build-tools
+	tools/install_build_tools.sh $(BIN)/python android
+	$(BIN)/python delegate/android/testing/stand_in_ndk.py $(STAND_IN_NDK)
+	bazel test $(BAZEL_FLAGS) //delegate/android/testing:java_test
+	TFLITE_EQ_TEST_NDK=1 $(BIN)/python -m pytest tests/android/test_ndk.py $(PYTEST_ARGS)
+	bazel build $(BAZEL_FLAGS) --config=android_arm64 //delegate/android:tflite_eq_delegate.aar
+	$(BIN)/python -m pytest tests/android --ignore tests/android/test_ndk.py $(PYTEST_ARGS)
+
+# Bazel does one thing at a time, so that in make test this part waits for the others that need it.
+test-android-in-turn: test-packaging
+	$(MAKE) --no-print-directory test-android
 
 # An arm64 Python with TFLite runtimes, and what emulates it: docs/arm64.md.
-setup-arm64: $(ENV)/.complete
-	command -v aarch64-linux-gnu-g++ > /dev/null || tools/apt_install.sh g++-aarch64-linux-gnu
+setup-arm64: build-tools
+	tools/install_build_tools.sh $(BIN)/python arm64
 	PYTHON=$(BIN)/python tools/arm64/setup.sh $(ARM64)
 
 # A Cortex-A53, a Cortex-A76, and a CPU with i8mm.
-test-arm64: setup-arm64
-	bazel build $(BAZEL_ARGS) --config=arm64 //delegate:libtflite_eq_delegate.so
+test-arm64: build-delegate setup-arm64
+	bazel build $(BAZEL_FLAGS) --config=arm64 //delegate:libtflite_eq_delegate.so
 	for cpu in a53 a76 i8mm; do \
 	  TFLITE_EQ_QEMU=$(CURDIR)/$(ARM64)/emulator/usr/bin/qemu-aarch64 TFLITE_EQ_ARM64_ROOT=$(CURDIR)/$(ARM64)/root \
-	    bazel test $(BAZEL_ARGS) --config=arm64 --config=$$cpu --build_tests_only //delegate/... || exit 1; \
+	    bazel test $(BAZEL_FLAGS) --config=arm64 --config=$$cpu --build_tests_only $(ARM64_TESTS) || exit 1; \
 	done
 	TFLITE_EQ_ARM64=$(ARM64) TFLITE_EQ_ARM64_DELEGATE=$(ARM64_DELEGATE) \
 	  $(BIN)/python -m pytest tests/arm64 $(PYTEST_ARGS)
@@ -79,9 +123,15 @@ test-arm64: setup-arm64
 test-arm64-all:
 	$(MAKE) test-arm64 PYTEST_ARGS="--all_models $(PYTEST_ARGS)"
 
-test-compatibility: $(OLD)/.complete $(NEW)/.complete
-	$(OLD)/bin/python -m pytest tests/compatibility $(PYTEST_ARGS)
-	$(NEW)/bin/python -m pytest tests/compatibility $(PYTEST_ARGS)
+# As test-android-in-turn.
+test-arm64-in-turn: test-android-in-turn
+	$(MAKE) --no-print-directory test-arm64
+
+test-compatibility: build-delegate $(OLD)/.complete $(NEW)/.complete
+	for environment in $(OLD) $(NEW); do \
+	  $$environment/bin/python -m pytest tests/compatibility $(PYTEST_ARGS) || exit 1; \
+	  $$environment/bin/python -m pytest delegate/runtime_tests --runtime tensorflow $(PYTEST_ARGS) || exit 1; \
+	done
 
 format: $(ENV)/.complete
 	$(BIN)/ruff check --fix
@@ -90,6 +140,7 @@ format: $(ENV)/.complete
 clean:
 	rm -rf $(ENV) $(OLD) $(NEW) build demo_output *.egg-info
 	rm -rf .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	if command -v bazel >/dev/null; then bazel clean; fi
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # An environment without .complete was interrupted and is made again from the start.
@@ -97,6 +148,7 @@ $(ENV)/.complete: requirements/development.txt $(LOCKS)/development.txt $(MAKE_V
 	$(MAKE_VENV) $(ENV) requirements/development.txt $(LOCKS)/development.txt
 	touch $@
 
-.venv-%/.complete: requirements/%.txt $(LOCKS)/%.txt $(MAKE_VENV) pyproject.toml
+# Last in line: what takes longest should not wait for them.
+.venv-%/.complete: requirements/%.txt $(LOCKS)/%.txt $(MAKE_VENV) pyproject.toml | build-delegate
 	$(MAKE_VENV) .venv-$* requirements/$*.txt $(LOCKS)/$*.txt
 	touch $@

@@ -22,17 +22,20 @@ class BazelBuild(build_ext):
 
     def build_extension(self, extension: Extension) -> None:
         """Build both; there is one extension."""
-        command = ["bazel", "build", f"--repo_env=TFLITE_EQ_PYTHON={sys.executable}"]
+        # Apart from what a checkout works with: that may be for another Python.
+        flags = ["--platform_suffix=wheel", f"--repo_env=TFLITE_EQ_PYTHON={sys.executable}"]
         try:
             import pybind11
         except ImportError:
             pass  # Debian's
         else:
-            command.append(f"--repo_env=PYBIND11_INCLUDE={pybind11.get_include()}")
-        subprocess.run(
-            [*command, f"//delegate:{LIBRARY}", "//delegate/python:_kernels.so"], check=True
-        )
-        built = pathlib.Path("bazel-bin/delegate")
+            flags.append(f"--repo_env=PYBIND11_INCLUDE={pybind11.get_include()}")
+        targets = [f"//delegate:{LIBRARY}", "//delegate/python:_kernels.so"]
+        subprocess.run(["bazel", "build", "--symlink_prefix=/", *flags, *targets], check=True)
+        outputs = subprocess.run(
+            ["bazel", "info", *flags, "bazel-bin"], check=True, stdout=subprocess.PIPE, text=True
+        ).stdout
+        built = pathlib.Path(outputs.strip()) / "delegate"
         target = pathlib.Path(self.get_ext_fullpath(extension.name))
         target.parent.mkdir(parents=True, exist_ok=True)
         for source, destination in (

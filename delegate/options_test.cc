@@ -16,11 +16,11 @@ bool Parse(const char* key, const char* value, DelegateOptions* options, std::st
 }
 
 TEST(ParseOptions, TakesEveryOption) {
-  const char* keys[] = {"num_threads", "kernel", "isa", "verify", "require_delegation", "log_level", "profile"};
-  const char* values[] = {"3", "winograd_1d", "scalar", "1", "true", "2", "false"};
+  const char* keys[] = {"num_threads", "kernel", "isa", "verify", "require_delegation", "log_level", "profile", "reference_in_place"};
+  const char* values[] = {"3", "winograd_1d", "scalar", "1", "true", "2", "false", "1"};
   DelegateOptions options;
   Reason error;
-  ASSERT_TRUE(ParseOptions(keys, values, 7, &options, &error)) << error.text;
+  ASSERT_TRUE(ParseOptions(keys, values, 8, &options, &error)) << error.text;
   EXPECT_EQ(options.num_threads, 3);
   EXPECT_FALSE(options.any_kernel);
   EXPECT_EQ(options.kernel, Algorithm::kWinograd1d);
@@ -30,6 +30,7 @@ TEST(ParseOptions, TakesEveryOption) {
   EXPECT_TRUE(options.require_delegation);
   EXPECT_EQ(options.log_level, 2);
   EXPECT_FALSE(options.profile);
+  EXPECT_TRUE(options.reference_in_place);
 }
 
 TEST(ParseOptions, TakesEveryKernelByName) {

@@ -15,8 +15,10 @@ from tflite_eq.backends.tensorflow import import_tensorflow
 from tflite_eq.calibration.record import Calibration
 from tflite_eq.config import Config, IoType
 from tflite_eq.errors import ConfigError, DatasetError, ModelError
+from tflite_eq.files import PathLike
 from tflite_eq.quantizer import QuantizationResult, quantize
 from tflite_eq.report.model import Report
+from tflite_eq.report.write import check_directory
 
 
 class EasyQuantConverter:
@@ -27,6 +29,7 @@ class EasyQuantConverter:
         inference_input_type: ``tf.float32`` (default), ``tf.int8`` or ``tf.uint8``.
         inference_output_type: The same for the outputs.
         optimizations: Accepted for compatibility; quantization is always full integer.
+        report_dir: Folder for the full report; ``None`` (default) writes none.
         config: Options of the quantizer.
         float_converter: The TensorFlow converter behind it; ``None`` after ``from_tflite``. Its
             other attributes (``target_spec``, ``allow_custom_ops``...) can be read and set here.
@@ -35,7 +38,8 @@ class EasyQuantConverter:
 
     # Set here, they must not reach the TensorFlow converter, which would quantize by itself.
     _OWN = frozenset(
-        "representative_dataset inference_input_type inference_output_type optimizations".split()
+        "representative_dataset inference_input_type inference_output_type optimizations "
+        "report_dir".split()
     )
 
     def __init__(self, float_converter: Any, float_model: bytes | None, config: Config | None):
@@ -47,6 +51,7 @@ class EasyQuantConverter:
         self.inference_input_type: Any = self.config.input_type
         self.inference_output_type: Any = self.config.output_type
         self.optimizations: Sequence[Any] = ()
+        self.report_dir: PathLike | None = None
         self.result: QuantizationResult | None = None
 
     def __getattr__(self, name: str) -> Any:
@@ -156,7 +161,11 @@ class EasyQuantConverter:
             input_type=io_type(self.inference_input_type, "inference_input_type"),
             output_type=io_type(self.inference_output_type, "inference_output_type"),
         )
-        self.result = quantize(self.float_model(), self.representative_dataset, config)
+        if self.report_dir is not None:
+            check_directory(self.report_dir)
+        self.result = quantize(
+            self.float_model(), self.representative_dataset, config, report_dir=self.report_dir
+        )
         return self.result.model
 
     def _done(self) -> QuantizationResult:
@@ -187,7 +196,9 @@ class Attachment:
         return self.result.report
 
 
-def attach(converter: Any, config: Config | None = None) -> Attachment:
+def attach(
+    converter: Any, config: Config | None = None, report_dir: PathLike | None = None
+) -> Attachment:
     """Make an existing ``tf.lite.TFLiteConverter`` quantize with EasyQuant.
 
     Only this instance changes: the method that runs TensorFlow's calibrator and quantizer is
@@ -197,6 +208,7 @@ def attach(converter: Any, config: Config | None = None) -> Attachment:
     Args:
         converter: A converter of TensorFlow 2.14 to 2.21.
         config: Options; input and output types are the converter's own.
+        report_dir: Folder for the full report; ``None`` writes none.
 
     Returns:
         A handle on the results.
@@ -222,7 +234,9 @@ def attach(converter: Any, config: Config | None = None) -> Attachment:
             input_type=io_type(ends.get("input_type", IoType.FLOAT32), "inference_input_type"),
             output_type=io_type(ends.get("output_type", IoType.FLOAT32), "inference_output_type"),
         )
-        attachment.result = quantize(bytes(model), converter.representative_dataset, config)
+        attachment.result = quantize(
+            bytes(model), converter.representative_dataset, config, report_dir=report_dir
+        )
         return attachment.result.model
 
     def convert_hook() -> bytes:
@@ -234,6 +248,8 @@ def attach(converter: Any, config: Config | None = None) -> Attachment:
             )
         if not converter.optimizations:
             converter.optimizations = [tf.lite.Optimize.DEFAULT]
+        if report_dir is not None:
+            check_directory(report_dir)
         attachment.result = None
         model = bytes(convert())
         if attachment.result is None:

@@ -9,12 +9,14 @@ from typing import Any
 
 from tflite_eq import metadata
 from tflite_eq.backends import Backend, default_backend
-from tflite_eq.calibration.dataset import SampleReader
+from tflite_eq.calibration.dataset import SampleReader, SpreadSubset
 from tflite_eq.calibration.fit import check_fits
 from tflite_eq.calibration.record import Calibration
 from tflite_eq.calibration.statistics import observe_ranges
 from tflite_eq.config import Config
 from tflite_eq.errors import ConfigError
+from tflite_eq.evaluation.layerwise import ComparisonSet
+from tflite_eq.files import PathLike
 from tflite_eq.graph import schema
 from tflite_eq.graph.edit import with_biases
 from tflite_eq.graph.io_types import set_io_types
@@ -22,14 +24,21 @@ from tflite_eq.graph.linear import linear_layers
 from tflite_eq.graph.model import Graph
 from tflite_eq.graph.scale_groups import scale_groups
 from tflite_eq.graph.validate import check_quantizable
-from tflite_eq.report.model import Report, build_report
+from tflite_eq.report.build import build_report
+from tflite_eq.report.full import Subject, complete
+from tflite_eq.report.model import Report
+from tflite_eq.report.write import check_directory, write_report
 from tflite_eq.simulation.lockstep import run_lockstep
 from tflite_eq.simulation.store import ActivationStore
+from tflite_eq.simulation.trace import PassTrace
 from tflite_eq.simulation.twins import TwinActivations
 from tflite_eq.targets import WeightGrid
 from tflite_eq.verify import check_fully_int8, check_runs_everywhere
 from tflite_eq.version import __version__
 from tflite_eq.writer import write
+
+# Samples that a report runs the models on, if the user names none.
+COMPARED_SAMPLES = 32
 
 
 @dataclasses.dataclass(frozen=True)
@@ -54,6 +63,7 @@ def calibrate(
     *,
     num_samples: int | None = None,
     origin: str = "model",
+    trace: PassTrace | None = None,
 ) -> Calibration:
     """Find all scales and bias corrections of a float model.
 
@@ -63,6 +73,7 @@ def calibrate(
         config: Options; defaults to ``Config()``.
         num_samples: Use at most so many samples; ``None`` uses all.
         origin: What to call the model in messages.
+        trace: Receives what the pass sees on its way, for a report.
 
     Raises:
         ModelError: The model cannot be quantized.
@@ -82,11 +93,16 @@ def calibrate(
             "result would be a float model; choose a narrower expression"
         )
     groups = scale_groups(graph, layers, skipped)
-    reader = SampleReader(graph, representative_dataset, num_samples)
+    kept = None if trace is None else trace.kept
+    reader = SampleReader(graph, representative_dataset, num_samples, kept)
     with ActivationStore() as store:
         twins = TwinActivations(store, samples=0)
         observers = observe_ranges(graph, reader, twins, config.seed)
-        tensors, records = run_lockstep(graph, layers, groups, skipped, observers, twins, config)
+        if trace is not None:
+            trace.observers.update(observers)
+        tensors, records = run_lockstep(
+            graph, layers, groups, skipped, observers, twins, config, trace
+        )
     return Calibration(
         tool_version=__version__,
         model_sha256=hashlib.sha256(model).hexdigest(),
@@ -106,6 +122,8 @@ def quantize(
     num_samples: int | None = None,
     backend: Backend | None = None,
     origin: str = "model",
+    report_dir: PathLike | None = None,
+    comparison: ComparisonSet | None = None,
 ) -> QuantizationResult:
     """Quantize a float model to int8.
 
@@ -118,11 +136,18 @@ def quantize(
         num_samples: Use at most so many samples; ``None`` uses all.
         backend: Quantizer backend; defaults to TensorFlow's.
         origin: What to call the model in messages.
+        report_dir: Write the full report into this folder. It takes some more time, because the
+            models are run side by side.
+        comparison: What the report runs them on; some of the calibration samples if ``None``.
 
     Raises:
         TfliteEqError: One of its sub-classes says what is wrong and how to mend it.
     """
+    if report_dir is not None:
+        check_directory(report_dir)
     backend = backend or default_backend()
+    keeps = report_dir is not None and comparison is None
+    trace = PassTrace(kept=SpreadSubset(COMPARED_SAMPLES if keeps else 0))
     if isinstance(representative_dataset, Calibration):
         calibration = representative_dataset
         if config is not None:
@@ -137,9 +162,19 @@ def quantize(
         _check_belongs(calibration, model, origin)
     else:
         calibration = calibrate(
-            model, representative_dataset, config, num_samples=num_samples, origin=origin
+            model,
+            representative_dataset,
+            config,
+            num_samples=num_samples,
+            origin=origin,
+            trace=trace,
         )
-    return _apply(model, calibration, backend, origin)
+    result, subject = _apply(model, calibration, backend, origin, trace)
+    if report_dir is not None:
+        report = complete(result.report, subject, comparison or _calibration_samples(trace))
+        write_report(report, report_dir)
+        result = dataclasses.replace(result, report=report)
+    return result
 
 
 def skipped_operators(graph: Graph, pattern: str | None) -> set[int]:
@@ -179,9 +214,17 @@ def _check_belongs(calibration: Calibration, model: bytes, origin: str) -> None:
         )
 
 
+def _calibration_samples(trace: PassTrace) -> ComparisonSet | None:
+    """What the models are compared on without a set of its own; nothing for a loaded record."""
+    count = len(trace.kept.samples)
+    if not count:
+        return None
+    return ComparisonSet(trace.kept.samples, f"{count} of the calibration samples")
+
+
 def _apply(
-    model: bytes, calibration: Calibration, backend: Backend, origin: str
-) -> QuantizationResult:
+    model: bytes, calibration: Calibration, backend: Backend, origin: str, trace: PassTrace
+) -> tuple[QuantizationResult, Subject]:
     graph = _prepared(model, origin)
     config = calibration.config
     skipped = skipped_operators(graph, config.skip)
@@ -210,8 +253,9 @@ def _apply(
     )
     data = schema.serialize(written.model)
     ran = check_runs_everywhere(data, config.seed)
-    report = build_report(calibration, written.warnings, ran, len(model), len(data))
-    return QuantizationResult(data, report, calibration)
+    report = build_report(calibration, written.warnings, ran, len(model), len(data), origin)
+    subject = Subject(graph, layers, skipped, calibration, trace, len(model), data, backend)
+    return QuantizationResult(data, report, calibration), subject
 
 
 def _windows(graph: Graph, calibration: Calibration) -> dict[str, tuple[int, int]]:

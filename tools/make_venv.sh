@@ -10,12 +10,13 @@
 #
 # PYTHON=... chooses the interpreter. Otherwise Python 3.11 is taken if there is one, then 3.10 or
 # 3.9: tflite-runtime has no wheels for later ones. What is missing (Python, its venv module) is
-# installed with apt-get, through sudo when not root.
+# installed by apt_install.sh.
 set -euo pipefail
 
 folder=$1
 requirements=$2
 lock=${3:-}
+apt_install=$(dirname "$0")/apt_install.sh
 
 say() { printf '==> %s\n' "$*"; }
 die() {
@@ -39,29 +40,16 @@ find_python() {
   return 1
 }
 
-apt_install() {
-  command -v apt-get >/dev/null || die "$1 is missing and there is no apt-get: install it by hand"
-  local as_root=()
-  if [ "$(id -u)" -ne 0 ]; then
-    command -v sudo >/dev/null || die "$1 is missing: install it as root with apt-get install $1"
-    as_root=(sudo)
-  fi
-  say "Installing $1 with apt-get"
-  "${as_root[@]}" apt-get update -qq
-  "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq \
-    --no-install-recommends "$1"
-}
-
 python=$(find_python) || {
   [ -z "${PYTHON:-}" ] || die "PYTHON=$PYTHON is not a Python from 3.9 to 3.11"
-  apt_install python3-venv # brings Python along
+  "$apt_install" python3-venv # brings Python along
   python=$(find_python) || die "no Python from 3.9 to 3.11 found: install one and set PYTHON to it"
 }
 
 version=$("$python" -c 'import sys; print("%d.%d" % sys.version_info[:2])')
 say "Making $folder with $python (Python $version)"
 if ! "$python" -c 'import ensurepip' 2>/dev/null; then
-  apt_install "python$version-venv"
+  "$apt_install" "python$version-venv"
 fi
 rm -rf "$folder"
 "$python" -m venv "$folder"

@@ -9,42 +9,17 @@ _TARGET = "aarch64-linux-gnu"
 _PACKAGES = "apt-get install clang-19 g++-aarch64-linux-gnu"
 
 _BUILD = """
-load("@rules_cc//cc:defs.bzl", "cc_toolchain")
-load(":clang_toolchain_config.bzl", "clang_toolchain_config")
+load(":clang_toolchain.bzl", "clang_toolchain")
 
-package(default_visibility = ["//visibility:public"])
-
-filegroup(name = "nothing")
-
-clang_toolchain_config(
-    name = "config",
+clang_toolchain(
+    name = "toolchain",
+    operating_system = "linux",
     target = {target},
     tools = {tools},
     builtin_include_directories = {includes},
     # Atomic operations inline: the calls that replace them are not in every libgcc.
     compile_flags = ["-mno-outline-atomics"],
     link_libs = ["-lstdc++", "-lm"],
-)
-
-cc_toolchain(
-    name = "cc",
-    all_files = ":nothing",
-    ar_files = ":nothing",
-    as_files = ":nothing",
-    compiler_files = ":nothing",
-    dwp_files = ":nothing",
-    linker_files = ":nothing",
-    objcopy_files = ":nothing",
-    strip_files = ":nothing",
-    supports_param_files = True,
-    toolchain_config = ":config",
-)
-
-toolchain(
-    name = "toolchain",
-    target_compatible_with = ["@platforms//cpu:aarch64", "@platforms//os:linux"],
-    toolchain = ":cc",
-    toolchain_type = "@bazel_tools//tools/cpp:toolchain_type",
 )
 """
 
@@ -89,7 +64,8 @@ def _linux_arm64_toolchain_impl(ctx):
         if not path:
             fail("--config=arm64 needs %s-%s: %s" % (_TARGET, tool, _PACKAGES))
         tools[tool] = str(path)
-    ctx.symlink(Label("//bazel/toolchains:clang_toolchain_config.bzl"), "clang_toolchain_config.bzl")
+    for file in ["clang_toolchain.bzl", "clang_toolchain_config.bzl"]:
+        ctx.symlink(Label("//bazel/toolchains:" + file), file)
     ctx.file("BUILD", _BUILD.format(
         target = repr(_TARGET),
         tools = repr(tools),

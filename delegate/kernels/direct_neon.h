@@ -3,6 +3,7 @@
 // The input rows of a unit are first copied into planes, one per filter column and vertical phase: the plane of (kx, phase) holds
 // what output columns 0, 1, 2 ... see through tap kx in every input row that is `phase` modulo the vertical stride. A filter row is
 // then an offset of whole rows inside a plane, and outputs that are neighbours, across rows too, are neighbours in the plane.
+// Filters whose rows are short have one column (filter_taps.h).
 //
 // Weights are packed in the order of use: [cout block][filter position][16 channels][cout block * 16]. A tile holds the sums of some
 // neighbouring outputs and one cout block, for all filter positions, in registers. An instruction set says how:
@@ -30,6 +31,7 @@
 #ifndef TFLITE_EQ_DELEGATE_KERNELS_DIRECT_NEON_H_
 #define TFLITE_EQ_DELEGATE_KERNELS_DIRECT_NEON_H_
 
+#include "delegate/kernels/filter_taps.h"
 #include "delegate/kernels/int8_neon.h"
 #include "delegate/kernels/row_units.h"
 
@@ -53,11 +55,11 @@ class DirectNeon {
     for (int k = 0; k < s.output_channels; ++k) {
       const int8_t* filter = problem.weights.filter + static_cast<size_t>(k) * s.filter_size();
       int8_t* block = weights + k / kCout * layout.block_bytes;
-      for (int position = 0; position < layout.positions; ++position) {
-        for (int c = 0; c < s.input_channels; ++c) {
+      for (int position = 0; position < layout.taps.positions(); ++position) {
+        for (int c = 0; c < layout.taps.channels; ++c) {
           block[Ops::PackedOffset(k % kCout, c % kVector) + static_cast<size_t>(c / kVector) * kVectorBytes] = *filter++;
         }
-        block += static_cast<size_t>(VectorBlocks(s.input_channels)) * kVectorBytes;
+        block += layout.position_bytes();
       }
       bias[k] = FoldedBias(problem, k);
       bias[layout.padded_channels() + k] = NonNegativeBias(problem, k);
@@ -112,19 +114,21 @@ class DirectNeon {
  private:
   static constexpr int kCout = 4 * Ops::kVectors;
   static constexpr size_t kVectorBytes = static_cast<size_t>(kCout) * kVector;
+  static constexpr int kLongestFoldedRow = 2 * kVector;
   // A fraction of the smallest second-level caches. It is also what falls back at a time when codes leave the window.
   static constexpr size_t kScratchTarget = 128 << 10;
 
   struct Layout {
     explicit Layout(const ConvShape& s)
-        : positions(s.filter_height * s.filter_width),
+        : taps(s, kLongestFoldedRow),
           blocks((s.output_channels + kCout - 1) / kCout),
-          block_bytes(static_cast<size_t>(positions) * VectorBlocks(s.input_channels) * kVectorBytes) {}
+          block_bytes(taps.positions() * position_bytes()) {}
+    size_t position_bytes() const { return VectorBlocks(taps.channels) * kVectorBytes; }
     // Weights, then both biases of every channel.
     size_t bias() const { return blocks * block_bytes; }
     size_t padded_channels() const { return blocks * kCout; }
     size_t bytes() const { return bias() + 2 * padded_channels() * sizeof(int32_t); }
-    int positions;
+    FilterTaps taps;
     size_t blocks;
     size_t block_bytes;
   };
@@ -132,16 +136,17 @@ class DirectNeon {
   // The planes of `output_rows` output rows.
   struct Planes {
     Planes(const ConvShape& s, int output_rows)
-        : filter_rows(s.filter_height),
-          filter_columns(s.filter_width),
+        : taps(s, kLongestFoldedRow),
           stride(s.stride_height),
           dilation(s.dilation_height),
-          phases(stride < filter_rows ? stride : filter_rows),
-          rows(output_rows + (filter_rows - 1) * dilation / stride),
+          phases(stride < taps.rows ? stride : taps.rows),
+          rows(output_rows + (taps.rows - 1) * dilation / stride),
           columns(s.output_width),
-          vectors(VectorBlocks(s.input_channels)),
-          plane_bytes(PlaneBytes(static_cast<size_t>(rows) * columns)) {
-      for (int ky = 0; ky < kTabled && ky < filter_rows; ++ky) row_offsets[ky] = RowOffset(ky);
+          vectors(VectorBlocks(taps.channels)),
+          plane_bytes(PlaneBytes(static_cast<size_t>(rows) * columns)),
+          seen_columns((columns - 1) * s.stride_width + s.filter_width),
+          row_copy_bytes(taps.folded ? static_cast<size_t>(seen_columns) * s.input_channels + vectors * kVector : 0) {
+      for (int ky = 0; ky < kTabled && ky < taps.rows; ++ky) row_offsets[ky] = RowOffset(ky);
     }
 
     // An odd number of lines, so that planes do not fall into the same cache sets, with room to read a step that begins inside.
@@ -149,8 +154,9 @@ class DirectNeon {
       return (((columns + Ops::kStep - 1) * Ops::kPlaneChannels + kCacheLine - 1) / kCacheLine | 1) * kCacheLine;
     }
     size_t position_bytes() const { return plane_bytes * vectors * (kVector / Ops::kPlaneChannels); }
-    size_t phase_bytes() const { return position_bytes() * filter_columns; }
-    size_t bytes() const { return phase_bytes() * phases; }
+    size_t phase_bytes() const { return position_bytes() * taps.columns; }
+    size_t plane_area() const { return phase_bytes() * phases; }
+    size_t bytes() const { return plane_area() + row_copy_bytes; }
     size_t row_bytes() const { return static_cast<size_t>(columns) * Ops::kPlaneChannels; }
     // Phases are numbered by the first filter row that has them.
     int phase_of(int ky) const {
@@ -166,8 +172,7 @@ class DirectNeon {
     int input_row(int phase, int row) const { return row * stride + phase * dilation % stride; }
     int input_rows() const { return input_row(0, rows - 1) + stride; }
 
-    int filter_rows;
-    int filter_columns;
+    FilterTaps taps;
     int stride;
     int dilation;
     int phases;
@@ -175,6 +180,9 @@ class DirectNeon {
     int columns;
     int vectors;
     size_t plane_bytes;
+    // Folded taps: a row of the input with its padding, and a vector's length after it, is copied behind the planes.
+    int seen_columns;
+    size_t row_copy_bytes;
     // The divisions in RowOffset would show in the innermost loops.
     static constexpr int kTabled = 8;
     size_t row_offsets[kTabled];
@@ -206,16 +214,45 @@ class DirectNeon {
     *outside = seen;
   }
 
+  // The same with all filter columns in one. Vectors may reach into the taps of the next output, where weights are zero.
+  static void FillFoldedRow(const KernelContext& context, const int8_t* image, int y, const CodeWindow& window,
+                            const Planes& planes, int8_t* row, int8_t* line, int8x16_t* outside) {
+    const ConvShape& s = context.shape;
+    memset(row, static_cast<int8_t>(context.input_zero_point), planes.row_copy_bytes);
+    const int inside = planes.seen_columns - s.pad_left < s.input_width ? planes.seen_columns - s.pad_left : s.input_width;
+    if (y >= 0 && y < s.input_height && inside > 0) {
+      memcpy(row + static_cast<size_t>(s.pad_left) * s.input_channels,
+             image + static_cast<size_t>(y) * s.input_width * s.input_channels, static_cast<size_t>(inside) * s.input_channels);
+    }
+    const size_t step = static_cast<size_t>(s.stride_width) * s.input_channels;
+    int8x16_t seen = *outside;
+    for (int vector = 0; vector < planes.vectors; ++vector) {
+      const int8_t* from = row + vector * kVector;
+      int8_t* to = line;
+      for (int column = 0; column < planes.columns; ++column, from += step, to += Ops::kPlaneChannels) {
+        const int8x16_t codes = window.Move(vld1q_s8(from));
+        seen = vorrq_s8(seen, CodeWindow::Outside(codes));
+        Ops::StoreColumn(to, planes.plane_bytes, codes);
+      }
+      line += planes.plane_bytes * (kVector / Ops::kPlaneChannels);
+    }
+    *outside = seen;
+  }
+
   // False when the kernel is for 7-bit codes and met others; `top` is the input row of (first output row, ky = 0).
   static bool FillPlanes(const KernelContext& context, const int8_t* image, int top, const CodeWindow& window,
                          const Planes& planes, int8_t* scratch) {
     int8x16_t outside = vdupq_n_s8(0);
     for (int phase = 0; phase < planes.phases; ++phase) {
-      for (int kx = 0; kx < planes.filter_columns; ++kx) {
-        int8_t* lines = scratch + phase * planes.phase_bytes() + kx * planes.position_bytes();
-        for (int row = 0; row < planes.rows; ++row) {
-          FillRow(context, image, top + planes.input_row(phase, row), kx, window, planes, lines + row * planes.row_bytes(),
-                  &outside);
+      for (int kx = 0; kx < planes.taps.columns; ++kx) {
+        int8_t* line = scratch + phase * planes.phase_bytes() + kx * planes.position_bytes();
+        for (int row = 0; row < planes.rows; ++row, line += planes.row_bytes()) {
+          const int y = top + planes.input_row(phase, row);
+          if (planes.taps.folded) {
+            FillFoldedRow(context, image, y, window, planes, scratch + planes.plane_area(), line, &outside);
+          } else {
+            FillRow(context, image, y, kx, window, planes, line, &outside);
+          }
         }
       }
       if (Ops::kSevenBits && !CodeWindow::Clean(outside)) return false;
@@ -242,10 +279,10 @@ class DirectNeon {
     const int8_t* weights = t.weights;
     const size_t position_bytes = t.planes.position_bytes();
 #pragma GCC unroll 1
-    for (int ky = 0; ky < t.planes.filter_rows; ++ky) {
+    for (int ky = 0; ky < t.planes.taps.rows; ++ky) {
       const int8_t* codes = lines + t.planes.row_offset(ky);
 #pragma GCC unroll 1
-      for (int kx = 0; kx < t.planes.filter_columns; ++kx, codes += position_bytes) {
+      for (int kx = 0; kx < t.planes.taps.columns; ++kx, codes += position_bytes) {
         weights = sums.Accumulate(codes, t.planes.plane_bytes, t.planes.vectors, weights);
       }
     }

@@ -2,15 +2,16 @@
 // the problem and a CPU profile, never at the running machine, so that it can answer for another one.
 //
 //   CPU                        INT8 weights or codes                      INT7 range and qualifying weights
-//   x86 AVX-512 VNNI           F(4,3) where the channels are many enough  1-D F(2,3); two taps only where F(4,3)
-//                              and its weights stay in cache; else        does not fit
-//                              direct with two VNNI units or up to four
-//                              input channels; else none
+//   x86 AVX-512 VNNI,          F(4,3) where the channels are many enough  1-D F(2,3); two taps only where F(4,3)
+//   two units (Intel servers)  and its weights stay in cache; else direct does not fit
+//   x86 AVX-512 VNNI,          F(4,3) likewise; else direct up to four    F(4,3) where it fits from 64 channels and
+//   one unit                   input channels; else none                  with full tiles; else as above
 //   x86 AVX2                   F(4,3), or F(2,3) where its weights fill   same
 //                              the cache
 //   ARMv8.0                    3x3 stride 1: F(4,3), or F(2,3) where      3x3 stride 1: same; others: direct_int7
 //                              that multiplies less; else none
-//   ARM dot products, i8mm     none                                       3x3 stride 1: 1-D F(2,3); else none
+//   ARM dot products, i8mm     direct for 5x5 and larger filters up to    same; 3x3 stride 1: 1-D F(2,3)
+//                              four input channels; else none
 //   anything else              none: scalar kernels only when asked for   same
 #ifndef TFLITE_EQ_DELEGATE_KERNELS_PLAN_H_
 #define TFLITE_EQ_DELEGATE_KERNELS_PLAN_H_

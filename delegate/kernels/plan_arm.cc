@@ -9,6 +9,10 @@ namespace {
 
 // With fewer channels the transforms, requantization and stores that all contenders share outweigh what is saved.
 constexpr int kFewestChannels = 16;
+// A large first layer, 7x7 over three channels: XNNPACK pads every tap to a group of channels.
+constexpr int kPaddedByXnnpack = 4;
+constexpr int kManyTaps = 25;
+constexpr double kSavedByDenseRows = 0.3;
 // direct_int7 reads 16 channels at a time and is at its best with 64; XNNPACK reads 8.
 constexpr int kFewestInt7Channels = 32;
 constexpr double kLeastInt7ChannelUse = 0.8;
@@ -72,6 +76,10 @@ Plan ChooseNeon(const ConvProblem& problem, const CpuProfile& cpu) {
 Plan ChooseDotProduct(const ConvProblem& problem, const CpuProfile& cpu) {
   const ConvShape& s = problem.shape;
   Reason reason;
+  if (s.input_channels <= kPaddedByXnnpack && s.filter_height * s.filter_width >= kManyTaps && s.dilation_width == 1 &&
+      s.output_channels >= kFewestChannels) {
+    return Claim(s, Algorithm::kDirect, cpu.isa, kSavedByDenseRows, "few input channels; here filter rows are dense");
+  }
   if (!s.is_3x3_stride_1()) {
     return Leave("XNNPACK is as fast here: ARM with dot products, not a 3x3 convolution with stride 1");
   }

@@ -13,6 +13,9 @@ namespace {
 constexpr CpuProfile kServer = {Isa::kAvx512Vnni, /*two_vnni_units=*/true};
 constexpr CpuProfile kOneUnit = {Isa::kAvx512Vnni, /*two_vnni_units=*/false};
 constexpr CpuProfile kAvx2 = {Isa::kAvx2, false};
+constexpr CpuProfile kNeon = {Isa::kNeon, false};
+constexpr CpuProfile kDotprod = {Isa::kNeonDotprod, false};
+constexpr CpuProfile kI8mm = {Isa::kNeonI8mm, false};
 constexpr CpuProfile kScalar = {Isa::kScalar, false};
 
 // Choices for a layer of random weights of the given kind.
@@ -34,14 +37,24 @@ Plan Choose(int size, int in, int out, Values values, const CpuProfile& cpu, int
   return ChooseKernel(p.problem, cpu);
 }
 
-TEST(ChooseKernel, OneDimensionalForInt7OnVnni) {
-  for (const CpuProfile& cpu : {kServer, kOneUnit}) {
-    for (int size : {7, 14, 28, 56}) {
-      const Plan plan = Choose(size, 64, 64, Values::kEvenTriplets, cpu);
-      EXPECT_TRUE(plan.claim) << plan.reason.text;
-      EXPECT_EQ(plan.algorithm, Algorithm::kWinograd1d);
-    }
+TEST(ChooseKernel, OneDimensionalForInt7WithTwoVnniUnits) {
+  for (int size : {7, 14, 28, 56}) {
+    const Plan plan = Choose(size, 64, 64, Values::kEvenTriplets, kServer);
+    EXPECT_TRUE(plan.claim) << plan.reason.text;
+    EXPECT_EQ(plan.algorithm, Algorithm::kWinograd1d);
   }
+}
+
+TEST(ChooseKernel, OneVnniUnitKeepsF43WhereItIsFasterThanOneDimensional) {
+  const auto chosen = [](int size, int in, int out) {
+    return Choose(size, in, out, Values::kEvenTriplets, kOneUnit).algorithm;
+  };
+  EXPECT_EQ(chosen(56, 64, 64), Algorithm::kWinogradF43);
+  EXPECT_EQ(chosen(28, 128, 128), Algorithm::kWinogradF43);
+  EXPECT_EQ(chosen(112, 32, 64), Algorithm::kWinograd1d) << "transforms for too few channels";
+  EXPECT_EQ(chosen(14, 128, 128), Algorithm::kWinograd1d) << "tiles that are not full";
+  EXPECT_EQ(chosen(28, 256, 256), Algorithm::kWinograd1d) << "weights that do not stay in cache";
+  EXPECT_EQ(chosen(7, 512, 512), Algorithm::kWinograd1d);
 }
 
 TEST(ChooseKernel, PlainInt7TakesF43WhereItFitsAndTwoTapsElsewhere) {
@@ -102,6 +115,46 @@ TEST(ChooseKernel, WeightsBeyondTheBoundAreMultipliedInParts) {
     EXPECT_EQ(plan.algorithm, Algorithm::kWinogradF43);
     EXPECT_NE(std::string(plan.reason.text).find(", in 2 parts of the input channels"), std::string::npos)
         << plan.reason.text;
+  }
+}
+
+TEST(ChooseKernel, Armv8TakesInt16Winograd) {
+  for (Values values : {Values::kInt8, Values::kEvenTriplets}) {
+    EXPECT_EQ(Choose(56, 64, 64, values, kNeon).algorithm, Algorithm::kWinogradF43);
+    EXPECT_EQ(Choose(7, 512, 512, values, kNeon).algorithm, Algorithm::kWinogradF43);
+    EXPECT_EQ(Choose(2, 64, 64, values, kNeon).algorithm, Algorithm::kWinogradF23);  // one of four in a 4x4 tile
+  }
+  EXPECT_FALSE(Choose(56, 3, 64, Values::kInt8, kNeon).claim);
+}
+
+TEST(ChooseKernel, Armv8TakesOtherConvolutionsOfInt7) {
+  for (int stride : {1, 2}) {
+    EXPECT_EQ(Choose(14, 256, 256, Values::kPlainInt7, kNeon, 1, stride).algorithm, Algorithm::kDirectInt7);
+    EXPECT_FALSE(Choose(14, 256, 256, Values::kInt8, kNeon, 1, stride).claim);
+    EXPECT_FALSE(Choose(14, 256, 256, Values::kPlainInt7, kNeon, 1, stride, -128).claim);
+  }
+  EXPECT_FALSE(Choose(14, 16, 64, Values::kPlainInt7, kNeon, 1, 1).claim);
+}
+
+TEST(ChooseKernel, ArmDotProductsTakeInt7) {
+  for (const CpuProfile& cpu : {kDotprod, kI8mm}) {
+    EXPECT_EQ(Choose(56, 64, 64, Values::kEvenTriplets, cpu).algorithm, Algorithm::kWinograd1d);
+    EXPECT_EQ(Choose(7, 512, 512, Values::kPlainInt7, cpu).algorithm, Algorithm::kWinograd1d);
+    EXPECT_FALSE(Choose(56, 64, 64, Values::kEvenTriplets, cpu, 3, 1, -128).claim);
+    EXPECT_FALSE(Choose(28, 128, 256, Values::kPlainInt7, cpu, 3, 2).claim);
+    EXPECT_FALSE(Choose(14, 256, 256, Values::kPlainInt7, cpu, 1, 1).claim);
+  }
+}
+
+TEST(ChooseKernel, ArmDotProductsLeaveInt8ButForLargeFirstLayers) {
+  for (const CpuProfile& cpu : {kDotprod, kI8mm}) {
+    const Plan plan = Choose(28, 128, 128, Values::kInt8, cpu);
+    EXPECT_FALSE(plan.claim);
+    EXPECT_NE(std::string(plan.reason.text).find("XNNPACK is as fast here: ARM with dot products, not INT7"), std::string::npos)
+        << plan.reason.text;
+    EXPECT_EQ(Choose(112, 3, 64, Values::kInt8, cpu, 7, 2).algorithm, Algorithm::kDirect);
+    EXPECT_FALSE(Choose(112, 3, 32, Values::kInt8, cpu, 3, 2).claim);
+    EXPECT_FALSE(Choose(112, 8, 64, Values::kInt8, cpu, 7, 2).claim);
   }
 }
 

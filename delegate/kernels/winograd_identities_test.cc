@@ -1,5 +1,7 @@
-// The algebra on its own: the one-dimensional identities over all extreme codes and weights, and the two-dimensional ones over
-// all corners of the code and weight ranges that fit in a test, with every intermediate value checked against its type.
+// The algebra on its own, with every intermediate value checked against its type: the one-dimensional identities over all
+// extreme codes and weights; the two-dimensional ones over all corners of the code range or of the weight range on one side, and a
+// basis on the other. Both sides are linear, so a basis stands for everything, as long as no transformed value leaves its type:
+// that is looked at where each is largest.
 #include <vector>
 
 #include "delegate/kernels/winograd_1d_weights.h"
@@ -121,23 +123,84 @@ void CheckTile(int m, const int (*bt)[6], const int (*at)[6], const std::vector<
   }
 }
 
+// The scaled filter transforms, likewise.
+constexpr int kG43[6][3] = {{6, 0, 0}, {-4, -4, -4}, {-4, 4, -4}, {1, 2, 4}, {1, -2, 4}, {0, 0, 6}};
+constexpr int kG23[6][3] = {{2, 0, 0}, {1, 1, 1}, {1, -1, 1}, {0, 0, 2}};
+
 TEST(Winograd2d, TransformedWeightsFitInt16AtAllExtremes) {
-  // All 3^9 filters of -128, 0 and 127.
+  // All 3^9 filters of -128, 0 and 127: the largest magnitude of every transformed weight is among them.
   for (int code = 0; code < 19683; ++code) {
     int8_t w[9];
     for (int i = 0, rest = code; i < 9; ++i, rest /= 3) w[i] = static_cast<int8_t>(rest % 3 == 0 ? -128 : rest % 3 == 1 ? 0 : 127);
-    int16_t u[36];
-    TransformWinograd2dFilter(4, w, u);
-    // The corner products do not wrap: 6 * 6 * w exactly, and the largest value comes from the sums of (1 2 4) rows.
-    ASSERT_EQ(u[0], 36 * w[0]);
-    ASSERT_EQ(u[35], 36 * w[8]);
-    int sum = 0;
-    for (int i = 0; i < 9; ++i) sum += w[i];
-    ASSERT_EQ(u[7], 16 * sum);
+    for (int m : {2, 4}) {
+      const auto g = m == 4 ? kG43 : kG23;
+      int16_t u[36];
+      TransformWinograd2dFilter(m, w, u);
+      for (int i = 0; i < m + 2; ++i) {
+        for (int j = 0; j < m + 2; ++j) {
+          int exact = 0;
+          for (int k = 0; k < 3; ++k) {
+            for (int l = 0; l < 3; ++l) exact += g[i][k] * w[3 * k + l] * g[j][l];
+          }
+          ASSERT_EQ(u[i * (m + 2) + j], exact) << "F(" << m << ",3) position " << i << ", " << j;
+        }
+      }
+    }
   }
 }
 
-TEST(Winograd2d, IdentitiesAtTheExtremesOfCodesAndWeights) {
+// Bit `i` of `corner` chooses the end of the range.
+int8_t Corner(uint32_t corner, int i) { return static_cast<int8_t>(corner >> i & 1 ? 127 : -128); }
+
+TEST(Winograd2d, EveryCornerOfTheWeightsOnABasisOfTiles) {
+  for (uint32_t corner = 0; corner < 512; ++corner) {
+    int8_t w[9];
+    for (int i = 0; i < 9; ++i) w[i] = Corner(corner, i);
+    for (int m : {2, 4}) {
+      std::vector<int> x((m + 2) * (m + 2), 0);
+      for (int& code : x) {
+        for (int value : {-128, 1, 127}) {
+          code = value;
+          CheckTile(m, m == 4 ? kB43 : kB23, m == 4 ? kA43 : kA23, x, w);
+        }
+        code = 0;
+      }
+    }
+  }
+}
+
+TEST(Winograd2d, EveryCornerOfAF23TileOnABasisOfFilters) {
+  for (uint32_t corner = 0; corner < 1u << 16; ++corner) {
+    std::vector<int> x(16);
+    for (int i = 0; i < 16; ++i) x[i] = Corner(corner, i);
+    int8_t w[9] = {};
+    for (int8_t& weight : w) {
+      weight = -127;
+      CheckTile(2, kB23, kA23, x, w);
+      weight = 0;
+    }
+  }
+}
+
+TEST(Winograd2d, EveryPairOfRowsAtTheirCornersInAnF43Tile) {
+  // 2^36 tiles are too many: all corners of two rows, or of two columns, the rest at either end.
+  const int8_t w[9] = {127, -128, 127, 127, 127, -128, -128, -128, 127};
+  for (int first = 0; first < 6; ++first) {
+    for (int second = first + 1; second < 6; ++second) {
+      for (uint32_t corner = 0; corner < 1u << 12; ++corner) {
+        std::vector<int> rows(36, corner % 2 ? 127 : -128), columns = rows;
+        for (int i = 0; i < 6; ++i) {
+          rows[6 * first + i] = columns[6 * i + first] = Corner(corner, i);
+          rows[6 * second + i] = columns[6 * i + second] = Corner(corner, 6 + i);
+        }
+        CheckTile(4, kB43, kA43, rows, w);
+        CheckTile(4, kB43, kA43, columns, w);
+      }
+    }
+  }
+}
+
+TEST(Winograd2d, RandomCornersOfCodesAndWeights) {
   uint32_t state = 1;
   const auto next = [&state] { return state = state * 1664525u + 1013904223u, state >> 16; };
   for (int round = 0; round < 3000; ++round) {

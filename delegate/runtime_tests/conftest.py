@@ -6,6 +6,9 @@ answer for the other. Hence
     pytest delegate/runtime_tests --runtime tensorflow
     pytest delegate/runtime_tests --runtime ai_edge_litert
     pytest delegate/runtime_tests --runtime tflite_runtime
+
+`make test-runtimes` does all three. What does not depend on the runtime is tested in
+tests/delegate.
 """
 
 import importlib
@@ -26,25 +29,21 @@ def pytest_addoption(parser):
     parser.addoption(
         "--delegate", default=str(root / "bazel-bin/delegate/libtflite_eq_delegate.so")
     )
-    parser.addoption(
-        "--tflite_headers",
-        help="include path with tensorflow/lite; fetched from Debian unless given",
-    )
 
 
 @pytest.fixture(scope="session")
 def runtime(request):
     """The runtime's interpreter module."""
-    if request.config.getoption("--runtime") != "tensorflow":
-        importlib.import_module(
-            "one_conv_model"
-        )  # imports TensorFlow's schema, which is plain Python
-    return pytest.importorskip(MODULES[request.config.getoption("--runtime")])
+    name = request.config.getoption("--runtime")
+    try:
+        return importlib.import_module(MODULES[name])
+    except ImportError as error:
+        pytest.fail(f"--runtime {name} cannot be imported: {error}")
 
 
 @pytest.fixture(scope="session")
 def delegate_path(request):
     path = request.config.getoption("--delegate")
     if not pathlib.Path(path).exists():
-        pytest.fail(f"{path} is missing: bazel build //delegate:libtflite_eq_delegate.so")
+        pytest.fail(f"{path} is missing: make build-delegate")
     return path

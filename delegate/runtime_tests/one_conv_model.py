@@ -7,7 +7,7 @@ import dataclasses
 
 import flatbuffers
 import numpy as np
-from tensorflow.lite.python import schema_py_generated as schema
+from tflite_schema import schema
 
 ACTIVATIONS = {
     "none": schema.ActivationFunctionType.NONE,

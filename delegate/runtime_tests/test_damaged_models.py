@@ -10,7 +10,8 @@ import multiprocessing
 import flatbuffers
 import numpy as np
 import pytest
-from one_conv_model import Chain, build, random_conv, schema
+from one_conv_model import Chain, build, random_conv
+from tflite_schema import schema
 
 INPUT, FILTER, BIAS, OUTPUT = range(4)  # tensors of a model of one convolution
 

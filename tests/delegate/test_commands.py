@@ -105,7 +105,7 @@ def test_explain(capsys: pytest.CaptureFixture[str]) -> None:
     assert run("explain --model lattice.tflite --target x86-vnni") == 0
     output = capsys.readouterr().out
     assert "winograd_1d on avx512_vnni" in output
-    assert "of 7 convolutions would be delegated on avx512_vnni; other operators" in output
+    assert "of 7 convolutions would be delegated on avx512_vnni with two VNNI units; " in output
     assert run("explain --model lattice.tflite --target armv8.2-dotprod") == 0
     assert "winograd_1d on neon_dotprod" in capsys.readouterr().out
     assert run("explain --model int8.tflite --target armv8.6-i8mm") == 0

@@ -1,4 +1,8 @@
-"""The delegate inside the runtimes: every code as the reference kernels compute it."""
+"""Models from the quantizer, on every runtime: every code as the reference kernels compute it.
+
+delegate/runtime_tests has what concerns the library and a runtime alone: convolutions of all kinds,
+threads, options, damaged models.
+"""
 
 from __future__ import annotations
 
@@ -44,25 +48,6 @@ def test_quantized_networks(kind: str, runtime: Runtime, options: dict[str, Any]
 @on_every_runtime
 def test_golden_vectors(runtime: Runtime) -> None:
     assert call_apart("golden vectors", inside.run_golden_vectors, runtime) == []
-
-
-@on_every_runtime
-def test_resizing_between_invocations(runtime: Runtime) -> None:
-    found = call_apart("resizing", inside.run_sizes, runtime, networks.quantized("lattice"))
-    assert found == []
-
-
-@on_every_runtime
-@pytest.mark.parametrize("kind", ["int8", "lattice"])
-def test_interpreters_and_threads_at_once(runtime: Runtime, kind: str) -> None:
-    assert (
-        call_apart("threads", inside.run_at_once, runtime, networks.quantized(kind)) == [True] * 16
-    )
-
-
-@on_every_runtime
-def test_one_delegate_for_several_interpreters(runtime: Runtime) -> None:
-    assert call_apart("sharing", inside.run_shared, runtime, networks.quantized("int8"))
 
 
 @on_every_runtime

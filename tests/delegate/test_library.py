@@ -1,4 +1,4 @@
-"""Finding and loading the library, and its options, on every runtime."""
+"""Finding and loading the library."""
 
 from __future__ import annotations
 
@@ -8,39 +8,24 @@ from pathlib import Path
 
 import pytest
 
-from tests.delegate import inside, networks
 from tflite_eq import delegate
 from tflite_eq.delegate import library as loading
-from tflite_eq.delegate.process import call_apart
-from tflite_eq.errors import BackendError
-from tflite_eq.runtimes import Runtime, available_runtimes
+from tflite_eq.errors import BackendError, ConfigError
+from tflite_eq.runtimes import available_runtimes
 from tflite_eq.version import __version__
 
 RUNTIMES = available_runtimes()
 
 
-@pytest.mark.parametrize("runtime", RUNTIMES, ids=lambda r: r.name)
-def test_options(runtime: Runtime) -> None:
-    assert call_apart("options", inside.check_options, runtime, networks.quantized("lattice")) == ""
+def test_options_are_handed_on_as_the_library_spells_them() -> None:
+    assert delegate.load(num_threads=2, verify=True, kernel="direct", profile="false") is not None
 
 
-def test_log_levels_and_profile() -> None:
-    silent, one_line, verbose, profile = call_apart(
-        "logs", inside.check_logs, RUNTIMES[0], networks.quantized("int8")
-    )
-    assert silent == ""
-    assert one_line.startswith("tflite_eq: claimed 7 of 7 convolutions")
-    assert len(one_line.splitlines()) == 1
-    assert len([s for s in verbose.splitlines() if ": node " in s]) == 7
-    assert len([s for s in profile.splitlines() if "ms x 1" in s]) == 7
-
-
-@pytest.mark.parametrize("runtime", RUNTIMES, ids=lambda r: r.name)
-def test_require_delegation(runtime: Runtime) -> None:
-    found = call_apart(
-        "require_delegation", inside.check_requirement, runtime, networks.quantized("int8")
-    )
-    assert "none of" in found
+def test_refusals_are_the_librarys_own_words() -> None:
+    with pytest.raises(ConfigError, match='unknown option "threads"; there are num_threads, ker'):
+        delegate.load(threads=2)
+    with pytest.raises(ConfigError, match='option isa: "sse2" is none of auto, scalar'):
+        delegate.load(isa="sse2")
 
 
 def test_runtime_by_name_and_unknown_runtime() -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
-
 import numpy as np
 import pytest
 
@@ -59,18 +57,33 @@ def plan(geometry: ConvGeometry, taps: tuple[int, int, int], cpu: kernels.Cpu) -
     ).plan(cpu)
 
 
-@pytest.mark.parametrize(("target", "units"), [*itertools.product(Target, (1, 2))])
-def test_seven_bits_are_wanted_where_they_change_the_kernel(target: Target, units: int) -> None:
-    cpu = cpu_of(target, units)
+def changes_the_kernel(geometry: ConvGeometry, cpu: kernels.Cpu) -> bool:
+    plain, seven = (plan(geometry, taps, cpu) for taps in (EIGHT_BITS, ON_LATTICE))
+    return seven.claim and (not plain.claim or seven.kernel != plain.kernel)
+
+
+@pytest.mark.parametrize("target", list(Target))
+def test_seven_bits_are_wanted_where_they_change_the_kernel(target: Target) -> None:
+    cpu = cpu_of(target, vnni_units=2)
     for geometry in GEOMETRIES:
-        plain, seven = (plan(geometry, taps, cpu) for taps in (EIGHT_BITS, ON_LATTICE))
-        gains = seven.claim and (not plain.claim or seven.kernel != plain.kernel)
-        assert gains_from_int7(geometry, target) == gains, (geometry, plain.reason, seven.reason)
+        gains = gains_from_int7(geometry, target)
+        assert gains == changes_the_kernel(geometry, cpu), geometry
+
+
+def test_with_one_vnni_unit_wide_layers_keep_their_kernel() -> None:
+    cpu = cpu_of(Target.X86_VNNI, vnni_units=1)
+    for geometry in GEOMETRIES:
+        wide = min(geometry.input_channels, geometry.output_channels) in (64, 128)
+        keeps = geometry.is_winograd and wide and geometry.output_size[0] >= 28
+        gains = gains_from_int7(geometry, Target.X86_VNNI)
+        assert changes_the_kernel(geometry, cpu) == (gains and not keeps), geometry
+        if keeps:
+            assert plan(geometry, ON_LATTICE, cpu).kernel == "winograd_f43"
 
 
 @pytest.mark.parametrize("target", list(Target))
 def test_lattice_weights_where_the_one_dimensional_kernel_runs(target: Target) -> None:
-    cpu = cpu_of(target)
+    cpu = cpu_of(target, vnni_units=2)
     for geometry in GEOMETRIES:
         lattice = weight_grid(geometry, target, input_is_int7=True) is WeightGrid.EVEN_TRIPLETS
         found = plan(geometry, ON_LATTICE, cpu)

@@ -37,8 +37,8 @@ def register(subparsers: Any) -> None:
         "--vnni_units",
         type=int,
         choices=(1, 2),
-        default=1,
-        help="512-bit VNNI units of x86-vnni: 2 for Intel's server cores, 1 for others (1)",
+        default=2,
+        help="512-bit VNNI units of x86-vnni: 2 for Intel's server cores, 1 for others (2)",
     )
     parser.add_argument(
         "--num_threads", type=int, default=1, metavar="N", help="threads to compute with (1)"

@@ -22,7 +22,7 @@ _ISAS = {
 }
 
 
-def cpu_of(target: Target, vnni_units: int = 1) -> kernels.Cpu:
+def cpu_of(target: Target, vnni_units: int = 2) -> kernels.Cpu:
     """What the plan knows about a target.
 
     Args:
@@ -53,6 +53,7 @@ def explain(graph: Graph, cpu: kernels.Cpu, threads: int = 1) -> list[Claim]:
             graph.tensors[graph.operators[decision.node].outputs[0]].name,
             decision.claimed,
             decision.reason,
+            decision.saved_multiplications,
         )
         for decision in decisions
     ]

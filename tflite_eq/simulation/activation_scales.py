@@ -21,6 +21,7 @@ from tflite_eq.search.rows import supports_rows
 from tflite_eq.search.through import ELEMENTWISE, search_through
 from tflite_eq.simulation.operator_runner import OperatorRunner
 from tflite_eq.simulation.sampling import criterion, make_layer_reader, sampled_values
+from tflite_eq.simulation.trace import PassTrace
 from tflite_eq.simulation.twins import TwinActivations
 from tflite_eq.targets import gains_from_int7
 
@@ -46,6 +47,7 @@ class ActivationScales:
         observers: dict[int, RangeObserver],
         twins: TwinActivations,
         config: Config,
+        trace: PassTrace | None = None,
     ) -> None:
         """Nothing is decided yet; arguments as for ``run_lockstep``."""
         self._graph = graph
@@ -55,6 +57,7 @@ class ActivationScales:
         self._observers = observers
         self._twins = twins
         self._config = config
+        self._trace = trace
         self._position = 0  # of the operator that runs next
         self._is_int7: dict[int, bool] = {}
         self._records: dict[int, TensorRecord] = {}
@@ -117,6 +120,8 @@ class ActivationScales:
             if self._config.method is Method.EASYQUANT:
                 interval = self._search_through(group, interval, params_of)
             found = Found(interval, name)
+        if self._trace is not None:
+            self._trace.activation_searches.update(dict.fromkeys(group.tensors, found.trials))
         self.readers.update(layers)
         params, window = self._affine(_union(found.interval, unseen), group, int7)
         self._settled(group, params, window, found.start, found.factor)

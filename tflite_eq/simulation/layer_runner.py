@@ -20,6 +20,7 @@ from tflite_eq.search.rows import supports_rows
 from tflite_eq.simulation.activation_scales import ActivationScales
 from tflite_eq.simulation.operator_runner import OperatorRunner
 from tflite_eq.simulation.sampling import make_layer_reader
+from tflite_eq.simulation.trace import PassTrace
 from tflite_eq.simulation.twins import TwinActivations
 from tflite_eq.targets import WeightGrid, weight_grid
 
@@ -39,13 +40,19 @@ class LayerRunner:
     """Runs linear layers for one calibration pass."""
 
     def __init__(
-        self, graph: Graph, scales: ActivationScales, twins: TwinActivations, config: Config
+        self,
+        graph: Graph,
+        scales: ActivationScales,
+        twins: TwinActivations,
+        config: Config,
+        trace: PassTrace | None = None,
     ) -> None:
         """Run layers of ``graph`` on ``twins`` with the input scales that ``scales`` decides."""
         self._graph = graph
         self._scales = scales
         self._twins = twins
         self._config = config
+        self._trace = trace
 
     def run(self, layer: LinearLayer) -> LayerRecord:
         """Run both networks' version of a layer whose input is settled, put their outputs.
@@ -95,6 +102,8 @@ class LayerRunner:
             reader.search_weights(input_params, self._config.search)
         if reader is not None:
             scales = reader.scales
+            if self._trace is not None:
+                self._trace.weight_searches[layer.operator.index] = reader.trials
         else:
             scales = initial_weight_scales(layer.filters, grid, self._config.per_tensor)
         scales = np.maximum(scales, weights.bias_floor(layer.bias_values, input_params.scale))

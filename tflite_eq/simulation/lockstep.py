@@ -20,6 +20,7 @@ from tflite_eq.progress import track
 from tflite_eq.simulation.activation_scales import ActivationScales
 from tflite_eq.simulation.layer_runner import LayerRunner
 from tflite_eq.simulation.operator_runner import OperatorRunner
+from tflite_eq.simulation.trace import PassTrace
 from tflite_eq.simulation.twins import TwinActivations
 
 
@@ -31,6 +32,7 @@ def run_lockstep(
     observers: dict[int, RangeObserver],
     twins: TwinActivations,
     config: Config,
+    trace: PassTrace | None = None,
 ) -> tuple[list[TensorRecord], list[LayerRecord]]:
     """Decide all scales and corrections of one network.
 
@@ -42,13 +44,14 @@ def run_lockstep(
         observers: FP32 ranges by tensor index.
         twins: Activations of both networks; must hold the network's inputs.
         config: Options.
+        trace: Receives what the searches looked at.
 
     Returns:
         Records of all quantized tensors by index, and of all quantized linear layers in
         execution order.
     """
-    scales = ActivationScales(graph, layers, groups, skipped, observers, twins, config)
-    runner = LayerRunner(graph, scales, twins, config)
+    scales = ActivationScales(graph, layers, groups, skipped, observers, twins, config, trace)
+    runner = LayerRunner(graph, scales, twins, config, trace)
     unread = {
         tensor.index: len(graph.consumers(tensor.index))
         for tensor in graph.tensors
