@@ -94,10 +94,9 @@ def gains_from_int7(geometry: ConvGeometry, target: Target) -> bool:
     if target is Target.ARMV8_0:
         # 3x3 stride 1 takes F(4x4,3x3) in int16 there, which is exact for 8-bit codes too.
         read = -(-geometry.input_channels // 16) * 16
+        fewest = max(_FEWEST_INT7_CHANNELS, _LEAST_INT7_CHANNEL_USE * read)
         return (
-            geometry.groups == 1
-            and not geometry.is_winograd
-            and geometry.input_channels >= max(_FEWEST_INT7_CHANNELS, _LEAST_INT7_CHANNEL_USE * read)
+            geometry.groups == 1 and not geometry.is_winograd and geometry.input_channels >= fewest
         )
     return target.has_dot_product and geometry.is_winograd
 
