@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import hashlib
 import re
@@ -9,12 +10,14 @@ from typing import Any
 
 from tflite_eq import metadata
 from tflite_eq.backends import Backend, default_backend
+from tflite_eq.calibration.checkpoint import Checkpoint
 from tflite_eq.calibration.dataset import SampleReader
 from tflite_eq.calibration.fit import check_fits
 from tflite_eq.calibration.record import Calibration
 from tflite_eq.calibration.statistics import observe_ranges
 from tflite_eq.config import Config
 from tflite_eq.errors import ConfigError
+from tflite_eq.files import PathLike
 from tflite_eq.graph import schema
 from tflite_eq.graph.edit import with_biases
 from tflite_eq.graph.io_types import set_io_types
@@ -23,6 +26,7 @@ from tflite_eq.graph.model import Graph
 from tflite_eq.graph.scale_groups import scale_groups
 from tflite_eq.graph.validate import check_quantizable
 from tflite_eq.report.model import Report, build_report
+from tflite_eq.runtimes import preferred_runtime
 from tflite_eq.simulation.lockstep import run_lockstep
 from tflite_eq.simulation.store import ActivationStore
 from tflite_eq.simulation.twins import TwinActivations
@@ -54,6 +58,7 @@ def calibrate(
     *,
     num_samples: int | None = None,
     origin: str = "model",
+    resume_dir: PathLike | None = None,
 ) -> Calibration:
     """Find all scales and bias corrections of a float model.
 
@@ -63,10 +68,14 @@ def calibrate(
         config: Options; defaults to ``Config()``.
         num_samples: Use at most so many samples; ``None`` uses all.
         origin: What to call the model in messages.
+        resume_dir: Folder that takes the state after every finished layer. A run that was
+            interrupted goes on from there when it is repeated with the same folder, and ends with
+            the same bytes.
 
     Raises:
         ModelError: The model cannot be quantized.
         DatasetError: The data set is empty, invalid or does not fit the model.
+        CheckpointError: ``resume_dir`` holds the state of another run, is damaged or in use.
         ConfigError: ``config.skip`` matches nothing or everything, or ``num_samples`` is not
             positive.
     """
@@ -83,13 +92,23 @@ def calibrate(
         )
     groups = scale_groups(graph, layers, skipped)
     reader = SampleReader(graph, representative_dataset, num_samples)
-    with ActivationStore() as store:
-        twins = TwinActivations(store, samples=0)
-        observers = observe_ranges(graph, reader, twins, config.seed)
-        tensors, records = run_lockstep(graph, layers, groups, skipped, observers, twins, config)
+    model_sha256 = hashlib.sha256(model).hexdigest()
+    with contextlib.ExitStack() as stack:
+        checkpoint = None
+        if resume_dir is not None:
+            runtime = preferred_runtime()
+            checkpoint = Checkpoint(
+                resume_dir, model_sha256, config, f"{runtime.name} {runtime.version}"
+            )
+            stack.callback(checkpoint.close)
+        twins = TwinActivations(stack.enter_context(ActivationStore()), samples=0)
+        observers = observe_ranges(graph, reader, twins, config.seed, checkpoint)
+        tensors, records = run_lockstep(
+            graph, layers, groups, skipped, observers, twins, config, checkpoint
+        )
     return Calibration(
         tool_version=__version__,
-        model_sha256=hashlib.sha256(model).hexdigest(),
+        model_sha256=model_sha256,
         data_sha256=reader.digest,
         samples=reader.count,
         config=config,
@@ -106,6 +125,7 @@ def quantize(
     num_samples: int | None = None,
     backend: Backend | None = None,
     origin: str = "model",
+    resume_dir: PathLike | None = None,
 ) -> QuantizationResult:
     """Quantize a float model to int8.
 
@@ -118,6 +138,8 @@ def quantize(
         num_samples: Use at most so many samples; ``None`` uses all.
         backend: Quantizer backend; defaults to TensorFlow's.
         origin: What to call the model in messages.
+        resume_dir: Folder for the state of the calibration, see ``calibrate``; applying a
+            ``Calibration`` needs none.
 
     Raises:
         TfliteEqError: One of its sub-classes says what is wrong and how to mend it.
@@ -137,7 +159,12 @@ def quantize(
         _check_belongs(calibration, model, origin)
     else:
         calibration = calibrate(
-            model, representative_dataset, config, num_samples=num_samples, origin=origin
+            model,
+            representative_dataset,
+            config,
+            num_samples=num_samples,
+            origin=origin,
+            resume_dir=resume_dir,
         )
     return _apply(model, calibration, backend, origin)
 

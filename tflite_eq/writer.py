@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tflite_eq.backends import Backend
+from tflite_eq.calibration.filters import recorded_filters
 from tflite_eq.calibration.record import Calibration, LayerRecord
 from tflite_eq.errors import BackendError
 from tflite_eq.graph import properties, schema
@@ -19,7 +20,6 @@ from tflite_eq.graph.linear import LinearLayer
 from tflite_eq.graph.model import Graph, Operator
 from tflite_eq.numerics import weights
 from tflite_eq.numerics.affine import AffineParams
-from tflite_eq.targets import WeightGrid
 
 # Scales of the backend's result that differ by less come from rounding (max - min) / 255.
 _SCALE_NOISE = 1e-5
@@ -124,21 +124,17 @@ class _Writer:
         operator = self._matching(layer)
         activation, filter_index, bias_index = properties.linear_inputs(operator)
         input_scale = float(self._subgraph.tensors[activation].quantization.scale[0])
-        scales = np.asarray(record.scales, np.float32)
-        per_tensor = len(scales) == 1
-        full = np.broadcast_to(scales, (layer.channels,)).astype(np.float32)
-        codes = weights.quantize_filters(layer.filters, full, WeightGrid(record.grid))
+        filters = recorded_filters(layer, record)
         bias = layer.bias_values.copy()
         if record.bias_correction:
             bias = bias + np.asarray(record.bias_correction, np.float32)
-        scales = scales * np.float32(record.gain)
-        full = np.broadcast_to(scales, (layer.channels,)).astype(np.float32)
-        bias_codes, bias_scales = weights.quantize_bias(bias, input_scale, full)
+        scales = filters.scales * np.float32(record.gain)
+        bias_codes, bias_scales = weights.quantize_bias(bias, input_scale, scales)
         axis = properties.OUTPUT_CHANNEL_AXIS[layer.kind]
-        self._put(operator, filter_index, layer.stored_filters(codes), scales, axis)
-        self._put(
-            operator, bias_index, bias_codes, bias_scales[:1] if per_tensor else bias_scales, 0
-        )
+        stored = slice(len(record.scales))  # all of one scale per tensor are the same
+        codes = layer.stored_filters(filters.codes)
+        self._put(operator, filter_index, codes, scales[stored], axis)
+        self._put(operator, bias_index, bias_codes, bias_scales[stored], 0)
 
     def restore_names(self) -> None:
         """Give tensors the names they had in the float model."""

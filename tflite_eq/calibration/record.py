@@ -5,16 +5,20 @@ from __future__ import annotations
 import dataclasses
 import json
 import pathlib
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 import numpy as np
 
+from tflite_eq.calibration.json_fields import known_fields, typed, typed_list, typed_pair
 from tflite_eq.config import Config
 from tflite_eq.errors import ConfigError, TfliteEqError
 from tflite_eq.files import PathLike, write_atomically
 from tflite_eq.targets import WeightGrid
 
 FORMAT = "tflite_eq calibration 1"
+
+_R = TypeVar("_R")
 
 
 @dataclasses.dataclass
@@ -51,6 +55,21 @@ class TensorRecord:
         """Bits that the window's codes need."""
         return 7 if self.window[1] - self.window[0] <= 127 else 8
 
+    @classmethod
+    def from_plain(cls, entry: dict[str, Any]) -> TensorRecord:
+        """The record with these fields, as JSON holds them.
+
+        Raises:
+            ValueError: A field is missing, unknown or of another type.
+        """
+        fields = known_fields(entry, cls)
+        for name, kind in _TENSOR_TYPES.items():
+            if name in fields:
+                fields[name] = typed(fields[name], kind, name)
+        fields["window"] = typed_pair(fields["window"], int, "window")
+        fields["observed"] = typed_pair(fields["observed"], float, "observed")
+        return cls(**fields)
+
 
 @dataclasses.dataclass
 class LayerRecord:
@@ -80,6 +99,50 @@ class LayerRecord:
     gain: float
     bias_correction: list[float]
     metrics: dict[str, Any]
+
+    @classmethod
+    def from_plain(cls, entry: dict[str, Any]) -> LayerRecord:
+        """The record with these fields, as JSON holds them.
+
+        Raises:
+            ValueError: A field is missing, unknown or of another type.
+            KeyError: A figure is missing.
+        """
+        fields = known_fields(entry, cls)
+        for name, kind in _LAYER_TYPES.items():
+            fields[name] = typed(fields[name], kind, name)
+        fields["grid"] = WeightGrid(fields["grid"]).value
+        for name in ("scales", "bias_correction"):
+            fields[name] = typed_list(fields[name], float, name)
+        metrics = dict(fields["metrics"])
+        for side in ("before_correction", "after_correction"):
+            figures = metrics[side]
+            metrics[side] = {
+                key: typed(figures[key], float, key) for key in ("mssr", "rqnsr", "sqnr_db")
+            }
+        metrics["rolled_back"] = typed(metrics["rolled_back"], bool, "rolled_back")
+        return cls(**{**fields, "metrics": metrics})
+
+
+_TENSOR_TYPES: dict[str, type[Any]] = {
+    "index": int,
+    "name": str,
+    "scale": float,
+    "zero_point": int,
+    "saturates": bool,
+    "start": str,
+    "factor": float,
+    "outside": float,
+}
+_LAYER_TYPES: dict[str, type[Any]] = {
+    "index": int,
+    "name": str,
+    "kind": str,
+    "input": int,
+    "grid": str,
+    "gain": float,
+    "metrics": dict,
+}
 
 
 @dataclasses.dataclass
@@ -149,16 +212,17 @@ class Calibration:
                 tool_version=str(plain["tool_version"]),
                 model_sha256=str(plain["model_sha256"]),
                 data_sha256=str(plain["data_sha256"]),
-                samples=int(plain["samples"]),
+                samples=typed(plain["samples"], int, "samples"),
                 config=Config.from_dict(plain["config"]),
-                tensors=[_tensor(entry) for entry in plain["tensors"]],
-                layers=[_layer(entry) for entry in plain["layers"]],
+                tensors=_entries(plain, "tensors", "tensor", TensorRecord.from_plain),
+                layers=_entries(plain, "layers", "layer", LayerRecord.from_plain),
             )
-        except (KeyError, TypeError, ValueError) as error:
+        except KeyError as error:
             raise ConfigError(
-                f"{origin}: an entry is missing or has the wrong form "
-                f"({type(error).__name__}: {error})"
+                f"{origin}: the entry {error} is missing; undo the edit, or calibrate again"
             ) from error
+        except (TypeError, ValueError) as error:
+            raise ConfigError(f"{origin}: {error}; undo the edit, or calibrate again") from error
         record._check(origin)
         return record
 
@@ -194,6 +258,16 @@ class Calibration:
                     f"{origin}: tensor '{tensor.name}' has the window {list(tensor.window)}; "
                     "expected the smallest and the largest code, in [-128, 127]"
                 )
+            # A kernel does not check windows that are said to saturate.
+            if tensor.saturates and not (
+                tensor.window[0] in (-128, tensor.zero_point) and tensor.window[1] == 127
+            ):
+                raise ConfigError(
+                    f"{origin}: tensor '{tensor.name}' cannot saturate at the window "
+                    f"{list(tensor.window)} with zero point {tensor.zero_point}: kernels clamp at "
+                    "-128, or behind a ReLU at the zero point, and at 127. Correct the window, or "
+                    "set saturates to false"
+                )
         for layer in self.layers:
             scales = np.asarray(layer.scales, np.float64)
             if not scales.size or not (np.isfinite(scales) & (scales > 0)).all():
@@ -209,28 +283,20 @@ class Calibration:
                 )
 
 
-def _tensor(entry: dict[str, Any]) -> TensorRecord:
-    record = TensorRecord(**entry)
-    first, last = record.window
-    record.window = (int(first), int(last))
-    low, high = record.observed
-    record.observed = (float(low), float(high))
-    record.scale = float(record.scale)
-    record.zero_point = int(record.zero_point)
-    return record
-
-
-def _layer(entry: dict[str, Any]) -> LayerRecord:
-    record = LayerRecord(**entry)
-    record.grid = WeightGrid(record.grid).value
-    record.scales = [float(scale) for scale in record.scales]
-    record.gain = float(record.gain)
-    record.bias_correction = [float(value) for value in record.bias_correction]
-    for side in ("before_correction", "after_correction"):
-        figures = record.metrics[side]
-        record.metrics[side] = {key: float(figures[key]) for key in ("mssr", "rqnsr", "sqnr_db")}
-    record.metrics["rolled_back"] = bool(record.metrics["rolled_back"])
-    return record
+def _entries(
+    plain: dict[str, Any], key: str, what: str, make: Callable[[dict[str, Any]], _R]
+) -> list[_R]:
+    """Parse the entries of a list, with an error that names the one at fault."""
+    made = []
+    for position, entry in enumerate(plain[key]):
+        try:
+            made.append(make(entry))
+        except (KeyError, TypeError, ValueError) as error:
+            name = entry.get("name") if isinstance(entry, dict) else None
+            called = f"'{name}'" if name else f"number {position}"
+            reason = f"lacks {error}" if isinstance(error, KeyError) else str(error)
+            raise ValueError(f"{what} {called}: {reason}") from error
+    return made
 
 
 def _joined(items: list[str], indent: str) -> list[str]:

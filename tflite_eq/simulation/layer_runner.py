@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import dataclasses
-
 import numpy as np
 import numpy.typing as npt
 
 from tflite_eq.bias.iterative import ErrorSums
+from tflite_eq.calibration.filters import QuantizedFilters, recorded_filters
 from tflite_eq.calibration.record import LayerRecord
 from tflite_eq.config import BiasCorrection, Config, Method
+from tflite_eq.errors import CheckpointError
 from tflite_eq.graph import properties
 from tflite_eq.graph.linear import LinearLayer
 from tflite_eq.graph.model import Graph
@@ -21,18 +21,9 @@ from tflite_eq.simulation.activation_scales import ActivationScales
 from tflite_eq.simulation.operator_runner import OperatorRunner
 from tflite_eq.simulation.sampling import make_layer_reader
 from tflite_eq.simulation.twins import TwinActivations
-from tflite_eq.targets import WeightGrid, weight_grid
+from tflite_eq.targets import weight_grid
 
 Float = npt.NDArray[np.float32]
-
-
-@dataclasses.dataclass(frozen=True)
-class _Filters:
-    """Quantized filters: codes under ``scales``, read back with ``scales * gain``."""
-
-    codes: npt.NDArray[np.int8]
-    scales: Float
-    grid: WeightGrid
 
 
 class LayerRunner:
@@ -80,11 +71,39 @@ class LayerRunner:
             },
         )
 
+    def run_again(self, layer: LinearLayer, record: LayerRecord) -> None:
+        """Put the outputs of a layer that an interrupted run has decided.
+
+        The figures in the record are sums over all values of both networks, so that they tell
+        whether this machine computes what the interrupted run computed.
+
+        Raises:
+            CheckpointError: The figures differ.
+        """
+        filters = recorded_filters(layer, record)
+        self._put_pre_activations(layer, filters)
+        self._apply_gain(layer, record.gain)
+        correction = np.zeros(layer.channels, np.float32)
+        if record.bias_correction:
+            correction[:] = record.bias_correction
+        scales = filters.scales * np.float32(record.gain)
+        offset = self._rounded_bias(layer, correction, scales)
+        found = self._error_sums(layer).layer_errors(offset).as_dict()
+        expected = record.metrics["after_correction"]
+        if found != expected:
+            raise CheckpointError(
+                f"layer '{layer.name}' does not come out as in the interrupted run (SQNR "
+                f"{found['sqnr_db']} instead of {expected['sqnr_db']} dB): another CPU or other "
+                "numerical libraries. Go on where the run was started, or start afresh with a new "
+                "resume folder"
+            )
+        self._put_outputs(layer, offset)
+
     @property
     def _corrects_bias(self) -> bool:
         return self._config.bias_correction is BiasCorrection.ITERATIVE
 
-    def _quantized_filters(self, layer: LinearLayer) -> _Filters:
+    def _quantized_filters(self, layer: LinearLayer) -> QuantizedFilters:
         input_params = self._twins.params[layer.input]
         int7 = self._scales.is_int7(layer.input)
         grid = weight_grid(layer.geometry, self._config.target, int7)
@@ -100,9 +119,9 @@ class LayerRunner:
         scales = np.maximum(scales, weights.bias_floor(layer.bias_values, input_params.scale))
         if self._config.per_tensor:
             scales = np.full_like(scales, scales.max())
-        return _Filters(weights.quantize_filters(layer.filters, scales, grid), scales, grid)
+        return QuantizedFilters(weights.quantize_filters(layer.filters, scales, grid), scales, grid)
 
-    def _put_pre_activations(self, layer: LinearLayer, filters: _Filters) -> None:
+    def _put_pre_activations(self, layer: LinearLayer, filters: QuantizedFilters) -> None:
         real = weights.dequantize_filters(filters.codes, filters.scales)
         exact = OperatorRunner(self._graph, layer.operator, drop_activation=True)
         quantized = OperatorRunner(
@@ -125,11 +144,16 @@ class LayerRunner:
         gain = before.restoring_gain
         if gain == 1.0:
             return 1.0, before, before
+        self._apply_gain(layer, gain)
+        return gain, before, self._error_sums(layer)
+
+    def _apply_gain(self, layer: LinearLayer, gain: float) -> None:
+        if gain == 1.0:
+            return
         for sample in range(self._twins.samples):
             linear = self._twins.waiting_values(layer.output, sample) - layer.bias_values
             scaled = linear * np.float32(gain) + layer.bias_values
             self._twins.put_waiting(layer.output, sample, scaled)
-        return gain, before, self._error_sums(layer)
 
     def _error_sums(self, layer: LinearLayer) -> ErrorSums:
         sums = ErrorSums(layer.channels)
