@@ -15,6 +15,7 @@ from tflite_eq.backends.tensorflow import import_tensorflow
 from tflite_eq.calibration.record import Calibration
 from tflite_eq.config import Config, IoType
 from tflite_eq.errors import ConfigError, DatasetError, ModelError
+from tflite_eq.files import PathLike
 from tflite_eq.quantizer import QuantizationResult, quantize
 from tflite_eq.report.model import Report
 
@@ -28,6 +29,7 @@ class EasyQuantConverter:
         inference_output_type: The same for the outputs.
         optimizations: Accepted for compatibility; quantization is always full integer.
         config: Options of the quantizer.
+        resume_dir: Folder that an interrupted ``convert`` goes on from, see ``calibrate``.
         float_converter: The TensorFlow converter behind it; ``None`` after ``from_tflite``. Its
             other attributes (``target_spec``, ``allow_custom_ops``...) can be read and set here.
         result: Outcome of the last ``convert``.
@@ -47,6 +49,7 @@ class EasyQuantConverter:
         self.inference_input_type: Any = self.config.input_type
         self.inference_output_type: Any = self.config.output_type
         self.optimizations: Sequence[Any] = ()
+        self.resume_dir: PathLike | None = None
         self.result: QuantizationResult | None = None
 
     def __getattr__(self, name: str) -> Any:
@@ -156,7 +159,9 @@ class EasyQuantConverter:
             input_type=io_type(self.inference_input_type, "inference_input_type"),
             output_type=io_type(self.inference_output_type, "inference_output_type"),
         )
-        self.result = quantize(self.float_model(), self.representative_dataset, config)
+        self.result = quantize(
+            self.float_model(), self.representative_dataset, config, resume_dir=self.resume_dir
+        )
         return self.result.model
 
     def _done(self) -> QuantizationResult:
@@ -187,7 +192,9 @@ class Attachment:
         return self.result.report
 
 
-def attach(converter: Any, config: Config | None = None) -> Attachment:
+def attach(
+    converter: Any, config: Config | None = None, *, resume_dir: PathLike | None = None
+) -> Attachment:
     """Make an existing ``tf.lite.TFLiteConverter`` quantize with EasyQuant.
 
     Only this instance changes: the method that runs TensorFlow's calibrator and quantizer is
@@ -197,6 +204,7 @@ def attach(converter: Any, config: Config | None = None) -> Attachment:
     Args:
         converter: A converter of TensorFlow 2.14 to 2.21.
         config: Options; input and output types are the converter's own.
+        resume_dir: Folder that an interrupted conversion goes on from, see ``calibrate``.
 
     Returns:
         A handle on the results.
@@ -222,7 +230,9 @@ def attach(converter: Any, config: Config | None = None) -> Attachment:
             input_type=io_type(ends.get("input_type", IoType.FLOAT32), "inference_input_type"),
             output_type=io_type(ends.get("output_type", IoType.FLOAT32), "inference_output_type"),
         )
-        attachment.result = quantize(bytes(model), converter.representative_dataset, config)
+        attachment.result = quantize(
+            bytes(model), converter.representative_dataset, config, resume_dir=resume_dir
+        )
         return attachment.result.model
 
     def convert_hook() -> bytes:

@@ -58,11 +58,7 @@ def write(
     """
     params = {t.index: AffineParams(t.scale, t.zero_point) for t in calibration.tensors}
     unique = _with_unused_as_outputs(_with_unique_names(graph))
-    keep_float = [
-        ";".join(unique.tensors[i].name for i in graph.operators[o].outputs)
-        for o in sorted(skipped)
-    ]
-    result = Graph.from_bytes(backend.quantize(unique, params, keep_float), graph.origin)
+    result = Graph.from_bytes(backend.quantize(unique, params, skipped), graph.origin)
     result = _without_added_outputs(result, len(graph.outputs))
     written = _Writer(graph, layers, result, params, _origins(result))
     written.settle_activations()

@@ -6,7 +6,7 @@ weights, biases and scales are overwritten afterwards by ``writer``.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping
 from typing import Protocol
 
 from tflite_eq.graph.model import Graph
@@ -21,14 +21,14 @@ class Backend(Protocol):
         """Name and version, for the metadata record."""
 
     def quantize(
-        self, graph: Graph, params: Mapping[int, AffineParams], keep_float: Sequence[str]
+        self, graph: Graph, params: Mapping[int, AffineParams], keep_float: Collection[int]
     ) -> bytes:
         """Turn a float network into an int8 one with float inputs and outputs.
 
         Args:
             graph: The float network; its tensor names are unique.
             params: Scale and zero point of every activation tensor to quantize, by index.
-            keep_float: Output tensor names of the operators that stay in float.
+            keep_float: Indices of the operators that stay in float.
 
         Returns:
             A flatbuffer in which computed tensors have names that start with their old ones.

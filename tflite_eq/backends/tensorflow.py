@@ -10,7 +10,7 @@ import copy
 import importlib
 import importlib.util
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping
 from typing import Any, Callable
 
 import numpy as np
@@ -42,7 +42,7 @@ class TensorFlowBackend:
         return f"tensorflow {self._version}"
 
     def quantize(
-        self, graph: Graph, params: Mapping[int, AffineParams], keep_float: Sequence[str]
+        self, graph: Graph, params: Mapping[int, AffineParams], keep_float: Collection[int]
     ) -> bytes:
         """See ``Backend.quantize``."""
         annotated = _annotated(graph, params)
@@ -51,7 +51,10 @@ class TensorFlowBackend:
             "output_data_type": self._float32,
         }
         if keep_float:
-            options["denylisted_nodes"] = list(keep_float)
+            outputs = [graph.operators[index].outputs for index in sorted(keep_float)]
+            options["denylisted_nodes"] = [
+                ";".join(graph.tensors[i].name for i in indices) for indices in outputs
+            ]
         with quiet() as said:
             try:
                 return bytes(self._mlir_quantize(annotated, **options))

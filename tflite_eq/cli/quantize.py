@@ -55,6 +55,12 @@ def register(subparsers: Any) -> None:
         metavar="FILE",
         help="apply a record written before instead of calibrating; its options hold",
     )
+    files.add_argument(
+        "--resume_dir",
+        metavar="DIR",
+        help="keep the state after every finished layer there; the same command with the same "
+        "folder goes on where an interrupted run was",
+    )
     files.add_argument("--report_dir", help="folder for the report (HTML, CSV, JSON)")
     add_preprocessing_flags(parser)
     options = parser.add_argument_group("quantization")
@@ -101,7 +107,7 @@ def run(args: argparse.Namespace) -> int:
         _check_options(config, data)
     else:
         data = _samples(args, model)
-    result = quantize(model, data, config, origin=args.model)
+    result = quantize(model, data, config, origin=args.model, resume_dir=args.resume_dir)
     if args.save_calibration:
         result.calibration.save(args.save_calibration)
     if args.report_dir:
@@ -144,6 +150,11 @@ def _check_calibration_flags(args: argparse.Namespace) -> None:
         raise ConfigError(
             "no calibration data: give --calibration a folder of images, a .npy/.npz file or a "
             "text list of images (or --load_calibration a record)"
+        )
+    if args.resume_dir and args.load_calibration:
+        raise ConfigError(
+            "--resume_dir and --load_calibration exclude each other: a loaded record leaves "
+            "nothing to interrupt"
         )
     if args.save_calibration and _same_path(args.save_calibration, args.output):
         raise ConfigError("--output and --save_calibration name the same file; choose another one")

@@ -91,9 +91,9 @@ def _title(finished: int, total: int) -> str:
     """Title of the progress bar; says once where a resumed pass goes on."""
     if not finished:
         return "Calibrating: layers"
-    resumed = f"resumed at layer {min(finished + 1, total)} of {total}"
-    note(f"Calibrating: {resumed}")
-    return f"Calibrating: layers, {resumed}"
+    at = f"layer {finished + 1} of {total}" if finished < total else f"the end of {total} layers"
+    note(f"Calibrating: resumed at {at}")
+    return f"Calibrating: layers, resumed at {at}"
 
 
 def _run_operator(graph: Graph, operator: Operator, twins: TwinActivations) -> None:

@@ -1,0 +1,133 @@
+"""LiteRT Quantizer as the backend: public interfaces only, and no TensorFlow.
+
+``calibration_result[tensor] = {"min", "max"}`` is honoured exactly. Its recipe must be the one for
+8-bit weights and activations: with any other combination that its policy does not list, such as 7
+bits, it returns the float model without a word. 7-bit tensors are 8-bit ones with wider ranges.
+"""
+
+from __future__ import annotations
+
+import copy
+import importlib
+import importlib.metadata
+import importlib.util
+import re
+from collections.abc import Collection, Mapping
+from typing import Any
+
+import numpy as np
+
+from tflite_eq.errors import BackendError
+from tflite_eq.graph import properties, schema
+from tflite_eq.graph.model import Graph
+from tflite_eq.numerics.affine import AffineParams
+from tflite_eq.quiet import quiet
+
+# The distribution and its module; until 0.10 it was called AI Edge Quantizer.
+_CANDIDATES = (
+    ("litert-quantizer", "litert_quantizer"),
+    ("ai-edge-quantizer", "ai_edge_quantizer"),
+)
+
+
+class LiteRTBackend:
+    """The installed LiteRT Quantizer."""
+
+    def __init__(self) -> None:
+        """Find LiteRT Quantizer.
+
+        Raises:
+            BackendError: It is not installed, or does not import.
+        """
+        self._distribution, self._package = _installed()
+        self._version = importlib.metadata.version(self._distribution)
+
+    @property
+    def name(self) -> str:
+        """Name and version of the backend."""
+        return f"{self._distribution} {self._version}"
+
+    def quantize(
+        self, graph: Graph, params: Mapping[int, AffineParams], keep_float: Collection[int]
+    ) -> bytes:
+        """See ``Backend.quantize``."""
+        ranges = {graph.tensors[i].name: _range(p) for i, p in params.items()}
+        with quiet():
+            try:
+                quantizer = self._package.Quantizer(bytearray(_without_biases(graph)))
+                self._set_recipe(quantizer, graph, keep_float)
+                result = quantizer.quantize(ranges, enable_progress_report=False)
+                return bytes(result.quantized_model)
+            except Exception as error:  # it raises whatever its NumPy code runs into
+                raise BackendError(
+                    f"{graph.origin}: {self.name} cannot quantize the model: "
+                    f"{type(error).__name__}: {error}"
+                ) from error
+
+    def _set_recipe(self, quantizer: Any, graph: Graph, keep_float: Collection[int]) -> None:
+        """Every operator it knows in int8, but for the ends and the operators to keep."""
+        names = importlib.import_module(f"{self._package.__name__}.qtyping").TFLOperationName
+        quantizer.add_static_config(".*", names.ALL_SUPPORTED, 8, 8)
+        left_alone = {"algorithm_key": "no_quantize"}
+        for end in (names.INPUT, names.OUTPUT):
+            quantizer.update_quantization_recipe(".*", end, **left_alone)
+        for index in sorted(keep_float):
+            output = re.escape(graph.tensors[graph.operators[index].outputs[0]].name)
+            quantizer.update_quantization_recipe(
+                f"(^|;){output}", names.ALL_SUPPORTED, **left_alone
+            )
+
+
+def _installed() -> tuple[str, Any]:
+    """Distribution name and module of LiteRT Quantizer.
+
+    Raises:
+        BackendError: It is not installed, or does not import.
+    """
+    for distribution, module in _CANDIDATES:
+        if importlib.util.find_spec(module) is None:
+            continue
+        try:
+            with quiet():
+                return distribution, importlib.import_module(module)
+        except ImportError as error:
+            raise BackendError(
+                f"{distribution} is installed but does not import: {error}; install it again: "
+                "pip install --force-reinstall 'tflite-eq[litert]'"
+            ) from error
+    raise BackendError(
+        "--backend litert needs LiteRT Quantizer, which is not installed: "
+        "pip install 'tflite-eq[litert]' (Python 3.10 or later)"
+    )
+
+
+def _range(params: AffineParams) -> dict[str, Any]:
+    """The real range of a tensor's codes, as a calibration result holds it."""
+    low, high = params.real_range
+    return {"min": np.array([[low]], np.float32), "max": np.array([[high]], np.float32)}
+
+
+def _without_biases(graph: Graph) -> bytes:
+    """The network with biases of zero: it refuses those it cannot round well, and the writer
+    overwrites all of them.
+    """
+    generated = schema.schema()
+    model = copy.copy(graph.model)
+    subgraph = copy.copy(graph.subgraph)
+    subgraph.tensors = [copy.copy(t) for t in subgraph.tensors]
+    model.subgraphs = [subgraph]
+    model.buffers = list(model.buffers)
+    model.signatureDefs = model.signatureDefs or []  # absent is no empty list to it
+    for operator in graph.operators:
+        if not properties.has_constant_filter(graph, operator):
+            continue
+        bias = properties.linear_inputs(operator)[2]
+        if bias < 0 or not graph.tensors[bias].is_constant:
+            continue
+        if not all(properties.has_constant_filter(graph, o) for o in graph.consumers(bias)):
+            continue
+        buffer = generated.BufferT()
+        buffer.data = np.zeros(4 * graph.constant(bias).size, np.uint8)
+        model.buffers.append(buffer)
+        subgraph.tensors[bias].buffer = len(model.buffers) - 1
+    return schema.serialize(model)
