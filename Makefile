@@ -5,6 +5,7 @@ ENV := .venv
 BIN := $(ENV)/bin
 OLD := .venv-tensorflow-2.14
 NEW := .venv-tensorflow-2.21
+LITERT := .venv-litert-only
 MAKE_VENV := tools/make_venv.sh
 LOCKS := requirements/locked-python3.11
 RUNTIMES := tflite_runtime tensorflow ai_edge_litert
@@ -32,7 +33,7 @@ help:
 	@echo "make test-delegate        the delegate's C++ tests, plain and under the sanitizers"
 	@echo "make unit-test            the package, the delegate's Python side included"
 	@echo "make test-runtimes        the delegate inside each installed TFLite runtime"
-	@echo "make test-compatibility   package and delegate on TensorFlow 2.14 and 2.21"
+	@echo "make test-compatibility   package and delegate on TensorFlow 2.14, 2.21 and none"
 	@echo "make test-packaging       what pip installs, with Bazel and without"
 	@echo "make build-delegate       the delegate's library and Python module"
 	@echo "make format  put the sources in the form that lint wants"
@@ -83,18 +84,19 @@ test-runtimes: build-delegate
 	  $(BIN)/python -m pytest delegate/runtime_tests --runtime $$runtime $(PYTEST_ARGS) || exit 1; \
 	done
 
-test-compatibility: build-delegate $(OLD)/.complete $(NEW)/.complete
+test-compatibility: build-delegate $(OLD)/.complete $(NEW)/.complete $(LITERT)/.complete
 	for environment in $(OLD) $(NEW); do \
 	  $$environment/bin/python -m pytest tests/compatibility $(PYTEST_ARGS) || exit 1; \
 	  $$environment/bin/python -m pytest delegate/runtime_tests --runtime tensorflow $(PYTEST_ARGS) || exit 1; \
 	done
+	$(LITERT)/bin/python -m pytest tests/compatibility $(PYTEST_ARGS)
 
 format: $(ENV)/.complete
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
 clean:
-	rm -rf $(ENV) $(OLD) $(NEW) build demo_output *.egg-info
+	rm -rf $(ENV) $(OLD) $(NEW) $(LITERT) build demo_output *.egg-info
 	rm -rf .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	if command -v bazel >/dev/null; then bazel clean; fi
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

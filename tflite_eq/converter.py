@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from tflite_eq.backends import Backend, BackendName
 from tflite_eq.backends.tensorflow import import_tensorflow
 from tflite_eq.calibration.record import Calibration
 from tflite_eq.config import Config, IoType
@@ -18,6 +19,9 @@ from tflite_eq.errors import ConfigError, DatasetError, ModelError
 from tflite_eq.files import PathLike
 from tflite_eq.quantizer import QuantizationResult, quantize
 from tflite_eq.report.model import Report
+
+# The remedy of those who have no TensorFlow.
+OTHERWISE = "convert it to a float .tflite where TensorFlow is, and pass that"
 
 
 class EasyQuantConverter:
@@ -29,6 +33,7 @@ class EasyQuantConverter:
         inference_output_type: The same for the outputs.
         optimizations: Accepted for compatibility; quantization is always full integer.
         config: Options of the quantizer.
+        backend: Quantizer backend: ``auto`` (default), ``tensorflow`` or ``litert``.
         resume_dir: Folder that an interrupted ``convert`` goes on from, see ``calibrate``.
         float_converter: The TensorFlow converter behind it; ``None`` after ``from_tflite``. Its
             other attributes (``target_spec``, ``allow_custom_ops``...) can be read and set here.
@@ -49,6 +54,7 @@ class EasyQuantConverter:
         self.inference_input_type: Any = self.config.input_type
         self.inference_output_type: Any = self.config.output_type
         self.optimizations: Sequence[Any] = ()
+        self.backend: Backend | BackendName | str = BackendName.AUTO
         self.resume_dir: PathLike | None = None
         self.result: QuantizationResult | None = None
 
@@ -70,7 +76,7 @@ class EasyQuantConverter:
     @classmethod
     def from_keras_model(cls, model: Any, config: Config | None = None) -> EasyQuantConverter:
         """A converter for a Keras model."""
-        tf = import_tensorflow()
+        tf = import_tensorflow("a Keras model", OTHERWISE)
         return cls(tf.lite.TFLiteConverter.from_keras_model(model), None, config)
 
     @classmethod
@@ -82,7 +88,7 @@ class EasyQuantConverter:
         config: Config | None = None,
     ) -> EasyQuantConverter:
         """A converter for a SavedModel directory."""
-        tf = import_tensorflow()
+        tf = import_tensorflow(f"the SavedModel {saved_model_dir}", OTHERWISE)
         directory = os.fspath(saved_model_dir)
         try:
             made = tf.lite.TFLiteConverter.from_saved_model(directory, signature_keys, tags)
@@ -97,7 +103,7 @@ class EasyQuantConverter:
         cls, funcs: Sequence[Any], trackable_obj: Any = None, config: Config | None = None
     ) -> EasyQuantConverter:
         """A converter for concrete functions."""
-        tf = import_tensorflow()
+        tf = import_tensorflow("from_concrete_functions", OTHERWISE)
         made = tf.lite.TFLiteConverter.from_concrete_functions(funcs, trackable_obj)
         return cls(made, None, config)
 
@@ -160,7 +166,11 @@ class EasyQuantConverter:
             output_type=io_type(self.inference_output_type, "inference_output_type"),
         )
         self.result = quantize(
-            self.float_model(), self.representative_dataset, config, resume_dir=self.resume_dir
+            self.float_model(),
+            self.representative_dataset,
+            config,
+            backend=self.backend,
+            resume_dir=self.resume_dir,
         )
         return self.result.model
 
@@ -217,7 +227,7 @@ def attach(
             f"cannot attach to a {type(converter).__name__}: expected a tf.lite.TFLiteConverter of "
             "TensorFlow 2.14 to 2.21; use EasyQuantConverter instead"
         )
-    tf = import_tensorflow()
+    tf = import_tensorflow("attach", OTHERWISE)
     options = config or Config()
     attachment = Attachment()
     convert = converter.convert
@@ -268,7 +278,7 @@ def _float_target(target_spec: Any) -> Any:
     Raises:
         ConfigError: It asks for another type than int8.
     """
-    tf = import_tensorflow()
+    tf = import_tensorflow("target_spec", OTHERWISE)
     types = {tf.as_dtype(kind).name for kind in target_spec.supported_types or ()}
     sets = [ops.name for ops in target_spec.supported_ops]
     if types - {"int8"} or any("INT16" in name for name in sets):

@@ -9,7 +9,7 @@ import re
 from typing import Any
 
 from tflite_eq import metadata
-from tflite_eq.backends import Backend, default_backend
+from tflite_eq.backends import Backend, BackendName, make_backend
 from tflite_eq.calibration.checkpoint import Checkpoint
 from tflite_eq.calibration.dataset import SampleReader
 from tflite_eq.calibration.fit import check_fits
@@ -123,7 +123,7 @@ def quantize(
     config: Config | None = None,
     *,
     num_samples: int | None = None,
-    backend: Backend | None = None,
+    backend: Backend | BackendName | str = BackendName.AUTO,
     origin: str = "model",
     resume_dir: PathLike | None = None,
 ) -> QuantizationResult:
@@ -136,7 +136,8 @@ def quantize(
         config: Options. With a ``Calibration`` its own options hold, and of these only
             ``input_type`` and ``output_type`` are taken.
         num_samples: Use at most so many samples; ``None`` uses all.
-        backend: Quantizer backend; defaults to TensorFlow's.
+        backend: Quantizer backend or its name: ``tensorflow``, ``litert`` (LiteRT Quantizer, which
+            needs no TensorFlow), or ``auto``, the first of them that is installed.
         origin: What to call the model in messages.
         resume_dir: Folder for the state of the calibration, see ``calibrate``; applying a
             ``Calibration`` needs none.
@@ -144,7 +145,8 @@ def quantize(
     Raises:
         TfliteEqError: One of its sub-classes says what is wrong and how to mend it.
     """
-    backend = backend or default_backend()
+    if isinstance(backend, (str, BackendName)):
+        backend = make_backend(backend)
     if isinstance(representative_dataset, Calibration):
         calibration = representative_dataset
         if config is not None:
@@ -216,7 +218,9 @@ def _apply(
     check_fits(calibration, graph, layers, skipped)
     written = write(graph, layers, calibration, skipped, backend)
     kept_float = [graph.tensors[i].name for o in skipped for i in graph.operators[o].outputs]
-    check_fully_int8(Graph(written.model, origin), kept_float)
+    knows_all = backend.name.startswith("tensorflow")
+    remedy = "" if knows_all else "use --backend tensorflow, which knows more operators, "
+    check_fully_int8(Graph(written.model, origin), kept_float, remedy)
     set_io_types(written.model, config.input_type, config.output_type)
     metadata.attach(
         written.model,

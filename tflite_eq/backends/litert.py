@@ -12,14 +12,17 @@ import importlib
 import importlib.metadata
 import importlib.util
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping, Set
 from typing import Any
 
 import numpy as np
 
+from tflite_eq.backends.stand_ins import put_back, read_shapes_from_codes, with_stand_ins
 from tflite_eq.errors import BackendError
 from tflite_eq.graph import properties, schema
+from tflite_eq.graph.compact import drop_unused_buffers, drop_unused_codes, drop_unused_tensors
 from tflite_eq.graph.model import Graph
+from tflite_eq.graph.versions import set_int8_versions
 from tflite_eq.numerics.affine import AffineParams
 from tflite_eq.quiet import quiet
 
@@ -48,13 +51,29 @@ class LiteRTBackend:
         return f"{self._distribution} {self._version}"
 
     def quantize(
-        self, graph: Graph, params: Mapping[int, AffineParams], keep_float: Collection[int]
+        self, graph: Graph, params: Mapping[int, AffineParams], keep_float: Set[int]
     ) -> bytes:
         """See ``Backend.quantize``."""
+        known = with_stand_ins(graph, keep_float)
+        result = Graph.from_bytes(self._quantized(known, params, keep_float), graph.origin)
+        put_back(graph, result, keep_float)
+        read_shapes_from_codes(result)
+        _name_ends(graph, result)
+        result = Graph(result.model, graph.origin)
+        set_int8_versions(result)
+        drop_unused_codes(result.model)
+        drop_unused_tensors(result.subgraph, result.model)
+        drop_unused_buffers(result.model)
+        return schema.serialize(result.model)
+
+    def _quantized(
+        self, graph: Graph, params: Mapping[int, AffineParams], keep_float: Set[int]
+    ) -> bytes:
+        """What LiteRT Quantizer makes of a network of operators it knows."""
         ranges = {graph.tensors[i].name: _range(p) for i, p in params.items()}
         with quiet():
             try:
-                quantizer = self._package.Quantizer(bytearray(_without_biases(graph)))
+                quantizer = self._package.Quantizer(bytearray(_without_biases(graph, keep_float)))
                 self._set_recipe(quantizer, graph, keep_float)
                 result = quantizer.quantize(ranges, enable_progress_report=False)
                 return bytes(result.quantized_model)
@@ -64,7 +83,7 @@ class LiteRTBackend:
                     f"{type(error).__name__}: {error}"
                 ) from error
 
-    def _set_recipe(self, quantizer: Any, graph: Graph, keep_float: Collection[int]) -> None:
+    def _set_recipe(self, quantizer: Any, graph: Graph, keep_float: Set[int]) -> None:
         """Every operator it knows in int8, but for the ends and the operators to keep."""
         names = importlib.import_module(f"{self._package.__name__}.qtyping").TFLOperationName
         quantizer.add_static_config(".*", names.ALL_SUPPORTED, 8, 8)
@@ -107,9 +126,25 @@ def _range(params: AffineParams) -> dict[str, Any]:
     return {"min": np.array([[low]], np.float32), "max": np.array([[high]], np.float32)}
 
 
-def _without_biases(graph: Graph) -> bytes:
-    """The network with biases of zero: it refuses those it cannot round well, and the writer
-    overwrites all of them.
+def _name_ends(graph: Graph, result: Graph) -> None:
+    """Give the ends of the network the names that they have in the float one, in place.
+
+    The quantizer leaves the name of an output to its codes; users look for the output.
+    """
+    tensors = result.subgraph.tensors
+    for operator in result.operators:
+        source, made = operator.inputs[0], operator.outputs[0]
+        if operator.kind == "DEQUANTIZE" and made in result.outputs:
+            name = graph.tensors[graph.outputs[result.outputs.index(made)]].name
+            tensors[source].name, tensors[made].name = f"{name}1".encode(), name.encode()
+        elif operator.kind == "QUANTIZE":
+            tensors[made].name = f"{result.tensors[source].name}_int8".encode()
+
+
+def _without_biases(graph: Graph, keep_float: Set[int]) -> bytes:
+    """The network with biases of zero in the layers that are quantized.
+
+    The quantizer refuses biases that it cannot round well; the writer overwrites all of them.
     """
     generated = schema.schema()
     model = copy.copy(graph.model)
@@ -124,7 +159,10 @@ def _without_biases(graph: Graph) -> bytes:
         bias = properties.linear_inputs(operator)[2]
         if bias < 0 or not graph.tensors[bias].is_constant:
             continue
-        if not all(properties.has_constant_filter(graph, o) for o in graph.consumers(bias)):
+        if not all(
+            properties.has_constant_filter(graph, reader) and reader.index not in keep_float
+            for reader in graph.consumers(bias)
+        ):
             continue
         buffer = generated.BufferT()
         buffer.data = np.zeros(4 * graph.constant(bias).size, np.uint8)

@@ -8,6 +8,7 @@ import os
 import time
 from typing import Any
 
+from tflite_eq.backends import BackendName
 from tflite_eq.calibration.dataset import input_signature
 from tflite_eq.calibration.record import Calibration
 from tflite_eq.cli.flags import add_preprocessing_flags, preprocessing_from
@@ -71,6 +72,13 @@ def register(subparsers: Any) -> None:
     _choice(options, "activation_mode", ActivationMode, "where zero lies in the code range")
     _choice(options, "bias_correction", BiasCorrection, "correction of mean shifts")
     options.add_argument(
+        "--backend",
+        choices=[name.value for name in BackendName],
+        default=BackendName.AUTO.value,
+        help="what lays out the int8 graph: TensorFlow's quantizer, or LiteRT Quantizer, which "
+        "needs no TensorFlow and takes .tflite models (auto: the first that is installed)",
+    )
+    options.add_argument(
         "--per_tensor", action="store_true", help="one weight scale per tensor, not per channel"
     )
     options.add_argument(
@@ -107,7 +115,14 @@ def run(args: argparse.Namespace) -> int:
         _check_options(config, data)
     else:
         data = _samples(args, model)
-    result = quantize(model, data, config, origin=args.model, resume_dir=args.resume_dir)
+    result = quantize(
+        model,
+        data,
+        config,
+        backend=args.backend,
+        origin=args.model,
+        resume_dir=args.resume_dir,
+    )
     if args.save_calibration:
         result.calibration.save(args.save_calibration)
     if args.report_dir:
