@@ -18,6 +18,7 @@ from tflite_eq.graph import properties, schema
 from tflite_eq.graph.compact import drop_unused_buffers
 from tflite_eq.graph.linear import LinearLayer
 from tflite_eq.graph.model import Graph, Operator
+from tflite_eq.graph.validate import describe
 from tflite_eq.numerics import weights
 from tflite_eq.numerics.affine import AffineParams
 
@@ -60,7 +61,9 @@ def write(
     unique = _with_unused_as_outputs(_with_unique_names(graph))
     result = Graph.from_bytes(backend.quantize(unique, params, skipped), graph.origin)
     result = _without_added_outputs(result, len(graph.outputs))
-    written = _Writer(graph, layers, result, params, _origins(result))
+    origins = _origins(result)
+    _refuse_ignored_skips(graph, result, origins, skipped, backend.name)
+    written = _Writer(graph, layers, result, params, origins)
     written.settle_activations()
     for record in calibration.layers:
         if record.index not in skipped:
@@ -238,6 +241,31 @@ def _without_added_outputs(result: Graph, count: int) -> Graph:
         if not (operator.kind == "DEQUANTIZE" and added.issuperset(operator.outputs))
     ]
     return Graph(result.model, result.origin)
+
+
+def _refuse_ignored_skips(
+    graph: Graph,
+    result: Graph,
+    origins: dict[int, tuple[int, str] | None],
+    skipped: set[int],
+    backend: str,
+) -> None:
+    """Refuse a result in which an operator to be kept in float is int8.
+
+    TensorFlow's quantizer tells operators by name and knows none for those with several results.
+    """
+    kept = {graph.operators[index].outputs[0]: graph.operators[index] for index in skipped}
+    for operator in result.operators:
+        origin = origins[operator.outputs[0]] if operator.outputs else None
+        wanted = kept.get(origin[0]) if origin else None
+        if wanted is None or wanted.kind != operator.kind:
+            continue
+        if result.tensors[operator.outputs[0]].type_name == "INT8":
+            remedy = "use --backend litert, or " if backend.startswith("tensorflow") else ""
+            raise BackendError(
+                f"{graph.origin}: {describe(graph, wanted)} matches --skip, but {backend} "
+                f"quantizes it all the same; {remedy}keep the operators behind it in float instead"
+            )
 
 
 def _origins(result: Graph) -> dict[int, tuple[int, str] | None]:

@@ -110,6 +110,15 @@ def test_operators_can_be_kept_in_float(name: str, skip: str) -> None:
     assert_same(*both(models.build(name), calibration))
 
 
+def test_operator_with_several_results_can_be_kept_in_float() -> None:
+    data = models.data("split_net")
+    result = quantize(models.split_net(), data, Config(skip="^split$"), backend="litert")
+    graph = Graph.from_bytes(result.model)
+    [split] = [o for o in graph.operators if o.kind == "SPLIT"]
+    assert {graph.tensors[i].type_name for i in split.outputs} == {"FLOAT32"}
+    assert not result.report.warnings
+
+
 def test_operator_without_an_int8_kernel_is_named_with_the_remedy() -> None:
     model = built_models.float_island_net()
     with pytest.raises(VerificationError, match=r"SIN, output 'sin.*use --backend tensorflow"):

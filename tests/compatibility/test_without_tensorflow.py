@@ -142,6 +142,9 @@ def test_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Non
     last = run_command("quantize", *flags, "--output", output, "--report_dir", str(tmp_path / "r"))
     assert json.loads(last.removeprefix("RESULT "))["layers"] == 6
     assert_good(Path(output).read_bytes())
+    inspected = json.loads(run_command("inspect", output).removeprefix("RESULT "))
+    assert inspected["int8_layers"] == 6
+    assert inspected["backend"].startswith("litert-quantizer ")
     last = run_command(
         "evaluate", "--model", output, "--dataset", calibration, "--num_workers", "1"
     )

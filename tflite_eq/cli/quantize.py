@@ -32,6 +32,12 @@ from tflite_eq.report.table import layer_table
 from tflite_eq.report.write import check_directory, write_report
 from tflite_eq.targets import Target
 
+# Options of ``Config`` that have a flag of the same name.
+_OPTIONS = (
+    *("bits", "target", "method", "objective", "activation_mode", "bias_correction"),
+    *("per_tensor", "skip", "seed"),
+)
+
 
 def register(subparsers: Any) -> None:
     """Add the sub-command to the parser."""
@@ -79,18 +85,20 @@ def register(subparsers: Any) -> None:
         "needs no TensorFlow and takes .tflite models (auto: the first that is installed)",
     )
     options.add_argument(
-        "--per_tensor", action="store_true", help="one weight scale per tensor, not per channel"
+        "--per_tensor",
+        action="store_true",
+        default=None,
+        help="one weight scale per tensor, not per channel",
     )
     options.add_argument(
         "--io",
         choices=[t.value for t in IoType],
-        default=IoType.FLOAT32.value,
         help="element type of inputs and outputs (float32)",
     )
     options.add_argument(
         "--skip", metavar="REGEX", help="keep operators with a matching output name in float"
     )
-    options.add_argument("--seed", type=int, default=0, help="seed of all random choices (0)")
+    options.add_argument("--seed", type=int, help="seed of all random choices (0)")
     parser.set_defaults(run=run)
 
 
@@ -112,7 +120,8 @@ def run(args: argparse.Namespace) -> int:
     data: Any
     if args.load_calibration:
         data = Calibration.load(args.load_calibration)
-        _check_options(config, data)
+        _check_options(_given_options(args), data)
+        config = config if args.io else data.config
     else:
         data = _samples(args, model)
     result = quantize(
@@ -134,26 +143,22 @@ def run(args: argparse.Namespace) -> int:
 
 def config_from(args: argparse.Namespace) -> Config:
     """The quantizer's options from the flags."""
-    return Config(
-        bits=args.bits,
-        target=args.target,
-        method=args.method,
-        objective=args.objective,
-        activation_mode=args.activation_mode,
-        bias_correction=args.bias_correction,
-        per_tensor=args.per_tensor,
-        input_type=args.io,
-        output_type=args.io,
-        skip=args.skip,
-        seed=args.seed,
-    )
+    return Config(**_given_options(args))
+
+
+def _given_options(args: argparse.Namespace) -> dict[str, Any]:
+    """The options that the command line sets, by the names ``Config`` has for them.
+
+    A flag without a default is ``None`` unless it is given, be it with the default's value.
+    """
+    ends = {"input_type": args.io, "output_type": args.io}
+    options = {**{name: getattr(args, name) for name in _OPTIONS}, **ends}
+    return {name: value for name, value in options.items() if value is not None}
 
 
 def _choice(group: Any, name: str, kind: type[Any], text: str) -> None:
     default = getattr(Config(), name).value
-    group.add_argument(
-        f"--{name}", choices=[m.value for m in kind], default=default, help=f"{text} ({default})"
-    )
+    group.add_argument(f"--{name}", choices=[m.value for m in kind], help=f"{text} ({default})")
 
 
 def _check_calibration_flags(args: argparse.Namespace) -> None:
@@ -182,12 +187,11 @@ def _same_path(one: str, other: str) -> bool:
     return os.path.realpath(one) == os.path.realpath(other)
 
 
-def _check_options(config: Config, calibration: Calibration) -> None:
+def _check_options(given: dict[str, Any], calibration: Calibration) -> None:
     """Refuse options that a loaded record contradicts: they would have no effect."""
-    default, given, recorded = (c.as_dict() for c in (Config(), config, calibration.config))
-    free = ("input_type", "output_type", "search")
-    for name in [name for name in given if name not in free]:
-        if given[name] not in (default[name], recorded[name]):
+    recorded = calibration.config.as_dict()
+    for name in _OPTIONS:
+        if given.get(name, recorded[name]) != recorded[name]:
             raise ConfigError(
                 f"--{name} {given[name]}: the loaded calibration record was made with "
                 f"{recorded[name]}, which decides; leave the option out, or calibrate again with it"
@@ -206,7 +210,7 @@ def _samples(args: argparse.Namespace, model: bytes) -> Any:
         input_signature(graph, graph.inputs[0]),
         preprocessing_from(args),
         args.num_samples,
-        args.seed,
+        config_from(args).seed,
     )
 
 
