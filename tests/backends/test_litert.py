@@ -142,12 +142,16 @@ def test_parameters_are_honoured_whatever_they_are(data: st.DataObject) -> None:
         for index in activations(graph)
     }
     result = Graph.from_bytes(make_backend("litert").quantize(graph, params, set()))
-    names = {t.name: t.index for t in result.tensors if t.type_name == "INT8"}
-    for original in graph.operators:
-        output = original.outputs[0]
-        scales, zero_points = running.parameters(result, names[graph.tensors[output].name])
-        assert scales[0] == pytest.approx(params[output].scale, rel=1e-5)
-        assert zero_points[0] == params[output].zero_point
+    layers = [o for o in result.operators if o.kind == "FULLY_CONNECTED"]
+    assert len(layers) == len(graph.operators)
+    for operator, original in zip(layers, graph.operators):
+        for index, source in (
+            (operator.inputs[0], original.inputs[0]),
+            (operator.outputs[0], original.outputs[0]),
+        ):
+            scales, zero_points = running.parameters(result, index)
+            assert scales[0] == pytest.approx(params[source].scale, rel=1e-5)
+            assert zero_points[0] == params[source].zero_point
 
 
 def test_biases_it_would_refuse_are_written_all_the_same() -> None:

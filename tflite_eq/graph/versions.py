@@ -7,8 +7,6 @@ cannot run it.
 
 from __future__ import annotations
 
-import copy
-
 from tflite_eq.graph import schema
 from tflite_eq.graph.model import Graph
 
@@ -32,25 +30,11 @@ _INT8_VERSIONS = {
 def set_int8_versions(graph: Graph) -> None:
     """Raise the versions of operators that read or write int8, in place.
 
-    Operators of the same kind that stay in float keep theirs.
+    As from TensorFlow's quantizer, operators of the same kind that stay in float share the version.
     """
-    raised: dict[int, int] = {}
     for operator in graph.operators:
         tensors = (*operator.inputs, *operator.outputs)
-        if not any(i >= 0 and graph.tensors[i].type_name == "INT8" for i in tensors):
-            continue
-        stored = graph.subgraph.operators[operator.index]
-        if stored.opcodeIndex not in raised:
-            raised[stored.opcodeIndex] = _raised(graph.model, stored.opcodeIndex)
-        stored.opcodeIndex = raised[stored.opcodeIndex]
-
-
-def _raised(model: schema.ModelT, index: int) -> int:
-    """Index of the int8 form of an operator code, which is added if need be."""
-    code = copy.copy(model.operatorCodes[index])
-    version = _INT8_VERSIONS.get(schema.operator_kind(code), 1)
-    if code.version >= version:
-        return index
-    code.version = version
-    model.operatorCodes.append(code)
-    return len(model.operatorCodes) - 1
+        if any(i >= 0 and graph.tensors[i].type_name == "INT8" for i in tensors):
+            stored = graph.subgraph.operators[operator.index]
+            code = graph.model.operatorCodes[stored.opcodeIndex]
+            code.version = max(code.version, _INT8_VERSIONS.get(schema.operator_kind(code), 1))
