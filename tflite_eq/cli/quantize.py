@@ -17,14 +17,17 @@ from tflite_eq.config import (
     BiasCorrection,
     Bits,
     Config,
+    Equalization,
     IoType,
     Method,
     Objective,
+    Reconstruction,
 )
 from tflite_eq.data.sources import open_calibration
 from tflite_eq.errors import ConfigError, ModelError
 from tflite_eq.files import check_writable, write_atomically
 from tflite_eq.graph.model import Graph
+from tflite_eq.presets import Preset, preset_config, preset_samples
 from tflite_eq.progress import peak_memory_mib
 from tflite_eq.quantizer import QuantizationResult, quantize
 from tflite_eq.report.table import layer_table
@@ -48,7 +51,9 @@ def register(subparsers: Any) -> None:
         "--calibration",
         help="folder of images (searched recursively), .npy or .npz file, or text list of images",
     )
-    files.add_argument("--num_samples", type=int, default=50, help="calibration samples (50)")
+    files.add_argument(
+        "--num_samples", type=int, help="calibration samples (those of the preset: 20, 50 or 200)"
+    )
     files.add_argument("--save_calibration", metavar="FILE", help="also write the record as text")
     files.add_argument(
         "--load_calibration",
@@ -58,12 +63,21 @@ def register(subparsers: Any) -> None:
     files.add_argument("--report_dir", help="folder for the report (HTML, CSV, JSON)")
     add_preprocessing_flags(parser)
     options = parser.add_argument_group("quantization")
+    options.add_argument(
+        "--preset",
+        choices=[p.value for p in Preset],
+        default=Preset.DEFAULT.value,
+        help="how much time to spend: sets --reconstruction, --num_samples and the effort of the "
+        "search, where they are not given (default)",
+    )
     _choice(options, "bits", Bits, "width of the codes that feed convolutions")
     _choice(options, "target", Target, "CPU the model is meant for")
     _choice(options, "method", Method, "how activation scales are found")
     _choice(options, "objective", Objective, "what the EasyQuant search compares by")
     _choice(options, "activation_mode", ActivationMode, "where zero lies in the code range")
     _choice(options, "bias_correction", BiasCorrection, "correction of mean shifts")
+    _choice(options, "reconstruction", Reconstruction, "how integer weights are found")
+    _choice(options, "equalization", Equalization, "cross-layer equalization of weight ranges")
     options.add_argument(
         "--per_tensor", action="store_true", help="one weight scale per tensor, not per channel"
     )
@@ -112,27 +126,35 @@ def run(args: argparse.Namespace) -> int:
 
 
 def config_from(args: argparse.Namespace) -> Config:
-    """The quantizer's options from the flags."""
-    return Config(
-        bits=args.bits,
-        target=args.target,
-        method=args.method,
-        objective=args.objective,
-        activation_mode=args.activation_mode,
-        bias_correction=args.bias_correction,
+    """The quantizer's options: those of the preset, unless a flag says otherwise."""
+    given = {name: getattr(args, name) for name in _CHOICES if getattr(args, name) is not None}
+    return preset_config(
+        args.preset,
         per_tensor=args.per_tensor,
         input_type=args.io,
         output_type=args.io,
         skip=args.skip,
         seed=args.seed,
+        **given,
     )
+
+
+_CHOICES = (
+    "bits",
+    "target",
+    "method",
+    "objective",
+    "activation_mode",
+    "bias_correction",
+    "reconstruction",
+    "equalization",
+)
 
 
 def _choice(group: Any, name: str, kind: type[Any], text: str) -> None:
     default = getattr(Config(), name).value
-    group.add_argument(
-        f"--{name}", choices=[m.value for m in kind], default=default, help=f"{text} ({default})"
-    )
+    choices = [member.value for member in kind]
+    group.add_argument(f"--{name}", choices=choices, help=f"{text} ({default})")
 
 
 def _check_calibration_flags(args: argparse.Namespace) -> None:
@@ -179,7 +201,7 @@ def _samples(args: argparse.Namespace, model: bytes) -> Any:
         args.calibration,
         input_signature(graph, graph.inputs[0]),
         preprocessing_from(args),
-        args.num_samples,
+        preset_samples(args.preset) if args.num_samples is None else args.num_samples,
         args.seed,
     )
 
