@@ -10,9 +10,10 @@ from typing import Any
 
 from tflite_eq import metadata
 from tflite_eq.backends import Backend, BackendName, make_backend
+from tflite_eq.calibration.channel_magnitudes import channel_magnitudes
 from tflite_eq.calibration.checkpoint import Checkpoint
-from tflite_eq.calibration.dataset import SampleReader
-from tflite_eq.calibration.fit import check_fits
+from tflite_eq.calibration.dataset import SampleReader, repeatable
+from tflite_eq.calibration.fit import check_equalization, check_fits
 from tflite_eq.calibration.record import Calibration
 from tflite_eq.calibration.statistics import observe_ranges
 from tflite_eq.config import Config
@@ -20,6 +21,12 @@ from tflite_eq.errors import ConfigError
 from tflite_eq.files import PathLike
 from tflite_eq.graph import schema
 from tflite_eq.graph.edit import with_biases
+from tflite_eq.graph.equalization import (
+    ChannelFactors,
+    equalizing_factors,
+    find_pairs,
+    with_factors,
+)
 from tflite_eq.graph.io_types import set_io_types
 from tflite_eq.graph.linear import linear_layers
 from tflite_eq.graph.model import Graph
@@ -90,6 +97,13 @@ def calibrate(
             f"skip: {config.skip!r} matches every convolution and dense layer of {origin}, so the "
             "result would be a float model; choose a narrower expression"
         )
+    equalization: list[ChannelFactors] = []
+    if config.equalizes:
+        representative_dataset = repeatable(representative_dataset)
+        reader = SampleReader(graph, representative_dataset, num_samples)
+        equalization = _equalization(graph, skipped, reader)
+        graph = with_factors(graph, equalization)
+        layers = linear_layers(graph)
     groups = scale_groups(graph, layers, skipped)
     reader = SampleReader(graph, representative_dataset, num_samples)
     model_sha256 = hashlib.sha256(model).hexdigest()
@@ -114,6 +128,7 @@ def calibrate(
         config=config,
         tensors=tensors,
         layers=records,
+        equalization=equalization,
     )
 
 
@@ -193,6 +208,14 @@ def skipped_operators(graph: Graph, pattern: str | None) -> set[int]:
     return found
 
 
+def _equalization(graph: Graph, skipped: set[int], reader: SampleReader) -> list[ChannelFactors]:
+    pairs = find_pairs(graph, skipped)
+    if not pairs:
+        return []
+    largest = channel_magnitudes(graph, [pair.tensor for pair in pairs], reader)
+    return equalizing_factors(graph, pairs, largest)
+
+
 def _prepared(model: bytes, origin: str) -> Graph:
     graph = Graph.from_bytes(model, origin)
     check_quantizable(graph)
@@ -214,6 +237,8 @@ def _apply(
     graph = _prepared(model, origin)
     config = calibration.config
     skipped = skipped_operators(graph, config.skip)
+    check_equalization(calibration, graph, skipped)
+    graph = with_factors(graph, calibration.equalization)
     layers = linear_layers(graph)
     check_fits(calibration, graph, layers, skipped)
     written = write(graph, layers, calibration, skipped, backend)

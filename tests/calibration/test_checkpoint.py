@@ -128,6 +128,8 @@ def test_killed_run_goes_on_to_the_same_bytes(interrupted: Interrupted, where: s
         ("conv_net", Config(per_tensor=True, objective="cosine", bias_correction="none")),
         ("transpose_conv_net", Config(method="mse", skip="^Relu;")),
         ("shared_filter_net", Config(activation_mode="symmetric")),
+        ("conv_net", Config(bits="7", reconstruction="refit")),
+        ("depthwise_net", Config(reconstruction="rounding", per_tensor=True)),
     ],
 )
 def test_every_kind_of_network_goes_on_to_the_same_bytes(

@@ -7,6 +7,7 @@ import dataclasses
 import numpy as np
 import numpy.typing as npt
 
+from tflite_eq.calibration.codes import decode_codes
 from tflite_eq.calibration.record import LayerRecord
 from tflite_eq.graph.linear import LinearLayer
 from tflite_eq.numerics import weights
@@ -19,7 +20,7 @@ class QuantizedFilters:
 
     Attributes:
         codes: Output channels first, [K, ...].
-        scales: What the codes were rounded under, [K].
+        scales: Real units per code before the gain, [K].
         grid: The set the codes are taken from.
     """
 
@@ -33,8 +34,15 @@ def recorded_filters(layer: LinearLayer, record: LayerRecord) -> QuantizedFilter
 
     The one place that turns a record into codes: the writer and a resumed calibration must agree
     with the calibration that made the record.
+
+    Raises:
+        ValueError: Codes in the record are damaged; ``check_fits`` refuses such records.
     """
     scales = np.empty(layer.channels, np.float32)
     scales[:] = np.asarray(record.scales, np.float32)  # one scale serves all channels
     grid = WeightGrid(record.grid)
-    return QuantizedFilters(weights.quantize_filters(layer.filters, scales, grid), scales, grid)
+    if record.codes:
+        codes = decode_codes(record.codes, layer.filters.shape)
+    else:
+        codes = weights.quantize_filters(layer.filters, scales, grid)
+    return QuantizedFilters(codes, scales, grid)

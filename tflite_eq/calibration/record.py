@@ -14,6 +14,7 @@ from tflite_eq.calibration.json_fields import known_fields, typed, typed_list, t
 from tflite_eq.config import Config
 from tflite_eq.errors import ConfigError, TfliteEqError
 from tflite_eq.files import PathLike, write_atomically
+from tflite_eq.graph.equalization import ChannelFactors
 from tflite_eq.targets import WeightGrid
 
 FORMAT = "tflite_eq calibration 1"
@@ -87,7 +88,11 @@ class LayerRecord:
         bias_correction: Added to the float bias before rounding, one per output channel; empty
             when the layer was rolled back or correction is off.
         metrics: Figures of the pre-activation output over the calibration data; see
-            ``bias.iterative.LayerErrors``.
+            ``bias.iterative.LayerErrors``. Reconstructed layers have ``reconstruction`` in it: the
+            ridge of the refit (``None`` without one), and the noise to signal ratio of the output
+            with the codes before and after.
+        codes: Weight codes of a reconstructed layer as ``calibration.codes`` writes them; empty
+            where codes are those nearest to the float weights under ``scales``.
     """
 
     index: int
@@ -99,6 +104,7 @@ class LayerRecord:
     gain: float
     bias_correction: list[float]
     metrics: dict[str, Any]
+    codes: str = ""
 
     @classmethod
     def from_plain(cls, entry: dict[str, Any]) -> LayerRecord:
@@ -121,7 +127,19 @@ class LayerRecord:
                 key: typed(figures[key], float, key) for key in ("mssr", "rqnsr", "sqnr_db")
             }
         metrics["rolled_back"] = typed(metrics["rolled_back"], bool, "rolled_back")
+        if "reconstruction" in metrics:
+            metrics["reconstruction"] = _reconstruction_figures(metrics["reconstruction"])
+        fields["codes"] = typed(fields.get("codes", ""), str, "codes")
         return cls(**{**fields, "metrics": metrics})
+
+
+def _reconstruction_figures(figures: dict[str, Any]) -> dict[str, Any]:
+    ridge = figures["ridge"]
+    return {
+        "ridge": None if ridge is None else typed(ridge, float, "ridge"),
+        "noise_before": typed(figures["noise_before"], float, "noise_before"),
+        "noise_after": typed(figures["noise_after"], float, "noise_after"),
+    }
 
 
 _TENSOR_TYPES: dict[str, type[Any]] = {
@@ -157,6 +175,8 @@ class Calibration:
         config: Options the record was made with.
         tensors: One entry per quantized activation tensor.
         layers: One entry per quantized linear layer.
+        equalization: What channels between layers of the float network are scaled by first;
+            everything else here is about the scaled network.
     """
 
     tool_version: str
@@ -166,6 +186,7 @@ class Calibration:
     config: Config
     tensors: list[TensorRecord]
     layers: list[LayerRecord]
+    equalization: list[ChannelFactors] = dataclasses.field(default_factory=list)
 
     def to_text(self) -> str:
         """JSON with one tensor or layer field per line, so that line-based diffs stay readable."""
@@ -179,6 +200,9 @@ class Calibration:
         }
         lines = ["{"]
         lines += [f"  {json.dumps(key)}: {json.dumps(value)}," for key, value in head.items()]
+        if self.equalization:
+            pairs = [json.dumps(dataclasses.asdict(pair)) for pair in self.equalization]
+            lines += ['  "equalization": [', *_joined(pairs, "    "), "  ],"]
         tensors = [json.dumps(dataclasses.asdict(t)) for t in self.tensors]
         lines += ['  "tensors": [', *_joined(tensors, "    "), "  ],"]
         layers = []
@@ -216,6 +240,9 @@ class Calibration:
                 config=Config.from_dict(plain["config"]),
                 tensors=_entries(plain, "tensors", "tensor", TensorRecord.from_plain),
                 layers=_entries(plain, "layers", "layer", LayerRecord.from_plain),
+                equalization=_entries(plain, "equalization", "equalization", _factors)
+                if "equalization" in plain
+                else [],
             )
         except KeyError as error:
             raise ConfigError(
@@ -268,6 +295,13 @@ class Calibration:
                     "-128, or behind a ReLU at the zero point, and at 127. Correct the window, or "
                     "set saturates to false"
                 )
+        for pair in self.equalization:
+            factors = np.asarray(pair.factors, np.float64)
+            if not (np.isfinite(factors) & (factors > 0)).all():
+                raise ConfigError(
+                    f"{origin}: the equalization of operators {pair.producer} and {pair.consumer} "
+                    "has a factor that is not positive and finite"
+                )
         for layer in self.layers:
             scales = np.asarray(layer.scales, np.float64)
             if not scales.size or not (np.isfinite(scales) & (scales > 0)).all():
@@ -297,6 +331,15 @@ def _entries(
             reason = f"lacks {error}" if isinstance(error, KeyError) else str(error)
             raise ValueError(f"{what} {called}: {reason}") from error
     return made
+
+
+def _factors(entry: dict[str, Any]) -> ChannelFactors:
+    fields = known_fields(entry, ChannelFactors)
+    return ChannelFactors(
+        typed(fields["producer"], int, "producer"),
+        typed(fields["consumer"], int, "consumer"),
+        tuple(typed_list(fields["factors"], float, "factors")),
+    )
 
 
 def _joined(items: list[str], indent: str) -> list[str]:

@@ -18,14 +18,17 @@ from tflite_eq.config import (
     BiasCorrection,
     Bits,
     Config,
+    Equalization,
     IoType,
     Method,
     Objective,
+    Reconstruction,
 )
 from tflite_eq.data.sources import open_calibration
 from tflite_eq.errors import ConfigError, ModelError
 from tflite_eq.files import check_writable, write_atomically
 from tflite_eq.graph.model import Graph
+from tflite_eq.presets import Preset, preset_config, preset_samples
 from tflite_eq.progress import peak_memory_mib
 from tflite_eq.quantizer import QuantizationResult, quantize
 from tflite_eq.report.table import layer_table
@@ -35,7 +38,7 @@ from tflite_eq.targets import Target
 # Options of ``Config`` that have a flag of the same name.
 _OPTIONS = (
     *("bits", "target", "method", "objective", "activation_mode", "bias_correction"),
-    *("per_tensor", "skip", "seed"),
+    *("reconstruction", "equalization", "per_tensor", "skip", "seed"),
 )
 
 
@@ -55,7 +58,9 @@ def register(subparsers: Any) -> None:
         "--calibration",
         help="folder of images (searched recursively), .npy or .npz file, or text list of images",
     )
-    files.add_argument("--num_samples", type=int, default=50, help="calibration samples (50)")
+    files.add_argument(
+        "--num_samples", type=int, help="calibration samples (those of the preset: 20, 50 or 200)"
+    )
     files.add_argument("--save_calibration", metavar="FILE", help="also write the record as text")
     files.add_argument(
         "--load_calibration",
@@ -71,12 +76,20 @@ def register(subparsers: Any) -> None:
     files.add_argument("--report_dir", help="folder for the report (HTML, CSV, JSON)")
     add_preprocessing_flags(parser)
     options = parser.add_argument_group("quantization")
+    options.add_argument(
+        "--preset",
+        choices=[p.value for p in Preset],
+        help="how much time to spend: sets --reconstruction, --num_samples and the effort of the "
+        "search, where they are not given (default)",
+    )
     _choice(options, "bits", Bits, "width of the codes that feed convolutions")
     _choice(options, "target", Target, "CPU the model is meant for")
     _choice(options, "method", Method, "how activation scales are found")
     _choice(options, "objective", Objective, "what the EasyQuant search compares by")
     _choice(options, "activation_mode", ActivationMode, "where zero lies in the code range")
     _choice(options, "bias_correction", BiasCorrection, "correction of mean shifts")
+    _choice(options, "reconstruction", Reconstruction, "how integer weights are found")
+    _choice(options, "equalization", Equalization, "cross-layer equalization of weight ranges")
     options.add_argument(
         "--backend",
         choices=[name.value for name in BackendName],
@@ -142,18 +155,27 @@ def run(args: argparse.Namespace) -> int:
 
 
 def config_from(args: argparse.Namespace) -> Config:
-    """The quantizer's options from the flags."""
-    return Config(**_given_options(args))
+    """The quantizer's options: those of the preset, unless a flag says otherwise."""
+    return preset_config(args.preset or Preset.DEFAULT, **_given_flags(args))
 
 
-def _given_options(args: argparse.Namespace) -> dict[str, Any]:
-    """The options that the command line sets, by the names ``Config`` has for them.
+def _given_flags(args: argparse.Namespace) -> dict[str, Any]:
+    """The options that flags set, by the names ``Config`` has for them.
 
     A flag without a default is ``None`` unless it is given, be it with the default's value.
     """
     ends = {"input_type": args.io, "output_type": args.io}
     options = {**{name: getattr(args, name) for name in _OPTIONS}, **ends}
     return {name: value for name, value in options.items() if value is not None}
+
+
+def _given_options(args: argparse.Namespace) -> dict[str, Any]:
+    """The same with what a preset that is given sets."""
+    if args.preset is None:
+        return _given_flags(args)
+    preset, default = preset_config(args.preset).as_dict(), Config().as_dict()
+    chosen = {name: preset[name] for name in _OPTIONS if preset[name] != default[name]}
+    return {**chosen, **_given_flags(args)}
 
 
 def _choice(group: Any, name: str, kind: type[Any], text: str) -> None:
@@ -209,7 +231,9 @@ def _samples(args: argparse.Namespace, model: bytes) -> Any:
         args.calibration,
         input_signature(graph, graph.inputs[0]),
         preprocessing_from(args),
-        args.num_samples,
+        preset_samples(args.preset or Preset.DEFAULT)
+        if args.num_samples is None
+        else args.num_samples,
         config_from(args).seed,
     )
 
