@@ -80,7 +80,7 @@ def _installed_backend() -> BackendName:
     """
     if importlib.util.find_spec("tensorflow") is not None:
         return BackendName.TENSORFLOW
-    if any(importlib.util.find_spec(m) for m in ("litert_quantizer", "ai_edge_quantizer")):
+    if importlib.util.find_spec("litert_quantizer") is not None:
         return BackendName.LITERT
     raise BackendError(
         "no quantizer backend is installed: pip install 'tflite-eq[litert]' (small, takes .tflite "

@@ -19,18 +19,14 @@ import numpy as np
 
 from tflite_eq.backends.stand_ins import put_back, read_shapes_from_codes, with_stand_ins
 from tflite_eq.errors import BackendError
-from tflite_eq.graph import properties, schema
+from tflite_eq.graph import schema
 from tflite_eq.graph.compact import drop_unused_buffers, drop_unused_codes, drop_unused_tensors
 from tflite_eq.graph.model import Graph
 from tflite_eq.graph.versions import set_int8_versions
 from tflite_eq.numerics.affine import AffineParams
 from tflite_eq.quiet import quiet
 
-# The distribution and its module; until 0.10 it was called AI Edge Quantizer.
-_CANDIDATES = (
-    ("litert-quantizer", "litert_quantizer"),
-    ("ai-edge-quantizer", "ai_edge_quantizer"),
-)
+_DISTRIBUTION, _MODULE = "litert-quantizer", "litert_quantizer"
 
 
 class LiteRTBackend:
@@ -42,13 +38,13 @@ class LiteRTBackend:
         Raises:
             BackendError: It is not installed, or does not import.
         """
-        self._distribution, self._package = _installed()
-        self._version = importlib.metadata.version(self._distribution)
+        self._package = _installed()
+        self._version = importlib.metadata.version(_DISTRIBUTION)
 
     @property
     def name(self) -> str:
         """Name and version of the backend."""
-        return f"{self._distribution} {self._version}"
+        return f"{_DISTRIBUTION} {self._version}"
 
     def quantize(
         self, graph: Graph, params: Mapping[int, AffineParams], keep_float: Set[int]
@@ -73,7 +69,7 @@ class LiteRTBackend:
         ranges = {graph.tensors[i].name: _range(p) for i, p in params.items()}
         with quiet():
             try:
-                quantizer = self._package.Quantizer(bytearray(_without_biases(graph, keep_float)))
+                quantizer = self._package.Quantizer(bytearray(_serialized(graph)))
                 self._set_recipe(quantizer, graph, keep_float)
                 result = quantizer.quantize(ranges, enable_progress_report=False)
                 return bytes(result.quantized_model)
@@ -85,7 +81,7 @@ class LiteRTBackend:
 
     def _set_recipe(self, quantizer: Any, graph: Graph, keep_float: Set[int]) -> None:
         """Every operator it knows in int8, but for the ends and the operators to keep."""
-        names = importlib.import_module(f"{self._package.__name__}.qtyping").TFLOperationName
+        names = importlib.import_module(f"{_MODULE}.qtyping").TFLOperationName
         quantizer.add_static_config(".*", names.ALL_SUPPORTED, 8, 8)
         left_alone = {"algorithm_key": "no_quantize"}
         for end in (names.INPUT, names.OUTPUT):
@@ -97,27 +93,25 @@ class LiteRTBackend:
             )
 
 
-def _installed() -> tuple[str, Any]:
-    """Distribution name and module of LiteRT Quantizer.
+def _installed() -> Any:
+    """The package of LiteRT Quantizer.
 
     Raises:
         BackendError: It is not installed, or does not import.
     """
-    for distribution, module in _CANDIDATES:
-        if importlib.util.find_spec(module) is None:
-            continue
-        try:
-            with quiet():
-                return distribution, importlib.import_module(module)
-        except ImportError as error:
-            raise BackendError(
-                f"{distribution} is installed but does not import: {error}; install it again: "
-                "pip install --force-reinstall 'tflite-eq[litert]'"
-            ) from error
-    raise BackendError(
-        "--backend litert needs LiteRT Quantizer, which is not installed: "
-        "pip install 'tflite-eq[litert]' (Python 3.10 or later)"
-    )
+    if importlib.util.find_spec(_MODULE) is None:
+        raise BackendError(
+            "--backend litert needs LiteRT Quantizer, which is not installed: "
+            "pip install 'tflite-eq[litert]' (Python 3.10 or later)"
+        )
+    try:
+        with quiet():
+            return importlib.import_module(_MODULE)
+    except ImportError as error:
+        raise BackendError(
+            f"{_DISTRIBUTION} is installed but does not import: {error}; install it again: "
+            "pip install --force-reinstall 'tflite-eq[litert]'"
+        ) from error
 
 
 def _range(params: AffineParams) -> dict[str, Any]:
@@ -141,31 +135,8 @@ def _name_ends(graph: Graph, result: Graph) -> None:
             tensors[made].name = f"{result.tensors[source].name}_int8".encode()
 
 
-def _without_biases(graph: Graph, keep_float: Set[int]) -> bytes:
-    """The network with biases of zero in the layers that are quantized.
-
-    The quantizer refuses biases that it cannot round well; the writer overwrites all of them.
-    """
-    generated = schema.schema()
+def _serialized(graph: Graph) -> bytes:
+    """The network as the quantizer takes it: absent signatures are no empty list to it."""
     model = copy.copy(graph.model)
-    subgraph = copy.copy(graph.subgraph)
-    subgraph.tensors = [copy.copy(t) for t in subgraph.tensors]
-    model.subgraphs = [subgraph]
-    model.buffers = list(model.buffers)
-    model.signatureDefs = model.signatureDefs or []  # absent is no empty list to it
-    for operator in graph.operators:
-        if not properties.has_constant_filter(graph, operator):
-            continue
-        bias = properties.linear_inputs(operator)[2]
-        if bias < 0 or not graph.tensors[bias].is_constant:
-            continue
-        if not all(
-            properties.has_constant_filter(graph, reader) and reader.index not in keep_float
-            for reader in graph.consumers(bias)
-        ):
-            continue
-        buffer = generated.BufferT()
-        buffer.data = np.zeros(4 * graph.constant(bias).size, np.uint8)
-        model.buffers.append(buffer)
-        subgraph.tensors[bias].buffer = len(model.buffers) - 1
+    model.signatureDefs = model.signatureDefs or []
     return schema.serialize(model)
