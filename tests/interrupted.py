@@ -25,6 +25,7 @@ import numpy as np
 
 from tflite_eq import Config, calibrate, files
 from tflite_eq.calibration import checkpoint
+from tflite_eq.simulation.trace import PassTrace
 
 
 def die(*_: Any) -> NoReturn:
@@ -82,7 +83,9 @@ def main() -> None:
         die_while_writing(value, half=what == "half")
     samples = [[x] for x in np.load(data)]
     options = Config.from_dict(json.loads(config))
-    calibrate(pathlib.Path(model).read_bytes(), samples, options, resume_dir=folder)
+    calibrate(
+        pathlib.Path(model).read_bytes(), samples, options, resume_dir=folder, trace=PassTrace()
+    )
 
 
 if __name__ == "__main__":

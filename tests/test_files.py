@@ -8,7 +8,7 @@ import pytest
 
 from tflite_eq import files
 from tflite_eq.errors import TfliteEqError
-from tflite_eq.files import check_writable, write_atomically
+from tflite_eq.files import check_writable, write_all_atomically, write_atomically
 
 
 def test_writes_the_bytes_and_leaves_nothing_else(tmp_path: Path) -> None:
@@ -41,6 +41,17 @@ def test_a_symbolic_link_stays_a_link(tmp_path: Path) -> None:
     write_atomically(tmp_path / "link.bin", b"new")
     assert (tmp_path / "link.bin").is_symlink()
     assert (tmp_path / "real.bin").read_bytes() == b"new"
+
+
+def test_several_files_are_replaced_together_or_not_at_all(tmp_path: Path) -> None:
+    first, second = tmp_path / "a", tmp_path / "b"
+    first.write_bytes(b"old")
+    with pytest.raises(TfliteEqError, match="does not exist"):
+        write_all_atomically({first: b"new", tmp_path / "missing" / "c": b"new"})
+    assert first.read_bytes() == b"old"
+    assert [path.name for path in tmp_path.iterdir()] == ["a"]
+    write_all_atomically({first: b"new", second: b"other"})
+    assert (first.read_bytes(), second.read_bytes()) == (b"new", b"other")
 
 
 def test_a_failure_half_way_keeps_the_old_file(

@@ -19,6 +19,7 @@ from tflite_eq.errors import ConfigError, DatasetError, ModelError
 from tflite_eq.files import PathLike
 from tflite_eq.quantizer import QuantizationResult, quantize
 from tflite_eq.report.model import Report
+from tflite_eq.report.write import check_directory
 
 # The remedy of those who have no TensorFlow.
 OTHERWISE = "convert it to a float .tflite where TensorFlow is, and pass that"
@@ -32,6 +33,7 @@ class EasyQuantConverter:
         inference_input_type: ``tf.float32`` (default), ``tf.int8`` or ``tf.uint8``.
         inference_output_type: The same for the outputs.
         optimizations: Accepted for compatibility; quantization is always full integer.
+        report_dir: Folder for the full report; ``None`` (default) writes none.
         config: Options of the quantizer.
         backend: Quantizer backend: ``auto`` (default), ``tensorflow`` or ``litert``.
         resume_dir: Folder that an interrupted ``convert`` goes on from, see ``calibrate``.
@@ -42,7 +44,8 @@ class EasyQuantConverter:
 
     # Set here, they must not reach the TensorFlow converter, which would quantize by itself.
     _OWN = frozenset(
-        "representative_dataset inference_input_type inference_output_type optimizations".split()
+        "representative_dataset inference_input_type inference_output_type optimizations "
+        "report_dir".split()
     )
 
     def __init__(self, float_converter: Any, float_model: bytes | None, config: Config | None):
@@ -56,6 +59,7 @@ class EasyQuantConverter:
         self.optimizations: Sequence[Any] = ()
         self.backend: Backend | BackendName | str = BackendName.AUTO
         self.resume_dir: PathLike | None = None
+        self.report_dir: PathLike | None = None
         self.result: QuantizationResult | None = None
 
     def __getattr__(self, name: str) -> Any:
@@ -165,11 +169,14 @@ class EasyQuantConverter:
             input_type=io_type(self.inference_input_type, "inference_input_type"),
             output_type=io_type(self.inference_output_type, "inference_output_type"),
         )
+        if self.report_dir is not None:
+            check_directory(self.report_dir)
         self.result = quantize(
             self.float_model(),
             self.representative_dataset,
             config,
             backend=self.backend,
+            report_dir=self.report_dir,
             resume_dir=self.resume_dir,
         )
         return self.result.model
@@ -203,7 +210,11 @@ class Attachment:
 
 
 def attach(
-    converter: Any, config: Config | None = None, *, resume_dir: PathLike | None = None
+    converter: Any,
+    config: Config | None = None,
+    report_dir: PathLike | None = None,
+    *,
+    resume_dir: PathLike | None = None,
 ) -> Attachment:
     """Make an existing ``tf.lite.TFLiteConverter`` quantize with EasyQuant.
 
@@ -215,6 +226,7 @@ def attach(
         converter: A converter of TensorFlow 2.14 to 2.21.
         config: Options; input and output types are the converter's own.
         resume_dir: Folder that an interrupted conversion goes on from, see ``calibrate``.
+        report_dir: Folder for the full report; ``None`` writes none.
 
     Returns:
         A handle on the results.
@@ -241,7 +253,11 @@ def attach(
             output_type=io_type(ends.get("output_type", IoType.FLOAT32), "inference_output_type"),
         )
         attachment.result = quantize(
-            bytes(model), converter.representative_dataset, config, resume_dir=resume_dir
+            bytes(model),
+            converter.representative_dataset,
+            config,
+            report_dir=report_dir,
+            resume_dir=resume_dir,
         )
         return attachment.result.model
 
@@ -254,6 +270,8 @@ def attach(
             )
         if not converter.optimizations:
             converter.optimizations = [tf.lite.Optimize.DEFAULT]
+        if report_dir is not None:
+            check_directory(report_dir)
         attachment.result = None
         model = bytes(convert())
         if attachment.result is None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Union
 
@@ -30,28 +31,46 @@ def write_atomically(path: PathLike, data: bytes) -> None:
         TfliteEqError: The folder is missing or not writable, ``path`` is a folder, or the
             disk is full.
     """
-    shown = os.fspath(path)
-    target = Path(os.path.realpath(shown))
-    _check_target(shown, target)
-    temporary = ""
+    write_all_atomically({path: data})
+
+
+def write_all_atomically(files: Mapping[PathLike, bytes]) -> None:
+    """Write several files, each as ``write_atomically`` does, and rename them at the very end.
+
+    Until all bytes are on the disk nothing is replaced, so a full disk leaves all old files.
+
+    Args:
+        files: Content by path; the folders must exist.
+
+    Raises:
+        TfliteEqError: As ``write_atomically``, for the file that failed.
+    """
+    staged: list[tuple[str, Path, str]] = []
+    shown = ""
     try:
-        descriptor, temporary = tempfile.mkstemp(
-            prefix=f".{target.name[:100]}.", suffix=".tmp", dir=target.parent
-        )
-        with os.fdopen(descriptor, "wb") as stream:
-            stream.write(data)
-            stream.flush()
-            os.fsync(stream.fileno())
-        os.chmod(temporary, _permissions(target))
-        os.replace(temporary, target)
-        _sync_folder(target.parent)
+        for path, data in files.items():
+            shown = os.fspath(path)
+            target = Path(os.path.realpath(shown))
+            _check_target(shown, target)
+            descriptor, temporary = tempfile.mkstemp(
+                prefix=f".{target.name[:100]}.", suffix=".tmp", dir=target.parent
+            )
+            staged.append((shown, target, temporary))
+            with os.fdopen(descriptor, "wb") as stream:
+                stream.write(data)
+                stream.flush()
+                os.fsync(stream.fileno())
+            os.chmod(temporary, _permissions(target))
+        for shown, target, temporary in staged:  # noqa: B007 - for the message
+            os.replace(temporary, target)
+            _sync_folder(target.parent)
     except OSError as error:
         raise TfliteEqError(
             f"cannot write {shown}: {error.strerror or error}; "
             "choose a folder that is writable and has room"
         ) from error
     finally:
-        if temporary:
+        for _, _, temporary in staged:
             with contextlib.suppress(OSError):
                 os.unlink(temporary)
 

@@ -12,12 +12,13 @@ from tflite_eq import metadata
 from tflite_eq.backends import Backend, BackendName, make_backend
 from tflite_eq.calibration.channel_magnitudes import channel_magnitudes
 from tflite_eq.calibration.checkpoint import Checkpoint
-from tflite_eq.calibration.dataset import SampleReader, repeatable
+from tflite_eq.calibration.dataset import SampleReader, SpreadSubset, repeatable
 from tflite_eq.calibration.fit import check_equalization, check_fits
 from tflite_eq.calibration.record import Calibration
 from tflite_eq.calibration.statistics import observe_ranges
 from tflite_eq.config import Config
 from tflite_eq.errors import ConfigError
+from tflite_eq.evaluation.layerwise import ComparisonSet
 from tflite_eq.files import PathLike
 from tflite_eq.graph import schema
 from tflite_eq.graph.edit import with_biases
@@ -32,15 +33,22 @@ from tflite_eq.graph.linear import linear_layers
 from tflite_eq.graph.model import Graph
 from tflite_eq.graph.scale_groups import scale_groups
 from tflite_eq.graph.validate import check_quantizable
-from tflite_eq.report.model import Report, build_report
+from tflite_eq.report.build import build_report
+from tflite_eq.report.full import Subject, complete
+from tflite_eq.report.model import Report
+from tflite_eq.report.write import check_directory, write_report
 from tflite_eq.runtimes import preferred_runtime
 from tflite_eq.simulation.lockstep import run_lockstep
 from tflite_eq.simulation.store import ActivationStore
+from tflite_eq.simulation.trace import PassTrace
 from tflite_eq.simulation.twins import TwinActivations
 from tflite_eq.targets import WeightGrid
 from tflite_eq.verify import check_fully_int8, check_runs_everywhere
 from tflite_eq.version import __version__
 from tflite_eq.writer import write
+
+# Samples that a report runs the models on, if the user names none.
+COMPARED_SAMPLES = 32
 
 
 @dataclasses.dataclass(frozen=True)
@@ -66,6 +74,7 @@ def calibrate(
     num_samples: int | None = None,
     origin: str = "model",
     resume_dir: PathLike | None = None,
+    trace: PassTrace | None = None,
 ) -> Calibration:
     """Find all scales and bias corrections of a float model.
 
@@ -78,6 +87,7 @@ def calibrate(
         resume_dir: Folder that takes the state after every finished layer. A run that was
             interrupted goes on from there when it is repeated with the same folder, and ends with
             the same bytes.
+        trace: Receives what the pass sees on its way, for a report.
 
     Raises:
         ModelError: The model cannot be quantized.
@@ -105,7 +115,8 @@ def calibrate(
         graph = with_factors(graph, equalization)
         layers = linear_layers(graph)
     groups = scale_groups(graph, layers, skipped)
-    reader = SampleReader(graph, representative_dataset, num_samples)
+    kept = None if trace is None else trace.kept
+    reader = SampleReader(graph, representative_dataset, num_samples, kept)
     model_sha256 = hashlib.sha256(model).hexdigest()
     with contextlib.ExitStack() as stack:
         checkpoint = None
@@ -117,8 +128,10 @@ def calibrate(
             stack.callback(checkpoint.close)
         twins = TwinActivations(stack.enter_context(ActivationStore()), samples=0)
         observers = observe_ranges(graph, reader, twins, config.seed, checkpoint)
+        if trace is not None:
+            trace.observers.update(observers)
         tensors, records = run_lockstep(
-            graph, layers, groups, skipped, observers, twins, config, checkpoint
+            graph, layers, groups, skipped, observers, twins, config, trace, checkpoint
         )
     return Calibration(
         tool_version=__version__,
@@ -141,6 +154,8 @@ def quantize(
     backend: Backend | BackendName | str = BackendName.AUTO,
     origin: str = "model",
     resume_dir: PathLike | None = None,
+    report_dir: PathLike | None = None,
+    comparison: ComparisonSet | None = None,
 ) -> QuantizationResult:
     """Quantize a float model to int8.
 
@@ -156,12 +171,19 @@ def quantize(
         origin: What to call the model in messages.
         resume_dir: Folder for the state of the calibration, see ``calibrate``; applying a
             ``Calibration`` needs none.
+        report_dir: Write the full report into this folder. It takes some more time, because the
+            models are run side by side.
+        comparison: What the report runs them on; some of the calibration samples if ``None``.
 
     Raises:
         TfliteEqError: One of its sub-classes says what is wrong and how to mend it.
     """
+    if report_dir is not None:
+        check_directory(report_dir)
     if isinstance(backend, (str, BackendName)):
         backend = make_backend(backend)
+    keeps = report_dir is not None and comparison is None
+    trace = PassTrace(kept=SpreadSubset(COMPARED_SAMPLES if keeps else 0))
     if isinstance(representative_dataset, Calibration):
         calibration = representative_dataset
         if config is not None:
@@ -181,9 +203,15 @@ def quantize(
             config,
             num_samples=num_samples,
             origin=origin,
+            trace=trace,
             resume_dir=resume_dir,
         )
-    return _apply(model, calibration, backend, origin)
+    result, subject = _apply(model, calibration, backend, origin, trace)
+    if report_dir is not None:
+        report = complete(result.report, subject, comparison or _calibration_samples(trace))
+        write_report(report, report_dir)
+        result = dataclasses.replace(result, report=report)
+    return result
 
 
 def skipped_operators(graph: Graph, pattern: str | None) -> set[int]:
@@ -231,9 +259,17 @@ def _check_belongs(calibration: Calibration, model: bytes, origin: str) -> None:
         )
 
 
+def _calibration_samples(trace: PassTrace) -> ComparisonSet | None:
+    """What the models are compared on without a set of its own; nothing for a loaded record."""
+    count = len(trace.kept.samples)
+    if not count:
+        return None
+    return ComparisonSet(trace.kept.samples, f"{count} of the calibration samples")
+
+
 def _apply(
-    model: bytes, calibration: Calibration, backend: Backend, origin: str
-) -> QuantizationResult:
+    model: bytes, calibration: Calibration, backend: Backend, origin: str, trace: PassTrace
+) -> tuple[QuantizationResult, Subject]:
     graph = _prepared(model, origin)
     config = calibration.config
     skipped = skipped_operators(graph, config.skip)
@@ -266,8 +302,9 @@ def _apply(
     )
     data = schema.serialize(written.model)
     ran = check_runs_everywhere(data, config.seed)
-    report = build_report(calibration, written.warnings, ran, len(model), len(data))
-    return QuantizationResult(data, report, calibration)
+    report = build_report(calibration, written.warnings, ran, len(model), len(data), origin)
+    subject = Subject(graph, layers, skipped, calibration, trace, len(model), data, backend)
+    return QuantizationResult(data, report, calibration), subject
 
 
 def _windows(graph: Graph, calibration: Calibration) -> dict[str, tuple[int, int]]:

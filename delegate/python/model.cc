@@ -107,6 +107,7 @@ struct Decision {
   int node;
   bool claimed;
   std::string reason;
+  double saved_multiplications;
 };
 
 // A model behind the functions of a TfLiteContext that a selection calls.
@@ -158,7 +159,9 @@ class MockRuntime {
     if (!selection.Select(&context_, options, cpu)) throw std::bad_alloc();
     std::vector<Decision> decisions;
     for (const Selection::Candidate& candidate : selection.candidates()) {
-      if (candidate.convolution) decisions.push_back({candidate.node, candidate.claimed, candidate.reason.text});
+      if (!candidate.convolution) continue;
+      const double saved = candidate.claimed ? candidate.saved_multiplications : 0;
+      decisions.push_back({candidate.node, candidate.claimed, candidate.reason.text, saved});
     }
     return decisions;
   }
@@ -258,7 +261,8 @@ void BindModel(py::module_& m) {
   py::class_<Decision>(m, "Decision")
       .def_readonly("node", &Decision::node)
       .def_readonly("claimed", &Decision::claimed)
-      .def_readonly("reason", &Decision::reason);
+      .def_readonly("reason", &Decision::reason)
+      .def_readonly("saved_multiplications", &Decision::saved_multiplications);
   m.def("select", SelectNodes, py::arg("tensors"), py::arg("nodes"), py::arg("cpu"), py::arg("kernel") = "auto",
         py::arg("threads") = 1);
 }

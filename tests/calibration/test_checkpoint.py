@@ -196,6 +196,19 @@ def test_samples_that_were_seen_are_not_run_again(
     assert numbers == [4, 5]
 
 
+def test_full_report_of_a_resumed_run_is_the_same(half: Interrupted, tmp_path: Path) -> None:
+    """Search curves, distributions and comparisons included."""
+    plain = {}
+    for name, changes in (("whole", {"resume_dir": None}), ("resumed", {})):
+        half.go_on(report_dir=tmp_path / name, **changes)
+        plain[name] = json.loads((tmp_path / name / "report.json").read_text())
+        plain[name]["summary"].pop("peak_memory_mib")
+    assert plain["resumed"] == plain["whole"]
+    curves = [layer["detail"]["activation_search"] for layer in plain["whole"]["layers"]]
+    assert all(curves[:3])
+    assert all(layer["detail"]["weight_search"] for layer in plain["whole"]["layers"])
+
+
 def test_converter_has_a_resume_folder_too(half: Interrupted) -> None:
     converter = EasyQuantConverter.from_tflite(models.build(half.name), half.config)
     converter.representative_dataset = models.data(half.name)

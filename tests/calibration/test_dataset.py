@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from tests import models
 from tflite_eq import calibrate
-from tflite_eq.calibration.dataset import SampleReader
+from tflite_eq.calibration.dataset import SampleReader, SpreadSubset
 from tflite_eq.errors import DatasetError
 from tflite_eq.graph.model import Graph
 
@@ -207,3 +207,30 @@ def test_integer_inputs_want_their_own_type() -> None:
     assert len(read(graph, [[image, np.zeros(1, np.int32)]])) == 1
     with pytest.raises(DatasetError, match=r"gives float32 for input .* which is int32"):
         read(graph, [[image, np.zeros(1, np.float32)]])
+
+
+@pytest.mark.parametrize("total", [1, 4, 5, 9, 50, 1000])
+def test_subset_of_a_stream_is_spread_over_it(total: int) -> None:
+    subset = SpreadSubset(4)
+    for number in range(total):
+        subset.offer([np.float32(number)])
+    kept = [int(sample[0]) for sample in subset.samples]
+    assert min(total, 2) <= len(kept) <= 4
+    strides = set(np.diff(kept).tolist())
+    assert len(strides) <= 1
+    assert kept[0] == 0
+    assert total - kept[-1] <= max(strides, default=1)
+
+
+def test_reader_keeps_samples_in_input_order() -> None:
+    graph = two_inputs()
+    subset = SpreadSubset(10)
+    samples = models.data("two_input_net")
+    assert len(list(SampleReader(graph, samples, 3, subset))) == 3
+    assert len(subset.samples) == 3
+    for kept, given in zip(subset.samples, samples):
+        for values, expected in zip(kept, given):
+            np.testing.assert_array_equal(values, expected)
+    unused = SpreadSubset(0)
+    list(SampleReader(graph, samples, kept=unused))
+    assert unused.samples == []

@@ -94,6 +94,20 @@ def test_every_value_is_counted_once_in_the_bin_that_holds_it(pieces: list[Value
         assert (np.bincount(bins, minlength=BINS) == counts).all()
 
 
+@given(finite_arrays, st.integers(2, 200))
+def test_few_bins_hold_every_value_where_it_lies(values: Values, most: int) -> None:
+    found = observe(values).histogram(most)
+    assert 1 <= len(found.counts) <= most
+    assert found.zeros == np.count_nonzero(values == 0)
+    zero = round(-found.low / found.width)  # bins in front of 0
+    assert found.low == -zero * found.width
+    expected = [0] * len(found.counts)
+    for value in values[values != 0].tolist():
+        away = int(abs(value) / found.width)
+        expected[zero + away if value > 0 else zero - 1 - away] += 1
+    assert found.counts == tuple(expected)
+
+
 @given(st.floats(2.0**-99, 2.0**127, width=32))
 def test_the_largest_magnitude_is_in_the_upper_half_of_the_bins(value: float) -> None:
     (bin_index,) = np.flatnonzero(observe([-value, 0.0]).magnitude_counts)

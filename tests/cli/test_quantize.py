@@ -102,12 +102,43 @@ def test_options_take_precedence_over_the_preset(workspace: Workspace) -> None:
 def test_report_folder(workspace: Workspace) -> None:
     folder = workspace.folder / "new" / "report"
     assert workspace.quantize(report_dir=folder).code == 0
-    assert {path.name for path in folder.iterdir()} == {"report.html", "report.json", "layers.csv"}
+    names = {"report.html", "report.json", "layers.csv", "model_explorer"}
+    assert {path.name for path in folder.iterdir()} == names
     report = json.loads((folder / "report.json").read_text())
     rows = list(csv.DictReader((folder / "layers.csv").open()))
     assert [row["name"] for row in rows] == [layer["name"] for layer in report["layers"]]
     page = (folder / "report.html").read_text()
     assert all(layer["name"].split(";")[0] in page for layer in report["layers"])
+
+
+def test_report_compares_on_what_calibration_leaves_over(workspace: Workspace) -> None:
+    folder = workspace.folder / "report"
+    assert workspace.quantize(report_dir=folder, num_samples=4).code == 0
+    page = (folder / "report.html").read_text()
+    assert "2 samples that calibration did not use" in page
+    assert workspace.quantize(report_dir=folder).code == 0
+    assert "6 of the calibration samples" in (folder / "report.html").read_text()
+
+
+def test_report_on_labelled_images(workspace: Workspace) -> None:
+    rng = np.random.default_rng(0)
+    lines = ["file,label"]
+    for index in range(5):
+        image = rng.integers(0, 256, (20, 30, 3), np.uint8)
+        path = workspace.folder / "labelled" / f"{index}.png"
+        path.parent.mkdir(exist_ok=True)
+        Image.fromarray(image).save(path)
+        lines.append(f"{path.name},{index}")
+    labels = workspace.write("labels.csv", "\n".join(lines).encode())
+    report = workspace.folder / "report"
+    flags = {"validation": workspace.folder / "labelled", "report_dir": report}
+    assert workspace.quantize(**flags, labels=labels).code == 0
+    models_ = json.loads((report / "report.json").read_text())["models"]
+    assert [set(m) & {"top1"} for m in models_] == [{"top1"}] * 3
+    assert all(0 <= m["top1"] <= 100 for m in models_)
+    assert workspace.quantize(**flags).code == 0
+    models_ = json.loads((report / "report.json").read_text())["models"]
+    assert [m["top1"] for m in models_] == [None] * 3
 
 
 def test_saved_calibration_gives_the_same_model_without_data(workspace: Workspace) -> None:

@@ -352,6 +352,30 @@ def test_report_folder_that_is_a_file(workspace: Workspace) -> None:
         assert "taken is a file; choose another folder" in message
 
 
+def test_report_folder_that_is_not_writable(workspace: Workspace) -> None:
+    assert "/proc/report" in workspace.refused(report_dir="/proc/report")
+
+
+def test_validation_without_a_report(workspace: Workspace) -> None:
+    message = workspace.refused(validation=workspace.data)
+    assert "--validation is for the report: name its folder with --report_dir" in message
+
+
+def test_labels_without_validation(workspace: Workspace) -> None:
+    message = workspace.refused(labels="labels.csv", report_dir=workspace.folder / "report")
+    assert "--labels are those of --validation" in message
+
+
+def test_labels_that_the_model_has_no_class_for(workspace: Workspace) -> None:
+    folder = workspace.folder / "images"
+    folder.mkdir()
+    Image.fromarray(np.zeros((9, 9, 3), np.uint8)).save(folder / "a.png")
+    table = workspace.write("labels.csv", b"file,label\na.png,99\n")
+    report = workspace.folder / "report"
+    message = workspace.refused(validation=folder, labels=table, report_dir=report)
+    assert "label 99 is outside 0..9, the classes of the model" in message
+
+
 def test_existing_output_survives_a_failure(workspace: Workspace) -> None:
     workspace.output.write_bytes(b"earlier result")
     workspace.refused(skip="matches nothing")

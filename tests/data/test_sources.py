@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from tflite_eq.data.preprocessing import Preprocessing
-from tflite_eq.data.sources import Samples, choose, open_calibration
+from tflite_eq.data.sources import Samples, choose, open_calibration, open_held_back
 from tflite_eq.errors import ConfigError, DatasetError, ModelError
 
 SHAPE = (1, 8, 8, 3)
@@ -49,6 +49,20 @@ def test_a_seeded_subset_keeps_the_order(tmp_path: Path) -> None:
     assert first == sorted(first)
     assert len(set(first)) == 10
     assert first != values(opened(tmp_path, count=10, seed=1))
+
+
+@pytest.mark.parametrize("limit", [1, 7, 100])
+def test_held_back_samples_are_those_left_out(tmp_path: Path, limit: int) -> None:
+    save_images(tmp_path, 30)
+    used = values(opened(tmp_path, count=12, seed=3))
+    left = open_held_back(tmp_path, SHAPE, HALF, 12, 3, limit)
+    assert left is not None
+    rest = sorted(set(values(opened(tmp_path))) - set(used))
+    found = values(left)
+    assert found == sorted(set(found))
+    assert len(found) == min(limit, 18)
+    assert set(found) <= set(rest)
+    assert open_held_back(tmp_path, SHAPE, HALF, 30, 3, limit) is None
 
 
 @given(st.integers(0, 300), st.integers(1, 300), st.integers(-5, 5))

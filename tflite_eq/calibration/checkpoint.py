@@ -55,11 +55,13 @@ class LayerState:
         tensors: Tensors settled since the layer before; their ``outside`` is not final.
         waiting_scales: Weight scales found together with the scale of a tensor, of layers that
             read it and are yet to run, by operator index.
+        searches: What searches looked at, for reports; results do not depend on it.
     """
 
     layer: LayerRecord
     tensors: list[TensorRecord]
     waiting_scales: dict[int, list[float]]
+    searches: dict[str, Any] = dataclasses.field(default_factory=dict)
 
     def to_bytes(self) -> bytes:
         """JSON; the inverse of ``from_bytes``."""
@@ -73,6 +75,7 @@ class LayerState:
             LayerRecord.from_plain(plain["layer"]),
             [TensorRecord.from_plain(tensor) for tensor in plain["tensors"]],
             {int(index): scales for index, scales in plain["waiting_scales"].items()},
+            plain["searches"],
         )
 
 

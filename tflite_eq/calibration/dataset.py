@@ -16,6 +16,30 @@ Array = npt.NDArray[Any]
 Sample = dict[int, Array]
 
 
+class SpreadSubset:
+    """A few samples out of a stream of unknown length, evenly spread over it.
+
+    Attributes:
+        samples: Between half of ``limit`` and ``limit`` of them, all if there are no more.
+    """
+
+    def __init__(self, limit: int) -> None:
+        """Keep at most ``limit`` samples; 0 keeps none."""
+        self._limit = limit
+        self._stride = 1
+        self._count = 0
+        self.samples: list[list[Array]] = []
+
+    def offer(self, values: list[Array]) -> None:
+        """Take the next sample of the stream into account."""
+        if self._limit and self._count % self._stride == 0:
+            self.samples.append(values)
+            if len(self.samples) > self._limit:
+                self.samples = self.samples[::2]
+                self._stride *= 2
+        self._count += 1
+
+
 class SampleReader:
     """Turns a representative data set into single samples keyed by input tensor index.
 
@@ -29,11 +53,21 @@ class SampleReader:
         digest: SHA-256 over all samples read so far, hexadecimal.
     """
 
-    def __init__(self, graph: Graph, dataset: Any, limit: int | None = None) -> None:
-        """Read at most ``limit`` samples of ``dataset`` for ``graph`` (``None``: all)."""
+    def __init__(
+        self,
+        graph: Graph,
+        dataset: Any,
+        limit: int | None = None,
+        kept: SpreadSubset | None = None,
+    ) -> None:
+        """Read at most ``limit`` samples of ``dataset`` for ``graph`` (``None``: all).
+
+        ``kept`` is offered every sample, as arrays in input order.
+        """
         self._graph = graph
         self._dataset = dataset
         self._limit = limit
+        self._kept = kept
         self._hash = hashlib.sha256()
         self.count = 0
         self._names = _input_names(graph)
@@ -58,6 +92,8 @@ class SampleReader:
                 for index in self._graph.inputs:
                     self._hash.update(np.ascontiguousarray(sample[index]).tobytes())
                 self.count += 1
+                if self._kept is not None:
+                    self._kept.offer([sample[index] for index in self._graph.inputs])
                 yield sample
         if self.count == 0:
             raise DatasetError(

@@ -9,6 +9,7 @@ cost nothing to quantize, and an estimator decides for itself whether they are t
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Mapping
 from typing import Any
@@ -22,6 +23,23 @@ BINS = 2048
 
 # Below this R all values count as the smallest bin; float32 could not hold bins / R much further.
 _SMALLEST_EXPONENT = -100
+
+
+@dataclasses.dataclass(frozen=True)
+class Histogram:
+    """Values in bins of equal width, few enough to draw.
+
+    Attributes:
+        low: Lower end of the first bin, a multiple of ``width``.
+        width: Width of a bin.
+        counts: Values other than 0 per bin.
+        zeros: Values that are exactly 0.
+    """
+
+    low: float
+    width: float
+    counts: tuple[int, ...]
+    zeros: int
 
 
 class RangeObserver:
@@ -167,6 +185,38 @@ class RangeObserver:
     def bin_width(self) -> float:
         """Width of all bins in real units, a power of two."""
         return math.ldexp(1.0 / BINS, self._exponent)
+
+    def histogram(self, most_bins: int = 128) -> Histogram:
+        """The sampled values in bins that begin or end at 0, at most ``most_bins`` (>= 2) of them.
+
+        Fine bins are merged whole, so that no count is split.
+
+        Raises:
+            DatasetError: No value was seen.
+        """
+        self._require_values()
+        fine = [self._fine_bins(-self._minimum), max(1, self._fine_bins(self._maximum))]
+        merged = 1
+        while sum(-(-bins // merged) for bins in fine) > most_bins:
+            merged += 1
+        sides = []
+        for counts, bins in zip(self._counts, fine):
+            padded = np.zeros(-(-bins // merged) * merged, np.int64)
+            padded[:bins] = counts[:bins]
+            sides.append(padded.reshape(-1, merged).sum(axis=1))
+        width = merged * self.bin_width
+        return Histogram(
+            low=-len(sides[0]) * width,
+            width=width,
+            counts=tuple(int(n) for n in np.concatenate([sides[0][::-1], sides[1]])),
+            zeros=self._zeros,
+        )
+
+    def _fine_bins(self, magnitude: float) -> int:
+        """Bins from 0 to a magnitude that was seen; none if it is not above 0."""
+        if magnitude <= 0:
+            return 0
+        return min(int(magnitude / self.bin_width) + 1, BINS)
 
     def _require_values(self) -> None:
         if self._count == 0:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import sys
 import time
 from typing import Any
 
@@ -24,15 +25,17 @@ from tflite_eq.config import (
     Objective,
     Reconstruction,
 )
-from tflite_eq.data.sources import open_calibration
+from tflite_eq.data.sources import open_calibration, open_held_back
 from tflite_eq.errors import ConfigError, ModelError
+from tflite_eq.evaluation.labels import open_labelled
+from tflite_eq.evaluation.layerwise import ComparisonSet
 from tflite_eq.files import check_writable, write_atomically
 from tflite_eq.graph.model import Graph
 from tflite_eq.presets import Preset, preset_config, preset_samples
 from tflite_eq.progress import peak_memory_mib
-from tflite_eq.quantizer import QuantizationResult, quantize
+from tflite_eq.quantizer import COMPARED_SAMPLES, QuantizationResult, quantize
 from tflite_eq.report.table import layer_table
-from tflite_eq.report.write import check_directory, write_report
+from tflite_eq.report.write import check_directory
 from tflite_eq.targets import Target
 
 # Options of ``Config`` that have a flag of the same name.
@@ -73,7 +76,20 @@ def register(subparsers: Any) -> None:
         help="keep the state after every finished layer there; the same command with the same "
         "folder goes on where an interrupted run was",
     )
-    files.add_argument("--report_dir", help="folder for the report (HTML, CSV, JSON)")
+    files.add_argument(
+        "--report_dir", help="folder for the report (HTML, CSV, JSON, Model Explorer node data)"
+    )
+    files.add_argument(
+        "--validation",
+        metavar="DIR|FILE",
+        help="images or arrays on which the report compares the models; without it up to "
+        f"{COMPARED_SAMPLES} of --calibration that are left over, else some of those used",
+    )
+    files.add_argument(
+        "--labels",
+        metavar="CSV",
+        help="classes of the images in --validation, as for evaluate: adds top-1 to the report",
+    )
     add_preprocessing_flags(parser)
     options = parser.add_argument_group("quantization")
     options.add_argument(
@@ -130,6 +146,7 @@ def run(args: argparse.Namespace) -> int:
     if args.report_dir:
         check_directory(args.report_dir)
     model = load_float_model(args.model)
+    comparison = _comparison(args, model) if args.report_dir else None
     data: Any
     if args.load_calibration:
         data = Calibration.load(args.load_calibration)
@@ -142,13 +159,13 @@ def run(args: argparse.Namespace) -> int:
         data,
         config,
         backend=args.backend,
-        origin=args.model,
+        origin=os.path.basename(os.path.normpath(args.model)),
+        report_dir=args.report_dir,
+        comparison=comparison,
         resume_dir=args.resume_dir,
     )
     if args.save_calibration:
         result.calibration.save(args.save_calibration)
-    if args.report_dir:
-        write_report(result.report, args.report_dir)
     write_atomically(args.output, result.model)
     _print(result, args, started)
     return 0
@@ -198,6 +215,10 @@ def _check_calibration_flags(args: argparse.Namespace) -> None:
             "--resume_dir and --load_calibration exclude each other: a loaded record leaves "
             "nothing to interrupt"
         )
+    if args.validation and not args.report_dir:
+        raise ConfigError("--validation is for the report: name its folder with --report_dir")
+    if args.labels and not args.validation:
+        raise ConfigError("--labels are those of --validation: name its folder")
     if args.save_calibration and _same_path(args.save_calibration, args.output):
         raise ConfigError("--output and --save_calibration name the same file; choose another one")
     both_exist = os.path.exists(args.model) and os.path.exists(args.output)
@@ -221,21 +242,61 @@ def _check_options(given: dict[str, Any], calibration: Calibration) -> None:
 
 
 def _samples(args: argparse.Namespace, model: bytes) -> Any:
+    return open_calibration(
+        args.calibration,
+        _input_shape(args, model),
+        preprocessing_from(args),
+        _num_samples(args),
+        config_from(args).seed,
+    )
+
+
+def _num_samples(args: argparse.Namespace) -> int:
+    """Calibration samples: the preset's, unless the flag says otherwise."""
+    if args.num_samples is not None:
+        return int(args.num_samples)
+    return preset_samples(args.preset or Preset.DEFAULT)
+
+
+def _comparison(args: argparse.Namespace, model: bytes) -> ComparisonSet | None:
+    """What the report runs the models on; ``None`` leaves that to the quantizer."""
+    if args.load_calibration and not args.validation:
+        return None
+    shape, preprocessing = _input_shape(args, model), preprocessing_from(args)
+    seed = config_from(args).seed
+    if args.labels:
+        labelled = open_labelled(args.validation, args.labels)
+        labelled.check_classes(_classes(args, model))
+        samples = labelled.samples(shape, preprocessing)
+        text = f"{len(samples)} labelled samples of {args.validation}"
+        return ComparisonSet(samples, text, labelled.labels)
+    if args.validation:
+        every = open_calibration(
+            args.validation, shape, preprocessing, sys.maxsize, config_from(args).seed
+        )
+        return ComparisonSet(every, f"{len(every)} samples of {args.validation}")
+    seed = config_from(args).seed
+    left = open_held_back(
+        args.calibration, shape, preprocessing, _num_samples(args), seed, COMPARED_SAMPLES
+    )
+    if left is None:
+        return None
+    return ComparisonSet(left, f"{len(left)} samples that calibration did not use")
+
+
+def _classes(args: argparse.Namespace, model: bytes) -> int:
+    graph = Graph.from_bytes(model, args.model)
+    return graph.tensors[graph.outputs[0]].shape[-1]
+
+
+def _input_shape(args: argparse.Namespace, model: bytes) -> tuple[int, ...]:
     graph = Graph.from_bytes(model, args.model)
     if len(graph.inputs) != 1:
         raise ModelError(
             f"{args.model}: the model has {len(graph.inputs)} inputs; the command line feeds one. "
             "Use tflite_eq.quantize() with a data set of dicts"
         )
-    return open_calibration(
-        args.calibration,
-        input_signature(graph, graph.inputs[0]),
-        preprocessing_from(args),
-        preset_samples(args.preset or Preset.DEFAULT)
-        if args.num_samples is None
-        else args.num_samples,
-        config_from(args).seed,
-    )
+    return input_signature(graph, graph.inputs[0])
 
 
 def _print(

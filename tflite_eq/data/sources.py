@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import abc
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -174,7 +174,50 @@ def open_calibration(
     """
     if num_samples < 1:
         raise ConfigError(f"--num_samples {num_samples}: at least one sample is needed")
-    source = Path(path)
+    return _open(
+        Path(path), input_shape, preprocessing, lambda total: choose(total, num_samples, seed)
+    )
+
+
+def open_held_back(
+    path: PathLike,
+    input_shape: Sequence[int],
+    preprocessing: Preprocessing,
+    num_samples: int,
+    seed: int,
+    limit: int,
+) -> Samples | None:
+    """Samples of the same source that ``open_calibration`` leaves out.
+
+    Args:
+        path: As for ``open_calibration``, like all that follow but the last.
+        input_shape: See there.
+        preprocessing: See there.
+        num_samples: See there.
+        seed: See there.
+        limit: At most so many, evenly spread over those left out.
+
+    Returns:
+        The samples, ``None`` if calibration takes all there are.
+    """
+
+    def left_out(total: int) -> list[int]:
+        used = set(choose(total, num_samples, seed))
+        rest = [index for index in range(total) if index not in used]
+        count = min(limit, len(rest))
+        return [rest[position * len(rest) // count] for position in range(count)]
+
+    samples = _open(Path(path), input_shape, preprocessing, left_out)
+    return samples if len(samples) else None
+
+
+def _open(
+    source: Path,
+    input_shape: Sequence[int],
+    preprocessing: Preprocessing,
+    choice: Callable[[int], list[int]],
+) -> Samples:
+    """Those samples of a source whose positions ``choice`` picks out of their number."""
     if not source.exists():
         raise DatasetError(
             f"{source}: no such file or folder; name a folder of images, a .npy or .npz file, "
@@ -183,9 +226,9 @@ def open_calibration(
     if source.suffix.lower() in (".npy", ".npz") and source.is_file():
         info = find_samples_array(source, input_shape)
         total = len(arrays.Rows(info, sample_shape(input_shape)))
-        return ArraySamples(info, choose(total, num_samples, seed), input_shape, preprocessing)
+        return ArraySamples(info, choice(total), input_shape, preprocessing)
     files = images.find_images(source) if source.is_dir() else read_image_list(source)
-    chosen = [files[index] for index in choose(len(files), num_samples, seed)]
+    chosen = [files[index] for index in choice(len(files))]
     return ImageSamples(chosen, input_shape, preprocessing)
 
 

@@ -184,6 +184,12 @@ class Decision:
     @property
     def reason(self) -> str:
         """Why, in either case."""
+    @property
+    def saved_multiplications(self) -> float:
+        """Estimate of what the claim saves, in multiplications of the runtime's own kernel.
+
+        0 if it is not claimed.
+        """
 
 def select(
     tensors: Sequence[NodeTensor],

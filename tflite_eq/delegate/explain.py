@@ -60,6 +60,7 @@ def explain(graph: Graph, cpu: kernels.Cpu, threads: int = 1) -> list[Claim]:
             graph.tensors[graph.operators[decision.node].outputs[0]].name,
             decision.claimed,
             decision.reason,
+            decision.saved_multiplications,
         )
         for decision in decisions
     ]

@@ -30,6 +30,37 @@ def input_shape(model: bytes, name: str) -> tuple[int, ...]:
     return tuple(int(size) for size in shape) if shape is not None else ()
 
 
+def encode(values: npt.NDArray[Any], detail: dict[str, Any]) -> npt.NDArray[Any]:
+    """Values as an interpreter's input takes them.
+
+    Args:
+        values: float32, or of the input's own type, which stays as it is.
+        detail: The input's entry in ``get_input_details``; float32, int8 or uint8.
+    """
+    if values.dtype == detail["dtype"]:
+        return values
+    scale, zero_point = detail["quantization"]
+    if detail["dtype"] == np.int8:
+        return affine.quantize(values, affine.AffineParams(scale, zero_point))
+    shifted = affine.quantize(values, affine.AffineParams(scale, zero_point - 128))
+    return (shifted.astype(np.int16) + 128).astype(np.uint8)
+
+
+def decode(codes: npt.NDArray[Any], detail: dict[str, Any]) -> npt.NDArray[np.float32]:
+    """Real values of what an interpreter gave for a tensor with a scale of its own.
+
+    Args:
+        codes: Of any type; float values stay as they are.
+        detail: The tensor's entry in ``get_output_details``.
+    """
+    values: npt.NDArray[np.float32] = codes.astype(np.float32)
+    if codes.dtype != np.float32:
+        scale, zero_point = detail["quantization"]
+        values -= np.float32(zero_point)
+        values *= np.float32(scale)
+    return values
+
+
 class Classifier:
     """A model on one runtime.
 
@@ -83,32 +114,18 @@ class Classifier:
             ModelError: The logits hold NaN or infinity.
         """
         try:
-            self._interpreter.set_tensor(self._input["index"], self._encoded(sample))
+            self._interpreter.set_tensor(self._input["index"], encode(sample, self._input))
             self._interpreter.invoke()
             codes = self._interpreter.get_tensor(self._output["index"]).reshape(-1)
         except (RuntimeError, ValueError) as error:
             raise self._failed(error) from error
-        logits: npt.NDArray[np.float32] = codes.astype(np.float32)
-        if self._output["dtype"] != np.float32:
-            scale, zero_point = self._output["quantization"]
-            logits -= np.float32(zero_point)
-            logits *= np.float32(scale)
+        logits = decode(codes, self._output)
         if not np.isfinite(logits).all():
             raise ModelError(
                 f"{self.name}: the outputs hold NaN or infinity; check the preprocessing "
                 "(--image_mean, --image_std) and the model's weights"
             )
         return logits
-
-    def _encoded(self, sample: npt.NDArray[np.float32]) -> npt.NDArray[Any]:
-        dtype = self._input["dtype"]
-        if dtype == np.float32:
-            return sample
-        scale, zero_point = self._input["quantization"]
-        if dtype == np.int8:
-            return affine.quantize(sample, affine.AffineParams(scale, zero_point))
-        shifted = affine.quantize(sample, affine.AffineParams(scale, zero_point - 128))
-        return (shifted.astype(np.int16) + 128).astype(np.uint8)
 
     def _check_types(self) -> None:
         for end, detail in (("input", self._input), ("output", self._output)):

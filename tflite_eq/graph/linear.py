@@ -62,7 +62,7 @@ class LinearLayer:
 def linear_layers(graph: Graph) -> dict[int, LinearLayer]:
     """All linear layers with constant filters, by operator index; biases must exist."""
     return {
-        operator.index: _layer(graph, operator)
+        operator.index: linear_layer(graph, operator)
         for operator in graph.operators
         if properties.has_constant_filter(graph, operator)
     }
@@ -85,7 +85,8 @@ def conv_geometry(graph: Graph, operator: Operator) -> ConvGeometry:
     )
 
 
-def _layer(graph: Graph, operator: Operator) -> LinearLayer:
+def linear_layer(graph: Graph, operator: Operator) -> LinearLayer:
+    """One linear operator with a constant filter, float or quantized, in the common form."""
     kind = LinearKind(operator.kind)
     activation, filter_index, bias = properties.linear_inputs(operator)
     filters = graph.constant(filter_index)

@@ -39,7 +39,7 @@ def logits_view(data: bytes, origin: str = "model") -> bytes:
             f"{origin}: has {len(graph.outputs)} outputs ({names or 'none'}); evaluating needs a "
             "classifier with one output: convert the model with that output alone"
         )
-    softmax = _final_softmax(graph)
+    softmax = final_softmax(graph)
     if softmax is None:
         return data
     model = edit.without_signatures(graph.model)
@@ -53,7 +53,8 @@ def logits_view(data: bytes, origin: str = "model") -> bytes:
     return schema.serialize(model)
 
 
-def _final_softmax(graph: Graph) -> Operator | None:
+def final_softmax(graph: Graph) -> Operator | None:
+    """The softmax that the first output comes from, if any."""
     operator = graph.producer(graph.outputs[0])
     while operator is not None and operator.kind in _TRANSPARENT:
         operator = graph.producer(operator.inputs[0])

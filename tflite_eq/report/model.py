@@ -3,14 +3,94 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from typing import Any
 
-import numpy as np
+from tflite_eq.calibration.histogram import Histogram
+from tflite_eq.numerics.certificates import Certificate
+from tflite_eq.search.easyquant import Trial
 
-from tflite_eq.calibration.record import Calibration, LayerRecord
-from tflite_eq.config import Reconstruction
-from tflite_eq.graph.properties import LinearKind
-from tflite_eq.progress import peak_memory_mib
+
+@dataclasses.dataclass(frozen=True)
+class Claim:
+    """The delegate's decision on one convolution.
+
+    Attributes:
+        target: The CPU family.
+        claimed: Whether the delegate would run it.
+        reason: Kernel and instruction set and why they were chosen, or why none was.
+        saved_multiplications: Estimate of what that saves, in multiplications of XNNPACK's kernel.
+    """
+
+    target: str
+    claimed: bool
+    reason: str
+    saved_multiplications: float
+
+
+@dataclasses.dataclass(frozen=True)
+class LayerDetail:
+    """What a reader looks at when a layer is in doubt.
+
+    Attributes:
+        shape: Filter, stride and sizes in words.
+        multiplications: Multiplications of one inference, zero products of padding included.
+        weights: Number of weights.
+        activation: FP32 values of the input over the calibration data; ``None`` if the scales come
+            from a record.
+        clip: Smallest and largest real value of the input that its window holds.
+        window: Smallest and largest code the input is meant to use.
+        saturates: Whether the kernels themselves keep the input inside its window.
+        weight_codes: Float weights divided by their channels' scales.
+        weight_limit: Largest weight code.
+        weight_factors: Smallest, median and largest weight scale over the channels, as a multiple
+            of the one that clips nothing.
+        activation_search: Candidates for the input's scale.
+        weight_search: Candidates that all weight scales of the layer took together.
+        certificates: What is proven about its kernels.
+        claims: The delegate's decisions, one per target; empty if it is no convolution or the
+            delegate is not built.
+    """
+
+    shape: str
+    multiplications: int
+    weights: int
+    activation: Histogram | None
+    clip: tuple[float, float]
+    window: tuple[int, int]
+    saturates: bool
+    weight_codes: Histogram
+    weight_limit: int
+    weight_factors: tuple[float, float, float]
+    activation_search: tuple[Trial, ...]
+    weight_search: tuple[Trial, ...]
+    certificates: tuple[Certificate, ...]
+    claims: tuple[Claim, ...]
+
+
+@dataclasses.dataclass(frozen=True)
+class LayerComparison:
+    """Error of a layer's output in TFLite's default int8 model and in the one that was written.
+
+    Attributes:
+        sqnr_db_default: SQNR of the default model, dB.
+        sqnr_db_final: SQNR of the written model, dB.
+        cosine_default: Cosine with the FP32 output, default model.
+        cosine_final: The same of the written model.
+        added_noise: Noise to signal ratio of the layer's output minus that of its input, in the
+            written model: what the layer itself does to the signal. Negative where it averages
+            noise away.
+        input_codes: Smallest and largest input code seen.
+        input_outside: Part of the input codes outside the window.
+    """
+
+    sqnr_db_default: float
+    sqnr_db_final: float
+    cosine_default: float
+    cosine_final: float
+    added_noise: float
+    input_codes: tuple[int, int] | None
+    input_outside: float
 
 
 @dataclasses.dataclass(frozen=True)
@@ -29,7 +109,8 @@ class LayerReport:
         input_outside: Part of the input codes that were clipped or lie outside the window.
         mssr_before: Mean shift to signal ratio before bias correction.
         mssr_after: The same behind it.
-        rqnsr: Remaining quantization noise to signal ratio.
+        rqnsr_before: Remaining quantization noise to signal ratio before correction.
+        rqnsr: The same behind it.
         sqnr_db_before: SQNR of the pre-activation output before bias correction, dB.
         sqnr_db_after: The same behind it.
         rolled_back: Whether bias correction would have made the layer worse.
@@ -37,6 +118,8 @@ class LayerReport:
             ``None`` where filters were not refitted.
         reconstruction_db: By how much reconstruction raised the SQNR of the pre-activation output,
             dB; ``None`` without it.
+        comparison: Measured on the written models; ``None`` unless a full report was asked for.
+        detail: Distributions, searches and proofs; ``None`` unless a full report was asked for.
     """
 
     name: str
@@ -50,12 +133,76 @@ class LayerReport:
     input_outside: float
     mssr_before: float
     mssr_after: float
+    rqnsr_before: float
     rqnsr: float
     sqnr_db_before: float
     sqnr_db_after: float
     rolled_back: bool
-    ridge: float | None
-    reconstruction_db: float | None
+    ridge: float | None = None
+    reconstruction_db: float | None = None
+    comparison: LayerComparison | None = None
+    detail: LayerDetail | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class ModelSummary:
+    """One of the models side by side; ``None`` stands for what was not measured.
+
+    Attributes:
+        name: What it is.
+        bytes: Size of the file.
+        top1: Percent of samples whose label has the largest score.
+        agreement: Percent of samples with the float model's largest score.
+        agreement_error: Standard error of the agreement in points.
+        sqnr_db: SQNR of the outputs (logits), dB.
+    """
+
+    name: str
+    bytes: int
+    top1: float | None = None
+    agreement: float | None = None
+    agreement_error: float | None = None
+    sqnr_db: float | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class TargetSummary:
+    """What the delegate would do on one CPU family.
+
+    Attributes:
+        target: The CPU family.
+        supported: Whether this build of the delegate knows it.
+        note: Why not.
+        claimed: Convolutions it would run.
+        convolutions: All of them.
+        saved_multiplications: Estimate of what that saves, in XNNPACK's multiplications.
+        speedup: Estimate for the convolutions and dense layers together, 1 = none.
+    """
+
+    target: str
+    supported: bool
+    note: str
+    claimed: int = 0
+    convolutions: int = 0
+    saved_multiplications: float = 0.0
+    speedup: float = 1.0
+
+
+@dataclasses.dataclass(frozen=True)
+class Finding:
+    """Something a reader should know, with what to do about it.
+
+    Attributes:
+        level: ``good``, ``note`` or ``problem``.
+        title: What was found.
+        text: What it means and which option helps.
+        layers: Positions of the layers concerned.
+    """
+
+    level: str
+    title: str
+    text: str
+    layers: tuple[int, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -66,83 +213,31 @@ class Report:
         summary: Options, sizes, samples, runtimes that ran the model, peak memory.
         layers: One entry per quantized linear layer, in execution order.
         warnings: What a user should know, one sentence each.
+        models: Float, default and written model side by side; empty unless they were compared.
+        compared_on: What they were compared on, in words, and on which runtime.
+        targets: The delegate's view by CPU family; empty unless a full report was asked for.
+        findings: What stands out.
     """
 
     summary: dict[str, Any]
     layers: list[LayerReport]
     warnings: list[str]
+    models: tuple[ModelSummary, ...] = ()
+    compared_on: str = ""
+    targets: tuple[TargetSummary, ...] = ()
+    findings: tuple[Finding, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
-        """Plain values for JSON."""
-        return dataclasses.asdict(self)
+        """Plain values for JSON; what is not finite becomes ``None``."""
+        plain: dict[str, Any] = _plain(dataclasses.asdict(self))
+        return plain
 
 
-def build_report(
-    calibration: Calibration,
-    warnings: list[str],
-    runtimes: list[str],
-    float_size: int,
-    quantized_size: int,
-) -> Report:
-    """Collect the figures of a finished quantization."""
-    tensors = {t.index: t for t in calibration.tensors}
-    layers = []
-    for layer in calibration.layers:
-        source = tensors[layer.input]
-        before = layer.metrics["before_correction"]
-        after = layer.metrics["after_correction"]
-        layers.append(
-            LayerReport(
-                name=layer.name,
-                kind=layer.kind,
-                grid=layer.grid,
-                input_bits=source.bits,
-                input_scale=source.scale,
-                input_zero_point=source.zero_point,
-                input_start=source.start,
-                input_factor=source.factor,
-                input_outside=source.outside,
-                mssr_before=before["mssr"],
-                mssr_after=after["mssr"],
-                rqnsr=after["rqnsr"],
-                sqnr_db_before=before["sqnr_db"],
-                sqnr_db_after=after["sqnr_db"],
-                rolled_back=layer.metrics["rolled_back"],
-                ridge=layer.metrics.get("reconstruction", {}).get("ridge"),
-                reconstruction_db=_reconstruction_db(layer),
-            )
-        )
-    summary = {
-        "tool_version": calibration.tool_version,
-        "config": calibration.config.as_dict(),
-        "samples": calibration.samples,
-        "float_bytes": float_size,
-        "quantized_bytes": quantized_size,
-        "runtimes": runtimes,
-        "peak_memory_mib": round(peak_memory_mib()),
-    }
-    return Report(summary, layers, [*warnings, *_not_reconstructed(calibration)])
-
-
-def _not_reconstructed(calibration: Calibration) -> list[str]:
-    """One sentence per layer that reconstruction was asked for and could not have."""
-    if calibration.config.reconstruction is Reconstruction.NONE:
-        return []
-    reasons = {True: "it is a transposed convolution", False: "it has too many inputs per output"}
-    return [
-        f"layer '{layer.name}' was not reconstructed: "
-        f"{reasons[layer.kind == LinearKind.TRANSPOSE.value]}; its weights are rounded to the "
-        "nearest codes"
-        for layer in calibration.layers
-        if "reconstruction" not in layer.metrics
-    ]
-
-
-def _reconstruction_db(layer: LayerRecord) -> float | None:
-    figures = layer.metrics.get("reconstruction")
-    if figures is None:
-        return None
-    tiny = np.finfo(np.float64).tiny
-    return float(
-        10 * np.log10(max(figures["noise_before"], tiny) / max(figures["noise_after"], tiny))
-    )
+def _plain(value: Any) -> Any:
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, dict):
+        return {key: _plain(entry) for key, entry in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(entry) for entry in value]
+    return value

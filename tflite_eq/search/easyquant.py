@@ -28,6 +28,21 @@ Interval = tuple[float, float]
 _TOLERANCE = 1e-6
 
 
+@dataclasses.dataclass(frozen=True)
+class Trial:
+    """One candidate that the search looked at.
+
+    Attributes:
+        factor: Scale as a multiple of the initial one.
+        loss: What the search compares by: noise to signal ratio, or 1 - cosine.
+        round: Alternation it belongs to, from 0.
+    """
+
+    factor: float
+    loss: float
+    round: int = 0
+
+
 class Reader(Protocol):
     """Something that reads the activation whose scale is searched."""
 
@@ -89,6 +104,8 @@ class LayerReader:
     Attributes:
         scales: Best weight scales so far, [K].
         codes: Weight codes under these scales, [K, ...].
+        trials: Loss of the whole layer where all channels took the same multiple of their initial
+            scales, of the last search that looked at the whole interval.
     """
 
     def __init__(
@@ -125,6 +142,7 @@ class LayerReader:
         # Errors add up over channels, but better cosines do not imply a better cosine of the whole.
         self._losses_may_clash = criterion.objective is Objective.COSINE
         self._initial = initial_weight_scales(filters, grid, per_tensor)
+        self.trials: tuple[Trial, ...] = ()
         self.use(self._initial)
 
     def reset(self) -> None:
@@ -170,17 +188,20 @@ class LayerReader:
         chosen = self.scales.copy()
         position = self.scales / self._initial.astype(np.float64)
 
-        def consider(factors: npt.NDArray[np.float64]) -> None:
+        def consider(factors: npt.NDArray[np.float64]) -> float:
             candidate = (self._initial * factors).astype(np.float32)
             found = losses(candidate)
             better = found < best * (1 - _TOLERANCE)
             best[better] = found[better]
             chosen[better] = candidate[better]
             position[better] = factors[better]
+            return self._reference.mean(found)
 
         if from_scratch:
-            for factor in coarse_factors(settings):
-                consider(np.full(len(chosen), factor))
+            self.trials = tuple(
+                Trial(float(factor), consider(np.full(len(chosen), factor)))
+                for factor in coarse_factors(settings)
+            )
         centre = position.copy()
         for offset in fine_offsets(settings):
             consider(np.clip(centre + offset, settings.low, settings.high))
@@ -217,6 +238,7 @@ class Found:
         factor: Chosen scale as a multiple of that initial scale.
         loss_before: Loss at the first initial interval with unclipped weights.
         loss_after: Loss of the result; never above ``loss_before``.
+        trials: Activation scales looked at, in that order; losses are those over few rows.
     """
 
     interval: Interval
@@ -224,6 +246,7 @@ class Found:
     factor: float = 1.0
     loss_before: float = 0.0
     loss_after: float = 0.0
+    trials: tuple[Trial, ...] = ()
 
 
 def search_scales(
@@ -257,6 +280,7 @@ def search_scales(
     start = min(quick, key=lambda name: quick[name])
     origin = starts[start]
     factor = 1.0
+    trials: list[Trial] = []
     for round_number in range(settings.max_rounds):
         params = params_of(_scaled(origin, factor))
         changed = [
@@ -266,8 +290,13 @@ def search_scales(
         if round_number and not any(changed):
             break
         previous = factor
+
+        def loss_of(candidate: float, number: int = round_number) -> float:
+            trials.append(Trial(candidate, quick_total(_scaled(origin, candidate)), number))
+            return trials[-1].loss
+
         factor = _search_factor(
-            lambda f: quick_total(_scaled(origin, f)),
+            loss_of,
             factor,
             settings,
             from_scratch=round_number == 0,
@@ -279,8 +308,8 @@ def search_scales(
     if after > before:  # few rows can mislead
         for reader in readers:
             reader.reset()
-        return Found(starts[first], first, 1.0, before, before)
-    return Found(_scaled(origin, factor), start, factor, before, after)
+        return Found(starts[first], first, 1.0, before, before, tuple(trials))
+    return Found(_scaled(origin, factor), start, factor, before, after, tuple(trials))
 
 
 def _search_factor(

@@ -55,6 +55,12 @@ class Reference:
             return error
         return 1.0 - _cosine(dot, norm, self.energy)
 
+    def mean(self, losses: Double) -> float:
+        """One figure for per-channel losses [K]: noise to signal ratio, or mean 1 - cosine."""
+        if self.objective is Objective.MSE:
+            return float(losses.sum() / max(self.energy.sum(), np.finfo(np.float64).tiny))
+        return float(losses.mean())
+
     def total(self, dot: Double, norm: Double, error: Double) -> float:
         """One loss for the whole layer, as the activation scale needs it, without unit.
 

@@ -22,6 +22,7 @@ from tflite_eq.search.rows import supports_rows
 from tflite_eq.search.through import ELEMENTWISE, search_through
 from tflite_eq.simulation.operator_runner import OperatorRunner
 from tflite_eq.simulation.sampling import criterion, make_layer_reader, sampled_values
+from tflite_eq.simulation.trace import PassTrace
 from tflite_eq.simulation.twins import TwinActivations
 from tflite_eq.targets import gains_from_int7
 
@@ -47,6 +48,7 @@ class ActivationScales:
         observers: dict[int, RangeObserver],
         twins: TwinActivations,
         config: Config,
+        trace: PassTrace | None = None,
         decided: Sequence[LayerState] = (),
     ) -> None:
         """Nothing is settled yet; arguments as for ``run_lockstep``.
@@ -61,6 +63,7 @@ class ActivationScales:
         self._observers = observers
         self._twins = twins
         self._config = config
+        self._trace = trace
         self._position = 0  # of the operator that runs next
         self._is_int7: dict[int, bool] = {}
         self._records: dict[int, TensorRecord] = {}
@@ -138,6 +141,9 @@ class ActivationScales:
             if self._config.method is Method.EASYQUANT:
                 interval = self._search_through(group, interval, params_of)
             found = Found(interval, name)
+        if self._trace is not None:
+            self._trace.activation_searches.update(dict.fromkeys(group.tensors, found.trials))
+            self._trace.weight_searches.update({i: r.trials for i, r in layers.items()})
         self.readers.update(layers)
         params, window = self._affine(_union(found.interval, unseen), group, int7)
         self._settled(group, params, window, found.start, found.factor)
@@ -151,6 +157,8 @@ class ActivationScales:
             if scales is not None:
                 reader = make_layer_reader(layer, self._twins, self._config, window.is_int7)
                 reader.use(np.asarray(scales, np.float32))
+                if self._trace is not None:
+                    reader.trials = self._trace.weight_searches.get(layer.operator.index, ())
                 self.readers[layer.operator.index] = reader
         params = AffineParams(record.scale, record.zero_point)
         self._settled(group, params, window, record.start, record.factor)

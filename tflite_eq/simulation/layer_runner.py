@@ -23,6 +23,7 @@ from tflite_eq.simulation.activation_scales import ActivationScales
 from tflite_eq.simulation.layer_moments import can_gather_moments, layer_moments
 from tflite_eq.simulation.operator_runner import OperatorRunner
 from tflite_eq.simulation.sampling import make_layer_reader
+from tflite_eq.simulation.trace import PassTrace
 from tflite_eq.simulation.twins import TwinActivations
 from tflite_eq.targets import weight_grid
 
@@ -33,13 +34,19 @@ class LayerRunner:
     """Runs linear layers for one calibration pass."""
 
     def __init__(
-        self, graph: Graph, scales: ActivationScales, twins: TwinActivations, config: Config
+        self,
+        graph: Graph,
+        scales: ActivationScales,
+        twins: TwinActivations,
+        config: Config,
+        trace: PassTrace | None = None,
     ) -> None:
         """Run layers of ``graph`` on ``twins`` with the input scales that ``scales`` decides."""
         self._graph = graph
         self._scales = scales
         self._twins = twins
         self._config = config
+        self._trace = trace
 
     def run(self, layer: LinearLayer) -> LayerRecord:
         """Run both networks' version of a layer whose input is settled, put their outputs.
@@ -127,6 +134,8 @@ class LayerRunner:
             reader.search_weights(input_params, self._config.search)
         if reader is not None:
             scales = reader.scales
+            if self._trace is not None:
+                self._trace.weight_searches[layer.operator.index] = reader.trials
         else:
             scales = initial_weight_scales(layer.filters, grid, self._config.per_tensor)
         scales = np.maximum(scales, self._smallest_scales(layer))

@@ -25,6 +25,7 @@ from tflite_eq.progress import note, track
 from tflite_eq.simulation.activation_scales import ActivationScales
 from tflite_eq.simulation.layer_runner import LayerRunner
 from tflite_eq.simulation.operator_runner import OperatorRunner
+from tflite_eq.simulation.trace import PassTrace
 from tflite_eq.simulation.twins import TwinActivations
 
 
@@ -36,6 +37,7 @@ def run_lockstep(
     observers: dict[int, RangeObserver],
     twins: TwinActivations,
     config: Config,
+    trace: PassTrace | None = None,
     checkpoint: Checkpoint | None = None,
 ) -> tuple[list[TensorRecord], list[LayerRecord]]:
     """Decide all scales and corrections of one network.
@@ -48,6 +50,7 @@ def run_lockstep(
         observers: FP32 ranges by tensor index.
         twins: Activations of both networks; must hold the network's inputs.
         config: Options.
+        trace: Receives what the searches looked at.
         checkpoint: Gives what an interrupted run has decided, and takes every finished layer.
 
     Returns:
@@ -55,9 +58,14 @@ def run_lockstep(
         execution order.
     """
     states = checkpoint.layers if checkpoint else []
+    if trace is not None:
+        for state in states:
+            trace.restore(state.searches)
     finished = {state.layer.index: state.layer for state in states}
-    scales = ActivationScales(graph, layers, groups, skipped, observers, twins, config, states)
-    runner = LayerRunner(graph, scales, twins, config)
+    scales = ActivationScales(
+        graph, layers, groups, skipped, observers, twins, config, trace, states
+    )
+    runner = LayerRunner(graph, scales, twins, config, trace)
     unread = {
         tensor.index: len(graph.consumers(tensor.index))
         for tensor in graph.tensors
@@ -75,9 +83,7 @@ def run_lockstep(
         else:
             records.append(runner.run(layer))
             if checkpoint:
-                checkpoint.finish_layer(
-                    LayerState(records[-1], scales.new_records(), scales.waiting_scales())
-                )
+                checkpoint.finish_layer(_layer_state(records[-1], scales, trace))
         for index in {*operator.inputs, *operator.outputs}:
             if index in unread:
                 unread[index] -= index in operator.inputs
@@ -85,6 +91,15 @@ def run_lockstep(
                     twins.drop(index)
     scales.settle_rest()
     return scales.records(), records
+
+
+def _layer_state(
+    record: LayerRecord, scales: ActivationScales, trace: PassTrace | None
+) -> LayerState:
+    """What has been decided since the layer before."""
+    tensors, waiting = scales.new_records(), scales.waiting_scales()
+    searches = trace.searches([t.index for t in tensors], [record.index, *waiting]) if trace else {}
+    return LayerState(record, tensors, waiting, searches)
 
 
 def _title(finished: int, total: int) -> str:

@@ -1,0 +1,74 @@
+"""What the report says of the delegate, with the delegate's Python module and without."""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib.util
+from typing import Any
+
+import pytest
+
+from tests import running
+from tests.delegate import networks
+from tests.report import reports
+from tflite_eq import Target
+from tflite_eq.graph.model import Graph
+from tflite_eq.report.claims import claims_by_target, runtime_multiplications
+from tflite_eq.report.html import report_html
+
+
+def test_without_the_module_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    find_spec = importlib.util.find_spec
+
+    def find(name: str, *rest: Any) -> Any:
+        return None if name == "tflite_eq.delegate._kernels" else find_spec(name, *rest)
+
+    monkeypatch.setattr(importlib.util, "find_spec", find)
+    graph = Graph.from_bytes(running.quantized("conv_net").model)
+    targets, claims = claims_by_target(graph, 1e6)
+    assert claims == {}
+    assert {target.supported for target in targets} == {False}
+    assert all("make build-delegate" in target.note for target in targets)
+    report = dataclasses.replace(reports.conv_net().report, targets=tuple(targets))
+    assert "make build-delegate" in report_html(report)
+
+
+def test_claims_are_those_of_explain() -> None:
+    pytest.importorskip(
+        "tflite_eq.delegate._kernels", reason="the delegate's Python module is not built"
+    )
+    from tflite_eq.delegate.explain import cpu_of, explain
+
+    made = reports.deep()
+    graph = Graph.from_bytes(made.result.model)
+    expected = explain(graph, cpu_of(Target.X86_VNNI))
+    found = [
+        claim
+        for layer in made.report.layers
+        for claim in (layer.detail.claims if layer.detail else ())
+        if claim.target == "x86-vnni"
+    ]
+    assert [(c.claimed, c.reason) for c in found] == [(c.claimed, c.reason) for c in expected]
+    summary = next(t for t in made.report.targets if t.target == "x86-vnni")
+    assert summary.claimed == sum(c.claimed for c in expected)
+    assert summary.convolutions == len(expected) == reports.DEEP_LAYERS - 1
+
+
+def test_speedup_counts_every_multiplication() -> None:
+    pytest.importorskip(
+        "tflite_eq.delegate._kernels", reason="the delegate's Python module is not built"
+    )
+    from tflite_eq.delegate.explain import cpu_of, explain
+
+    graph = Graph.from_bytes(networks.quantized("int8"))
+    saved = sum(c.saved_multiplications for c in explain(graph, cpu_of(Target.X86_AVX2)))
+    targets, _ = claims_by_target(graph, 4e9)
+    found = next(t for t in targets if t.target == "x86-avx2")
+    assert found.saved_multiplications == saved > 0
+    assert found.speedup == pytest.approx(4e9 / (4e9 - saved))
+
+
+def test_few_input_channels_are_filled_up() -> None:
+    assert runtime_multiplications(300, 3, 1) == 800
+    assert runtime_multiplications(300, 8, 1) == 300
+    assert runtime_multiplications(300, 1, 16) == 300  # depthwise

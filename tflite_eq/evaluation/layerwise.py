@@ -1,0 +1,350 @@
+"""Error of every layer of quantized models against the float one, measured on the files themselves.
+
+The calibration pass predicts errors from its simulation. Here the models run on the installed
+runtime, with the tensors of interest among their outputs, and what comes out is compared: nothing
+is taken from the pass.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from tflite_eq.calibration.dataset import SampleReader
+from tflite_eq.errors import BackendError, DatasetError
+from tflite_eq.evaluation import metrics
+from tflite_eq.evaluation.classifier import decode, encode
+from tflite_eq.evaluation.team import NamedModel
+from tflite_eq.graph import edit
+from tflite_eq.graph.model import Graph
+from tflite_eq.graph.outputs import final_softmax
+from tflite_eq.progress import track
+from tflite_eq.runtimes import preferred_runtime
+
+Array = npt.NDArray[Any]
+
+
+@dataclasses.dataclass(frozen=True)
+class ComparisonSet:
+    """Samples to compare models on.
+
+    Attributes:
+        samples: In any form ``SampleReader`` takes.
+        description: What they are, for people: ``32 images that calibration did not see``.
+        labels: Class of every sample, if known.
+    """
+
+    samples: Any
+    description: str
+    labels: Sequence[int] | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class TensorError:
+    """How far a tensor of a quantized model is from the float one, over all samples.
+
+    Attributes:
+        sqnr_db: 10 log10(signal energy / error energy); infinite without error.
+        cosine: Cosine between all values of the two.
+        codes: Smallest and largest code seen; ``None`` if the tensor is float.
+        outside: Part of the codes outside the tensor's window, in [0, 1].
+    """
+
+    sqnr_db: float
+    cosine: float
+    codes: tuple[int, int] | None = None
+    outside: float = 0.0
+
+    @property
+    def noise(self) -> float:
+        """Error energy by signal energy."""
+        return 10 ** (-self.sqnr_db / 10)
+
+
+@dataclasses.dataclass(frozen=True)
+class ModelErrors:
+    """One quantized model against the float one.
+
+    Attributes:
+        name: As given.
+        tensors: Errors by tensor index of the float model; tensors that the quantized model lacks
+            are missing.
+        output: Error of the network's outputs, those before a final softmax; of the first output
+            where there are several.
+        figures: Figures of a classifier; ``None`` for other networks. Those that need labels mean
+            nothing without them.
+    """
+
+    name: str
+    tensors: dict[int, TensorError]
+    output: TensorError | None
+    figures: metrics.Metrics | None
+
+
+@dataclasses.dataclass(frozen=True)
+class Comparison:
+    """Several models on the same samples.
+
+    Attributes:
+        description: What the samples are.
+        count: How many there are.
+        has_labels: Whether top-1 means something.
+        runtime: Name and version of the runtime.
+        reference: Top-1 of the float model; ``None`` without labels or for other networks.
+        models: The quantized models in the order given.
+    """
+
+    description: str
+    count: int
+    has_labels: bool
+    runtime: str
+    reference: metrics.Metrics | None
+    models: tuple[ModelErrors, ...]
+
+
+def compare(
+    graph: Graph,
+    models: Sequence[NamedModel],
+    samples: ComparisonSet,
+    tensors: Sequence[int],
+    windows: Mapping[str, Mapping[int, tuple[int, int]]] | None = None,
+) -> Comparison:
+    """Run the float model and quantized ones on the same samples.
+
+    Args:
+        graph: The float network.
+        models: Quantized models with the float model's tensor names and order of inputs.
+        samples: What to run them on.
+        tensors: Tensor indices of the float network to compare; outputs are compared anyway.
+        windows: By model name and tensor index: the codes a tensor is meant to use.
+
+    Raises:
+        BackendError: The runtime cannot run a model.
+        DatasetError: The samples are empty or do not fit the model.
+    """
+    target = _output_of(graph)
+    wanted = sorted({*tensors, target} - set(graph.inputs))
+    exact = _Instrumented(graph, {index: index for index in wanted})
+    rivals = [
+        _Rival(model, graph, [*wanted, *graph.inputs], (windows or {}).get(model.name, {}))
+        for model in models
+    ]
+    is_classifier = _is_classifier(graph, target)
+    scores: list[list[Any]] = [[] for _ in range(len(models) + 1)]
+    count = 0
+    reader = SampleReader(graph, samples.samples)
+    for sample in track(reader, "Comparing the models"):
+        inputs = [sample[index] for index in graph.inputs]
+        reference = dict(zip(graph.inputs, inputs))
+        reference.update(exact.run(inputs))
+        logits = reference[target].reshape(-1)
+        label = _label(samples, count, logits.size) if is_classifier else 0
+        if is_classifier:
+            scores[0].append(metrics.score(logits, label))
+        for row, rival in enumerate(rivals, start=1):
+            values = rival.run(inputs, reference)
+            if is_classifier and target in values:
+                scores[row].append(metrics.score(values[target].reshape(-1), label, logits))
+        count += 1
+    return Comparison(
+        description=samples.description,
+        count=count,
+        has_labels=samples.labels is not None and is_classifier,
+        runtime=exact.runtime,
+        reference=_summary(scores[0]),
+        models=tuple(
+            rival.errors(target, _summary(own, scores[0])) for rival, own in zip(rivals, scores[1:])
+        ),
+    )
+
+
+class ErrorSums:
+    """Running sums over pairs of exact and quantized values."""
+
+    def __init__(self) -> None:
+        """Start with no values."""
+        self._signal = self._noise = self._product = self._energy = 0.0
+        self._codes: tuple[int, int] | None = None
+        self._outside = self._count = 0
+
+    def add(self, exact: Array, values: Array) -> None:
+        """Add values of the same shape."""
+        x, y = (a.reshape(-1).astype(np.float64) for a in (exact, values))
+        difference = y - x
+        self._signal += float(np.vdot(x, x))
+        self._energy += float(np.vdot(y, y))
+        self._product += float(np.vdot(x, y))
+        self._noise += float(np.vdot(difference, difference))
+
+    def add_codes(self, codes: Array, window: tuple[int, int]) -> None:
+        """Note which codes a tensor uses."""
+        low, high = int(codes.min()), int(codes.max())
+        seen = self._codes or (low, high)
+        self._codes = min(low, seen[0]), max(high, seen[1])
+        if low < window[0] or high > window[1]:
+            self._outside += int(np.count_nonzero((codes < window[0]) | (codes > window[1])))
+        self._count += codes.size
+
+    def result(self) -> TensorError:
+        """The figures; two tensors of zeros are equal."""
+        norms = math.sqrt(self._signal) * math.sqrt(self._energy)
+        cosine = self._product / norms if norms else float(self._signal == self._energy)
+        return TensorError(
+            sqnr_db=_decibels(self._signal, self._noise),
+            cosine=min(cosine, 1.0),
+            codes=self._codes,
+            outside=self._outside / max(self._count, 1),
+        )
+
+
+class _Instrumented:
+    """A model with chosen tensors as its outputs.
+
+    Attributes:
+        runtime: Name and version of the runtime.
+    """
+
+    def __init__(self, graph: Graph, tensors: Mapping[int, int]) -> None:
+        """Prepare the interpreter.
+
+        Args:
+            graph: The model.
+            tensors: What to call the outputs, by tensor index of this graph.
+        """
+        runtime = preferred_runtime()
+        self.runtime = f"{runtime.name} {runtime.version}"
+        self._keys = [tensors[index] for index in sorted(tensors)]
+        self._name = graph.origin
+        try:
+            self._interpreter = runtime.interpreter(edit.with_outputs(graph, sorted(tensors)))
+            self._interpreter.allocate_tensors()
+        except (ValueError, RuntimeError) as error:
+            raise self._failed(error) from error
+        self._inputs = self._interpreter.get_input_details()
+        self._outputs = self._interpreter.get_output_details()
+        self._shapes = [tuple(detail["shape"]) for detail in self._inputs]
+
+    def run(self, inputs: Sequence[Array]) -> dict[int, Array]:
+        """Real values of the chosen tensors for one sample."""
+        return {key: decode(codes, detail) for key, codes, detail in self.run_codes(inputs)}
+
+    def run_codes(self, inputs: Sequence[Array]) -> list[tuple[int, Array, dict[str, Any]]]:
+        """The chosen tensors as they are, with what the interpreter says of them."""
+        try:
+            shapes = [value.shape for value in inputs]
+            if shapes != self._shapes:
+                for detail, shape in zip(self._inputs, shapes):
+                    self._interpreter.resize_tensor_input(detail["index"], shape)
+                self._interpreter.allocate_tensors()
+                self._shapes = shapes
+            for detail, value in zip(self._inputs, inputs):
+                self._interpreter.set_tensor(detail["index"], encode(value, detail))
+            self._interpreter.invoke()
+            values = [self._interpreter.get_tensor(d["index"]) for d in self._outputs]
+        except (ValueError, RuntimeError) as error:
+            raise self._failed(error) from error
+        return list(zip(self._keys, values, self._outputs))
+
+    def _failed(self, error: Exception) -> BackendError:
+        return BackendError(f"{self._name}: {self.runtime} cannot run the model: {error}")
+
+
+class _Rival:
+    """A quantized model and the sums over its tensors."""
+
+    def __init__(
+        self,
+        model: NamedModel,
+        graph: Graph,
+        wanted: Sequence[int],
+        windows: Mapping[int, tuple[int, int]],
+    ) -> None:
+        self._name = model.name
+        own = Graph.from_bytes(model.data, model.name)
+        self._model = _Instrumented(own, corresponding_tensors(graph, own, wanted))
+        self._sums: dict[int, ErrorSums] = {}
+        self._windows = windows
+
+    def run(self, inputs: Sequence[Array], reference: Mapping[int, Array]) -> dict[int, Array]:
+        """Compare one sample; returns the real values."""
+        found = {}
+        for index, codes, detail in self._model.run_codes(inputs):
+            values = decode(codes, detail)
+            sums = self._sums.setdefault(index, ErrorSums())
+            sums.add(reference[index], values)
+            if codes.dtype == np.int8:
+                sums.add_codes(codes, self._windows.get(index, (-128, 127)))
+            found[index] = values
+        return found
+
+    def errors(self, target: int, figures: metrics.Metrics | None) -> ModelErrors:
+        """What was measured."""
+        tensors = {index: sums.result() for index, sums in self._sums.items()}
+        return ModelErrors(self._name, tensors, tensors.get(target), figures)
+
+
+def corresponding_tensors(graph: Graph, other: Graph, wanted: Sequence[int]) -> dict[int, int]:
+    """Which computed tensor of a quantized model stands for which one of the float network.
+
+    Names tell. A name that is not unique stands for nothing; what a QUANTIZE operator makes of an
+    input stands for the input.
+
+    Returns:
+        Tensor indices of ``graph`` by tensor index of ``other``, each at most once.
+    """
+    names: dict[str, list[int]] = {}
+    for index in wanted:
+        names.setdefault(graph.tensors[index].name, []).append(index)
+    unique = {name: indices[0] for name, indices in names.items() if len(indices) == 1}
+    found: dict[int, int] = {}
+    for operator in other.operators:
+        for index in operator.outputs:
+            source = other.tensors[operator.inputs[0]] if operator.kind == "QUANTIZE" else None
+            name = other.tensors[index].name
+            if source is not None and source.index in other.inputs:
+                name = source.name
+            if name in unique and unique[name] not in found.values():
+                found[index] = unique[name]
+    return found
+
+
+def _label(samples: ComparisonSet, position: int, classes: int) -> int:
+    if samples.labels is None:
+        return 0
+    label = int(samples.labels[position])
+    if not 0 <= label < classes:
+        raise DatasetError(
+            f"{samples.description}: the label of sample {position} is {label}, outside "
+            f"0..{classes - 1}, the classes of the model; labels count from 0"
+        )
+    return label
+
+
+def _output_of(graph: Graph) -> int:
+    """The tensor that a user looks at: logits where a softmax follows them."""
+    softmax = final_softmax(graph)
+    return graph.outputs[0] if softmax is None else softmax.inputs[0]
+
+
+def _is_classifier(graph: Graph, target: int) -> bool:
+    """Whether the output is one vector of scores per sample."""
+    shape = graph.tensors[target].shape
+    return len(graph.outputs) == 1 and int(np.prod(shape)) == max((*shape, 1)) > 1
+
+
+def _summary(scores: list[Any], reference: list[Any] | None = None) -> metrics.Metrics | None:
+    if not scores:
+        return None
+    own = np.array(scores, metrics.SCORE)
+    return metrics.summarize(own, None if reference is None else np.array(reference, metrics.SCORE))
+
+
+def _decibels(signal: float, noise: float) -> float:
+    if noise == 0:
+        return math.inf
+    return 10 * math.log10(signal / noise) if signal > 0 else -math.inf

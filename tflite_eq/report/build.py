@@ -1,0 +1,94 @@
+"""What every quantization reports, from its record alone."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from tflite_eq.calibration.record import Calibration, LayerRecord
+from tflite_eq.config import Reconstruction
+from tflite_eq.graph.properties import LinearKind
+from tflite_eq.progress import peak_memory_mib
+from tflite_eq.report.model import LayerReport, Report
+
+
+def build_report(
+    calibration: Calibration,
+    warnings: list[str],
+    runtimes: list[str],
+    float_size: int,
+    quantized_size: int,
+    origin: str = "model",
+) -> Report:
+    """Collect the figures of a finished quantization.
+
+    Args:
+        calibration: The record.
+        warnings: What the writer noticed.
+        runtimes: Runtimes that ran the model.
+        float_size: Bytes of the float model.
+        quantized_size: Bytes of the written one.
+        origin: What to call the model.
+    """
+    tensors = {t.index: t for t in calibration.tensors}
+    layers = []
+    for layer in calibration.layers:
+        source = tensors[layer.input]
+        before = layer.metrics["before_correction"]
+        after = layer.metrics["after_correction"]
+        layers.append(
+            LayerReport(
+                name=layer.name,
+                kind=layer.kind,
+                grid=layer.grid,
+                input_bits=source.bits,
+                input_scale=source.scale,
+                input_zero_point=source.zero_point,
+                input_start=source.start,
+                input_factor=source.factor,
+                input_outside=source.outside,
+                mssr_before=before["mssr"],
+                mssr_after=after["mssr"],
+                rqnsr_before=before["rqnsr"],
+                rqnsr=after["rqnsr"],
+                sqnr_db_before=before["sqnr_db"],
+                sqnr_db_after=after["sqnr_db"],
+                rolled_back=layer.metrics["rolled_back"],
+                ridge=layer.metrics.get("reconstruction", {}).get("ridge"),
+                reconstruction_db=_reconstruction_db(layer),
+            )
+        )
+    summary = {
+        "model": origin,
+        "tool_version": calibration.tool_version,
+        "config": calibration.config.as_dict(),
+        "samples": calibration.samples,
+        "float_bytes": float_size,
+        "quantized_bytes": quantized_size,
+        "runtimes": runtimes,
+        "peak_memory_mib": round(peak_memory_mib()),
+    }
+    return Report(summary, layers, [*warnings, *_not_reconstructed(calibration)])
+
+
+def _not_reconstructed(calibration: Calibration) -> list[str]:
+    """One sentence per layer that reconstruction was asked for and could not have."""
+    if calibration.config.reconstruction is Reconstruction.NONE:
+        return []
+    reasons = {True: "it is a transposed convolution", False: "it has too many inputs per output"}
+    return [
+        f"layer '{layer.name}' was not reconstructed: "
+        f"{reasons[layer.kind == LinearKind.TRANSPOSE.value]}; its weights are rounded to the "
+        "nearest codes"
+        for layer in calibration.layers
+        if "reconstruction" not in layer.metrics
+    ]
+
+
+def _reconstruction_db(layer: LayerRecord) -> float | None:
+    figures = layer.metrics.get("reconstruction")
+    if figures is None:
+        return None
+    tiny = np.finfo(np.float64).tiny
+    return float(
+        10 * np.log10(max(figures["noise_before"], tiny) / max(figures["noise_after"], tiny))
+    )

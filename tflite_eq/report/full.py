@@ -1,0 +1,179 @@
+"""The full report: models compared layer by layer, details, the delegate's view, findings."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Mapping, Sequence, Set
+
+from tflite_eq.backends import Backend
+from tflite_eq.calibration.record import Calibration, TensorRecord
+from tflite_eq.evaluation.layerwise import (
+    Comparison,
+    ComparisonSet,
+    ModelErrors,
+    TensorError,
+    compare,
+)
+from tflite_eq.evaluation.metrics import Metrics
+from tflite_eq.evaluation.team import NamedModel
+from tflite_eq.graph.linear import LinearLayer
+from tflite_eq.graph.model import Graph
+from tflite_eq.report import findings
+from tflite_eq.report.baseline import default_model
+from tflite_eq.report.claims import claims_by_target
+from tflite_eq.report.details import (
+    layer_detail,
+    total_runtime_multiplications,
+    written_layers,
+)
+from tflite_eq.report.model import LayerComparison, ModelSummary, Report
+from tflite_eq.simulation.trace import PassTrace
+
+FLOAT, DEFAULT, WRITTEN = "FP32", "TFLite default", "tflite_eq"
+
+
+@dataclasses.dataclass(frozen=True)
+class Subject:
+    """One finished quantization, as the report looks at it.
+
+    Attributes:
+        graph: The float network.
+        layers: Its linear layers by operator index.
+        skipped: Indices of operators that stay in float.
+        calibration: The record.
+        trace: What the calibration pass saw; empty if the record was loaded.
+        float_size: Bytes of the float model.
+        model: The written model.
+        backend: Quantizer backend, for the default model.
+    """
+
+    graph: Graph
+    layers: dict[int, LinearLayer]
+    skipped: Set[int]
+    calibration: Calibration
+    trace: PassTrace
+    float_size: int
+    model: bytes
+    backend: Backend
+
+
+def complete(report: Report, subject: Subject, samples: ComparisonSet | None) -> Report:
+    """The report with everything in it.
+
+    Args:
+        report: What the quantizer already knows.
+        subject: The quantization.
+        samples: What to compare the models on; without any they are not run.
+    """
+    written = Graph.from_bytes(subject.model, "the quantized model")
+    counterparts = written_layers(subject.graph, subject.layers, written)
+    targets, claims = claims_by_target(
+        written, total_runtime_multiplications(subject.graph, subject.layers)
+    )
+    models = [] if samples is None else _models(subject)
+    comparison = None if samples is None else _compare(subject, models, samples)
+    sources = {tensor.index: tensor for tensor in subject.calibration.tensors}
+    layers = []
+    for layer_report, record in zip(report.layers, subject.calibration.layers):
+        layer, counterpart = subject.layers[record.index], counterparts.get(record.index)
+        detail = None
+        if counterpart is not None:
+            detail = layer_detail(
+                subject.graph,
+                layer,
+                record,
+                sources[record.input],
+                counterpart,
+                subject.trace,
+                claims.get(counterpart.output, ()),
+            )
+        measured = None if comparison is None else _layer_comparison(layer, comparison.models)
+        layers.append(dataclasses.replace(layer_report, detail=detail, comparison=measured))
+    summaries = () if comparison is None else _summaries(subject, models, comparison)
+    return dataclasses.replace(
+        report,
+        layers=layers,
+        models=summaries,
+        compared_on="" if comparison is None else _described(comparison),
+        targets=tuple(targets),
+        findings=findings.find(layers, summaries, targets),
+    )
+
+
+def _models(subject: Subject) -> list[NamedModel]:
+    """The written model behind the default one; of a loaded record only the written one."""
+    written = NamedModel(WRITTEN, subject.model)
+    if not subject.trace.observers:
+        return [written]
+    default = default_model(
+        subject.graph,
+        subject.layers,
+        subject.skipped,
+        subject.trace.observers,
+        subject.calibration,
+        subject.backend,
+    )
+    return [NamedModel(DEFAULT, default), written]
+
+
+def _compare(subject: Subject, models: Sequence[NamedModel], samples: ComparisonSet) -> Comparison:
+    tensors = {layer.output for layer in subject.layers.values()}
+    tensors.update(layer.input for layer in subject.layers.values())
+    windows = {WRITTEN: _windows(subject.calibration.tensors)}
+    return compare(subject.graph, models, samples, sorted(tensors), windows)
+
+
+def _windows(tensors: list[TensorRecord]) -> Mapping[int, tuple[int, int]]:
+    return {tensor.index: tensor.window for tensor in tensors}
+
+
+def _layer_comparison(
+    layer: LinearLayer, models: tuple[ModelErrors, ...]
+) -> LayerComparison | None:
+    final = models[-1].tensors.get(layer.output)
+    default = models[0].tensors.get(layer.output) if len(models) > 1 else None
+    if final is None:
+        return None
+    source = models[-1].tensors.get(layer.input, TensorError(math.inf, 1.0))
+    return LayerComparison(
+        sqnr_db_default=math.nan if default is None else default.sqnr_db,
+        sqnr_db_final=final.sqnr_db,
+        cosine_default=math.nan if default is None else default.cosine,
+        cosine_final=final.cosine,
+        added_noise=final.noise - source.noise,
+        input_codes=source.codes,
+        input_outside=source.outside,
+    )
+
+
+def _summaries(
+    subject: Subject, models: Sequence[NamedModel], comparison: Comparison
+) -> tuple[ModelSummary, ...]:
+    found = [_summary(FLOAT, subject.float_size, None, comparison.reference, comparison)]
+    for model, errors in zip(models, comparison.models):
+        found.append(_summary(model.name, len(model.data), errors, errors.figures, comparison))
+    return tuple(found)
+
+
+def _summary(
+    name: str,
+    size: int,
+    errors: ModelErrors | None,
+    figures: Metrics | None,
+    comparison: Comparison,
+) -> ModelSummary:
+    agreement = None if figures is None else figures.agreement
+    output = None if errors is None else errors.output
+    return ModelSummary(
+        name=name,
+        bytes=size,
+        top1=figures.top1.value if figures is not None and comparison.has_labels else None,
+        agreement=None if agreement is None else agreement.value,
+        agreement_error=None if agreement is None else agreement.standard_error,
+        sqnr_db=None if output is None else output.sqnr_db,
+    )
+
+
+def _described(comparison: Comparison) -> str:
+    return f"{comparison.description}, on {comparison.runtime} with its default kernels"

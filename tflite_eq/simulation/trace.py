@@ -1,0 +1,51 @@
+"""What a calibration pass looked at on its way, for reports; results do not depend on it."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from tflite_eq.calibration.dataset import SpreadSubset
+from tflite_eq.calibration.histogram import RangeObserver
+from tflite_eq.search.easyquant import Trial
+
+
+@dataclasses.dataclass
+class PassTrace:
+    """Some ten kilobytes per tensor.
+
+    Attributes:
+        observers: FP32 ranges over the calibration data by tensor index.
+        activation_searches: Candidates for the scale of a tensor by tensor index; empty where
+            nothing was searched.
+        weight_searches: Candidates for the weight scales of a layer by operator index.
+        kept: Some of the calibration samples, to run the finished models on.
+    """
+
+    observers: dict[int, RangeObserver] = dataclasses.field(default_factory=dict)
+    activation_searches: dict[int, tuple[Trial, ...]] = dataclasses.field(default_factory=dict)
+    weight_searches: dict[int, tuple[Trial, ...]] = dataclasses.field(default_factory=dict)
+    kept: SpreadSubset = dataclasses.field(default_factory=lambda: SpreadSubset(0))
+
+    def searches(self, tensors: Iterable[int], layers: Iterable[int]) -> dict[str, Any]:
+        """The searches of these tensors and layers as JSON holds them; for a checkpoint."""
+        return {
+            "activations": {
+                str(i): [dataclasses.astuple(t) for t in self.activation_searches.get(i, ())]
+                for i in tensors
+            },
+            "weights": {
+                str(i): [dataclasses.astuple(t) for t in self.weight_searches.get(i, ())]
+                for i in layers
+            },
+        }
+
+    def restore(self, searches: Mapping[str, Any]) -> None:
+        """Take back what ``searches`` gave to an interrupted pass."""
+        for kind, found in (
+            ("activations", self.activation_searches),
+            ("weights", self.weight_searches),
+        ):
+            for index, trials in searches.get(kind, {}).items():
+                found[int(index)] = tuple(Trial(*trial) for trial in trials)
