@@ -25,14 +25,15 @@ class Claim:
         claimed: Whether the delegate runs it.
         reason: Kernel and instruction set and why they were chosen, or why none was.
         saved_multiplications: Multiplications of the runtime's own kernel whose time that saves; an
-            estimate, 0 where it is not known.
+            estimate, 0 in claims read off the log, which does not tell. No part of the decision:
+            claims that differ in it alone are equal.
     """
 
     operator: int
     name: str
     claimed: bool
     reason: str
-    saved_multiplications: float = 0.0
+    saved_multiplications: float = dataclasses.field(default=0.0, compare=False)
 
 
 def parse_claims(log: str) -> list[Claim]:
