@@ -8,6 +8,7 @@ NEW := .venv-tensorflow-2.21
 LITERT := .venv-litert-only
 MAKE_VENV := tools/make_venv.sh
 LOCKS := requirements/locked-python3.11
+STAND_IN_NDK := build/stand_in_ndk
 RUNTIMES := tflite_runtime tensorflow ai_edge_litert
 PYTEST_ARGS ?=
 BAZEL_ARGS ?=
@@ -23,7 +24,8 @@ export TF_CPP_MIN_LOG_LEVEL := 3
 export CUDA_VISIBLE_DEVICES := -1
 
 .PHONY: help setup demo test lint format unit-test test-compatibility clean
-.PHONY: test-parts build-tools build-delegate test-delegate test-runtimes test-packaging
+.PHONY: test-parts build-tools build-delegate test-delegate test-runtimes test-packaging test-android
+.PHONY: test-android-in-turn
 
 help:
 	@echo "make demo    quantize a small trained network and compare the results"
@@ -33,9 +35,10 @@ help:
 	@echo "make test-delegate        the delegate's C++ tests, plain and under the sanitizers"
 	@echo "make unit-test            the package, the delegate's Python side included"
 	@echo "make test-runtimes        the delegate inside each installed TFLite runtime"
+	@echo "make test-android         the Android package and its Java class; needs no NDK"
 	@echo "make test-compatibility   package and delegate on TensorFlow 2.14, 2.21 and none"
 	@echo "make test-packaging       what pip installs, with Bazel and without"
-	@echo "make build-delegate       the delegate's library and Python module"
+	@echo "make build-delegate       the delegate's library, Python module and eq_benchmark"
 	@echo "make format  put the sources in the form that lint wants"
 	@echo "make clean   remove the environments and everything else that was made"
 
@@ -48,7 +51,7 @@ test:
 	$(MAKE) --jobs=$(JOBS) --no-print-directory test-parts
 	@echo "All tests passed."
 
-test-parts: lint unit-test test-delegate test-runtimes test-compatibility test-packaging
+test-parts: lint unit-test test-delegate test-runtimes test-compatibility test-packaging test-android-in-turn
 
 lint: $(ENV)/.complete
 	$(BIN)/ruff check
@@ -62,7 +65,7 @@ build-tools: $(ENV)/.complete
 # The module is for the environment's Python.
 build-delegate: build-tools
 	bazel build $(BAZEL_FLAGS) --repo_env=TFLITE_EQ_PYTHON=$(CURDIR)/$(BIN)/python \
-	  //delegate:libtflite_eq_delegate.so //delegate/python:_kernels.so
+	  //delegate:libtflite_eq_delegate.so //delegate/python:_kernels.so //delegate/benchmark:eq_benchmark
 
 # ThreadSanitizer looks at the tests of what threads share. The other parts need what build-delegate
 # builds, and Bazel does one thing at a time.
@@ -72,7 +75,7 @@ test-delegate: build-delegate
 	bazel test $(BAZEL_FLAGS) --config=tsan //...
 
 unit-test: build-delegate
-	$(BIN)/python -m pytest --ignore tests/packaging $(PYTEST_ARGS)
+	$(BIN)/python -m pytest --ignore tests/packaging --ignore tests/android $(PYTEST_ARGS)
 
 # Builds with Bazel as well.
 test-packaging: test-delegate
@@ -83,6 +86,20 @@ test-runtimes: build-delegate
 	for runtime in $(RUNTIMES); do \
 	  $(BIN)/python -m pytest delegate/runtime_tests --runtime $$runtime $(PYTEST_ARGS) || exit 1; \
 	done
+
+# With the NDK that ANDROID_NDK_HOME names, or what stands in for one; a JDK and Maven for the Java class.
+test-android: export ANDROID_NDK_HOME := $(or $(ANDROID_NDK_HOME),$(CURDIR)/$(STAND_IN_NDK))
+test-android: build-tools
+	tools/install_build_tools.sh $(BIN)/python android
+	$(BIN)/python delegate/android/testing/stand_in_ndk.py $(STAND_IN_NDK)
+	bazel test $(BAZEL_FLAGS) //delegate/android/testing:java_test
+	TFLITE_EQ_TEST_NDK=1 $(BIN)/python -m pytest tests/android/test_ndk.py $(PYTEST_ARGS)
+	bazel build $(BAZEL_FLAGS) --config=android_arm64 //delegate/android:tflite_eq_delegate.aar
+	$(BIN)/python -m pytest tests/android --ignore tests/android/test_ndk.py $(PYTEST_ARGS)
+
+# Bazel does one thing at a time, so that in make test this part waits for the others that need it.
+test-android-in-turn: test-packaging
+	$(MAKE) --no-print-directory test-android
 
 test-compatibility: build-delegate $(OLD)/.complete $(NEW)/.complete $(LITERT)/.complete
 	for environment in $(OLD) $(NEW); do \

@@ -23,6 +23,9 @@ COPTS = [
     "-fvisibility=hidden",
 ]
 
+# Kernels without intrinsics are there to be compared with, and must not make the library larger than it is useful.
+SCALAR_COPTS = COPTS + ["-Os"]
+
 # One list per instruction set; a kernel file belongs to exactly one.
 AVX2_COPTS = ["-mavx2"]
 
@@ -32,4 +35,18 @@ AVX512_VNNI_COPTS = [
     "-mavx512dq",
     "-mavx512vl",
     "-mavx512vnni",
+]
+
+# Every aarch64 CPU has NEON. Instructions are ordered for Cortex-A53, which executes them in that order; the cores that do not care.
+NEON_COPTS = ["-mtune=cortex-a53"]
+
+# Likewise for the in-order cores that have these instructions.
+NEON_DOTPROD_COPTS = [
+    "-march=armv8.2-a+dotprod",
+    "-mtune=cortex-a55",
+]
+
+NEON_I8MM_COPTS = [
+    "-march=armv8.2-a+dotprod+i8mm",
+    "-mtune=cortex-a510",
 ]

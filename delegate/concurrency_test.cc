@@ -1,5 +1,6 @@
 // Interpreters in several threads at once, resized meanwhile, with delegates of their own and with one for all; meant for
 // ThreadSanitizer: bazel test --config=tsan --test_tag_filters=threads //...
+#include <atomic>
 #include <memory>
 #include <random>
 #include <string>
@@ -89,6 +90,33 @@ TEST_P(ConcurrencyTest, DelegatesThatComeAndGo) {
       }
     });
   }
+  for (std::thread& thread : threads) thread.join();
+  for (const std::string& error : wrong) EXPECT_EQ(error, "");
+}
+
+// Closed, then deleted by its owner, while interpreters of other threads use it.
+TEST_P(ConcurrencyTest, DelegateThatGoesFirst) {
+  auto delegate = MakeDelegate(GetParam(), 3);
+  std::atomic<int> applied{0};
+  std::vector<std::string> wrong(kThreads);
+  std::vector<std::thread> threads;
+  for (int i = 0; i < kThreads; ++i) {
+    threads.emplace_back([&, i] {
+      TestRuntime runtime(model_, 2);
+      const bool good = runtime.Apply(delegate.get());
+      ++applied;
+      std::mt19937 random(static_cast<unsigned>(i));
+      for (int round = 0; round < 20 && wrong[i].empty(); ++round) {
+        if (!good || !runtime.Resize(1, 9, 5 + round % 3)) wrong[i] = runtime.error();
+        for (int8_t& code : runtime.input()) code = static_cast<int8_t>(random() % 256 - 128);
+        if (!runtime.Invoke()) wrong[i] = runtime.error();
+        if (runtime.output() != RunReference(model_, 1, 9, 5 + round % 3, runtime.input())) wrong[i] = "codes differ";
+      }
+    });
+  }
+  while (applied != kThreads) std::this_thread::yield();
+  CloseDelegate(delegate.get());
+  delegate.reset();
   for (std::thread& thread : threads) thread.join();
   for (const std::string& error : wrong) EXPECT_EQ(error, "");
 }

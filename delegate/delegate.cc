@@ -1,9 +1,8 @@
 // The TfLiteDelegate itself: claims nodes, stands in for them, and reports.
-#include <stdio.h>
-
 #include "delegate/array.h"
 #include "delegate/conv_node.h"
 #include "delegate/delegate.h"
+#include "delegate/log.h"
 #include "delegate/partition.h"
 #include "delegate/selection.h"
 #include "delegate/tflite_abi.h"
@@ -16,9 +15,13 @@ struct Delegate {
   TfLiteDelegate base = {};  // first: the runtime holds a pointer to it
   DelegateOptions options;
   CpuProfile cpu;
+  TfLiteEqObserver observer = {};
   WorkerPool pool;
-  pthread_mutex_t pool_mutex = PTHREAD_MUTEX_INITIALIZER;
+  pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;  // guards what follows
   bool pool_started = false;
+  int instances = 0;  // in interpreters
+  bool closed = false;
+  bool deleted = false;
 };
 
 // A partition with the delegate whose threads it uses.
@@ -31,16 +34,26 @@ Delegate* FromBase(TfLiteDelegate* base) { return static_cast<Delegate*>(base->d
 
 // Threads are started when the first model needs them, with the number that model's interpreter has unless an option says
 // otherwise.
-int StartWorkers(Delegate* delegate, const TfLiteContext& context) {
-  pthread_mutex_lock(&delegate->pool_mutex);
-  if (!delegate->pool_started) {
+int Enter(Delegate* delegate, const TfLiteContext& context) {
+  pthread_mutex_lock(&delegate->mutex);
+  ++delegate->instances;
+  if (!delegate->pool_started && !delegate->closed) {
     const int wanted = delegate->options.num_threads > 0 ? delegate->options.num_threads : context.recommended_num_threads;
     delegate->pool.Start(wanted);
     delegate->pool_started = true;
   }
   const int workers = delegate->pool.workers();
-  pthread_mutex_unlock(&delegate->pool_mutex);
+  pthread_mutex_unlock(&delegate->mutex);
   return workers;
+}
+
+void Leave(Delegate* delegate) {
+  pthread_mutex_lock(&delegate->mutex);
+  const bool last = --delegate->instances == 0;
+  if (last && delegate->closed) delegate->pool.Stop();
+  const bool unowned = last && delegate->deleted;
+  pthread_mutex_unlock(&delegate->mutex);
+  if (unowned) DeleteObject(delegate);
 }
 
 void* InitInstance(TfLiteContext* context, const char* buffer, size_t) {
@@ -48,9 +61,11 @@ void* InitInstance(TfLiteContext* context, const char* buffer, size_t) {
   Instance* instance = NewObject<Instance>();
   if (instance == nullptr) return nullptr;
   instance->delegate = FromBase(params.delegate);
-  const int workers = StartWorkers(instance->delegate, *context);
+  const int workers = Enter(instance->delegate, *context);
   if (!instance->partition.Init(context, params, instance->delegate->options, instance->delegate->cpu, workers)) {
+    Delegate* delegate = instance->delegate;
     DeleteObject(instance);
+    Leave(delegate);
     return nullptr;
   }
   return instance;
@@ -59,8 +74,18 @@ void* InitInstance(TfLiteContext* context, const char* buffer, size_t) {
 void FreeInstance(TfLiteContext*, void* opaque) {
   auto* instance = static_cast<Instance*>(opaque);
   if (instance == nullptr) return;
-  if (instance->delegate->options.profile) instance->partition.PrintProfile();
+  Delegate* delegate = instance->delegate;
+  if (delegate->options.profile && delegate->observer.node_finished == nullptr) instance->partition.PrintProfile();
+  instance->partition.Report(delegate->observer);
   DeleteObject(instance);
+  Leave(delegate);
+}
+
+bool IsClosed(Delegate* delegate) {
+  pthread_mutex_lock(&delegate->mutex);
+  const bool closed = delegate->closed;
+  pthread_mutex_unlock(&delegate->mutex);
+  return closed;
 }
 
 TfLiteStatus PrepareInstance(TfLiteContext* context, TfLiteNode* node) {
@@ -69,8 +94,8 @@ TfLiteStatus PrepareInstance(TfLiteContext* context, TfLiteNode* node) {
   const TfLiteStatus status = instance->partition.Prepare(context);
   // Here rather than where it was made: scratch is part of what it takes, and changes with the input's size.
   if (status == kTfLiteOk && instance->delegate->options.log_level > 1) {
-    fprintf(stderr, "tflite_eq: partition of %d nodes: prepared in %.1f ms, takes %.2f MB\n", instance->partition.nodes(),
-            instance->partition.prepare_milliseconds(), static_cast<double>(instance->partition.memory_bytes()) / 1048576);
+    Log(Severity::kInfo, "partition of %d nodes: prepared in %.1f ms, takes %.2f MB", instance->partition.nodes(),
+        instance->partition.prepare_milliseconds(), static_cast<double>(instance->partition.memory_bytes()) / 1048576);
   }
   return status;
 }
@@ -80,13 +105,27 @@ TfLiteStatus InvokeInstance(TfLiteContext* context, TfLiteNode* node) {
   return instance->partition.Invoke(context, &instance->delegate->pool);
 }
 
+void ReportDecisions(const Selection& selection, const TfLiteEqObserver& observer) {
+  if (observer.node_decided == nullptr) return;
+  for (const Selection::Candidate& candidate : selection.candidates()) {
+    if (!candidate.convolution) continue;
+    const TfLiteEqNodeDecision decision = {candidate.node, candidate.claimed, candidate.name, candidate.reason.text};
+    observer.node_decided(observer.user_data, &decision);
+  }
+}
+
 TfLiteStatus PrepareDelegate(TfLiteContext* context, TfLiteDelegate* base) {
   Delegate* delegate = FromBase(base);
+  if (IsClosed(delegate)) {
+    context->ReportError(context, "tflite_eq: the delegate was closed before this model got it: create another one");
+    return kTfLiteError;
+  }
   Selection selection;
   if (!selection.Select(context, delegate->options, delegate->cpu)) return kTfLiteError;
+  ReportDecisions(selection, delegate->observer);
   if (delegate->options.log_level > 0) {
-    fprintf(stderr, "tflite_eq: claimed %d of %d convolutions, %d nodes\n", selection.claimed()->size,
-            selection.convolutions(), selection.nodes());
+    Log(Severity::kInfo, "claimed %d of %d convolutions, %d nodes", selection.claimed()->size, selection.convolutions(),
+        selection.nodes());
   }
   if (selection.claimed()->size == 0) {
     if (!delegate->options.require_delegation) return kTfLiteOk;
@@ -120,8 +159,24 @@ TfLiteDelegate* CreateDelegate(const DelegateOptions& options) {
   return &delegate->base;
 }
 
+void ObserveDelegate(TfLiteDelegate* base, const TfLiteEqObserver& observer) { FromBase(base)->observer = observer; }
+
+void CloseDelegate(TfLiteDelegate* base) {
+  Delegate* delegate = FromBase(base);
+  pthread_mutex_lock(&delegate->mutex);
+  delegate->closed = true;
+  if (delegate->instances == 0) delegate->pool.Stop();
+  pthread_mutex_unlock(&delegate->mutex);
+}
+
 void DeleteDelegate(TfLiteDelegate* base) {
-  if (base != nullptr) DeleteObject(FromBase(base));
+  if (base == nullptr) return;
+  Delegate* delegate = FromBase(base);
+  pthread_mutex_lock(&delegate->mutex);
+  delegate->deleted = true;
+  const bool unused = delegate->instances == 0;
+  pthread_mutex_unlock(&delegate->mutex);
+  if (unused) DeleteObject(delegate);
 }
 
 }  // namespace tflite_eq

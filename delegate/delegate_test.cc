@@ -89,6 +89,173 @@ TEST(Delegate, ServesSeveralInterpretersAndOutlivesThem) {
   }
 }
 
+// Collects what a delegate tells.
+struct Observation {
+  std::vector<std::pair<int, bool>> decisions;
+  std::vector<TfLiteEqNodeProfile> nodes;
+  std::vector<std::string> kernels;
+  std::vector<TfLiteEqPartitionProfile> partitions;
+
+  TfLiteEqObserver observer() {
+    TfLiteEqObserver observer = {};
+    observer.version = TFLITE_EQ_OBSERVER_VERSION;
+    observer.user_data = this;
+    observer.node_decided = [](void* self, const TfLiteEqNodeDecision* decision) {
+      EXPECT_STRNE(decision->reason, "");
+      static_cast<Observation*>(self)->decisions.emplace_back(decision->node, decision->claimed);
+    };
+    observer.node_finished = [](void* self, const TfLiteEqNodeProfile* profile) {
+      static_cast<Observation*>(self)->nodes.push_back(*profile);
+      static_cast<Observation*>(self)->kernels.push_back(std::string(profile->kernel) + " " + profile->isa);
+    };
+    observer.partition_finished = [](void* self, const TfLiteEqPartitionProfile* profile) {
+      static_cast<Observation*>(self)->partitions.push_back(*profile);
+    };
+    return observer;
+  }
+};
+
+TEST(Delegate, TellsAnObserverWhatItDoes) {
+  const TestModel model = MakeTestModel("cc-c", 16, Values::kInt8, 12);
+  DelegateOptions options;
+  options.any_kernel = false;
+  options.kernel = Algorithm::kDirect;
+  options.any_isa = false;
+  options.log_level = 0;
+  options.profile = true;
+  const DelegatePointer delegate(CreateDelegate(options));
+  Observation seen;
+  ObserveDelegate(delegate.get(), seen.observer());
+  testing::internal::CaptureStderr();
+  {
+    TestRuntime runtime(model, 1);
+    ASSERT_TRUE(runtime.Apply(delegate.get())) << runtime.error();
+    EXPECT_EQ(seen.decisions, (std::vector<std::pair<int, bool>>{{0, true}, {1, true}, {3, true}}));
+    ASSERT_TRUE(runtime.Resize(2, 9, 7)) << runtime.error();
+    std::mt19937 random(13);
+    for (int run = 0; run < 3; ++run) CheckRun(model, {2, 9, 7}, &runtime, &random);
+    EXPECT_TRUE(seen.nodes.empty()) << "the interpreter is still there";
+  }
+  EXPECT_EQ(testing::internal::GetCapturedStderr(), "") << "an observer takes the place of printed profiles";
+  EXPECT_EQ(seen.kernels, std::vector<std::string>(3, "direct scalar"));
+  ASSERT_EQ(seen.nodes.size(), 3u);
+  for (const TfLiteEqNodeProfile& node : seen.nodes) {
+    EXPECT_EQ(node.batch, 2);
+    EXPECT_EQ(node.input_height, 9);
+    EXPECT_EQ(node.input_width, 7);
+    EXPECT_EQ(node.input_channels, 16);
+    EXPECT_EQ(node.output_channels, 16);
+    EXPECT_EQ(node.runs, 3);
+    EXPECT_GT(node.milliseconds, 0);
+    EXPECT_GT(node.packed_bytes, 9 * 16 * 16);
+  }
+  ASSERT_EQ(seen.partitions.size(), 2u);
+  int64_t packed = 0, all_packed = 0;
+  for (const TfLiteEqNodeProfile& node : seen.nodes) packed += node.packed_bytes;
+  for (const TfLiteEqPartitionProfile& partition : seen.partitions) all_packed += partition.packed_bytes;
+  EXPECT_EQ(all_packed, packed);
+}
+
+TEST(Delegate, TheReferenceInPlaceClaimsTheSameNodes) {
+  const TestModel model = MakeTestModel("cc-c", 16, Values::kInt8, 14);
+  DelegateOptions options;
+  options.any_kernel = false;
+  options.kernel = Algorithm::kWinogradF43;
+  options.log_level = 0;
+  options.reference_in_place = true;
+  const DelegatePointer delegate(CreateDelegate(options));
+  Observation seen;
+  ObserveDelegate(delegate.get(), seen.observer());
+  {
+    TestRuntime runtime(model, 1);
+    ASSERT_TRUE(runtime.Apply(delegate.get())) << runtime.error();
+    EXPECT_EQ(runtime.delegated(), 3);
+    ASSERT_TRUE(runtime.Resize(1, 9, 9)) << runtime.error();
+    std::mt19937 random(15);
+    CheckRun(model, {1, 9, 9}, &runtime, &random);
+  }
+  EXPECT_EQ(seen.kernels, std::vector<std::string>(3, "reference scalar"));
+}
+
+int ThreadsOfThisProcess() {
+  int threads = 0;
+  for (const auto& task : std::filesystem::directory_iterator("/proc/self/task")) threads += task.exists() ? 1 : 0;
+  return threads;
+}
+
+// A thread that was joined is listed for a moment longer, so numbers are waited for.
+bool ThreadsBecome(int expected) {
+  for (int i = 0; i < 5000 && ThreadsOfThisProcess() != expected; ++i) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(2));
+  }
+  return ThreadsOfThisProcess() == expected;
+}
+
+// Their number once those of earlier tests are gone.
+int ThreadsOnceSettled() {
+  int threads = ThreadsOfThisProcess();
+  for (int same = 0; same < 25; ++same) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(2));
+    if (ThreadsOfThisProcess() == threads) continue;
+    threads = ThreadsOfThisProcess();
+    same = 0;
+  }
+  return threads;
+}
+
+TEST(Delegate, InterpretersOutliveAClosedDelegateAndKeepItsThreads) {
+  const TestModel model = MakeTestModel("cc-c", 16, Values::kInt8, 10);
+  const int before = ThreadsOnceSettled();
+  const DelegatePointer delegate = MakeDelegate(Algorithm::kWinogradF43, 3);
+  std::mt19937 random(11);
+  {
+    TestRuntime runtime(model, 1);
+    ASSERT_TRUE(runtime.Apply(delegate.get()));
+    ASSERT_TRUE(runtime.Resize(1, 9, 9));
+    CheckRun(model, {1, 9, 9}, &runtime, &random);
+    CloseDelegate(delegate.get());
+    CloseDelegate(delegate.get());
+    EXPECT_TRUE(ThreadsBecome(before + 2));
+    CheckRun(model, {1, 9, 9}, &runtime, &random);
+    ASSERT_TRUE(runtime.Resize(2, 14, 5));
+    CheckRun(model, {2, 14, 5}, &runtime, &random);
+
+    TestRuntime late(model, 1);
+    EXPECT_FALSE(late.Apply(delegate.get()));
+    EXPECT_NE(late.error().find("the delegate was closed"), std::string::npos) << late.error();
+  }
+  EXPECT_TRUE(ThreadsBecome(before));
+}
+
+TEST(Delegate, ClosingAnUnusedDelegateEndsItsThreads) {
+  const TestModel model = MakeTestModel("c", 16, Values::kInt8, 12);
+  const int before = ThreadsOnceSettled();
+  const DelegatePointer delegate = MakeDelegate(Algorithm::kDirect, 3);
+  {
+    TestRuntime runtime(model, 1);
+    ASSERT_TRUE(runtime.Apply(delegate.get()));
+  }
+  EXPECT_TRUE(ThreadsBecome(before + 2));
+  CloseDelegate(delegate.get());
+  EXPECT_TRUE(ThreadsBecome(before));
+}
+
+TEST(Delegate, InterpretersOutliveADeletedDelegate) {
+  const TestModel model = MakeTestModel("c-c", 16, Values::kInt8, 13);
+  const int before = ThreadsOnceSettled();
+  std::mt19937 random(14);
+  {
+    TestRuntime runtime(model, 1);
+    {
+      const DelegatePointer delegate = MakeDelegate(Algorithm::kWinogradF23, 3);
+      ASSERT_TRUE(runtime.Apply(delegate.get()));
+    }
+    ASSERT_TRUE(runtime.Resize(1, 9, 9));
+    CheckRun(model, {1, 9, 9}, &runtime, &random);
+  }
+  EXPECT_TRUE(ThreadsBecome(before));
+}
+
 // Returns once all other threads of the process sleep. Starting a thread allocates, in that thread, after the call that starts
 // it has returned.
 void WaitUntilThreadsSleep() {

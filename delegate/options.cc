@@ -42,7 +42,7 @@ bool ParseIsa(const char* value, DelegateOptions* options, Reason* error) {
   options->any_isa = strcmp(value, "auto") == 0;
   if (options->any_isa) return true;
   if (!IsaFromName(value, &options->isa)) {
-    error->Set("option isa: \"%.40s\" is none of auto, scalar, avx2, avx512_vnni", value);
+    error->Set("option isa: \"%.40s\" is none of auto, scalar, avx2, avx512_vnni, neon, neon_dotprod, neon_i8mm", value);
     return false;
   }
   if (!CpuSupports(options->isa)) {
@@ -60,8 +60,11 @@ bool ParseOption(const char* key, const char* value, DelegateOptions* options, R
   if (strcmp(key, "require_delegation") == 0) return ParseBoolean(key, value, &options->require_delegation, error);
   if (strcmp(key, "log_level") == 0) return ParseInteger(key, value, 0, 2, &options->log_level, error);
   if (strcmp(key, "profile") == 0) return ParseBoolean(key, value, &options->profile, error);
+  if (strcmp(key, "reference_in_place") == 0) return ParseBoolean(key, value, &options->reference_in_place, error);
   error->Set(
-      "unknown option \"%.40s\"; there are num_threads, kernel, isa, verify, require_delegation, log_level, profile", key);
+      "unknown option \"%.40s\"; there are num_threads, kernel, isa, verify, require_delegation, log_level, profile, "
+      "reference_in_place",
+      key);
   return false;
 }
 
@@ -93,6 +96,7 @@ bool OptionsFromC(const TfLiteEqDelegateOptions& c, DelegateOptions* options, Re
   options->require_delegation = c.require_delegation;
   options->log_level = c.log_level;
   options->profile = c.profile;
+  options->reference_in_place = c.reference_in_place;
   return ParseKernel(c.kernel != nullptr ? c.kernel : "auto", options, error) &&
          ParseIsa(c.isa != nullptr ? c.isa : "auto", options, error);
 }

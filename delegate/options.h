@@ -20,6 +20,7 @@ struct DelegateOptions {
   bool require_delegation = false;
   int log_level = 1;
   bool profile = false;
+  bool reference_in_place = false;
 };
 
 // False with a message naming the option, what was found and what is allowed.

@@ -16,11 +16,11 @@ bool Parse(const char* key, const char* value, DelegateOptions* options, std::st
 }
 
 TEST(ParseOptions, TakesEveryOption) {
-  const char* keys[] = {"num_threads", "kernel", "isa", "verify", "require_delegation", "log_level", "profile"};
-  const char* values[] = {"3", "winograd_1d", "scalar", "1", "true", "2", "false"};
+  const char* keys[] = {"num_threads", "kernel", "isa", "verify", "require_delegation", "log_level", "profile", "reference_in_place"};
+  const char* values[] = {"3", "winograd_1d", "scalar", "1", "true", "2", "false", "1"};
   DelegateOptions options;
   Reason error;
-  ASSERT_TRUE(ParseOptions(keys, values, 7, &options, &error)) << error.text;
+  ASSERT_TRUE(ParseOptions(keys, values, 8, &options, &error)) << error.text;
   EXPECT_EQ(options.num_threads, 3);
   EXPECT_FALSE(options.any_kernel);
   EXPECT_EQ(options.kernel, Algorithm::kWinograd1d);
@@ -30,6 +30,7 @@ TEST(ParseOptions, TakesEveryOption) {
   EXPECT_TRUE(options.require_delegation);
   EXPECT_EQ(options.log_level, 2);
   EXPECT_FALSE(options.profile);
+  EXPECT_TRUE(options.reference_in_place);
 }
 
 TEST(ParseOptions, TakesEveryKernelByName) {
@@ -57,7 +58,7 @@ TEST(ParseOptions, NamesWhatIsWrongAndWhatIsAllowed) {
       {"num_threads", "-1", "option num_threads: \"-1\" is not an integer from 0 to 256"},
       {"num_threads", "99999999999999999999", "is not an integer from 0 to 256"},
       {"kernel", "fast", "is none of auto, winograd_f43, winograd_f23, winograd_1d, direct, reference"},
-      {"isa", "sse2", "is none of auto, scalar, avx2, avx512_vnni"},
+      {"isa", "sse2", "is none of auto, scalar, avx2, avx512_vnni, neon, neon_dotprod, neon_i8mm"},
       {"verify", "yes", "option verify: \"yes\" is none of 0, 1, false, true"},
       {"log_level", "3", "option log_level: \"3\" is not an integer from 0 to 2"},
       {"Verify", "1", "unknown option \"Verify\"; there are num_threads"},

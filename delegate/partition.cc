@@ -1,10 +1,10 @@
 #include "delegate/partition.h"
 
-#include <stdio.h>
 #include <string.h>
 #include <time.h>
 
 #include "delegate/kernels/reference.h"
+#include "delegate/log.h"
 
 namespace tflite_eq {
 namespace {
@@ -68,7 +68,9 @@ bool Partition::Init(TfLiteContext* context, const TfLiteDelegateParams& params,
     if (good) {
       const Plan plan = step.node.Choose(options, cpu);
       reason = plan.reason;
-      good = plan.claim && step.conv.Prepare(step.node.problem(), plan.algorithm, plan.isa, workers, &reason);
+      const Algorithm algorithm = options.reference_in_place ? Algorithm::kReference : plan.algorithm;
+      const Isa isa = options.reference_in_place ? Isa::kScalar : plan.isa;
+      good = plan.claim && step.conv.Prepare(step.node.problem(), algorithm, isa, workers, &reason);
     }
     if (!good) {
       context->ReportError(context, "tflite_eq: node %d was claimed but cannot be prepared: %s", step.node_index,
@@ -209,21 +211,57 @@ TfLiteStatus Partition::Verify(TfLiteContext* context, const Step& step, const i
   return kTfLiteOk;
 }
 
-size_t Partition::memory_bytes() const {
-  size_t bytes = scratch_.size() + expected_.size();
+size_t Partition::packed_bytes() const {
+  size_t bytes = 0;
   for (const Step& step : steps_) bytes += step.conv.memory_bytes();
+  return bytes;
+}
+
+size_t Partition::tensor_bytes() const {
+  size_t bytes = 0;
   for (const Buffer& buffer : buffers_) bytes += buffer.size();
   return bytes;
+}
+
+size_t Partition::memory_bytes() const {
+  return packed_bytes() + scratch_.size() + tensor_bytes() + expected_.size();
 }
 
 void Partition::PrintProfile() const {
   for (const Step& step : steps_) {
     const ConvShape& s = step.node.problem().shape;
-    fprintf(stderr, "tflite_eq: node %3d  %4dx%-4d %4d->%-4d %dx%d  %-12s %-11s %8.4f ms x %ld\n", step.node_index,
-            s.input_height, s.input_width, s.input_channels, s.output_channels, s.filter_height, s.filter_width,
-            AlgorithmName(step.conv.kernel().algorithm), IsaName(step.conv.kernel().isa),
-            step.runs > 0 ? step.milliseconds / static_cast<double>(step.runs) : 0.0, step.runs);
+    Log(Severity::kInfo, "node %3d  %4dx%-4d %4d->%-4d %dx%d  %-12s %-11s %8.4f ms x %ld", step.node_index, s.input_height,
+        s.input_width, s.input_channels, s.output_channels, s.filter_height, s.filter_width,
+        AlgorithmName(step.conv.kernel().algorithm), IsaName(step.conv.kernel().isa),
+        step.runs > 0 ? step.milliseconds / static_cast<double>(step.runs) : 0.0, step.runs);
   }
+}
+
+void Partition::Report(const TfLiteEqObserver& observer) const {
+  for (const Step& step : steps_) {
+    const ConvShape& s = step.node.problem().shape;
+    TfLiteEqNodeProfile profile = {};
+    profile.node = step.node_index;
+    profile.batch = s.batch;
+    profile.input_height = s.input_height;
+    profile.input_width = s.input_width;
+    profile.input_channels = s.input_channels;
+    profile.output_channels = s.output_channels;
+    profile.filter_height = s.filter_height;
+    profile.filter_width = s.filter_width;
+    profile.stride_height = s.stride_height;
+    profile.stride_width = s.stride_width;
+    profile.kernel = AlgorithmName(step.conv.kernel().algorithm);
+    profile.isa = IsaName(step.conv.kernel().isa);
+    profile.packed_bytes = static_cast<int64_t>(step.conv.memory_bytes());
+    profile.runs = step.runs;
+    profile.milliseconds = step.milliseconds;
+    if (observer.node_finished != nullptr) observer.node_finished(observer.user_data, &profile);
+  }
+  if (observer.partition_finished == nullptr) return;
+  const TfLiteEqPartitionProfile profile = {steps_.size(), prepare_milliseconds_, static_cast<int64_t>(packed_bytes()),
+                                            static_cast<int64_t>(scratch_.size()), static_cast<int64_t>(tensor_bytes())};
+  observer.partition_finished(observer.user_data, &profile);
 }
 
 }  // namespace tflite_eq

@@ -8,6 +8,7 @@
 #include "delegate/kernels/prepared_conv.h"
 #include "delegate/options.h"
 #include "delegate/tflite_abi.h"
+#include "delegate/tflite_eq_observer.h"
 #include "delegate/worker_pool.h"
 
 namespace tflite_eq {
@@ -26,6 +27,7 @@ class Partition {
   size_t memory_bytes() const;
   double prepare_milliseconds() const { return prepare_milliseconds_; }
   void PrintProfile() const;
+  void Report(const TfLiteEqObserver& observer) const;
 
  private:
   struct Step {
@@ -42,6 +44,8 @@ class Partition {
   bool ResizeStep(TfLiteContext* context, Step* step);
   TfLiteStatus Verify(TfLiteContext* context, const Step& step, const int8_t* input, const int8_t* output);
   bool IsPartitionOutput(int tensor) const;
+  size_t packed_bytes() const;
+  size_t tensor_bytes() const;
 
   Array<Step> steps_;
   Array<int> outputs_;

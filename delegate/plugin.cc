@@ -1,9 +1,9 @@
 // The library's exported functions: the C API, and what TFLite calls in an external delegate.
-#include <stdio.h>
-
 #include "delegate/delegate.h"
+#include "delegate/log.h"
 #include "delegate/options.h"
 #include "delegate/tflite_eq_delegate.h"
+#include "delegate/tflite_eq_observer.h"
 #include "delegate/version.h"
 
 #define EXPORTED __attribute__((visibility("default")))
@@ -25,6 +25,7 @@ EXPORTED TfLiteEqDelegateOptions TfLiteEqDelegateOptionsDefault(void) {
   options.require_delegation = defaults.require_delegation;
   options.log_level = defaults.log_level;
   options.profile = defaults.profile;
+  options.reference_in_place = defaults.reference_in_place;
   return options;
 }
 
@@ -32,13 +33,19 @@ EXPORTED TfLiteDelegate* TfLiteEqDelegateCreate(const TfLiteEqDelegateOptions* o
   tflite_eq::DelegateOptions parsed;
   tflite_eq::Reason error;
   if (options != nullptr && !tflite_eq::OptionsFromC(*options, &parsed, &error)) {
-    fprintf(stderr, "tflite_eq: %s\n", error.text);
+    tflite_eq::Log(tflite_eq::Severity::kError, "%s", error.text);
     return nullptr;
   }
   return tflite_eq::CreateDelegate(parsed);
 }
 
 EXPORTED void TfLiteEqDelegateDelete(TfLiteDelegate* delegate) { tflite_eq::DeleteDelegate(delegate); }
+
+EXPORTED bool TfLiteEqDelegateObserve(TfLiteDelegate* delegate, const TfLiteEqObserver* observer) {
+  if (delegate == nullptr || observer == nullptr || observer->version != TFLITE_EQ_OBSERVER_VERSION) return false;
+  tflite_eq::ObserveDelegate(delegate, *observer);
+  return true;
+}
 
 EXPORTED const char* TfLiteEqDelegateVersion(void) { return tflite_eq::kVersion; }
 

@@ -1,6 +1,6 @@
 #include "delegate/selection.h"
 
-#include <stdio.h>
+#include "delegate/log.h"
 
 namespace tflite_eq {
 namespace {
@@ -100,8 +100,8 @@ bool Selection::Select(TfLiteContext* context, const DelegateOptions& options, c
   }
   for (const Candidate& candidate : candidates_) {
     if (candidate.convolution && options.log_level > 1) {
-      fprintf(stderr, "tflite_eq: node %d %s (%s): %s\n", candidate.node, candidate.claimed ? "claimed" : "refused",
-              candidate.name, candidate.reason.text);
+      Log(Severity::kInfo, "node %d %s (%s): %s", candidate.node, candidate.claimed ? "claimed" : "refused", candidate.name,
+          candidate.reason.text);
     }
   }
   return true;

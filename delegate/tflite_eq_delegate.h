@@ -36,12 +36,15 @@ typedef struct {
   int32_t log_level;
   // Print the time spent in each claimed node when the interpreter goes.
   bool profile;
+  // Claim the same nodes, but compute them by the reference kernel: the outputs that the other kernels' are compared with. Slow.
+  bool reference_in_place;
 } TfLiteEqDelegateOptions;
 
 TfLiteEqDelegateOptions TfLiteEqDelegateOptionsDefault(void);
 
-// Null when the options are bad or memory runs out; the reason goes to stderr.
+// Null when the options are bad or memory runs out; the reason goes to stderr, on Android to logcat.
 struct TfLiteDelegate* TfLiteEqDelegateCreate(const TfLiteEqDelegateOptions* options);
+// While an interpreter has the delegate, the last one to go takes it along.
 void TfLiteEqDelegateDelete(struct TfLiteDelegate* delegate);
 
 // "major.minor.patch".

@@ -39,12 +39,13 @@ void WorkerPool::Start(int workers) {
   }
 }
 
-WorkerPool::~WorkerPool() {
+void WorkerPool::Stop() {
   pthread_mutex_lock(&mutex_);
   stop_ = true;
   pthread_cond_broadcast(&work_);
   pthread_mutex_unlock(&mutex_);
   for (int i = 0; i < threads_started_; ++i) pthread_join(threads_[i].handle, nullptr);
+  threads_started_ = 0;
 }
 
 void WorkerPool::LookForWork(unsigned seen) const {

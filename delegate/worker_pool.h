@@ -19,10 +19,12 @@ namespace tflite_eq {
 class WorkerPool final : public ThreadPool {
  public:
   WorkerPool() = default;
-  ~WorkerPool();
+  ~WorkerPool() { Stop(); }
 
   // Starts workers - 1 threads; with fewer if the system refuses some.
   void Start(int workers);
+  // Ends the threads; whoever calls Run from then on works alone. Not while Run is under way.
+  void Stop();
 
   int workers() const override { return threads_started_ + 1; }
   void Run(Task task, void* context, int count) override;

@@ -66,5 +66,16 @@ TEST(WorkerPool, StopsWithoutEverHavingWorked) {
   }
 }
 
+TEST(WorkerPool, WorksAloneOnceStopped) {
+  WorkerPool pool;
+  pool.Start(4);
+  pool.Stop();
+  pool.Stop();
+  EXPECT_EQ(pool.workers(), 1);
+  Job job(50, 1);
+  pool.Run(Job::Task, &job, 50);
+  job.ExpectEachOnce();
+}
+
 }  // namespace
 }  // namespace tflite_eq

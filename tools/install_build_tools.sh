@@ -1,12 +1,14 @@
 #!/usr/bin/env bash
 # Makes sure that what builds and tests the delegate is there, and installs what is not.
 #
-# usage: tools/install_build_tools.sh PYTHON
+# usage: tools/install_build_tools.sh PYTHON [android]
 #
-#   PYTHON  the interpreter that the Python module is built for
+#   PYTHON   the interpreter that the Python module is built for
+#   android  also what builds and tests the Android package
 set -euo pipefail
 
 python=$1
+target=${2:-}
 here=$(dirname "$0")
 
 has_sanitizers() {
@@ -32,6 +34,16 @@ missing() {
   [ -e /usr/src/googletest/googletest/src/gtest.cc ] || echo googletest
   has_python_headers || echo python3-dev
   has_pybind11 || echo pybind11-dev
+  [ "$target" != android ] || missing_for_android
+}
+has_jdk() {
+  [ -e "${JAVA_HOME:-$(dirname "$(dirname "$(readlink -f "$(command -v javac)")")")}/include/jni.h" ]
+}
+missing_for_android() {
+  has_jdk || echo default-jdk-headless
+  command -v mvn >/dev/null || echo maven
+  command -v ld.lld-19 >/dev/null || echo lld-19
+  command -v llvm-ar-19 >/dev/null || echo llvm-19
 }
 
 read -ra packages <<<"$(missing | xargs)"

@@ -1,13 +1,16 @@
 // tflite_abi.h against TFLite's own headers, at compile time: every field and constant the library uses lies where TFLite has
 // it. Nothing to run; runtime_tests/test_abi.py compiles this with the headers that fetch_headers.sh gets.
+#include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "tensorflow/lite/builtin_ops.h"
 #include "tensorflow/lite/c/builtin_op_data.h"
 #include "tensorflow/lite/c/common.h"
+#include "tensorflow/lite/profiling/telemetry/c/profiler.h"
 
 namespace mirror {
+#include "delegate/benchmark/tflite_c_types.h"
 #include "delegate/tflite_abi.h"
 }
 
@@ -25,6 +28,9 @@ SAME_VALUE(kTfLiteDelegateError);
 SAME_VALUE(kTfLiteNoType);
 SAME_VALUE(kTfLiteFloat32);
 SAME_VALUE(kTfLiteInt32);
+SAME_VALUE(kTfLiteUInt8);
+SAME_VALUE(kTfLiteInt64);
+SAME_VALUE(kTfLiteBool);
 SAME_VALUE(kTfLiteInt16);
 SAME_VALUE(kTfLiteInt8);
 SAME_VALUE(kTfLitePaddingUnknown);
@@ -119,3 +125,12 @@ SAME_FIELD(TfLiteDelegate, CopyToBufferHandle);
 SAME_FIELD(TfLiteDelegate, FreeBufferHandle);
 SAME_FIELD(TfLiteDelegate, flags);
 AT_LEAST_AS_LONG(TfLiteDelegate);
+
+SAME_FIELD(TfLiteTelemetryProfilerStruct, data);
+SAME_FIELD(TfLiteTelemetryProfilerStruct, ReportTelemetryEvent);
+SAME_FIELD(TfLiteTelemetryProfilerStruct, ReportTelemetryOpEvent);
+SAME_FIELD(TfLiteTelemetryProfilerStruct, ReportSettings);
+SAME_FIELD(TfLiteTelemetryProfilerStruct, ReportBeginOpInvokeEvent);
+SAME_FIELD(TfLiteTelemetryProfilerStruct, ReportEndOpInvokeEvent);
+SAME_FIELD(TfLiteTelemetryProfilerStruct, ReportOpInvokeEvent);
+AT_LEAST_AS_LONG(TfLiteTelemetryProfilerStruct);

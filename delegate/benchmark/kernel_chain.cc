@@ -1,6 +1,7 @@
 // C interface to LayerChain, so that a Python script can let kernels and a TFLite interpreter take turns.
 #include <chrono>
 #include <cstdio>
+#include <string>
 
 #include "delegate/benchmark/layer_chain.h"
 
@@ -35,7 +36,7 @@ EXPORTED void* kernel_chain_create(const char* kernel, const char* isa, const ch
   Chain* chain = new Chain;
   tflite_eq::Reason reason;
   if (!chain->layers.Prepare({size, input_channels, output_channels, filter, stride}, kind, algorithm, instructions, 1,
-                             &reason)) {
+                             /*seed=*/1, &reason)) {
     std::snprintf(error, error_size, "%s", reason.text);
     delete chain;
     return nullptr;

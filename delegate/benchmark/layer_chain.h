@@ -3,12 +3,11 @@
 #ifndef TFLITE_EQ_DELEGATE_BENCHMARK_LAYER_CHAIN_H_
 #define TFLITE_EQ_DELEGATE_BENCHMARK_LAYER_CHAIN_H_
 
-#include <memory>
-#include <string>
-#include <vector>
+#include <stdint.h>
 
+#include "delegate/kernels/buffer.h"
 #include "delegate/kernels/prepared_conv.h"
-#include "delegate/kernels/random_problem.h"
+#include "delegate/kernels/problem_values.h"
 
 namespace tflite_eq {
 
@@ -24,18 +23,32 @@ class LayerChain {
  public:
   static constexpr int kLayers = 5;
 
-  // Square filters, SAME padding. Every layer reads the output of the one before; where sizes or channel counts differ, all
-  // layers read the same input instead. False with a reason when the kernel refuses.
-  bool Prepare(const LayerShape& shape, Values values, Algorithm algorithm, Isa isa, int threads, Reason* reason);
+  LayerChain() = default;
+  LayerChain(const LayerChain&) = delete;
+  LayerChain& operator=(const LayerChain&) = delete;
+
+  // Once for each object. Square filters, SAME padding. Every layer reads the output of the one before; where sizes or channel
+  // counts differ, all layers read the same input instead. False with a reason when the kernel refuses.
+  bool Prepare(const LayerShape& shape, Values values, Algorithm algorithm, Isa isa, int threads, uint64_t seed,
+               Reason* reason);
   void Run(ThreadPool* pool);
+  // Runs every layer and compares its output with the reference's. False with the first difference.
+  bool Verify(ThreadPool* pool, Reason* difference);
+  // Packed weights of all layers.
   size_t memory_bytes() const;
+  size_t scratch_bytes() const { return scratch_.size(); }
 
  private:
   struct Layer {
-    RandomProblem problem;
+    ConvProblem problem;
+    Buffer filter;
+    Buffer constants;  // bias, multipliers, shifts
     PreparedConv conv;
   };
-  std::unique_ptr<Layer> layers_[kLayers];
+  const int8_t* InputOf(int layer) const;
+  int8_t* OutputOf(int layer);
+
+  Layer layers_[kLayers];
   Buffer input_;
   Buffer ping_;
   Buffer pong_;

@@ -113,6 +113,20 @@ bool CertifyWinogradF23(const ConvProblem& problem, Reason* reason) {
   return CertifyMagnitude(problem, kWinogradF23Bits, reason);
 }
 
+bool CertifyDirectInt7(const ConvProblem& problem, Reason* reason) {
+  const int size = problem.shape.filter_size();
+  for (int channel = 0; channel < problem.shape.output_channels; ++channel) {
+    const int8_t* filter = problem.weights.filter + static_cast<size_t>(channel) * size;
+    for (int i = 0; i < size; ++i) {
+      if (filter[i] < -kInt7WeightLimit || filter[i] > kInt7WeightLimit) {
+        reason->Set("weight %d in channel %d is not in [-%d, %d]", filter[i], channel, kInt7WeightLimit, kInt7WeightLimit);
+        return false;
+      }
+    }
+  }
+  return true;
+}
+
 Winograd1dForm ClassifyWinograd1d(const int8_t* filter, int input_channels) {
   bool sums_fit = true;
   bool halves_fit = true;

@@ -45,6 +45,10 @@ int WinogradParts(const ConvProblem& problem, int bits, int first, int count, Re
 bool CertifyWinogradF43(const ConvProblem& problem, Reason* reason);
 bool CertifyWinogradF23(const ConvProblem& problem, Reason* reason);
 
+// The direct kernel that sums eight products in 16 bits: |w| <= 63, so that 8 * 64 * 63 < 2^15 for codes in [-64, 63].
+inline constexpr int kInt7WeightLimit = 63;
+bool CertifyDirectInt7(const ConvProblem& problem, Reason* reason);
+
 // How an output channel enters the one-dimensional kernel.
 enum class Winograd1dForm {
   // U1 = w0+w1+w2 and U2 = w0-w1+w2 fit in int8; (m1 +- m2) is halved after accumulation.

@@ -82,7 +82,17 @@ class ConvKernelTest : public ::testing::TestWithParam<Target> {
 
   bool winograd() const { return GetParam().algorithm >= Algorithm::kWinogradF43; }
   bool one_dimensional() const { return GetParam().algorithm == Algorithm::kWinograd1d; }
-  Values ordinary() const { return one_dimensional() ? Values::kEvenTriplets : Values::kInt8; }
+  bool direct_int7() const { return GetParam().algorithm == Algorithm::kDirectInt7; }
+  // Fast with 7-bit codes only, and refuses some weights.
+  bool seven_bits() const { return one_dimensional() || direct_int7(); }
+  Values ordinary() const {
+    return one_dimensional() ? Values::kEvenTriplets : direct_int7() ? Values::kPlainInt7 : Values::kInt8;
+  }
+  // What the kernel takes.
+  std::vector<Values> every_seven_bits() const {
+    if (direct_int7()) return {Values::kPlainInt7};
+    return {Values::kInt7, Values::kEvenTriplets, Values::kPlainInt7};
+  }
 
   std::mt19937 random_{12345};
 };
@@ -190,12 +200,12 @@ TEST_P(ConvKernelTest, ExtremeCodesAndWeights) {
       for (int weight : {-127, 127}) {
         RandomProblem p;
         ProblemOptions options;
-        options.values = one_dimensional() ? Values::kInt7 : Values::kLargest;
+        options.values = seven_bits() ? Values::kInt7 : Values::kLargest;
         options.output_range = 100;
         FillRandomProblem(Shape3x3(1, 6, 7, in, 33, Padding::kSame), options, &random_, &p);
         p.problem.quantization.input_zero_point = 0;
-        for (int8_t& c : p.input) c = static_cast<int8_t>(one_dimensional() ? (code < 0 ? -64 : 63) : code);
-        for (int8_t& w : p.filter) w = static_cast<int8_t>(one_dimensional() ? weight / 3 : weight);
+        for (int8_t& c : p.input) c = static_cast<int8_t>(seven_bits() ? (code < 0 ? -64 : 63) : code);
+        for (int8_t& w : p.filter) w = static_cast<int8_t>(one_dimensional() ? weight / 3 : direct_int7() ? weight / 2 : weight);
         Check(p);
       }
     }
@@ -206,10 +216,10 @@ TEST_P(ConvKernelTest, RandomExtremes) {
   for (int round = 0; round < 8; ++round) {
     RandomProblem p;
     ProblemOptions options;
-    options.values = one_dimensional() ? Values::kPlainInt7 : Values::kLargest;
+    options.values = seven_bits() ? Values::kPlainInt7 : Values::kLargest;
     options.output_range = 2;
     FillRandomProblem(Shape3x3(1, 8, 8, 110, 32, Padding::kSame), options, &random_, &p);
-    if (one_dimensional()) {
+    if (seven_bits()) {
       for (int8_t& c : p.input) c = random_() % 2 ? 63 : -64;
       for (int8_t& w : p.filter) w = random_() % 2 ? 63 : -63;
     }
@@ -235,7 +245,7 @@ TEST_P(ConvKernelTest, HugeBiasesAndTinyScalesInSomeChannels) {
 
 TEST_P(ConvKernelTest, WeightsBeyondTheBoundOfOneMultiplication) {
   // F(4,3) multiplies these in two to eight parts, some cout blocks only; F(2,3) the largest in two.
-  if (one_dimensional()) return;
+  if (seven_bits()) return;
   const bool f23 = GetParam().algorithm == Algorithm::kWinogradF23;
   for (int in : {116, 230, 333, 512, f23 ? 3700 : 700}) {
     for (int zero_point : {0, -128, 127}) {
@@ -269,7 +279,7 @@ TEST_P(ConvKernelTest, MostNegativeWeight) {
   Reason reason;
   PreparedConv conv;
   if (!conv.Prepare(p.problem, GetParam().algorithm, GetParam().isa, 1, &reason)) {
-    EXPECT_TRUE(one_dimensional()) << reason.text;
+    EXPECT_TRUE(seven_bits()) << reason.text;
     return;
   }
   CheckPrepared(p, conv, 1);
@@ -325,9 +335,9 @@ TEST_P(ConvKernelTest, MixedFormsInOneLayer) {
 }
 
 TEST_P(ConvKernelTest, CodesOutsideTheWindow) {
-  if (!one_dimensional()) return;
+  if (!seven_bits()) return;
   for (int code : {-128, -65, 64, 127}) {
-    for (Values values : {Values::kInt7, Values::kEvenTriplets, Values::kPlainInt7}) {
+    for (Values values : every_seven_bits()) {
       RandomProblem p;
       ProblemOptions options;
       options.values = values;
@@ -348,8 +358,8 @@ TEST_P(ConvKernelTest, CodesOutsideTheWindow) {
 
 // What stands behind a ReLU: zero point 0, codes up to 127.
 TEST_P(ConvKernelTest, NonNegativeCodes) {
-  if (!one_dimensional()) return;
-  for (Values values : {Values::kInt7, Values::kEvenTriplets, Values::kPlainInt7}) {
+  if (!seven_bits()) return;
+  for (Values values : every_seven_bits()) {
     for (int in : {3, 66, 130}) {
       RandomProblem p;
       ProblemOptions options;
@@ -369,12 +379,12 @@ TEST_P(ConvKernelTest, NonNegativeCodes) {
 
 // Exactness says nothing about speed: the fallback is exact too.
 TEST_P(ConvKernelTest, CodesInAWindowNeedNoFallback) {
-  if (!one_dimensional()) return;
+  if (!seven_bits()) return;
   static bool used;
   const auto trap = [](const KernelContext&, int, int, int, const int8_t*, int8_t*, void*) { used = true; };
   ConvKernel fallback = {};
   fallback.run_rows = trap;
-  for (Values values : {Values::kInt7, Values::kEvenTriplets, Values::kPlainInt7}) {
+  for (Values values : every_seven_bits()) {
     for (int low : {-64, 0, -1}) {
       RandomProblem p;
       ProblemOptions options;
@@ -448,7 +458,9 @@ TEST_P(ConvKernelTest, OtherFiltersStridesAndDilations) {
           s.dilation_width = dilation;
           ResolvePadding(random_() % 2 ? Padding::kSame : Padding::kValid, &s);
           RandomProblem p;
-          FillRandomProblem(s, ProblemOptions(), &random_, &p);
+          ProblemOptions options;
+          options.values = ordinary();
+          FillRandomProblem(s, options, &random_, &p);
           Check(p, 2);
         }
       }

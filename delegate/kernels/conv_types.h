@@ -89,13 +89,20 @@ inline void ResolvePadding(Padding padding, ConvShape* shape) {
 }
 
 // The algorithms, by the names the delegate's `kernel` option takes.
-enum class Algorithm { kReference, kDirect, kWinogradF43, kWinogradF23, kWinograd1d };
-inline constexpr int kAlgorithmCount = 5;
+enum class Algorithm { kReference, kDirect, kDirectInt7, kWinogradF43, kWinogradF23, kWinograd1d };
+inline constexpr int kAlgorithmCount = 6;
 
-// The instruction sets a kernel can be written for, by the names the `isa` option takes. The order is that of preference:
-// later ones are faster where they run.
-enum class Isa { kScalar, kAvx2, kAvx512Vnni };
-inline constexpr int kIsaCount = 3;
+// The instruction sets a kernel can be written for, by the names the `isa` option takes. Within an architecture later ones are
+// preferred: they are faster where they run. Every build knows all of them, since the policy answers for other machines too.
+enum class Isa {
+  kScalar,
+  kAvx2,
+  kAvx512Vnni,
+  kNeon,         // Advanced SIMD of ARMv8.0
+  kNeonDotprod,  // and sdot, ARMv8.2 (optional) to 8.4
+  kNeonI8mm,     // and smmla, ARMv8.6
+};
+inline constexpr int kIsaCount = 6;
 
 const char* AlgorithmName(Algorithm algorithm);
 const char* IsaName(Isa isa);

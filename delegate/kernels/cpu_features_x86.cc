@@ -50,8 +50,9 @@ bool CpuSupports(Isa isa) {
       return features.avx2;
     case Isa::kAvx512Vnni:
       return features.avx512_vnni;
+    default:  // another architecture's
+      return false;
   }
-  return false;
 }
 
 // Intel's server cores from Cascade Lake on. Their client siblings and AMD's Zen 4 have one 512-bit VNNI unit, or two halves.

@@ -10,10 +10,8 @@
 // The input rows of a unit are first copied into planes (dot8_avx512.h), one per filter column and vertical phase: the plane of
 // (kx, phase) holds what output columns 0, 1, 2 ... see through tap kx in every input row that is `phase` modulo the vertical
 // stride. A filter row is then an offset of whole rows inside a plane.
-//
-// Where a whole filter row of channels fits in one line, as in a network's first layer, the row's taps are taken for channels:
-// NHWC holds them side by side, and neither lines nor groups of four are spent on three channels.
 #include "delegate/kernels/dot8_avx512.h"
+#include "delegate/kernels/filter_taps.h"
 #include "delegate/kernels/folded_bias.h"
 #include "delegate/kernels/kernels.h"
 #include "delegate/kernels/row_units.h"
@@ -24,18 +22,9 @@ namespace {
 constexpr int kMaxPixels = 14;
 constexpr size_t kScratchTarget = 512 << 10;
 
-// The filter as the kernel sees it.
-struct Taps {
-  explicit Taps(const ConvShape& s)
-      : folded(s.filter_width > 1 && s.dilation_width == 1 && s.filter_width * s.input_channels <= kLine),
-        rows(s.filter_height),
-        columns(folded ? 1 : s.filter_width),
-        channels(folded ? s.filter_width * s.input_channels : s.input_channels) {}
-  size_t packed_bytes() const { return static_cast<size_t>(rows) * columns * Groups(channels) * kGroupBytes; }
-  bool folded;
-  int rows;
-  int columns;
-  int channels;
+struct Taps : FilterTaps {
+  explicit Taps(const ConvShape& s) : FilterTaps(s, kLine) {}
+  size_t packed_bytes() const { return static_cast<size_t>(positions()) * Groups(channels) * kGroupBytes; }
 };
 
 // The planes of `output_rows` output rows.
@@ -104,7 +93,7 @@ void Pack(const ConvProblem& problem, void* packed) {
     const int8_t* filter = problem.weights.filter + static_cast<size_t>(k) * s.filter_size();
     int8_t* block = weights + k / kCoutBlock * taps.packed_bytes();
     uint32_t sum = 0;
-    for (int position = 0; position < taps.rows * taps.columns; ++position) {
+    for (int position = 0; position < taps.positions(); ++position) {
       for (int c = 0; c < taps.channels; ++c) {
         const int8_t w = *filter++;
         block[position * position_bytes + PackedOffset(k % kCoutBlock, c)] = w;

@@ -8,6 +8,10 @@
 //   one unit                   input channels; else none                  with full tiles; else as above
 //   x86 AVX2                   F(4,3), or F(2,3) where its weights fill   same
 //                              the cache
+//   ARMv8.0                    3x3 stride 1: F(4,3), or F(2,3) where      3x3 stride 1: same; others: direct_int7
+//                              that multiplies less; else none
+//   ARM dot products, i8mm     direct for 5x5 and larger filters up to    same; 3x3 stride 1: 1-D F(2,3)
+//                              four input channels; else none
 //   anything else              none: scalar kernels only when asked for   same
 #ifndef TFLITE_EQ_DELEGATE_KERNELS_PLAN_H_
 #define TFLITE_EQ_DELEGATE_KERNELS_PLAN_H_

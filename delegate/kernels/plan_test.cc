@@ -13,6 +13,9 @@ namespace {
 constexpr CpuProfile kServer = {Isa::kAvx512Vnni, /*two_vnni_units=*/true};
 constexpr CpuProfile kOneUnit = {Isa::kAvx512Vnni, /*two_vnni_units=*/false};
 constexpr CpuProfile kAvx2 = {Isa::kAvx2, false};
+constexpr CpuProfile kNeon = {Isa::kNeon, false};
+constexpr CpuProfile kDotprod = {Isa::kNeonDotprod, false};
+constexpr CpuProfile kI8mm = {Isa::kNeonI8mm, false};
 constexpr CpuProfile kScalar = {Isa::kScalar, false};
 
 // Choices for a layer of random weights of the given kind.
@@ -112,6 +115,46 @@ TEST(ChooseKernel, WeightsBeyondTheBoundAreMultipliedInParts) {
     EXPECT_EQ(plan.algorithm, Algorithm::kWinogradF43);
     EXPECT_NE(std::string(plan.reason.text).find(", in 2 parts of the input channels"), std::string::npos)
         << plan.reason.text;
+  }
+}
+
+TEST(ChooseKernel, Armv8TakesInt16Winograd) {
+  for (Values values : {Values::kInt8, Values::kEvenTriplets}) {
+    EXPECT_EQ(Choose(56, 64, 64, values, kNeon).algorithm, Algorithm::kWinogradF43);
+    EXPECT_EQ(Choose(7, 512, 512, values, kNeon).algorithm, Algorithm::kWinogradF43);
+    EXPECT_EQ(Choose(2, 64, 64, values, kNeon).algorithm, Algorithm::kWinogradF23);  // one of four in a 4x4 tile
+  }
+  EXPECT_FALSE(Choose(56, 3, 64, Values::kInt8, kNeon).claim);
+}
+
+TEST(ChooseKernel, Armv8TakesOtherConvolutionsOfInt7) {
+  for (int stride : {1, 2}) {
+    EXPECT_EQ(Choose(14, 256, 256, Values::kPlainInt7, kNeon, 1, stride).algorithm, Algorithm::kDirectInt7);
+    EXPECT_FALSE(Choose(14, 256, 256, Values::kInt8, kNeon, 1, stride).claim);
+    EXPECT_FALSE(Choose(14, 256, 256, Values::kPlainInt7, kNeon, 1, stride, -128).claim);
+  }
+  EXPECT_FALSE(Choose(14, 16, 64, Values::kPlainInt7, kNeon, 1, 1).claim);
+}
+
+TEST(ChooseKernel, ArmDotProductsTakeInt7) {
+  for (const CpuProfile& cpu : {kDotprod, kI8mm}) {
+    EXPECT_EQ(Choose(56, 64, 64, Values::kEvenTriplets, cpu).algorithm, Algorithm::kWinograd1d);
+    EXPECT_EQ(Choose(7, 512, 512, Values::kPlainInt7, cpu).algorithm, Algorithm::kWinograd1d);
+    EXPECT_FALSE(Choose(56, 64, 64, Values::kEvenTriplets, cpu, 3, 1, -128).claim);
+    EXPECT_FALSE(Choose(28, 128, 256, Values::kPlainInt7, cpu, 3, 2).claim);
+    EXPECT_FALSE(Choose(14, 256, 256, Values::kPlainInt7, cpu, 1, 1).claim);
+  }
+}
+
+TEST(ChooseKernel, ArmDotProductsLeaveInt8ButForLargeFirstLayers) {
+  for (const CpuProfile& cpu : {kDotprod, kI8mm}) {
+    const Plan plan = Choose(28, 128, 128, Values::kInt8, cpu);
+    EXPECT_FALSE(plan.claim);
+    EXPECT_NE(std::string(plan.reason.text).find("XNNPACK is as fast here: ARM with dot products, not INT7"), std::string::npos)
+        << plan.reason.text;
+    EXPECT_EQ(Choose(112, 3, 64, Values::kInt8, cpu, 7, 2).algorithm, Algorithm::kDirect);
+    EXPECT_FALSE(Choose(112, 3, 32, Values::kInt8, cpu, 3, 2).claim);
+    EXPECT_FALSE(Choose(112, 8, 64, Values::kInt8, cpu, 7, 2).claim);
   }
 }
 

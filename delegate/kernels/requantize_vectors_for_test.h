@@ -11,17 +11,15 @@
 namespace tflite_eq {
 
 // z[i] = rounded acc[i], zero point included, for `count` accumulators (a multiple of 16) that all belong to channels alike.
-void RequantizeForTestAvx2(const Requantization& r, const int32_t* acc, int count, int32_t* z);
-void RequantizeForTestAvx512(const Requantization& r, const int32_t* acc, int count, int32_t* z);
+using RequantizeFunction = void (*)(const Requantization& r, const int32_t* acc, int count, int32_t* z);
 
 struct VectorRequantizeFunction {
   Isa isa;
-  void (*function)(const Requantization& r, const int32_t* acc, int count, int32_t* z);
+  RequantizeFunction function;
 };
 
-inline std::vector<VectorRequantizeFunction> VectorRequantizeFunctions() {
-  return {{Isa::kAvx2, RequantizeForTestAvx2}, {Isa::kAvx512Vnni, RequantizeForTestAvx512}};
-}
+// Those of the architecture that the test is built for.
+std::vector<VectorRequantizeFunction> VectorRequantizeFunctions();
 
 }  // namespace tflite_eq
 

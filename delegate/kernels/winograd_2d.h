@@ -19,7 +19,7 @@
 // ("cout block") multiply the 36 (16) positions as small matrices and transform the sums back, while they are in cache.
 //
 //   V  [position][32-channel block][tile][32 channels]   int16, a cache line per (tile, block)
-//   U  [cout block][position][channel pair][lane][2]     int16, read strictly in order
+//   U  [cout block][position][channel group]...          int16, read strictly in order (winograd_2d_weights.h)
 //   M  [position][tile][lane]                            int32
 //
 // An instruction set provides `Ops` (see winograd_2d_scalar.cc for the plainest one). All of this is in an unnamed namespace
@@ -48,10 +48,10 @@ struct MultiplyArguments {
   const int16_t* v;      // the group's first tile, first channel block
   size_t block_stride;   // int16 values from one channel block to the next
   const int16_t* u;
-  int pairs;             // channel pairs
+  int groups;            // of input channels
   const int32_t* start;  // where the accumulators begin
   int32_t* m;
-  // Weights wanted next, and how many bytes to advance per channel pair. Those of the deeper layers come from the third-level
+  // Weights wanted next, and how many bytes to advance per group. Those of the deeper layers come from the third-level
   // cache or from memory, in an order the hardware guesses too late; each multiplication asks for a share of the next
   // position's while it works on this one's.
   const char* prefetch;
@@ -140,17 +140,19 @@ class Winograd2d {
   static constexpr int kPositions = Scheme::kInput * Scheme::kInput;
   static constexpr int kCout = Ops::kVectors * Ops::kLanes;  // output channels in a cout block
 
+  static constexpr Winograd2dFormat kFormat = {Scheme::kOutput, kCout, Ops::kChannelGroup, Ops::kInterleaved};
+
   static bool Certify(const ConvProblem& problem, Reason* reason) {
     return Scheme::kAlgorithm == Algorithm::kWinogradF43 ? CertifyWinogradF43(problem, reason)
                                                          : CertifyWinogradF23(problem, reason);
   }
 
   static size_t PackedBytes(const ConvProblem& problem) {
-    return Winograd2dPackedBytes(Scheme::kOutput, kCout, problem);
+    return Winograd2dPackedBytes(kFormat, problem);
   }
 
   static void Pack(const ConvProblem& problem, void* packed) {
-    PackWinograd2d(Scheme::kOutput, kCout, problem, packed);
+    PackWinograd2d(kFormat, problem, packed);
   }
 
   static WorkPlan Plan(const ConvShape& shape, int workers) {
@@ -188,7 +190,7 @@ class Winograd2d {
       const int tile = first + i;
       TransformInput(context, input, tile / grid.columns, tile % grid.columns, v + i * kBlockChannels, count);
     }
-    const Winograd2dWeights weights(context.packed, Scheme::kOutput, kCout, shape);
+    const Winograd2dWeights weights(context.packed, kFormat, shape);
     for (int cout = 0; cout < shape.output_channels; cout += kCout) {
       const int parts = weights.parts(cout / kCout);
       int32_t* sums = m + kPositions * kMPlane;
@@ -314,7 +316,8 @@ class Winograd2d {
   // M = V U for every position of one cout block and part of the input channels, all tiles.
   static void Multiply(const KernelContext& context, const Winograd2dWeights& weights, int block, int part,
                        const int16_t* v, int tiles, int32_t* m) {
-    constexpr int kPairBytes = kCout * 2 * sizeof(int16_t);
+    constexpr int kGroup = Ops::kChannelGroup;
+    constexpr int kGroupBytes = kCout * kGroup * sizeof(int16_t);
     const size_t v_plane = VPlane(context.shape, tiles);
     const int groups = (tiles + Ops::kMaxTiles - 1) / Ops::kMaxTiles;
     MultiplyArguments arguments;
@@ -322,10 +325,10 @@ class Winograd2d {
     const int parts = weights.parts(block);
     const int begin = WinogradPartBegin(context.shape.input_channels, parts, part);
     const int end = WinogradPartBegin(context.shape.input_channels, parts, part + 1);
-    arguments.pairs = (end - begin + 1) / 2;
+    arguments.groups = (end - begin + kGroup - 1) / kGroup;
     const size_t first_weight = static_cast<size_t>(begin) * kCout;
     v += begin / kBlockChannels * arguments.block_stride;
-    arguments.prefetch_step = kPairBytes / groups;
+    arguments.prefetch_step = kGroupBytes / groups;
     for (int position = 0; position < kPositions; ++position) {
       arguments.u = weights.position(block, position) + first_weight;
       arguments.start = weights.initial(block, position, part);
@@ -337,7 +340,7 @@ class Winograd2d {
         arguments.v = v + position * v_plane + tile * kBlockChannels;
         arguments.m = m + position * kMPlane + tile * kCout;
         Ops::Multiply(group_end - tile, arguments);
-        arguments.prefetch += static_cast<ptrdiff_t>(arguments.prefetch_step) * arguments.pairs;
+        arguments.prefetch += static_cast<ptrdiff_t>(arguments.prefetch_step) * arguments.groups;
         tile = group_end;
       }
     }

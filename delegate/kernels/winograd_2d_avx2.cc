@@ -20,6 +20,8 @@ struct Avx2Ops {
   static constexpr int kLanes16 = 16;
   static constexpr int kLanes = 8;
   static constexpr int kVectors = 2;
+  static constexpr int kChannelGroup = 2;
+  static constexpr bool kInterleaved = true;
   static constexpr int kMaxTiles = 6;
   using I16 = __m256i;
   using I32 = __m256i;
@@ -48,7 +50,7 @@ struct Avx2Ops {
     const int16_t* v = arguments.v;
     const int16_t* u = arguments.u;
     const char* prefetch = arguments.prefetch;
-    const int pairs = arguments.pairs;
+    const int pairs = arguments.groups;
     __m256i acc[tiles][2];
     for (int tile = 0; tile < tiles; ++tile) {
       acc[tile][0] = Load32(arguments.start);

@@ -24,6 +24,8 @@ struct Avx512Ops {
   static constexpr int kLanes16 = 32;
   static constexpr int kLanes = 16;
   static constexpr int kVectors = 2;
+  static constexpr int kChannelGroup = 2;
+  static constexpr bool kInterleaved = true;
   static constexpr int kMaxTiles = 14;
   using I16 = __m512i;
   using I32 = __m512i;
@@ -52,7 +54,7 @@ struct Avx512Ops {
     const int16_t* v = arguments.v;
     const int16_t* u = arguments.u;
     const char* prefetch = arguments.prefetch;
-    const int pairs = arguments.pairs;
+    const int pairs = arguments.groups;
     __m512i acc[tiles][2];
     for (int tile = 0; tile < tiles; ++tile) {
       acc[tile][0] = _mm512_load_si512(arguments.start);

@@ -9,6 +9,8 @@ struct ScalarOps {
   static constexpr int kLanes16 = 1;  // channels the input transform handles at a time
   static constexpr int kLanes = 1;    // output channels in an accumulator
   static constexpr int kVectors = 8;  // accumulators side by side in a cout block
+  static constexpr int kChannelGroup = 2;
+  static constexpr bool kInterleaved = true;
   static constexpr int kMaxTiles = 4;
   using I16 = int16_t;
   using I32 = uint32_t;  // wraps
@@ -37,7 +39,7 @@ struct ScalarOps {
     for (int tile = 0; tile < tiles; ++tile) {
       uint32_t sums[kCout];
       for (int k = 0; k < kCout; ++k) sums[k] = static_cast<uint32_t>(arguments.start[k]);
-      for (int pair = 0; pair < arguments.pairs; ++pair) {
+      for (int pair = 0; pair < arguments.groups; ++pair) {
         const int16_t* codes =
             arguments.v + pair / kBlockPairs * arguments.block_stride + tile * kBlockChannels + pair % kBlockPairs * 2;
         const int16_t* weights = arguments.u + static_cast<size_t>(pair) * kCout * 2;

@@ -27,12 +27,17 @@ void TransformF23(const int* w, int stride, int* u) {
 }
 
 int Blocks(int cout_block, const ConvShape& shape) { return (shape.output_channels + cout_block - 1) / cout_block; }
-int Pairs(const ConvShape& shape) { return (shape.input_channels + 1) / 2; }
 
-int Parts(int output, int cout_block, const ConvProblem& problem, int block) {
+// int16 values of one position of a cout block.
+size_t PositionSize(const Winograd2dFormat& format, const ConvShape& shape) {
+  const size_t groups = (shape.input_channels + format.group - 1) / format.group;
+  return groups * format.group * format.cout_block;
+}
+
+int Parts(const Winograd2dFormat& format, const ConvProblem& problem, int block) {
   Reason unused;  // certified before
-  const int bits = output == 4 ? kWinogradF43Bits : kWinogradF23Bits;
-  return WinogradParts(problem, bits, block * cout_block, cout_block, &unused);
+  const int bits = format.output == 4 ? kWinogradF43Bits : kWinogradF23Bits;
+  return WinogradParts(problem, bits, block * format.cout_block, format.cout_block, &unused);
 }
 
 // Whole cache lines, so that the initial values behind the counts are aligned.
@@ -76,39 +81,40 @@ void TransformWinograd2dFilter(int output, const int8_t* w, int16_t* u) {
   }
 }
 
-Winograd2dWeights::Winograd2dWeights(const void* packed, int output, int cout_block, const ConvShape& shape)
+Winograd2dWeights::Winograd2dWeights(const void* packed, const Winograd2dFormat& format, const ConvShape& shape)
     : packed_(static_cast<const int16_t*>(packed)),
-      cout_block_(cout_block),
-      pairs_(Pairs(shape)),
-      blocks_(Blocks(cout_block, shape)),
-      positions_((output + 2) * (output + 2)),
-      bias_position_(output + 3),
-      position_size_(static_cast<size_t>(pairs_) * cout_block * 2),
+      cout_block_(format.cout_block),
+      blocks_(Blocks(format.cout_block, shape)),
+      positions_((format.output + 2) * (format.output + 2)),
+      bias_position_(format.output + 3),
+      position_size_(PositionSize(format, shape)),
       part_counts_size_(PartCountsSize(static_cast<int>(blocks_))) {}
 
-size_t Winograd2dPackedBytes(int output, int cout_block, const ConvProblem& problem) {
-  const size_t blocks = Blocks(cout_block, problem.shape);
-  const size_t positions = (output + 2) * (output + 2);
+size_t Winograd2dPackedBytes(const Winograd2dFormat& format, const ConvProblem& problem) {
+  const size_t blocks = Blocks(format.cout_block, problem.shape);
+  const size_t positions = (format.output + 2) * (format.output + 2);
   size_t most_parts = 1;
   for (size_t block = 0; block < blocks; ++block) {
-    const size_t parts = Parts(output, cout_block, problem, static_cast<int>(block));
+    const size_t parts = Parts(format, problem, static_cast<int>(block));
     if (parts > most_parts) most_parts = parts;
   }
-  return blocks * positions * Pairs(problem.shape) * cout_block * 2 * sizeof(int16_t) +
-         (PartCountsSize(static_cast<int>(blocks)) + (blocks * most_parts + 1) * cout_block) * sizeof(int32_t);
+  return blocks * positions * PositionSize(format, problem.shape) * sizeof(int16_t) +
+         (PartCountsSize(static_cast<int>(blocks)) + (blocks * most_parts + 1) * format.cout_block) * sizeof(int32_t);
 }
 
-void PackWinograd2d(int output, int cout_block, const ConvProblem& problem, void* packed) {
+void PackWinograd2d(const Winograd2dFormat& format, const ConvProblem& problem, void* packed) {
+  const int output = format.output;
+  const int cout_block = format.cout_block;
   const ConvShape& shape = problem.shape;
   const int channels = shape.input_channels;
   const int positions = (output + 2) * (output + 2);
   const int blocks = Blocks(cout_block, shape);
   const uint32_t scale = output == 4 ? 576 : 4;
-  const Winograd2dWeights layout(packed, output, cout_block, shape);
+  const Winograd2dWeights layout(packed, format, shape);
   int32_t* part_counts = const_cast<int32_t*>(layout.part_counts());
   part_counts[blocks] = 1;
   for (int block = 0; block < blocks; ++block) {
-    part_counts[block] = Parts(output, cout_block, problem, block);
+    part_counts[block] = Parts(format, problem, block);
     if (part_counts[block] > part_counts[blocks]) part_counts[blocks] = part_counts[block];
   }
   for (int k = 0; k < shape.output_channels; ++k) {
@@ -119,7 +125,9 @@ void PackWinograd2d(int output, int cout_block, const ConvProblem& problem, void
       for (int i = 0; i < 9; ++i) taps[i] = problem.weights.filter[(static_cast<size_t>(k) * 9 + i) * channels + c];
       int16_t u[36];
       TransformWinograd2dFilter(output, taps, u);
-      const size_t offset = (static_cast<size_t>(c / 2) * cout_block + lane) * 2 + c % 2;
+      const int in_group = c % format.group;
+      const size_t offset = static_cast<size_t>(c - in_group) * cout_block +
+                            (format.interleaved ? lane * format.group + in_group : in_group * cout_block + lane);
       for (int p = 0; p < positions; ++p) const_cast<int16_t*>(layout.position(block, p))[offset] = u[p];
     }
     for (int part = 0; part < layout.parts(block); ++part) {

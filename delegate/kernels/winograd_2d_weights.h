@@ -12,17 +12,25 @@ namespace tflite_eq {
 // Transforms one 3x3 filter tap set w[9] for F(output x output, 3x3), output 2 or 4, into (output + 2)^2 values.
 void TransformWinograd2dFilter(int output, const int8_t* w, int16_t* u);
 
-// `cout_block` output channels are interleaved, [cout block][position][channel pair][cout][2], followed by the number of parts
-// of each cout block (see WinogradParts) and the initial values of the accumulators, [cout block][part][cout], times 576 or 4.
-size_t Winograd2dPackedBytes(int output, int cout_block, const ConvProblem& problem);
-void PackWinograd2d(int output, int cout_block, const ConvProblem& problem, void* packed);
+// What an instruction set wants its weights to look like.
+struct Winograd2dFormat {
+  int output;      // 4 or 2
+  int cout_block;  // output channels side by side
+  int group;       // input channels come in groups, the last padded with zeros
+  // A group is [cout][channel], for instructions that add products of neighbours, or else [channel][cout].
+  bool interleaved;
+};
+
+// [cout block][position][group of channels][group * cout_block], followed by the number of parts of each cout block (see
+// WinogradParts) and the initial values of the accumulators, [cout block][part][cout], times 576 or 4.
+size_t Winograd2dPackedBytes(const Winograd2dFormat& format, const ConvProblem& problem);
+void PackWinograd2d(const Winograd2dFormat& format, const ConvProblem& problem, void* packed);
 
 // Addresses inside a packed block.
 class Winograd2dWeights {
  public:
-  Winograd2dWeights(const void* packed, int output, int cout_block, const ConvShape& shape);
+  Winograd2dWeights(const void* packed, const Winograd2dFormat& format, const ConvShape& shape);
 
-  int pairs() const { return pairs_; }
   // In how many parts a cout block's input channels are multiplied.
   int parts(int block) const { return part_counts()[block]; }
   const int16_t* position(int block, int position) const {
@@ -36,7 +44,7 @@ class Winograd2dWeights {
   }
 
  private:
-  friend void PackWinograd2d(int output, int cout_block, const ConvProblem& problem, void* packed);
+  friend void PackWinograd2d(const Winograd2dFormat& format, const ConvProblem& problem, void* packed);
 
   // One per block, and the largest of them.
   const int32_t* part_counts() const {
@@ -46,7 +54,6 @@ class Winograd2dWeights {
 
   const int16_t* packed_;
   int cout_block_;
-  int pairs_;
   size_t blocks_;
   int positions_;
   int bias_position_;

@@ -1,4 +1,4 @@
-"""delegate/tflite_abi.h against TFLite's own headers: delegate/abi/tflite_abi_check.cc compiles,
+"""The mirrors of TFLite's headers against TFLite's own: delegate/abi/tflite_abi_check.cc compiles,
 and would not if the mirror were wrong.
 
 ``TFLITE_HEADERS`` names an include path with ``tensorflow/lite``; without it the headers come from
@@ -16,6 +16,7 @@ import pytest
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 DELEGATE = REPOSITORY / "delegate"
+MIRRORS = ("tflite_abi.h", "benchmark/tflite_c_types.h")
 SKIPPED = 77  # fetch_headers.sh
 
 
@@ -72,15 +73,24 @@ def test_mirror_agrees_with_the_headers(compiler: str, headers: Path) -> None:
             "TfLiteConvParams::stride_width",
         ),
         ("void* reserve[4];\n} TfLiteDelegate;", "} TfLiteDelegate;", "reserve"),
+        (
+            "  void* data;\n  void (*ReportTelemetryEvent)",
+            "  void (*ReportTelemetryEvent)",
+            "TfLiteTelemetryProfilerStruct",
+        ),
     ],
 )
 def test_a_wrong_mirror_does_not_compile(
     compiler: str, headers: Path, tmp_path: Path, right: str, wrong: str, message: str
 ) -> None:
-    text = (DELEGATE / "tflite_abi.h").read_text()
-    assert text.count(right) == 1
-    (tmp_path / "delegate").mkdir()
-    (tmp_path / "delegate/tflite_abi.h").write_text(text.replace(right, wrong))
+    found = 0
+    for name in MIRRORS:
+        text = (DELEGATE / name).read_text()
+        found += text.count(right)
+        copy = tmp_path / "delegate" / name
+        copy.parent.mkdir(exist_ok=True)
+        copy.write_text(text.replace(right, wrong))
+    assert found == 1
     result = compile_check(compiler, headers, tmp_path)
     assert result.returncode != 0
     assert message in result.stderr

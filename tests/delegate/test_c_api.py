@@ -28,6 +28,7 @@ class Options(ctypes.Structure):
         ("require_delegation", ctypes.c_bool),
         ("log_level", ctypes.c_int32),
         ("profile", ctypes.c_bool),
+        ("reference_in_place", ctypes.c_bool),
     )
 
 

@@ -89,7 +89,6 @@ def test_validate_with_nothing_delegated(capsys: pytest.CaptureFixture[str]) -> 
         ("benchmark --model data.npy", "not a TFLite flatbuffer"),
         ("benchmark --model int8.tflite --isa mmx", '"mmx" is none of auto'),
         ("explain --model none.tflite", "none.tflite: no such file"),
-        ("explain --model int8.tflite --target armv8.0", "target armv8.0: this build"),
         ("explain --model int8.tflite --num_threads 0", "--num_threads 0"),
     ],
 )
@@ -107,6 +106,10 @@ def test_explain(capsys: pytest.CaptureFixture[str]) -> None:
     output = capsys.readouterr().out
     assert "winograd_1d on avx512_vnni" in output
     assert "of 7 convolutions would be delegated on avx512_vnni with two VNNI units; " in output
+    assert run("explain --model lattice.tflite --target armv8.2-dotprod") == 0
+    assert "winograd_1d on neon_dotprod" in capsys.readouterr().out
+    assert run("explain --model int8.tflite --target armv8.6-i8mm") == 0
+    assert "XNNPACK is as fast here: ARM with dot products, not INT7" in capsys.readouterr().out
     assert run("explain --model lattice.tflite --target generic --json") == 0
     found = json.loads(capsys.readouterr().out)
     assert found["isa"] == "scalar"

@@ -8,7 +8,7 @@ import pytest
 from tests.delegate import networks
 from tflite_eq.delegate.claims import Claim
 from tflite_eq.delegate.validate import validate
-from tflite_eq.errors import BackendError, ConfigError
+from tflite_eq.errors import BackendError
 from tflite_eq.graph.model import Graph
 from tflite_eq.runtimes import available_runtimes
 from tflite_eq.targets import ConvGeometry, Target, WeightGrid, gains_from_int7, weight_grid
@@ -19,7 +19,6 @@ try:
 except BackendError as missing:
     pytest.skip(f"binding not built: {missing}", allow_module_level=True)
 
-KNOWN = (Target.GENERIC, Target.X86_AVX2, Target.X86_VNNI)
 GEOMETRIES = [
     ConvGeometry(kernel, stride, dilation, inputs, outputs, size)
     for kernel, stride, dilation in [
@@ -63,7 +62,7 @@ def changes_the_kernel(geometry: ConvGeometry, cpu: kernels.Cpu) -> bool:
     return seven.claim and (not plain.claim or seven.kernel != plain.kernel)
 
 
-@pytest.mark.parametrize("target", KNOWN)
+@pytest.mark.parametrize("target", list(Target))
 def test_seven_bits_are_wanted_where_they_change_the_kernel(target: Target) -> None:
     cpu = cpu_of(target, vnni_units=2)
     for geometry in GEOMETRIES:
@@ -82,7 +81,7 @@ def test_with_one_vnni_unit_wide_layers_keep_their_kernel() -> None:
             assert plan(geometry, ON_LATTICE, cpu).kernel == "winograd_f43"
 
 
-@pytest.mark.parametrize("target", KNOWN)
+@pytest.mark.parametrize("target", list(Target))
 def test_lattice_weights_where_the_one_dimensional_kernel_runs(target: Target) -> None:
     cpu = cpu_of(target, vnni_units=2)
     for geometry in GEOMETRIES:
@@ -91,10 +90,32 @@ def test_lattice_weights_where_the_one_dimensional_kernel_runs(target: Target) -
         assert lattice == (found.claim and found.kernel == "winograd_1d"), geometry
 
 
-@pytest.mark.parametrize("target", [t for t in Target if t not in KNOWN])
-def test_targets_without_kernels_are_refused(target: Target) -> None:
-    with pytest.raises(ConfigError, match=f"target {target.value}: this build"):
-        cpu_of(target)
+def test_kernels_of_every_target() -> None:
+    """The table of delegate/kernels/plan.h, for layers with many channels."""
+    geometries = {
+        "3x3": ConvGeometry((3, 3), (1, 1), (1, 1), 128, 128, (28, 28)),
+        "1x1": ConvGeometry((1, 1), (1, 1), (1, 1), 128, 128, (28, 28)),
+        "stride 2": ConvGeometry((3, 3), (2, 2), (1, 1), 128, 128, (28, 28)),
+    }
+
+    def names(target: Target, taps: tuple[int, int, int]) -> list[str | None]:
+        plans = [plan(geometry, taps, cpu_of(target)) for geometry in geometries.values()]
+        return [f"{p.kernel} {p.isa}" if p.claim else None for p in plans]
+
+    none = [None, None, None]
+    assert names(Target.GENERIC, EIGHT_BITS) == names(Target.GENERIC, ON_LATTICE) == none
+    assert names(Target.ARMV8_0, EIGHT_BITS) == ["winograd_f43 neon", None, None]
+    assert names(Target.ARMV8_0, ON_LATTICE) == ["winograd_f43 neon", *["direct_int7 neon"] * 2]
+    for target, isa in [
+        (Target.ARMV8_2_DOTPROD, "neon_dotprod"),
+        (Target.ARMV8_6_I8MM, "neon_i8mm"),
+        (Target.X86_VNNI, "avx512_vnni"),
+    ]:
+        assert names(target, ON_LATTICE) == [f"winograd_1d {isa}", None, None]
+    assert names(Target.ARMV8_2_DOTPROD, EIGHT_BITS) == none
+    assert names(Target.ARMV8_6_I8MM, EIGHT_BITS) == none
+    assert names(Target.X86_VNNI, EIGHT_BITS) == ["winograd_f43 avx512_vnni", None, None]
+    assert names(Target.X86_AVX2, EIGHT_BITS) == ["winograd_f43 avx2", None, None]
 
 
 @pytest.mark.parametrize("kind", list(networks.CONFIGS))

@@ -8,13 +8,15 @@ import numpy as np
 
 from tflite_eq.delegate.binding import kernels
 from tflite_eq.delegate.claims import Claim
-from tflite_eq.errors import ConfigError
 from tflite_eq.graph import schema
 from tflite_eq.graph.model import Graph, Operator
 from tflite_eq.targets import Target
 
 _ISAS = {
     Target.GENERIC: "scalar",
+    Target.ARMV8_0: "neon",
+    Target.ARMV8_2_DOTPROD: "neon_dotprod",
+    Target.ARMV8_6_I8MM: "neon_i8mm",
     Target.X86_AVX2: "avx2",
     Target.X86_VNNI: "avx512_vnni",
 }
@@ -26,16 +28,7 @@ def cpu_of(target: Target, vnni_units: int = 2) -> kernels.Cpu:
     Args:
         target: The CPU family.
         vnni_units: 512-bit VNNI units of ``X86_VNNI``: two on Intel's server cores, one elsewhere.
-
-    Raises:
-        ConfigError: The library has no kernels for the target's architecture.
     """
-    if target not in _ISAS:
-        known = ", ".join(t.value for t in _ISAS)
-        raise ConfigError(
-            f"target {target.value}: this build of the delegate has no kernels for it and would "
-            f"claim nothing; it knows {known}"
-        )
     return kernels.Cpu(_ISAS[target], target is Target.X86_VNNI and vnni_units == 2)
 
 

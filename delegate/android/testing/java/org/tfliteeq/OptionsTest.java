@@ -1,0 +1,129 @@
+package org.tfliteeq;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertNotEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.util.Arrays;
+import java.util.HashSet;
+import java.util.Set;
+import org.junit.jupiter.api.Test;
+
+/** What the options accept, and what the native side says of others. */
+class OptionsTest {
+  @Test
+  void everyOptionIsOneTheNativeSideKnows() {
+    String listed = assertThrows(
+        IllegalArgumentException.class,
+        () -> NativeLibrary.create(new String[] {"none"}, new String[] {"1"})).getMessage();
+    Set<String> known = new HashSet<>(Arrays.asList(listed.replaceAll(".*there are ", "").split(", ")));
+    assertEquals(known, new HashSet<>(Arrays.asList(new EqDelegate.Options().keys())));
+  }
+
+  @Test
+  void defaultsAreTheNativeOnes() {
+    assertEquals(
+        Arrays.asList("0", "auto", "auto", "false", "false", "1", "false"),
+        Arrays.asList(new EqDelegate.Options().values()));
+  }
+
+  @Test
+  void settersReachTheOptionOfTheirName() {
+    EqDelegate.Options options = new EqDelegate.Options()
+        .setNumThreads(3)
+        .setKernel(EqDelegate.Kernel.WINOGRAD_1D)
+        .setIsa(EqDelegate.Isa.SCALAR)
+        .setVerify(true)
+        .setRequireDelegation(true)
+        .setLogLevel(EqDelegate.LogLevel.LAYERS)
+        .setProfile(true);
+    assertEquals(
+        Arrays.asList("3", "winograd_1d", "scalar", "true", "true", "2", "true"), Arrays.asList(options.values()));
+    assertEquals(
+        Arrays.asList("num_threads", "kernel", "isa", "verify", "require_delegation", "log_level", "profile"),
+        Arrays.asList(options.keys()));
+  }
+
+  @Test
+  void everyKernelIsOneTheNativeSideKnows() {
+    Set<String> names = new HashSet<>();
+    for (EqDelegate.Kernel kernel : EqDelegate.Kernel.values()) {
+      EqDelegate.Options options = new EqDelegate.Options().setKernel(kernel);
+      names.add(options.values()[1]);
+      new EqDelegate(options).close();
+    }
+    assertEquals(namesIn(refusal("kernel", "none")), names);
+  }
+
+  @Test
+  void everyInstructionSetIsOneTheNativeSideKnows() {
+    Set<String> names = new HashSet<>();
+    for (EqDelegate.Isa isa : EqDelegate.Isa.values()) {
+      names.add(new EqDelegate.Options().setIsa(isa).values()[2]);
+    }
+    assertEquals(namesIn(refusal("isa", "none")), names);
+  }
+
+  @Test
+  void instructionsTheCpuLacksAreRefused() {
+    boolean arm = System.getProperty("os.arch").equals("aarch64");
+    EqDelegate.Isa other = arm ? EqDelegate.Isa.AVX2 : EqDelegate.Isa.NEON_DOTPROD;
+    String message = assertThrows(
+        IllegalArgumentException.class, () -> new EqDelegate(new EqDelegate.Options().setIsa(other))).getMessage();
+    assertTrue(message.contains("this CPU does not support"), message);
+  }
+
+  @Test
+  void threadsOutOfRangeAreRefused() {
+    for (int threads : new int[] {-1, 257, Integer.MIN_VALUE, Integer.MAX_VALUE}) {
+      String message = assertThrows(
+          IllegalArgumentException.class,
+          () -> new EqDelegate(new EqDelegate.Options().setNumThreads(threads))).getMessage();
+      assertEquals("option num_threads: \"" + threads + "\" is not an integer from 0 to 256", message);
+    }
+    for (int threads : new int[] {0, 1, 256}) {
+      new EqDelegate(new EqDelegate.Options().setNumThreads(threads)).close();
+    }
+  }
+
+  @Test
+  void nullIsRefusedWhereItIsGiven() {
+    assertThrows(IllegalArgumentException.class, () -> new EqDelegate(null));
+    assertThrows(IllegalArgumentException.class, () -> new EqDelegate.Options().setKernel(null));
+    assertThrows(IllegalArgumentException.class, () -> new EqDelegate.Options().setIsa(null));
+    assertThrows(IllegalArgumentException.class, () -> new EqDelegate.Options().setLogLevel(null));
+  }
+
+  @Test
+  void nullAndOddStringsDoNotCrashTheNativeSide() {
+    assertThrows(IllegalArgumentException.class, () -> NativeLibrary.create(new String[1], new String[1]));
+    assertTrue(refusal("kernel", null).contains("has no value"));
+    refusal("kernel", "");
+    refusal("kernel", new String(new char[100_000]).replace('\0', 'x'));
+    refusal("kernel", "\u0000auto");
+    refusal("num_threads", "1\uD83D\uDE00");
+    assertThrows(
+        ArrayIndexOutOfBoundsException.class,
+        () -> NativeLibrary.create(new String[] {"verify"}, new String[0]));
+  }
+
+  @Test
+  void laterChangesOfOptionsChangeNothing() {
+    EqDelegate.Options options = new EqDelegate.Options();
+    try (EqDelegate delegate = new EqDelegate(options)) {
+      options.setNumThreads(-5);
+      assertNotEquals(0, delegate.getNativeHandle());
+    }
+  }
+
+  private static String refusal(String key, String value) {
+    return assertThrows(
+        IllegalArgumentException.class,
+        () -> NativeLibrary.create(new String[] {key}, new String[] {value})).getMessage();
+  }
+
+  private static Set<String> namesIn(String refusal) {
+    return new HashSet<>(Arrays.asList(refusal.replaceAll(".*is none of ", "").split(", ")));
+  }
+}

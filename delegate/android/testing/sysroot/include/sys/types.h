@@ -1,0 +1,6 @@
+#pragma once
+#include <stddef.h>
+typedef int pid_t;
+typedef long off_t;
+typedef long ssize_t;
+typedef unsigned mode_t;

@@ -1,0 +1,13 @@
+#pragma once
+#include <sys/types.h>
+#define _SC_NPROCESSORS_ONLN 0x61
+#ifdef __cplusplus
+extern "C" {
+#endif
+int close(int);
+void _exit(int) __attribute__((noreturn));
+pid_t fork(void);
+long sysconf(int);
+#ifdef __cplusplus
+}
+#endif

@@ -1,0 +1,21 @@
+// eq_benchmark --layers: single convolutions by every kernel this CPU can run, in turns, without a model or a TFLite library.
+#ifndef TFLITE_EQ_DELEGATE_BENCHMARK_LAYERS_MODE_H_
+#define TFLITE_EQ_DELEGATE_BENCHMARK_LAYERS_MODE_H_
+
+#include "delegate/benchmark/flags.h"
+#include "delegate/benchmark/layer_chain.h"
+#include "delegate/benchmark/list.h"
+#include "delegate/benchmark/message.h"
+
+namespace tflite_eq {
+
+// Measures and prints. An ExitCode; the message is set unless it is kExitOk.
+int RunLayersMode(const Flags& flags, Message* error);
+
+// "56x64x64,28x128x128x3x1": size, input channels, output channels, and, 3 and 1 unless given, filter and stride. False with a
+// message.
+bool ParseLayers(const char* text, List<LayerShape>* shapes, Message* error);
+
+}  // namespace tflite_eq
+
+#endif  // TFLITE_EQ_DELEGATE_BENCHMARK_LAYERS_MODE_H_

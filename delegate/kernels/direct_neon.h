@@ -1,0 +1,330 @@
+// Direct convolution for NEON, for any filter size, stride and dilation, written once for the ways NEON multiplies bytes.
+//
+// The input rows of a unit are first copied into planes, one per filter column and vertical phase: the plane of (kx, phase) holds
+// what output columns 0, 1, 2 ... see through tap kx in every input row that is `phase` modulo the vertical stride. A filter row is
+// then an offset of whole rows inside a plane, and outputs that are neighbours, across rows too, are neighbours in the plane.
+// Filters whose rows are short have one column (filter_taps.h).
+//
+// Weights are packed in the order of use: [cout block][filter position][16 channels][cout block * 16]. A tile holds the sums of some
+// neighbouring outputs and one cout block, for all filter positions, in registers. An instruction set says how:
+//
+//   struct Ops {
+//     static constexpr Isa kIsa;
+//     static constexpr Algorithm kAlgorithm;
+//     static constexpr bool kSevenBits;     // codes must lie in [-64, 63] after CodeWindow::Move, weights in [-63, 63]
+//     static constexpr int kVectors;        // 4 output channels each, in a cout block
+//     static constexpr int kPlaneChannels;  // channels side by side in a plane
+//     static constexpr int kStep;           // a tile holds 1 to kMaxSteps times so many outputs
+//     static constexpr int kMaxSteps;
+//     // Byte of the weight for output channel `cout` and input channel `channel` in [0, 16), in kVectors * 4 * 16 bytes.
+//     static size_t PackedOffset(int cout, int channel);
+//     // Stores 16 channels of a column.
+//     static void StoreColumn(int8_t* line, size_t plane_bytes, int8x16_t codes);
+//     template <int steps> class Sums {
+//       void Clear();
+//       // Adds the products of `vectors` times 16 channels; returns where the weights went on.
+//       const int8_t* Accumulate(const int8_t* codes, size_t plane_bytes, int vectors, const int8_t* weights);
+//       // Sums of four vectors, as StoreCodesNeon<kVectors> takes them; `pack` counts such fours.
+//       void Get(int pack, int32x4_t (&sums)[4]) const;
+//     };
+//   };
+#ifndef TFLITE_EQ_DELEGATE_KERNELS_DIRECT_NEON_H_
+#define TFLITE_EQ_DELEGATE_KERNELS_DIRECT_NEON_H_
+
+#include "delegate/kernels/filter_taps.h"
+#include "delegate/kernels/int8_neon.h"
+#include "delegate/kernels/row_units.h"
+
+namespace tflite_eq {
+namespace {
+
+template <typename Ops>
+class DirectNeon {
+ public:
+  static bool Certify(const ConvProblem& problem, Reason* reason) {
+    return !Ops::kSevenBits || CertifyDirectInt7(problem, reason);
+  }
+
+  static size_t PackedBytes(const ConvProblem& problem) { return Layout(problem.shape).bytes(); }
+
+  static void Pack(const ConvProblem& problem, void* packed) {
+    const ConvShape& s = problem.shape;
+    const Layout layout(s);
+    int8_t* weights = static_cast<int8_t*>(packed);
+    int32_t* bias = reinterpret_cast<int32_t*>(weights + layout.bias());
+    for (int k = 0; k < s.output_channels; ++k) {
+      const int8_t* filter = problem.weights.filter + static_cast<size_t>(k) * s.filter_size();
+      int8_t* block = weights + k / kCout * layout.block_bytes;
+      for (int position = 0; position < layout.taps.positions(); ++position) {
+        for (int c = 0; c < layout.taps.channels; ++c) {
+          block[Ops::PackedOffset(k % kCout, c % kVector) + static_cast<size_t>(c / kVector) * kVectorBytes] = *filter++;
+        }
+        block += layout.position_bytes();
+      }
+      bias[k] = FoldedBias(problem, k);
+      bias[layout.padded_channels() + k] = NonNegativeBias(problem, k);
+    }
+  }
+
+  static WorkPlan Plan(const ConvShape& shape, int workers) {
+    int most = shape.output_height > 0 ? shape.output_height : 1;
+    while (most > 1 && Planes(shape, most).bytes() > kScratchTarget) --most;
+    WorkPlan plan = PlanRows(shape, workers, most);
+    plan.scratch_bytes = Planes(shape, plan.unit_size).bytes();
+    return plan;
+  }
+
+  static void Run(const KernelContext& context, const WorkPlan& plan, int unit, const int8_t* input, int8_t* output,
+                  void* scratch) {
+    const RowRange rows = UnitRows(context.shape, plan, unit);
+    RunRows(context, rows.image, rows.begin, rows.end, input, output, scratch);
+  }
+
+  static void RunRows(const KernelContext& context, int image, int row_begin, int row_end, const int8_t* input,
+                      int8_t* output, void* scratch) {
+    const ConvShape& s = context.shape;
+    int8_t* lines = static_cast<int8_t*>(scratch);
+    const Planes planes(s, row_end - row_begin);
+    const int8_t* from = input + static_cast<size_t>(image) * s.input_height * s.input_width * s.input_channels;
+    const int top = row_begin * planes.stride - s.pad_top;
+    const bool non_negative = Ops::kSevenBits && IsNonNegative(context, from, top, top + planes.input_rows());
+    if (!FillPlanes(context, from, top, CodeWindow(non_negative), planes, lines)) {
+      RunFallback(context, image, row_begin, row_end, input, output, scratch);
+      return;
+    }
+    const Layout layout(s);
+    const int8_t* weights = static_cast<const int8_t*>(context.packed);
+    const int32_t* bias = reinterpret_cast<const int32_t*>(weights + layout.bias());
+    if (non_negative) bias += layout.padded_channels();
+    const size_t pixel = s.output_channels;
+    output += (static_cast<size_t>(image) * s.output_height + row_begin) * s.output_width * pixel;
+    const int pixels = (row_end - row_begin) * s.output_width;
+    for (int cout = 0; cout < s.output_channels; cout += kCout) {
+      const StoreCodesNeon<Ops::kVectors> store(*context.requantization, cout, s.output_channels - cout);
+      RunCoutBlock({planes, lines, weights + cout / kCout * layout.block_bytes, bias + cout, store, pixel, output + cout},
+                   pixels);
+    }
+  }
+
+  static constexpr ConvKernel Kernel() {
+    return {Ops::kAlgorithm, Ops::kIsa, /*needs_fallback=*/Ops::kSevenBits, Certify, PackedBytes, Pack, Plan, Run,
+            Ops::kSevenBits ? nullptr : RunRows};
+  }
+
+ private:
+  static constexpr int kCout = 4 * Ops::kVectors;
+  static constexpr size_t kVectorBytes = static_cast<size_t>(kCout) * kVector;
+  static constexpr int kLongestFoldedRow = 2 * kVector;
+  // A fraction of the smallest second-level caches. It is also what falls back at a time when codes leave the window.
+  static constexpr size_t kScratchTarget = 128 << 10;
+
+  struct Layout {
+    explicit Layout(const ConvShape& s)
+        : taps(s, kLongestFoldedRow),
+          blocks((s.output_channels + kCout - 1) / kCout),
+          block_bytes(taps.positions() * position_bytes()) {}
+    size_t position_bytes() const { return VectorBlocks(taps.channels) * kVectorBytes; }
+    // Weights, then both biases of every channel.
+    size_t bias() const { return blocks * block_bytes; }
+    size_t padded_channels() const { return blocks * kCout; }
+    size_t bytes() const { return bias() + 2 * padded_channels() * sizeof(int32_t); }
+    FilterTaps taps;
+    size_t blocks;
+    size_t block_bytes;
+  };
+
+  // The planes of `output_rows` output rows.
+  struct Planes {
+    Planes(const ConvShape& s, int output_rows)
+        : taps(s, kLongestFoldedRow),
+          stride(s.stride_height),
+          dilation(s.dilation_height),
+          phases(stride < taps.rows ? stride : taps.rows),
+          rows(output_rows + (taps.rows - 1) * dilation / stride),
+          columns(s.output_width),
+          vectors(VectorBlocks(taps.channels)),
+          plane_bytes(PlaneBytes(static_cast<size_t>(rows) * columns)),
+          seen_columns((columns - 1) * s.stride_width + s.filter_width),
+          row_copy_bytes(taps.folded ? static_cast<size_t>(seen_columns) * s.input_channels + vectors * kVector : 0) {
+      for (int ky = 0; ky < kTabled && ky < taps.rows; ++ky) row_offsets[ky] = RowOffset(ky);
+    }
+
+    // An odd number of lines, so that planes do not fall into the same cache sets, with room to read a step that begins inside.
+    static size_t PlaneBytes(size_t columns) {
+      return (((columns + Ops::kStep - 1) * Ops::kPlaneChannels + kCacheLine - 1) / kCacheLine | 1) * kCacheLine;
+    }
+    size_t position_bytes() const { return plane_bytes * vectors * (kVector / Ops::kPlaneChannels); }
+    size_t phase_bytes() const { return position_bytes() * taps.columns; }
+    size_t plane_area() const { return phase_bytes() * phases; }
+    size_t bytes() const { return plane_area() + row_copy_bytes; }
+    size_t row_bytes() const { return static_cast<size_t>(columns) * Ops::kPlaneChannels; }
+    // Phases are numbered by the first filter row that has them.
+    int phase_of(int ky) const {
+      for (int first = 0; first < phases; ++first) {
+        if (first * dilation % stride == ky * dilation % stride) return first;
+      }
+      return 0;  // not reached: phases repeat after at most `stride` rows
+    }
+    // Where filter row ky begins to read.
+    size_t RowOffset(int ky) const { return phase_of(ky) * phase_bytes() + ky * dilation / stride * row_bytes(); }
+    size_t row_offset(int ky) const { return ky < kTabled ? row_offsets[ky] : RowOffset(ky); }
+    // The input row that row `row` of a phase's planes holds, counted from the input row of (output row 0, ky = 0).
+    int input_row(int phase, int row) const { return row * stride + phase * dilation % stride; }
+    int input_rows() const { return input_row(0, rows - 1) + stride; }
+
+    FilterTaps taps;
+    int stride;
+    int dilation;
+    int phases;
+    int rows;
+    int columns;
+    int vectors;
+    size_t plane_bytes;
+    // Folded taps: a row of the input with its padding, and a vector's length after it, is copied behind the planes.
+    int seen_columns;
+    size_t row_copy_bytes;
+    // The divisions in RowOffset would show in the innermost loops.
+    static constexpr int kTabled = 8;
+    size_t row_offsets[kTabled];
+  };
+
+  // One row of the planes of filter column kx: what it sees in input row y. Adds to `outside` as CodeWindow has it.
+  static void FillRow(const KernelContext& context, const int8_t* image, int y, int kx, const CodeWindow& window,
+                      const Planes& planes, int8_t* line, int8x16_t* outside) {
+    const ConvShape& s = context.shape;
+    const int8x16_t padding = window.Move(vdupq_n_s8(static_cast<int8_t>(context.input_zero_point)));
+    const bool row_inside = y >= 0 && y < s.input_height;
+    const int x0 = kx * s.dilation_width - s.pad_left;
+    int8x16_t seen = *outside;
+    for (int channel = 0; channel < s.input_channels; channel += kVector) {
+      const int left = s.input_channels - channel;
+      int8_t* to = line;
+      for (int column = 0; column < planes.columns; ++column, to += Ops::kPlaneChannels) {
+        const int x = x0 + column * s.stride_width;
+        int8x16_t codes = padding;
+        if (row_inside && x >= 0 && x < s.input_width) {
+          const int8_t* from = image + (static_cast<size_t>(y) * s.input_width + x) * s.input_channels + channel;
+          codes = window.Move(LoadVector(from, left));
+        }
+        seen = vorrq_s8(seen, CodeWindow::Outside(codes));
+        Ops::StoreColumn(to, planes.plane_bytes, codes);
+      }
+      line += planes.plane_bytes * (kVector / Ops::kPlaneChannels);
+    }
+    *outside = seen;
+  }
+
+  // The same with all filter columns in one. Vectors may reach into the taps of the next output, where weights are zero.
+  static void FillFoldedRow(const KernelContext& context, const int8_t* image, int y, const CodeWindow& window,
+                            const Planes& planes, int8_t* row, int8_t* line, int8x16_t* outside) {
+    const ConvShape& s = context.shape;
+    memset(row, static_cast<int8_t>(context.input_zero_point), planes.row_copy_bytes);
+    const int inside = planes.seen_columns - s.pad_left < s.input_width ? planes.seen_columns - s.pad_left : s.input_width;
+    if (y >= 0 && y < s.input_height && inside > 0) {
+      memcpy(row + static_cast<size_t>(s.pad_left) * s.input_channels,
+             image + static_cast<size_t>(y) * s.input_width * s.input_channels, static_cast<size_t>(inside) * s.input_channels);
+    }
+    const size_t step = static_cast<size_t>(s.stride_width) * s.input_channels;
+    int8x16_t seen = *outside;
+    for (int vector = 0; vector < planes.vectors; ++vector) {
+      const int8_t* from = row + vector * kVector;
+      int8_t* to = line;
+      for (int column = 0; column < planes.columns; ++column, from += step, to += Ops::kPlaneChannels) {
+        const int8x16_t codes = window.Move(vld1q_s8(from));
+        seen = vorrq_s8(seen, CodeWindow::Outside(codes));
+        Ops::StoreColumn(to, planes.plane_bytes, codes);
+      }
+      line += planes.plane_bytes * (kVector / Ops::kPlaneChannels);
+    }
+    *outside = seen;
+  }
+
+  // False when the kernel is for 7-bit codes and met others; `top` is the input row of (first output row, ky = 0).
+  static bool FillPlanes(const KernelContext& context, const int8_t* image, int top, const CodeWindow& window,
+                         const Planes& planes, int8_t* scratch) {
+    int8x16_t outside = vdupq_n_s8(0);
+    for (int phase = 0; phase < planes.phases; ++phase) {
+      for (int kx = 0; kx < planes.taps.columns; ++kx) {
+        int8_t* line = scratch + phase * planes.phase_bytes() + kx * planes.position_bytes();
+        for (int row = 0; row < planes.rows; ++row, line += planes.row_bytes()) {
+          const int y = top + planes.input_row(phase, row);
+          if (planes.taps.folded) {
+            FillFoldedRow(context, image, y, window, planes, scratch + planes.plane_area(), line, &outside);
+          } else {
+            FillRow(context, image, y, kx, window, planes, line, &outside);
+          }
+        }
+      }
+      if (Ops::kSevenBits && !CodeWindow::Clean(outside)) return false;
+    }
+    return true;
+  }
+
+  struct TileArguments {
+    const Planes& planes;
+    const int8_t* lines;
+    const int8_t* weights;
+    const int32_t* bias;
+    const StoreCodesNeon<Ops::kVectors>& store;
+    size_t pixel;  // bytes from one pixel of the output to the next
+    int8_t* out;
+  };
+
+  // Outputs [first, end), of which a tile may have room for more.
+  template <int steps>
+  static void Tile(const TileArguments& t, int first, int end) {
+    typename Ops::template Sums<steps> sums;
+    sums.Clear();
+    const int8_t* lines = t.lines + static_cast<size_t>(first) * Ops::kPlaneChannels;
+    const int8_t* weights = t.weights;
+    const size_t position_bytes = t.planes.position_bytes();
+#pragma GCC unroll 1
+    for (int ky = 0; ky < t.planes.taps.rows; ++ky) {
+      const int8_t* codes = lines + t.planes.row_offset(ky);
+#pragma GCC unroll 1
+      for (int kx = 0; kx < t.planes.taps.columns; ++kx, codes += position_bytes) {
+        weights = sums.Accumulate(codes, t.planes.plane_bytes, t.planes.vectors, weights);
+      }
+    }
+    constexpr int kPixels = StoreCodesNeon<Ops::kVectors>::kPixels;
+    constexpr int kPacks = (steps * Ops::kStep + kPixels - 1) / kPixels;
+#pragma GCC unroll 8
+    for (int pack = 0; pack < kPacks; ++pack) {
+      int32x4_t values[4];
+      sums.Get(pack, values);
+      for (int i = 0; i < 4; ++i) values[i] = vaddq_s32(values[i], vld1q_s32(t.bias + i % Ops::kVectors * 4));
+      int8_t* out[kPixels];
+      for (int i = 0; i < kPixels; ++i) {
+        const int output = first + pack * kPixels + i;
+        out[i] = output < end ? t.out + output * t.pixel : nullptr;
+      }
+      t.store.Store(values, out);
+    }
+  }
+
+  template <int steps>
+  static void RunTile(int wanted, const TileArguments& arguments, int first, int end) {
+    if (wanted == steps) {
+      Tile<steps>(arguments, first, end);
+    } else if constexpr (steps > 1) {
+      RunTile<steps - 1>(wanted, arguments, first, end);
+    }
+  }
+
+  static void RunCoutBlock(const TileArguments& arguments, int pixels) {
+    const int steps = (pixels + Ops::kStep - 1) / Ops::kStep;
+    const int tiles = (steps + Ops::kMaxSteps - 1) / Ops::kMaxSteps;
+    int step = 0;
+    for (int tile = 0; tile < tiles; ++tile) {
+      const int next = static_cast<int>(static_cast<int64_t>(steps) * (tile + 1) / tiles);
+      const int end = next * Ops::kStep < pixels ? next * Ops::kStep : pixels;
+      RunTile<Ops::kMaxSteps>(next - step, arguments, step * Ops::kStep, end);
+      step = next;
+    }
+  }
+};
+
+}  // namespace
+}  // namespace tflite_eq
+
+#endif  // TFLITE_EQ_DELEGATE_KERNELS_DIRECT_NEON_H_

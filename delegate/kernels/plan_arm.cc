@@ -1,0 +1,113 @@
+// The policy for ARM: plan.h has it as a table.
+//
+// The shares of XNNPACK's time that a kernel saves come from instruction counts and from llvm-mca's cycles of the innermost loops
+// (delegate/README.md), on the low side; no ARM machine has measured them.
+#include "delegate/kernels/plan_policies.h"
+
+namespace tflite_eq {
+namespace {
+
+// With fewer channels the transforms, requantization and stores that all contenders share outweigh what is saved.
+constexpr int kFewestChannels = 16;
+// A large first layer, 7x7 over three channels: XNNPACK pads every tap to a group of channels.
+constexpr int kPaddedByXnnpack = 4;
+constexpr int kManyTaps = 25;
+constexpr double kSavedByDenseRows = 0.3;
+// direct_int7 reads 16 channels at a time and is at its best with 64; XNNPACK reads 8.
+constexpr int kFewestInt7Channels = 32;
+constexpr double kLeastInt7ChannelUse = 0.8;
+// What F(4,3) and F(2,3) divide multiplications by when tiles lie inside the image, and what is left of that against XNNPACK, whose
+// multiplications of 8 bits cost less than those of 16.
+constexpr double kF43Reduction = 4;
+constexpr double kF23Reduction = 2.25;
+constexpr double kCostOf16Bits = 1.4;
+
+// F(4x4,3x3) or F(2x2,3x3), whichever multiplies less for outputs of this size.
+Plan ChooseInt16Winograd(const ConvProblem& problem, const CpuProfile& cpu) {
+  const ConvShape& s = problem.shape;
+  Reason reason;
+  const double f43 = kF43Reduction * TileUse(s, 4);
+  const double f23 = kF23Reduction * TileUse(s, 2);
+  const bool large = f43 >= f23;
+  const double saved = 1 - kCostOf16Bits / (large ? f43 : f23);
+  if (saved <= 0) {
+    reason.Set("XNNPACK is as fast here: %dx%d outputs fill little of Winograd's tiles", s.output_height, s.output_width);
+    return Leave(reason);
+  }
+  if (large && CertifyWinogradF43(problem, &reason)) {
+    return ClaimWinograd2d(problem, Algorithm::kWinogradF43, cpu.isa, saved, "certified");
+  }
+  if (CertifyWinogradF23(problem, &reason) && kCostOf16Bits < f23) {
+    return ClaimWinograd2d(problem, Algorithm::kWinogradF23, cpu.isa, 1 - kCostOf16Bits / f23,
+                           large ? "certified, F(4x4,3x3) is not" : "certified, and wastes less of its tiles than F(4x4,3x3)");
+  }
+  return Leave(reason);
+}
+
+// ARMv8.0: 8-bit products are widened to 16 bits, at two additions of 32 bits for every eight of them.
+Plan ChooseNeon(const ConvProblem& problem, const CpuProfile& cpu) {
+  const ConvShape& s = problem.shape;
+  Reason reason;
+  if (s.input_channels < kFewestChannels || s.output_channels < kFewestChannels) {
+    reason.Set("XNNPACK is as fast here: %d->%d channels are few", s.input_channels, s.output_channels);
+    return Leave(reason);
+  }
+  if (s.is_3x3_stride_1()) return ChooseInt16Winograd(problem, cpu);
+  const double read = (s.input_channels + 15) / 16 * 16;
+  if (s.input_channels < kFewestInt7Channels || s.input_channels / read < kLeastInt7ChannelUse) {
+    reason.Set("XNNPACK is as fast here: %d input channels fill little of what direct_int7 reads", s.input_channels);
+    return Leave(reason);
+  }
+  Reason left;
+  if (!InWindow(problem.quantization.input_zero_point)) {
+    left.Set("XNNPACK is as fast here: not a 3x3 convolution with stride 1, and not INT7 (input zero point %d)",
+             problem.quantization.input_zero_point);
+    return Leave(left);
+  }
+  if (!CertifyDirectInt7(problem, &reason)) {
+    left.Set("XNNPACK is as fast here: not a 3x3 convolution with stride 1, and not INT7 (%.80s)", reason.text);
+    return Leave(left);
+  }
+  constexpr double kSavedInt7 = 0.25;
+  return Claim(s, Algorithm::kDirectInt7, cpu.isa, kSavedInt7, "INT7 weights, eight products in 16 bits");
+}
+
+// Dot products: int16 is slower than XNNPACK's int8, and only fewer of the same products are a gain.
+Plan ChooseDotProduct(const ConvProblem& problem, const CpuProfile& cpu) {
+  const ConvShape& s = problem.shape;
+  Reason reason;
+  if (s.input_channels <= kPaddedByXnnpack && s.filter_height * s.filter_width >= kManyTaps && s.dilation_width == 1 &&
+      s.output_channels >= kFewestChannels) {
+    return Claim(s, Algorithm::kDirect, cpu.isa, kSavedByDenseRows, "few input channels; here filter rows are dense");
+  }
+  if (!s.is_3x3_stride_1()) {
+    return Leave("XNNPACK is as fast here: ARM with dot products, not a 3x3 convolution with stride 1");
+  }
+  if (s.input_channels < kFewestChannels || s.output_channels < kFewestChannels) {
+    reason.Set("XNNPACK is as fast here: %d->%d channels are few", s.input_channels, s.output_channels);
+    return Leave(reason);
+  }
+  Reason left;
+  if (!InWindow(problem.quantization.input_zero_point)) {
+    left.Set("XNNPACK is as fast here: ARM with dot products, not INT7 (input zero point %d)",
+             problem.quantization.input_zero_point);
+    return Leave(left);
+  }
+  bool two_taps = false;
+  if (!CertifyWinograd1d(problem, &two_taps, &reason)) {
+    left.Set("XNNPACK is as fast here: ARM with dot products, not INT7 (%.100s)", reason.text);
+    return Leave(left);
+  }
+  constexpr double kSavedByTriplets = 0.25;
+  constexpr double kSavedByTwoTaps = 0.1;
+  if (two_taps) return Claim(s, Algorithm::kWinograd1d, cpu.isa, kSavedByTwoTaps, "INT7 weights, two-tap form");
+  return Claim(s, Algorithm::kWinograd1d, cpu.isa, kSavedByTriplets, "INT7 weights, sums of taps fit in int8");
+}
+
+}  // namespace
+
+Plan ChooseArm(const ConvProblem& problem, const CpuProfile& cpu) {
+  return cpu.isa == Isa::kNeon ? ChooseNeon(problem, cpu) : ChooseDotProduct(problem, cpu);
+}
+
+}  // namespace tflite_eq

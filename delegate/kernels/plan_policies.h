@@ -1,0 +1,30 @@
+// What the policies of the architectures share. Each is a file of its own: plan_x86.cc, plan_arm.cc. All of them are part of every
+// build, for a plan can be asked for another machine.
+#ifndef TFLITE_EQ_DELEGATE_KERNELS_PLAN_POLICIES_H_
+#define TFLITE_EQ_DELEGATE_KERNELS_PLAN_POLICIES_H_
+
+#include "delegate/kernels/plan.h"
+
+namespace tflite_eq {
+
+// The policies. The CPU has instruction sets of the architecture.
+Plan ChooseX86(const ConvProblem& problem, const CpuProfile& cpu);
+Plan ChooseArm(const ConvProblem& problem, const CpuProfile& cpu);
+
+// The layer is taken, saving `saved_share` of the time that XNNPACK spends on it.
+Plan Claim(const ConvShape& shape, Algorithm algorithm, Isa isa, double saved_share, const char* why);
+// Likewise a two-dimensional Winograd kernel that is certified; the reason says in how many parts it multiplies.
+Plan ClaimWinograd2d(const ConvProblem& problem, Algorithm algorithm, Isa isa, double saved_share, const char* why);
+// The layer is left to whoever else runs it.
+Plan Leave(const Reason& reason);
+Plan Leave(const char* why);
+
+// Whether padding leaves a kernel for 7-bit codes in its window: [-64, 63], or [0, 127], whose zero point is 0 behind a ReLU.
+bool InWindow(int32_t zero_point);
+
+// The part of the outputs of m x m tiles that lies inside the image.
+double TileUse(const ConvShape& shape, int m);
+
+}  // namespace tflite_eq
+
+#endif  // TFLITE_EQ_DELEGATE_KERNELS_PLAN_POLICIES_H_

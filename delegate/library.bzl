@@ -1,0 +1,63 @@
+"""Without a C++ runtime: the shared library, one definition for Linux, Android and the host build that the Java tests load, and
+programs beside it."""
+
+load("@rules_cc//cc:defs.bzl", "cc_binary")
+load("//bazel:copts.bzl", "COPTS")
+
+_ANY = [
+    "-Wl,-z,max-page-size=16384",
+    "-Wl,-z,defs",
+    "-Wl,--gc-sections",
+    "-s",
+]
+
+# No C++ runtime. Bazel's toolchain names libstdc++ whether or not it is used.
+_LINUX = ["-nodefaultlibs", "-Wl,--as-needed", "-lpthread", "-lm", "-lc", "-lgcc"]
+
+# The NDK's clang links libc and its builtins by itself, and bionic's libc has the threads.
+_ANDROID = ["-Wl,--as-needed", "-lm"]
+
+def exporting(script):
+    """Link options that export what a version script names; the script has to be among deps, too."""
+    return ["-Wl,--version-script=$(location %s)" % script]
+
+def delegate_program(name, linkopts = [], **kwargs):
+    """A program that links no C++ runtime either, so that a device needs nothing beside it.
+
+    Args:
+      name: the file's name.
+      linkopts: libraries beyond those of C.
+      **kwargs: passed to cc_binary.
+    """
+    cc_binary(
+        name = name,
+        copts = COPTS,
+        linkopts = ["-Wl,--gc-sections", "-s"] + linkopts + select({
+            "@platforms//os:android": _ANDROID,
+            "//conditions:default": _LINUX,
+        }),
+        **kwargs
+    )
+
+def delegate_library(name, linkopts, deps, **kwargs):
+    """A library that links no TFLite and no C++ runtime.
+
+    Args:
+      name: the file's name.
+      linkopts: exporting(...).
+      deps: what it has besides the delegate and its entry points.
+      **kwargs: passed to cc_binary.
+    """
+    cc_binary(
+        name = name,
+        srcs = ["//delegate:plugin.cc"],
+        copts = COPTS,
+        # Without a name of its own Android's loader refuses it.
+        linkopts = _ANY + ["-Wl,-soname,libtflite_eq_delegate.so"] + linkopts + select({
+            "@platforms//os:android": _ANDROID,
+            "//conditions:default": _LINUX,
+        }),
+        linkshared = True,
+        deps = ["//delegate"] + deps,
+        **kwargs
+    )
