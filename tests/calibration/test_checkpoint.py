@@ -26,7 +26,7 @@ from tflite_eq.simulation.layer_runner import LayerRunner
 from tflite_eq.simulation.operator_runner import OperatorRunner
 
 ROOT = Path(__file__).resolve().parents[2]
-LATTICE = Config(bits="auto", target="armv8.2-dotprod")
+LATTICE = Config(bits="auto", target="x86-vnni")
 LAYERS = 5  # of concat_pool_net; the second and the third read the same tensor
 
 
@@ -251,7 +251,7 @@ def opened(run: Interrupted, **changes: Any) -> Checkpoint:
     ("changes", "expected"),
     [
         ({"config": dataclasses.replace(LATTICE, seed=1)}, "seed is 0 there and 1 here"),
-        ({"config": Config()}, "bits is auto there and 8 here; target is armv8.2-dotprod there"),
+        ({"config": Config()}, "bits is auto there and 8 here; target is x86-vnni there"),
         ({"config": dataclasses.replace(LATTICE, input_type="int8")}, "input_type is float32"),
         ({"model": models.conv_net}, "model_sha256 is [0-9a-f]{64} there and"),
     ],

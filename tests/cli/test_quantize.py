@@ -236,7 +236,7 @@ def test_missing_biases(workspace: Workspace) -> None:
 
 
 def test_inspect(workspace: Workspace) -> None:
-    workspace.quantize(bits="auto", target="armv8.2-dotprod")
+    workspace.quantize(bits="auto", target="x86-vnni")
     finished = workspace.run("inspect", workspace.output)
     assert finished.code == 0
     lines = finished.out.splitlines()
@@ -244,7 +244,7 @@ def test_inspect(workspace: Workspace) -> None:
     assert "5 of 5 convolutions and dense layers are int8, 2 on the even-triplet lattice" in (
         finished.out
     )
-    assert "bits auto, target armv8.2-dotprod" in lines[-2]
+    assert "bits auto, target x86-vnni" in lines[-2]
     assert finished.result == {
         "model": str(workspace.output),
         "bytes": workspace.output.stat().st_size,

@@ -23,7 +23,7 @@ pytestmark = pytest.mark.skipif(
 )
 
 LEAST_SQNR_DB = {"8": 28, "7": 20, "auto": 20}
-TARGET = "armv8.2-dotprod"
+TARGET = "x86-vnni"
 
 
 def run(model: bytes, sample: npt.NDArray[Any], kernels: Kernels) -> npt.NDArray[np.float64]:
