@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Set
+import dataclasses
+from collections.abc import Callable, Sequence, Set
 
 import numpy as np
 import numpy.typing as npt
 
+from tflite_eq.calibration.checkpoint import LayerState
 from tflite_eq.calibration.histogram import RangeObserver
 from tflite_eq.calibration.ranges import ESTIMATORS, widen_to_symmetric
 from tflite_eq.calibration.record import TensorRecord
@@ -48,8 +50,13 @@ class ActivationScales:
         twins: TwinActivations,
         config: Config,
         trace: PassTrace | None = None,
+        decided: Sequence[LayerState] = (),
     ) -> None:
-        """Nothing is decided yet; arguments as for ``run_lockstep``."""
+        """Nothing is settled yet; arguments as for ``run_lockstep``.
+
+        ``decided`` holds what an interrupted run has decided: its tensors are settled as they
+        were, without a search.
+        """
         self._graph = graph
         self._layers = layers
         self._groups = groups
@@ -61,6 +68,9 @@ class ActivationScales:
         self._position = 0  # of the operator that runs next
         self._is_int7: dict[int, bool] = {}
         self._records: dict[int, TensorRecord] = {}
+        self._new: list[TensorRecord] = []
+        self._decided = {tensor.index: tensor for state in decided for tensor in state.tensors}
+        self._found_scales = decided[-1].waiting_scales if decided else {}
         self.readers: dict[int, LayerReader] = {}
 
     def settle_inputs(self, operator: Operator) -> None:
@@ -87,12 +97,24 @@ class ActivationScales:
             record.outside = self._twins.outside(index)
         return [self._records[index] for index in sorted(self._records)]
 
+    def new_records(self) -> list[TensorRecord]:
+        """Records of the tensors settled since this was asked last; ``outside`` is not final."""
+        new, self._new = self._new, []
+        return new
+
+    def waiting_scales(self) -> dict[int, list[float]]:
+        """Weight scales already found for layers that are yet to run, by operator index."""
+        return {index: reader.scales.tolist() for index, reader in self.readers.items()}
+
     def is_int7(self, tensor: int) -> bool:
         """Whether a settled tensor was given 7 bits."""
         return self._is_int7[tensor]
 
     def _settle(self, group: ScaleGroup) -> None:
         if group.tensors[0] in self._twins.params:
+            return
+        if group.tensors[0] in self._decided:
+            self._settle_as_before(group, self._decided[group.tensors[0]])
             return
         if group.fixed is not None:
             self._is_int7.update(dict.fromkeys(group.tensors, False))
@@ -105,7 +127,8 @@ class ActivationScales:
         starts = {name: _union(i, unseen) for name, i in self._starts(group, int7).items()}
 
         def params_of(interval: Interval) -> AffineParams:
-            return self._affine(_union(interval, unseen), group, int7)[0]
+            params, window = self._affine(_union(interval, unseen), group, int7)
+            return dataclasses.replace(params, lowest=window.low, highest=window.high)
 
         if layers and self._config.method is Method.EASYQUANT:
             found = search_scales(
@@ -122,9 +145,26 @@ class ActivationScales:
             found = Found(interval, name)
         if self._trace is not None:
             self._trace.activation_searches.update(dict.fromkeys(group.tensors, found.trials))
+            self._trace.weight_searches.update({i: r.trials for i, r in layers.items()})
         self.readers.update(layers)
         params, window = self._affine(_union(found.interval, unseen), group, int7)
         self._settled(group, params, window, found.start, found.factor)
+
+    def _settle_as_before(self, group: ScaleGroup, record: TensorRecord) -> None:
+        """Settle a group as an interrupted run did."""
+        window = Window(*record.window, record.saturates)
+        self._is_int7.update(dict.fromkeys(group.tensors, window.is_int7))
+        for layer in group.readers:
+            scales = self._found_scales.get(layer.operator.index)
+            if scales is not None:
+                reader = make_layer_reader(layer, self._twins, self._config, window.is_int7)
+                reader.use(np.asarray(scales, np.float32))
+                if self._trace is not None:
+                    reader.trials = self._trace.weight_searches.get(layer.operator.index, ())
+                self.readers[layer.operator.index] = reader
+        params = AffineParams(record.scale, record.zero_point)
+        self._settled(group, params, window, record.start, record.factor)
+        self._new.clear()  # these are stored already
 
     def _settled(
         self, group: ScaleGroup, params: AffineParams, window: Window, start: str, factor: float
@@ -143,6 +183,7 @@ class ActivationScales:
                 start=start,
                 factor=float(factor),
             )
+            self._new.append(self._records[index])
 
     def _search_through(
         self,
@@ -171,16 +212,24 @@ class ActivationScales:
         return search_through(values, functions, interval, params_of)
 
     def _may_clip(self, group: ScaleGroup, int7: bool) -> bool:
-        """Whether a scale too small for the extremes clips them, and only them.
+        """Whether the scale may be too small for the extremes.
 
-        A 7-bit window that int8 itself does not end clips nothing at run time: codes would leave
-        it. Clipping in front of averages moves the averages.
+        Not in front of averages: clipping moves them. And not where the kernel has to check that
+        codes keep to a window that int8 itself does not end, since one value outside costs it the
+        whole tensor. Where nobody checks, the search counts such values as clipped.
         """
         symmetric = self._config.activation_mode is ActivationMode.SYMMETRIC
         ends_at_127 = not int7 or (
             self._nonnegative(group) and not symmetric and not group.needs_zero_point_0
         )
-        return ends_at_127 and not group.averages
+        return (ends_at_127 or not self._needs_window(group)) and not group.averages
+
+    def _needs_window(self, group: ScaleGroup) -> bool:
+        """Whether a kernel of the target gains from 7-bit codes in this group."""
+        return any(
+            reader.geometry is not None and gains_from_int7(reader.geometry, self._config.target)
+            for reader in group.readers
+        )
 
     def _affine(
         self, interval: Interval, group: ScaleGroup, int7: bool
@@ -195,10 +244,7 @@ class ActivationScales:
             return False
         if self._config.bits is Bits.INT7:
             return bool(group.readers)
-        return any(
-            reader.geometry is not None and gains_from_int7(reader.geometry, self._config.target)
-            for reader in group.readers
-        )
+        return self._needs_window(group)
 
     def _starts(self, group: ScaleGroup, int7: bool) -> dict[str, Interval]:
         """Initial intervals: extremes and KL for EasyQuant, else the method's own.
