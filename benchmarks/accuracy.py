@@ -39,8 +39,10 @@ from tflite_eq.evaluation.evaluator import available_cores, evaluate  # noqa: E4
 from tflite_eq.evaluation.labels import LabelledSet, open_labelled  # noqa: E402
 from tflite_eq.evaluation.team import NamedModel  # noqa: E402
 from tflite_eq.files import write_atomically  # noqa: E402
+from tflite_eq.presets import preset_config, preset_samples  # noqa: E402
 
 SAMPLES = 50
+MOST_SAMPLES = 200
 LATTICE = {"bits": "auto", "target": "armv8.2-dotprod"}
 
 # Quantizer options by variant; "default" is TensorFlow's own int8 conversion.
@@ -49,6 +51,16 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "int8": {},
     "int7": {"bits": "7"},
     "lattice": LATTICE,
+    "best int8": {"preset": "best"},
+    "best int7": {"preset": "best", "bits": "7"},
+    "best lattice": {"preset": "best", **LATTICE},
+    "fast int8": {"preset": "fast"},
+    "int8 rounding": {"reconstruction": "rounding"},
+    "int8 refit": {"reconstruction": "refit"},
+    "int7 rounding": {"bits": "7", "reconstruction": "rounding"},
+    "int7 refit": {"bits": "7", "reconstruction": "refit"},
+    "int8 per tensor, not equalized": {"per_tensor": True, "equalization": "none"},
+    "best int8 per tensor": {"preset": "best", "per_tensor": True},
     "int8 min-max": {"method": "minmax", "bias_correction": "none"},
     "int8 min-max + IBC": {"method": "minmax"},
     "int8 percentile + IBC": {"method": "percentile"},
@@ -61,8 +73,8 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "int7 EQ": {"bits": "7", "bias_correction": "none"},
     "int7 symmetric": {"bits": "7", "activation_mode": "symmetric"},
 }
-SEEDED = ("int8", "int7", "lattice")
-MAIN = ("default", "int8", "int7", "lattice")
+MAIN = ("default", "int8", "int7", "lattice", "best int8", "best int7", "best lattice")
+SEEDED = MAIN[1:]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -86,16 +98,16 @@ def open_case(name: str, folder: pathlib.Path) -> Case:
     images = folder / "images"
     if entry.get("dataset") == "cifar10":
         train = np.load(images / "cifar10" / "cifar10_train_first4000.npz")
-        pixels = next(train[key] for key in train.files if train[key].ndim == 4)[:SAMPLES]
+        pixels = next(train[key] for key in train.files if train[key].ndim == 4)[:MOST_SAMPLES]
         calibration = [preprocessing.normalize(image)[np.newaxis] for image in pixels]
         validation = open_labelled(images / "cifar10" / "cifar10_test_first1000.npz")
     else:
         with open(folder / "calibration.csv", newline="") as rows:
-            names = [row["file"] for row in csv.DictReader(rows)][:SAMPLES]
+            names = [row["file"] for row in csv.DictReader(rows)][:MOST_SAMPLES]
         with tempfile.TemporaryDirectory() as scratch:
             listing = pathlib.Path(scratch) / "calibration.txt"
             listing.write_text("\n".join(str(images / n) for n in names))
-            calibration = list(open_calibration(listing, shape, preprocessing, SAMPLES, 0))
+            calibration = list(open_calibration(listing, shape, preprocessing, len(names), 0))
         validation = open_labelled(
             images, folder / "validation.csv", entry.get("label_column", "label")
         )
@@ -109,7 +121,7 @@ def tensorflow_default(case: Case) -> bytes:
     model = tf.keras.models.load_model(case.path, compile=False)
     converter = tf.lite.TFLiteConverter.from_keras_model(model)
     converter.optimizations = [tf.lite.Optimize.DEFAULT]
-    converter.representative_dataset = lambda: ([x] for x in case.calibration)
+    converter.representative_dataset = lambda: ([x] for x in case.calibration[:SAMPLES])
     return bytes(converter.convert())
 
 
@@ -119,8 +131,10 @@ def quantized(case: Case, variant: str, seed: int) -> tuple[bytes, float]:
     if variant == "default":
         model = tensorflow_default(case)
     else:
-        config = tflite_eq.Config(seed=seed, **VARIANTS[variant])
-        model = tflite_eq.quantize(case.model, [[x] for x in case.calibration], config).model
+        options = {"preset": "default", **VARIANTS[variant]}
+        samples = case.calibration[: preset_samples(options["preset"])]
+        config = preset_config(seed=seed, **options)
+        model = tflite_eq.quantize(case.model, [[x] for x in samples], config).model
     return model, round(time.process_time() - started, 1)
 
 
@@ -165,7 +179,7 @@ def run(args: argparse.Namespace, folder: pathlib.Path) -> None:
             for seed in range(args.seeds if variant in SEEDED else 1)
             if (name, variant, seed) not in done
             # Without a 3x3 stride-1 convolution that variant is plain INT8.
-            and not (variant == "lattice" and not shared_data.models()[name]["conv3x3s1"])
+            and not (variant.endswith("lattice") and not shared_data.models()[name]["conv3x3s1"])
         ]
         if wanted:
             results += measure(open_case(name, folder), wanted)

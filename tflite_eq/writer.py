@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tflite_eq.backends import Backend
+from tflite_eq.calibration.codes import decode_codes
 from tflite_eq.calibration.record import Calibration, LayerRecord
 from tflite_eq.errors import BackendError
 from tflite_eq.graph import properties, schema
@@ -127,7 +128,10 @@ class _Writer:
         scales = np.asarray(record.scales, np.float32)
         per_tensor = len(scales) == 1
         full = np.broadcast_to(scales, (layer.channels,)).astype(np.float32)
-        codes = weights.quantize_filters(layer.filters, full, WeightGrid(record.grid))
+        if record.codes:
+            codes = decode_codes(record.codes, layer.filters.shape)
+        else:
+            codes = weights.quantize_filters(layer.filters, full, WeightGrid(record.grid))
         bias = layer.bias_values.copy()
         if record.bias_correction:
             bias = bias + np.asarray(record.bias_correction, np.float32)

@@ -68,7 +68,11 @@ class LayerRecord:
         bias_correction: Added to the float bias before rounding, one per output channel; empty
             when the layer was rolled back or correction is off.
         metrics: Figures of the pre-activation output over the calibration data; see
-            ``bias.iterative.LayerErrors``.
+            ``bias.iterative.LayerErrors``. Reconstructed layers have ``reconstruction`` in it: the
+            ridge of the refit (``None`` without one), and the noise to signal ratio of the output
+            with the codes before and after.
+        codes: Weight codes of a reconstructed layer as ``calibration.codes`` writes them; empty
+            where codes are those nearest to the float weights under ``scales``.
     """
 
     index: int
@@ -80,6 +84,7 @@ class LayerRecord:
     gain: float
     bias_correction: list[float]
     metrics: dict[str, Any]
+    codes: str = ""
 
 
 @dataclasses.dataclass
@@ -230,6 +235,7 @@ def _layer(entry: dict[str, Any]) -> LayerRecord:
         figures = record.metrics[side]
         record.metrics[side] = {key: float(figures[key]) for key in ("mssr", "rqnsr", "sqnr_db")}
     record.metrics["rolled_back"] = bool(record.metrics["rolled_back"])
+    record.codes = str(record.codes)
     return record
 
 

@@ -18,9 +18,11 @@ from tflite_eq.config import (
     BiasCorrection,
     Bits,
     Config,
+    Equalization,
     IoType,
     Method,
     Objective,
+    Reconstruction,
 )
 from tflite_eq.data.sources import open_calibration, open_held_back
 from tflite_eq.errors import ConfigError, ModelError
@@ -28,6 +30,7 @@ from tflite_eq.evaluation.labels import open_labelled
 from tflite_eq.evaluation.layerwise import ComparisonSet
 from tflite_eq.files import check_writable, write_atomically
 from tflite_eq.graph.model import Graph
+from tflite_eq.presets import Preset, preset_config, preset_samples
 from tflite_eq.progress import peak_memory_mib
 from tflite_eq.quantizer import COMPARED_SAMPLES, QuantizationResult, quantize
 from tflite_eq.report.table import layer_table
@@ -51,7 +54,9 @@ def register(subparsers: Any) -> None:
         "--calibration",
         help="folder of images (searched recursively), .npy or .npz file, or text list of images",
     )
-    files.add_argument("--num_samples", type=int, default=50, help="calibration samples (50)")
+    files.add_argument(
+        "--num_samples", type=int, help="calibration samples (those of the preset: 20, 50 or 200)"
+    )
     files.add_argument("--save_calibration", metavar="FILE", help="also write the record as text")
     files.add_argument(
         "--load_calibration",
@@ -74,12 +79,21 @@ def register(subparsers: Any) -> None:
     )
     add_preprocessing_flags(parser)
     options = parser.add_argument_group("quantization")
+    options.add_argument(
+        "--preset",
+        choices=[p.value for p in Preset],
+        default=Preset.DEFAULT.value,
+        help="how much time to spend: sets --reconstruction, --num_samples and the effort of the "
+        "search, where they are not given (default)",
+    )
     _choice(options, "bits", Bits, "width of the codes that feed convolutions")
     _choice(options, "target", Target, "CPU the model is meant for")
     _choice(options, "method", Method, "how activation scales are found")
     _choice(options, "objective", Objective, "what the EasyQuant search compares by")
     _choice(options, "activation_mode", ActivationMode, "where zero lies in the code range")
     _choice(options, "bias_correction", BiasCorrection, "correction of mean shifts")
+    _choice(options, "reconstruction", Reconstruction, "how integer weights are found")
+    _choice(options, "equalization", Equalization, "cross-layer equalization of weight ranges")
     options.add_argument(
         "--per_tensor", action="store_true", help="one weight scale per tensor, not per channel"
     )
@@ -134,27 +148,35 @@ def run(args: argparse.Namespace) -> int:
 
 
 def config_from(args: argparse.Namespace) -> Config:
-    """The quantizer's options from the flags."""
-    return Config(
-        bits=args.bits,
-        target=args.target,
-        method=args.method,
-        objective=args.objective,
-        activation_mode=args.activation_mode,
-        bias_correction=args.bias_correction,
+    """The quantizer's options: those of the preset, unless a flag says otherwise."""
+    given = {name: getattr(args, name) for name in _CHOICES if getattr(args, name) is not None}
+    return preset_config(
+        args.preset,
         per_tensor=args.per_tensor,
         input_type=args.io,
         output_type=args.io,
         skip=args.skip,
         seed=args.seed,
+        **given,
     )
+
+
+_CHOICES = (
+    "bits",
+    "target",
+    "method",
+    "objective",
+    "activation_mode",
+    "bias_correction",
+    "reconstruction",
+    "equalization",
+)
 
 
 def _choice(group: Any, name: str, kind: type[Any], text: str) -> None:
     default = getattr(Config(), name).value
-    group.add_argument(
-        f"--{name}", choices=[m.value for m in kind], default=default, help=f"{text} ({default})"
-    )
+    choices = [member.value for member in kind]
+    group.add_argument(f"--{name}", choices=choices, help=f"{text} ({default})")
 
 
 def _check_calibration_flags(args: argparse.Namespace) -> None:
@@ -194,12 +216,19 @@ def _check_options(config: Config, calibration: Calibration) -> None:
             )
 
 
+def _num_samples(args: argparse.Namespace) -> int:
+    if args.num_samples is None:
+        return preset_samples(args.preset)
+    count: int = args.num_samples
+    return count
+
+
 def _samples(args: argparse.Namespace, model: bytes) -> Any:
     return open_calibration(
         args.calibration,
         _input_shape(args, model),
         preprocessing_from(args),
-        args.num_samples,
+        _num_samples(args),
         args.seed,
     )
 
@@ -219,7 +248,7 @@ def _comparison(args: argparse.Namespace, model: bytes) -> ComparisonSet | None:
         every = open_calibration(args.validation, shape, preprocessing, sys.maxsize, args.seed)
         return ComparisonSet(every, f"{len(every)} samples of {args.validation}")
     left = open_held_back(
-        args.calibration, shape, preprocessing, args.num_samples, args.seed, COMPARED_SAMPLES
+        args.calibration, shape, preprocessing, _num_samples(args), args.seed, COMPARED_SAMPLES
     )
     if left is None:
         return None
