@@ -9,8 +9,9 @@ from typing import Any
 
 from tflite_eq import metadata
 from tflite_eq.backends import Backend, default_backend
-from tflite_eq.calibration.dataset import SampleReader, SpreadSubset
-from tflite_eq.calibration.fit import check_fits
+from tflite_eq.calibration.channel_magnitudes import channel_magnitudes
+from tflite_eq.calibration.dataset import SampleReader, SpreadSubset, repeatable
+from tflite_eq.calibration.fit import check_equalization, check_fits
 from tflite_eq.calibration.record import Calibration
 from tflite_eq.calibration.statistics import observe_ranges
 from tflite_eq.config import Config
@@ -19,6 +20,12 @@ from tflite_eq.evaluation.layerwise import ComparisonSet
 from tflite_eq.files import PathLike
 from tflite_eq.graph import schema
 from tflite_eq.graph.edit import with_biases
+from tflite_eq.graph.equalization import (
+    ChannelFactors,
+    equalizing_factors,
+    find_pairs,
+    with_factors,
+)
 from tflite_eq.graph.io_types import set_io_types
 from tflite_eq.graph.linear import linear_layers
 from tflite_eq.graph.model import Graph
@@ -92,6 +99,13 @@ def calibrate(
             f"skip: {config.skip!r} matches every convolution and dense layer of {origin}, so the "
             "result would be a float model; choose a narrower expression"
         )
+    equalization: list[ChannelFactors] = []
+    if config.equalizes:
+        representative_dataset = repeatable(representative_dataset)
+        reader = SampleReader(graph, representative_dataset, num_samples)
+        equalization = _equalization(graph, skipped, reader)
+        graph = with_factors(graph, equalization)
+        layers = linear_layers(graph)
     groups = scale_groups(graph, layers, skipped)
     kept = None if trace is None else trace.kept
     reader = SampleReader(graph, representative_dataset, num_samples, kept)
@@ -111,6 +125,7 @@ def calibrate(
         config=config,
         tensors=tensors,
         layers=records,
+        equalization=equalization,
     )
 
 
@@ -199,6 +214,14 @@ def skipped_operators(graph: Graph, pattern: str | None) -> set[int]:
     return found
 
 
+def _equalization(graph: Graph, skipped: set[int], reader: SampleReader) -> list[ChannelFactors]:
+    pairs = find_pairs(graph, skipped)
+    if not pairs:
+        return []
+    largest = channel_magnitudes(graph, [pair.tensor for pair in pairs], reader)
+    return equalizing_factors(graph, pairs, largest)
+
+
 def _prepared(model: bytes, origin: str) -> Graph:
     graph = Graph.from_bytes(model, origin)
     check_quantizable(graph)
@@ -228,6 +251,8 @@ def _apply(
     graph = _prepared(model, origin)
     config = calibration.config
     skipped = skipped_operators(graph, config.skip)
+    check_equalization(calibration, graph, skipped)
+    graph = with_factors(graph, calibration.equalization)
     layers = linear_layers(graph)
     check_fits(calibration, graph, layers, skipped)
     written = write(graph, layers, calibration, skipped, backend)

@@ -14,6 +14,7 @@ import numpy as np
 from tflite_eq.calibration.codes import decode_codes
 from tflite_eq.calibration.record import Calibration, LayerRecord
 from tflite_eq.errors import ConfigError
+from tflite_eq.graph.equalization import find_pairs, fits
 from tflite_eq.graph.linear import LinearLayer
 from tflite_eq.graph.model import Graph
 from tflite_eq.graph.scale_groups import scale_groups
@@ -46,6 +47,27 @@ def check_fits(
     )
     for record in calibration.layers:
         _check_layer(record, wanted[record.index])
+
+
+def check_equalization(calibration: Calibration, graph: Graph, skipped: Set[int]) -> None:
+    """Refuse factors that would change what the network computes.
+
+    Args:
+        calibration: The record.
+        graph: The float network.
+        skipped: Indices of operators that stay in float.
+
+    Raises:
+        ConfigError: Factors belong to layers that cannot be equalized, or are too few or many.
+    """
+    pairs = find_pairs(graph, skipped) if calibration.equalization else []
+    for factors in calibration.equalization:
+        if not fits(graph, factors, pairs):
+            raise ConfigError(
+                f"the calibration record equalizes operators {factors.producer} and "
+                f"{factors.consumer} by {len(factors.factors)} factors, which does not fit the "
+                f"model; {_REMEDY}"
+            )
 
 
 def _check_tensors(

@@ -12,6 +12,7 @@ import numpy as np
 from tflite_eq.config import Config
 from tflite_eq.errors import ConfigError, TfliteEqError
 from tflite_eq.files import PathLike, write_atomically
+from tflite_eq.graph.equalization import ChannelFactors
 from tflite_eq.targets import WeightGrid
 
 FORMAT = "tflite_eq calibration 1"
@@ -99,6 +100,8 @@ class Calibration:
         config: Options the record was made with.
         tensors: One entry per quantized activation tensor.
         layers: One entry per quantized linear layer.
+        equalization: What channels between layers of the float network are scaled by first;
+            everything else here is about the scaled network.
     """
 
     tool_version: str
@@ -108,6 +111,7 @@ class Calibration:
     config: Config
     tensors: list[TensorRecord]
     layers: list[LayerRecord]
+    equalization: list[ChannelFactors] = dataclasses.field(default_factory=list)
 
     def to_text(self) -> str:
         """JSON with one tensor or layer field per line, so that line-based diffs stay readable."""
@@ -121,6 +125,9 @@ class Calibration:
         }
         lines = ["{"]
         lines += [f"  {json.dumps(key)}: {json.dumps(value)}," for key, value in head.items()]
+        if self.equalization:
+            pairs = [json.dumps(dataclasses.asdict(pair)) for pair in self.equalization]
+            lines += ['  "equalization": [', *_joined(pairs, "    "), "  ],"]
         tensors = [json.dumps(dataclasses.asdict(t)) for t in self.tensors]
         lines += ['  "tensors": [', *_joined(tensors, "    "), "  ],"]
         layers = []
@@ -158,6 +165,7 @@ class Calibration:
                 config=Config.from_dict(plain["config"]),
                 tensors=[_tensor(entry) for entry in plain["tensors"]],
                 layers=[_layer(entry) for entry in plain["layers"]],
+                equalization=[_factors(entry) for entry in plain.get("equalization", [])],
             )
         except (KeyError, TypeError, ValueError) as error:
             raise ConfigError(
@@ -199,6 +207,13 @@ class Calibration:
                     f"{origin}: tensor '{tensor.name}' has the window {list(tensor.window)}; "
                     "expected the smallest and the largest code, in [-128, 127]"
                 )
+        for pair in self.equalization:
+            factors = np.asarray(pair.factors, np.float64)
+            if not (np.isfinite(factors) & (factors > 0)).all():
+                raise ConfigError(
+                    f"{origin}: the equalization of operators {pair.producer} and {pair.consumer} "
+                    "has a factor that is not positive and finite"
+                )
         for layer in self.layers:
             scales = np.asarray(layer.scales, np.float64)
             if not scales.size or not (np.isfinite(scales) & (scales > 0)).all():
@@ -223,6 +238,11 @@ def _tensor(entry: dict[str, Any]) -> TensorRecord:
     record.scale = float(record.scale)
     record.zero_point = int(record.zero_point)
     return record
+
+
+def _factors(entry: dict[str, Any]) -> ChannelFactors:
+    factors = tuple(float(factor) for factor in entry["factors"])
+    return ChannelFactors(int(entry["producer"]), int(entry["consumer"]), factors)
 
 
 def _layer(entry: dict[str, Any]) -> LayerRecord:

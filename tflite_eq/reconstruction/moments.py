@@ -127,7 +127,8 @@ class QuadraticError:
     def at(self, change: Double) -> Double:
         """Error of filters changed by ``change`` [groups, K / groups, D], [groups, K / groups]."""
         image = np.matmul(change, self.gram) - 2 * self.slope
-        return self.residual + np.einsum("gkd,gkd->gk", change, image)
+        error: Double = self.residual + np.einsum("gkd,gkd->gk", change, image)
+        return error
 
     def damped(self, ridge: float) -> Double:
         """H with ``ridge`` times its mean diagonal added to the diagonal, a copy."""

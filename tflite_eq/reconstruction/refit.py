@@ -42,8 +42,7 @@ def choose_ridge(folds: Sequence[QuadraticError], ridges: Sequence[float] = RIDG
     """
     if len(folds) < 2:
         return None
-    best, least = None, sum(float(fold.residual.sum()) for fold in folds) * len(folds)
-    least -= sum(float(fold.residual.sum()) for fold in folds)
+    best, least = None, (len(folds) - 1) * sum(float(fold.residual.sum()) for fold in folds)
     for ridge in ridges:
         found = 0.0
         for fitted in folds:

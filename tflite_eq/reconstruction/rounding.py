@@ -111,7 +111,8 @@ class TripletLattice:
         best = change.argmin(axis=-1)
         least = np.take_along_axis(change, best[..., None], -1)
         helps = least < -_TOLERANCE * curvature.min(axis=-1, keepdims=True)
-        return self._moves[best] * helps
+        moves: Float = self._moves[best] * helps
+        return moves
 
     def _allowed(self, codes: Float) -> npt.NDArray[np.bool_]:
         """Which moves stay within the bounds, [groups, channels, moves]."""
