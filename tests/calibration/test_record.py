@@ -36,6 +36,20 @@ def test_saved_record_gives_the_same_bytes_without_data(tmp_path: pathlib.Path) 
         assert again.report.layers == result.report.layers
 
 
+@pytest.mark.parametrize("bits", ["8", "auto"])
+def test_record_of_reconstructed_weights_gives_the_same_bytes(bits: str) -> None:
+    """The weights cannot be computed without data, so the record holds their codes."""
+    config = Config(bits=bits, target="armv8.2-dotprod", reconstruction="refit")
+    result = running.quantized("conv_net", config)
+    assert all(layer.codes for layer in result.calibration.layers)
+    again = Calibration.from_text(result.calibration.to_text())
+    assert again == result.calibration
+    written = quantize(models.conv_net(), again)
+    assert written.model == result.model
+    assert written.report.layers == result.report.layers
+    assert result.model != running.quantized("conv_net", Config(bits=bits)).model
+
+
 def test_lines_are_short_enough_to_diff() -> None:
     first = record()
     second = copy.deepcopy(first)

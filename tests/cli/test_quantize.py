@@ -16,7 +16,7 @@ from PIL import Image
 
 from tests import models, running
 from tests.cli.commands import Workspace, one_line
-from tflite_eq import Config, metadata
+from tflite_eq import Config, metadata, preset_config
 from tflite_eq.graph import properties, schema
 from tflite_eq.graph.edit import with_biases
 from tflite_eq.graph.model import Graph
@@ -49,6 +49,8 @@ def test_every_option_reaches_the_quantizer(workspace: Workspace) -> None:
         objective="cosine",
         activation_mode="symmetric",
         bias_correction="none",
+        reconstruction="rounding",
+        equalization="none",
         io="uint8",
         skip="^Mean$",
         seed="7",
@@ -67,11 +69,33 @@ def test_every_option_reaches_the_quantizer(workspace: Workspace) -> None:
         "objective": "cosine",
         "activation_mode": "symmetric",
         "bias_correction": "none",
+        "reconstruction": "rounding",
+        "equalization": "none",
         "input_type": "uint8",
         "output_type": "uint8",
         "skip": "^Mean$",
         "seed": 7,
     }
+
+
+@pytest.mark.parametrize("preset", ["fast", "default", "best"])
+def test_preset_reaches_the_quantizer(workspace: Workspace, preset: str) -> None:
+    assert workspace.quantize(preset=preset).code == 0
+    record = metadata.read(Graph.from_bytes(workspace.output.read_bytes()).model)
+    assert record is not None
+    assert record.config == preset_config(preset).as_dict()
+
+
+def test_options_take_precedence_over_the_preset(workspace: Workspace) -> None:
+    many = workspace.array("many.npy", np.repeat(np.load(workspace.data), 5, axis=0))
+    for flags, samples in (({}, 20), ({"num_samples": 3}, 3)):
+        finished = workspace.quantize(
+            preset="fast", calibration=many, reconstruction="rounding", **flags
+        )
+        assert finished.result["samples"] == samples
+    record = metadata.read(Graph.from_bytes(workspace.output.read_bytes()).model)
+    assert record is not None
+    assert record.config == preset_config("fast", reconstruction="rounding").as_dict()
 
 
 def test_report_folder(workspace: Workspace) -> None:

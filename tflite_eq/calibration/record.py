@@ -256,6 +256,14 @@ def _layer(entry: dict[str, Any]) -> LayerRecord:
         record.metrics[side] = {key: float(figures[key]) for key in ("mssr", "rqnsr", "sqnr_db")}
     record.metrics["rolled_back"] = bool(record.metrics["rolled_back"])
     record.codes = str(record.codes)
+    reconstruction = record.metrics.get("reconstruction")
+    if reconstruction is not None:
+        ridge = reconstruction["ridge"]
+        record.metrics["reconstruction"] = {
+            "ridge": None if ridge is None else float(ridge),
+            "noise_before": float(reconstruction["noise_before"]),
+            "noise_after": float(reconstruction["noise_after"]),
+        }
     return record
 
 

@@ -127,11 +127,13 @@ _PLAIN_FIELDS = (
     "sqnr_db_before",
     "sqnr_db_after",
     "rolled_back",
+    "ridge",
+    "reconstruction_db",
 )
 
 
 def _cell(value: Any) -> Any:
     """As pandas reads it back: an empty cell is missing, ``inf`` a number."""
-    if isinstance(value, float) and math.isnan(value):
+    if value is None or (isinstance(value, float) and math.isnan(value)):
         return ""
     return value
