@@ -1,7 +1,8 @@
 """Accuracy of every method on the shared models: the tables of docs/accuracy.md.
 
-Calibrates on the first 50 images of calibration.csv (CIFAR-10: of the training set) and measures
-on validation.csv (CIFAR-10: on the test images) with ``tflite-eq evaluate``'s evaluator, on logits.
+Calibrates on the first 50 images of calibration.csv (CIFAR-10: of the training set), with the
+preset ``best`` on the first 200, and measures on validation.csv (CIFAR-10: on the test images) with
+``tflite-eq evaluate``'s evaluator, on logits.
 Needs the shared data: see tests/shared_data.py for where it is looked for.
 
     python benchmarks/accuracy.py --output results.json [--model tiny_darknet] [--variant int8]
