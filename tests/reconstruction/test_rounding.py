@@ -121,6 +121,24 @@ def test_no_single_move_helps_any_more(grid: Grid, depth: int) -> None:
         assert (changed > error - 0.02).all()
 
 
+@pytest.mark.parametrize("grid", [IntegerGrid(127), TripletLattice()])
+def test_nearest_plane_is_a_better_start_than_nearest_codes(
+    grid: Grid, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Coordinate descent alone stops in local optima that the start avoids."""
+
+    def nearest(targets: Float, gram: Float, grid: Grid) -> Float:
+        units = targets.reshape(*targets.shape[:2], -1, grid.unit)
+        return grid.nearest(units).reshape(targets.shape)
+
+    gram = random_gram(7, 1, 120)
+    targets = random_targets(7, 1, 40, 120, spread=20.0)
+    with_plane = rounding_error(round_compensated(targets, gram, grid), targets, gram).sum()
+    monkeypatch.setattr("tflite_eq.reconstruction.rounding._nearest_plane", nearest)
+    without = rounding_error(round_compensated(targets, gram, grid), targets, gram).sum()
+    assert with_plane < 0.97 * without
+
+
 def test_groups_are_independent() -> None:
     """As for depthwise convolutions: each group has its own Gram matrix."""
     gram = random_gram(2, 5, 9)
