@@ -123,10 +123,11 @@ def test_rows_are_sampled_where_there_are_too_many(monkeypatch: pytest.MonkeyPat
 @pytest.mark.parametrize("method", ["easyquant", "minmax"])
 def test_reconstruction_goes_with_every_method(method: str, bias_correction: str) -> None:
     config = Config(
-        method=method, bias_correction=bias_correction, bits="7", reconstruction="refit"
+        method=method, bias_correction=bias_correction, bits="7", reconstruction="rounding"
     )
     model, data = models.conv_net(), models.data("conv_net")
     result = quantize(model, data, config)
     assert sqnr(model, result.model, data) > 30
-    assert all(layer.reconstruction_db is not None for layer in result.report.layers)
-    assert sum(layer.reconstruction_db or 0 for layer in result.report.layers) > 1
+    gains = [layer.reconstruction_db or 0.0 for layer in result.report.layers]
+    assert min(gains) >= -1e-6
+    assert sum(gains) > 0.1
