@@ -68,7 +68,7 @@ def test_layer_that_is_kept_in_float_needs_no_record() -> None:
     ],
 )
 def test_codes_that_do_not_fit_the_layer_are_refused(codes: str, message: str) -> None:
-    target = "armv8.2-dotprod" if "even" in message else "generic"
+    target = "x86-vnni" if "even" in message else "generic"
     config = Config(bits="7", target=target, reconstruction="rounding")
     record = copy.deepcopy(running.quantized("conv_net", config).calibration)
     record.layers[0].codes = codes

@@ -39,7 +39,7 @@ def test_saved_record_gives_the_same_bytes_without_data(tmp_path: pathlib.Path) 
 @pytest.mark.parametrize("bits", ["8", "auto"])
 def test_record_of_reconstructed_weights_gives_the_same_bytes(bits: str) -> None:
     """The weights cannot be computed without data, so the record holds their codes."""
-    config = Config(bits=bits, target="armv8.2-dotprod", reconstruction="refit")
+    config = Config(bits=bits, target="x86-vnni", reconstruction="refit")
     result = running.quantized("conv_net", config)
     assert all(layer.codes for layer in result.calibration.layers)
     again = Calibration.from_text(result.calibration.to_text())

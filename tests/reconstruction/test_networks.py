@@ -58,7 +58,7 @@ def test_a_trained_network_gains_on_images_it_has_not_seen(
 @pytest.mark.parametrize("name", sorted(models.SHAPES))
 @pytest.mark.parametrize("reconstruction", ["rounding", "refit"])
 def test_every_structure_is_survived(name: str, reconstruction: str) -> None:
-    config = Config(bits="auto", target="armv8.2-dotprod", reconstruction=reconstruction)
+    config = Config(bits="auto", target="x86-vnni", reconstruction=reconstruction)
     result = running.quantized(name, config)
     for layer in result.calibration.layers:
         reconstructed = layer.metrics.get("reconstruction")
@@ -68,7 +68,7 @@ def test_every_structure_is_survived(name: str, reconstruction: str) -> None:
 
 
 def test_written_weights_are_the_reconstructed_ones_and_on_the_lattice() -> None:
-    config = Config(bits="auto", target="armv8.2-dotprod", reconstruction="refit")
+    config = Config(bits="auto", target="x86-vnni", reconstruction="refit")
     result = running.quantized("conv_net", config)
     graph = Graph.from_bytes(result.model)
     grids = {layer.name: layer.grid for layer in result.calibration.layers}

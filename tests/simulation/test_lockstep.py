@@ -39,7 +39,7 @@ CONFIGS = {
     "minmax": Config(method="minmax", bias_correction="none"),
     "kl": Config(method="kl"),
     "per tensor": Config(per_tensor=True, equalization="none"),
-    "refit": Config(bits="auto", target="armv8.2-dotprod", reconstruction="refit"),
+    "refit": Config(bits="auto", target="x86-vnni", reconstruction="refit"),
 }
 
 

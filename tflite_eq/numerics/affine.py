@@ -19,15 +19,10 @@ class AffineParams:
         scale: Real value of one code step; finite and > 0. Held as the float32 value that the
             flatbuffer stores, so that the simulation and the file agree to the last bit.
         zero_point: Code of the real value 0, in [-128, 127].
-        lowest: Code at which values saturate from below; int8's own end unless a search asks what
-            a narrower window would cost.
-        highest: The same from above.
     """
 
     scale: float
     zero_point: int
-    lowest: int = INT8_MIN
-    highest: int = INT8_MAX
 
     def __post_init__(self) -> None:
         """Reject parameters that no TFLite kernel accepts."""
@@ -47,10 +42,10 @@ class AffineParams:
 
 
 def quantize(values: npt.NDArray[np.float32], params: AffineParams) -> npt.NDArray[np.int8]:
-    """Nearest int8 codes, saturating at the ends; halves round away from zero as in TFLite."""
+    """Nearest int8 codes, saturating at [-128, 127]; halves round away from zero as in TFLite."""
     codes = round_half_away(values * (np.float32(1) / np.float32(params.scale)))
     codes += params.zero_point
-    np.clip(codes, params.lowest, params.highest, out=codes)
+    np.clip(codes, INT8_MIN, INT8_MAX, out=codes)
     return codes.astype(np.int8)
 
 
@@ -71,8 +66,7 @@ def fake_quantize(values: npt.NDArray[np.float32], params: AffineParams) -> npt.
     scale = np.float32(params.scale)
     real: npt.NDArray[np.float32] = values * (np.float32(1) / scale)
     np.rint(real, out=real)
-    low, high = params.lowest - params.zero_point, params.highest - params.zero_point
-    np.clip(real, low, high, out=real)
+    np.clip(real, INT8_MIN - params.zero_point, INT8_MAX - params.zero_point, out=real)
     real *= scale
     return real
 

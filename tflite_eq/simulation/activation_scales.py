@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable, Set
 
 import numpy as np
@@ -106,8 +105,7 @@ class ActivationScales:
         starts = {name: _union(i, unseen) for name, i in self._starts(group, int7).items()}
 
         def params_of(interval: Interval) -> AffineParams:
-            params, window = self._affine(_union(interval, unseen), group, int7)
-            return dataclasses.replace(params, lowest=window.low, highest=window.high)
+            return self._affine(_union(interval, unseen), group, int7)[0]
 
         if layers and self._config.method is Method.EASYQUANT:
             found = search_scales(
@@ -173,24 +171,16 @@ class ActivationScales:
         return search_through(values, functions, interval, params_of)
 
     def _may_clip(self, group: ScaleGroup, int7: bool) -> bool:
-        """Whether the scale may be too small for the extremes.
+        """Whether a scale too small for the extremes clips them, and only them.
 
-        Not in front of averages: clipping moves them. And not where the kernel has to check that
-        codes keep to a window that int8 itself does not end, since one value outside costs it the
-        whole tensor. Where nobody checks, the search counts such values as clipped.
+        A 7-bit window that int8 itself does not end clips nothing at run time: codes would leave
+        it. Clipping in front of averages moves the averages.
         """
         symmetric = self._config.activation_mode is ActivationMode.SYMMETRIC
         ends_at_127 = not int7 or (
             self._nonnegative(group) and not symmetric and not group.needs_zero_point_0
         )
-        return (ends_at_127 or not self._needs_window(group)) and not group.averages
-
-    def _needs_window(self, group: ScaleGroup) -> bool:
-        """Whether a kernel of the target gains from 7-bit codes in this group."""
-        return any(
-            reader.geometry is not None and gains_from_int7(reader.geometry, self._config.target)
-            for reader in group.readers
-        )
+        return ends_at_127 and not group.averages
 
     def _affine(
         self, interval: Interval, group: ScaleGroup, int7: bool
@@ -205,7 +195,10 @@ class ActivationScales:
             return False
         if self._config.bits is Bits.INT7:
             return bool(group.readers)
-        return self._needs_window(group)
+        return any(
+            reader.geometry is not None and gains_from_int7(reader.geometry, self._config.target)
+            for reader in group.readers
+        )
 
     def _starts(self, group: ScaleGroup, int7: bool) -> dict[str, Interval]:
         """Initial intervals: extremes and KL for EasyQuant, else the method's own.
