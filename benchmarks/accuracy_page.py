@@ -47,8 +47,8 @@ INT7 costs the mobilenet_v2 probe more top-1 than other models: its bottlenecks 
 of its activations are signed, and a signed 7-bit window that every calibration code must fit cannot
 clip outliers. Keep such models at `--bits 8` or `--bits auto`. For the same reason tiny_darknet,
 whose leaky ReLUs leave signed activations, is worse with the 200 samples of `best` at 7 bits than
-with 50: its windows hold more outliers. There `--reconstruction refit` on 50 samples is better (the
-table of methods below).
+with 50, most likely because its windows have to hold more outliers. There `--reconstruction refit`
+on 50 samples is better (the table of methods below).
 """
 
 _PER_TENSOR_INTRODUCTION = """
