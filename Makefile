@@ -5,6 +5,7 @@ ENV := .venv
 BIN := $(ENV)/bin
 OLD := .venv-tensorflow-2.14
 NEW := .venv-tensorflow-2.21
+LITERT := .venv-litert-only
 MAKE_VENV := tools/make_venv.sh
 LOCKS := requirements/locked-python3.11
 STAND_IN_NDK := build/stand_in_ndk
@@ -27,7 +28,7 @@ export CUDA_VISIBLE_DEVICES := -1
 
 .PHONY: help setup demo test lint format unit-test test-compatibility clean
 .PHONY: test-parts build-tools build-delegate test-delegate test-runtimes test-packaging test-android
-.PHONY: test-android-in-turn setup-arm64 test-arm64 test-arm64-all test-arm64-in-turn
+.PHONY: browser test-android-in-turn setup-arm64 test-arm64 test-arm64-all test-arm64-in-turn
 
 help:
 	@echo "make demo    quantize a small trained network and compare the results"
@@ -38,7 +39,7 @@ help:
 	@echo "make unit-test            the package, the delegate's Python side included"
 	@echo "make test-runtimes        the delegate inside each installed TFLite runtime"
 	@echo "make test-android         the Android package and its Java class; needs no NDK"
-	@echo "make test-compatibility   package and delegate on TensorFlow 2.14 and 2.21"
+	@echo "make test-compatibility   package and delegate on TensorFlow 2.14, 2.21 and none"
 	@echo "make test-packaging       what pip installs, with Bazel and without"
 	@echo "make build-delegate       the delegate's library, Python module and eq_benchmark"
 	@echo "make test-arm64           the delegate on emulated arm64 CPUs, inside real runtimes"
@@ -78,7 +79,11 @@ test-delegate: build-delegate
 	bazel test $(BAZEL_FLAGS) --config=sanitize //...
 	bazel test $(BAZEL_FLAGS) --config=tsan //...
 
-unit-test: build-delegate
+# The report is looked at in a browser.
+browser:
+	command -v chromium >/dev/null || tools/apt_install.sh chromium
+
+unit-test: build-delegate browser
 	$(BIN)/python -m pytest --ignore tests/packaging --ignore tests/android --ignore tests/arm64 $(PYTEST_ARGS)
 
 # Builds with Bazel as well.
@@ -98,7 +103,8 @@ test-android: build-tools
 	$(BIN)/python delegate/android/testing/stand_in_ndk.py $(STAND_IN_NDK)
 	bazel test $(BAZEL_FLAGS) //delegate/android/testing:java_test
 	TFLITE_EQ_TEST_NDK=1 $(BIN)/python -m pytest tests/android/test_ndk.py $(PYTEST_ARGS)
-	bazel build $(BAZEL_FLAGS) --config=android_arm64 //delegate/android:tflite_eq_delegate.aar
+	bazel build $(BAZEL_FLAGS) --config=android_arm64 \
+	  //delegate/android:tflite_eq_delegate.aar //delegate/benchmark:eq_benchmark
 	$(BIN)/python -m pytest tests/android --ignore tests/android/test_ndk.py $(PYTEST_ARGS)
 
 # Bazel does one thing at a time, so that in make test this part waits for the others that need it.
@@ -127,18 +133,19 @@ test-arm64-all:
 test-arm64-in-turn: test-android-in-turn
 	$(MAKE) --no-print-directory test-arm64
 
-test-compatibility: build-delegate $(OLD)/.complete $(NEW)/.complete
+test-compatibility: build-delegate $(OLD)/.complete $(NEW)/.complete $(LITERT)/.complete
 	for environment in $(OLD) $(NEW); do \
 	  $$environment/bin/python -m pytest tests/compatibility $(PYTEST_ARGS) || exit 1; \
 	  $$environment/bin/python -m pytest delegate/runtime_tests --runtime tensorflow $(PYTEST_ARGS) || exit 1; \
 	done
+	$(LITERT)/bin/python -m pytest tests/compatibility $(PYTEST_ARGS)
 
 format: $(ENV)/.complete
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
 clean:
-	rm -rf $(ENV) $(OLD) $(NEW) build demo_output *.egg-info
+	rm -rf $(ENV) $(OLD) $(NEW) $(LITERT) build demo_output *.egg-info
 	rm -rf .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	if command -v bazel >/dev/null; then bazel clean; fi
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -23,8 +23,8 @@ COPTS = [
     "-fvisibility=hidden",
 ]
 
-# Kernels without intrinsics are there to be compared with, and must not make the library larger than it is useful.
-SCALAR_COPTS = COPTS + ["-Os"]
+# What need not be fast, small: the policy, and kernels without intrinsics, which are there to be compared with.
+SMALL_COPTS = COPTS + ["-Os"]
 
 # One list per instruction set; a kernel file belongs to exactly one.
 AVX2_COPTS = ["-mavx2"]

@@ -1,7 +1,8 @@
 """Accuracy of every method on the shared models: the tables of docs/accuracy.md.
 
-Calibrates on the first 50 images of calibration.csv (CIFAR-10: of the training set) and measures
-on validation.csv (CIFAR-10: on the test images) with ``tflite-eq evaluate``'s evaluator, on logits.
+Calibrates on the first 50 images of calibration.csv (CIFAR-10: of the training set), with the
+preset ``best`` on the first 200, and measures on validation.csv (CIFAR-10: on the test images) with
+``tflite-eq evaluate``'s evaluator, on logits.
 Needs the shared data: see tests/shared_data.py for where it is looked for.
 
     python benchmarks/accuracy.py --output results.json [--model tiny_darknet] [--variant int8]
@@ -36,8 +37,10 @@ from tflite_eq.evaluation.evaluator import available_cores, evaluate  # noqa: E4
 from tflite_eq.evaluation.labels import LabelledSet, open_labelled  # noqa: E402
 from tflite_eq.evaluation.team import NamedModel  # noqa: E402
 from tflite_eq.files import write_atomically  # noqa: E402
+from tflite_eq.presets import preset_config, preset_samples  # noqa: E402
 
 SAMPLES = 50
+MOST_SAMPLES = 200
 LATTICE = {"bits": "auto", "target": "armv8.2-dotprod"}
 
 # Quantizer options by variant; "default" is TensorFlow's own int8 conversion.
@@ -46,6 +49,16 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "int8": {},
     "int7": {"bits": "7"},
     "lattice": LATTICE,
+    "best int8": {"preset": "best"},
+    "best int7": {"preset": "best", "bits": "7"},
+    "best lattice": {"preset": "best", **LATTICE},
+    "fast int8": {"preset": "fast"},
+    "int8 rounding": {"reconstruction": "rounding"},
+    "int8 refit": {"reconstruction": "refit"},
+    "int7 rounding": {"bits": "7", "reconstruction": "rounding"},
+    "int7 refit": {"bits": "7", "reconstruction": "refit"},
+    "int8 per tensor, not equalized": {"per_tensor": True, "equalization": "none"},
+    "best int8 per tensor": {"preset": "best", "per_tensor": True},
     "int8 min-max": {"method": "minmax", "bias_correction": "none"},
     "int8 min-max + IBC": {"method": "minmax"},
     "int8 percentile + IBC": {"method": "percentile"},
@@ -58,8 +71,8 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "int7 EQ": {"bits": "7", "bias_correction": "none"},
     "int7 symmetric": {"bits": "7", "activation_mode": "symmetric"},
 }
-SEEDED = ("int8", "int7", "lattice")
-MAIN = ("default", "int8", "int7", "lattice")
+MAIN = ("default", "int8", "int7", "lattice", "best int8", "best int7", "best lattice")
+SEEDED = MAIN[1:]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -86,7 +99,7 @@ def open_case(name: str, folder: pathlib.Path) -> Case:
         validation = open_labelled(
             images, folder / "validation.csv", entry.get("label_column", "label")
         )
-    calibration = shared_data.calibration(name, SAMPLES)
+    calibration = shared_data.calibration(name, MOST_SAMPLES)
     return Case(name, load_float_model(str(path)), path, preprocessing, validation, calibration)
 
 
@@ -97,7 +110,7 @@ def tensorflow_default(case: Case) -> bytes:
     model = tf.keras.models.load_model(case.path, compile=False)
     converter = tf.lite.TFLiteConverter.from_keras_model(model)
     converter.optimizations = [tf.lite.Optimize.DEFAULT]
-    converter.representative_dataset = lambda: ([x] for x in case.calibration)
+    converter.representative_dataset = lambda: ([x] for x in case.calibration[:SAMPLES])
     return bytes(converter.convert())
 
 
@@ -107,8 +120,10 @@ def quantized(case: Case, variant: str, seed: int) -> tuple[bytes, float]:
     if variant == "default":
         model = tensorflow_default(case)
     else:
-        config = tflite_eq.Config(seed=seed, **VARIANTS[variant])
-        model = tflite_eq.quantize(case.model, [[x] for x in case.calibration], config).model
+        options = {"preset": "default", **VARIANTS[variant]}
+        samples = case.calibration[: preset_samples(options["preset"])]
+        config = preset_config(seed=seed, **options)
+        model = tflite_eq.quantize(case.model, [[x] for x in samples], config).model
     return model, round(time.process_time() - started, 1)
 
 
@@ -153,7 +168,7 @@ def run(args: argparse.Namespace, folder: pathlib.Path) -> None:
             for seed in range(args.seeds if variant in SEEDED else 1)
             if (name, variant, seed) not in done
             # Without a 3x3 stride-1 convolution that variant is plain INT8.
-            and not (variant == "lattice" and not shared_data.models()[name]["conv3x3s1"])
+            and not (variant.endswith("lattice") and not shared_data.models()[name]["conv3x3s1"])
         ]
         if wanted:
             results += measure(open_case(name, folder), wanted)

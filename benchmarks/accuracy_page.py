@@ -13,18 +13,29 @@ _TITLES = {
     "int8": "INT8",
     "int7": "INT7",
     "lattice": "7 bits at 3x3 inputs, even triplets",
+    "best int8": "best: INT8",
+    "best int7": "best: INT7",
+    "best lattice": "best: 7 bits at 3x3 inputs, even triplets",
+}
+
+# Variants of interest only beside each other, for the models they were measured on.
+_PER_TENSOR = {
+    "int8 per tensor, not equalized": "INT8, `--equalization none`",
+    "int8 per tensor": "INT8",
+    "best int8 per tensor": "best: INT8",
 }
 
 _INTRODUCTION = """# Accuracy
 
 Written by `benchmarks/accuracy.py`; figures are those of the real `.tflite` files on the validation
-images, computed by {runtime}. Calibration sees {samples} calibration images (the first of the
-list) and no others. A cell holds the agreement with the FP32 top-1 in %, the logit SQNR in dB and
-the drop in top-1 in points; of several seeds the mean. The softmax is left out of the comparison:
-its 1/256 grid makes ties.
+images, computed by {runtime}. Calibration sees the first 50 calibration images of the list, with
+the preset `best` the first 200, and no others. A cell holds the agreement with the FP32 top-1 in %,
+the logit SQNR in dB and the drop in top-1 in points; of several seeds the mean. The softmax is left
+out of the comparison: its 1/256 grid makes ties.
 
 - *INT8* and *INT7* are `tflite-eq quantize` with `--bits 8` and `--bits 7`; *7 bits at
   3x3 inputs* is `--bits auto --target armv8.2-dotprod`.
+- *best* is the same with `--preset best`.
 - *TFLite default* is `tf.lite.TFLiteConverter` with the same images.
 """
 
@@ -37,16 +48,25 @@ of its activations are signed, and a signed 7-bit window that every calibration 
 clip outliers. Keep such models at `--bits 8` or `--bits auto`.
 """
 
+_PER_TENSOR_INTRODUCTION = """
+## One weight scale per tensor
+
+With cross-layer equalization unless it says otherwise.
+"""
+
 
 def render(results: Results) -> str:
     """The whole page."""
     runtimes = sorted({r["runtime"] for r in results})
     parts = [
-        _INTRODUCTION.format(runtime=", ".join(runtimes), samples=50),
+        _INTRODUCTION.format(runtime=", ".join(runtimes)),
         main_table(results),
         _REMARKS,
         seed_table(results),
     ]
+    per_tensor = per_tensor_table(results)
+    if per_tensor:
+        parts += [_PER_TENSOR_INTRODUCTION, per_tensor]
     comparison = comparison_table(results)
     if comparison:
         parts += ["\n## Methods compared\n", comparison]
@@ -63,6 +83,18 @@ def main_table(results: Results) -> str:
         label = f"{model} ({_value(metrics, 'n'):.0f}, {_value(metrics, 'top1'):.1f})"
         cells = [_cell([r for r in found if r["variant"] == v]) for v in variants]
         rows.append([label, *cells])
+    return _markdown(rows)
+
+
+def per_tensor_table(results: Results) -> str:
+    """What equalization does for one weight scale per tensor."""
+    models = _models([r for r in results if r["variant"] in _PER_TENSOR])
+    if not models:
+        return ""
+    rows = [["`--per_tensor`", *models]]
+    for variant, title in _PER_TENSOR.items():
+        found = [r for r in results if r["variant"] == variant]
+        rows.append([title, *(_cell([r for r in found if r["model"] == m]) for m in models)])
     return _markdown(rows)
 
 
@@ -86,11 +118,11 @@ def seed_table(results: Results) -> str:
 
 def comparison_table(results: Results) -> str:
     """Methods against each other, for the models they were measured on."""
-    extra = [r for r in results if r["variant"] not in _TITLES]
+    extra = [r for r in results if r["variant"] not in {**_TITLES, **_PER_TENSOR}]
     models = _models(extra)
     if not models:
         return ""
-    variants = list(dict.fromkeys(r["variant"] for r in results))
+    variants = [v for v in dict.fromkeys(r["variant"] for r in results) if v not in _PER_TENSOR]
     rows = [["Method", *models]]
     for variant in variants:
         cells = [

@@ -23,10 +23,11 @@ struct TfLiteDelegate;
 typedef struct {
   // Threads for one convolution; 0 takes the interpreter's number.
   int32_t num_threads;
-  // Null or "auto" chooses by layer and CPU. "winograd_f43", "winograd_f23", "winograd_1d", "direct" or "reference" makes every
-  // layer that the named kernel can compute exactly use it, fast or not.
+  // Null or "auto" chooses by layer and CPU. "winograd_f43", "winograd_f23", "winograd_1d", "direct_int7", "direct" or
+  // "reference" makes every layer that the named kernel can compute exactly use it, fast or not.
   const char* kernel;
-  // Null or "auto" takes the best this CPU has; "scalar", "avx2" or "avx512_vnni" restricts it, for validation.
+  // Null or "auto" takes the best this CPU has; "scalar", "avx2", "avx512_vnni", "neon", "neon_dotprod" or
+  // "neon_i8mm" restricts it, for validation.
   const char* isa;
   // Run the reference beside every kernel and fail at the first differing code. Slow.
   bool verify;

@@ -251,6 +251,17 @@ def float_island_net() -> bytes:
 
 
 @functools.cache
+def split_net() -> bytes:
+    """An operator with two results."""
+
+    def network(x: Any) -> Any:
+        first, second = tf.split(tf.nn.relu(conv(x, 8, seed=1)), 2, axis=-1)
+        return tf.reduce_mean(conv(first, 6, seed=2) + conv(second, 6, seed=3), [1, 2])
+
+    return convert(network, IMAGE)
+
+
+@functools.cache
 def keras_net() -> bytes:
     """Batch normalisation, flatten and a dynamic batch, as Keras users export them."""
     tf.keras.utils.set_random_seed(7)
@@ -273,6 +284,7 @@ SHAPES: dict[str, list[tuple[int, ...]]] = {
     "softmax_net": [IMAGE],
     "two_input_net": [IMAGE, (1, 5)],
     "shared_filter_net": [IMAGE],
+    "split_net": [IMAGE],
     "keras_net": [(1, 8, 8, 3)],
 }
 

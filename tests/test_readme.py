@@ -37,7 +37,7 @@ def test_python_examples_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     }
     names["tf_converter"].representative_dataset = names["representative_dataset"]
     examples = blocks("python")
-    assert len(examples) == 4
+    assert len(examples) == 5
     for example in examples:
         exec(example, names)
         if "int8_model" in example:

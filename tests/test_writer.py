@@ -42,7 +42,7 @@ def huge_bias_net() -> bytes:
 def mlir_result(graph: Graph, calibration: Calibration) -> Graph:
     """What TensorFlow's quantizer makes of the calibrated ranges, nothing overwritten."""
     params = {t.index: AffineParams(t.scale, t.zero_point) for t in calibration.tensors}
-    return Graph.from_bytes(TensorFlowBackend().quantize(graph, params, []))
+    return Graph.from_bytes(TensorFlowBackend().quantize(graph, params, set()))
 
 
 def with_mlir_scales(graph: Graph, calibration: Calibration, result: Graph) -> Calibration:
@@ -300,3 +300,13 @@ def signatures(graph: Graph) -> set[tuple[str, str, int]]:
                 position = ends.index(entry.tensorIndex)
                 found.add((definition.signatureKey.decode(), entry.name.decode(), position))
     return found
+
+
+def test_operator_that_the_backend_quantizes_in_spite_of_skip_is_refused() -> None:
+    with pytest.raises(BackendError, match=r"SPLIT, output 'split'\) matches --skip.*litert"):
+        quantize(
+            models.split_net(),
+            models.data("split_net"),
+            Config(skip="^split$"),
+            backend="tensorflow",
+        )

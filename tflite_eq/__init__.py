@@ -8,13 +8,16 @@ from tflite_eq.config import (
     BiasCorrection,
     Bits,
     Config,
+    Equalization,
     IoType,
     Method,
     Objective,
+    Reconstruction,
     SearchSettings,
 )
 from tflite_eq.converter import Attachment, EasyQuantConverter, attach
 from tflite_eq.errors import TfliteEqError
+from tflite_eq.presets import Preset, preset_config
 from tflite_eq.quantizer import QuantizationResult, calibrate, quantize
 from tflite_eq.targets import Target
 from tflite_eq.version import __version__
@@ -27,15 +30,19 @@ __all__ = [
     "Calibration",
     "Config",
     "EasyQuantConverter",
+    "Equalization",
     "IoType",
     "Method",
     "Objective",
+    "Preset",
     "QuantizationResult",
+    "Reconstruction",
     "SearchSettings",
     "Target",
     "TfliteEqError",
     "__version__",
     "attach",
     "calibrate",
+    "preset_config",
     "quantize",
 ]

@@ -50,6 +50,22 @@ class BiasCorrection(enum.Enum):
     ITERATIVE = "iterative"  # IBC of arXiv 1906.03193
 
 
+class Reconstruction(enum.Enum):
+    """How integer weights are found, given their scales."""
+
+    NONE = "none"  # each weight is rounded to the nearest code
+    ROUNDING = "rounding"  # rounding errors are made to cancel in the layer's output
+    REFIT = "refit"  # besides, weights are first fitted to the quantized inputs
+
+
+class Equalization(enum.Enum):
+    """Whether weights of neighbouring layers are brought to similar ranges first."""
+
+    AUTO = "auto"  # cross-layer with per-tensor scales, none otherwise
+    NONE = "none"
+    CROSS_LAYER = "cross_layer"  # arXiv 1906.04721
+
+
 class IoType(enum.Enum):
     """Element type of the model's inputs and outputs."""
 
@@ -115,7 +131,9 @@ class Config:
         objective: What the EasyQuant search compares candidates by.
         activation_mode: Asymmetric (zero point free) or symmetric (zero point 0).
         bias_correction: Whether biases are corrected.
+        reconstruction: How integer weights are found.
         per_tensor: One weight scale per tensor instead of per output channel.
+        equalization: Whether ranges of neighbouring layers' weights are equalized first.
         input_type: Element type of the model inputs.
         output_type: Element type of the model outputs.
         skip: Regular expression; linear and other operators whose output tensor name it matches
@@ -130,7 +148,9 @@ class Config:
     objective: Objective = Objective.MSE
     activation_mode: ActivationMode = ActivationMode.ASYMMETRIC
     bias_correction: BiasCorrection = BiasCorrection.ITERATIVE
+    reconstruction: Reconstruction = Reconstruction.NONE
     per_tensor: bool = False
+    equalization: Equalization = Equalization.AUTO
     input_type: IoType = IoType.FLOAT32
     output_type: IoType = IoType.FLOAT32
     skip: str | None = None
@@ -154,6 +174,13 @@ class Config:
                 ) from error
         if not isinstance(self.seed, int) or not 0 <= self.seed < 2**32:
             raise ConfigError(f"seed must be an integer in [0, 2^32), got {self.seed!r}")
+
+    @property
+    def equalizes(self) -> bool:
+        """Whether cross-layer equalization comes first."""
+        if self.equalization is Equalization.AUTO:
+            return self.per_tensor
+        return self.equalization is Equalization.CROSS_LAYER
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values, in a form ``from_dict`` takes back and JSON can hold."""
@@ -184,6 +211,8 @@ _ENUMERATIONS: dict[str, type[enum.Enum]] = {
     "objective": Objective,
     "activation_mode": ActivationMode,
     "bias_correction": BiasCorrection,
+    "reconstruction": Reconstruction,
+    "equalization": Equalization,
     "input_type": IoType,
     "output_type": IoType,
 }

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from tflite_eq.backends import Backend, BackendName
 from tflite_eq.backends.tensorflow import import_tensorflow
 from tflite_eq.calibration.record import Calibration
 from tflite_eq.config import Config, IoType
@@ -19,6 +20,9 @@ from tflite_eq.files import PathLike
 from tflite_eq.quantizer import QuantizationResult, quantize
 from tflite_eq.report.model import Report
 from tflite_eq.report.write import check_directory
+
+# The remedy of those who have no TensorFlow.
+OTHERWISE = "convert it to a float .tflite where TensorFlow is, and pass that"
 
 
 class EasyQuantConverter:
@@ -31,6 +35,8 @@ class EasyQuantConverter:
         optimizations: Accepted for compatibility; quantization is always full integer.
         report_dir: Folder for the full report; ``None`` (default) writes none.
         config: Options of the quantizer.
+        backend: Quantizer backend: ``auto`` (default), ``tensorflow`` or ``litert``.
+        resume_dir: Folder that an interrupted ``convert`` goes on from, see ``calibrate``.
         float_converter: The TensorFlow converter behind it; ``None`` after ``from_tflite``. Its
             other attributes (``target_spec``, ``allow_custom_ops``...) can be read and set here.
         result: Outcome of the last ``convert``.
@@ -51,6 +57,8 @@ class EasyQuantConverter:
         self.inference_input_type: Any = self.config.input_type
         self.inference_output_type: Any = self.config.output_type
         self.optimizations: Sequence[Any] = ()
+        self.backend: Backend | BackendName | str = BackendName.AUTO
+        self.resume_dir: PathLike | None = None
         self.report_dir: PathLike | None = None
         self.result: QuantizationResult | None = None
 
@@ -72,7 +80,7 @@ class EasyQuantConverter:
     @classmethod
     def from_keras_model(cls, model: Any, config: Config | None = None) -> EasyQuantConverter:
         """A converter for a Keras model."""
-        tf = import_tensorflow()
+        tf = import_tensorflow("a Keras model", OTHERWISE)
         return cls(tf.lite.TFLiteConverter.from_keras_model(model), None, config)
 
     @classmethod
@@ -84,7 +92,7 @@ class EasyQuantConverter:
         config: Config | None = None,
     ) -> EasyQuantConverter:
         """A converter for a SavedModel directory."""
-        tf = import_tensorflow()
+        tf = import_tensorflow(f"the SavedModel {saved_model_dir}", OTHERWISE)
         directory = os.fspath(saved_model_dir)
         try:
             made = tf.lite.TFLiteConverter.from_saved_model(directory, signature_keys, tags)
@@ -99,7 +107,7 @@ class EasyQuantConverter:
         cls, funcs: Sequence[Any], trackable_obj: Any = None, config: Config | None = None
     ) -> EasyQuantConverter:
         """A converter for concrete functions."""
-        tf = import_tensorflow()
+        tf = import_tensorflow("from_concrete_functions", OTHERWISE)
         made = tf.lite.TFLiteConverter.from_concrete_functions(funcs, trackable_obj)
         return cls(made, None, config)
 
@@ -164,7 +172,12 @@ class EasyQuantConverter:
         if self.report_dir is not None:
             check_directory(self.report_dir)
         self.result = quantize(
-            self.float_model(), self.representative_dataset, config, report_dir=self.report_dir
+            self.float_model(),
+            self.representative_dataset,
+            config,
+            backend=self.backend,
+            report_dir=self.report_dir,
+            resume_dir=self.resume_dir,
         )
         return self.result.model
 
@@ -197,7 +210,11 @@ class Attachment:
 
 
 def attach(
-    converter: Any, config: Config | None = None, report_dir: PathLike | None = None
+    converter: Any,
+    config: Config | None = None,
+    report_dir: PathLike | None = None,
+    *,
+    resume_dir: PathLike | None = None,
 ) -> Attachment:
     """Make an existing ``tf.lite.TFLiteConverter`` quantize with EasyQuant.
 
@@ -208,6 +225,7 @@ def attach(
     Args:
         converter: A converter of TensorFlow 2.14 to 2.21.
         config: Options; input and output types are the converter's own.
+        resume_dir: Folder that an interrupted conversion goes on from, see ``calibrate``.
         report_dir: Folder for the full report; ``None`` writes none.
 
     Returns:
@@ -221,7 +239,7 @@ def attach(
             f"cannot attach to a {type(converter).__name__}: expected a tf.lite.TFLiteConverter of "
             "TensorFlow 2.14 to 2.21; use EasyQuantConverter instead"
         )
-    tf = import_tensorflow()
+    tf = import_tensorflow("attach", OTHERWISE)
     options = config or Config()
     attachment = Attachment()
     convert = converter.convert
@@ -235,7 +253,11 @@ def attach(
             output_type=io_type(ends.get("output_type", IoType.FLOAT32), "inference_output_type"),
         )
         attachment.result = quantize(
-            bytes(model), converter.representative_dataset, config, report_dir=report_dir
+            bytes(model),
+            converter.representative_dataset,
+            config,
+            report_dir=report_dir,
+            resume_dir=resume_dir,
         )
         return attachment.result.model
 
@@ -274,7 +296,7 @@ def _float_target(target_spec: Any) -> Any:
     Raises:
         ConfigError: It asks for another type than int8.
     """
-    tf = import_tensorflow()
+    tf = import_tensorflow("target_spec", OTHERWISE)
     types = {tf.as_dtype(kind).name for kind in target_spec.supported_types or ()}
     sets = [ops.name for ops in target_spec.supported_ops]
     if types - {"int8"} or any("INT16" in name for name in sets):

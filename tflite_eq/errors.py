@@ -24,6 +24,10 @@ class ConfigError(TfliteEqError):
     """An option has a value that is not allowed, or options contradict each other."""
 
 
+class CheckpointError(TfliteEqError):
+    """A folder of saved work belongs to another run, is damaged or is in use."""
+
+
 class BackendError(TfliteEqError):
     """The quantizer backend or a TFLite runtime failed or is not installed."""
 

@@ -18,7 +18,8 @@ def write_atomically(path: PathLike, data: bytes) -> None:
     """Write ``data`` to ``path`` so that no reader ever sees a part of it.
 
     The bytes go to a temporary file in the same folder, are flushed to the disk, and take
-    the name ``path`` in one step. On any failure ``path`` keeps what it held before and the
+    the name ``path`` in one step, which is flushed as well: what is written next cannot outlive it
+    in a power failure. On any failure ``path`` keeps what it held before and the
     temporary file is gone. An existing file keeps its permissions; a symbolic link stays a
     link and its target is replaced.
 
@@ -62,6 +63,7 @@ def write_all_atomically(files: Mapping[PathLike, bytes]) -> None:
             os.chmod(temporary, _permissions(target))
         for shown, target, temporary in staged:  # noqa: B007 - for the message
             os.replace(temporary, target)
+            _sync_folder(target.parent)
     except OSError as error:
         raise TfliteEqError(
             f"cannot write {shown}: {error.strerror or error}; "
@@ -103,6 +105,16 @@ def _check_target(shown: str, target: Path) -> None:
         )
     if not target.parent.is_dir():
         raise TfliteEqError(f"cannot write {shown}: {target.parent} is a file, not a folder")
+
+
+def _sync_folder(folder: Path) -> None:
+    """Have the folder's entries reach the disk, where the file system knows how to."""
+    with contextlib.suppress(OSError):
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
 
 
 def _permissions(target: Path) -> int:

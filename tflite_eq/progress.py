@@ -34,5 +34,10 @@ def track(items: Iterable[T], description: str, total: int | None = None) -> Ite
             bar.update()
 
 
+def note(text: str) -> None:
+    """Say something on stderr once, terminal or not, without tearing a bar apart."""
+    tqdm.write(text, file=sys.stderr)
+
+
 def _length(items: Iterable[T]) -> int | None:
     return len(items) if isinstance(items, Sized) else None

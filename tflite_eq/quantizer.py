@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import hashlib
 import re
 from typing import Any
 
 from tflite_eq import metadata
-from tflite_eq.backends import Backend, default_backend
-from tflite_eq.calibration.dataset import SampleReader, SpreadSubset
-from tflite_eq.calibration.fit import check_fits
+from tflite_eq.backends import Backend, BackendName, make_backend
+from tflite_eq.calibration.channel_magnitudes import channel_magnitudes
+from tflite_eq.calibration.checkpoint import Checkpoint
+from tflite_eq.calibration.dataset import SampleReader, SpreadSubset, repeatable
+from tflite_eq.calibration.fit import check_equalization, check_fits
 from tflite_eq.calibration.record import Calibration
 from tflite_eq.calibration.statistics import observe_ranges
 from tflite_eq.config import Config
@@ -19,6 +22,12 @@ from tflite_eq.evaluation.layerwise import ComparisonSet
 from tflite_eq.files import PathLike
 from tflite_eq.graph import schema
 from tflite_eq.graph.edit import with_biases
+from tflite_eq.graph.equalization import (
+    ChannelFactors,
+    equalizing_factors,
+    find_pairs,
+    with_factors,
+)
 from tflite_eq.graph.io_types import set_io_types
 from tflite_eq.graph.linear import linear_layers
 from tflite_eq.graph.model import Graph
@@ -28,6 +37,7 @@ from tflite_eq.report.build import build_report
 from tflite_eq.report.full import Subject, complete
 from tflite_eq.report.model import Report
 from tflite_eq.report.write import check_directory, write_report
+from tflite_eq.runtimes import preferred_runtime
 from tflite_eq.simulation.lockstep import run_lockstep
 from tflite_eq.simulation.store import ActivationStore
 from tflite_eq.simulation.trace import PassTrace
@@ -63,6 +73,7 @@ def calibrate(
     *,
     num_samples: int | None = None,
     origin: str = "model",
+    resume_dir: PathLike | None = None,
     trace: PassTrace | None = None,
 ) -> Calibration:
     """Find all scales and bias corrections of a float model.
@@ -73,11 +84,15 @@ def calibrate(
         config: Options; defaults to ``Config()``.
         num_samples: Use at most so many samples; ``None`` uses all.
         origin: What to call the model in messages.
+        resume_dir: Folder that takes the state after every finished layer. A run that was
+            interrupted goes on from there when it is repeated with the same folder, and ends with
+            the same bytes.
         trace: Receives what the pass sees on its way, for a report.
 
     Raises:
         ModelError: The model cannot be quantized.
         DatasetError: The data set is empty, invalid or does not fit the model.
+        CheckpointError: ``resume_dir`` holds the state of another run, is damaged or in use.
         ConfigError: ``config.skip`` matches nothing or everything, or ``num_samples`` is not
             positive.
     """
@@ -92,25 +107,41 @@ def calibrate(
             f"skip: {config.skip!r} matches every convolution and dense layer of {origin}, so the "
             "result would be a float model; choose a narrower expression"
         )
+    equalization: list[ChannelFactors] = []
+    if config.equalizes:
+        representative_dataset = repeatable(representative_dataset)
+        reader = SampleReader(graph, representative_dataset, num_samples)
+        equalization = _equalization(graph, skipped, reader)
+        graph = with_factors(graph, equalization)
+        layers = linear_layers(graph)
     groups = scale_groups(graph, layers, skipped)
     kept = None if trace is None else trace.kept
     reader = SampleReader(graph, representative_dataset, num_samples, kept)
-    with ActivationStore() as store:
-        twins = TwinActivations(store, samples=0)
-        observers = observe_ranges(graph, reader, twins, config.seed)
+    model_sha256 = hashlib.sha256(model).hexdigest()
+    with contextlib.ExitStack() as stack:
+        checkpoint = None
+        if resume_dir is not None:
+            runtime = preferred_runtime()
+            checkpoint = Checkpoint(
+                resume_dir, model_sha256, config, f"{runtime.name} {runtime.version}"
+            )
+            stack.callback(checkpoint.close)
+        twins = TwinActivations(stack.enter_context(ActivationStore()), samples=0)
+        observers = observe_ranges(graph, reader, twins, config.seed, checkpoint)
         if trace is not None:
             trace.observers.update(observers)
         tensors, records = run_lockstep(
-            graph, layers, groups, skipped, observers, twins, config, trace
+            graph, layers, groups, skipped, observers, twins, config, trace, checkpoint
         )
     return Calibration(
         tool_version=__version__,
-        model_sha256=hashlib.sha256(model).hexdigest(),
+        model_sha256=model_sha256,
         data_sha256=reader.digest,
         samples=reader.count,
         config=config,
         tensors=tensors,
         layers=records,
+        equalization=equalization,
     )
 
 
@@ -120,8 +151,9 @@ def quantize(
     config: Config | None = None,
     *,
     num_samples: int | None = None,
-    backend: Backend | None = None,
+    backend: Backend | BackendName | str = BackendName.AUTO,
     origin: str = "model",
+    resume_dir: PathLike | None = None,
     report_dir: PathLike | None = None,
     comparison: ComparisonSet | None = None,
 ) -> QuantizationResult:
@@ -134,8 +166,11 @@ def quantize(
         config: Options. With a ``Calibration`` its own options hold, and of these only
             ``input_type`` and ``output_type`` are taken.
         num_samples: Use at most so many samples; ``None`` uses all.
-        backend: Quantizer backend; defaults to TensorFlow's.
+        backend: Quantizer backend or its name: ``tensorflow``, ``litert`` (LiteRT Quantizer, which
+            needs no TensorFlow), or ``auto``, the first of them that is installed.
         origin: What to call the model in messages.
+        resume_dir: Folder for the state of the calibration, see ``calibrate``; applying a
+            ``Calibration`` needs none.
         report_dir: Write the full report into this folder. It takes some more time, because the
             models are run side by side.
         comparison: What the report runs them on; some of the calibration samples if ``None``.
@@ -145,7 +180,8 @@ def quantize(
     """
     if report_dir is not None:
         check_directory(report_dir)
-    backend = backend or default_backend()
+    if isinstance(backend, (str, BackendName)):
+        backend = make_backend(backend)
     keeps = report_dir is not None and comparison is None
     trace = PassTrace(kept=SpreadSubset(COMPARED_SAMPLES if keeps else 0))
     if isinstance(representative_dataset, Calibration):
@@ -168,6 +204,7 @@ def quantize(
             num_samples=num_samples,
             origin=origin,
             trace=trace,
+            resume_dir=resume_dir,
         )
     result, subject = _apply(model, calibration, backend, origin, trace)
     if report_dir is not None:
@@ -199,6 +236,14 @@ def skipped_operators(graph: Graph, pattern: str | None) -> set[int]:
     return found
 
 
+def _equalization(graph: Graph, skipped: set[int], reader: SampleReader) -> list[ChannelFactors]:
+    pairs = find_pairs(graph, skipped)
+    if not pairs:
+        return []
+    largest = channel_magnitudes(graph, [pair.tensor for pair in pairs], reader)
+    return equalizing_factors(graph, pairs, largest)
+
+
 def _prepared(model: bytes, origin: str) -> Graph:
     graph = Graph.from_bytes(model, origin)
     check_quantizable(graph)
@@ -228,11 +273,15 @@ def _apply(
     graph = _prepared(model, origin)
     config = calibration.config
     skipped = skipped_operators(graph, config.skip)
+    check_equalization(calibration, graph, skipped)
+    graph = with_factors(graph, calibration.equalization)
     layers = linear_layers(graph)
     check_fits(calibration, graph, layers, skipped)
     written = write(graph, layers, calibration, skipped, backend)
     kept_float = [graph.tensors[i].name for o in skipped for i in graph.operators[o].outputs]
-    check_fully_int8(Graph(written.model, origin), kept_float)
+    knows_all = backend.name.startswith("tensorflow")
+    remedy = "" if knows_all else "use --backend tensorflow, which knows more operators, "
+    check_fully_int8(Graph(written.model, origin), kept_float, remedy)
     set_io_types(written.model, config.input_type, config.output_type)
     metadata.attach(
         written.model,

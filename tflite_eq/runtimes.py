@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import enum
 import functools
@@ -70,7 +71,7 @@ class Runtime:
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # deprecation notices meant for app authors
-                return loaded.Interpreter(
+                made = loaded.Interpreter(
                     model_content=model,
                     num_threads=num_threads,
                     experimental_op_resolver_type=resolver,
@@ -78,6 +79,22 @@ class Runtime:
                 )
         except (ValueError, RuntimeError) as error:
             raise BackendError(f"{self.name} {self.version} rejects the model: {error}") from error
+        if kernels is Kernels.DEFAULT:
+            _swallow_notice(self.module, made)
+        return made
+
+
+_announced: set[str] = set()
+
+
+def _swallow_notice(module: str, interpreter: Interpreter) -> None:
+    """Have a runtime say now, unheard, that it uses XNNPACK, which it does once per process."""
+    if module in _announced:
+        return
+    _announced.add(module)
+    # What is wrong with the model shows when the caller allocates.
+    with quiet(), contextlib.suppress(ValueError, RuntimeError):
+        interpreter.allocate_tensors()
 
 
 # In order of preference: import time, and how current the kernels are.

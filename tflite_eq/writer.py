@@ -11,15 +11,16 @@ import numpy as np
 import numpy.typing as npt
 
 from tflite_eq.backends import Backend
+from tflite_eq.calibration.filters import recorded_filters
 from tflite_eq.calibration.record import Calibration, LayerRecord
 from tflite_eq.errors import BackendError
 from tflite_eq.graph import properties, schema
 from tflite_eq.graph.compact import drop_unused_buffers
 from tflite_eq.graph.linear import LinearLayer
 from tflite_eq.graph.model import Graph, Operator
+from tflite_eq.graph.validate import describe
 from tflite_eq.numerics import weights
 from tflite_eq.numerics.affine import AffineParams
-from tflite_eq.targets import WeightGrid
 
 # Scales of the backend's result that differ by less come from rounding (max - min) / 255.
 _SCALE_NOISE = 1e-5
@@ -58,13 +59,11 @@ def write(
     """
     params = {t.index: AffineParams(t.scale, t.zero_point) for t in calibration.tensors}
     unique = _with_unused_as_outputs(_with_unique_names(graph))
-    keep_float = [
-        ";".join(unique.tensors[i].name for i in graph.operators[o].outputs)
-        for o in sorted(skipped)
-    ]
-    result = Graph.from_bytes(backend.quantize(unique, params, keep_float), graph.origin)
+    result = Graph.from_bytes(backend.quantize(unique, params, skipped), graph.origin)
     result = _without_added_outputs(result, len(graph.outputs))
-    written = _Writer(graph, layers, result, params, _origins(result))
+    origins = _origins(result)
+    _refuse_ignored_skips(graph, result, origins, skipped, backend.name)
+    written = _Writer(graph, layers, result, params, origins)
     written.settle_activations()
     for record in calibration.layers:
         if record.index not in skipped:
@@ -124,21 +123,17 @@ class _Writer:
         operator = self._matching(layer)
         activation, filter_index, bias_index = properties.linear_inputs(operator)
         input_scale = float(self._subgraph.tensors[activation].quantization.scale[0])
-        scales = np.asarray(record.scales, np.float32)
-        per_tensor = len(scales) == 1
-        full = np.broadcast_to(scales, (layer.channels,)).astype(np.float32)
-        codes = weights.quantize_filters(layer.filters, full, WeightGrid(record.grid))
+        filters = recorded_filters(layer, record)
         bias = layer.bias_values.copy()
         if record.bias_correction:
             bias = bias + np.asarray(record.bias_correction, np.float32)
-        scales = scales * np.float32(record.gain)
-        full = np.broadcast_to(scales, (layer.channels,)).astype(np.float32)
-        bias_codes, bias_scales = weights.quantize_bias(bias, input_scale, full)
+        scales = filters.scales * np.float32(record.gain)
+        bias_codes, bias_scales = weights.quantize_bias(bias, input_scale, scales)
         axis = properties.OUTPUT_CHANNEL_AXIS[layer.kind]
-        self._put(operator, filter_index, layer.stored_filters(codes), scales, axis)
-        self._put(
-            operator, bias_index, bias_codes, bias_scales[:1] if per_tensor else bias_scales, 0
-        )
+        stored = slice(len(record.scales))  # all of one scale per tensor are the same
+        codes = layer.stored_filters(filters.codes)
+        self._put(operator, filter_index, codes, scales[stored], axis)
+        self._put(operator, bias_index, bias_codes, bias_scales[stored], 0)
 
     def restore_names(self) -> None:
         """Give tensors the names they had in the float model."""
@@ -246,6 +241,31 @@ def _without_added_outputs(result: Graph, count: int) -> Graph:
         if not (operator.kind == "DEQUANTIZE" and added.issuperset(operator.outputs))
     ]
     return Graph(result.model, result.origin)
+
+
+def _refuse_ignored_skips(
+    graph: Graph,
+    result: Graph,
+    origins: dict[int, tuple[int, str] | None],
+    skipped: set[int],
+    backend: str,
+) -> None:
+    """Refuse a result in which an operator to be kept in float is int8.
+
+    TensorFlow's quantizer tells operators by name and knows none for those with several results.
+    """
+    kept = {graph.operators[index].outputs[0]: graph.operators[index] for index in skipped}
+    for operator in result.operators:
+        origin = origins[operator.outputs[0]] if operator.outputs else None
+        wanted = kept.get(origin[0]) if origin else None
+        if wanted is None or wanted.kind != operator.kind:
+            continue
+        if result.tensors[operator.outputs[0]].type_name == "INT8":
+            remedy = "use --backend litert, or " if backend.startswith("tensorflow") else ""
+            raise BackendError(
+                f"{graph.origin}: {describe(graph, wanted)} matches --skip, but {backend} "
+                f"quantizes it all the same; {remedy}keep the operators behind it in float instead"
+            )
 
 
 def _origins(result: Graph) -> dict[int, tuple[int, str] | None]:

@@ -28,7 +28,7 @@ Plan ChooseInt16Winograd(const ConvProblem& problem, const CpuProfile& cpu) {
   Reason reason;
   const double f43 = kF43Reduction * TileUse(s, 4);
   const double f23 = kF23Reduction * TileUse(s, 2);
-  const bool large = f43 >= f23;
+  const bool large = f43 > f23;
   const double saved = 1 - kCostOf16Bits / (large ? f43 : f23);
   if (saved <= 0) {
     reason.Set("XNNPACK is as fast here: %dx%d outputs fill little of Winograd's tiles", s.output_height, s.output_width);
@@ -39,7 +39,7 @@ Plan ChooseInt16Winograd(const ConvProblem& problem, const CpuProfile& cpu) {
   }
   if (CertifyWinogradF23(problem, &reason) && kCostOf16Bits < f23) {
     return ClaimWinograd2d(problem, Algorithm::kWinogradF23, cpu.isa, 1 - kCostOf16Bits / f23,
-                           large ? "certified, F(4x4,3x3) is not" : "certified, and wastes less of its tiles than F(4x4,3x3)");
+                           large ? "certified, F(4x4,3x3) is not" : "certified, and multiplies no more than F(4x4,3x3)");
   }
   return Leave(reason);
 }

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests import models, running
-from tflite_eq.backends import default_backend
+from tflite_eq.backends import make_backend
 from tflite_eq.backends.tensorflow import TensorFlowBackend
 from tflite_eq.errors import BackendError
 from tflite_eq.graph import edit
@@ -37,7 +37,7 @@ def test_parameters_are_honoured_whatever_they_are(data: st.DataObject) -> None:
         )
         for index in activations(graph)
     }
-    result = Graph.from_bytes(TensorFlowBackend().quantize(graph, params, []))
+    result = Graph.from_bytes(TensorFlowBackend().quantize(graph, params, set()))
     operators = [o for o in result.operators if o.kind == "FULLY_CONNECTED"]
     originals = [o for o in graph.operators if o.kind == "FULLY_CONNECTED"]
     for operator, original in zip(operators, originals):
@@ -53,14 +53,16 @@ def test_parameters_are_honoured_whatever_they_are(data: st.DataObject) -> None:
 def test_ends_stay_float() -> None:
     graph = float_graph("two_input_net")
     params = {i: AffineParams(0.1, 0) for i in activations(graph)}
-    result = Graph.from_bytes(TensorFlowBackend().quantize(graph, params, []))
+    result = Graph.from_bytes(TensorFlowBackend().quantize(graph, params, set()))
     assert {result.tensors[i].type_name for i in (*result.inputs, *result.outputs)} == {"FLOAT32"}
 
 
 def test_float_network_is_left_alone() -> None:
     graph = float_graph()
     before = graph.subgraph.tensors[0].quantization
-    TensorFlowBackend().quantize(graph, {i: AffineParams(0.1, 0) for i in activations(graph)}, [])
+    TensorFlowBackend().quantize(
+        graph, {i: AffineParams(0.1, 0) for i in activations(graph)}, set()
+    )
     assert graph.subgraph.tensors[0].quantization is before
 
 
@@ -69,7 +71,7 @@ def test_ranges_beyond_float32_never_reach_the_native_code() -> None:
     graph = float_graph()
     params = {i: AffineParams(3e37, 100) for i in activations(graph)}
     with np.errstate(over="ignore"), pytest.raises(BackendError, match="which float32 cannot hold"):
-        TensorFlowBackend().quantize(graph, params, [])
+        TensorFlowBackend().quantize(graph, params, set())
 
 
 def test_native_failure_is_reported_with_what_it_said(
@@ -84,14 +86,14 @@ def test_native_failure_is_reported_with_what_it_said(
     monkeypatch.setattr(backend, "_mlir_quantize", fail)
     graph = float_graph()
     with pytest.raises(BackendError, match=r"quantization failed loc\(unknown\): bad operator"):
-        backend.quantize(graph, {}, [])
+        backend.quantize(graph, {}, set())
     assert "bad operator" not in capfd.readouterr().err
 
 
 def test_name_says_which_tensorflow() -> None:
     import tensorflow as tf
 
-    assert default_backend().name == f"tensorflow {tf.__version__}"
+    assert make_backend().name == f"tensorflow {tf.__version__}"
 
 
 def test_without_tensorflow_the_remedy_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -99,7 +101,9 @@ def test_without_tensorflow_the_remedy_is_named(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(
         importlib.util, "find_spec", lambda n, *a: None if n == "tensorflow" else find(n, *a)
     )
-    with pytest.raises(BackendError, match="pip install 'tensorflow"):
+    with pytest.raises(
+        BackendError, match=r"pip install 'tflite-eq\[tensorflow\]', or use --backend litert"
+    ):
         TensorFlowBackend()
 
 

@@ -3,10 +3,12 @@ from __future__ import annotations
 import copy
 from typing import Callable
 
+import numpy as np
 import pytest
 
 from tests import models, running
 from tflite_eq import Calibration, Config, quantize
+from tflite_eq.calibration.codes import encode_codes
 from tflite_eq.errors import ConfigError
 
 SCALES = r"2 weight scales for 8 output channels"
@@ -54,3 +56,21 @@ def test_one_scale_for_a_group_of_tensors() -> None:
 def test_layer_that_is_kept_in_float_needs_no_record() -> None:
     result = running.quantized("conv_net", Config(skip="Mean|Identity"))
     assert quantize(models.conv_net(), result.calibration).model == result.model
+
+
+@pytest.mark.parametrize(
+    ("codes", "message"),
+    [
+        ("?", "damaged weight codes"),
+        (encode_codes(np.zeros(3, np.int8)), "3 codes for weights of shape"),
+        (encode_codes(np.full((8, 3, 3, 3), 64, np.int8)), "outside its grid 'int7'"),
+        (encode_codes(np.ones((8, 3, 3, 3), np.int8)), "outside its grid 'even_triplets'"),
+    ],
+)
+def test_codes_that_do_not_fit_the_layer_are_refused(codes: str, message: str) -> None:
+    target = "x86-vnni" if "even" in message else "generic"
+    config = Config(bits="7", target=target, reconstruction="rounding")
+    record = copy.deepcopy(running.quantized("conv_net", config).calibration)
+    record.layers[0].codes = codes
+    with pytest.raises(ConfigError, match=message):
+        quantize(models.conv_net(), record)

@@ -36,6 +36,20 @@ def test_saved_record_gives_the_same_bytes_without_data(tmp_path: pathlib.Path) 
         assert again.report.layers == result.report.layers
 
 
+@pytest.mark.parametrize("bits", ["8", "auto"])
+def test_record_of_reconstructed_weights_gives_the_same_bytes(bits: str) -> None:
+    """The weights cannot be computed without data, so the record holds their codes."""
+    config = Config(bits=bits, target="x86-vnni", reconstruction="refit")
+    result = running.quantized("conv_net", config)
+    assert all(layer.codes for layer in result.calibration.layers)
+    again = Calibration.from_text(result.calibration.to_text())
+    assert again == result.calibration
+    written = quantize(models.conv_net(), again)
+    assert written.model == result.model
+    assert written.report.layers == result.report.layers
+    assert result.model != running.quantized("conv_net", Config(bits=bits)).model
+
+
 def test_lines_are_short_enough_to_diff() -> None:
     first = record()
     second = copy.deepcopy(first)
@@ -60,6 +74,62 @@ def test_edited_scales_take_effect() -> None:
     assert zero_points.tolist() == [-17]
     filters = graph.operators[1].inputs[1]
     assert running.parameters(graph, filters)[0][3] == 0.0625
+
+
+def test_file_edited_by_hand_takes_effect(tmp_path: pathlib.Path) -> None:
+    """As a person would: one line of the file in an editor, nothing calibrated again."""
+    path = tmp_path / "record.json"
+    original = running.quantized("conv_net")
+    original.calibration.save(path)
+    tensor = original.calibration.tensors[2]
+    lines = path.read_text().split("\n")
+    [number] = [
+        n for n, line in enumerate(lines) if json.dumps(tensor.name) in line and "window" in line
+    ]
+    before = f'"scale": {tensor.scale}, "zero_point": {tensor.zero_point}'
+    [number] = [n for n, line in enumerate(lines) if before in line]
+    assert json.dumps(tensor.name) in lines[number]
+    lines[number] = lines[number].replace(before, '"scale": 0.0625, "zero_point": -100')
+    path.write_text("\n".join(lines))
+    result = quantize(models.conv_net(), Calibration.load(path))
+    graph = Graph.from_bytes(result.model)
+    scales, zero_points = running.parameters(graph, running.tensor_named(graph, tensor.name))
+    assert (scales.tolist(), zero_points.tolist()) == ([0.0625], [-100])
+    # The layer that reads it gets a bias for the new scale.
+    reader = next(
+        o for o in graph.operators if running.tensor_named(graph, tensor.name) in o.inputs
+    )
+    filter_scales, _ = running.parameters(graph, reader.inputs[1])
+    bias_scales, _ = running.parameters(graph, reader.inputs[2])
+    np.testing.assert_array_equal(bias_scales, np.float32(0.0625) * filter_scales)
+
+
+def test_edited_bias_correction_and_gain_take_effect() -> None:
+    edited = copy.deepcopy(running.quantized("conv_net").calibration)
+    layer = edited.layers[1]
+    layer.bias_correction = [0.5] * len(layer.scales)
+    layer.gain = 2.0
+    graphs = [
+        Graph.from_bytes(quantize(models.conv_net(), record).model)
+        for record in (running.quantized("conv_net").calibration, edited)
+    ]
+    (codes_before, _, _), (codes, scales, bias) = (stored_layer(g, layer.name) for g in graphs)
+    np.testing.assert_array_equal(codes, codes_before)  # the gain is no part of the rounding
+    np.testing.assert_array_equal(scales, np.asarray(layer.scales, np.float32) * 2)
+    original = Graph.from_bytes(models.conv_net())
+    operator = next(
+        o for o in original.operators if original.tensors[o.outputs[0]].name == layer.name
+    )
+    np.testing.assert_allclose(bias, original.constant(operator.inputs[2]) + 0.5, atol=1e-4)
+
+
+def stored_layer(graph: Graph, name: str) -> tuple[Any, Any, Any]:
+    """Filter codes, filter scales and real bias of the layer with an output name."""
+    operator = next(o for o in graph.operators if graph.tensors[o.outputs[0]].name == name)
+    scales, _ = running.parameters(graph, operator.inputs[1])
+    bias_scales, _ = running.parameters(graph, operator.inputs[2])
+    codes, bias = (graph.constant(i) for i in operator.inputs[1:3])
+    return codes, scales, bias * bias_scales
 
 
 def test_ends_can_be_chosen_when_a_record_is_applied() -> None:
@@ -98,35 +168,49 @@ def without(plain: dict[str, Any], key: str) -> None:
     del plain[key]
 
 
+def saturating(plain: dict[str, Any]) -> dict[str, Any]:
+    """A tensor behind a ReLU whose 7-bit window the kernel keeps to."""
+    return next(t for t in plain["tensors"] if t["saturates"] and t["window"] == [0, 127])
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda p: without(p, "layers"), "KeyError: 'layers'"),
-        (lambda p: without(p["tensors"][0], "scale"), "scale"),
-        (lambda p: p["tensors"][0].update(colour=3), "colour"),
-        (lambda p: p["layers"][0].update(colour=3), "colour"),
-        (lambda p: p.update(samples="many"), "ValueError"),
+        (lambda p: without(p, "layers"), "entry 'layers' is missing"),
+        (lambda p: without(p["tensors"][0], "scale"), "tensor 'x0': field 'scale' is missing"),
+        (lambda p: p["tensors"][0].update(colour=3), "tensor 'x0': unknown field 'colour'"),
+        (lambda p: p["layers"][0].update(colour=3), "layer 'Relu;.*': unknown field 'colour'"),
+        (lambda p: p["layers"].__setitem__(2, "text"), 'layer number 2: .* found "text"'),
+        (lambda p: p.update(samples="many"), 'samples is "many", expected a whole number'),
         (lambda p: p["config"].update(colour=3), "unknown configuration entry"),
         (lambda p: p["config"].update(bits=9), "bits: 9 is not one of"),
         (lambda p: p["tensors"][1].update(scale=float("inf")), "must be positive and finite"),
         (lambda p: p["tensors"][1].update(scale=float("nan")), "must be positive and finite"),
         (lambda p: p["tensors"][1].update(scale=0), "must be positive and finite"),
         (lambda p: p["tensors"][1].update(scale=1e35), "must be positive and finite"),
-        (lambda p: p["tensors"][1].update(scale="wide"), "wrong form|must be"),
+        (lambda p: p["tensors"][1].update(scale="wide"), 'scale is "wide", expected a number'),
+        (lambda p: p["tensors"][1].update(scale=10**400), "scale has more digits"),
+        (lambda p: p["tensors"][1].update(zero_point=3.7), "zero_point is 3.7, expected a whole"),
+        (lambda p: p["tensors"][1].update(saturates="no"), 'saturates is "no", expected true or'),
+        (lambda p: p["tensors"][1].update(factor=None), "factor is null, expected a number"),
         (lambda p: p["tensors"][1].update(zero_point=128), "zero point 128"),
-        (lambda p: p["tensors"][1].update(window=[3]), "wrong form"),
+        (lambda p: p["tensors"][1].update(window=[3]), r"window is \[3\], expected two"),
+        (lambda p: p["tensors"][1].update(window=[0.5, 3]), "window is 0.5, expected a whole"),
         (lambda p: p["layers"][0].update(scales=[]), "weight scale"),
         (lambda p: p["layers"][0]["scales"].__setitem__(0, -1.0), "weight scale"),
-        (lambda p: p["layers"][0].update(scales=["x"]), "wrong form|weight scale"),
+        (lambda p: p["layers"][0].update(scales=[1, "x"]), r'scales\[1\] is "x", expected a'),
+        (lambda p: p["layers"][0].update(scales=0.5), "scales is 0.5, expected a list"),
         (lambda p: p["layers"][0].update(bias_correction=[float("inf")]), "bias correction"),
         (lambda p: p["layers"][0].update(grid="ternary"), "ternary"),
         (lambda p: p["layers"][0].update(gain=0), "gain"),
         (lambda p: p["layers"][0].update(gain=float("nan")), "gain"),
-        (lambda p: p["layers"][0].update(gain="loud"), "wrong form"),
-        (lambda p: p["layers"][0].update(metrics={}), "before_correction"),
+        (lambda p: p["layers"][0].update(gain="loud"), 'gain is "loud", expected a number'),
+        (lambda p: p["layers"][0].update(metrics={}), "lacks 'before_correction'"),
+        (lambda p: p["layers"][0].update(metrics=3), "metrics is 3, expected an object"),
         (lambda p: without(p["layers"][0]["metrics"]["after_correction"], "mssr"), "mssr"),
         (lambda p: p["tensors"][1].update(window=[10, -10]), r"window \[10, -10\]"),
         (lambda p: p["tensors"][1].update(window=[-64, 200]), r"window \[-64, 200\]"),
+        (lambda p: saturating(p).update(zero_point=-128), "cannot saturate at the window"),
     ],
 )
 def test_bad_entries_are_refused(change: Callable[[dict[str, Any]], None], message: str) -> None:

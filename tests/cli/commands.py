@@ -83,7 +83,7 @@ class Workspace:
 
 def one_line(err: str) -> str:
     """The message of a command that failed."""
-    lines = [line for line in err.splitlines() if not line.startswith("INFO: ")]  # TFLite's own
+    lines = err.splitlines()
     assert len(lines) == 1, err
     assert lines[0].startswith("error: ")
     return lines[0]

@@ -16,7 +16,8 @@ from PIL import Image
 
 from tests import models, running
 from tests.cli.commands import Workspace, one_line
-from tflite_eq import Config, metadata
+from tflite_eq import Config, __version__, metadata, preset_config
+from tflite_eq.backends import make_backend
 from tflite_eq.graph import properties, schema
 from tflite_eq.graph.edit import with_biases
 from tflite_eq.graph.model import Graph
@@ -49,6 +50,8 @@ def test_every_option_reaches_the_quantizer(workspace: Workspace) -> None:
         objective="cosine",
         activation_mode="symmetric",
         bias_correction="none",
+        reconstruction="rounding",
+        equalization="none",
         io="uint8",
         skip="^Mean$",
         seed="7",
@@ -67,11 +70,33 @@ def test_every_option_reaches_the_quantizer(workspace: Workspace) -> None:
         "objective": "cosine",
         "activation_mode": "symmetric",
         "bias_correction": "none",
+        "reconstruction": "rounding",
+        "equalization": "none",
         "input_type": "uint8",
         "output_type": "uint8",
         "skip": "^Mean$",
         "seed": 7,
     }
+
+
+@pytest.mark.parametrize("preset", ["fast", "default", "best"])
+def test_preset_reaches_the_quantizer(workspace: Workspace, preset: str) -> None:
+    assert workspace.quantize(preset=preset).code == 0
+    record = metadata.read(Graph.from_bytes(workspace.output.read_bytes()).model)
+    assert record is not None
+    assert record.config == preset_config(preset).as_dict()
+
+
+def test_options_take_precedence_over_the_preset(workspace: Workspace) -> None:
+    many = workspace.array("many.npy", np.repeat(np.load(workspace.data), 5, axis=0))
+    for flags, samples in (({}, 20), ({"num_samples": 3}, 3)):
+        finished = workspace.quantize(
+            preset="fast", calibration=many, reconstruction="rounding", **flags
+        )
+        assert finished.result["samples"] == samples
+    record = metadata.read(Graph.from_bytes(workspace.output.read_bytes()).model)
+    assert record is not None
+    assert record.config == preset_config("fast", reconstruction="rounding").as_dict()
 
 
 def test_report_folder(workspace: Workspace) -> None:
@@ -158,6 +183,21 @@ def test_folder_of_images_equals_a_list_of_them(workspace: Workspace) -> None:
     assert workspace.output.read_bytes() == first
 
 
+def test_ends_of_a_record_hold_unless_others_are_given(workspace: Workspace) -> None:
+    record = workspace.folder / "record.json"
+    assert workspace.quantize(io="int8", save_calibration=record).code == 0
+
+    def input_type(**flags: str) -> str:
+        arguments = {"calibration": None, "load_calibration": record, **flags}
+        assert workspace.quantize(**arguments).code == 0
+        graph = Graph.from_bytes(workspace.output.read_bytes())
+        return graph.tensors[graph.inputs[0]].type_name
+
+    assert input_type() == "INT8"
+    assert input_type(io="uint8") == "UINT8"
+    assert input_type(io="float32", bits="8") == "FLOAT32"
+
+
 def test_dynamic_batch(workspace: Workspace) -> None:
     model = workspace.write("batch.tflite", models.keras_net())
     assert Graph.from_bytes(models.keras_net()).tensors[0].dynamic
@@ -196,7 +236,7 @@ def test_missing_biases(workspace: Workspace) -> None:
 
 
 def test_inspect(workspace: Workspace) -> None:
-    workspace.quantize(bits="auto", target="armv8.2-dotprod")
+    workspace.quantize(bits="auto", target="x86-vnni")
     finished = workspace.run("inspect", workspace.output)
     assert finished.code == 0
     lines = finished.out.splitlines()
@@ -204,7 +244,18 @@ def test_inspect(workspace: Workspace) -> None:
     assert "5 of 5 convolutions and dense layers are int8, 2 on the even-triplet lattice" in (
         finished.out
     )
-    assert "bits auto, target armv8.2-dotprod" in lines[-1]
+    assert "bits auto, target x86-vnni" in lines[-2]
+    assert finished.result == {
+        "model": str(workspace.output),
+        "bytes": workspace.output.stat().st_size,
+        "operators": 8,
+        "layers": 5,
+        "int8_layers": 5,
+        "int7_inputs": 2,
+        "lattice_layers": 2,
+        "tool_version": __version__,
+        "backend": make_backend().name,
+    }
 
 
 def test_inspect_as_json(workspace: Workspace) -> None:
@@ -259,7 +310,20 @@ def test_process_that_succeeds(workspace: Workspace) -> None:
     assert finished.returncode == 0, finished.stderr
     assert finished.stdout.splitlines()[-1].startswith("RESULT {")
     assert workspace.output.read_bytes() == running.quantized("conv_net").model
-    assert not [line for line in finished.stderr.splitlines() if not line.startswith("INFO: ")]
+    assert not finished.stderr
+
+
+def test_process_that_is_repeated_with_its_resume_folder(workspace: Workspace) -> None:
+    arguments = [
+        *["quantize", "--model", workspace.model, "--calibration", workspace.data],
+        *["--output", workspace.output, "--resume_dir", workspace.folder / "resume"],
+    ]
+    assert run_module(*arguments).stderr == ""
+    first = workspace.output.read_bytes()
+    workspace.output.unlink()
+    finished = run_module(*arguments)
+    assert finished.stderr == "Calibrating: resumed at the end of 5 layers\n"
+    assert workspace.output.read_bytes() == first == running.quantized("conv_net").model
 
 
 @pytest.mark.parametrize(

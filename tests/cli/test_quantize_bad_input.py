@@ -14,6 +14,7 @@ from PIL import Image
 
 from tests import models, running
 from tests.cli.commands import Workspace
+from tflite_eq import Config
 from tflite_eq.graph import schema
 
 # Models.
@@ -448,6 +449,34 @@ def test_options_that_a_calibration_record_contradicts(workspace: Workspace) -> 
     running.quantized("conv_net").calibration.save(record)
     message = workspace.refused("--bits", "7", calibration=None, load_calibration=record)
     assert "--bits 7: the loaded calibration record was made with 8" in message
+
+
+def test_default_given_by_hand_contradicts_a_record_too(workspace: Workspace) -> None:
+    record = workspace.folder / "record.json"
+    running.quantized("conv_net", Config(bits="7", per_tensor=True)).calibration.save(record)
+    message = workspace.refused("--bits", "8", calibration=None, load_calibration=record)
+    assert "--bits 8: the loaded calibration record was made with 7" in message
+
+
+def test_resume_folder_and_record(workspace: Workspace) -> None:
+    record = workspace.folder / "record.json"
+    running.quantized("conv_net").calibration.save(record)
+    message = workspace.refused(
+        "--resume_dir", workspace.folder / "r", calibration=None, load_calibration=record
+    )
+    assert "--resume_dir and --load_calibration exclude each other" in message
+
+
+def test_resume_folder_of_another_run(workspace: Workspace) -> None:
+    folder = workspace.folder / "resume"
+    assert workspace.quantize("--resume_dir", folder).code == 0
+    workspace.output.unlink()
+    message = workspace.refused("--resume_dir", folder, bits="7")
+    assert "resume belongs to another run: bits is 8 there and 7 here" in message
+
+
+def test_unknown_backend(workspace: Workspace) -> None:
+    assert "'torch'" in workspace.refused("--backend", "torch")
 
 
 def test_model_and_record_in_the_same_file(workspace: Workspace) -> None:

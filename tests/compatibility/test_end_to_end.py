@@ -226,6 +226,6 @@ def test_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Non
     last = run("quantize", *flags, "--output", output, "--report_dir", str(tmp_path / "report"))
     assert json.loads(last.removeprefix("RESULT "))["layers"] == 4
     assert_good(Path(output).read_bytes())
-    assert "tflite_eq" in run("inspect", output)
+    assert json.loads(run("inspect", output).removeprefix("RESULT "))["int8_layers"] == 4
     last = run("evaluate", "--model", output, "--dataset", calibration, "--num_workers", "1")
     assert json.loads(last.removeprefix("RESULT "))["models"][0]["n"] == 8

@@ -117,7 +117,7 @@ def differently_quantized(model: bytes) -> Graph:
     }
     outputs = [t for t in edit.computed_tensors(graph) if graph.tensors[t].is_float]
     graph.subgraph.outputs = outputs  # so that none of them is taken for unused
-    return Graph.from_bytes(TensorFlowBackend().quantize(graph, params, []))
+    return Graph.from_bytes(TensorFlowBackend().quantize(graph, params, set()))
 
 
 def parameters_of(graph: Graph, kind: str) -> tuple[set[Any], set[Any]]:

@@ -109,7 +109,7 @@ def test_default_model_is_what_tensorflow_makes() -> None:
 
 
 def _default_of(float_model: bytes, samples: list[list[models.Array]]) -> bytes:
-    from tflite_eq.backends import default_backend
+    from tflite_eq.backends import make_backend
 
     graph = with_biases(Graph.from_bytes(float_model))
     calibration = quantize(float_model, samples, Config(method="minmax")).calibration
@@ -127,7 +127,7 @@ def _default_of(float_model: bytes, samples: list[list[models.Array]]) -> bytes:
                 observers[index].update(value)
         observers[graph.inputs[0]].update(sample)
     seen = {index: observer for index, observer in observers.items() if observer.count}
-    return default_model(graph, linear_layers(graph), set(), seen, calibration, default_backend())
+    return default_model(graph, linear_layers(graph), set(), seen, calibration, make_backend())
 
 
 def test_histograms_count_the_calibration_values() -> None:

@@ -38,7 +38,8 @@ CONFIGS = {
     "cosine": Config(objective="cosine"),
     "minmax": Config(method="minmax", bias_correction="none"),
     "kl": Config(method="kl"),
-    "per tensor": Config(per_tensor=True),
+    "per tensor": Config(per_tensor=True, equalization="none"),
+    "refit": Config(bits="auto", target="x86-vnni", reconstruction="refit"),
 }
 
 

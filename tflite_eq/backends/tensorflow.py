@@ -10,7 +10,7 @@ import copy
 import importlib
 import importlib.util
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Set
 from typing import Any, Callable
 
 import numpy as np
@@ -31,7 +31,7 @@ class TensorFlowBackend:
         Raises:
             BackendError: TensorFlow is not installed, or this version lacks the quantizer.
         """
-        tf = import_tensorflow()
+        tf = import_tensorflow("--backend tensorflow", "use --backend litert")
         self._float32 = tf.float32
         self._version = str(tf.__version__)
         self._mlir_quantize = _private_quantizer(self._version)
@@ -42,7 +42,7 @@ class TensorFlowBackend:
         return f"tensorflow {self._version}"
 
     def quantize(
-        self, graph: Graph, params: Mapping[int, AffineParams], keep_float: Sequence[str]
+        self, graph: Graph, params: Mapping[int, AffineParams], keep_float: Set[int]
     ) -> bytes:
         """See ``Backend.quantize``."""
         annotated = _annotated(graph, params)
@@ -51,7 +51,10 @@ class TensorFlowBackend:
             "output_data_type": self._float32,
         }
         if keep_float:
-            options["denylisted_nodes"] = list(keep_float)
+            outputs = [graph.operators[index].outputs for index in sorted(keep_float)]
+            options["denylisted_nodes"] = [
+                ";".join(graph.tensors[i].name for i in indices) for indices in outputs
+            ]
         with quiet() as said:
             try:
                 return bytes(self._mlir_quantize(annotated, **options))
@@ -62,15 +65,20 @@ class TensorFlowBackend:
                 ) from error
 
 
-def import_tensorflow() -> Any:
+def import_tensorflow(wanted_for: str, otherwise: str) -> Any:
     """The ``tensorflow`` module, imported with its start-up chatter off.
+
+    Args:
+        wanted_for: What cannot do without, for the message.
+        otherwise: What to do instead.
 
     Raises:
         BackendError: TensorFlow is not installed.
     """
     if importlib.util.find_spec("tensorflow") is None:
         raise BackendError(
-            "this needs TensorFlow, which is not installed: pip install 'tensorflow>=2.14,<2.22'"
+            f"{wanted_for} needs TensorFlow, which is not installed: "
+            f"pip install 'tflite-eq[tensorflow]', or {otherwise}"
         )
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     with quiet():

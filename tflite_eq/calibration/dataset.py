@@ -203,6 +203,11 @@ class SampleReader:
             }
 
 
+def repeatable(dataset: Any) -> Any:
+    """The data set in a form that can be read more than once: what runs dry becomes a list."""
+    return list(dataset) if isinstance(dataset, Iterator) else dataset
+
+
 def _elements(dataset: Any) -> Iterable[Any]:
     if dataset is None:
         raise DatasetError(

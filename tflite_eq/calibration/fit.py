@@ -9,11 +9,16 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Set
 
+import numpy as np
+
+from tflite_eq.calibration.codes import decode_codes
 from tflite_eq.calibration.record import Calibration, LayerRecord
 from tflite_eq.errors import ConfigError
+from tflite_eq.graph.equalization import find_pairs, fits
 from tflite_eq.graph.linear import LinearLayer
 from tflite_eq.graph.model import Graph
 from tflite_eq.graph.scale_groups import scale_groups
+from tflite_eq.numerics.lattice import is_on_lattice
 from tflite_eq.targets import WeightGrid
 
 _REMEDY = "calibrate again, or undo the edit"
@@ -42,6 +47,27 @@ def check_fits(
     )
     for record in calibration.layers:
         _check_layer(record, wanted[record.index])
+
+
+def check_equalization(calibration: Calibration, graph: Graph, skipped: Set[int]) -> None:
+    """Refuse factors that would change what the network computes.
+
+    Args:
+        calibration: The record.
+        graph: The float network.
+        skipped: Indices of operators that stay in float.
+
+    Raises:
+        ConfigError: Factors belong to layers that cannot be equalized, or are too few or many.
+    """
+    pairs = find_pairs(graph, skipped) if calibration.equalization else []
+    for factors in calibration.equalization:
+        if not fits(graph, factors, pairs):
+            raise ConfigError(
+                f"the calibration record equalizes operators {factors.producer} and "
+                f"{factors.consumer} by {len(factors.factors)} factors, which does not fit the "
+                f"model; {_REMEDY}"
+            )
 
 
 def _check_tensors(
@@ -103,3 +129,18 @@ def _check_layer(record: LayerRecord, layer: LinearLayer) -> None:
             f"{where} has the grid '{record.grid}', which only 3x3 convolutions of stride 1 can "
             f"have; use '{WeightGrid.INT8.value}' or '{WeightGrid.INT7.value}'"
         )
+    if record.codes:
+        _check_codes(record, layer, where)
+
+
+def _check_codes(record: LayerRecord, layer: LinearLayer, where: str) -> None:
+    try:
+        codes = decode_codes(record.codes, layer.filters.shape)
+    except ValueError as error:
+        raise ConfigError(f"{where} has damaged weight codes ({error}); {_REMEDY}") from error
+    grid = WeightGrid(record.grid)
+    fits = bool((np.abs(codes.astype(np.int16)) <= grid.limit).all())
+    if grid is WeightGrid.EVEN_TRIPLETS:
+        fits = fits and bool(is_on_lattice(codes).all())
+    if not fits:
+        raise ConfigError(f"{where} has weight codes outside its grid '{grid.value}'; {_REMEDY}")

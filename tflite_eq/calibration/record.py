@@ -5,16 +5,21 @@ from __future__ import annotations
 import dataclasses
 import json
 import pathlib
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 import numpy as np
 
+from tflite_eq.calibration.json_fields import known_fields, typed, typed_list, typed_pair
 from tflite_eq.config import Config
 from tflite_eq.errors import ConfigError, TfliteEqError
 from tflite_eq.files import PathLike, write_atomically
+from tflite_eq.graph.equalization import ChannelFactors
 from tflite_eq.targets import WeightGrid
 
 FORMAT = "tflite_eq calibration 1"
+
+_R = TypeVar("_R")
 
 
 @dataclasses.dataclass
@@ -51,6 +56,21 @@ class TensorRecord:
         """Bits that the window's codes need."""
         return 7 if self.window[1] - self.window[0] <= 127 else 8
 
+    @classmethod
+    def from_plain(cls, entry: dict[str, Any]) -> TensorRecord:
+        """The record with these fields, as JSON holds them.
+
+        Raises:
+            ValueError: A field is missing, unknown or of another type.
+        """
+        fields = known_fields(entry, cls)
+        for name, kind in _TENSOR_TYPES.items():
+            if name in fields:
+                fields[name] = typed(fields[name], kind, name)
+        fields["window"] = typed_pair(fields["window"], int, "window")
+        fields["observed"] = typed_pair(fields["observed"], float, "observed")
+        return cls(**fields)
+
 
 @dataclasses.dataclass
 class LayerRecord:
@@ -68,7 +88,11 @@ class LayerRecord:
         bias_correction: Added to the float bias before rounding, one per output channel; empty
             when the layer was rolled back or correction is off.
         metrics: Figures of the pre-activation output over the calibration data; see
-            ``bias.iterative.LayerErrors``.
+            ``bias.iterative.LayerErrors``. Reconstructed layers have ``reconstruction`` in it: the
+            ridge of the refit (``None`` without one), and the noise to signal ratio of the output
+            with the codes before and after.
+        codes: Weight codes of a reconstructed layer as ``calibration.codes`` writes them; empty
+            where codes are those nearest to the float weights under ``scales``.
     """
 
     index: int
@@ -80,6 +104,63 @@ class LayerRecord:
     gain: float
     bias_correction: list[float]
     metrics: dict[str, Any]
+    codes: str = ""
+
+    @classmethod
+    def from_plain(cls, entry: dict[str, Any]) -> LayerRecord:
+        """The record with these fields, as JSON holds them.
+
+        Raises:
+            ValueError: A field is missing, unknown or of another type.
+            KeyError: A figure is missing.
+        """
+        fields = known_fields(entry, cls)
+        for name, kind in _LAYER_TYPES.items():
+            fields[name] = typed(fields[name], kind, name)
+        fields["grid"] = WeightGrid(fields["grid"]).value
+        for name in ("scales", "bias_correction"):
+            fields[name] = typed_list(fields[name], float, name)
+        metrics = dict(fields["metrics"])
+        for side in ("before_correction", "after_correction"):
+            figures = metrics[side]
+            metrics[side] = {
+                key: typed(figures[key], float, key) for key in ("mssr", "rqnsr", "sqnr_db")
+            }
+        metrics["rolled_back"] = typed(metrics["rolled_back"], bool, "rolled_back")
+        if "reconstruction" in metrics:
+            metrics["reconstruction"] = _reconstruction_figures(metrics["reconstruction"])
+        fields["codes"] = typed(fields.get("codes", ""), str, "codes")
+        return cls(**{**fields, "metrics": metrics})
+
+
+def _reconstruction_figures(figures: dict[str, Any]) -> dict[str, Any]:
+    ridge = figures["ridge"]
+    return {
+        "ridge": None if ridge is None else typed(ridge, float, "ridge"),
+        "noise_before": typed(figures["noise_before"], float, "noise_before"),
+        "noise_after": typed(figures["noise_after"], float, "noise_after"),
+    }
+
+
+_TENSOR_TYPES: dict[str, type[Any]] = {
+    "index": int,
+    "name": str,
+    "scale": float,
+    "zero_point": int,
+    "saturates": bool,
+    "start": str,
+    "factor": float,
+    "outside": float,
+}
+_LAYER_TYPES: dict[str, type[Any]] = {
+    "index": int,
+    "name": str,
+    "kind": str,
+    "input": int,
+    "grid": str,
+    "gain": float,
+    "metrics": dict,
+}
 
 
 @dataclasses.dataclass
@@ -94,6 +175,8 @@ class Calibration:
         config: Options the record was made with.
         tensors: One entry per quantized activation tensor.
         layers: One entry per quantized linear layer.
+        equalization: What channels between layers of the float network are scaled by first;
+            everything else here is about the scaled network.
     """
 
     tool_version: str
@@ -103,6 +186,7 @@ class Calibration:
     config: Config
     tensors: list[TensorRecord]
     layers: list[LayerRecord]
+    equalization: list[ChannelFactors] = dataclasses.field(default_factory=list)
 
     def to_text(self) -> str:
         """JSON with one tensor or layer field per line, so that line-based diffs stay readable."""
@@ -116,6 +200,9 @@ class Calibration:
         }
         lines = ["{"]
         lines += [f"  {json.dumps(key)}: {json.dumps(value)}," for key, value in head.items()]
+        if self.equalization:
+            pairs = [json.dumps(dataclasses.asdict(pair)) for pair in self.equalization]
+            lines += ['  "equalization": [', *_joined(pairs, "    "), "  ],"]
         tensors = [json.dumps(dataclasses.asdict(t)) for t in self.tensors]
         lines += ['  "tensors": [', *_joined(tensors, "    "), "  ],"]
         layers = []
@@ -149,16 +236,20 @@ class Calibration:
                 tool_version=str(plain["tool_version"]),
                 model_sha256=str(plain["model_sha256"]),
                 data_sha256=str(plain["data_sha256"]),
-                samples=int(plain["samples"]),
+                samples=typed(plain["samples"], int, "samples"),
                 config=Config.from_dict(plain["config"]),
-                tensors=[_tensor(entry) for entry in plain["tensors"]],
-                layers=[_layer(entry) for entry in plain["layers"]],
+                tensors=_entries(plain, "tensors", "tensor", TensorRecord.from_plain),
+                layers=_entries(plain, "layers", "layer", LayerRecord.from_plain),
+                equalization=_entries(plain, "equalization", "equalization", _factors)
+                if "equalization" in plain
+                else [],
             )
-        except (KeyError, TypeError, ValueError) as error:
+        except KeyError as error:
             raise ConfigError(
-                f"{origin}: an entry is missing or has the wrong form "
-                f"({type(error).__name__}: {error})"
+                f"{origin}: the entry {error} is missing; undo the edit, or calibrate again"
             ) from error
+        except (TypeError, ValueError) as error:
+            raise ConfigError(f"{origin}: {error}; undo the edit, or calibrate again") from error
         record._check(origin)
         return record
 
@@ -194,6 +285,23 @@ class Calibration:
                     f"{origin}: tensor '{tensor.name}' has the window {list(tensor.window)}; "
                     "expected the smallest and the largest code, in [-128, 127]"
                 )
+            # A kernel does not check windows that are said to saturate.
+            if tensor.saturates and not (
+                tensor.window[0] in (-128, tensor.zero_point) and tensor.window[1] == 127
+            ):
+                raise ConfigError(
+                    f"{origin}: tensor '{tensor.name}' cannot saturate at the window "
+                    f"{list(tensor.window)} with zero point {tensor.zero_point}: kernels clamp at "
+                    "-128, or behind a ReLU at the zero point, and at 127. Correct the window, or "
+                    "set saturates to false"
+                )
+        for pair in self.equalization:
+            factors = np.asarray(pair.factors, np.float64)
+            if not (np.isfinite(factors) & (factors > 0)).all():
+                raise ConfigError(
+                    f"{origin}: the equalization of operators {pair.producer} and {pair.consumer} "
+                    "has a factor that is not positive and finite"
+                )
         for layer in self.layers:
             scales = np.asarray(layer.scales, np.float64)
             if not scales.size or not (np.isfinite(scales) & (scales > 0)).all():
@@ -209,28 +317,29 @@ class Calibration:
                 )
 
 
-def _tensor(entry: dict[str, Any]) -> TensorRecord:
-    record = TensorRecord(**entry)
-    first, last = record.window
-    record.window = (int(first), int(last))
-    low, high = record.observed
-    record.observed = (float(low), float(high))
-    record.scale = float(record.scale)
-    record.zero_point = int(record.zero_point)
-    return record
+def _entries(
+    plain: dict[str, Any], key: str, what: str, make: Callable[[dict[str, Any]], _R]
+) -> list[_R]:
+    """Parse the entries of a list, with an error that names the one at fault."""
+    made = []
+    for position, entry in enumerate(plain[key]):
+        try:
+            made.append(make(entry))
+        except (KeyError, TypeError, ValueError) as error:
+            name = entry.get("name") if isinstance(entry, dict) else None
+            called = f"'{name}'" if name else f"number {position}"
+            reason = f"lacks {error}" if isinstance(error, KeyError) else str(error)
+            raise ValueError(f"{what} {called}: {reason}") from error
+    return made
 
 
-def _layer(entry: dict[str, Any]) -> LayerRecord:
-    record = LayerRecord(**entry)
-    record.grid = WeightGrid(record.grid).value
-    record.scales = [float(scale) for scale in record.scales]
-    record.gain = float(record.gain)
-    record.bias_correction = [float(value) for value in record.bias_correction]
-    for side in ("before_correction", "after_correction"):
-        figures = record.metrics[side]
-        record.metrics[side] = {key: float(figures[key]) for key in ("mssr", "rqnsr", "sqnr_db")}
-    record.metrics["rolled_back"] = bool(record.metrics["rolled_back"])
-    return record
+def _factors(entry: dict[str, Any]) -> ChannelFactors:
+    fields = known_fields(entry, ChannelFactors)
+    return ChannelFactors(
+        typed(fields["producer"], int, "producer"),
+        typed(fields["consumer"], int, "consumer"),
+        tuple(typed_list(fields["factors"], float, "factors")),
+    )
 
 
 def _joined(items: list[str], indent: str) -> list[str]:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 import numpy.typing as npt
 
-from tflite_eq.calibration.dataset import SampleReader
+from tflite_eq.calibration.checkpoint import Checkpoint, SavedStatistics
+from tflite_eq.calibration.dataset import Sample, SampleReader
 from tflite_eq.calibration.histogram import RangeObserver
 from tflite_eq.errors import BackendError, DatasetError, ModelError
 from tflite_eq.graph import edit
@@ -19,7 +22,11 @@ _LARGEST_VALUE = 1e15
 
 
 def observe_ranges(
-    graph: Graph, reader: SampleReader, twins: TwinActivations, seed: int
+    graph: Graph,
+    reader: SampleReader,
+    twins: TwinActivations,
+    seed: int,
+    checkpoint: Checkpoint | None = None,
 ) -> dict[int, RangeObserver]:
     """Run the FP32 network over all samples.
 
@@ -31,6 +38,8 @@ def observe_ranges(
         reader: The calibration samples; read once.
         twins: Receives the inputs of both networks; its sample count is set.
         seed: Seeds the subsets that enter the histograms.
+        checkpoint: Gives the figures of the samples an interrupted run has seen, which are then
+            only read and compared, and takes those of the others.
 
     Returns:
         Observers by tensor index, for every float input and computed tensor.
@@ -38,46 +47,116 @@ def observe_ranges(
     Raises:
         DatasetError: The data set is empty or does not fit the model.
         ModelError: The network cannot be run, or computes NaN, infinity or huge values.
+        CheckpointError: The samples are not those of the interrupted run.
     """
-    computed = edit.computed_tensors(graph)
+    network = _FloatNetwork(graph)
     observers = {
         index: RangeObserver(graph.tensors[index].name, seed=seed + index)
-        for index in (*graph.inputs, *computed)
+        for index in (*graph.inputs, *network.computed)
         if graph.tensors[index].is_float
     }
-    try:
-        interpreter = preferred_runtime().interpreter(edit.with_all_tensors_as_outputs(graph))
-        interpreter.allocate_tensors()
-    except (BackendError, ValueError, RuntimeError) as error:
-        raise ModelError(f"{graph.origin}: the TFLite runtime cannot run it: {error}") from error
-    inputs = interpreter.get_input_details()
-    outputs = interpreter.get_output_details()
-    shapes = [tuple(d["shape"]) for d in inputs]
+    saved = checkpoint.statistics if checkpoint else None
+    known = saved.samples if saved else 0
     for sample in track(reader, "Calibrating: FP32 ranges"):
         number = twins.samples
-        values = [sample[index] for index in graph.inputs]
+        for index in graph.inputs:
+            twins.put_float(index, number, sample[index])
+            twins.put_quantized(index, number, sample[index])
+        twins.samples += 1
+        if number >= known:
+            for index, value in network.run(sample, number):
+                _observe(graph, observers, index, value, number)
+            if checkpoint:
+                checkpoint.save_statistics(reader.count, reader.digest, observers, False)
+        elif number + 1 == known and checkpoint and saved:
+            _restore(observers, reader, checkpoint, saved)
+    if checkpoint:
+        _check_count(reader.count, checkpoint)
+        if not (saved and saved.complete):
+            checkpoint.save_statistics(reader.count, reader.digest, observers, True)
+    _refuse_huge(graph, observers)
+    return observers
+
+
+class _FloatNetwork:
+    """The FP32 network with all its tensors as outputs.
+
+    Attributes:
+        computed: Indices of the tensors it computes.
+    """
+
+    def __init__(self, graph: Graph) -> None:
+        """Make the interpreter.
+
+        Raises:
+            ModelError: The runtime cannot run the network.
+        """
+        self._graph = graph
+        self.computed = edit.computed_tensors(graph)
         try:
-            if [v.shape for v in values] != shapes:
-                shapes = [v.shape for v in values]
-                for detail, shape in zip(inputs, shapes):
-                    interpreter.resize_tensor_input(detail["index"], shape)
-                interpreter.allocate_tensors()
-            for detail, value in zip(inputs, values):
-                interpreter.set_tensor(detail["index"], value)
-            interpreter.invoke()
+            model = edit.with_all_tensors_as_outputs(graph)
+            self._interpreter = preferred_runtime().interpreter(model)
+            self._interpreter.allocate_tensors()
+        except (BackendError, ValueError, RuntimeError) as error:
+            raise ModelError(
+                f"{graph.origin}: the TFLite runtime cannot run it: {error}"
+            ) from error
+        self._inputs = self._interpreter.get_input_details()
+        self._outputs = self._interpreter.get_output_details()
+        self._shapes = [tuple(d["shape"]) for d in self._inputs]
+
+    def run(self, sample: Sample, number: int) -> Iterator[tuple[int, npt.NDArray[np.float32]]]:
+        """Values of the inputs and all computed tensors by index.
+
+        Args:
+            sample: Input values by tensor index.
+            number: Position of the sample, for messages.
+
+        Raises:
+            ModelError: The network fails on the sample.
+        """
+        values = [sample[index] for index in self._graph.inputs]
+        try:
+            if [v.shape for v in values] != self._shapes:
+                self._shapes = [v.shape for v in values]
+                for detail, shape in zip(self._inputs, self._shapes):
+                    self._interpreter.resize_tensor_input(detail["index"], shape)
+                self._interpreter.allocate_tensors()
+            for detail, value in zip(self._inputs, values):
+                self._interpreter.set_tensor(detail["index"], value)
+            self._interpreter.invoke()
         except (ValueError, RuntimeError) as error:
             raise ModelError(
-                f"{graph.origin}: the network fails on calibration sample {number}: {error}"
+                f"{self._graph.origin}: the network fails on calibration sample {number}: {error}"
             ) from error
-        for index, value in zip(graph.inputs, values):
-            twins.put_float(index, number, value)
-            twins.put_quantized(index, number, value)
-            _observe(graph, observers, index, value, number)
-        for index, detail in zip(computed, outputs):
-            if index in observers:
-                value = interpreter.get_tensor(detail["index"])
-                _observe(graph, observers, index, value, number)
-        twins.samples += 1
+        yield from zip(self._graph.inputs, values)
+        for index, detail in zip(self.computed, self._outputs):
+            yield index, self._interpreter.get_tensor(detail["index"])
+
+
+def _restore(
+    observers: dict[int, RangeObserver],
+    reader: SampleReader,
+    checkpoint: Checkpoint,
+    saved: SavedStatistics,
+) -> None:
+    """Take over the saved figures once all the samples they are of have been read again."""
+    if reader.digest != saved.digest:
+        checkpoint.refuse_data("it was begun with other calibration data than these")
+    for index, state in saved.observers.items():
+        observers[index].restore(state)
+
+
+def _check_count(count: int, checkpoint: Checkpoint) -> None:
+    saved = checkpoint.statistics
+    if saved and (count < saved.samples or (saved.complete and count > saved.samples)):
+        checkpoint.refuse_data(
+            f"it was begun with {'' if saved.complete else 'at least '}{saved.samples} calibration "
+            f"samples, now there are {count}"
+        )
+
+
+def _refuse_huge(graph: Graph, observers: dict[int, RangeObserver]) -> None:
     for index, observer in observers.items():
         if observer.count and observer.largest_magnitude > _LARGEST_VALUE:
             raise ModelError(
@@ -86,7 +165,6 @@ def observe_ranges(
                 "can represent. Check the preprocessing; masks should use a moderate constant such "
                 "as -1e4"
             )
-    return observers
 
 
 def _observe(

@@ -50,11 +50,12 @@ def add_delegate_flags(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--kernel",
         help="use this kernel for every layer it computes exactly, fast or not: winograd_f43, "
-        "winograd_f23, winograd_1d, direct or reference (auto: by layer and CPU)",
+        "winograd_f23, winograd_1d, direct_int7, direct or reference (auto: by layer and CPU)",
     )
     group.add_argument(
         "--isa",
-        help="use at most this instruction set: scalar, avx2 or avx512_vnni (auto: the best)",
+        help="use at most this instruction set: scalar, avx2, avx512_vnni, neon, neon_dotprod or "
+        "neon_i8mm (auto: the best)",
     )
     group.add_argument("--num_threads", type=int, metavar="N", help="threads to compute with (1)")
 

@@ -14,6 +14,8 @@ from tflite_eq.graph.inspection import LayerFacts, layer_facts
 from tflite_eq.graph.model import Graph
 from tflite_eq.report.table import align, short_names
 
+_LATTICE = "even triplets"
+
 
 def register(subparsers: Any) -> None:
     """Add the sub-command to the parser."""
@@ -53,7 +55,25 @@ def run(args: argparse.Namespace) -> int:
         return 0
     print(_table(facts))
     print(_footer(graph, facts, record))
+    print(f"RESULT {json.dumps(_summary(args.model, len(data), graph, facts, record))}")
     return 0
+
+
+def _summary(
+    path: str, size: int, graph: Graph, facts: list[LayerFacts], record: metadata.Record | None
+) -> dict[str, Any]:
+    """The last line, for scripts; ``--json`` has every layer."""
+    return {
+        "model": path,
+        "bytes": size,
+        "operators": len(graph.operators),
+        "layers": len(facts),
+        "int8_layers": sum(f.weight_type == "int8" for f in facts),
+        "int7_inputs": sum(f.input_bits == 7 for f in facts),
+        "lattice_layers": sum(f.grid == _LATTICE for f in facts),
+        "tool_version": record.tool_version if record else None,
+        "backend": record.backend if record else None,
+    }
 
 
 def _table(facts: list[LayerFacts]) -> str:
@@ -94,7 +114,7 @@ def _footer(graph: Graph, facts: list[LayerFacts], record: metadata.Record | Non
     quantized = sum(f.weight_type == "int8" for f in facts)
     lines = [
         f"{quantized} of {len(facts)} convolutions and dense layers are int8, "
-        f"{sum(f.grid == 'even triplets' for f in facts)} on the even-triplet lattice; "
+        f"{sum(f.grid == _LATTICE for f in facts)} on the even-triplet lattice; "
         f"{len(graph.operators)} operators in all."
     ]
     if record is None:

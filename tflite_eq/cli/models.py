@@ -5,7 +5,7 @@ from __future__ import annotations
 import pathlib
 
 from tflite_eq.backends.tensorflow import import_tensorflow
-from tflite_eq.converter import EasyQuantConverter
+from tflite_eq.converter import OTHERWISE, EasyQuantConverter
 from tflite_eq.errors import ModelError
 from tflite_eq.quiet import quiet
 
@@ -30,7 +30,7 @@ def load_float_model(path: str) -> bytes:
         raise ModelError(f"{path}: no such file; check the path given to --model")
     if location.suffix.lower() in _KERAS_SUFFIXES:
         _check_keras_format(location)
-        tf = import_tensorflow()
+        tf = import_tensorflow(f"the Keras model {path}", OTHERWISE)
         try:
             with quiet():
                 model = tf.keras.models.load_model(path, compile=False)

@@ -9,6 +9,7 @@ import sys
 import time
 from typing import Any
 
+from tflite_eq.backends import BackendName
 from tflite_eq.calibration.dataset import input_signature
 from tflite_eq.calibration.record import Calibration
 from tflite_eq.cli.flags import add_preprocessing_flags, preprocessing_from
@@ -18,9 +19,11 @@ from tflite_eq.config import (
     BiasCorrection,
     Bits,
     Config,
+    Equalization,
     IoType,
     Method,
     Objective,
+    Reconstruction,
 )
 from tflite_eq.data.sources import open_calibration, open_held_back
 from tflite_eq.errors import ConfigError, ModelError
@@ -28,11 +31,18 @@ from tflite_eq.evaluation.labels import open_labelled
 from tflite_eq.evaluation.layerwise import ComparisonSet
 from tflite_eq.files import check_writable, write_atomically
 from tflite_eq.graph.model import Graph
+from tflite_eq.presets import Preset, preset_config, preset_samples
 from tflite_eq.progress import peak_memory_mib
 from tflite_eq.quantizer import COMPARED_SAMPLES, QuantizationResult, quantize
 from tflite_eq.report.table import layer_table
 from tflite_eq.report.write import check_directory
 from tflite_eq.targets import Target
+
+# Options of ``Config`` that have a flag of the same name.
+_OPTIONS = (
+    *("bits", "target", "method", "objective", "activation_mode", "bias_correction"),
+    *("reconstruction", "equalization", "per_tensor", "skip", "seed"),
+)
 
 
 def register(subparsers: Any) -> None:
@@ -51,12 +61,20 @@ def register(subparsers: Any) -> None:
         "--calibration",
         help="folder of images (searched recursively), .npy or .npz file, or text list of images",
     )
-    files.add_argument("--num_samples", type=int, default=50, help="calibration samples (50)")
+    files.add_argument(
+        "--num_samples", type=int, help="calibration samples (those of the preset: 20, 50 or 200)"
+    )
     files.add_argument("--save_calibration", metavar="FILE", help="also write the record as text")
     files.add_argument(
         "--load_calibration",
         metavar="FILE",
         help="apply a record written before instead of calibrating; its options hold",
+    )
+    files.add_argument(
+        "--resume_dir",
+        metavar="DIR",
+        help="keep the state after every finished layer there; the same command with the same "
+        "folder goes on where an interrupted run was",
     )
     files.add_argument(
         "--report_dir", help="folder for the report (HTML, CSV, JSON, Model Explorer node data)"
@@ -74,25 +92,42 @@ def register(subparsers: Any) -> None:
     )
     add_preprocessing_flags(parser)
     options = parser.add_argument_group("quantization")
+    options.add_argument(
+        "--preset",
+        choices=[p.value for p in Preset],
+        help="how much time to spend: sets --reconstruction, --num_samples and the effort of the "
+        "search, where they are not given (default)",
+    )
     _choice(options, "bits", Bits, "width of the codes that feed convolutions")
     _choice(options, "target", Target, "CPU the model is meant for")
     _choice(options, "method", Method, "how activation scales are found")
     _choice(options, "objective", Objective, "what the EasyQuant search compares by")
     _choice(options, "activation_mode", ActivationMode, "where zero lies in the code range")
     _choice(options, "bias_correction", BiasCorrection, "correction of mean shifts")
+    _choice(options, "reconstruction", Reconstruction, "how integer weights are found")
+    _choice(options, "equalization", Equalization, "cross-layer equalization of weight ranges")
     options.add_argument(
-        "--per_tensor", action="store_true", help="one weight scale per tensor, not per channel"
+        "--backend",
+        choices=[name.value for name in BackendName],
+        default=BackendName.AUTO.value,
+        help="what lays out the int8 graph: TensorFlow's quantizer, or LiteRT Quantizer, which "
+        "needs no TensorFlow and takes .tflite models (auto: the first that is installed)",
+    )
+    options.add_argument(
+        "--per_tensor",
+        action="store_true",
+        default=None,
+        help="one weight scale per tensor, not per channel",
     )
     options.add_argument(
         "--io",
         choices=[t.value for t in IoType],
-        default=IoType.FLOAT32.value,
         help="element type of inputs and outputs (float32)",
     )
     options.add_argument(
         "--skip", metavar="REGEX", help="keep operators with a matching output name in float"
     )
-    options.add_argument("--seed", type=int, default=0, help="seed of all random choices (0)")
+    options.add_argument("--seed", type=int, help="seed of all random choices (0)")
     parser.set_defaults(run=run)
 
 
@@ -115,16 +150,19 @@ def run(args: argparse.Namespace) -> int:
     data: Any
     if args.load_calibration:
         data = Calibration.load(args.load_calibration)
-        _check_options(config, data)
+        _check_options(_given_options(args), data)
+        config = config if args.io else data.config
     else:
         data = _samples(args, model)
     result = quantize(
         model,
         data,
         config,
+        backend=args.backend,
         origin=os.path.basename(os.path.normpath(args.model)),
         report_dir=args.report_dir,
         comparison=comparison,
+        resume_dir=args.resume_dir,
     )
     if args.save_calibration:
         result.calibration.save(args.save_calibration)
@@ -134,27 +172,32 @@ def run(args: argparse.Namespace) -> int:
 
 
 def config_from(args: argparse.Namespace) -> Config:
-    """The quantizer's options from the flags."""
-    return Config(
-        bits=args.bits,
-        target=args.target,
-        method=args.method,
-        objective=args.objective,
-        activation_mode=args.activation_mode,
-        bias_correction=args.bias_correction,
-        per_tensor=args.per_tensor,
-        input_type=args.io,
-        output_type=args.io,
-        skip=args.skip,
-        seed=args.seed,
-    )
+    """The quantizer's options: those of the preset, unless a flag says otherwise."""
+    return preset_config(args.preset or Preset.DEFAULT, **_given_flags(args))
+
+
+def _given_flags(args: argparse.Namespace) -> dict[str, Any]:
+    """The options that flags set, by the names ``Config`` has for them.
+
+    A flag without a default is ``None`` unless it is given, be it with the default's value.
+    """
+    ends = {"input_type": args.io, "output_type": args.io}
+    options = {**{name: getattr(args, name) for name in _OPTIONS}, **ends}
+    return {name: value for name, value in options.items() if value is not None}
+
+
+def _given_options(args: argparse.Namespace) -> dict[str, Any]:
+    """The same with what a preset that is given sets."""
+    if args.preset is None:
+        return _given_flags(args)
+    preset, default = preset_config(args.preset).as_dict(), Config().as_dict()
+    chosen = {name: preset[name] for name in _OPTIONS if preset[name] != default[name]}
+    return {**chosen, **_given_flags(args)}
 
 
 def _choice(group: Any, name: str, kind: type[Any], text: str) -> None:
     default = getattr(Config(), name).value
-    group.add_argument(
-        f"--{name}", choices=[m.value for m in kind], default=default, help=f"{text} ({default})"
-    )
+    group.add_argument(f"--{name}", choices=[m.value for m in kind], help=f"{text} ({default})")
 
 
 def _check_calibration_flags(args: argparse.Namespace) -> None:
@@ -166,6 +209,11 @@ def _check_calibration_flags(args: argparse.Namespace) -> None:
         raise ConfigError(
             "no calibration data: give --calibration a folder of images, a .npy/.npz file or a "
             "text list of images (or --load_calibration a record)"
+        )
+    if args.resume_dir and args.load_calibration:
+        raise ConfigError(
+            "--resume_dir and --load_calibration exclude each other: a loaded record leaves "
+            "nothing to interrupt"
         )
     if args.validation and not args.report_dir:
         raise ConfigError("--validation is for the report: name its folder with --report_dir")
@@ -182,12 +230,11 @@ def _same_path(one: str, other: str) -> bool:
     return os.path.realpath(one) == os.path.realpath(other)
 
 
-def _check_options(config: Config, calibration: Calibration) -> None:
+def _check_options(given: dict[str, Any], calibration: Calibration) -> None:
     """Refuse options that a loaded record contradicts: they would have no effect."""
-    default, given, recorded = (c.as_dict() for c in (Config(), config, calibration.config))
-    free = ("input_type", "output_type", "search")
-    for name in [name for name in given if name not in free]:
-        if given[name] not in (default[name], recorded[name]):
+    recorded = calibration.config.as_dict()
+    for name in _OPTIONS:
+        if given.get(name, recorded[name]) != recorded[name]:
             raise ConfigError(
                 f"--{name} {given[name]}: the loaded calibration record was made with "
                 f"{recorded[name]}, which decides; leave the option out, or calibrate again with it"
@@ -199,9 +246,16 @@ def _samples(args: argparse.Namespace, model: bytes) -> Any:
         args.calibration,
         _input_shape(args, model),
         preprocessing_from(args),
-        args.num_samples,
-        args.seed,
+        _num_samples(args),
+        config_from(args).seed,
     )
+
+
+def _num_samples(args: argparse.Namespace) -> int:
+    """Calibration samples: the preset's, unless the flag says otherwise."""
+    if args.num_samples is not None:
+        return int(args.num_samples)
+    return preset_samples(args.preset or Preset.DEFAULT)
 
 
 def _comparison(args: argparse.Namespace, model: bytes) -> ComparisonSet | None:
@@ -209,6 +263,7 @@ def _comparison(args: argparse.Namespace, model: bytes) -> ComparisonSet | None:
     if args.load_calibration and not args.validation:
         return None
     shape, preprocessing = _input_shape(args, model), preprocessing_from(args)
+    seed = config_from(args).seed
     if args.labels:
         labelled = open_labelled(args.validation, args.labels)
         labelled.check_classes(_classes(args, model))
@@ -216,10 +271,13 @@ def _comparison(args: argparse.Namespace, model: bytes) -> ComparisonSet | None:
         text = f"{len(samples)} labelled samples of {args.validation}"
         return ComparisonSet(samples, text, labelled.labels)
     if args.validation:
-        every = open_calibration(args.validation, shape, preprocessing, sys.maxsize, args.seed)
+        every = open_calibration(
+            args.validation, shape, preprocessing, sys.maxsize, config_from(args).seed
+        )
         return ComparisonSet(every, f"{len(every)} samples of {args.validation}")
+    seed = config_from(args).seed
     left = open_held_back(
-        args.calibration, shape, preprocessing, args.num_samples, args.seed, COMPARED_SAMPLES
+        args.calibration, shape, preprocessing, _num_samples(args), seed, COMPARED_SAMPLES
     )
     if left is None:
         return None

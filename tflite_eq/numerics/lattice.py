@@ -98,6 +98,22 @@ def round_to_lattice(
     return codes
 
 
+def nearest_triplets(
+    points: npt.NDArray[np.float32], limit: int = LATTICE_LIMIT
+) -> npt.NDArray[np.int8]:
+    """Nearest lattice points to single triplets in units of the scale, [n, 3] to [n, 3].
+
+    Raises:
+        ValueError: Wrong shape, a value that is not finite, or a limit out of range.
+    """
+    if points.ndim != 2 or points.shape[1] != 3 or not np.isfinite(points).all():
+        raise ValueError(f"expected finite triplets of shape [n, 3], got {points.shape}")
+    _require_limit(limit)
+    # The layout of filters with one row and one input channel: [K, 1, 3, 1].
+    quotients = points.astype(np.float32, copy=False)[:, None, :, None]
+    return _round_block(quotients, limit)[:, 0, :, 0]
+
+
 def is_on_lattice(
     codes: npt.NDArray[np.integer[Any]], limit: int = LATTICE_LIMIT
 ) -> npt.NDArray[np.bool_]:

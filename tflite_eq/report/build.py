@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from tflite_eq.calibration.record import Calibration
+import numpy as np
+
+from tflite_eq.calibration.record import Calibration, LayerRecord
+from tflite_eq.config import Reconstruction
+from tflite_eq.graph.properties import LinearKind
 from tflite_eq.progress import peak_memory_mib
 from tflite_eq.report.model import LayerReport, Report
 
@@ -49,6 +53,8 @@ def build_report(
                 sqnr_db_before=before["sqnr_db"],
                 sqnr_db_after=after["sqnr_db"],
                 rolled_back=layer.metrics["rolled_back"],
+                ridge=layer.metrics.get("reconstruction", {}).get("ridge"),
+                reconstruction_db=_reconstruction_db(layer),
             )
         )
     summary = {
@@ -61,4 +67,28 @@ def build_report(
         "runtimes": runtimes,
         "peak_memory_mib": round(peak_memory_mib()),
     }
-    return Report(summary, layers, warnings)
+    return Report(summary, layers, [*warnings, *_not_reconstructed(calibration)])
+
+
+def _not_reconstructed(calibration: Calibration) -> list[str]:
+    """One sentence per layer that reconstruction was asked for and could not have."""
+    if calibration.config.reconstruction is Reconstruction.NONE:
+        return []
+    reasons = {True: "it is a transposed convolution", False: "it has too many inputs per output"}
+    return [
+        f"layer '{layer.name}' was not reconstructed: "
+        f"{reasons[layer.kind == LinearKind.TRANSPOSE.value]}; its weights are rounded to the "
+        "nearest codes"
+        for layer in calibration.layers
+        if "reconstruction" not in layer.metrics
+    ]
+
+
+def _reconstruction_db(layer: LayerRecord) -> float | None:
+    figures = layer.metrics.get("reconstruction")
+    if figures is None:
+        return None
+    tiny = np.finfo(np.float64).tiny
+    return float(
+        10 * np.log10(max(figures["noise_before"], tiny) / max(figures["noise_after"], tiny))
+    )

@@ -114,6 +114,10 @@ class LayerReport:
         sqnr_db_before: SQNR of the pre-activation output before bias correction, dB.
         sqnr_db_after: The same behind it.
         rolled_back: Whether bias correction would have made the layer worse.
+        ridge: Ridge of the refit, in units of the mean diagonal of the inputs' Gram matrix;
+            ``None`` where filters were not refitted.
+        reconstruction_db: By how much reconstruction raised the SQNR of the pre-activation output,
+            dB; ``None`` without it.
         comparison: Measured on the written models; ``None`` unless a full report was asked for.
         detail: Distributions, searches and proofs; ``None`` unless a full report was asked for.
     """
@@ -134,6 +138,8 @@ class LayerReport:
     sqnr_db_before: float
     sqnr_db_after: float
     rolled_back: bool
+    ridge: float | None = None
+    reconstruction_db: float | None = None
     comparison: LayerComparison | None = None
     detail: LayerDetail | None = None
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Set
+from collections.abc import Callable, Sequence, Set
 
 import numpy as np
 import numpy.typing as npt
 
+from tflite_eq.calibration.checkpoint import LayerState
 from tflite_eq.calibration.histogram import RangeObserver
 from tflite_eq.calibration.ranges import ESTIMATORS, widen_to_symmetric
 from tflite_eq.calibration.record import TensorRecord
@@ -48,8 +49,13 @@ class ActivationScales:
         twins: TwinActivations,
         config: Config,
         trace: PassTrace | None = None,
+        decided: Sequence[LayerState] = (),
     ) -> None:
-        """Nothing is decided yet; arguments as for ``run_lockstep``."""
+        """Nothing is settled yet; arguments as for ``run_lockstep``.
+
+        ``decided`` holds what an interrupted run has decided: its tensors are settled as they
+        were, without a search.
+        """
         self._graph = graph
         self._layers = layers
         self._groups = groups
@@ -61,6 +67,9 @@ class ActivationScales:
         self._position = 0  # of the operator that runs next
         self._is_int7: dict[int, bool] = {}
         self._records: dict[int, TensorRecord] = {}
+        self._new: list[TensorRecord] = []
+        self._decided = {tensor.index: tensor for state in decided for tensor in state.tensors}
+        self._found_scales = decided[-1].waiting_scales if decided else {}
         self.readers: dict[int, LayerReader] = {}
 
     def settle_inputs(self, operator: Operator) -> None:
@@ -87,12 +96,24 @@ class ActivationScales:
             record.outside = self._twins.outside(index)
         return [self._records[index] for index in sorted(self._records)]
 
+    def new_records(self) -> list[TensorRecord]:
+        """Records of the tensors settled since this was asked last; ``outside`` is not final."""
+        new, self._new = self._new, []
+        return new
+
+    def waiting_scales(self) -> dict[int, list[float]]:
+        """Weight scales already found for layers that are yet to run, by operator index."""
+        return {index: reader.scales.tolist() for index, reader in self.readers.items()}
+
     def is_int7(self, tensor: int) -> bool:
         """Whether a settled tensor was given 7 bits."""
         return self._is_int7[tensor]
 
     def _settle(self, group: ScaleGroup) -> None:
         if group.tensors[0] in self._twins.params:
+            return
+        if group.tensors[0] in self._decided:
+            self._settle_as_before(group, self._decided[group.tensors[0]])
             return
         if group.fixed is not None:
             self._is_int7.update(dict.fromkeys(group.tensors, False))
@@ -122,9 +143,26 @@ class ActivationScales:
             found = Found(interval, name)
         if self._trace is not None:
             self._trace.activation_searches.update(dict.fromkeys(group.tensors, found.trials))
+            self._trace.weight_searches.update({i: r.trials for i, r in layers.items()})
         self.readers.update(layers)
         params, window = self._affine(_union(found.interval, unseen), group, int7)
         self._settled(group, params, window, found.start, found.factor)
+
+    def _settle_as_before(self, group: ScaleGroup, record: TensorRecord) -> None:
+        """Settle a group as an interrupted run did."""
+        window = Window(*record.window, record.saturates)
+        self._is_int7.update(dict.fromkeys(group.tensors, window.is_int7))
+        for layer in group.readers:
+            scales = self._found_scales.get(layer.operator.index)
+            if scales is not None:
+                reader = make_layer_reader(layer, self._twins, self._config, window.is_int7)
+                reader.use(np.asarray(scales, np.float32))
+                if self._trace is not None:
+                    reader.trials = self._trace.weight_searches.get(layer.operator.index, ())
+                self.readers[layer.operator.index] = reader
+        params = AffineParams(record.scale, record.zero_point)
+        self._settled(group, params, window, record.start, record.factor)
+        self._new.clear()  # these are stored already
 
     def _settled(
         self, group: ScaleGroup, params: AffineParams, window: Window, start: str, factor: float
@@ -143,6 +181,7 @@ class ActivationScales:
                 start=start,
                 factor=float(factor),
             )
+            self._new.append(self._records[index])
 
     def _search_through(
         self,

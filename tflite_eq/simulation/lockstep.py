@@ -4,19 +4,24 @@ Layers are taken in topological order. When the first operator needs a tensor's 
 of its group is decided on the values that the quantized network so far really produces; each
 linear layer is then run on those codes, its scale and bias are corrected, and its output waits
 for the decision of its own group. Only tensors that still have readers are kept.
+
+An interrupted pass goes on by repeating its finished layers with their stored decisions, without
+searching. Storing the activations instead would save two inferences and cost hundreds of megabytes
+of writing after every layer.
 """
 
 from __future__ import annotations
 
 from collections.abc import Set
 
+from tflite_eq.calibration.checkpoint import Checkpoint, LayerState
 from tflite_eq.calibration.histogram import RangeObserver
 from tflite_eq.calibration.record import LayerRecord, TensorRecord
 from tflite_eq.config import Config
 from tflite_eq.graph.linear import LinearLayer
 from tflite_eq.graph.model import Graph, Operator
 from tflite_eq.graph.scale_groups import ScaleGroup
-from tflite_eq.progress import track
+from tflite_eq.progress import note, track
 from tflite_eq.simulation.activation_scales import ActivationScales
 from tflite_eq.simulation.layer_runner import LayerRunner
 from tflite_eq.simulation.operator_runner import OperatorRunner
@@ -33,6 +38,7 @@ def run_lockstep(
     twins: TwinActivations,
     config: Config,
     trace: PassTrace | None = None,
+    checkpoint: Checkpoint | None = None,
 ) -> tuple[list[TensorRecord], list[LayerRecord]]:
     """Decide all scales and corrections of one network.
 
@@ -45,12 +51,20 @@ def run_lockstep(
         twins: Activations of both networks; must hold the network's inputs.
         config: Options.
         trace: Receives what the searches looked at.
+        checkpoint: Gives what an interrupted run has decided, and takes every finished layer.
 
     Returns:
         Records of all quantized tensors by index, and of all quantized linear layers in
         execution order.
     """
-    scales = ActivationScales(graph, layers, groups, skipped, observers, twins, config, trace)
+    states = checkpoint.layers if checkpoint else []
+    if trace is not None:
+        for state in states:
+            trace.restore(state.searches)
+    finished = {state.layer.index: state.layer for state in states}
+    scales = ActivationScales(
+        graph, layers, groups, skipped, observers, twins, config, trace, states
+    )
     runner = LayerRunner(graph, scales, twins, config, trace)
     unread = {
         tensor.index: len(graph.consumers(tensor.index))
@@ -58,13 +72,18 @@ def run_lockstep(
         if not tensor.is_constant and tensor.index not in graph.outputs
     }
     records = []
-    for operator in track(graph.operators, "Calibrating: layers"):
+    for operator in track(graph.operators, _title(len(states), len(layers.keys() - skipped))):
         scales.settle_inputs(operator)
         layer = layers.get(operator.index)
-        if layer is not None and operator.index not in skipped:
-            records.append(runner.run(layer))
-        else:
+        if layer is None or operator.index in skipped:
             _run_operator(graph, operator, twins)
+        elif layer.operator.index in finished:
+            records.append(finished[operator.index])
+            runner.run_again(layer, records[-1])
+        else:
+            records.append(runner.run(layer))
+            if checkpoint:
+                checkpoint.finish_layer(_layer_state(records[-1], scales, trace))
         for index in {*operator.inputs, *operator.outputs}:
             if index in unread:
                 unread[index] -= index in operator.inputs
@@ -72,6 +91,24 @@ def run_lockstep(
                     twins.drop(index)
     scales.settle_rest()
     return scales.records(), records
+
+
+def _layer_state(
+    record: LayerRecord, scales: ActivationScales, trace: PassTrace | None
+) -> LayerState:
+    """What has been decided since the layer before."""
+    tensors, waiting = scales.new_records(), scales.waiting_scales()
+    searches = trace.searches([t.index for t in tensors], [record.index, *waiting]) if trace else {}
+    return LayerState(record, tensors, waiting, searches)
+
+
+def _title(finished: int, total: int) -> str:
+    """Title of the progress bar; says once where a resumed pass goes on."""
+    if not finished:
+        return "Calibrating: layers"
+    at = f"layer {finished + 1} of {total}" if finished < total else f"the end of {total} layers"
+    note(f"Calibrating: resumed at {at}")
+    return f"Calibrating: layers, resumed at {at}"
 
 
 def _run_operator(graph: Graph, operator: Operator, twins: TwinActivations) -> None:

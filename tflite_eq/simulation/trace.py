@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 from tflite_eq.calibration.dataset import SpreadSubset
 from tflite_eq.calibration.histogram import RangeObserver
@@ -12,8 +14,6 @@ from tflite_eq.search.easyquant import Trial
 @dataclasses.dataclass
 class PassTrace:
     """Some ten kilobytes per tensor.
-
-    A pass that goes on where an earlier one stopped fills in only what it does itself.
 
     Attributes:
         observers: FP32 ranges over the calibration data by tensor index.
@@ -27,3 +27,25 @@ class PassTrace:
     activation_searches: dict[int, tuple[Trial, ...]] = dataclasses.field(default_factory=dict)
     weight_searches: dict[int, tuple[Trial, ...]] = dataclasses.field(default_factory=dict)
     kept: SpreadSubset = dataclasses.field(default_factory=lambda: SpreadSubset(0))
+
+    def searches(self, tensors: Iterable[int], layers: Iterable[int]) -> dict[str, Any]:
+        """The searches of these tensors and layers as JSON holds them; for a checkpoint."""
+        return {
+            "activations": {
+                str(i): [dataclasses.astuple(t) for t in self.activation_searches.get(i, ())]
+                for i in tensors
+            },
+            "weights": {
+                str(i): [dataclasses.astuple(t) for t in self.weight_searches.get(i, ())]
+                for i in layers
+            },
+        }
+
+    def restore(self, searches: Mapping[str, Any]) -> None:
+        """Take back what ``searches`` gave to an interrupted pass."""
+        for kind, found in (
+            ("activations", self.activation_searches),
+            ("weights", self.weight_searches),
+        ):
+            for index, trials in searches.get(kind, {}).items():
+                found[int(index)] = tuple(Trial(*trial) for trial in trials)

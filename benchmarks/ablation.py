@@ -1,0 +1,234 @@
+"""What bounds the accuracy of a quantized model: its weights, its activations, or single layers.
+
+Quantizes a shared model, then builds float models out of the parts of the result: one with the
+quantized weights and biases alone, one with the quantized activations alone (QUANTIZE and
+DEQUANTIZE around every tensor), one with both, which stands for the integer file, and one per layer
+in which only that layer's weights and input are quantized. All but the last are measured as
+benchmarks/accuracy.py does, on the validation images; single layers on the last 100 calibration
+images, which calibration does not see.
+
+    python benchmarks/ablation.py --model tiny_darknet --variant "best int8" [--layers]
+"""
+
+from __future__ import annotations
+
+import argparse
+import copy
+import csv
+import json
+import os
+import pathlib
+import sys
+import tempfile
+from collections.abc import Collection
+from typing import Any
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+import numpy as np  # noqa: E402
+
+import tflite_eq  # noqa: E402
+from benchmarks import accuracy  # noqa: E402
+from tests import shared_data  # noqa: E402
+from tflite_eq.data.sources import open_calibration  # noqa: E402
+from tflite_eq.evaluation.evaluator import NamedModel, available_cores, evaluate  # noqa: E402
+from tflite_eq.files import write_atomically  # noqa: E402
+from tflite_eq.graph import edit, properties, schema  # noqa: E402
+from tflite_eq.graph.model import Graph  # noqa: E402
+from tflite_eq.presets import preset_config, preset_samples  # noqa: E402
+from tflite_eq.runtimes import preferred_runtime  # noqa: E402
+
+_HELD_BACK = 100
+
+
+class Parts:
+    """A float model and what quantization has made of its weights and activations."""
+
+    def __init__(self, model: bytes, result: tflite_eq.QuantizationResult) -> None:
+        """Take the result of quantizing ``model``, with channels not equalized."""
+        self._model = model
+        self._quantized = Graph.from_bytes(result.model)
+        self._tensors = {t.index: t for t in result.calibration.tensors}
+        self.layers = {layer.index: layer for layer in result.calibration.layers}
+
+    def assemble(self, weights: Collection[int], activations: Collection[int]) -> bytes:
+        """The float model with these layers' weights and these tensors' values quantized."""
+        graph = edit.with_biases(Graph.from_bytes(self._model))
+        for index in weights:
+            self._quantize_weights(graph, index)
+        _insert_round_trips(graph, {i: self._tensors[i] for i in activations})
+        return schema.serialize(graph.model)
+
+    def activations(self) -> set[int]:
+        """Tensors that are quantized, but for the network's outputs and what only they see."""
+        graph = Graph.from_bytes(self._model)
+        return {i for i in self._tensors if graph.consumers(i)}
+
+    def _quantize_weights(self, graph: Graph, index: int) -> None:
+        name = graph.tensors[graph.operators[index].outputs[0]].name
+        found = next(
+            o
+            for o in self._quantized.operators
+            if o.kind == graph.operators[index].kind
+            and self._quantized.tensors[o.outputs[0]].name == name
+        )
+        stored = properties.linear_inputs(graph.operators[index])[1:]
+        for target, source in zip(stored, properties.linear_inputs(found)[1:]):
+            _put(graph, target, _real_values(self._quantized, source))
+
+
+def _real_values(graph: Graph, tensor: int) -> np.ndarray:
+    """Values that the codes of a constant stand for."""
+    codes = graph.constant(tensor).astype(np.float64)
+    quantization = graph.subgraph.tensors[tensor].quantization
+    scales = np.asarray(quantization.scale, np.float64)
+    shape = [1] * codes.ndim
+    if len(scales) > 1:
+        shape[quantization.quantizedDimension] = -1
+    return (codes * scales.reshape(shape)).astype(np.float32)
+
+
+def _put(graph: Graph, tensor: int, values: np.ndarray) -> None:
+    buffer = schema.schema().BufferT()
+    buffer.data = np.frombuffer(values.tobytes(), np.uint8)
+    graph.model.buffers.append(buffer)
+    graph.subgraph.tensors[tensor].buffer = len(graph.model.buffers) - 1
+
+
+def _insert_round_trips(graph: Graph, records: dict[int, Any]) -> None:
+    """Put QUANTIZE and DEQUANTIZE behind tensors, in front of all that read them."""
+    subgraph, kinds = graph.subgraph, schema.schema()
+    codes = {}
+    for kind in ("QUANTIZE", "DEQUANTIZE"):
+        code = kinds.OperatorCodeT()
+        code.builtinCode = getattr(kinds.BuiltinOperator, kind)
+        code.deprecatedBuiltinCode = code.builtinCode
+        code.version = 1
+        graph.model.operatorCodes.append(code)
+        codes[kind] = len(graph.model.operatorCodes) - 1
+    behind: dict[int, list[Any]] = {}
+    for index, record in records.items():
+        chain, source = [], index
+        for kind in ("QUANTIZE", "DEQUANTIZE"):
+            tensor = copy.copy(subgraph.tensors[index])
+            if kind == "QUANTIZE":
+                tensor.type = kinds.TensorType.INT8
+                tensor.quantization = kinds.QuantizationParametersT()
+                tensor.quantization.scale = np.array([record.scale], np.float32)
+                tensor.quantization.zeroPoint = np.array([record.zero_point], np.int64)
+            subgraph.tensors.append(tensor)
+            operator = kinds.OperatorT()
+            operator.opcodeIndex = codes[kind]
+            operator.inputs = np.array([source], np.int32)
+            source = len(subgraph.tensors) - 1
+            operator.outputs = np.array([source], np.int32)
+            chain.append(operator)
+        for consumer in graph.consumers(index):
+            stored = subgraph.operators[consumer.index]
+            stored.inputs = np.array([source if i == index else i for i in stored.inputs], np.int32)
+        producer = graph.producer(index)
+        behind.setdefault(-1 if producer is None else producer.index, []).extend(chain)
+    operators = behind.pop(-1, [])
+    for position, operator in enumerate(subgraph.operators):
+        operators += [operator, *behind.get(position, [])]
+    subgraph.operators = operators
+
+
+def whole_model(case: accuracy.Case, parts: Parts, result: bytes) -> list[dict[str, Any]]:
+    """Weights alone, activations alone, both, and the integer file, on the validation images."""
+    layers, tensors = list(parts.layers), parts.activations()
+    models = [
+        NamedModel("weights only", parts.assemble(layers, [])),
+        NamedModel("activations only", parts.assemble([], tensors)),
+        NamedModel("both", parts.assemble(layers, tensors)),
+        NamedModel("integer file", result),
+    ]
+    found = evaluate(
+        models,
+        case.validation,
+        case.preprocessing,
+        reference=NamedModel("float", case.model),
+        num_workers=available_cores(),
+    ).to_dict()["models"][1:]
+    return [
+        {"part": m["name"], "agreement": m["agreement"], "sqnr_db": m["sqnr_db"]} for m in found
+    ]
+
+
+def layer_by_layer(case: accuracy.Case, parts: Parts, images: list[np.ndarray]) -> list[Any]:
+    """Each layer's weights and input quantized alone, on held-back images."""
+    reference = _outputs(case.model, images)
+    found = []
+    for index, record in parts.layers.items():
+        outputs = _outputs(parts.assemble([index], [record.input]), images)
+        noise = np.square(outputs - reference).sum()
+        sqnr = 10 * np.log10(np.square(reference).sum() / max(float(noise), 1e-30))
+        agreement = 100 * (outputs.argmax(axis=1) == reference.argmax(axis=1)).mean()
+        found.append({"layer": record.name, "sqnr_db": float(sqnr), "agreement": float(agreement)})
+    return found
+
+
+def _outputs(model: bytes, images: list[np.ndarray]) -> np.ndarray:
+    """Outputs in front of a final softmax, [n, classes]."""
+    graph = Graph.from_bytes(model)
+    last = graph.producer(graph.outputs[0])
+    if last is not None and last.kind == "SOFTMAX":
+        model = edit.with_outputs(graph, [last.inputs[0]])
+    interpreter = preferred_runtime().interpreter(model)
+    interpreter.allocate_tensors()
+    feed = interpreter.get_input_details()[0]["index"]
+    fetch = interpreter.get_output_details()[0]["index"]
+    rows = []
+    for image in images:
+        interpreter.set_tensor(feed, image)
+        interpreter.invoke()
+        rows.append(interpreter.get_tensor(fetch).astype(np.float64).ravel())
+    return np.stack(rows)
+
+
+def _held_back(case: accuracy.Case, folder: pathlib.Path) -> list[np.ndarray]:
+    """The last images of the calibration list."""
+    with open(folder / "calibration.csv", newline="") as rows:
+        names = [row["file"] for row in csv.DictReader(rows)][-_HELD_BACK:]
+    with tempfile.TemporaryDirectory() as scratch:
+        listing = pathlib.Path(scratch) / "held_back.txt"
+        listing.write_text("\n".join(str(folder / "images" / name) for name in names))
+        shape = list(case.calibration[0].shape)
+        return list(open_calibration(listing, shape, case.preprocessing, len(names), 0))
+
+
+def main() -> None:
+    """Measure one model and print what was found."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--model", required=True, help="a shared model of ImageNet")
+    parser.add_argument("--variant", default="best int8", choices=accuracy.VARIANTS)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--layers", action="store_true", help="also every layer by itself")
+    parser.add_argument("--output", help="JSON file for the results")
+    args = parser.parse_args()
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    folder = shared_data.folder()
+    if folder is None:
+        parser.error("the shared data are not there")
+    case = accuracy.open_case(args.model, folder)
+    options = {"preset": "default", **accuracy.VARIANTS[args.variant]}
+    samples = [[x] for x in case.calibration[: preset_samples(options["preset"])]]
+    result = tflite_eq.quantize(case.model, samples, preset_config(seed=args.seed, **options))
+    parts = Parts(case.model, result)
+    found: dict[str, Any] = {"model": args.model, "variant": args.variant}
+    found["whole"] = whole_model(case, parts, result.model)
+    for entry in found["whole"]:
+        cells = [f"{entry[k]['value']:.1f} ± {entry[k]['standard_error']:.1f}" for k in
+                 ("agreement", "sqnr_db")]  # fmt: skip
+        print(f"| {entry['part']} | {' | '.join(cells)} |", flush=True)
+    if args.layers:
+        found["layers"] = layer_by_layer(case, parts, _held_back(case, folder))
+        for entry in found["layers"]:
+            print(f"| {entry['layer']} | {entry['agreement']:.0f} | {entry['sqnr_db']:.1f} |")
+    if args.output:
+        write_atomically(args.output, json.dumps(found, indent=1).encode())
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,40 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tflite_eq import Config, Preset, SearchSettings, preset_config
+from tflite_eq.errors import ConfigError
+from tflite_eq.presets import preset_samples
+
+# As docs/method.md has them.
+DOCUMENTED: dict[str, tuple[int, dict[str, Any]]] = {
+    "fast": (
+        20,
+        {"search": SearchSettings(steps=25, coarse=5, rows=1000, work=10**8, max_rounds=1)},
+    ),
+    "default": (50, {}),
+    "best": (200, {"reconstruction": "refit", "search": SearchSettings(max_rounds=4)}),
+}
+
+
+@pytest.mark.parametrize("preset", list(Preset))
+def test_presets_are_what_the_documents_say(preset: Preset) -> None:
+    samples, options = DOCUMENTED[preset.value]
+    assert preset_samples(preset) == samples
+    assert preset_config(preset) == preset_config(preset.value) == Config(**options)
+
+
+def test_options_take_precedence() -> None:
+    config = preset_config("best", reconstruction="rounding", bits="7")
+    assert config == Config(
+        reconstruction="rounding", bits="7", search=SearchSettings(max_rounds=4)
+    )
+
+
+def test_unknown_names_are_refused() -> None:
+    with pytest.raises(ConfigError, match="preset: 'better' is not one of 'fast', 'default'"):
+        preset_config("better")
+    with pytest.raises(ConfigError, match="colour"):
+        preset_config("best", colour="red")

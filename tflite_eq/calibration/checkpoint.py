@@ -1,0 +1,316 @@
+"""The state of a calibration in a folder, so that an interrupted one goes on where it was.
+
+    run.json          what the results depend on; a folder of another run is refused
+    statistics        FP32 ranges and histograms of the samples seen so far
+    layer_0001 ...    what was decided from one finished layer to the next
+    lock              held while a run uses the folder
+
+Every file is written under a temporary name, flushed to the disk and renamed: a process that is
+killed leaves whole files and perhaps a temporary one, which the next run removes. Each carries the
+hash of its content and of run.json, so that what a disk or a copy has damaged, or another run has
+left, is noticed. Stored are decisions, a few kilobytes per layer, and no activations.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import fcntl
+import hashlib
+import io
+import json
+import os
+import pathlib
+import time
+from collections.abc import Iterator, Mapping
+from typing import IO, Any, NoReturn
+
+import numpy as np
+
+from tflite_eq.calibration.histogram import RangeObserver
+from tflite_eq.calibration.record import LayerRecord, TensorRecord
+from tflite_eq.config import Config
+from tflite_eq.errors import CheckpointError, TfliteEqError
+from tflite_eq.files import PathLike, write_atomically
+from tflite_eq.version import __version__
+
+FORMAT = "tflite_eq checkpoint 1"
+
+_RUN = "run.json"
+_STATISTICS = "statistics"
+_LAYER = "layer_"
+_LOCK = "lock"
+_OWN_NAMES = (_RUN, _STATISTICS, _LAYER, _LOCK)
+
+# The FP32 pass is saved no more often than this: one save costs about as much as one sample.
+_SECONDS_BETWEEN_SAVES = 10.0
+
+
+@dataclasses.dataclass(frozen=True)
+class LayerState:
+    """What calibration has decided from the layer before to the end of this one.
+
+    Attributes:
+        layer: The finished layer.
+        tensors: Tensors settled since the layer before; their ``outside`` is not final.
+        waiting_scales: Weight scales found together with the scale of a tensor, of layers that
+            read it and are yet to run, by operator index.
+        searches: What searches looked at, for reports; results do not depend on it.
+    """
+
+    layer: LayerRecord
+    tensors: list[TensorRecord]
+    waiting_scales: dict[int, list[float]]
+    searches: dict[str, Any] = dataclasses.field(default_factory=dict)
+
+    def to_bytes(self) -> bytes:
+        """JSON; the inverse of ``from_bytes``."""
+        return (json.dumps(dataclasses.asdict(self), indent=1) + "\n").encode()
+
+    @classmethod
+    def from_bytes(cls, content: bytes) -> LayerState:
+        """The state that ``to_bytes`` has written."""
+        plain = json.loads(content)
+        return cls(
+            LayerRecord.from_plain(plain["layer"]),
+            [TensorRecord.from_plain(tensor) for tensor in plain["tensors"]],
+            {int(index): scales for index, scales in plain["waiting_scales"].items()},
+            plain["searches"],
+        )
+
+
+@dataclasses.dataclass(frozen=True)
+class SavedStatistics:
+    """The FP32 pass over the first samples.
+
+    Attributes:
+        samples: Number of samples seen.
+        digest: SHA-256 over them, hexadecimal.
+        complete: Whether these were all samples.
+        observers: ``RangeObserver.state`` by tensor index.
+    """
+
+    samples: int
+    digest: str
+    complete: bool
+    observers: dict[int, dict[str, Any]]
+
+    def to_bytes(self) -> bytes:
+        """A compressed ``.npz``; the inverse of ``from_bytes``."""
+        plain = {i: {**s, "histogram": None} for i, s in self.observers.items()}
+        head = {**dataclasses.asdict(self), "observers": plain}
+        histograms = [state["histogram"] for state in self.observers.values()]
+        stream = io.BytesIO()
+        np.savez_compressed(
+            stream,
+            head=np.frombuffer(json.dumps(head).encode(), np.uint8),
+            histograms=np.array(histograms, np.int64),
+        )
+        return stream.getvalue()
+
+    @classmethod
+    def from_bytes(cls, content: bytes) -> SavedStatistics:
+        """The statistics that ``to_bytes`` has written."""
+        with np.load(io.BytesIO(content), allow_pickle=False) as stored:
+            head = json.loads(stored["head"].tobytes())
+            histograms = stored["histograms"]
+        observers = {
+            int(index): {**state, "histogram": histogram}
+            for (index, state), histogram in zip(head.pop("observers").items(), histograms)
+        }
+        return cls(observers=observers, **head)
+
+
+class Checkpoint:
+    """One run's folder, held by this process alone until ``close``.
+
+    Attributes:
+        statistics: What an earlier run has saved of the FP32 pass, ``None`` if nothing.
+        layers: Finished layers in execution order.
+    """
+
+    def __init__(self, folder: PathLike, model_sha256: str, config: Config, runtime: str) -> None:
+        """Open the folder, which is made if it is not there, and read what it holds.
+
+        Args:
+            folder: An empty or missing folder, or that of an interrupted run.
+            model_sha256: Hash of the float model.
+            config: Options.
+            runtime: Name and version of the runtime that computes activations.
+
+        Raises:
+            CheckpointError: The folder is another run's, in use, damaged, or holds other files.
+            TfliteEqError: It cannot be made or written to.
+        """
+        self._folder = pathlib.Path(folder)
+        self._shown = os.fspath(folder)
+        self._lock = self._locked()
+        try:
+            run = _describe_run(model_sha256, config, runtime)
+            self._claim(run)
+            self._id = hashlib.sha256(run.encode()).hexdigest()[:16]
+            self._saved_at = time.monotonic()
+            self.statistics = self._read_statistics()
+            self.layers = list(self._read_layers())
+        except BaseException:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """Let other processes use the folder."""
+        self._lock.close()
+
+    def save_statistics(
+        self, samples: int, digest: str, observers: Mapping[int, RangeObserver], complete: bool
+    ) -> None:
+        """Save the FP32 pass; between samples only if the last time is some seconds ago."""
+        if not complete and time.monotonic() - self._saved_at < _SECONDS_BETWEEN_SAVES:
+            return
+        states = {index: observer.state() for index, observer in observers.items()}
+        self._write(_STATISTICS, SavedStatistics(samples, digest, complete, states).to_bytes())
+        self._saved_at = time.monotonic()
+
+    def finish_layer(self, state: LayerState) -> None:
+        """Save what was decided up to the end of one more layer."""
+        self.layers.append(state)
+        self._write(_layer_name(len(self.layers)), state.to_bytes())
+
+    def refuse_data(self, found: str) -> NoReturn:
+        """Raise the error for calibration data that are not those of the interrupted run."""
+        raise CheckpointError(
+            f"resume folder {self._shown}: {found}. Give the same data in the same order, or start "
+            "afresh with a new folder"
+        )
+
+    def _locked(self) -> IO[bytes]:
+        """The open and locked lock file; the system unlocks it when the process ends."""
+        if self._folder.exists() and not self._folder.is_dir():
+            raise CheckpointError(f"resume folder {self._shown}: it is a file; name a folder")
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            strangers = [e.name for e in self._folder.iterdir() if not _is_own(e.name)]
+            if strangers:
+                raise CheckpointError(
+                    f"resume folder {self._shown}: it holds other files, such as "
+                    f"'{min(strangers)}'; name an empty or new folder"
+                )
+            lock = (self._folder / _LOCK).open("wb")
+        except OSError as error:
+            raise TfliteEqError(
+                f"resume folder {self._shown}: cannot be written: {error.strerror or error}; "
+                "choose a folder you may write to"
+            ) from error
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            lock.close()
+            raise CheckpointError(
+                f"resume folder {self._shown}: another run is using it; wait for that run, or name "
+                "another folder"
+            ) from error
+        return lock
+
+    def _claim(self, run: str) -> None:
+        """Make sure that the folder is this run's."""
+        for leftover in self._folder.glob(".*.tmp"):
+            with contextlib.suppress(OSError):
+                leftover.unlink()
+        path = self._folder / _RUN
+        try:
+            stored = path.read_text(encoding="utf-8")
+        except FileNotFoundError:
+            if any(self._folder.glob(f"{_LAYER}*")) or (self._folder / _STATISTICS).exists():
+                self._refuse_damaged(path)
+            write_atomically(path, run.encode())
+            return
+        except (OSError, UnicodeDecodeError):
+            self._refuse_damaged(path)
+        if stored == run:
+            return
+        differences = _differences(stored, run)
+        if differences is None:
+            self._refuse_damaged(path)
+        raise CheckpointError(
+            f"resume folder {self._shown} belongs to another run: {'; '.join(differences)}. "
+            "Repeat that run's model and options to go on, or start afresh with a new folder"
+        )
+
+    def _read_statistics(self) -> SavedStatistics | None:
+        path = self._folder / _STATISTICS
+        return SavedStatistics.from_bytes(self._read(path)) if path.exists() else None
+
+    def _read_layers(self) -> Iterator[LayerState]:
+        count = sum(1 for _ in self._folder.glob(f"{_LAYER}*"))
+        if count and not (self.statistics and self.statistics.complete):
+            self._refuse_damaged(self._folder / _STATISTICS)
+        for number in range(1, count + 1):
+            yield LayerState.from_bytes(self._read(self._folder / _layer_name(number)))
+
+    def _write(self, name: str, content: bytes) -> None:
+        write_atomically(self._folder / name, self._header(content) + content)
+
+    def _read(self, path: pathlib.Path) -> bytes:
+        try:
+            stored = path.read_bytes()
+        except OSError:
+            self._refuse_damaged(path)
+        header, _, content = stored.partition(b"\n")
+        if header + b"\n" != self._header(content):
+            self._refuse_damaged(path)
+        return content
+
+    def _header(self, content: bytes) -> bytes:
+        return f"{FORMAT} {self._id} {hashlib.sha256(content).hexdigest()}\n".encode()
+
+    def _refuse_damaged(self, path: pathlib.Path) -> NoReturn:
+        raise CheckpointError(
+            f"{path} is missing, cut off, changed or of another run; delete the resume folder "
+            f"{self._shown} and start afresh"
+        )
+
+
+def _describe_run(model_sha256: str, config: Config, runtime: str) -> str:
+    """Everything but the data that the bits of the result depend on, as JSON."""
+    run = {
+        "format": FORMAT,
+        "tflite_eq": __version__,
+        "model_sha256": model_sha256,
+        "runtime": runtime,
+        "numpy": np.__version__,
+        "options": config.as_dict(),
+    }
+    return json.dumps(run, indent=2) + "\n"
+
+
+def _differences(stored: str, run: str) -> list[str] | None:
+    """What differs between two runs, one phrase each; ``None`` if one is no description."""
+    try:
+        there, here = _flat(json.loads(stored)), _flat(json.loads(run))
+    except (ValueError, AttributeError):
+        return None
+    return [
+        f"{name} is {there.get(name, 'absent')} there and {here.get(name, 'absent')} here"
+        for name in {**there, **here}
+        if there.get(name, "absent") != here.get(name, "absent")
+    ] or None
+
+
+def _flat(plain: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Nested values by the last part of their names, as users know options."""
+    flat: dict[str, Any] = {}
+    for name, value in plain.items():
+        if isinstance(value, dict):
+            flat.update(_flat(value, "" if name == "options" else f"{name}."))
+        else:
+            flat[prefix + name] = value
+    return flat
+
+
+def _layer_name(number: int) -> str:
+    return f"{_LAYER}{number:04d}"
+
+
+def _is_own(name: str) -> bool:
+    return name.startswith(_OWN_NAMES) or (
+        name.endswith(".tmp") and name.startswith(tuple(f".{own}" for own in _OWN_NAMES))
+    )

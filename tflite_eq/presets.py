@@ -1,0 +1,75 @@
+"""Combinations of options by what they are good for."""
+
+from __future__ import annotations
+
+import dataclasses
+import enum
+from typing import Any
+
+from tflite_eq.config import Config, Reconstruction, SearchSettings
+from tflite_eq.errors import ConfigError
+
+
+class Preset(enum.Enum):
+    """How much time to spend on accuracy."""
+
+    FAST = "fast"  # a coarse search on few rows of few samples, and bias correction: seconds
+    DEFAULT = "default"  # ``Config()``
+    BEST = "best"  # a longer search, filters refitted and rounded together, on more samples
+
+
+@dataclasses.dataclass(frozen=True)
+class _Contents:
+    samples: int
+    options: dict[str, Any]
+
+
+_CONTENTS = {
+    Preset.FAST: _Contents(
+        samples=20,
+        options={
+            "search": SearchSettings(steps=25, coarse=5, rows=1000, work=100_000_000, max_rounds=1)
+        },
+    ),
+    Preset.DEFAULT: _Contents(samples=50, options={}),
+    Preset.BEST: _Contents(
+        samples=200,
+        options={
+            "reconstruction": Reconstruction.REFIT,
+            "search": SearchSettings(max_rounds=4),
+        },
+    ),
+}
+
+
+def preset_config(preset: Preset | str, **options: Any) -> Config:
+    """The options of a preset.
+
+    Args:
+        preset: The preset or its name.
+        **options: Fields of ``Config`` that take precedence over the preset's.
+
+    Raises:
+        ConfigError: There is no such preset, or an option is not valid.
+    """
+    try:
+        return Config(**{**_CONTENTS[_member(preset)].options, **options})
+    except TypeError as error:
+        raise ConfigError(f"unknown configuration entry: {error}") from error
+
+
+def preset_samples(preset: Preset | str) -> int:
+    """How many calibration samples a preset is meant for; more do no harm.
+
+    Raises:
+        ConfigError: There is no such preset.
+    """
+    return _CONTENTS[_member(preset)].samples
+
+
+def _member(preset: Preset | str) -> Preset:
+    try:
+        return Preset(preset)
+    except ValueError:
+        allowed = ", ".join(repr(p.value) for p in Preset)
+        raise ConfigError(f"preset: {preset!r} is not one of {allowed}") from None
