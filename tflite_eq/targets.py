@@ -49,7 +49,7 @@ class Target(enum.Enum):
 
 # With fewer channels XNNPACK is as fast on ARM; direct_int7 reads input channels by sixteens.
 _FEWEST_ARM_CHANNELS = 16
-_FEWEST_INT7_CHANNELS = 32
+_FEWEST_INT7_CHANNELS = 64
 _LEAST_INT7_CHANNEL_USE = 0.8
 
 
