@@ -49,6 +49,16 @@ Plan Leave(const char* why) {
 
 bool InWindow(int32_t zero_point) { return zero_point >= -64 && zero_point <= 63; }
 
+bool HasManyTaps(const ConvShape& s) {
+  constexpr int kManyTaps = 25;
+  return s.filter_height * s.filter_width >= kManyTaps;
+}
+
+bool IsLargeFirstLayer(const ConvShape& s) {
+  constexpr int kPaddedByXnnpack = 4;
+  return s.input_channels <= kPaddedByXnnpack && HasManyTaps(s) && s.dilation_width == 1;
+}
+
 double TileUse(const ConvShape& s, int m) {
   const auto rounded = [m](int size) { return (size + m - 1) / m * m; };
   return static_cast<double>(s.output_height) * s.output_width /

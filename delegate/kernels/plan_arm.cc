@@ -9,9 +9,7 @@ namespace {
 
 // With fewer channels the transforms, requantization and stores that all contenders share outweigh what is saved.
 constexpr int kFewestChannels = 16;
-// A large first layer, 7x7 over three channels: XNNPACK pads every tap to a group of channels.
-constexpr int kPaddedByXnnpack = 4;
-constexpr int kManyTaps = 25;
+// What a large first layer saves.
 constexpr double kSavedByDenseRows = 0.3;
 // direct_int7 reads 16 channels at a time; XNNPACK reads 8. XNNPACK's instructions over direct_int7's, 1x1 on a Cortex-A53: 0.79 for
 // 48->96 channels, 1.12 for 96->96, 1.52 for 192->192, 2.01 for 768->768.
@@ -77,8 +75,7 @@ Plan ChooseNeon(const ConvProblem& problem, const CpuProfile& cpu) {
 Plan ChooseDotProduct(const ConvProblem& problem, const CpuProfile& cpu) {
   const ConvShape& s = problem.shape;
   Reason reason;
-  if (s.input_channels <= kPaddedByXnnpack && s.filter_height * s.filter_width >= kManyTaps && s.dilation_width == 1 &&
-      s.output_channels >= kFewestChannels) {
+  if (IsLargeFirstLayer(s) && s.output_channels >= kFewestChannels) {
     return Claim(s, Algorithm::kDirect, cpu.isa, kSavedByDenseRows, "few input channels; here filter rows are dense");
   }
   if (!s.is_3x3_stride_1()) {

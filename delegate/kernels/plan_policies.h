@@ -22,6 +22,12 @@ Plan Leave(const char* why);
 // Whether padding leaves a kernel for 7-bit codes in its window: [-64, 63], or [0, 127], whose zero point is 0 behind a ReLU.
 bool InWindow(int32_t zero_point);
 
+// Whether this is a large first layer, such as 7x7 over three channels. XNNPACK pads the few channels of every tap to a group of
+// them; the direct kernels take the taps of a filter row for channels (filter_taps.h).
+bool IsLargeFirstLayer(const ConvShape& shape);
+// Filters with as many taps as a large first layer's.
+bool HasManyTaps(const ConvShape& shape);
+
 // The part of the outputs of m x m tiles that lies inside the image.
 double TileUse(const ConvShape& shape, int m);
 

@@ -19,10 +19,7 @@ constexpr double kLeastTileUse = 0.75;
 // against 1-D: 56x56x64->64 .330 .357, 28x28x128->128 .294 .347, but 112x112x32->64 .882 .757.
 constexpr int kFewestF43ChannelsOneUnit = 64;
 constexpr double kLeastTileUseOneUnit = 0.9;
-// XNNPACK's kernel takes input channels by eights: half or more of its products are zeros up to here.
-constexpr int kPaddedByXnnpack = 4;
 constexpr int kFewestCostlyChannels = 16;
-constexpr int kManyTaps = 25;
 // The direct kernel computes 32 output channels at a time.
 constexpr int kFewestOutputChannels = 16;
 // One output pixel of a 1x1 layer with fewer channels is mostly requantization, which all contenders share.
@@ -35,7 +32,7 @@ int64_t F43WeightBytes(const ConvShape& s) {
 // The part of XNNPACK's time that a kernel saves, as measured (delegate/README.md), on the low side.
 double SavedShare(const ConvShape& s, Algorithm algorithm, Isa isa, bool two_taps) {
   // A small first layer is mostly requantization and stores, and as fast elsewhere: 224x224x3->32 3x3 gains nothing, 7x7 threefold.
-  if (s.input_channels < kFewestCostlyChannels && s.filter_height * s.filter_width < kManyTaps) return 0;
+  if (s.input_channels < kFewestCostlyChannels && !HasManyTaps(s)) return 0;
   if (isa == Isa::kAvx2) return algorithm == Algorithm::kWinogradF43 ? 0.6 : 0.4;
   switch (algorithm) {
     case Algorithm::kWinograd1d:
@@ -104,7 +101,7 @@ Plan ChooseAvx512(const ConvProblem& problem, const CpuProfile& cpu) {
     reason.Set("XNNPACK is as fast here: %d output channels leave half of the vectors empty", s.output_channels);
     return Leave(reason);
   }
-  if (s.input_channels <= kPaddedByXnnpack && s.filter_height * s.filter_width >= kManyTaps && s.dilation_width == 1) {
+  if (IsLargeFirstLayer(s)) {
     return Take(s, Algorithm::kDirect, cpu, "XNNPACK pads so few input channels to eight; here filter rows are dense");
   }
   if (!cpu.two_vnni_units) {
