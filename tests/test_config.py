@@ -28,6 +28,7 @@ def test_dictionary_round_trip() -> None:
         per_tensor=True,
         output_type="int8",
         skip="a|b",
+        keep_int8="c$",
         seed=7,
         search=SearchSettings(steps=9, rows=3),
     )
@@ -42,6 +43,8 @@ def test_dictionary_round_trip() -> None:
         ({"method": "magic"}, "method: 'magic' is not one of 'easyquant'"),
         ({"input_type": "int16"}, "input_type"),
         ({"skip": "("}, r"skip: '\(' is not a valid regular expression"),
+        ({"bits": "7", "keep_int8": "("}, r"keep_int8: '\(' is not a valid regular expression"),
+        ({"keep_int8": "a"}, "keep_int8: with bits 8 every layer keeps 8 bits"),
         ({"seed": -1}, "seed must be"),
         ({"seed": 2**32}, "seed must be"),
         ({"seed": "a"}, "seed must be"),

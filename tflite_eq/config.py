@@ -138,6 +138,8 @@ class Config:
         output_type: Element type of the model outputs.
         skip: Regular expression; linear and other operators whose output tensor name it matches
             (``re.search``) stay in float.
+        keep_int8: Regular expression; linear operators whose output tensor name it matches keep an
+            8-bit input where ``bits`` would give them 7, and so do all that read the same scale.
         seed: Seeds the choice of sampled positions.
         search: Effort of the search.
     """
@@ -154,6 +156,7 @@ class Config:
     input_type: IoType = IoType.FLOAT32
     output_type: IoType = IoType.FLOAT32
     skip: str | None = None
+    keep_int8: str | None = None
     seed: int = 0
     search: SearchSettings = dataclasses.field(default_factory=SearchSettings)
 
@@ -165,13 +168,13 @@ class Config:
         """
         for field, kind in _ENUMERATIONS.items():
             object.__setattr__(self, field, _member(kind, getattr(self, field), field))
-        if self.skip is not None:
-            try:
-                re.compile(self.skip)
-            except (re.error, TypeError) as error:
-                raise ConfigError(
-                    f"skip: {self.skip!r} is not a valid regular expression: {error}"
-                ) from error
+        _check_expression("skip", self.skip)
+        _check_expression("keep_int8", self.keep_int8)
+        if self.keep_int8 is not None and self.bits is Bits.INT8:
+            raise ConfigError(
+                "keep_int8: with bits 8 every layer keeps 8 bits; choose bits 7 or auto, or leave "
+                "it out"
+            )
         if not isinstance(self.seed, int) or not 0 <= self.seed < 2**32:
             raise ConfigError(f"seed must be an integer in [0, 2^32), got {self.seed!r}")
 
@@ -218,6 +221,17 @@ _ENUMERATIONS: dict[str, type[enum.Enum]] = {
 }
 
 _E = TypeVar("_E", bound=enum.Enum)
+
+
+def _check_expression(field: str, expression: Any) -> None:
+    if expression is None:
+        return
+    try:
+        re.compile(expression)
+    except (re.error, TypeError) as error:
+        raise ConfigError(
+            f"{field}: {expression!r} is not a valid regular expression: {error}"
+        ) from error
 
 
 def _member(kind: type[_E], value: Any, field: str) -> _E:

@@ -6,6 +6,7 @@ import contextlib
 import dataclasses
 import hashlib
 import re
+from collections.abc import Sequence
 from typing import Any
 
 from tflite_eq import metadata
@@ -29,7 +30,7 @@ from tflite_eq.graph.equalization import (
     with_factors,
 )
 from tflite_eq.graph.io_types import set_io_types
-from tflite_eq.graph.linear import linear_layers
+from tflite_eq.graph.linear import LinearLayer, linear_layers
 from tflite_eq.graph.model import Graph
 from tflite_eq.graph.scale_groups import scale_groups
 from tflite_eq.graph.validate import check_quantizable
@@ -93,13 +94,13 @@ def calibrate(
         ModelError: The model cannot be quantized.
         DatasetError: The data set is empty, invalid or does not fit the model.
         CheckpointError: ``resume_dir`` holds the state of another run, is damaged or in use.
-        ConfigError: ``config.skip`` matches nothing or everything, or ``num_samples`` is not
-            positive.
+        ConfigError: ``config.skip`` matches nothing or everything, ``config.keep_int8`` matches
+            nothing, or ``num_samples`` is not positive.
     """
     config = config or Config()
     if num_samples is not None and num_samples < 1:
         raise ConfigError(f"num_samples is {num_samples}; at least one sample is needed")
-    graph = _prepared(model, origin)
+    graph = prepared(model, origin)
     layers = linear_layers(graph)
     skipped = skipped_operators(graph, config.skip)
     if skipped.issuperset(layers):
@@ -107,6 +108,7 @@ def calibrate(
             f"skip: {config.skip!r} matches every convolution and dense layer of {origin}, so the "
             "result would be a float model; choose a narrower expression"
         )
+    _check_keep_int8(config.keep_int8, [layers[i] for i in sorted(layers.keys() - skipped)], origin)
     equalization: list[ChannelFactors] = []
     if config.equalizes:
         representative_dataset = repeatable(representative_dataset)
@@ -236,6 +238,14 @@ def skipped_operators(graph: Graph, pattern: str | None) -> set[int]:
     return found
 
 
+def _check_keep_int8(pattern: str | None, layers: Sequence[LinearLayer], origin: str) -> None:
+    if pattern is not None and not any(re.search(pattern, layer.name) for layer in layers):
+        raise ConfigError(
+            f"keep_int8: {pattern!r} matches no convolution or dense layer that is quantized in "
+            f"{origin}; the first names are {[layer.name for layer in layers[:5]]}"
+        )
+
+
 def _equalization(graph: Graph, skipped: set[int], reader: SampleReader) -> list[ChannelFactors]:
     pairs = find_pairs(graph, skipped)
     if not pairs:
@@ -244,7 +254,12 @@ def _equalization(graph: Graph, skipped: set[int], reader: SampleReader) -> list
     return equalizing_factors(graph, pairs, largest)
 
 
-def _prepared(model: bytes, origin: str) -> Graph:
+def prepared(model: bytes, origin: str) -> Graph:
+    """The network as calibration takes it: checked, and with a bias in every linear layer.
+
+    Raises:
+        ModelError: The model cannot be quantized.
+    """
     graph = Graph.from_bytes(model, origin)
     check_quantizable(graph)
     return with_biases(graph)
@@ -270,7 +285,7 @@ def _calibration_samples(trace: PassTrace) -> ComparisonSet | None:
 def _apply(
     model: bytes, calibration: Calibration, backend: Backend, origin: str, trace: PassTrace
 ) -> tuple[QuantizationResult, Subject]:
-    graph = _prepared(model, origin)
+    graph = prepared(model, origin)
     config = calibration.config
     skipped = skipped_operators(graph, config.skip)
     check_equalization(calibration, graph, skipped)

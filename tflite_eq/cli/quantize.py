@@ -10,10 +10,10 @@ import time
 from typing import Any
 
 from tflite_eq.backends import BackendName
-from tflite_eq.calibration.dataset import input_signature
 from tflite_eq.calibration.record import Calibration
+from tflite_eq.cli import guard
 from tflite_eq.cli.flags import add_preprocessing_flags, preprocessing_from
-from tflite_eq.cli.models import load_float_model
+from tflite_eq.cli.models import classes_of, input_shape_of, load_float_model
 from tflite_eq.config import (
     ActivationMode,
     BiasCorrection,
@@ -26,11 +26,11 @@ from tflite_eq.config import (
     Reconstruction,
 )
 from tflite_eq.data.sources import open_calibration, open_held_back
-from tflite_eq.errors import ConfigError, ModelError
+from tflite_eq.errors import ConfigError
 from tflite_eq.evaluation.labels import open_labelled
 from tflite_eq.evaluation.layerwise import ComparisonSet
 from tflite_eq.files import check_writable, write_atomically
-from tflite_eq.graph.model import Graph
+from tflite_eq.guard.guard import Guarded, quantize_guarded
 from tflite_eq.presets import Preset, preset_config, preset_samples
 from tflite_eq.progress import peak_memory_mib
 from tflite_eq.quantizer import COMPARED_SAMPLES, QuantizationResult, quantize
@@ -41,7 +41,7 @@ from tflite_eq.targets import Target
 # Options of ``Config`` that have a flag of the same name.
 _OPTIONS = (
     *("bits", "target", "method", "objective", "activation_mode", "bias_correction"),
-    *("reconstruction", "equalization", "per_tensor", "skip", "seed"),
+    *("reconstruction", "equalization", "per_tensor", "skip", "keep_int8", "seed"),
 )
 
 
@@ -82,13 +82,15 @@ def register(subparsers: Any) -> None:
     files.add_argument(
         "--validation",
         metavar="DIR|FILE",
-        help="images or arrays on which the report compares the models; without it up to "
-        f"{COMPARED_SAMPLES} of --calibration that are left over, else some of those used",
+        help="images or arrays on which --max_drop holds and the report compares the models; "
+        f"without it the report takes up to {COMPARED_SAMPLES} of --calibration that are left "
+        "over, else some of those used",
     )
     files.add_argument(
         "--labels",
         metavar="CSV",
-        help="classes of the images in --validation, as for evaluate: adds top-1 to the report",
+        help="classes of the images in --validation, as for evaluate: --max_drop is about top-1 "
+        "then, and the report shows it",
     )
     add_preprocessing_flags(parser)
     options = parser.add_argument_group("quantization")
@@ -127,6 +129,19 @@ def register(subparsers: Any) -> None:
     options.add_argument(
         "--skip", metavar="REGEX", help="keep operators with a matching output name in float"
     )
+    options.add_argument(
+        "--keep_int8",
+        metavar="REGEX",
+        help="with --bits 7 or auto: layers with a matching output name keep 8-bit inputs",
+    )
+    options.add_argument(
+        "--max_drop",
+        type=float,
+        metavar="POINTS",
+        help="keep as few layers as needed in INT8, then in float, to lose at most so much against "
+        "the float model on --validation: percentage points of top-1, or of agreement where there "
+        "are no labels; exit code 3 if that is not possible",
+    )
     options.add_argument("--seed", type=int, help="seed of all random choices (0)")
     parser.set_defaults(run=run)
 
@@ -146,6 +161,7 @@ def run(args: argparse.Namespace) -> int:
     if args.report_dir:
         check_directory(args.report_dir)
     model = load_float_model(args.model)
+    validation = guard.validation_from(args, model) if args.max_drop is not None else None
     comparison = _comparison(args, model) if args.report_dir else None
     data: Any
     if args.load_calibration:
@@ -154,21 +170,38 @@ def run(args: argparse.Namespace) -> int:
         config = config if args.io else data.config
     else:
         data = _samples(args, model)
-    result = quantize(
-        model,
-        data,
-        config,
-        backend=args.backend,
-        origin=os.path.basename(os.path.normpath(args.model)),
-        report_dir=args.report_dir,
-        comparison=comparison,
-        resume_dir=args.resume_dir,
-    )
+    origin = os.path.basename(os.path.normpath(args.model))
+    guarded = None
+    if validation is not None:
+        guarded = quantize_guarded(
+            model,
+            data,
+            args.max_drop,
+            validation,
+            config,
+            backend=args.backend,
+            origin=origin,
+            resume_dir=args.resume_dir,
+        )
+        config = guarded.config
+    if guarded is not None and not args.report_dir:
+        result = guarded.result
+    else:
+        result = quantize(
+            model,
+            data,
+            config,
+            backend=args.backend,
+            origin=origin,
+            report_dir=args.report_dir,
+            comparison=comparison,
+            resume_dir=None if guarded else args.resume_dir,
+        )
     if args.save_calibration:
         result.calibration.save(args.save_calibration)
     write_atomically(args.output, result.model)
-    _print(result, args, started)
-    return 0
+    _print(result, args, started, guarded)
+    return 0 if guarded is None or guarded.outcome.holds else guard.NOT_MET
 
 
 def config_from(args: argparse.Namespace) -> Config:
@@ -215,8 +248,13 @@ def _check_calibration_flags(args: argparse.Namespace) -> None:
             "--resume_dir and --load_calibration exclude each other: a loaded record leaves "
             "nothing to interrupt"
         )
-    if args.validation and not args.report_dir:
-        raise ConfigError("--validation is for the report: name its folder with --report_dir")
+    if args.max_drop is not None:
+        guard.check_flags(args)
+    if args.validation and not args.report_dir and args.max_drop is None:
+        raise ConfigError(
+            "--validation is for the report and the guard: name the report's folder with "
+            "--report_dir, or a bound with --max_drop"
+        )
     if args.labels and not args.validation:
         raise ConfigError("--labels are those of --validation: name its folder")
     if args.save_calibration and _same_path(args.save_calibration, args.output):
@@ -244,7 +282,7 @@ def _check_options(given: dict[str, Any], calibration: Calibration) -> None:
 def _samples(args: argparse.Namespace, model: bytes) -> Any:
     return open_calibration(
         args.calibration,
-        _input_shape(args, model),
+        input_shape_of(args.model, model),
         preprocessing_from(args),
         _num_samples(args),
         config_from(args).seed,
@@ -262,11 +300,11 @@ def _comparison(args: argparse.Namespace, model: bytes) -> ComparisonSet | None:
     """What the report runs the models on; ``None`` leaves that to the quantizer."""
     if args.load_calibration and not args.validation:
         return None
-    shape, preprocessing = _input_shape(args, model), preprocessing_from(args)
+    shape, preprocessing = input_shape_of(args.model, model), preprocessing_from(args)
     seed = config_from(args).seed
     if args.labels:
         labelled = open_labelled(args.validation, args.labels)
-        labelled.check_classes(_classes(args, model))
+        labelled.check_classes(classes_of(args.model, model))
         samples = labelled.samples(shape, preprocessing)
         text = f"{len(samples)} labelled samples of {args.validation}"
         return ComparisonSet(samples, text, labelled.labels)
@@ -284,25 +322,15 @@ def _comparison(args: argparse.Namespace, model: bytes) -> ComparisonSet | None:
     return ComparisonSet(left, f"{len(left)} samples that calibration did not use")
 
 
-def _classes(args: argparse.Namespace, model: bytes) -> int:
-    graph = Graph.from_bytes(model, args.model)
-    return graph.tensors[graph.outputs[0]].shape[-1]
-
-
-def _input_shape(args: argparse.Namespace, model: bytes) -> tuple[int, ...]:
-    graph = Graph.from_bytes(model, args.model)
-    if len(graph.inputs) != 1:
-        raise ModelError(
-            f"{args.model}: the model has {len(graph.inputs)} inputs; the command line feeds one. "
-            "Use tflite_eq.quantize() with a data set of dicts"
-        )
-    return input_signature(graph, graph.inputs[0])
-
-
 def _print(
-    result: QuantizationResult, args: argparse.Namespace, started: tuple[float, float]
+    result: QuantizationResult,
+    args: argparse.Namespace,
+    started: tuple[float, float],
+    guarded: Guarded | None,
 ) -> None:
     print(layer_table(result.report))
+    if guarded is not None:
+        print(guard.text(guarded, args.max_drop))
     for warning in result.report.warnings:
         print(f"warning: {warning}")
     summary = result.report.summary
@@ -310,7 +338,7 @@ def _print(
         f"Runs on {', '.join(summary['runtimes'])}. {summary['float_bytes']:,} bytes in, "
         f"{summary['quantized_bytes']:,} bytes out: {args.output}"
     )
-    line = {
+    line: dict[str, Any] = {
         "output": args.output,
         "bytes": summary["quantized_bytes"],
         "samples": summary["samples"],
@@ -320,4 +348,6 @@ def _print(
         "cpu_seconds": round(time.process_time() - started[1], 1),
         "peak_memory_mib": round(peak_memory_mib()),
     }
+    if guarded is not None:
+        line["guard"] = guard.summary(guarded, args.max_drop)
     print(f"RESULT {json.dumps(line)}")

@@ -20,7 +20,7 @@ from tflite_eq.data.sources import (
     find_samples_array,
     sample_shape,
 )
-from tflite_eq.errors import ConfigError, DatasetError
+from tflite_eq.errors import ConfigError, DatasetError, ModelError
 from tflite_eq.files import PathLike
 
 FILE_COLUMN = "file"
@@ -122,6 +122,43 @@ class LabelledArrays(LabelledSet):
     def where(self, index: int) -> str:
         """File, array and position."""
         return f"{self._info.where} position {self._indices[index]}"
+
+
+class Unlabelled(LabelledSet):
+    """Samples whose classes nobody knows: good for comparing models with a reference only.
+
+    Class 0 stands in for every label, so figures that need labels mean nothing.
+    """
+
+    def __init__(self, samples: Samples) -> None:
+        """Wrap samples that fit the models."""
+        self.labels = (0,) * len(samples)
+        self._samples = samples
+
+    def samples(self, input_shape: Sequence[int], preprocessing: Preprocessing) -> Samples:
+        """The samples as they are.
+
+        Raises:
+            ModelError: The model takes another shape.
+        """
+        if (1, *sample_shape(input_shape)) != self._samples.shape:
+            raise ModelError(
+                f"takes samples of shape {list(input_shape)}, these have "
+                f"{list(self._samples.shape)}"
+            )
+        return self._samples
+
+    def where(self, index: int) -> str:
+        """Where the sample comes from."""
+        return self._samples.name(index)
+
+
+def holds_labels(dataset: PathLike) -> bool:
+    """Whether the data set is an ``.npz`` file with an array that may be labels."""
+    path = Path(dataset)
+    return path.suffix.lower() == ".npz" and any(
+        _may_be_labels(info) for info in arrays.list_arrays(path)
+    )
 
 
 def open_labelled(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence, Set
 
 import numpy as np
@@ -230,7 +231,10 @@ class ActivationScales:
         return affine_for(*interval, int7, mode, group.clamped_below)
 
     def _wants_int7(self, group: ScaleGroup) -> bool:
+        kept = self._config.keep_int8
         if self._config.bits is Bits.INT8:
+            return False
+        if kept is not None and any(re.search(kept, reader.name) for reader in group.readers):
             return False
         if self._config.bits is Bits.INT7:
             return bool(group.readers)

@@ -1,0 +1,1 @@
+"""Keeping the accuracy loss within a bound by leaving sensitive layers at more bits."""

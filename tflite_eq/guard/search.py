@@ -1,0 +1,162 @@
+"""How few layers have to keep more bits so that a bound on the accuracy loss holds.
+
+The loss of a choice is only known once a model has been quantized and evaluated, which is
+expensive, and 2^layers choices cannot be tried. So layers are ranked first, and the search is for
+the shortest beginning of that ranking. It doubles, then bisects: for a loss that falls as the
+beginning grows that finds the shortest one. Where it does not always fall, what is found still
+holds, because every answer has itself been measured.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Sequence
+
+# Quantizations spent on leaving single layers of a found beginning out again.
+_PRUNING_TRIES = 8
+
+Unit = frozenset[str]  # layers that keep more bits together, by the names of their outputs
+
+
+@dataclasses.dataclass(frozen=True)
+class Kept:
+    """Which layers keep more bits than asked for, by the names of their outputs.
+
+    Attributes:
+        int8: Layers with 8-bit inputs where 7 bits were asked for.
+        in_float: Layers that are not quantized.
+    """
+
+    int8: Unit = frozenset()
+    in_float: Unit = frozenset()
+
+
+@dataclasses.dataclass(frozen=True)
+class Drop:
+    """Measured loss against the float model, in percentage points.
+
+    Attributes:
+        points: The loss; negative if the quantized model happens to be better.
+        standard_error: Standard deviation it would have over samples of the same size.
+        images: Number of images it was measured on.
+    """
+
+    points: float
+    standard_error: float
+    images: int
+
+
+@dataclasses.dataclass(frozen=True)
+class Outcome:
+    """What the search ended with.
+
+    Attributes:
+        kept: The choice; the one with the least loss if none holds.
+        drop: Its loss.
+        holds: Whether the loss is within the bound.
+        plain: Loss with nothing kept.
+        tries: Number of choices measured.
+    """
+
+    kept: Kept
+    drop: Drop
+    holds: bool
+    plain: Drop
+    tries: int
+
+
+def search(
+    bound: float,
+    measure: Callable[[Kept], Drop],
+    rank_units: Callable[[], Sequence[Unit]],
+    rank_layers: Callable[[], Sequence[str]],
+) -> Outcome:
+    """Keep as few layers as needed in INT8 instead of INT7, then in float.
+
+    Args:
+        bound: Largest loss allowed, in percentage points.
+        measure: Quantizes with a choice and evaluates the model; asked once for each choice.
+        rank_units: Gives the layers whose inputs would have 7 bits, those that share a scale as
+            one, the most sensitive first; empty if there are none. Asked only if needed.
+        rank_layers: Gives the quantized layers by what 8 bits cost in them, likewise. The last one
+            always stays quantized: without any the model would be a float model.
+    """
+    tries = _Tries(measure, bound)
+    if tries.holds(Kept()):
+        return tries.outcome(Kept())
+    units = rank_units()
+    all_int8 = Kept(int8=_union(units))
+    if units and tries.holds(all_int8):
+        found = _fewest(units, lambda names: tries.holds(Kept(int8=names)))
+        return tries.outcome(Kept(int8=found) if found is not None else all_int8)
+    layers = [frozenset([name]) for name in rank_layers()[:-1]]
+    in_float = _fewest(layers, lambda names: tries.holds(_without(all_int8.int8, names)))
+    if in_float is None:
+        return tries.outcome(tries.best)
+    # With the worst layers in float, others may do with 7 bits after all.
+    chosen = in_float
+    int8 = _fewest(units, lambda names: tries.holds(_without(names, chosen)))
+    return tries.outcome(_without(all_int8.int8 if int8 is None else int8, chosen))
+
+
+class _Tries:
+    """All choices measured so far."""
+
+    def __init__(self, measure: Callable[[Kept], Drop], bound: float) -> None:
+        self._measure = measure
+        self._bound = bound
+        self._drops: dict[Kept, Drop] = {}
+
+    def holds(self, kept: Kept) -> bool:
+        """Whether a choice is within the bound."""
+        if kept not in self._drops:
+            self._drops[kept] = self._measure(kept)
+        return self._drops[kept].points <= self._bound
+
+    @property
+    def best(self) -> Kept:
+        """The choice with the least loss; of equal ones that which keeps less."""
+        return min(
+            self._drops,
+            key=lambda kept: (self._drops[kept].points, len(kept.in_float), len(kept.int8)),
+        )
+
+    def outcome(self, kept: Kept) -> Outcome:
+        """Everything about a choice that was measured."""
+        holds = self.holds(kept)
+        return Outcome(kept, self._drops[kept], holds, self._drops[Kept()], len(self._drops))
+
+
+def _fewest(units: Sequence[Unit], holds: Callable[[Unit], bool]) -> Unit | None:
+    """The shortest beginning of ``units`` that holds, less what it holds without.
+
+    ``None`` if not even all of them do.
+    """
+    if holds(frozenset()):
+        return frozenset()
+    failing, count = 0, min(1, len(units))
+    while not holds(_union(units[:count])):
+        if count == len(units):
+            return None
+        failing, count = count, min(2 * count, len(units))
+    while count - failing > 1:
+        middle = (failing + count) // 2
+        if holds(_union(units[:middle])):
+            count = middle
+        else:
+            failing = middle
+    chosen = list(units[:count])
+    for unit in reversed(units[: count - 1][-_PRUNING_TRIES:]):
+        rest = [other for other in chosen if other is not unit]
+        if holds(_union(rest)):
+            chosen = rest
+    return _union(chosen)
+
+
+def _union(units: Sequence[Unit]) -> Unit:
+    return frozenset().union(*units)
+
+
+def _without(int8: Unit, in_float: Unit) -> Kept:
+    """Layers in float have no input codes to keep."""
+    return Kept(int8 - in_float, in_float)

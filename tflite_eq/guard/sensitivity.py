@@ -1,0 +1,171 @@
+"""What quantizing one layer alone costs at the network's output.
+
+Each layer by itself is given its quantized input and weights, all else stays float, and the
+operators behind it are run again: the error of the logits is then this layer's doing, with the gain
+of everything it passes through on its way, which error measures at the layer itself leave out.
+Errors of different layers are close to independent, so that their energies add up to about that of
+the quantized network, and the layers with the largest ones are those worth keeping at more bits.
+
+Gain and bias correction in a record answer the errors of all layers in front, which are absent
+here. In their place the mean that this layer alone shifts is taken out, if the network's is.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from tflite_eq.calibration.filters import recorded_filters
+from tflite_eq.calibration.record import Calibration, LayerRecord
+from tflite_eq.config import BiasCorrection, Reconstruction
+from tflite_eq.graph.linear import LinearLayer
+from tflite_eq.graph.model import Graph
+from tflite_eq.graph.outputs import final_softmax
+from tflite_eq.numerics import affine, weights
+from tflite_eq.numerics.affine import AffineParams
+from tflite_eq.progress import track
+from tflite_eq.simulation.operator_runner import OperatorRunner
+
+Array = npt.NDArray[Any]
+Values = dict[int, Array]
+
+
+def layer_noise(
+    graph: Graph,
+    layers: Mapping[int, LinearLayer],
+    calibration: Calibration,
+    samples: Iterable[Mapping[int, Array]],
+) -> dict[int, float]:
+    """Output noise that each layer of a calibration causes alone.
+
+    Args:
+        graph: The float network that the calibration is about.
+        layers: Its linear layers by operator index.
+        calibration: What to quantize each layer with.
+        samples: Values of the network's inputs by tensor index; iterated twice.
+
+    Returns:
+        By operator index: energy of the logits' error by energy of the logits, over all samples.
+    """
+    network = _FloatNetwork(graph)
+    params = {t.index: AffineParams(t.scale, t.zero_point) for t in calibration.tensors}
+    refitted = calibration.config.reconstruction is Reconstruction.REFIT
+    altered = [
+        _AlteredLayer(graph, layers[record.index], _own_codes(record, refitted), params)
+        for record in calibration.layers
+    ]
+    if calibration.config.bias_correction is BiasCorrection.ITERATIVE:
+        for sample in track(samples, "Guard: means"):
+            values = network.run(sample)
+            for layer in altered:
+                layer.observe(values)
+        for layer in altered:
+            layer.take_out_mean()
+    signal = 0.0
+    noise = dict.fromkeys((layer.operator for layer in altered), 0.0)
+    for sample in track(samples, "Guard: sensitivity"):
+        values = network.run(sample)
+        exact = values[network.target].astype(np.float64)
+        signal += float(np.vdot(exact, exact))
+        for layer in altered:
+            error = network.output_with(values, layer.operator, layer.run(values)) - exact
+            noise[layer.operator] += float(np.vdot(error, error))
+    return {operator: energy / max(signal, 1e-300) for operator, energy in noise.items()}
+
+
+class _FloatNetwork:
+    """The float network, operator by operator.
+
+    Attributes:
+        target: Tensor index of the first output, in front of a final softmax.
+    """
+
+    def __init__(self, graph: Graph) -> None:
+        softmax = final_softmax(graph)
+        self.target = graph.outputs[0] if softmax is None else softmax.inputs[0]
+        self._operators = graph.operators
+        self._runners = [OperatorRunner(graph, operator) for operator in graph.operators]
+
+    def run(self, inputs: Mapping[int, Array]) -> Values:
+        """All activations by tensor index."""
+        values = dict(inputs)
+        for position in range(len(self._runners)):
+            values.update(self._outputs(position, values))
+        return values
+
+    def output_with(self, values: Mapping[int, Array], operator: int, output: Array) -> Array:
+        """The target once an operator gives another output; only what depends on it runs."""
+        changed: Values = {self._operators[operator].outputs[0]: output}
+        for position in range(operator + 1, len(self._runners)):
+            if changed.keys() & set(self._runners[position].feeds):
+                changed.update(self._outputs(position, {**values, **changed}))
+        found: Array = changed.get(self.target, values[self.target])
+        return found
+
+    def _outputs(self, position: int, values: Mapping[int, Array]) -> Values:
+        runner = self._runners[position]
+        made = runner.run([values[index] for index in runner.feeds])
+        return dict(zip(self._operators[position].outputs, made))
+
+
+class _AlteredLayer:
+    """One layer with a quantized input and quantized weights.
+
+    Attributes:
+        operator: Index of its operator.
+    """
+
+    def __init__(
+        self,
+        graph: Graph,
+        layer: LinearLayer,
+        record: LayerRecord,
+        params: Mapping[int, AffineParams],
+    ) -> None:
+        self.operator = layer.operator.index
+        self._graph = graph
+        self._layer = layer
+        self._params = params[layer.input]
+        filters = recorded_filters(layer, record)
+        real = weights.dequantize_filters(filters.codes, filters.scales)
+        self._constants = {layer.filter: layer.stored_filters(real)}
+        self._exact = OperatorRunner(graph, layer.operator, drop_activation=True)
+        self._linear = OperatorRunner(graph, layer.operator, self._constants, drop_activation=True)
+        self._final = OperatorRunner(graph, layer.operator, self._constants)
+        self._shift = np.zeros(layer.channels)
+        self._seen = 0
+
+    def observe(self, values: Mapping[int, Array]) -> None:
+        """Note the mean shift before the activation function, per channel."""
+        exact = self._exact.run([values[index] for index in self._exact.feeds])[0]
+        difference = self._linear.run(self._feeds(self._linear, values))[0] - exact
+        rows = difference.reshape(-1, self._layer.channels)
+        self._shift += rows.sum(axis=0, dtype=np.float64)
+        self._seen += len(rows)
+
+    def take_out_mean(self) -> None:
+        """Correct the bias by the shift observed."""
+        bias = self._layer.bias_values - self._shift / max(self._seen, 1)
+        constants = {**self._constants, self._layer.bias: bias.astype(np.float32)}
+        self._final = OperatorRunner(self._graph, self._layer.operator, constants)
+
+    def run(self, values: Mapping[int, Array]) -> Array:
+        """The layer's output for a sample's float activations."""
+        return self._final.run(self._feeds(self._final, values))[0]
+
+    def _feeds(self, runner: OperatorRunner, values: Mapping[int, Array]) -> list[Array]:
+        return [
+            affine.fake_quantize(values[index], self._params)
+            if index == self._layer.input
+            else values[index]
+            for index in runner.feeds
+        ]
+
+
+def _own_codes(record: LayerRecord, refitted: bool) -> LayerRecord:
+    """Refitted codes answer errors in front of the layer, too: round to the nearest instead."""
+    return dataclasses.replace(record, codes="") if refitted else record
