@@ -358,7 +358,9 @@ def test_report_folder_that_is_not_writable(workspace: Workspace) -> None:
 
 def test_validation_without_a_report(workspace: Workspace) -> None:
     message = workspace.refused(validation=workspace.data)
-    assert "--validation is for the report: name its folder with --report_dir" in message
+    assert "--validation is for the report and the guard" in message
+    assert "--report_dir" in message
+    assert "--max_drop" in message
 
 
 def test_labels_without_validation(workspace: Workspace) -> None:

@@ -12,7 +12,7 @@ from tests import models
 
 FEATURES, CLASSES = 16, 4
 PLANTED = 1  # position of the layer whose input is hard to quantize
-_FACTOR = 20.0
+_FACTOR = 60.0
 
 
 @functools.cache

@@ -144,12 +144,12 @@ def quantize_guarded(
         drop = _measured(run.result(kept).model, model, origin, validation, num_workers)
         verdict = "holds" if drop.points <= max_drop else "too much"
         note(
-            f"Guard: {len(kept.int8)} layers kept in INT8, {len(kept.in_float)} in float: "
-            f"{validation.measure} {drop.points:.2f} ± {drop.standard_error:.2f}, {verdict}"
+            f"Guard: {len(kept.int8)} layers kept in INT8, {len(kept.in_float)} operators in "
+            f"float: {validation.measure} {drop.points:.2f} ± {drop.standard_error:.2f}, {verdict}"
         )
         return drop
 
-    outcome = search(max_drop, measure, run.rank_units, run.rank_layers)
+    outcome = search(max_drop, measure, run.rank_units, run.rank_float)
     return Guarded(
         run.config(outcome.kept),
         run.result(outcome.kept),
@@ -234,12 +234,32 @@ class _Run:
         }
         return sorted(saved, key=lambda unit: -saved[unit])
 
-    def rank_layers(self) -> list[str]:
-        """Quantized layers by the noise that 8 bits cause in them."""
+    def rank_float(self) -> list[Unit]:
+        """Quantized layers by the noise that 8 bits cause in them, with what writes their inputs.
+
+        A layer in float behind one in int8 would still read codes. All of it together leaves at
+        least one layer quantized.
+        """
         calibration = self.result(self._all_int8).calibration
+        graph = prepared(self._model, self._origin)
+        skipped = skipped_operators(graph, self._config.skip)
+        groups = scale_groups(graph, linear_layers(graph), skipped)
         noise = self._noise(calibration)
-        ordered = sorted(calibration.layers, key=lambda record: -noise[record.index])
-        return [record.name for record in ordered]
+        names = {record.name for record in calibration.layers}
+        found: list[Unit] = []
+        taken: Unit = frozenset()
+        for record in sorted(calibration.layers, key=lambda record: -noise[record.index]):
+            writers = (graph.producer(tensor) for tensor in groups[record.input].tensors)
+            unit = frozenset(
+                graph.tensors[operator.outputs[0]].name
+                for operator in (*writers, graph.operators[record.index])
+                if operator is not None and operator.index not in skipped
+            )
+            if names <= taken | unit:
+                continue
+            taken |= unit
+            found.append(unit)
+        return found
 
     def price(self, kept: Kept) -> Price:
         """The cost of a choice."""

@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 # Quantizations spent on leaving single layers of a found beginning out again.
 _PRUNING_TRIES = 8
 
-Unit = frozenset[str]  # layers that keep more bits together, by the names of their outputs
+Unit = frozenset[str]  # what keeps more bits together, by the names of the outputs
 
 
 @dataclasses.dataclass(frozen=True)
@@ -24,7 +24,7 @@ class Kept:
 
     Attributes:
         int8: Layers with 8-bit inputs where 7 bits were asked for.
-        in_float: Layers that are not quantized.
+        in_float: Operators that are not quantized.
     """
 
     int8: Unit = frozenset()
@@ -69,7 +69,7 @@ def search(
     bound: float,
     measure: Callable[[Kept], Drop],
     rank_units: Callable[[], Sequence[Unit]],
-    rank_layers: Callable[[], Sequence[str]],
+    rank_float: Callable[[], Sequence[Unit]],
 ) -> Outcome:
     """Keep as few layers as needed in INT8 instead of INT7, then in float.
 
@@ -78,8 +78,8 @@ def search(
         measure: Quantizes with a choice and evaluates the model; asked once for each choice.
         rank_units: Gives the layers whose inputs would have 7 bits, those that share a scale as
             one, the most sensitive first; empty if there are none. Asked only if needed.
-        rank_layers: Gives the quantized layers by what 8 bits cost in them, likewise. The last one
-            always stays quantized: without any the model would be a float model.
+        rank_float: Gives what to leave in float together, by what 8 bits cost there, likewise. All
+            of it together must leave a layer that is quantized.
     """
     tries = _Tries(measure, bound)
     if tries.holds(Kept()):
@@ -89,10 +89,14 @@ def search(
     if units and tries.holds(all_int8):
         found = _fewest(units, lambda names: tries.holds(Kept(int8=names)))
         return tries.outcome(Kept(int8=found) if found is not None else all_int8)
-    layers = [frozenset([name]) for name in rank_layers()[:-1]]
-    in_float = _fewest(layers, lambda names: tries.holds(_without(all_int8.int8, names)))
+
+    def holds_in_float(names: Unit) -> bool:
+        return tries.holds(_without(all_int8.int8, names))
+
+    in_float = _fewest(rank_float(), holds_in_float)
     if in_float is None:
         return tries.outcome(tries.best)
+    in_float = _pruned([frozenset([name]) for name in sorted(in_float)], holds_in_float)
     # With the worst layers in float, others may do with 7 bits after all.
     chosen = in_float
     int8 = _fewest(units, lambda names: tries.holds(_without(names, chosen)))
@@ -145,8 +149,13 @@ def _fewest(units: Sequence[Unit], holds: Callable[[Unit], bool]) -> Unit | None
             count = middle
         else:
             failing = middle
-    chosen = list(units[:count])
-    for unit in reversed(units[: count - 1][-_PRUNING_TRIES:]):
+    return _pruned(units[:count], holds)
+
+
+def _pruned(units: Sequence[Unit], holds: Callable[[Unit], bool]) -> Unit:
+    """The union of units that holds, without units that are not needed for that."""
+    chosen = list(units)
+    for unit in units[: -_PRUNING_TRIES - 1 : -1]:
         rest = [other for other in chosen if other is not unit]
         if holds(_union(rest)):
             chosen = rest

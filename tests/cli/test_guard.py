@@ -1,0 +1,148 @@
+"""``quantize --max_drop``."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tests.cli.commands import Workspace
+from tests.evaluation import classifiers
+from tests.guard import networks
+
+
+@pytest.fixture
+def guarded(workspace: Workspace) -> dict[str, Any]:
+    """Flags that quantize the planted network with a guard."""
+    return {
+        "model": workspace.write("planted.tflite", networks.planted()),
+        "calibration": workspace.array("calibration.npy", networks.arrays(30, seed=6)),
+        "validation": workspace.array("validation.npy", networks.arrays(1000, seed=5)),
+        "bits": 7,
+        "method": "minmax",
+        "max_drop": 14,
+    }
+
+
+def test_what_it_prints_gives_the_same_model(workspace: Workspace, guarded: dict[str, Any]) -> None:
+    finished = workspace.quantize(**guarded)
+    assert finished.code == 0
+    result = finished.result["guard"]
+    assert result["holds"]
+    assert result["measure"] == "disagreement"
+    assert result["drop"] <= 14 < result["plain_drop"]
+    assert len(result["kept_int8"]) == 1
+    assert "bytes" in finished.out.split("Price:")[1]
+    lines = finished.out.splitlines()
+    options = shlex.split(lines[lines.index("The same model without --max_drop:") + 1])
+    model = workspace.output.read_bytes()
+    again = {**guarded, "max_drop": None, "validation": None}
+    assert workspace.quantize(*options, **again).code == 0
+    assert workspace.output.read_bytes() == model
+
+
+def test_a_bound_that_cannot_be_met(workspace: Workspace, guarded: dict[str, Any]) -> None:
+    finished = workspace.quantize(**{**guarded, "max_drop": 0})
+    assert finished.code == 3
+    assert "CANNOT BE MET; this is the best model found" in finished.out
+    assert finished.result["guard"]["drop"] > 0
+    assert workspace.output.exists()
+
+
+def test_a_report_shows_the_model_that_the_guard_chose(
+    workspace: Workspace, guarded: dict[str, Any]
+) -> None:
+    assert workspace.quantize(**guarded).code == 0
+    model = workspace.output.read_bytes()
+    report = workspace.folder / "report"
+    assert workspace.quantize(**guarded, report_dir=report).code == 0
+    assert workspace.output.read_bytes() == model
+    assert "1000 samples of" in (report / "report.html").read_text()
+
+
+def labelled(workspace: Workspace) -> tuple[Path, Path]:
+    folder = workspace.folder / "pics"
+    folder.mkdir()
+    rows = ["file,label"]
+    for index, image in enumerate(classifiers.IMAGES[:20]):
+        Image.fromarray(image).save(folder / f"{index}.png")
+        rows.append(f"{index}.png,{index % 10}")
+    return folder, workspace.write("labels.csv", "\n".join(rows).encode())
+
+
+def test_with_labels_the_bound_is_about_top_1(workspace: Workspace) -> None:
+    folder, labels = labelled(workspace)
+    model = workspace.write("classifier.tflite", classifiers.float_classifier())
+    flags = {"model": model, "calibration": folder, "validation": folder, "max_drop": 1}
+    finished = workspace.quantize(**flags, labels=labels)
+    result = finished.result["guard"]
+    assert finished.code == (0 if result["drop"] <= 1 else 3)
+    assert result["measure"] == "top-1 drop"
+    assert result["images"] == 20
+    assert "One of 20 images is 5 points" in finished.out
+    assert "use 100 or more" in finished.out
+
+
+def test_an_npz_file_may_hold_the_labels(workspace: Workspace) -> None:
+    model = workspace.write("classifier.tflite", classifiers.float_classifier())
+    path = workspace.folder / "data.npz"
+    np.savez(path, images=classifiers.IMAGES, labels=np.arange(60) % 10)
+    finished = workspace.quantize(model=model, calibration=path, validation=path, max_drop=20)
+    assert finished.result["guard"]["measure"] == "top-1 drop"
+
+
+def test_a_bound_without_validation_data(workspace: Workspace) -> None:
+    message = workspace.refused(max_drop=0.5)
+    assert "--max_drop holds on validation data" in message
+    assert "--validation" in message
+
+
+@pytest.mark.parametrize("bound", ["-1", "101", "nan", "inf"])
+def test_bounds_without_meaning(workspace: Workspace, bound: str) -> None:
+    message = workspace.refused(f"--max_drop={bound}", validation=workspace.data)
+    assert "must be percentage points from 0 to 100" in message
+
+
+def test_a_bound_that_is_no_number(workspace: Workspace) -> None:
+    message = workspace.refused(max_drop="little", validation=workspace.data)
+    assert "--max_drop" in message
+
+
+def test_a_bound_for_a_loaded_record(workspace: Workspace) -> None:
+    message = workspace.refused(
+        calibration=None, load_calibration="r.json", validation=workspace.data, max_drop=1
+    )
+    assert "--max_drop and --load_calibration exclude each other" in message
+
+
+def test_labels_of_files_that_are_not_there(workspace: Workspace) -> None:
+    folder, _ = labelled(workspace)
+    labels = workspace.write("other.csv", b"file,label\nnot_there.png,1\n")
+    model = workspace.write("classifier.tflite", classifiers.float_classifier())
+    message = workspace.refused(
+        model=model, calibration=folder, validation=folder, labels=labels, max_drop=1
+    )
+    assert "other.csv, line 2: no such image" in message
+
+
+def test_labels_that_the_model_has_no_class_for(workspace: Workspace) -> None:
+    folder, _ = labelled(workspace)
+    labels = workspace.write("other.csv", b"file,label\n0.png,10\n")
+    model = workspace.write("classifier.tflite", classifiers.float_classifier())
+    message = workspace.refused(
+        model=model, calibration=folder, validation=folder, labels=labels, max_drop=1
+    )
+    assert "label 10 is outside 0..9, the classes of the model" in message
+
+
+def test_validation_data_of_another_shape(workspace: Workspace) -> None:
+    other = workspace.array("other.npy", np.zeros((3, 5), np.float32))
+    assert "other.npy" in workspace.refused(validation=other, max_drop=1)
+
+
+def test_an_expression_for_eight_bits_where_all_have_them(workspace: Workspace) -> None:
+    assert "with bits 8 every layer keeps 8 bits" in workspace.refused(keep_int8="a")
