@@ -79,6 +79,7 @@ def test_exactly_the_planted_layer_keeps_eight_bits(validation: Validation) -> N
     found = guarded(validation, bound)
     assert found.outcome.kept == Kept(int8=frozenset([layer_names()[networks.PLANTED]]))
     assert found.outcome.holds
+    assert found.outcome.tries == 3  # the ranking puts the planted layer first
     assert found.outcome.drop.points == pytest.approx(disagreement(found.result.model))
     assert found.outcome.drop.points <= bound
     assert found.outcome.plain.points == pytest.approx(disagreement(plain))
