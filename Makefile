@@ -84,11 +84,11 @@ browser:
 	command -v chromium >/dev/null || tools/apt_install.sh chromium
 
 unit-test: build-delegate browser
-	$(BIN)/python -m pytest --ignore tests/packaging --ignore tests/android --ignore tests/arm64 $(PYTEST_ARGS)
+	$(BIN)/python -m pytest --ignore tests/installation --ignore tests/android --ignore tests/arm64 $(PYTEST_ARGS)
 
 # Builds with Bazel as well.
 test-packaging: test-delegate
-	$(BIN)/python -m pytest tests/packaging $(PYTEST_ARGS)
+	$(BIN)/python -m pytest tests/installation $(PYTEST_ARGS)
 
 # One runtime per process: two in one may answer for each other.
 test-runtimes: build-delegate

@@ -22,7 +22,7 @@ from tflite_eq.numerics.lattice import is_on_lattice
 from tflite_eq.runtimes import Kernels, available_runtimes
 
 INT7 = Config(bits="7")
-LATTICE = Config(bits="auto", target="armv8.2-dotprod")
+LATTICE = Config(bits="auto", target="x86-vnni")
 NETWORKS = sorted(models.SHAPES)
 
 

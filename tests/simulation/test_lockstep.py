@@ -108,11 +108,14 @@ def operator_differences(name: str, config: Config, kernels: Kernels) -> dict[st
         model, feeds = edit.single_operator_model(graph, operator)
         if any(graph.tensors[i].type_name != "INT8" for i in (*feeds, *operator.outputs)):
             continue  # the ends of the network, and shapes
-        for sample, simulated in enumerate(codes[names[operator.outputs[0]]]):
+        for sample in range(len(models.data(name))):
             inputs = [codes[names[index]][sample] for index in feeds]
-            (computed,) = running.run(model, inputs, kernels)
-            difference = computed.astype(np.int32) - simulated.reshape(computed.shape)
-            found.setdefault(f"{operator.kind} {operator.index}", []).append(difference.ravel())
+            for index, computed in zip(operator.outputs, running.run(model, inputs, kernels)):
+                if names[index] not in codes:
+                    continue  # nobody reads it
+                simulated = codes[names[index]][sample].reshape(computed.shape)
+                difference = computed.astype(np.int32) - simulated
+                found.setdefault(f"{operator.kind} {operator.index}", []).append(difference.ravel())
     assert found
     return {operator: np.concatenate(parts) for operator, parts in found.items()}
 

@@ -91,6 +91,7 @@ public final class EqDelegate implements Delegate, AutoCloseable {
     WINOGRAD_F23("winograd_f23"),
     WINOGRAD_1D("winograd_1d"),
     DIRECT("direct"),
+    DIRECT_INT7("direct_int7"),
     REFERENCE("reference");
 
     private final String option;
@@ -142,6 +143,7 @@ public final class EqDelegate implements Delegate, AutoCloseable {
     private boolean requireDelegation = false;
     private LogLevel logLevel = LogLevel.MODEL;
     private boolean profile = false;
+    private boolean referenceInPlace = false;
 
     /** Threads for one convolution, at most 256; 0, the default, takes the interpreter's number. */
     public Options setNumThreads(int numThreads) {
@@ -185,6 +187,12 @@ public final class EqDelegate implements Delegate, AutoCloseable {
       return this;
     }
 
+    /** Claim the same layers, but compute them by the reference kernel: what outputs are compared with. Slow. */
+    public Options setReferenceInPlace(boolean referenceInPlace) {
+      this.referenceInPlace = referenceInPlace;
+      return this;
+    }
+
     private static <T> T notNull(String name, T value) {
       if (value == null) {
         throw new IllegalArgumentException(name + " is null");
@@ -194,7 +202,7 @@ public final class EqDelegate implements Delegate, AutoCloseable {
 
     String[] keys() {
       return new String[] {
-        "num_threads", "kernel", "isa", "verify", "require_delegation", "log_level", "profile"
+        "num_threads", "kernel", "isa", "verify", "require_delegation", "log_level", "profile", "reference_in_place"
       };
     }
 
@@ -206,7 +214,8 @@ public final class EqDelegate implements Delegate, AutoCloseable {
         Boolean.toString(verify),
         Boolean.toString(requireDelegation),
         logLevel.option,
-        Boolean.toString(profile)
+        Boolean.toString(profile),
+        Boolean.toString(referenceInPlace)
       };
     }
   }

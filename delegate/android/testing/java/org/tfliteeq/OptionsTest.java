@@ -24,7 +24,7 @@ class OptionsTest {
   @Test
   void defaultsAreTheNativeOnes() {
     assertEquals(
-        Arrays.asList("0", "auto", "auto", "false", "false", "1", "false"),
+        Arrays.asList("0", "auto", "auto", "false", "false", "1", "false", "false"),
         Arrays.asList(new EqDelegate.Options().values()));
   }
 
@@ -37,11 +37,14 @@ class OptionsTest {
         .setVerify(true)
         .setRequireDelegation(true)
         .setLogLevel(EqDelegate.LogLevel.LAYERS)
-        .setProfile(true);
+        .setProfile(true)
+        .setReferenceInPlace(true);
     assertEquals(
-        Arrays.asList("3", "winograd_1d", "scalar", "true", "true", "2", "true"), Arrays.asList(options.values()));
+        Arrays.asList("3", "winograd_1d", "scalar", "true", "true", "2", "true", "true"),
+        Arrays.asList(options.values()));
     assertEquals(
-        Arrays.asList("num_threads", "kernel", "isa", "verify", "require_delegation", "log_level", "profile"),
+        Arrays.asList(
+            "num_threads", "kernel", "isa", "verify", "require_delegation", "log_level", "profile", "reference_in_place"),
         Arrays.asList(options.keys()));
   }
 
