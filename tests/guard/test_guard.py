@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import re
 from pathlib import Path
 from typing import Any
 
@@ -148,17 +149,22 @@ def test_a_model_that_is_no_classifier_is_refused_before_calibrating(tmp_path: P
         )
 
 
-def test_expressions_match_the_names_and_nothing_else() -> None:
-    import re
-
-    names = ["a/b;c", "a.b", "x(1)"]
-    pattern = matching(names)
+@pytest.mark.parametrize("names", [["a/b;c", "a.b", "x(1)"], ["a/b;c"], ["twin;1", "a.b"]])
+def test_expressions_match_the_names_and_nothing_else(names: list[str]) -> None:
+    every = ["a/b;c", "a.b", "x(1)", "a/bd", "aXb", "za.b", "x1", "twin;1", "twin;2", "twin;12"]
+    pattern = matching(names, every)
     assert pattern is not None
-    assert all(re.search(pattern, name) for name in names)
-    assert not any(re.search(pattern, name) for name in ("a/b;cd", "aXb", "za.b", "x1"))
-    both = matching(names, "(?i)^MINE")
+    assert sorted(n for n in every if re.search(pattern, n)) == sorted(names)
+
+
+def test_expressions_are_short_where_they_can_be() -> None:
+    assert matching(["conv;bias;relu"], ["conv;bias;relu", "conv1;bias"]) == "^conv(;|$)"
+
+
+def test_expressions_are_added_to_those_of_the_user() -> None:
+    both = matching(["a.b"], [], "(?i)^MINE")
     assert both is not None
     assert re.search(both, "mine 1")
     assert re.search(both, "a.b")
-    assert matching([], "p") == "p"
-    assert matching([]) is None
+    assert matching([], ["a"], "p") == "p"
+    assert matching([], ["a"]) is None

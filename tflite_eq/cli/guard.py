@@ -125,7 +125,8 @@ def _options(guarded: Guarded) -> str:
 
 
 def _names(names: frozenset[str]) -> str:
-    return f"{len(names)} ({', '.join(sorted(names))})" if names else "none"
+    firsts = sorted(name.split(";")[0] for name in names)  # the rest is what was fused into them
+    return f"{len(names)} ({', '.join(firsts)})" if names else "none"
 
 
 def _price(guarded: Guarded) -> list[str]:

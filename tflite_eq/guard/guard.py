@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections
 import dataclasses
 import hashlib
 import json
@@ -183,13 +184,15 @@ class _Run:
         self._results: dict[Kept, QuantizationResult] = {}
         self._kept_samples = SpreadSubset(_SENSITIVITY_SAMPLES)
         self._all_int8 = Kept()
+        graph = prepared(model, origin)
+        self._names = [graph.tensors[i].name for o in graph.operators for i in o.outputs]
 
     def config(self, kept: Kept) -> Config:
         """The options with a choice added."""
         return dataclasses.replace(
             self._config,
-            keep_int8=matching(kept.int8, self._config.keep_int8),
-            skip=matching(kept.in_float, self._config.skip),
+            keep_int8=matching(kept.int8, self._names, self._config.keep_int8),
+            skip=matching(kept.in_float, self._names, self._config.skip),
         )
 
     def result(self, kept: Kept) -> QuantizationResult:
@@ -280,12 +283,26 @@ class _Run:
         return Path(self._resume_dir) / f"guard_{digest[:12]}"
 
 
-def matching(names: Iterable[str], pattern: str | None = None) -> str | None:
-    """A regular expression for these names and for what another one matches; None for nothing."""
-    escaped = [re.escape(name) for name in sorted(names)]
-    if not escaped:
+def matching(
+    names: Iterable[str], others: Iterable[str] = (), pattern: str | None = None
+) -> str | None:
+    """A regular expression for names and for what another expression matches; None for nothing.
+
+    Args:
+        names: What to match.
+        others: All names there are. Converters join the names of fused operators by semicolons;
+            the first part will do where it tells the name from all others.
+        pattern: The other expression.
+    """
+    wanted = sorted(names)
+    if not wanted:
         return pattern
-    own = f"^({'|'.join(escaped)})$" if len(escaped) > 1 else f"^{escaped[0]}$"
+    firsts = collections.Counter(name.split(";")[0] for name in {*others, *wanted})
+    short = [name.split(";")[0] for name in wanted]
+    is_unique = all(firsts[first] == 1 and first for first in short)
+    chosen, end = (short, "(;|$)") if is_unique else (wanted, "$")
+    escaped = "|".join(re.escape(name) for name in chosen)
+    own = f"^({escaped}){end}" if len(chosen) > 1 else f"^{escaped}{end}"
     return own if pattern is None else f"{pattern}|{own}"
 
 
