@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import shlex
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,12 @@ from PIL import Image
 from tests.cli.commands import Workspace
 from tests.evaluation import classifiers
 from tests.guard import networks
+from tflite_eq import Config
+from tflite_eq.cli.guard import text
+from tflite_eq.guard.guard import Guarded
+from tflite_eq.guard.price import Price
+from tflite_eq.guard.search import Drop, Kept, Outcome
+from tflite_eq.report.model import TargetSummary
 
 
 @pytest.fixture
@@ -146,3 +153,33 @@ def test_validation_data_of_another_shape(workspace: Workspace) -> None:
 
 def test_an_expression_for_eight_bits_where_all_have_them(workspace: Workspace) -> None:
     assert "with bits 8 every layer keeps 8 bits" in workspace.refused(keep_int8="a")
+
+
+def described(target: str, **price: Any) -> str:
+    """What is printed of a guard that kept one layer, at these prices."""
+    outcome = Outcome(Kept(int8=frozenset("a")), Drop(0.2, 0.1, 9000), True, Drop(3, 0.1, 9000), 4)
+    vnni = TargetSummary("x86-vnni", True, "", 5, 9, 1e6, 1.5)
+    avx2 = TargetSummary("x86-avx2", False, "no kernels for it")
+    before = Price(1000, 0.0, (avx2, vnni))
+    slower = dataclasses.replace(vnni, claimed=4, speedup=1.25)
+    after = dataclasses.replace(before, size_bytes=1024, targets=(avx2, slower), **price)
+    config = Config(bits="7", target=target, keep_int8="^a b$")
+    result: Any = None  # is not looked at
+    return text(Guarded(config, result, outcome, "top-1 drop", after, before), 0.5)
+
+
+def test_the_price_in_size_and_speed() -> None:
+    printed = described("x86-vnni", float_share=0.25)
+    assert "top-1 drop 0.20 ± 0.10 points on 9000 images (3.00 with nothing kept)" in printed
+    assert "Price: +24 bytes (1,000 -> 1,024)." in printed
+    assert "on x86-vnni (an estimate): 1.25 instead of 1.50, 4 instead of 5 of 9" in printed
+    assert "25.0 % of the multiplications are in float" in printed
+    assert "--keep_int8 '^a b$'" in printed
+
+
+def test_all_cpu_families_are_priced_where_none_is_chosen() -> None:
+    assert "on x86-vnni (an estimate): 1.25 instead of 1.50" in described("generic")
+
+
+def test_a_price_that_is_not_known_is_said_to_be_so() -> None:
+    assert "Price in speed unknown: no kernels for it" in described("x86-avx2")
