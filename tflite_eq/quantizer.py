@@ -151,7 +151,7 @@ def calibrate(
         )
         fine_tuning = None
         if fine_tunes:
-            records, fine_tuning = _fine_tuned(graph, layers, records, skipped, twins, config)
+            records, fine_tuning = _fine_tuned(graph, layers, records, twins, config)
     return Calibration(
         tool_version=__version__,
         model_sha256=model_sha256,
@@ -272,13 +272,12 @@ def _fine_tuned(
     graph: Graph,
     layers: dict[int, LinearLayer],
     records: list[LayerRecord],
-    skipped: set[int],
     twins: TwinActivations,
     config: Config,
 ) -> tuple[list[LayerRecord], FineTuning]:
     """The records of the layers with fine-tuned biases, and how it went."""
     tf = _tensorflow_for_fine_tuning()
-    network = DifferentiableNetwork(tf, graph, layers, records, twins.params, skipped)
+    network = DifferentiableNetwork(tf, graph, layers, records, twins.params)
     training = BiasFineTuning(tf, network, graph, layers, records, twins, config.seed)
     tuned, fine_tuning = training.run()
     by_index = {record.index: record for record in tuned}

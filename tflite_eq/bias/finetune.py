@@ -64,7 +64,11 @@ def check_enough(samples: int) -> None:
 
 
 class BiasFineTuning:
-    """One training of a network's biases."""
+    """One training of a network's biases.
+
+    Attributes:
+        judged: Numbers of the held-back samples.
+    """
 
     def __init__(
         self,
@@ -105,7 +109,7 @@ class BiasFineTuning:
         self._rng = np.random.default_rng([seed, twins.samples])
         order = self._rng.permutation(twins.samples)
         count = max(1, twins.samples // self._schedule.held_back)
-        self._judged, self._learned = sorted(order[:count]), sorted(order[count:])
+        self.judged, self._learned = sorted(order[:count]), sorted(order[count:])
         self._factors = [1 / v for v in self._variances(self._learned)]
 
     def run(self) -> tuple[list[LayerRecord], FineTuning]:
@@ -134,7 +138,7 @@ class BiasFineTuning:
         if best_deltas is not None:
             records = [tuned.with_delta(d) for tuned, d in zip(self._tuned, best_deltas)]
         return records, FineTuning(
-            held_back=len(self._judged),
+            held_back=len(self.judged),
             epochs=int(epoch),
             best_epoch=int(best_epoch),
             noise_before=before,
@@ -150,11 +154,11 @@ class BiasFineTuning:
         """
         biases = [tuned.rounded_bias(delta) for tuned, delta in zip(self._tuned, deltas)]
         errors = np.zeros(len(self._network.targets))
-        for sample in self._judged:
+        for sample in self.judged:
             found = self._network.outputs(self._sample_inputs(sample), biases)
             for i, (output, exact) in enumerate(zip(found, self._references(sample))):
                 errors[i] += np.mean(np.square(output - exact, dtype=np.float64))
-        return float(np.dot(errors, self._factors) / len(self._judged))
+        return float(np.dot(errors, self._factors) / len(self.judged))
 
     def _train_epoch(self, deltas: list[Any], optimizer: Any) -> None:
         order = self._rng.permutation(self._learned)

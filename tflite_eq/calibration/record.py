@@ -198,15 +198,13 @@ class FineTuning:
 
         Raises:
             ValueError: A field is unknown or of another type.
-            KeyError: A field is missing.
         """
         fields = known_fields(entry, cls)
-        counts = ("held_back", "epochs", "best_epoch")
-        return cls(
-            *(typed(fields[name], int, name) for name in counts),
-            noise_before=typed(fields["noise_before"], float, "noise_before"),
-            noise_after=typed(fields["noise_after"], float, "noise_after"),
-        )
+        for name in ("held_back", "epochs", "best_epoch"):
+            fields[name] = typed(fields[name], int, name)
+        for name in ("noise_before", "noise_after"):
+            fields[name] = typed(fields[name], float, name)
+        return cls(**fields)
 
 
 @dataclasses.dataclass

@@ -10,7 +10,7 @@ every installation has.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence, Set
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -108,7 +108,7 @@ class DifferentiableNetwork:
         layers: Mapping[int, LinearLayer],
         records: Sequence[LayerRecord],
         params: Mapping[int, AffineParams],
-        skipped: Set[int],
+        targets: Sequence[int] | None = None,
     ) -> None:
         """Fix the weights as the writer will write them.
 
@@ -118,12 +118,12 @@ class DifferentiableNetwork:
             layers: Its linear layers by operator index.
             records: Weights of the quantized layers.
             params: Scale and zero point by tensor index; other tensors stay in float.
-            skipped: Indices of operators that stay in float.
+            targets: Tensors to compute; ``distilled_tensors`` without.
         """
         self._tf = tf
         self._graph = graph
         self._params = params
-        self.targets = distilled_tensors(graph)
+        self.targets = list(targets or distilled_tensors(graph))
         self._operators = needed_operators(graph, self.targets)
         by_index = {record.index: record for record in records}
         self.trainable = [o.index for o in self._operators if o.index in by_index]
@@ -140,8 +140,9 @@ class DifferentiableNetwork:
                 else:
                     self._float_biases[operator.index] = tf.constant(layer.bias_values)
                 self._linear[operator.index] = linear_function(tf, layer, real)
-        self._forward = tf.function(self._compute)
-        self._backward = tf.function(self._compute_gradients)
+        # Loops are over operators: nothing for autograph, which leaves temporary files.
+        self._forward = tf.function(self._compute, autograph=False)
+        self._backward = tf.function(self._compute_gradients, autograph=False)
 
     def outputs(self, inputs: Sequence[Any], biases: Sequence[Any]) -> list[Float]:
         """Values of ``targets`` for one sample.
