@@ -42,7 +42,7 @@ class Schedule:
         held_back: One of how many samples is held back.
     """
 
-    step: float = 0.02
+    step: float = 0.005
     batch: int = 8
     epochs: int = 40
     patience: int = 8
