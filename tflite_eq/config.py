@@ -48,6 +48,7 @@ class BiasCorrection(enum.Enum):
 
     NONE = "none"
     ITERATIVE = "iterative"  # IBC of arXiv 1906.03193
+    FINETUNE = "finetune"  # IBC, then BFT of the same paper; needs TensorFlow
 
 
 class Reconstruction(enum.Enum):

@@ -130,6 +130,7 @@ def test_killed_run_goes_on_to_the_same_bytes(interrupted: Interrupted, where: s
         ("shared_filter_net", Config(activation_mode="symmetric")),
         ("conv_net", Config(bits="7", reconstruction="refit")),
         ("depthwise_net", Config(reconstruction="rounding", per_tensor=True)),
+        ("depthwise_net", Config(bits="7", bias_correction="finetune")),
     ],
 )
 def test_every_kind_of_network_goes_on_to_the_same_bytes(

@@ -348,3 +348,14 @@ def test_help(command: list[str]) -> None:
     finished = run_module(*command, "--help")
     assert finished.returncode == 0
     assert "usage: tflite-eq" in finished.stdout
+
+
+def test_fine_tuning_says_what_it_brought(workspace: Workspace, tmp_path: Path) -> None:
+    report = tmp_path / "report"
+    finished = workspace.quantize(bias_correction="finetune", bits="7", report_dir=str(report))
+    assert finished.code == 0
+    expected = running.quantized("conv_net", Config(bits="7", bias_correction="finetune"))
+    assert workspace.output.read_bytes() == expected.model
+    assert "Fine-tuned biases: " in finished.out
+    assert "held-back calibration samples" in finished.out
+    assert "held-back calibration samples" in (report / "report.html").read_text()

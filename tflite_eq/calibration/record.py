@@ -163,6 +163,50 @@ _LAYER_TYPES: dict[str, type[Any]] = {
 }
 
 
+@dataclasses.dataclass(frozen=True)
+class FineTuning:
+    """How the fine-tuning of biases went; the biases themselves are in the layers.
+
+    Attributes:
+        held_back: Samples that training did not learn from and was judged on.
+        epochs: Passes over the other samples.
+        best_epoch: The pass whose biases were kept; 0 if iterative correction served best.
+        noise_before: Noise to signal ratio of the outputs over the held-back samples (of the
+            logits, where the network ends with SOFTMAX or LOGISTIC) with the biases of iterative
+            correction; summed over several outputs.
+        noise_after: The same with the biases kept; never larger.
+    """
+
+    held_back: int
+    epochs: int
+    best_epoch: int
+    noise_before: float
+    noise_after: float
+
+    @property
+    def sqnr_db(self) -> tuple[float, float]:
+        """Both noises as signal to noise ratios in decibels, before and after."""
+        before, after = (
+            float(-10 * np.log10(max(noise, 1e-30)))
+            for noise in (self.noise_before, self.noise_after)
+        )
+        return before, after
+
+    @classmethod
+    def from_plain(cls, entry: dict[str, Any]) -> FineTuning:
+        """The inverse of ``dataclasses.asdict``.
+
+        Raises:
+            ValueError: A field is unknown or of another type.
+        """
+        fields = known_fields(entry, cls)
+        for name in ("held_back", "epochs", "best_epoch"):
+            fields[name] = typed(fields[name], int, name)
+        for name in ("noise_before", "noise_after"):
+            fields[name] = typed(fields[name], float, name)
+        return cls(**fields)
+
+
 @dataclasses.dataclass
 class Calibration:
     """Result of calibrating one model; ``quantize`` applies it without data.
@@ -177,6 +221,7 @@ class Calibration:
         layers: One entry per quantized linear layer.
         equalization: What channels between layers of the float network are scaled by first;
             everything else here is about the scaled network.
+        fine_tuning: How the fine-tuning of biases went; ``None`` without one.
     """
 
     tool_version: str
@@ -187,6 +232,7 @@ class Calibration:
     tensors: list[TensorRecord]
     layers: list[LayerRecord]
     equalization: list[ChannelFactors] = dataclasses.field(default_factory=list)
+    fine_tuning: FineTuning | None = None
 
     def to_text(self) -> str:
         """JSON with one tensor or layer field per line, so that line-based diffs stay readable."""
@@ -203,6 +249,8 @@ class Calibration:
         if self.equalization:
             pairs = [json.dumps(dataclasses.asdict(pair)) for pair in self.equalization]
             lines += ['  "equalization": [', *_joined(pairs, "    "), "  ],"]
+        if self.fine_tuning is not None:
+            lines.append(f'  "fine_tuning": {json.dumps(dataclasses.asdict(self.fine_tuning))},')
         tensors = [json.dumps(dataclasses.asdict(t)) for t in self.tensors]
         lines += ['  "tensors": [', *_joined(tensors, "    "), "  ],"]
         layers = []
@@ -243,6 +291,9 @@ class Calibration:
                 equalization=_entries(plain, "equalization", "equalization", _factors)
                 if "equalization" in plain
                 else [],
+                fine_tuning=FineTuning.from_plain(plain["fine_tuning"])
+                if "fine_tuning" in plain
+                else None,
             )
         except KeyError as error:
             raise ConfigError(

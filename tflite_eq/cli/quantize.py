@@ -34,6 +34,7 @@ from tflite_eq.guard.guard import Guarded, quantize_guarded
 from tflite_eq.presets import Preset, preset_config, preset_samples
 from tflite_eq.progress import peak_memory_mib
 from tflite_eq.quantizer import COMPARED_SAMPLES, QuantizationResult, quantize
+from tflite_eq.report.build import fine_tuning_text
 from tflite_eq.report.table import layer_table
 from tflite_eq.report.write import check_directory
 from tflite_eq.targets import Target
@@ -334,6 +335,8 @@ def _print(
     for warning in result.report.warnings:
         print(f"warning: {warning}")
     summary = result.report.summary
+    if summary.get("fine_tuning"):
+        print(f"Fine-tuned biases: {fine_tuning_text(summary)}.")
     print(
         f"Runs on {', '.join(summary['runtimes'])}. {summary['float_bytes']:,} bytes in, "
         f"{summary['quantized_bytes']:,} bytes out: {args.output}"

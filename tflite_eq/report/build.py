@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
-from tflite_eq.calibration.record import Calibration, LayerRecord
+from tflite_eq.calibration.record import Calibration, FineTuning, LayerRecord
 from tflite_eq.config import Reconstruction
 from tflite_eq.graph.properties import LinearKind
 from tflite_eq.progress import peak_memory_mib
@@ -67,7 +69,34 @@ def build_report(
         "runtimes": runtimes,
         "peak_memory_mib": round(peak_memory_mib()),
     }
+    if calibration.fine_tuning is not None:
+        summary["fine_tuning"] = _fine_tuning(calibration.fine_tuning)
     return Report(summary, layers, [*warnings, *_not_reconstructed(calibration)])
+
+
+def _fine_tuning(found: FineTuning) -> dict[str, float]:
+    before, after = found.sqnr_db
+    return {
+        "held_back": found.held_back,
+        "epochs": found.epochs,
+        "best_epoch": found.best_epoch,
+        "sqnr_db_before": before,
+        "sqnr_db_after": after,
+    }
+
+
+def fine_tuning_text(summary: dict[str, Any]) -> str:
+    """How the fine-tuning of biases went in words; empty without one."""
+    found = summary.get("fine_tuning")
+    if found is None:
+        return ""
+    kept = f"those of epoch {found['best_epoch']} of {found['epochs']}"
+    if not found["best_epoch"]:
+        kept = "those of iterative correction"
+    return (
+        f"{found['sqnr_db_before']:.2f} -> {found['sqnr_db_after']:.2f} dB SQNR of the outputs on "
+        f"{found['held_back']} held-back calibration samples; kept {kept}"
+    )
 
 
 def _not_reconstructed(calibration: Calibration) -> list[str]:

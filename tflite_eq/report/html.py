@@ -12,6 +12,7 @@ from markupsafe import Markup
 
 from tflite_eq.config import Config
 from tflite_eq.report import charts
+from tflite_eq.report.build import fine_tuning_text
 from tflite_eq.report.model import LayerDetail, LayerReport, Report, TargetSummary
 from tflite_eq.report.table import short_names
 
@@ -96,7 +97,7 @@ def _options(summary: dict[str, Any]) -> list[tuple[str, str, str]]:
         ("target", config.pop("target"), ""),
         ("scales", method, objective if method == "easyquant" else ""),
         ("", config.pop("activation_mode"), "activations"),
-        ("bias correction", config.pop("bias_correction"), ""),
+        ("bias correction", config.pop("bias_correction"), fine_tuning_text(summary)),
         ("weights per", "tensor" if config.pop("per_tensor") else "channel", ""),
         ("inputs and outputs", config.pop("output_type"), ""),
         ("", str(summary["samples"]), "calibration samples"),

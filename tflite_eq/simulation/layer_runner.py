@@ -120,7 +120,7 @@ class LayerRunner:
 
     @property
     def _corrects_bias(self) -> bool:
-        return self._config.bias_correction is BiasCorrection.ITERATIVE
+        return self._config.bias_correction is not BiasCorrection.NONE
 
     def _searched_filters(self, layer: LinearLayer) -> QuantizedFilters:
         """Filters rounded to the nearest codes under the scales that the search has found."""

@@ -39,6 +39,7 @@ def run_lockstep(
     config: Config,
     trace: PassTrace | None = None,
     checkpoint: Checkpoint | None = None,
+    kept: Set[int] = frozenset(),
 ) -> tuple[list[TensorRecord], list[LayerRecord]]:
     """Decide all scales and corrections of one network.
 
@@ -52,6 +53,7 @@ def run_lockstep(
         config: Options.
         trace: Receives what the searches looked at.
         checkpoint: Gives what an interrupted run has decided, and takes every finished layer.
+        kept: Tensors whose values ``twins`` still holds at the end, besides the outputs.
 
     Returns:
         Records of all quantized tensors by index, and of all quantized linear layers in
@@ -69,7 +71,7 @@ def run_lockstep(
     unread = {
         tensor.index: len(graph.consumers(tensor.index))
         for tensor in graph.tensors
-        if not tensor.is_constant and tensor.index not in graph.outputs
+        if not tensor.is_constant and tensor.index not in {*graph.outputs, *kept}
     }
     records = []
     for operator in track(graph.operators, _title(len(states), len(layers.keys() - skipped))):

@@ -21,7 +21,7 @@ _SAMPLED_VALUES = 100_000
 
 def criterion(config: Config) -> Criterion:
     """What the search compares candidates by."""
-    return Criterion(config.objective, config.bias_correction is BiasCorrection.ITERATIVE)
+    return Criterion(config.objective, config.bias_correction is not BiasCorrection.NONE)
 
 
 def sampled_values(twins: TwinActivations, tensor: int, seed: int) -> tuple[Float, Float]:
