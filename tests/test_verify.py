@@ -35,6 +35,13 @@ def test_operators_kept_on_purpose_are_accepted_by_name() -> None:
         check_fully_int8(graph, names[1:])
 
 
+def test_looking_at_the_shape_of_a_float_tensor_is_no_arithmetic() -> None:
+    graph = Graph.from_bytes(models.keras_net())
+    assert "SHAPE" in {o.kind for o in graph.operators}
+    kept = [graph.tensors[o.outputs[0]].name for o in graph.operators if o.kind != "SHAPE"]
+    check_fully_int8(graph, kept)
+
+
 def damaged(change: Callable[[Any], None]) -> bytes:
     model = schema.parse(running.quantized("concat_pool_net").model)
     change(model)

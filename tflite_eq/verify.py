@@ -12,7 +12,8 @@ from tflite_eq.graph.model import Graph
 from tflite_eq.graph.validate import describe
 from tflite_eq.runtimes import Interpreter, Kernels, available_runtimes
 
-_CONVERTERS = ("QUANTIZE", "DEQUANTIZE")
+# Operators that may meet float tensors: they convert, or look at the shape and at no value.
+_NO_ARITHMETIC = ("QUANTIZE", "DEQUANTIZE", "SHAPE")
 
 
 def check_fully_int8(graph: Graph, kept_float: Iterable[str], remedy: str = "") -> None:
@@ -34,7 +35,7 @@ def check_fully_int8(graph: Graph, kept_float: Iterable[str], remedy: str = "") 
             for index in (*operator.inputs, *operator.outputs)
         )
         names = {graph.tensors[index].name for index in operator.outputs}
-        if touches_float and operator.kind not in _CONVERTERS and not names & allowed:
+        if touches_float and operator.kind not in _NO_ARITHMETIC and not names & allowed:
             left.append(operator)
     if left:
         shown = "; ".join(describe(graph, o) for o in left[:5])
