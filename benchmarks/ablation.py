@@ -7,37 +7,30 @@ in which only that layer's weights and input are quantized. All but the last are
 benchmarks/accuracy.py does, on the validation images; single layers on the last 100 calibration
 images, which calibration does not see.
 
-    python benchmarks/ablation.py --model tiny_darknet --variant "best int8" [--layers]
+    python -m benchmarks.ablation --model tiny_darknet --variant "best int8" [--layers]
 """
 
 from __future__ import annotations
 
 import argparse
 import copy
-import csv
 import json
 import os
-import pathlib
-import sys
-import tempfile
 from collections.abc import Collection
 from typing import Any
 
-ROOT = pathlib.Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))
+import numpy as np
 
-import numpy as np  # noqa: E402
-
-import tflite_eq  # noqa: E402
-from benchmarks import accuracy  # noqa: E402
-from tests import shared_data  # noqa: E402
-from tflite_eq.data.sources import open_calibration  # noqa: E402
-from tflite_eq.evaluation.evaluator import NamedModel, available_cores, evaluate  # noqa: E402
-from tflite_eq.files import write_atomically  # noqa: E402
-from tflite_eq.graph import edit, properties, schema  # noqa: E402
-from tflite_eq.graph.model import Graph  # noqa: E402
-from tflite_eq.presets import preset_config, preset_samples  # noqa: E402
-from tflite_eq.runtimes import preferred_runtime  # noqa: E402
+import tflite_eq
+from benchmarks import accuracy
+from tests import shared_data
+from tflite_eq.evaluation.evaluator import available_cores, evaluate
+from tflite_eq.evaluation.team import NamedModel
+from tflite_eq.files import write_atomically
+from tflite_eq.graph import edit, properties, schema
+from tflite_eq.graph.model import Graph
+from tflite_eq.presets import preset_config, preset_samples
+from tflite_eq.runtimes import preferred_runtime
 
 _HELD_BACK = 100
 
@@ -187,17 +180,6 @@ def _outputs(model: bytes, images: list[np.ndarray]) -> np.ndarray:
     return np.stack(rows)
 
 
-def _held_back(case: accuracy.Case, folder: pathlib.Path) -> list[np.ndarray]:
-    """The last images of the calibration list."""
-    with open(folder / "calibration.csv", newline="") as rows:
-        names = [row["file"] for row in csv.DictReader(rows)][-_HELD_BACK:]
-    with tempfile.TemporaryDirectory() as scratch:
-        listing = pathlib.Path(scratch) / "held_back.txt"
-        listing.write_text("\n".join(str(folder / "images" / name) for name in names))
-        shape = list(case.calibration[0].shape)
-        return list(open_calibration(listing, shape, case.preprocessing, len(names), 0))
-
-
 def main() -> None:
     """Measure one model and print what was found."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -223,7 +205,9 @@ def main() -> None:
                  ("agreement", "sqnr_db")]  # fmt: skip
         print(f"| {entry['part']} | {' | '.join(cells)} |", flush=True)
     if args.layers:
-        found["layers"] = layer_by_layer(case, parts, _held_back(case, folder))
+        found["layers"] = layer_by_layer(
+            case, parts, shared_data.last_calibration(args.model, _HELD_BACK)
+        )
         for entry in found["layers"]:
             print(f"| {entry['layer']} | {entry['agreement']:.0f} | {entry['sqnr_db']:.1f} |")
     if args.output:

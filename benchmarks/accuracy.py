@@ -5,8 +5,8 @@ preset ``best`` on the first 200, and measures on validation.csv (CIFAR-10: on t
 ``tflite-eq evaluate``'s evaluator, on logits.
 Needs the shared data: see tests/shared_data.py for where it is looked for.
 
-    python benchmarks/accuracy.py --output results.json [--model tiny_darknet] [--variant int8]
-    python benchmarks/accuracy.py --render results.json > docs/accuracy.md
+    python -m benchmarks.accuracy --output results.json [--model tiny_darknet] [--variant int8]
+    python -m benchmarks.accuracy --render results.json > docs/accuracy.md
 
 Results are added to the output file model by model; a run that is started again measures only what
 is missing. Without --variant only the main ones are measured.
@@ -19,25 +19,21 @@ import dataclasses
 import json
 import os
 import pathlib
-import sys
 import time
 from typing import Any
 
-ROOT = pathlib.Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))
+import numpy as np
 
-import numpy as np  # noqa: E402
-
-import tflite_eq  # noqa: E402
-from benchmarks import accuracy_page  # noqa: E402
-from tests import shared_data  # noqa: E402
-from tflite_eq.cli.models import load_float_model  # noqa: E402
-from tflite_eq.data.preprocessing import Preprocessing  # noqa: E402
-from tflite_eq.evaluation.evaluator import available_cores, evaluate  # noqa: E402
-from tflite_eq.evaluation.labels import LabelledSet, open_labelled  # noqa: E402
-from tflite_eq.evaluation.team import NamedModel  # noqa: E402
-from tflite_eq.files import write_atomically  # noqa: E402
-from tflite_eq.presets import preset_config, preset_samples  # noqa: E402
+import tflite_eq
+from benchmarks import accuracy_page
+from tests import shared_data
+from tflite_eq.cli.models import load_float_model
+from tflite_eq.data.preprocessing import Preprocessing
+from tflite_eq.evaluation.evaluator import available_cores, evaluate
+from tflite_eq.evaluation.labels import LabelledSet, open_labelled
+from tflite_eq.evaluation.team import NamedModel
+from tflite_eq.files import write_atomically
+from tflite_eq.presets import preset_config, preset_samples
 
 SAMPLES = 50
 MOST_SAMPLES = 200

@@ -60,16 +60,25 @@ def preprocessing(name: str) -> Preprocessing:
 
 def calibration(name: str, count: int) -> list[npt.NDArray[np.float32]]:
     """The first samples to calibrate a model on: of calibration.csv, or CIFAR-10's training set."""
+    return _calibration(name, slice(count))
+
+
+def last_calibration(name: str, count: int) -> list[npt.NDArray[np.float32]]:
+    """The last samples of the same list, for measurements that calibration must not have seen."""
+    return _calibration(name, slice(-count, None))
+
+
+def _calibration(name: str, chosen: slice) -> list[npt.NDArray[np.float32]]:
     entry = models()[name]
     images = path("images")
     if entry.get("dataset") == "cifar10":
         train = np.load(images / "cifar10" / "cifar10_train_first4000.npz")
-        pixels = next(train[key] for key in train.files if train[key].ndim == 4)[:count]
+        pixels = next(train[key] for key in train.files if train[key].ndim == 4)[chosen]
         return [preprocessing(name).normalize(image)[np.newaxis] for image in pixels]
     with open(path("calibration.csv"), newline="") as rows:
-        names = [row["file"] for row in csv.DictReader(rows)][:count]
+        names = [row["file"] for row in csv.DictReader(rows)][chosen]
     with tempfile.TemporaryDirectory() as scratch:
         listing = Path(scratch) / "calibration.txt"
         listing.write_text("\n".join(str(images / n) for n in names))
         shape = [1, entry["size"], entry["size"], 3]
-        return list(open_calibration(listing, shape, preprocessing(name), count, 0))
+        return list(open_calibration(listing, shape, preprocessing(name), len(names), 0))
