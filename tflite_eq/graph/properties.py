@@ -72,6 +72,8 @@ UNSUPPORTED = frozenset(
     """.split()
 )
 
+_NONDECREASING = frozenset("ELU LOGISTIC RELU RELU6 RELU_N1_TO_1 TANH".split())
+
 NONNEGATIVE_ACTIVATIONS = frozenset({"RELU", "RELU6"})
 
 
@@ -109,6 +111,13 @@ def fused_activation(operator: Operator) -> str:
     """Name of the fused activation function, ``NONE`` if there is none."""
     code = getattr(operator.options, "fusedActivationFunction", 0)
     return schema.activation_names()[code]
+
+
+def never_falls(operator: Operator) -> bool:
+    """Whether the operator is a nondecreasing function of each value."""
+    if operator.kind == "LEAKY_RELU":
+        return bool(operator.options.alpha >= 0)
+    return operator.kind in _NONDECREASING
 
 
 def makes_nonnegative(operator: Operator) -> bool:

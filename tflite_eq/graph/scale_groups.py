@@ -24,8 +24,8 @@ class ScaleGroup:
             shifts the means, which the layers behind see and sampled means do not show.
         needs_zero_point_0: Whether a kernel inside the group takes code 0 for the real 0.
         fixed: Parameters that the int8 specification prescribes, if it does.
-        clamped_below: Whether every tensor that comes from outside the group is written by a
-            kernel that clamps at real 0.
+        writers: Operators outside the group that write its tensors, and ``None`` for whatever else
+            does: an input of the network, an operator that stays in float.
         constants: Smallest and largest value of constants that take on the group's scale.
     """
 
@@ -34,7 +34,7 @@ class ScaleGroup:
     averages: bool
     needs_zero_point_0: bool
     fixed: AffineParams | None
-    clamped_below: bool
+    writers: tuple[Operator | None, ...]
     constants: tuple[float, float]
 
 
@@ -99,7 +99,7 @@ def _group(
     members = set(tensors)
     readers = []
     fixed = None
-    clamped = True
+    writers: list[Operator | None] = []
     averages = needs_zero_point_0 = False
     low = high = 0.0
     for operator in graph.operators:
@@ -124,10 +124,10 @@ def _group(
                     low = min(low, float(np.min(values, initial=0.0)))
                     high = max(high, float(np.max(values, initial=0.0)))
         else:
-            clamped = clamped and properties.makes_nonnegative(operator) and not is_skipped
+            writers.append(None if is_skipped else operator)
             fixed = fixed or (None if is_skipped else properties.fixed_output(operator))
     if members.intersection(graph.inputs):
-        clamped = False
+        writers.append(None)
     return ScaleGroup(
-        tensors, tuple(readers), averages, needs_zero_point_0, fixed, clamped, (low, high)
+        tensors, tuple(readers), averages, needs_zero_point_0, fixed, tuple(writers), (low, high)
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 
 import numpy as np
 
@@ -24,9 +25,9 @@ class Window:
     Attributes:
         low: Smallest code.
         high: Largest code.
-        saturates: Whether the stock kernels cannot leave the window: a ReLU clamps at the zero
-            point below and int8 saturates above. Otherwise values beyond the calibrated range
-            take codes outside, and a kernel that relies on the window must check.
+        saturates: Whether the stock kernels cannot leave the window: the values have a lower bound
+            and int8 saturates above. Otherwise values beyond the calibrated range take codes
+            outside, and a kernel that relies on the window must check.
     """
 
     low: int
@@ -40,7 +41,7 @@ class Window:
 
 
 def affine_for(
-    low: float, high: float, int7: bool, mode: ActivationMode, clamped_below: bool
+    low: float, high: float, int7: bool, mode: ActivationMode, floor: float | None
 ) -> tuple[AffineParams, Window]:
     """Scale, zero point and window that cover the real interval [low, high].
 
@@ -49,9 +50,12 @@ def affine_for(
         high: Upper end, >= 0.
         int7: Use a window of 128 codes instead of 256.
         mode: Whether the zero point is free or 0.
-        clamped_below: Whether the kernel that writes the tensor clamps at real 0 (ReLU).
+        floor: Real value <= 0 that the kernels that write the tensor cannot go below, 0 behind a
+            ReLU; None if they can. A 7-bit window then starts there, whatever ``low``.
     """
     low, high = min(low, 0.0), max(high, 0.0)
+    if int7 and floor is not None and mode is ActivationMode.ASYMMETRIC:
+        return _bounded_int7(floor, high)
     if low == high:
         low, high = DEAD_RANGE
     if mode is ActivationMode.SYMMETRIC:
@@ -63,13 +67,29 @@ def affine_for(
     if low == 0:
         span = max(high, MIN_SPAN)
         if int7:
-            return AffineParams(span / 127, 0), Window(0, INT8_MAX, clamped_below)
+            return AffineParams(span / 127, 0), Window(0, INT8_MAX, False)
         return AffineParams(span / 255, INT8_MIN), Window(INT8_MIN, INT8_MAX, True)
     if int7:
         return _signed_int7(low, high)
     scale = max(high - low, MIN_SPAN) / 255
     zero_point = int(np.clip(round(INT8_MIN - low / scale), INT8_MIN, INT8_MAX))
     return AffineParams(scale, zero_point), Window(INT8_MIN, INT8_MAX, True)
+
+
+def _bounded_int7(floor: float, high: float) -> tuple[AffineParams, Window]:
+    """Codes 0..127: int8 itself ends them above, and no value is less than ``floor`` below.
+
+    The zero point is rounded up and the scale made to fit, so that ``floor`` does not round to -1
+    and ``high`` is at most 127.
+    """
+    span = max(high - floor, MIN_SPAN)
+    zero_point = min(math.ceil(-floor / span * INT8_MAX), INT8_MAX - 1 if high > 0 else INT8_MAX)
+    scale = max(
+        high / (INT8_MAX - zero_point) if high > 0 else 0.0,
+        -floor / zero_point if zero_point else 0.0,
+        MIN_SPAN / INT8_MAX,
+    )
+    return AffineParams(scale, zero_point), Window(0, INT8_MAX, True)
 
 
 def _signed_int7(low: float, high: float) -> tuple[AffineParams, Window]:

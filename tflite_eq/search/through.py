@@ -2,11 +2,13 @@
 
 Such a tensor's own error does not matter, only what the function leaves of it: LEAKY_RELU shrinks
 errors of negative values tenfold, LOGISTIC flattens both ends. The interval with the smallest
-squared error behind the function spends the codes where the next layer sees them.
+squared error behind the function spends the codes where the next layer sees them. Where a maximum
+is taken behind the function, the values that survive it are the ones to look at.
 """
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -27,9 +29,21 @@ _FACTORS = 2.0 ** (-np.arange(0, 33) / 8)
 _ROUNDS = 2
 
 
+@dataclasses.dataclass(frozen=True)
+class Function:
+    """One function that reads the tensor.
+
+    Attributes:
+        compute: What it computes, elementwise.
+        values: Sampled real values of the tensor that the network behind it sees, [n].
+    """
+
+    compute: Callable[[Float], Float]
+    values: Float
+
+
 def search_through(
-    values: Float,
-    functions: Sequence[Callable[[Float], Float]],
+    functions: Sequence[Function],
     start: Interval,
     params_of: Callable[[Interval], AffineParams],
 ) -> Interval:
@@ -39,17 +53,19 @@ def search_through(
     is better.
 
     Args:
-        values: Sampled real values of the tensor, [n].
-        functions: What its readers compute, elementwise.
+        functions: All that read the tensor.
         start: The extremes.
         params_of: Scale and zero point for an interval.
     """
-    exact = [function(values) for function in functions]
+    exact = [function.compute(function.values) for function in functions]
 
     def error(interval: Interval) -> float:
-        rounded = fake_quantize(values, params_of(interval))
-        differences = (f(rounded) - y for f, y in zip(functions, exact))
-        return float(sum(np.vdot(d, d) for d in differences))
+        params = params_of(interval)
+        total = 0.0
+        for function, y in zip(functions, exact):
+            difference = function.compute(fake_quantize(function.values, params)) - y
+            total += float(np.vdot(difference, difference)) / max(len(y), 1)
+        return total
 
     best, least = start, error(start)
     for _ in range(_ROUNDS):

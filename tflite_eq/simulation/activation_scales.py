@@ -13,6 +13,7 @@ from tflite_eq.calibration.histogram import RangeObserver
 from tflite_eq.calibration.ranges import ESTIMATORS, widen_to_symmetric
 from tflite_eq.calibration.record import TensorRecord
 from tflite_eq.config import ActivationMode, Bits, Config, Method
+from tflite_eq.graph import properties
 from tflite_eq.graph.linear import LinearLayer
 from tflite_eq.graph.model import Graph, Operator
 from tflite_eq.graph.scale_groups import ScaleGroup, shares_scale
@@ -20,7 +21,8 @@ from tflite_eq.numerics.affine import AffineParams
 from tflite_eq.numerics.windows import Window, affine_for
 from tflite_eq.search.easyquant import Found, Interval, LayerReader, ValueReader, search_scales
 from tflite_eq.search.rows import supports_rows
-from tflite_eq.search.through import ELEMENTWISE, search_through
+from tflite_eq.search.through import ELEMENTWISE, Function, search_through
+from tflite_eq.simulation.floors import floor_of
 from tflite_eq.simulation.operator_runner import OperatorRunner
 from tflite_eq.simulation.sampling import criterion, make_layer_reader, sampled_values
 from tflite_eq.simulation.trace import PassTrace
@@ -122,12 +124,13 @@ class ActivationScales:
             return
         int7 = self._wants_int7(group)
         self._is_int7.update(dict.fromkeys(group.tensors, int7))
+        floor = floor_of(self._graph, group.writers, self._twins.params) if int7 else None
         layers = self._make_readers(group, int7)
         unseen = self._unseen_range(group)
-        starts = {name: _union(i, unseen) for name, i in self._starts(group, int7).items()}
+        starts = {name: _union(i, unseen) for name, i in self._starts(group, int7, floor).items()}
 
         def params_of(interval: Interval) -> AffineParams:
-            return self._affine(_union(interval, unseen), group, int7)[0]
+            return self._affine(_union(interval, unseen), group, int7, floor)[0]
 
         if layers and self._config.method is Method.EASYQUANT:
             found = search_scales(
@@ -135,7 +138,7 @@ class ActivationScales:
                 starts,
                 params_of,
                 self._config.search,
-                self._may_clip(group, int7),
+                self._may_clip(group, int7, floor),
             )
         else:
             name, interval = next(iter(starts.items()))
@@ -146,7 +149,7 @@ class ActivationScales:
             self._trace.activation_searches.update(dict.fromkeys(group.tensors, found.trials))
             self._trace.weight_searches.update({i: r.trials for i, r in layers.items()})
         self.readers.update(layers)
-        params, window = self._affine(_union(found.interval, unseen), group, int7)
+        params, window = self._affine(_union(found.interval, unseen), group, int7, floor)
         self._settled(group, params, window, found.start, found.factor)
 
     def _settle_as_before(self, group: ScaleGroup, record: TensorRecord) -> None:
@@ -200,35 +203,55 @@ class ActivationScales:
             or not all(o.kind in ELEMENTWISE for o in consumers)
         ):
             return interval
-        values, _ = sampled_values(self._twins, tensor, self._config.seed)
-        runners = [OperatorRunner(self._graph, operator) for operator in consumers]
+        return search_through([self._function(o) for o in consumers], interval, params_of)
+
+    def _function(self, operator: Operator) -> Function:
+        """An elementwise operator with the values of its input that the network behind it sees."""
+        tensor = operator.inputs[0]
+        runner = OperatorRunner(self._graph, operator)
         shape = (1, -1, *[1] * (len(self._graph.tensors[tensor].shape) - 2))
+        pool = self._maximum_behind(operator)
+        view = {} if pool is None else {"view": lambda x: pool.run([x])[0]}
+        values, _ = sampled_values(self._twins, tensor, self._config.seed, **view)
+        return Function(lambda x: runner.run([x.reshape(shape)])[0].ravel(), values)
 
-        def through(runner: OperatorRunner) -> Callable[[Float], Float]:
-            return lambda x: runner.run([x.reshape(shape)])[0].ravel()
+    def _maximum_behind(self, operator: Operator) -> OperatorRunner | None:
+        """The pool that lets only the largest results of an elementwise function through, if any.
 
-        functions = [through(runner) for runner in runners]
-        return search_through(values, functions, interval, params_of)
+        With f nondecreasing max(f(x)) = f(max(x)), so the pool may be taken of the input, and
+        since rounding is nondecreasing too, that holds for quantized values.
+        """
+        result = operator.outputs[0]
+        consumers = self._graph.consumers(result)
+        if (
+            result in self._graph.outputs
+            or len(consumers) != 1
+            or consumers[0].kind != "MAX_POOL_2D"
+            or consumers[0].index in self._skipped
+            or not properties.never_falls(operator)
+        ):
+            return None
+        return OperatorRunner(self._graph, consumers[0])
 
-    def _may_clip(self, group: ScaleGroup, int7: bool) -> bool:
+    def _may_clip(self, group: ScaleGroup, int7: bool, floor: float | None) -> bool:
         """Whether a scale too small for the extremes clips them, and only them.
 
         A 7-bit window that int8 itself does not end clips nothing at run time: codes would leave
         it. Clipping in front of averages moves the averages.
         """
-        symmetric = self._config.activation_mode is ActivationMode.SYMMETRIC
-        ends_at_127 = not int7 or (
-            self._nonnegative(group) and not symmetric and not group.needs_zero_point_0
-        )
+        bounded = floor is not None or self._nonnegative(group)
+        ends_at_127 = not int7 or (bounded and self._mode(group) is ActivationMode.ASYMMETRIC)
         return ends_at_127 and not group.averages
 
     def _affine(
-        self, interval: Interval, group: ScaleGroup, int7: bool
+        self, interval: Interval, group: ScaleGroup, int7: bool, floor: float | None
     ) -> tuple[AffineParams, Window]:
-        mode = self._config.activation_mode
+        return affine_for(*interval, int7, self._mode(group), floor)
+
+    def _mode(self, group: ScaleGroup) -> ActivationMode:
         if group.needs_zero_point_0:
-            mode = ActivationMode.SYMMETRIC
-        return affine_for(*interval, int7, mode, group.clamped_below)
+            return ActivationMode.SYMMETRIC
+        return self._config.activation_mode
 
     def _wants_int7(self, group: ScaleGroup) -> bool:
         kept = self._config.keep_int8
@@ -243,7 +266,9 @@ class ActivationScales:
             for reader in group.readers
         )
 
-    def _starts(self, group: ScaleGroup, int7: bool) -> dict[str, Interval]:
+    def _starts(
+        self, group: ScaleGroup, int7: bool, floor: float | None
+    ) -> dict[str, Interval]:
         """Initial intervals: extremes and KL for EasyQuant, else the method's own.
 
         Only tensors that linear layers read are clipped: logits and operands of additions keep
@@ -252,7 +277,7 @@ class ActivationScales:
         if not group.readers:
             names = ["minmax"]
         elif self._config.method is Method.EASYQUANT:
-            names = ["minmax", "kl"] if self._may_clip(group, int7) else ["minmax"]
+            names = ["minmax", "kl"] if self._may_clip(group, int7, floor) else ["minmax"]
         else:
             names = [self._config.method.value]
         symmetric = self._config.activation_mode is ActivationMode.SYMMETRIC
@@ -261,7 +286,7 @@ class ActivationScales:
         for name in names:
             ends = [
                 self._own_range(index)
-                if name == "minmax" and self._needs_own_range(group, int7, index)
+                if name == "minmax" and self._needs_own_range(group, int7, floor, index)
                 else ESTIMATORS[name](self._observers[index], levels, symmetric)
                 for index in group.tensors
             ]
@@ -272,7 +297,9 @@ class ActivationScales:
             starts[name] = (low, high)
         return starts
 
-    def _needs_own_range(self, group: ScaleGroup, int7: bool, tensor: int) -> bool:
+    def _needs_own_range(
+        self, group: ScaleGroup, int7: bool, floor: float | None, tensor: int
+    ) -> bool:
         """Whether the window must hold what the quantized network computes, not the FP32 one.
 
         Where nothing ends the codes at the window, saturation of an 8-bit tensor further up often
@@ -281,7 +308,7 @@ class ActivationScales:
         return (
             int7
             and not group.averages
-            and not self._may_clip(group, int7)
+            and not self._may_clip(group, int7, floor)
             and self._config.method is Method.EASYQUANT
             and self._twins.has_values(tensor)
         )

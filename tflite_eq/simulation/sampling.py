@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import numpy.typing as npt
 
@@ -24,16 +26,28 @@ def criterion(config: Config) -> Criterion:
     return Criterion(config.objective, config.bias_correction is not BiasCorrection.NONE)
 
 
-def sampled_values(twins: TwinActivations, tensor: int, seed: int) -> tuple[Float, Float]:
-    """Values of the quantized and of the FP32 network at the same random positions, [n] each."""
+def sampled_values(
+    twins: TwinActivations,
+    tensor: int,
+    seed: int,
+    view: Callable[[Float], Float] = lambda values: values,
+) -> tuple[Float, Float]:
+    """Values of the quantized and of the FP32 network at the same random positions, [n] each.
+
+    Args:
+        twins: Activations of both networks, which have computed the tensor.
+        tensor: The tensor.
+        seed: Decides the positions.
+        view: Taken of the whole tensor of one sample first.
+    """
     rng = np.random.default_rng([seed, tensor])
     per_sample = -(-_SAMPLED_VALUES // twins.samples)
     values, exact = [], []
     for sample in range(twins.samples):
-        quantized = twins.quantized_values(tensor, sample).ravel()
+        quantized = view(twins.quantized_values(tensor, sample)).ravel()
         chosen = rng.integers(quantized.size, size=min(per_sample, quantized.size))
         values.append(quantized[chosen])
-        exact.append(twins.float_values(tensor, sample).ravel()[chosen])
+        exact.append(view(twins.float_values(tensor, sample)).ravel()[chosen])
     return np.concatenate(values), np.concatenate(exact)
 
 
