@@ -60,11 +60,12 @@ class Reconstruction(enum.Enum):
 
 
 class Equalization(enum.Enum):
-    """Whether weights of neighbouring layers are brought to similar ranges first."""
+    """Whether channels between layers of the float network are scaled first."""
 
-    AUTO = "auto"  # cross-layer with per-tensor scales, none otherwise
+    AUTO = "auto"  # cross-layer with per-tensor scales, activations otherwise
     NONE = "none"
-    CROSS_LAYER = "cross_layer"  # arXiv 1906.04721
+    CROSS_LAYER = "cross_layer"  # for the weights of neighbouring layers, arXiv 1906.04721
+    ACTIVATIONS = "activations"  # for the activations between them
 
 
 class IoType(enum.Enum):
@@ -180,11 +181,11 @@ class Config:
             raise ConfigError(f"seed must be an integer in [0, 2^32), got {self.seed!r}")
 
     @property
-    def equalizes(self) -> bool:
-        """Whether cross-layer equalization comes first."""
-        if self.equalization is Equalization.AUTO:
-            return self.per_tensor
-        return self.equalization is Equalization.CROSS_LAYER
+    def equalization_used(self) -> Equalization:
+        """What ``equalization`` comes down to: never ``AUTO``."""
+        if self.equalization is not Equalization.AUTO:
+            return self.equalization
+        return Equalization.CROSS_LAYER if self.per_tensor else Equalization.ACTIVATIONS
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values, in a form ``from_dict`` takes back and JSON can hold."""

@@ -13,24 +13,19 @@ from tflite_eq import metadata
 from tflite_eq.backends import Backend, BackendName, make_backend
 from tflite_eq.backends.tensorflow import import_tensorflow
 from tflite_eq.bias.finetune import BiasFineTuning, check_enough
-from tflite_eq.calibration.channel_magnitudes import channel_magnitudes
 from tflite_eq.calibration.checkpoint import Checkpoint
 from tflite_eq.calibration.dataset import SampleReader, SpreadSubset, repeatable
 from tflite_eq.calibration.fit import check_equalization, check_fits
 from tflite_eq.calibration.record import Calibration, FineTuning, LayerRecord
 from tflite_eq.calibration.statistics import observe_ranges
-from tflite_eq.config import BiasCorrection, Config
+from tflite_eq.config import BiasCorrection, Config, Equalization
+from tflite_eq.equalization.choose import equalizing_factors
+from tflite_eq.equalization.factors import ChannelFactors, with_factors
 from tflite_eq.errors import ConfigError
 from tflite_eq.evaluation.layerwise import ComparisonSet
 from tflite_eq.files import PathLike
 from tflite_eq.graph import schema
 from tflite_eq.graph.edit import with_biases
-from tflite_eq.graph.equalization import (
-    ChannelFactors,
-    equalizing_factors,
-    find_pairs,
-    with_factors,
-)
 from tflite_eq.graph.io_types import set_io_types
 from tflite_eq.graph.linear import LinearLayer, linear_layers
 from tflite_eq.graph.model import Graph
@@ -118,10 +113,10 @@ def calibrate(
         )
     _check_keep_int8(config.keep_int8, [layers[i] for i in sorted(layers.keys() - skipped)], origin)
     equalization: list[ChannelFactors] = []
-    if config.equalizes:
+    if config.equalization_used is not Equalization.NONE:
         representative_dataset = repeatable(representative_dataset)
         reader = SampleReader(graph, representative_dataset, num_samples)
-        equalization = _equalization(graph, skipped, reader)
+        equalization = equalizing_factors(graph, skipped, reader, config)
         graph = with_factors(graph, equalization)
         layers = linear_layers(graph)
     groups = scale_groups(graph, layers, skipped)
@@ -264,14 +259,6 @@ def _check_keep_int8(pattern: str | None, layers: Sequence[LinearLayer], origin:
             f"keep_int8: {pattern!r} matches no convolution or dense layer that is quantized in "
             f"{origin}; the first names are {[layer.name for layer in layers[:5]]}"
         )
-
-
-def _equalization(graph: Graph, skipped: set[int], reader: SampleReader) -> list[ChannelFactors]:
-    pairs = find_pairs(graph, skipped)
-    if not pairs:
-        return []
-    largest = channel_magnitudes(graph, [pair.tensor for pair in pairs], reader)
-    return equalizing_factors(graph, pairs, largest)
 
 
 def _tensorflow_for_fine_tuning() -> Any:

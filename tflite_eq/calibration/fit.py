@@ -13,8 +13,8 @@ import numpy as np
 
 from tflite_eq.calibration.codes import decode_codes
 from tflite_eq.calibration.record import Calibration, LayerRecord
+from tflite_eq.equalization.domains import find_domains
 from tflite_eq.errors import ConfigError
-from tflite_eq.graph.equalization import find_pairs, fits
 from tflite_eq.graph.linear import LinearLayer
 from tflite_eq.graph.model import Graph
 from tflite_eq.graph.scale_groups import scale_groups
@@ -60,13 +60,12 @@ def check_equalization(calibration: Calibration, graph: Graph, skipped: Set[int]
     Raises:
         ConfigError: Factors belong to layers that cannot be equalized, or are too few or many.
     """
-    pairs = find_pairs(graph, skipped) if calibration.equalization else []
+    domains = find_domains(graph, skipped) if calibration.equalization else []
     for factors in calibration.equalization:
-        if not fits(graph, factors, pairs):
+        if not any(factors.fits(domain) for domain in domains):
             raise ConfigError(
-                f"the calibration record equalizes operators {factors.producer} and "
-                f"{factors.consumer} by {len(factors.factors)} factors, which does not fit the "
-                f"model; {_REMEDY}"
+                f"the calibration record equalizes {factors.describe()} by "
+                f"{len(factors.factors)} factors, which does not fit the model; {_REMEDY}"
             )
 
 

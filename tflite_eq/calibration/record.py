@@ -12,9 +12,10 @@ import numpy as np
 
 from tflite_eq.calibration.json_fields import known_fields, typed, typed_list, typed_pair
 from tflite_eq.config import Config
+from tflite_eq.equalization.domains import Port
+from tflite_eq.equalization.factors import ChannelFactors
 from tflite_eq.errors import ConfigError, TfliteEqError
 from tflite_eq.files import PathLike, write_atomically
-from tflite_eq.graph.equalization import ChannelFactors
 from tflite_eq.targets import WeightGrid
 
 FORMAT = "tflite_eq calibration 1"
@@ -247,8 +248,8 @@ class Calibration:
         lines = ["{"]
         lines += [f"  {json.dumps(key)}: {json.dumps(value)}," for key, value in head.items()]
         if self.equalization:
-            pairs = [json.dumps(dataclasses.asdict(pair)) for pair in self.equalization]
-            lines += ['  "equalization": [', *_joined(pairs, "    "), "  ],"]
+            scaled = [json.dumps(dataclasses.asdict(factors)) for factors in self.equalization]
+            lines += ['  "equalization": [', *_joined(scaled, "    "), "  ],"]
         if self.fine_tuning is not None:
             lines.append(f'  "fine_tuning": {json.dumps(dataclasses.asdict(self.fine_tuning))},')
         tensors = [json.dumps(dataclasses.asdict(t)) for t in self.tensors]
@@ -346,12 +347,12 @@ class Calibration:
                     "-128, or behind a ReLU at the zero point, and at 127. Correct the window, or "
                     "set saturates to false"
                 )
-        for pair in self.equalization:
-            factors = np.asarray(pair.factors, np.float64)
+        for scaled in self.equalization:
+            factors = np.asarray(scaled.factors, np.float64)
             if not (np.isfinite(factors) & (factors > 0)).all():
                 raise ConfigError(
-                    f"{origin}: the equalization of operators {pair.producer} and {pair.consumer} "
-                    "has a factor that is not positive and finite"
+                    f"{origin}: the equalization of {scaled.describe()} has a factor that is not "
+                    "positive and finite"
                 )
         for layer in self.layers:
             scales = np.asarray(layer.scales, np.float64)
@@ -387,9 +388,17 @@ def _entries(
 def _factors(entry: dict[str, Any]) -> ChannelFactors:
     fields = known_fields(entry, ChannelFactors)
     return ChannelFactors(
-        typed(fields["producer"], int, "producer"),
-        typed(fields["consumer"], int, "consumer"),
+        _ports(fields["producers"], "producers"),
+        _ports(fields["consumers"], "consumers"),
         tuple(typed_list(fields["factors"], float, "factors")),
+    )
+
+
+def _ports(value: Any, field: str) -> tuple[Port, ...]:
+    ports = [known_fields(entry, Port) for entry in typed_list(value, dict, field)]
+    return tuple(
+        Port(typed(p["operator"], int, "operator"), typed(p["offset"], int, "offset"))
+        for p in ports
     )
 
 

@@ -49,6 +49,14 @@ SAME_SCALE = frozenset(
     """.split()
 )
 
+# Those of them whose results are all values of their one input.
+PICKS = frozenset(
+    """
+    DEPTH_TO_SPACE EXPAND_DIMS MAX_POOL_2D RESHAPE RESIZE_NEAREST_NEIGHBOR SLICE SPACE_TO_DEPTH
+    SQUEEZE STRIDED_SLICE TRANSPOSE
+    """.split()
+)
+
 # Those of them that compute new values: quantizing before or after them is not the same.
 AVERAGING = frozenset({"AVERAGE_POOL_2D", "RESIZE_BILINEAR"})
 

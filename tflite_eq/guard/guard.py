@@ -17,12 +17,12 @@ from tflite_eq.calibration.dataset import SpreadSubset, repeatable
 from tflite_eq.calibration.record import Calibration
 from tflite_eq.config import Config
 from tflite_eq.data.preprocessing import Preprocessing
+from tflite_eq.equalization.factors import with_factors
 from tflite_eq.errors import ConfigError
 from tflite_eq.evaluation.evaluator import evaluate
 from tflite_eq.evaluation.labels import LabelledSet
 from tflite_eq.evaluation.team import NamedModel
 from tflite_eq.files import PathLike
-from tflite_eq.graph.equalization import with_factors
 from tflite_eq.graph.linear import linear_layers
 from tflite_eq.graph.outputs import logits_view
 from tflite_eq.graph.scale_groups import scale_groups

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence, Set
 
 import numpy as np
@@ -12,22 +11,23 @@ from tflite_eq.calibration.checkpoint import LayerState
 from tflite_eq.calibration.histogram import RangeObserver
 from tflite_eq.calibration.ranges import ESTIMATORS, widen_to_symmetric
 from tflite_eq.calibration.record import TensorRecord
-from tflite_eq.config import ActivationMode, Bits, Config, Method
+from tflite_eq.config import ActivationMode, Config, Method
 from tflite_eq.graph import properties
 from tflite_eq.graph.linear import LinearLayer
 from tflite_eq.graph.model import Graph, Operator
 from tflite_eq.graph.scale_groups import ScaleGroup, shares_scale
 from tflite_eq.numerics.affine import AffineParams
 from tflite_eq.numerics.windows import Window, affine_for
+from tflite_eq.precision import wants_int7
 from tflite_eq.search.easyquant import Found, Interval, LayerReader, ValueReader, search_scales
 from tflite_eq.search.rows import supports_rows
 from tflite_eq.search.through import ELEMENTWISE, Function, search_through
 from tflite_eq.simulation.floors import floor_of
+from tflite_eq.simulation.kernel_tables import KernelTable, kernel_table
 from tflite_eq.simulation.operator_runner import OperatorRunner
 from tflite_eq.simulation.sampling import criterion, make_layer_reader, sampled_values
 from tflite_eq.simulation.trace import PassTrace
 from tflite_eq.simulation.twins import TwinActivations
-from tflite_eq.targets import gains_from_int7
 
 Float = npt.NDArray[np.float32]
 
@@ -122,7 +122,7 @@ class ActivationScales:
             self._is_int7.update(dict.fromkeys(group.tensors, False))
             self._settled(group, group.fixed, _FIXED_WINDOW, "fixed", 1.0)
             return
-        int7 = self._wants_int7(group)
+        int7 = wants_int7(group, self._config)
         self._is_int7.update(dict.fromkeys(group.tensors, int7))
         floor = floor_of(self._graph, group.writers, self._twins.params) if int7 else None
         layers = self._make_readers(group, int7)
@@ -172,7 +172,7 @@ class ActivationScales:
         self, group: ScaleGroup, params: AffineParams, window: Window, start: str, factor: float
     ) -> None:
         for index in group.tensors:
-            self._twins.settle(index, params, window)
+            self._twins.settle(index, params, window, self._table(group, index, params))
             observer = self._observers[index]
             self._records[index] = TensorRecord(
                 index=index,
@@ -186,6 +186,17 @@ class ActivationScales:
                 factor=float(factor),
             )
             self._new.append(self._records[index])
+
+    def _table(self, group: ScaleGroup, tensor: int, params: AffineParams) -> KernelTable | None:
+        """The table of the elementwise function that alone writes a tensor, if one does."""
+        writer = self._graph.producer(tensor)
+        while writer is not None and writer.kind in properties.PICKS:
+            writer = self._graph.producer(writer.inputs[0])
+        if writer is None or writer.index in self._skipped or writer.kind not in ELEMENTWISE:
+            return None
+        source = self._twins.params.get(writer.inputs[0])
+        fixed = source is None or group.fixed is not None
+        return None if fixed else kernel_table(self._graph, writer, source, params)
 
     def _search_through(
         self,
@@ -253,22 +264,7 @@ class ActivationScales:
             return ActivationMode.SYMMETRIC
         return self._config.activation_mode
 
-    def _wants_int7(self, group: ScaleGroup) -> bool:
-        kept = self._config.keep_int8
-        if self._config.bits is Bits.INT8:
-            return False
-        if kept is not None and any(re.search(kept, reader.name) for reader in group.readers):
-            return False
-        if self._config.bits is Bits.INT7:
-            return bool(group.readers)
-        return any(
-            reader.geometry is not None and gains_from_int7(reader.geometry, self._config.target)
-            for reader in group.readers
-        )
-
-    def _starts(
-        self, group: ScaleGroup, int7: bool, floor: float | None
-    ) -> dict[str, Interval]:
+    def _starts(self, group: ScaleGroup, int7: bool, floor: float | None) -> dict[str, Interval]:
         """Initial intervals: extremes and KL for EasyQuant, else the method's own.
 
         Only tensors that linear layers read are clipped: logits and operands of additions keep

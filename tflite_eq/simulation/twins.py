@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from tflite_eq.numerics.affine import AffineParams, dequantize, quantize
 from tflite_eq.numerics.windows import Window
+from tflite_eq.simulation.kernel_tables import KernelTable
 from tflite_eq.simulation.store import ActivationStore
 
 Array = npt.NDArray[Any]
@@ -35,6 +36,7 @@ class TwinActivations:
         self.samples = samples
         self.params: dict[int, AffineParams] = {}
         self._windows: dict[int, Window] = {}
+        self._tables: dict[int, KernelTable] = {}
         self._present: set[int] = set()
         self._outside: dict[int, int] = {}
         self._seen: dict[int, int] = {}
@@ -47,7 +49,7 @@ class TwinActivations:
         """Store real values of the quantized network, as codes if the tensor is settled."""
         self._present.add(tensor)
         if tensor in self.params:
-            values = self._encode(tensor, values)
+            values = self._encode(tensor, sample, values)
         self._store.put(_QUANTIZED, tensor, sample, values)
 
     def put_waiting(self, tensor: int, sample: int, values: Array) -> None:
@@ -81,14 +83,29 @@ class TwinActivations:
         """Whether the quantized network has computed the tensor and it is not dropped."""
         return tensor in self._present
 
-    def settle(self, tensor: int, params: AffineParams, window: Window) -> None:
-        """Decide the scale of a tensor; values already present become codes."""
+    def settle(
+        self,
+        tensor: int,
+        params: AffineParams,
+        window: Window,
+        table: KernelTable | None = None,
+    ) -> None:
+        """Decide the scale of a tensor; values already present become codes.
+
+        Args:
+            tensor: The tensor.
+            params: Its scale and zero point.
+            window: The codes that it is meant to use.
+            table: The codes that its kernel computes, where these are not the nearest ones.
+        """
         self.params[tensor] = params
+        if table is not None:
+            self._tables[tensor] = table
         self._windows[tensor] = window
         if tensor in self._present:
             for sample in range(self.samples):
                 real = self._store.get(_QUANTIZED, tensor, sample)
-                self._store.put(_QUANTIZED, tensor, sample, self._encode(tensor, real))
+                self._store.put(_QUANTIZED, tensor, sample, self._encode(tensor, sample, real))
 
     def drop(self, tensor: int) -> None:
         """Forget a tensor that no operator will read any more."""
@@ -100,7 +117,7 @@ class TwinActivations:
         """Part of the tensor's values that lay outside its window, in [0, 1]."""
         return self._outside.get(tensor, 0) / max(self._seen.get(tensor, 0), 1)
 
-    def _encode(self, tensor: int, values: Array) -> Array:
+    def _encode(self, tensor: int, sample: int, values: Array) -> Array:
         params, window = self.params[tensor], self._windows[tensor]
         # Half a step beyond the last code still rounds to it.
         low = (window.low - 0.5 - params.zero_point) * params.scale
@@ -108,4 +125,5 @@ class TwinActivations:
         outside = np.count_nonzero(values > high) + np.count_nonzero(values < low)
         self._outside[tensor] = self._outside.get(tensor, 0) + outside
         self._seen[tensor] = self._seen.get(tensor, 0) + values.size
-        return quantize(values, params)
+        table = self._tables.get(tensor)
+        return quantize(values, params) if table is None else table.encode(values, sample)

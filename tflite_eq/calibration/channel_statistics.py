@@ -1,0 +1,114 @@
+"""What each channel of some tensors of the FP32 network reaches."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from tflite_eq.calibration.dataset import SampleReader
+from tflite_eq.errors import BackendError, ModelError
+from tflite_eq.graph import edit
+from tflite_eq.graph.model import Graph
+from tflite_eq.progress import track
+from tflite_eq.runtimes import preferred_runtime
+
+_ROWS_PER_SAMPLE = 16
+
+Double = npt.NDArray[np.float64]
+
+
+class ChannelStatistics:
+    """Running figures of one tensor's channels, each [C].
+
+    Attributes:
+        lowest: Smallest value, at most 0.
+        highest: Largest value, at least 0.
+    """
+
+    def __init__(self, channels: int, seed: int = 0) -> None:
+        """Start with no values; ``seed`` decides the positions that ``sampled`` holds."""
+        self._rng = np.random.default_rng(seed)
+        self._sampled: list[npt.NDArray[np.float32]] = []
+        self.lowest = np.zeros(channels)
+        self.highest = np.zeros(channels)
+        self._count = 0
+        self._sums = np.zeros(channels)
+        self._squares = np.zeros(channels)
+        self._positive = np.zeros(channels)
+        self._negative = np.zeros(channels)
+
+    def update(self, values: npt.NDArray[np.float32]) -> None:
+        """Add values, channels last."""
+        rows = values.reshape(-1, values.shape[-1])
+        self.lowest = np.minimum(self.lowest, rows.min(axis=0))
+        self.highest = np.maximum(self.highest, rows.max(axis=0))
+        chosen = self._rng.integers(len(rows), size=min(_ROWS_PER_SAMPLE, len(rows)))
+        self._sampled.append(rows[chosen])
+        self._count += len(rows)
+        self._sums += rows.sum(axis=0, dtype=np.float64)
+        self._squares += np.einsum("nc,nc->c", rows, rows, dtype=np.float64)
+        self._positive += np.count_nonzero(rows > 0, axis=0)
+        self._negative += np.count_nonzero(rows < 0, axis=0)
+
+    @property
+    def largest(self) -> Double:
+        """Largest magnitude."""
+        return np.maximum(-self.lowest, self.highest)
+
+    @property
+    def variance(self) -> Double:
+        """Mean squared distance from the mean."""
+        mean = self._sums / max(self._count, 1)
+        return np.maximum(self._squares / max(self._count, 1) - mean**2, 0.0)
+
+    @property
+    def sampled(self) -> npt.NDArray[np.float32]:
+        """Values at random positions of all samples, [n, C]."""
+        return np.concatenate(self._sampled)
+
+    @property
+    def positive(self) -> Double:
+        """Part of the values that are above 0."""
+        return self._positive / max(self._count, 1)
+
+    @property
+    def negative(self) -> Double:
+        """Part of the values that are below 0."""
+        return self._negative / max(self._count, 1)
+
+
+def channel_statistics(
+    graph: Graph, tensors: Sequence[int], reader: SampleReader
+) -> dict[int, ChannelStatistics]:
+    """Run the FP32 network over all samples and look at some of its tensors.
+
+    Args:
+        graph: The float network.
+        tensors: Float tensors, channels last.
+        reader: The calibration samples; read once.
+
+    Returns:
+        Figures by tensor index.
+
+    Raises:
+        DatasetError: The data set is empty or does not fit the model.
+        ModelError: The network cannot be run.
+    """
+    found = {t: ChannelStatistics(graph.tensors[t].shape[-1]) for t in tensors}
+    try:
+        interpreter = preferred_runtime().interpreter(edit.with_outputs(graph, tensors))
+        for sample in track(reader, "Calibrating: channels"):
+            details = interpreter.get_input_details()
+            for detail, index in zip(details, graph.inputs):
+                interpreter.resize_tensor_input(detail["index"], sample[index].shape)
+            interpreter.allocate_tensors()
+            for detail, index in zip(details, graph.inputs):
+                interpreter.set_tensor(detail["index"], sample[index])
+            interpreter.invoke()
+            for tensor, detail in zip(tensors, interpreter.get_output_details()):
+                found[tensor].update(interpreter.get_tensor(detail["index"]))
+    except (BackendError, ValueError, RuntimeError) as error:
+        raise ModelError(f"{graph.origin}: the TFLite runtime cannot run it: {error}") from error
+    return found

@@ -1,0 +1,258 @@
+"""Scaling channels so that activations and weights together lose least, with per-channel weights.
+
+All channels of an activation tensor have one scale, so a channel that stays far below the largest
+one uses few codes. Dividing it by s_c < 1 gives it more; where it is read, its weights become
+smaller by the same factor, which the scale per output channel shares with all other weights of the
+filter. So there is a best factor between leaving a channel alone and filling the range with it.
+Where the channel is written, a scale per output channel takes the factor for nothing.
+
+The noise is predicted, not measured. Of a tensor with step D the rounding error is D^2 / 12 per
+value that is not 0; of weights with step t_k it is t_k^2 / 12. In the output of a layer that reads
+the domain, with x the inputs as they were and w_kc the weights as they were,
+
+    A = sum over c    D^2 / 12  s_c^2  sum over k and taps w_kc^2
+    B = sum over k    t_k^2 / 12  sum over c and taps  var(x_c) / s_c^2,     t_k ~ max_c |w_kc| s_c
+
+and A + B, relative to the signal, is summed over the layers. (The means of x are left out of B:
+what they cause is a shift of the output's mean, which bias correction removes.) The factors are
+looked for among
+
+    s_c = product over tensors T   (reach of channel c / largest reach of a channel, in T) ^ e_T
+
+with exponents from 0 to 1: one number per tensor cannot overfit. The idea of moving difficulty
+between activations and weights by such a power is SmoothQuant's (arXiv 2211.10438), which scales
+the inputs of dense layers by one exponent for the whole network.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping
+
+import numpy as np
+
+from tflite_eq.calibration.channel_statistics import ChannelStatistics
+from tflite_eq.equalization.domains import Domain, Port
+from tflite_eq.equalization.factors import ChannelFactors
+from tflite_eq.equalization.layers import Double, Filters
+from tflite_eq.graph import properties
+from tflite_eq.graph.properties import SAME_SCALE
+from tflite_eq.graph.model import Graph
+from tflite_eq.graph.scale_groups import ScaleGroup
+
+# A channel that reaches less than this part of the largest one is treated as if it reached so much:
+# other samples may make it go further.
+_LEAST_REACH = 1 / 64
+
+# Keeps a layer whose inputs never change from dividing by 0.
+_LEAST_SIGNAL = 1e-300
+
+_EXPONENTS = np.linspace(0, 1, 9)
+_MAX_SWEEPS = 4
+_CLIPS = 2.0 ** (-np.arange(0, 13) / 4)
+
+
+@dataclasses.dataclass(frozen=True)
+class Precision:
+    """How finely a network is to be quantized.
+
+    Attributes:
+        activation_steps: Code steps of a group of tensors that share a scale.
+        weight_limit: Largest code of a layer's weights, by operator index.
+    """
+
+    activation_steps: Callable[[ScaleGroup], int]
+    weight_limit: Callable[[int], int]
+
+
+def balancing_factors(
+    graph: Graph,
+    domain: Domain,
+    statistics: Mapping[int, ChannelStatistics],
+    groups: Mapping[int, ScaleGroup],
+    precision: Precision,
+) -> ChannelFactors | None:
+    """The factors under which the least noise is predicted; None where it is best to have none.
+
+    Args:
+        graph: The float network.
+        domain: Channels to be scaled.
+        statistics: Of all tensors of the domain, by tensor index.
+        groups: Scale groups by tensor index.
+        precision: Numbers of codes.
+    """
+    if domain.is_clipped:
+        return None  # a channel that does not reach 6 on these samples may do so on others
+    noise = _Noise(graph, domain, statistics, groups, precision)
+    exponents = np.zeros(len(noise.tensors))
+    least = noise.total(noise.factors(exponents))
+    for _ in range(_MAX_SWEEPS):
+        before = least
+        for i in range(len(exponents)):
+            for exponent in _EXPONENTS:
+                trial = exponents.copy()
+                trial[i] = exponent
+                found = noise.total(noise.factors(trial))
+                if found < least:
+                    exponents, least = trial, found
+        if least == before:
+            break
+    if not exponents.any():
+        return None
+    return ChannelFactors.of(domain, noise.factors(exponents))
+
+
+class _Quantized:
+    """Tensors of a domain that share a scale."""
+
+    def __init__(self, channels: int, steps: int) -> None:
+        self.largest = np.zeros(channels)
+        self._steps = steps
+        self._members = []
+
+    def add(self, own, statistics, slope):
+        values = statistics.sampled
+        self.largest[own] = np.maximum(self.largest[own], statistics.largest)
+        self._members.append((own, np.maximum(values, 0), np.maximum(-values, 0), slope))
+
+    def reach(self) -> Double:
+        """Each channel's largest magnitude by that of all channels; 1 for dead channels."""
+        top = self.largest.max(initial=0.0)
+        if top == 0:
+            return np.ones_like(self.largest)
+        return np.where(self.largest > 0, np.maximum(self.largest / top, _LEAST_REACH), 1.0)
+
+    def noise(self, factors: Double, importance: Double) -> float:
+        """Least noise under any clipping."""
+        round_, high, low = 0.0, 0.0, 0.0
+        tops = [0.0, 0.0]
+        scaled = []
+        for own, positive, negative, slope in self._members:
+            f = factors[own]
+            weight = importance[own] * f**2 / len(positive)
+            for side, values in enumerate((positive, negative)):
+                tops[side] = max(tops[side], float((values / f).max(initial=0)))
+            scaled.append((weight, positive / f, negative / f, slope))
+        ends = [top * _CLIPS for top in tops]
+        clip = np.zeros((2, len(_CLIPS)))
+        inside = 0.0
+        for weight, positive, negative, slope in scaled:
+            inside += float(weight @ ((positive > 0) + slope**2 * (negative > 0)).sum(axis=0))
+            for side, values in enumerate((positive, negative)):
+                for i, end in enumerate(ends[side]):
+                    if end > 0:
+                        over = np.maximum(values - end, 0)
+                        clip[side, i] += (slope**2 if side else 1) * float(weight @ np.einsum("nc,nc->c", over, over))
+        span = ends[0][:, None] + ends[1]
+        return float((clip[0][:, None] + clip[1] + inside * (span / self._steps) ** 2 / 12).min())
+
+
+@dataclasses.dataclass
+class _Reader:
+    """A layer that reads the domain.
+
+    Attributes:
+        own: Where its input channels are in the domain.
+        energy: Sum of the squared weights that read each channel, [C].
+        peaks: Largest weight by output and input channel, [K, C], in code steps; of a depthwise
+            layer [C / C * multiplier, 1] stands for its own channel alone, and is left out: a
+            scale of its own takes the factor for nothing.
+        variance: Of the input channels, times the number of taps, [C].
+        signal: Energy of the output.
+    """
+
+    own: slice
+    energy: Double
+    peaks: Double | None
+    variance: Double
+    signal: float
+
+    def noise(self, factors: Double) -> float:
+        """Predicted noise to signal ratio of the output."""
+        if self.peaks is None:
+            return 0.0
+        own = factors[self.own]
+        steps = (self.peaks * own).max(axis=1)
+        return float((steps**2).sum() / 12 * (self.variance / own**2).sum()) / self.signal
+
+
+class _Noise:
+    """Predicts the noise that a domain's factors lead to."""
+
+    def __init__(
+        self,
+        graph: Graph,
+        domain: Domain,
+        statistics: Mapping[int, ChannelStatistics],
+        groups: Mapping[int, ScaleGroup],
+        precision: Precision,
+    ) -> None:
+        members: dict[tuple[int, ...], list[int]] = {}
+        for tensor in domain.tensors:
+            members.setdefault(groups[tensor].tensors, []).append(tensor)
+        self.tensors = [
+            _quantized(graph, domain, same, statistics, precision.activation_steps(groups[same[0]]))
+            for same in members.values()
+        ]
+        self._readers = [
+            _reader(graph, port, statistics, precision.weight_limit(port.operator))
+            for port in domain.consumers
+        ]
+        self._channels = domain.channels
+
+    def factors(self, exponents: Double) -> Double:
+        """Factors for one exponent per tensor."""
+        found = np.ones(self._channels)
+        for exponent, tensor in zip(exponents, self.tensors):
+            found *= tensor.reach() ** exponent
+        return found
+
+    def total(self, factors: Double) -> float:
+        """Sum of the noise to signal ratios of all layers that read the domain."""
+        importance = np.zeros(self._channels)
+        for reader in self._readers:
+            importance[reader.own] += reader.energy / reader.signal
+        total = sum(tensor.noise(factors, importance) for tensor in self.tensors)
+        return total + sum(reader.noise(factors) for reader in self._readers)
+
+
+def _quantized(
+    graph: Graph,
+    domain: Domain,
+    tensors: list[int],
+    statistics: Mapping[int, ChannelStatistics],
+    steps: int,
+) -> _Quantized:
+    found = _Quantized(domain.channels, steps)
+    for tensor in tensors:
+        producer = graph.producer(tensor)
+        if producer is not None and producer.kind in SAME_SCALE:
+            continue
+        own = slice(domain.tensors[tensor], domain.tensors[tensor] + graph.tensors[tensor].shape[-1])
+        found.add(own, statistics[tensor], _slope(graph, tensor))
+    return found
+
+
+def _slope(graph: Graph, tensor: int) -> float:
+    """What the functions that alone read a tensor leave of an error of its negative values."""
+    consumers = graph.consumers(tensor)
+    if consumers and all(o.kind == "LEAKY_RELU" for o in consumers):
+        return max(abs(float(o.options.alpha)) for o in consumers)
+    return 0.0 if consumers and all(o.kind == "RELU" for o in consumers) else 1.0
+
+
+def _reader(
+    graph: Graph, port: Port, statistics: Mapping[int, ChannelStatistics], limit: int
+) -> _Reader:
+    filters = Filters(graph, port.operator)
+    variance = statistics[properties.linear_inputs(graph.operators[port.operator])[0]].variance
+    weights = filters.by_channels()
+    if filters.is_depthwise:
+        energy = (weights**2).sum(axis=(1, 2)).reshape(filters.inputs, -1).sum(axis=1)
+        peaks = None
+    else:
+        energy = (weights**2).sum(axis=(0, 1))
+        peaks = np.abs(weights).max(axis=1) / limit
+    signal = max(float(energy @ variance), _LEAST_SIGNAL)
+    own = slice(port.offset, port.offset + filters.inputs)
+    return _Reader(own, energy, peaks, variance * weights.shape[1], signal)

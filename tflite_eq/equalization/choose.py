@@ -1,0 +1,63 @@
+"""The factors that a configuration asks for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence, Set
+
+from tflite_eq.calibration.channel_statistics import ChannelStatistics, channel_statistics
+from tflite_eq.calibration.dataset import SampleReader
+from tflite_eq.config import Config, Equalization
+from tflite_eq.equalization.balance import Precision, balancing_factors
+from tflite_eq.equalization.cross_layer import cross_layer_factors
+from tflite_eq.equalization.domains import Domain, find_domains
+from tflite_eq.equalization.factors import ChannelFactors
+from tflite_eq.graph.linear import linear_layers
+from tflite_eq.graph.model import Graph
+from tflite_eq.graph.scale_groups import ScaleGroup, scale_groups
+from tflite_eq.precision import grid_for, wants_int7
+
+
+def equalizing_factors(
+    graph: Graph, skipped: Set[int], reader: SampleReader, config: Config
+) -> list[ChannelFactors]:
+    """Factors for all channels that can be scaled and gain from it.
+
+    Args:
+        graph: The float network; every layer has a bias.
+        skipped: Indices of operators that stay in float.
+        reader: The calibration samples; read once.
+        config: Options.
+
+    Raises:
+        DatasetError: The data set is empty or does not fit the model.
+        ModelError: The network cannot be run.
+    """
+    domains = find_domains(graph, skipped)
+    if not domains:
+        return []
+    tensors = sorted({tensor for domain in domains for tensor in domain.tensors})
+    statistics = channel_statistics(graph, tensors, reader)
+    if config.equalization_used is Equalization.CROSS_LAYER:
+        return cross_layer_factors(graph, domains, statistics)
+    return _balanced(graph, domains, skipped, statistics, config)
+
+
+def _balanced(
+    graph: Graph,
+    domains: Sequence[Domain],
+    skipped: Set[int],
+    statistics: dict[int, ChannelStatistics],
+    config: Config,
+) -> list[ChannelFactors]:
+    layers = linear_layers(graph)
+    groups = scale_groups(graph, layers, skipped)
+
+    def activation_steps(group: ScaleGroup) -> int:
+        return 127 if wants_int7(group, config) else 255
+
+    def weight_limit(index: int) -> int:
+        return grid_for(layers[index], groups[layers[index].input], config).limit
+
+    precision = Precision(activation_steps, weight_limit)
+    found = (balancing_factors(graph, domain, statistics, groups, precision) for domain in domains)
+    return [factors for factors in found if factors is not None]

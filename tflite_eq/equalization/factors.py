@@ -1,0 +1,75 @@
+"""Scaling channels of a network by given factors."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from tflite_eq.equalization.domains import Domain, Port
+from tflite_eq.equalization.layers import Double, Filters
+from tflite_eq.graph import properties, schema
+from tflite_eq.graph.model import Graph
+
+
+@dataclasses.dataclass(frozen=True)
+class ChannelFactors:
+    """What the channels of one domain are divided by.
+
+    Attributes:
+        producers: Layers whose output channels are divided.
+        consumers: Layers whose input channels are multiplied.
+        factors: One per channel of the domain, > 0.
+    """
+
+    producers: tuple[Port, ...]
+    consumers: tuple[Port, ...]
+    factors: tuple[float, ...]
+
+    @classmethod
+    def of(cls, domain: Domain, factors: Double) -> ChannelFactors:
+        """Factors for a domain."""
+        return cls(domain.producers, domain.consumers, tuple(factors.tolist()))
+
+    def describe(self) -> str:
+        """The layers, for messages."""
+        written = ", ".join(str(port.operator) for port in self.producers)
+        read = ", ".join(str(port.operator) for port in self.consumers)
+        return f"what operators {written} write and {read} read"
+
+    def fits(self, domain: Domain) -> bool:
+        """Whether the factors belong to this domain."""
+        return (self.producers, self.consumers, len(self.factors)) == (
+            domain.producers,
+            domain.consumers,
+            domain.channels,
+        )
+
+
+def with_factors(graph: Graph, equalization: Sequence[ChannelFactors]) -> Graph:
+    """The network with channels scaled; up to float rounding it computes the same."""
+    for scaled in equalization:
+        factors = np.asarray(scaled.factors)
+        for port in scaled.producers:
+            filters = Filters(graph, port.operator)
+            own = factors[port.offset : port.offset + filters.outputs]
+            _, stored, bias = properties.linear_inputs(graph.operators[port.operator])
+            _multiply(graph, stored, 1 / filters.along_outputs(own))
+            _multiply(graph, bias, 1 / own)
+        for port in scaled.consumers:
+            filters = Filters(graph, port.operator)
+            own = factors[port.offset : port.offset + filters.inputs]
+            _, stored, _ = properties.linear_inputs(graph.operators[port.operator])
+            _multiply(graph, stored, filters.along_inputs(own))
+    return Graph(graph.model, graph.origin)
+
+
+def _multiply(graph: Graph, tensor: int, factors: npt.NDArray[np.float64]) -> None:
+    """Multiply a constant; its buffer may be shared, so it gets one of its own."""
+    values = (graph.constant(tensor).astype(np.float64) * factors).astype(np.float32)
+    buffer = schema.schema().BufferT()
+    buffer.data = np.frombuffer(values.tobytes(), np.uint8)
+    graph.model.buffers.append(buffer)
+    graph.subgraph.tensors[tensor].buffer = len(graph.model.buffers) - 1
