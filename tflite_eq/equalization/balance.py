@@ -47,7 +47,7 @@ _LEAST_REACH = 1 / 64
 # Keeps a layer whose inputs never change from dividing by 0.
 _LEAST_SIGNAL = 1e-300
 
-_EXPONENTS = np.linspace(0, 1, 9)
+_EXPONENTS = np.linspace(0, 0.5, 5)
 _MAX_SWEEPS = 4
 _CLIPS = 2.0 ** (-np.arange(0, 13) / 4)
 
