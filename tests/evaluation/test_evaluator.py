@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import json
 from pathlib import Path
 
@@ -16,7 +17,8 @@ from tests.shared_data import needs_shared_data
 from tests.shared_data import path as shared_path
 from tflite_eq.data.preprocessing import Preprocessing
 from tflite_eq.errors import BackendError, ConfigError, DatasetError, ModelError, TfliteEqError
-from tflite_eq.evaluation.evaluator import evaluate
+from tflite_eq.evaluation.classifier import Classifier
+from tflite_eq.evaluation.evaluator import evaluate, predict
 from tflite_eq.evaluation.labels import LabelledSet, open_labelled
 from tflite_eq.evaluation.team import NamedModel
 from tflite_eq.runtimes import Kernels
@@ -103,6 +105,53 @@ def test_models_do_not_influence_each_other(dataset: LabelledSet) -> None:
     swapped = evaluate(models[::-1], dataset, PLAIN, reference=FLOAT).models[1:]
     alone = [evaluate([m], dataset, PLAIN, reference=FLOAT).models[1] for m in models]
     assert list(together) == list(swapped[::-1]) == alone
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_stored_predictions_give_the_same_figures_bit_for_bit(
+    dataset: LabelledSet, workers: int
+) -> None:
+    models = [NamedModel("int8", classifiers.int8_classifier()), NamedModel("again", FLOAT.data)]
+    stored = predict(FLOAT, dataset, PLAIN, num_workers=workers)
+    found = evaluate(models, dataset, PLAIN, reference=stored, num_workers=workers)
+    expected = evaluate(models, dataset, PLAIN, reference=FLOAT)
+    assert found.to_dict() == expected.to_dict()
+    np.testing.assert_allclose(stored.logits, float_logits(), atol=1e-4)  # other kernels
+
+
+def test_a_model_whose_predictions_are_stored_does_not_run_again(
+    dataset: LabelledSet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stored = predict(FLOAT, dataset, PLAIN)
+    ran: list[str] = []
+    original = Classifier.logits
+
+    def counted(self: Classifier, sample: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        ran.append(self.name)
+        return original(self, sample)
+
+    monkeypatch.setattr(Classifier, "logits", counted)
+    evaluate([NamedModel("int8", classifiers.int8_classifier())], dataset, PLAIN, reference=stored)
+    assert set(ran) == {"int8"}
+    assert len(ran) == len(IMAGES) + 2  # on zeros, to see what comes
+
+
+def test_predictions_made_otherwise_are_refused(dataset: LabelledSet) -> None:
+    int8 = [NamedModel("int8", classifiers.int8_classifier())]
+    stored = predict(FLOAT, dataset, PLAIN)
+    for changes, message in (
+        ({"kernels": Kernels.REFERENCE}, "other kernels: reference then, default now"),
+        ({"runtime": "other 1.0"}, "other runtime: other 1.0 then"),
+        ({"preprocessing": Preprocessing((1.0,), (2.0,))}, "other preprocessing"),
+        ({"labels": dataset.labels[1:]}, "other number of samples: 59 then, 60 now"),
+        ({"labels": dataset.labels[::-1]}, "other labels; run predict again"),
+    ):
+        other = dataclasses.replace(stored, **changes)
+        with pytest.raises(ConfigError, match=message):
+            evaluate(int8, dataset, PLAIN, reference=other)
+    fewer = dataclasses.replace(stored, logits=stored.logits[:, :3])
+    with pytest.raises(ModelError, match="float has 3 classes, int8 has 10"):
+        evaluate(int8, dataset, PLAIN, reference=fewer)
 
 
 def test_without_a_reference_only_labels_count(dataset: LabelledSet) -> None:
