@@ -2,6 +2,12 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +29,7 @@ from tflite_eq.evaluation.labels import LabelledSet, open_labelled
 from tflite_eq.evaluation.team import NamedModel
 from tflite_eq.runtimes import Kernels
 
+ROOT = Path(__file__).resolve().parents[2]
 PLAIN = Preprocessing()
 FLOAT = NamedModel("float", classifiers.float_classifier())
 
@@ -226,6 +233,39 @@ def test_a_bad_sample_is_reported_whoever_reads_it(tmp_path: Path, workers: int)
 def test_a_crash_in_a_worker_is_an_error_not_the_end() -> None:
     with pytest.raises(BackendError, match="a worker process died"):
         evaluate([FLOAT], Crashing(), PLAIN, num_workers=2)
+
+
+def test_workers_end_with_a_process_that_is_killed(tmp_path: Path) -> None:
+    model, folder = tmp_path / "model.tflite", tmp_path / "pids"
+    model.write_bytes(FLOAT.data)
+    folder.mkdir()
+    arguments = [sys.executable, "-m", "tests.evaluation.stuck", str(model), str(folder)]
+    process = subprocess.Popen(arguments, cwd=ROOT)
+    try:
+        _wait_until(lambda: len(list(folder.iterdir())) == 2)
+        process.kill()
+        process.wait()
+        _wait_until(lambda: not any(_is_running(int(path.name)) for path in folder.iterdir()))
+    finally:
+        for worker in [process.pid, *(int(path.name) for path in folder.iterdir())]:
+            if _is_running(worker):
+                os.kill(worker, signal.SIGKILL)
+
+
+def _wait_until(condition: Callable[[], bool]) -> None:
+    end = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < end, "nothing happened"
+        time.sleep(0.05)
+
+
+def _is_running(pid: int) -> bool:
+    """Whether a process exists and has not ended; nobody may have collected its exit code."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text()
+    except FileNotFoundError:
+        return False
+    return stat.rpartition(")")[2].split()[0] not in ("Z", "X")
 
 
 @needs_shared_data

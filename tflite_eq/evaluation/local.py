@@ -15,6 +15,7 @@ from concurrent.futures.process import BrokenProcessPool
 
 from tflite_eq.errors import BackendError
 from tflite_eq.evaluation.team import Chunks, Plan, Rows, Task, Team
+from tflite_eq.workers import end_with_parent
 
 
 def run(plan: Plan, tasks: Sequence[Task], workers: int) -> Chunks:
@@ -58,6 +59,7 @@ _team: Team | None = None  # of this worker process
 
 def _start_worker(plan: Plan) -> None:
     global _team
+    end_with_parent()
     with contextlib.suppress(ValueError):  # Ctrl-C is the parent's to handle
         signal.signal(signal.SIGINT, signal.SIG_IGN)
     _team = Team(plan)
