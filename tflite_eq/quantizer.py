@@ -6,7 +6,6 @@ import contextlib
 import dataclasses
 import hashlib
 import re
-from collections.abc import Sequence
 from typing import Any
 
 from tflite_eq import metadata
@@ -38,6 +37,7 @@ from tflite_eq.graph.scale_groups import scale_groups
 from tflite_eq.graph.validate import check_quantizable
 from tflite_eq.report.build import build_report
 from tflite_eq.report.full import Subject, complete
+from tflite_eq.report.guard import GuardRecord
 from tflite_eq.report.model import Report
 from tflite_eq.report.write import check_directory, write_report
 from tflite_eq.runtimes import preferred_runtime
@@ -111,12 +111,7 @@ def calibrate(
     graph = prepared(model, origin)
     layers = linear_layers(graph)
     skipped = skipped_operators(graph, config.skip)
-    if skipped.issuperset(layers):
-        raise ConfigError(
-            f"skip: {config.skip!r} matches every convolution and dense layer of {origin}, so the "
-            "result would be a float model; choose a narrower expression"
-        )
-    _check_keep_int8(config.keep_int8, [layers[i] for i in sorted(layers.keys() - skipped)], origin)
+    check_selection(graph, layers, skipped, config)
     equalization: list[ChannelFactors] = []
     if config.equalizes:
         representative_dataset = repeatable(representative_dataset)
@@ -228,7 +223,47 @@ def quantize(
             trace=trace,
             resume_dir=resume_dir,
         )
+    return apply_calibration(
+        model,
+        calibration,
+        backend=backend,
+        origin=origin,
+        trace=trace,
+        report_dir=report_dir,
+        comparison=comparison,
+    )
+
+
+def apply_calibration(
+    model: bytes,
+    calibration: Calibration,
+    *,
+    backend: Backend,
+    origin: str = "model",
+    trace: PassTrace | None = None,
+    report_dir: PathLike | None = None,
+    comparison: ComparisonSet | None = None,
+    guard: GuardRecord | None = None,
+) -> QuantizationResult:
+    """Write and verify the model that a calibration record describes.
+
+    Args:
+        model: The float ``.tflite`` that the record was made from.
+        calibration: The record.
+        backend: Quantizer backend.
+        origin: What to call the model in messages.
+        trace: What the calibration pass saw, for the report; ``None`` for a loaded record.
+        report_dir: Write the full report into this folder.
+        comparison: What the report runs the models on; the samples that the trace kept if
+            ``None``.
+        guard: What the accuracy guard found, for the report.
+
+    Raises:
+        TfliteEqError: The record does not fit the model, or the result is not as promised.
+    """
+    trace = trace or PassTrace()
     result, subject = _apply(model, calibration, backend, origin, trace)
+    result = dataclasses.replace(result, report=dataclasses.replace(result.report, guard=guard))
     if report_dir is not None:
         report = complete(result.report, subject, comparison or _calibration_samples(trace))
         write_report(report, report_dir)
@@ -253,17 +288,42 @@ def skipped_operators(graph: Graph, pattern: str | None) -> set[int]:
         names = [graph.tensors[o.outputs[0]].name for o in graph.operators[:5]]
         raise ConfigError(
             f"skip: {pattern!r} matches no operator output of {graph.origin}; the first names "
-            f"are {names}"
+            f"are {_listed(names)}"
         )
     return found
 
 
-def _check_keep_int8(pattern: str | None, layers: Sequence[LinearLayer], origin: str) -> None:
-    if pattern is not None and not any(re.search(pattern, layer.name) for layer in layers):
+def check_selection(
+    graph: Graph, layers: dict[int, LinearLayer], skipped: set[int], config: Config
+) -> None:
+    """Refuse expressions that leave nothing to quantize, or that match nothing.
+
+    Args:
+        graph: The float network.
+        layers: Its linear layers by operator index.
+        skipped: Operators that ``config.skip`` matches.
+        config: Options.
+
+    Raises:
+        ConfigError: ``skip`` matches every layer, or ``keep_int8`` none that is quantized.
+    """
+    if skipped.issuperset(layers):
+        raise ConfigError(
+            f"skip: {config.skip!r} matches every convolution and dense layer of {graph.origin}, "
+            "so the result would be a float model; choose a narrower expression"
+        )
+    names = [layers[index].name for index in sorted(layers.keys() - skipped)]
+    pattern = config.keep_int8
+    if pattern is not None and not any(re.search(pattern, name) for name in names):
         raise ConfigError(
             f"keep_int8: {pattern!r} matches no convolution or dense layer that is quantized in "
-            f"{origin}; the first names are {[layer.name for layer in layers[:5]]}"
+            f"{graph.origin}; the first names are {_listed(names[:5])}"
         )
+
+
+def _listed(names: list[str]) -> str:
+    """Names for a message: of fused operators the first, which an expression can go by."""
+    return ", ".join(f"'{name.split(';')[0]}'" for name in names)
 
 
 def _equalization(graph: Graph, skipped: set[int], reader: SampleReader) -> list[ChannelFactors]:
