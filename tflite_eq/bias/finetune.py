@@ -42,14 +42,18 @@ class Schedule:
         patience: Passes without improvement of the held-back samples before training ends.
         held_back: One of how many samples is held back.
         certainty: By how many standard errors the held-back samples must gain on average.
+        averaged: Passes over which biases are averaged. Every step redraws the rounding errors of
+            all layers behind it; a step that is too large for single iterates does less harm to
+            their average.
     """
 
-    step: float = 0.03
+    step: float = 0.01
     batch: int = 8
     epochs: int = 40
     patience: int = 8
     held_back: int = 5
     certainty: float = 2.0
+    averaged: float = 2.0
 
 
 def check_enough(samples: int) -> None:
@@ -130,11 +134,11 @@ class BiasFineTuning:
             The records with trained biases, those given if training gains nothing; and how the
             trial went.
         """
-        trial = _Biases(self._tf, self._tuned_layers(without_judged), self._schedule.step)
+        trial = self._start(without_judged, self.learned)
         before = best = self.noise(trial.rounded())
         epoch = best_epoch = 0
         for epoch in track(range(1, self._schedule.epochs + 1), "Fine-tuning biases: trial epochs"):
-            self._train_epoch(trial, self.learned)
+            self._train_epoch(trial)
             noise = self.noise(trial.rounded())
             if noise.mean() < best.mean():
                 best, best_epoch = noise, epoch
@@ -144,9 +148,9 @@ class BiasFineTuning:
             best, best_epoch = before, 0
         kept = list(records)
         if best_epoch:
-            biases = _Biases(self._tf, self._tuned_layers(records), self._schedule.step)
+            biases = self._start(records, range(self._twins.samples))
             for _ in track(range(best_epoch), "Fine-tuning biases: epochs with all samples"):
-                self._train_epoch(biases, range(self._twins.samples))
+                self._train_epoch(biases)
             tuned = {record.index: record for record in biases.records()}
             kept = [tuned.get(record.index, record) for record in records]
         return kept, FineTuning(
@@ -182,15 +186,16 @@ class BiasFineTuning:
         error = gains.std(ddof=1) / np.sqrt(len(gains))
         return bool(gains.mean() > self._schedule.certainty * error)
 
-    def _tuned_layers(self, records: Sequence[LayerRecord]) -> list[_TunedLayer]:
+    def _start(self, records: Sequence[LayerRecord], samples: Sequence[int]) -> _Biases:
         by_index = {record.index: record for record in records}
-        return [
+        layers = [
             _TunedLayer(self._layers[index], by_index[index], self._twins.params)
             for index in self._network.trainable
         ]
+        return _Biases(self._tf, layers, samples, self._schedule)
 
-    def _train_epoch(self, biases: _Biases, samples: Sequence[int]) -> None:
-        order = self._rng.permutation(samples).tolist()
+    def _train_epoch(self, biases: _Biases) -> None:
+        order = self._rng.permutation(biases.samples).tolist()
         for start in range(0, len(order), self._schedule.batch):
             batch = order[start : start + self._schedule.batch]
             real = biases.real()
@@ -222,25 +227,35 @@ class BiasFineTuning:
 
 
 class _Biases:
-    """The biases of all trained layers on their way down."""
+    """The biases of all trained layers on their way down.
 
-    def __init__(self, tf: Any, layers: Sequence[_TunedLayer], step: float) -> None:
+    Attributes:
+        samples: Numbers of the samples that they learn from.
+    """
+
+    def __init__(
+        self, tf: Any, layers: Sequence[_TunedLayer], samples: Sequence[int], schedule: Schedule
+    ) -> None:
+        self.samples = samples
         self._tf = tf
         self._layers = layers
         self._deltas = [tf.Variable(np.zeros(layer.channels, np.float32)) for layer in layers]
-        self._optimizer = tf.keras.optimizers.Adam(step)
+        self._averages = [np.zeros(layer.channels, np.float32) for layer in layers]
+        self._optimizer = tf.keras.optimizers.Adam(schedule.step)
+        self._horizon = schedule.averaged * max(1.0, len(samples) / schedule.batch)
+        self._steps = 0
 
     def real(self) -> list[Float]:
-        """Real biases, [K] per layer."""
+        """Real biases as the last step left them, [K] per layer."""
         return [layer.bias(delta.numpy()) for layer, delta in zip(self._layers, self._deltas)]
 
     def rounded(self) -> list[Float]:
-        """The same as the int32 codes hold them."""
-        return [layer.rounded_bias(d.numpy()) for layer, d in zip(self._layers, self._deltas)]
+        """Averaged real biases as the int32 codes hold them, [K] per layer."""
+        return [layer.rounded_bias(mean) for layer, mean in zip(self._layers, self._averages)]
 
     def records(self) -> list[LayerRecord]:
-        """The layers' records with these biases."""
-        return [layer.with_delta(d.numpy()) for layer, d in zip(self._layers, self._deltas)]
+        """The layers' records with the averaged biases."""
+        return [layer.with_delta(mean) for layer, mean in zip(self._layers, self._averages)]
 
     def descend(self, gradients: Sequence[Float]) -> None:
         """One step against gradients by the real biases."""
@@ -249,6 +264,11 @@ class _Biases:
             for gradient, layer in zip(gradients, self._layers)
         ]
         self._optimizer.apply_gradients(zip(scaled, self._deltas))
+        self._steps += 1
+        # A plain mean until the horizon is reached, then one that forgets.
+        weight = np.float32(1 / min(self._steps, self._horizon))
+        for mean, delta in zip(self._averages, self._deltas):
+            mean += weight * (delta.numpy() - mean)
 
 
 class _TunedLayer:
