@@ -91,7 +91,7 @@ def finished_pass(name: str) -> Pass:
 @pytest.mark.parametrize(("name", "layer"), [("conv_net", 1), ("depthwise_net", 3)])
 def test_planted_bias_error_is_recovered(name: str, layer: int) -> None:
     finished = finished_pass(name)
-    training = finished.training(Schedule(step=0.2, epochs=60, patience=60))
+    training = finished.training(Schedule(step=0.2, gradients=720, patience=60))
     clean = finished.held_back_noise(training, finished.records)
     wrong = finished.shifted(layer, 6.0)
     records, found = training.run(wrong, wrong)
@@ -113,7 +113,7 @@ def test_trial_never_ends_worse_than_it_began(
     layer: int, steps: float, step: float, seed: int
 ) -> None:
     finished = finished_pass("dense_net")
-    training = finished.training(Schedule(step=step, epochs=4, patience=2), seed)
+    training = finished.training(Schedule(step=step, gradients=48, patience=2), seed)
     start = finished.shifted(layer, steps)
     records, found = training.run(start, start)
     assert found.noise_before == pytest.approx(finished.held_back_noise(training, start), rel=1e-6)
@@ -125,7 +125,7 @@ def test_trial_never_ends_worse_than_it_began(
 
 def test_training_without_effect_leaves_the_records_alone() -> None:
     finished = finished_pass("dense_net")
-    training = finished.training(Schedule(step=100.0, epochs=2))
+    training = finished.training(Schedule(step=100.0, gradients=24))
     records, found = training.run(finished.records, finished.without(training))
     assert found.best_epoch == 0
     assert records == finished.records
@@ -142,7 +142,7 @@ def test_gains_within_chance_are_left_alone() -> None:
     """Of a shift that training mends, but more certainly than any samples could show."""
     finished = finished_pass("conv_net")
     wrong = finished.shifted(1, 6.0)
-    schedule = Schedule(step=0.2, epochs=10, certainty=1e6)
+    schedule = Schedule(step=0.2, gradients=120, certainty=1e6)
     records, found = finished.training(schedule).run(wrong, wrong)
     assert found.best_epoch == 0
     assert records == wrong

@@ -38,7 +38,8 @@ class Schedule:
     Attributes:
         step: Adam's step, in code steps of the layer's output.
         batch: Samples per step.
-        epochs: Passes over the samples learned from; at most so many.
+        gradients: Gradients of single samples that the trial takes; at most so many, in whole
+            passes over the samples learned from.
         patience: Passes without improvement of the held-back samples before training ends.
         held_back: One of how many samples is held back.
         certainty: By how many standard errors the held-back samples must gain on average.
@@ -49,7 +50,7 @@ class Schedule:
 
     step: float = 0.01
     batch: int = 8
-    epochs: int = 40
+    gradients: int = 2000
     patience: int = 8
     held_back: int = 5
     certainty: float = 2.0
@@ -137,7 +138,8 @@ class BiasFineTuning:
         trial = self._start(without_judged, self.learned)
         before = best = self.noise(trial.rounded())
         epoch = best_epoch = 0
-        for epoch in track(range(1, self._schedule.epochs + 1), "Fine-tuning biases: trial epochs"):
+        epochs = max(1, self._schedule.gradients // len(self.learned))
+        for epoch in track(range(1, epochs + 1), "Fine-tuning biases: trial epochs"):
             self._train_epoch(trial)
             noise = self.noise(trial.rounded())
             if noise.mean() < best.mean():
