@@ -61,7 +61,7 @@ class Pass:
         )
 
     def held_back_noise(self, training: BiasFineTuning, records: list[LayerRecord]) -> float:
-        biases = written_biases(self.graph, records, self.twins)
+        biases = written_biases(self.graph, records, self.twins.params)
         return float(training.noise([biases[record.index] for record in records]).mean())
 
     def shifted(self, layer: int, steps: float) -> list[LayerRecord]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ import pytest
 import tensorflow as tf
 
 from tests import models
-from tests.simulation.test_lockstep import RememberingTwins, simulate
+from tests.simulation.test_lockstep import simulate
 from tflite_eq import Config
 from tflite_eq.calibration.filters import recorded_filters
 from tflite_eq.calibration.record import LayerRecord
@@ -31,7 +32,7 @@ Array = npt.NDArray[Any]
 
 
 def written_biases(
-    graph: Graph, records: list[LayerRecord], twins: RememberingTwins
+    graph: Graph, records: list[LayerRecord], params: Mapping[int, AffineParams]
 ) -> dict[int, Array]:
     """Real biases by operator index, as the file holds them."""
     found = {}
@@ -41,7 +42,7 @@ def written_biases(
         if record.bias_correction:
             bias = bias + np.float32(record.bias_correction)
         scales = recorded_filters(layer, record).scales * np.float32(record.gain)
-        codes, bias_scales = quantize_bias(bias, twins.params[record.input].scale, scales)
+        codes, bias_scales = quantize_bias(bias, params[record.input].scale, scales)
         found[record.index] = (codes * bias_scales.astype(np.float64)).astype(np.float32)
     return found
 
@@ -69,7 +70,7 @@ def test_forward_equals_the_calibration_pass(name: str, config: str) -> None:
     graph, records, twins = simulate(name, CONFIGS[config])
     tensors = [o.outputs[0] for o in graph.operators if o.outputs[0] in twins.params]
     network = DifferentiableNetwork(tf, graph, linear_layers(graph), records, twins.params, tensors)
-    biases = written_biases(graph, records, twins)
+    biases = written_biases(graph, records, twins.params)
     codes = twins.codes
     off: dict[int, list[Array]] = {index: [] for index in tensors}
     for sample, values in enumerate(models.data(name)):
