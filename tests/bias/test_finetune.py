@@ -169,7 +169,7 @@ def test_held_back_samples_do_not_enter_the_trial(monkeypatch: pytest.MonkeyPatc
     assert without != finished.records
 
 
-@pytest.mark.parametrize(("samples", "held_back"), [(10, 2), (14, 2), (15, 3), (50, 10)])
+@pytest.mark.parametrize(("samples", "held_back"), [(5, 2), (14, 2), (15, 3), (50, 10)])
 def test_a_fifth_is_held_back(samples: int, held_back: int) -> None:
     result = calibrate(models.build("dense_net"), models.data("dense_net", samples), FINETUNE)
     assert result.fine_tuning is not None
@@ -261,8 +261,8 @@ def test_no_fine_tuning_no_entry() -> None:
 
 
 def test_too_few_samples_are_refused() -> None:
-    with pytest.raises(DatasetError, match=r"at least 10 calibration samples.* got 9"):
-        calibrate(models.build("dense_net"), models.data("dense_net", 9), FINETUNE)
+    with pytest.raises(DatasetError, match=r"at least 5 calibration samples.* got 4"):
+        calibrate(models.build("dense_net"), models.data("dense_net", 4), FINETUNE)
 
 
 def test_unknown_operator_is_refused_before_data_are_read() -> None:

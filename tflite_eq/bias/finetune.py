@@ -28,7 +28,7 @@ Float = npt.NDArray[np.float32]
 Double = npt.NDArray[np.float64]
 
 # Two are held back: one alone could not tell a gain from chance.
-FEWEST_SAMPLES = 10
+FEWEST_SAMPLES = 5
 
 
 @dataclasses.dataclass(frozen=True)
