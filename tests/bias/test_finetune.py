@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import importlib.util
+import itertools
 import json
 from typing import Any
 
@@ -18,6 +19,7 @@ from hypothesis import strategies as st
 from tests import models, running
 from tests.simulation.test_differentiable import written_biases
 from tflite_eq import Calibration, Config, calibrate, quantize
+from tflite_eq.bias import finetune
 from tflite_eq.bias.finetune import BiasFineTuning, Schedule
 from tflite_eq.calibration.dataset import SampleReader
 from tflite_eq.calibration.record import FineTuning, LayerRecord
@@ -28,6 +30,7 @@ from tflite_eq.graph import edit
 from tflite_eq.graph.linear import linear_layers
 from tflite_eq.graph.model import Graph
 from tflite_eq.graph.scale_groups import scale_groups
+from tflite_eq.runtimes import Kernels
 from tflite_eq.simulation.differentiable import DifferentiableNetwork, distilled_tensors
 from tflite_eq.simulation.lockstep import corrected_on, run_lockstep
 from tflite_eq.simulation.store import ActivationStore
@@ -177,24 +180,29 @@ def test_a_fifth_is_held_back(samples: int, held_back: int) -> None:
 
 
 def noise_of_file(model: bytes, held_back: list[list[Array]]) -> float:
-    """Error energy of a file's outputs by TFLite's reference kernels."""
-    exact = np.stack(running.run_many(models.build("depthwise_net"), held_back))
-    found = np.stack(running.run_many(model, held_back))
+    """Error energy of a file's outputs by TFLite's integer kernels."""
+    exact = np.stack(running.run_many(models.build("depthwise_net"), held_back, Kernels.DEFAULT))
+    found = np.stack(running.run_many(model, held_back, Kernels.BUILTIN))
     return float(np.mean((found - exact) ** 2))
 
 
-@pytest.mark.parametrize("config", [FINETUNE, dataclasses.replace(FINETUNE, per_tensor=True)])
-@pytest.mark.parametrize("seed", [0, 1, 2])
-def test_written_file_is_never_worse_on_what_is_held_back(config: Config, seed: int) -> None:
-    config = dataclasses.replace(config, seed=seed)
+@pytest.mark.parametrize("seed", range(4))
+def test_written_file_is_never_worse_on_what_is_held_back(
+    seed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Even if the trial takes whatever training does for a gain."""
+    believed = itertools.count(1)
+    monkeypatch.setattr(BiasFineTuning, "noise", lambda *_: np.full(2, 1 / next(believed)))
+    monkeypatch.setattr(finetune, "Schedule", functools.partial(Schedule, gradients=100))
     data = models.data("depthwise_net", 40)
+    config = dataclasses.replace(FINETUNE, seed=seed)
     tuned = quantize(models.build("depthwise_net"), data, config)
     iterative = dataclasses.replace(config, bias_correction=BiasCorrection.ITERATIVE)
     plain = quantize(models.build("depthwise_net"), data, iterative)
-    order = np.random.default_rng([seed, 40]).permutation(40)
-    held_back = [data[i] for i in order[:8]]
+    held_back = [data[i] for i in np.random.default_rng([seed, 40]).permutation(40)[:8]]
     course = tuned.calibration.fine_tuning
     assert course is not None
+    assert course.epochs == 3
     if course.best_epoch:
         assert tuned.model != plain.model
         assert noise_of_file(tuned.model, held_back) <= noise_of_file(plain.model, held_back)
@@ -225,6 +233,7 @@ def fine_tuned() -> Any:
 
 
 def test_result_is_deterministic() -> None:
+    assert fine_tuned().calibration.fine_tuning.best_epoch > 0
     again = quantize(models.build("two_input_net"), models.data("two_input_net", SAMPLES), FINETUNE)
     assert again.model == fine_tuned().model
     assert again.calibration.to_text() == fine_tuned().calibration.to_text()
