@@ -53,7 +53,7 @@ class Schedule:
     gradients: int = 2000
     patience: int = 8
     held_back: int = 5
-    certainty: float = 1.0
+    certainty: float = 2.0
     averaged: float = 2.0
 
 
