@@ -10,18 +10,18 @@ from typing import Any
 
 from tflite_eq import metadata
 from tflite_eq.backends import Backend, BackendName, make_backend
-from tflite_eq.backends.tensorflow import import_tensorflow
-from tflite_eq.bias.finetune import BiasFineTuning, check_enough
+from tflite_eq.bias.finetune import check_enough
 from tflite_eq.calibration.channel_magnitudes import channel_magnitudes
 from tflite_eq.calibration.checkpoint import Checkpoint
 from tflite_eq.calibration.dataset import SampleReader, SpreadSubset, repeatable
 from tflite_eq.calibration.fit import check_equalization, check_fits
-from tflite_eq.calibration.record import Calibration, FineTuning, LayerRecord
+from tflite_eq.calibration.record import Calibration
 from tflite_eq.calibration.statistics import observe_ranges
 from tflite_eq.config import BiasCorrection, Config
 from tflite_eq.errors import ConfigError
 from tflite_eq.evaluation.layerwise import ComparisonSet
 from tflite_eq.files import PathLike
+from tflite_eq.fine_tuning import check_can_fine_tune, fine_tuned
 from tflite_eq.graph import schema
 from tflite_eq.graph.edit import with_biases
 from tflite_eq.graph.equalization import (
@@ -41,11 +41,7 @@ from tflite_eq.report.guard import GuardRecord
 from tflite_eq.report.model import Report
 from tflite_eq.report.write import check_directory, write_report
 from tflite_eq.runtimes import preferred_runtime
-from tflite_eq.simulation.differentiable import (
-    DifferentiableNetwork,
-    check_differentiable,
-    distilled_tensors,
-)
+from tflite_eq.simulation.differentiable import distilled_tensors
 from tflite_eq.simulation.lockstep import run_lockstep
 from tflite_eq.simulation.store import ActivationStore
 from tflite_eq.simulation.trace import PassTrace
@@ -122,8 +118,7 @@ def calibrate(
     groups = scale_groups(graph, layers, skipped)
     fine_tunes = config.bias_correction is BiasCorrection.FINETUNE
     if fine_tunes:
-        _tensorflow_for_fine_tuning()
-        check_differentiable(graph, layers)
+        check_can_fine_tune(graph, layers)
     kept = None if trace is None else trace.kept
     reader = SampleReader(graph, representative_dataset, num_samples, kept)
     model_sha256 = hashlib.sha256(model).hexdigest()
@@ -146,20 +141,19 @@ def calibrate(
         tensors, records = run_lockstep(
             graph, layers, groups, skipped, observers, twins, config, trace, checkpoint, needed
         )
-        fine_tuning = None
+        calibration = Calibration(
+            tool_version=__version__,
+            model_sha256=model_sha256,
+            data_sha256=reader.digest,
+            samples=reader.count,
+            config=config,
+            tensors=tensors,
+            layers=records,
+            equalization=equalization,
+        )
         if fine_tunes:
-            records, fine_tuning = _fine_tuned(graph, layers, records, twins, config)
-    return Calibration(
-        tool_version=__version__,
-        model_sha256=model_sha256,
-        data_sha256=reader.digest,
-        samples=reader.count,
-        config=config,
-        tensors=tensors,
-        layers=records,
-        equalization=equalization,
-        fine_tuning=fine_tuning,
-    )
+            calibration = fine_tuned(graph, layers, skipped, calibration, twins)
+    return calibration
 
 
 def quantize(
@@ -332,26 +326,6 @@ def _equalization(graph: Graph, skipped: set[int], reader: SampleReader) -> list
         return []
     largest = channel_magnitudes(graph, [pair.tensor for pair in pairs], reader)
     return equalizing_factors(graph, pairs, largest)
-
-
-def _tensorflow_for_fine_tuning() -> Any:
-    return import_tensorflow("--bias_correction finetune", "use --bias_correction iterative")
-
-
-def _fine_tuned(
-    graph: Graph,
-    layers: dict[int, LinearLayer],
-    records: list[LayerRecord],
-    twins: TwinActivations,
-    config: Config,
-) -> tuple[list[LayerRecord], FineTuning]:
-    """The records of the layers with fine-tuned biases, and how it went."""
-    tf = _tensorflow_for_fine_tuning()
-    network = DifferentiableNetwork(tf, graph, layers, records, twins.params)
-    training = BiasFineTuning(tf, network, graph, layers, records, twins, config.seed)
-    tuned, fine_tuning = training.run()
-    by_index = {record.index: record for record in tuned}
-    return [by_index.get(record.index, record) for record in records], fine_tuning
 
 
 def prepared(model: bytes, origin: str) -> Graph:

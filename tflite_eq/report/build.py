@@ -91,12 +91,12 @@ def fine_tuning_text(summary: dict[str, Any]) -> str:
     found = summary.get("fine_tuning")
     if found is None:
         return ""
-    kept = f"those of epoch {found['best_epoch']} of {found['epochs']}"
+    kept = f"kept biases trained on all samples for {found['best_epoch']} epochs"
     if not found["best_epoch"]:
-        kept = "those of iterative correction"
+        kept = "no gain beyond chance, kept the biases of iterative correction"
     return (
         f"{found['sqnr_db_before']:.2f} -> {found['sqnr_db_after']:.2f} dB SQNR of the outputs on "
-        f"{found['held_back']} held-back calibration samples; kept {kept}"
+        f"{found['held_back']} held-back calibration samples; {kept}"
     )
 
 
