@@ -14,7 +14,7 @@ from tflite_eq.graph.model import Graph
 from tflite_eq.progress import track
 from tflite_eq.runtimes import preferred_runtime
 
-_ROWS_PER_SAMPLE = 16
+_ROWS_PER_SAMPLE = 16  # that ``ChannelStatistics.sampled`` takes
 
 Double = npt.NDArray[np.float64]
 
@@ -23,39 +23,27 @@ class ChannelStatistics:
     """Running figures of one tensor's channels, each [C].
 
     Attributes:
-        lowest: Smallest value, at most 0.
-        highest: Largest value, at least 0.
+        largest: Largest magnitude.
     """
 
     def __init__(self, channels: int, seed: int = 0) -> None:
         """Start with no values; ``seed`` decides the positions that ``sampled`` holds."""
         self._rng = np.random.default_rng(seed)
         self._sampled: list[npt.NDArray[np.float32]] = []
-        self.lowest = np.zeros(channels)
-        self.highest = np.zeros(channels)
+        self.largest = np.zeros(channels)
         self._count = 0
         self._sums = np.zeros(channels)
         self._squares = np.zeros(channels)
-        self._positive = np.zeros(channels)
-        self._negative = np.zeros(channels)
 
     def update(self, values: npt.NDArray[np.float32]) -> None:
         """Add values, channels last."""
         rows = values.reshape(-1, values.shape[-1])
-        self.lowest = np.minimum(self.lowest, rows.min(axis=0))
-        self.highest = np.maximum(self.highest, rows.max(axis=0))
+        self.largest = np.maximum(self.largest, np.abs(rows).max(axis=0))
         chosen = self._rng.integers(len(rows), size=min(_ROWS_PER_SAMPLE, len(rows)))
         self._sampled.append(rows[chosen])
         self._count += len(rows)
         self._sums += rows.sum(axis=0, dtype=np.float64)
         self._squares += np.einsum("nc,nc->c", rows, rows, dtype=np.float64)
-        self._positive += np.count_nonzero(rows > 0, axis=0)
-        self._negative += np.count_nonzero(rows < 0, axis=0)
-
-    @property
-    def largest(self) -> Double:
-        """Largest magnitude."""
-        return np.maximum(-self.lowest, self.highest)
 
     @property
     def variance(self) -> Double:
@@ -67,16 +55,6 @@ class ChannelStatistics:
     def sampled(self) -> npt.NDArray[np.float32]:
         """Values at random positions of all samples, [n, C]."""
         return np.concatenate(self._sampled)
-
-    @property
-    def positive(self) -> Double:
-        """Part of the values that are above 0."""
-        return self._positive / max(self._count, 1)
-
-    @property
-    def negative(self) -> Double:
-        """Part of the values that are below 0."""
-        return self._negative / max(self._count, 1)
 
 
 def channel_statistics(

@@ -2,26 +2,29 @@
 
 All channels of an activation tensor have one scale, so a channel that stays far below the largest
 one uses few codes. Dividing it by s_c < 1 gives it more; where it is read, its weights become
-smaller by the same factor, which the scale per output channel shares with all other weights of the
-filter. So there is a best factor between leaving a channel alone and filling the range with it.
-Where the channel is written, a scale per output channel takes the factor for nothing.
+smaller by the same factor, and share the scale of their filter with all others. So there is a best
+factor between leaving a channel alone and filling the range with it. Where the channel is written,
+a scale per output channel takes the factor for nothing.
 
-The noise is predicted, not measured. Of a tensor with step D the rounding error is D^2 / 12 per
-value that is not 0; of weights with step t_k it is t_k^2 / 12. In the output of a layer that reads
-the domain, with x the inputs as they were and w_kc the weights as they were,
+The noise is predicted, not measured: in the output of a layer that reads the domain, with x the
+inputs and w_kc the weights as they were,
 
-    A = sum over c    D^2 / 12  s_c^2  sum over k and taps w_kc^2
-    B = sum over k    t_k^2 / 12  sum over c and taps  var(x_c) / s_c^2,     t_k ~ max_c |w_kc| s_c
+    A = sum over c    s_c^2  q_c  sum over k and taps  w_kc^2
+    B = sum over k    t_k^2 / 12  sum over c and taps  var(x_c) / s_c^2,    t_k = max |w_kc| s_c / L
 
-and A + B, relative to the signal, is summed over the layers. (The means of x are left out of B:
-what they cause is a shift of the output's mean, which bias correction removes.) The factors are
+with L the largest weight code and q_c the mean squared error of sampled values x_c / s_c under the
+clipping that makes A least, behind the activation function that reads them. (The means of x are
+left out of B: what they cause is a shift of the output's mean, which bias correction removes.)
+A + B, relative to the signal, is summed over the layers that read the domain. The factors are
 looked for among
 
     s_c = product over tensors T   (reach of channel c / largest reach of a channel, in T) ^ e_T
 
-with exponents from 0 to 1: one number per tensor cannot overfit. The idea of moving difficulty
-between activations and weights by such a power is SmoothQuant's (arXiv 2211.10438), which scales
-the inputs of dense layers by one exponent for the whole network.
+One number per tensor cannot overfit. Exponents end at a half: the further a channel fills the range
+with the calibration samples, the less room is left for others. (Measured on held-back calibration
+images with Tiny Darknet, SqueezeNet 1.1, MobileNetV2: exponents up to 1 lose part of the gain.)
+Moving difficulty between activations and weights by a power is SmoothQuant's idea (arXiv
+2211.10438), which scales the inputs of dense layers by one exponent for the whole network.
 """
 
 from __future__ import annotations
@@ -36,8 +39,8 @@ from tflite_eq.equalization.domains import Domain, Port
 from tflite_eq.equalization.factors import ChannelFactors
 from tflite_eq.equalization.layers import Double, Filters
 from tflite_eq.graph import properties
-from tflite_eq.graph.properties import SAME_SCALE
 from tflite_eq.graph.model import Graph
+from tflite_eq.graph.properties import SAME_SCALE
 from tflite_eq.graph.scale_groups import ScaleGroup
 
 # A channel that reaches less than this part of the largest one is treated as if it reached so much:
@@ -49,6 +52,8 @@ _LEAST_SIGNAL = 1e-300
 
 _EXPONENTS = np.linspace(0, 0.5, 5)
 _MAX_SWEEPS = 4
+
+# Candidate ends of the range as fractions of the largest value.
 _CLIPS = 2.0 ** (-np.arange(0, 13) / 4)
 
 
@@ -102,61 +107,85 @@ def balancing_factors(
     return ChannelFactors.of(domain, noise.factors(exponents))
 
 
+@dataclasses.dataclass(frozen=True)
+class _Sampled:
+    """Values of a tensor that is rounded.
+
+    Attributes:
+        own: Where its channels are in the domain.
+        sides: Magnitudes of sampled values above and below 0, [n, C] each; 0 where the value is on
+            the other side.
+        slopes: What the function that reads the tensor leaves of errors on either side.
+    """
+
+    own: slice
+    sides: tuple[Double, Double]
+    slopes: tuple[float, float]
+
+
 class _Quantized:
     """Tensors of a domain that share a scale."""
 
     def __init__(self, channels: int, steps: int) -> None:
-        self.largest = np.zeros(channels)
+        """Start with no tensor; ``steps`` is the number of code steps."""
+        self._largest = np.zeros(channels)
         self._steps = steps
-        self._members = []
+        self._members: list[_Sampled] = []
 
-    def add(self, own, statistics, slope):
-        values = statistics.sampled
-        self.largest[own] = np.maximum(self.largest[own], statistics.largest)
-        self._members.append((own, np.maximum(values, 0), np.maximum(-values, 0), slope))
+    def add(self, own: slice, statistics: ChannelStatistics, slope: float) -> None:
+        """Add a tensor whose values are rounded, with the slope for errors of negative ones."""
+        values = statistics.sampled.astype(np.float64)
+        self._largest[own] = np.maximum(self._largest[own], statistics.largest)
+        sides = (np.maximum(values, 0), np.maximum(-values, 0))
+        self._members.append(_Sampled(own, sides, (1.0, slope)))
 
     def reach(self) -> Double:
         """Each channel's largest magnitude by that of all channels; 1 for dead channels."""
-        top = self.largest.max(initial=0.0)
+        top = self._largest.max(initial=0.0)
         if top == 0:
-            return np.ones_like(self.largest)
-        return np.where(self.largest > 0, np.maximum(self.largest / top, _LEAST_REACH), 1.0)
+            return np.ones_like(self._largest)
+        relative = np.maximum(self._largest / top, _LEAST_REACH)
+        return np.where(self._largest > 0, relative, 1.0)
 
     def noise(self, factors: Double, importance: Double) -> float:
-        """Least noise under any clipping."""
-        round_, high, low = 0.0, 0.0, 0.0
-        tops = [0.0, 0.0]
-        scaled = []
-        for own, positive, negative, slope in self._members:
-            f = factors[own]
-            weight = importance[own] * f**2 / len(positive)
-            for side, values in enumerate((positive, negative)):
-                tops[side] = max(tops[side], float((values / f).max(initial=0)))
-            scaled.append((weight, positive / f, negative / f, slope))
-        ends = [top * _CLIPS for top in tops]
-        clip = np.zeros((2, len(_CLIPS)))
+        """Least weighted error under any clipping, in units of the unscaled network.
+
+        Args:
+            factors: What channels are divided by, [C].
+            importance: Weight of each channel's squared error, [C].
+        """
+        ends = [self._largest_scaled(side, factors) * _CLIPS for side in (0, 1)]
+        clipped = np.zeros((2, len(_CLIPS)))
         inside = 0.0
-        for weight, positive, negative, slope in scaled:
-            inside += float(weight @ ((positive > 0) + slope**2 * (negative > 0)).sum(axis=0))
-            for side, values in enumerate((positive, negative)):
+        for member in self._members:
+            own = factors[member.own]
+            weight = importance[member.own] * own**2 / max(len(member.sides[0]), 1)
+            for side, (values, slope) in enumerate(zip(member.sides, member.slopes)):
+                scaled = values / own
+                inside += slope**2 * float(weight @ np.count_nonzero(values, axis=0))
                 for i, end in enumerate(ends[side]):
-                    if end > 0:
-                        over = np.maximum(values - end, 0)
-                        clip[side, i] += (slope**2 if side else 1) * float(weight @ np.einsum("nc,nc->c", over, over))
-        span = ends[0][:, None] + ends[1]
-        return float((clip[0][:, None] + clip[1] + inside * (span / self._steps) ** 2 / 12).min())
+                    over = np.maximum(scaled - end, 0)
+                    lost = np.einsum("nc,nc->c", over, over)
+                    clipped[side, i] += slope**2 * float(weight @ lost)
+        step = (ends[0][:, None] + ends[1]) / self._steps
+        return float((clipped[0][:, None] + clipped[1] + inside * step**2 / 12).min())
+
+    def _largest_scaled(self, side: int, factors: Double) -> float:
+        return max(
+            (float((m.sides[side] / factors[m.own]).max(initial=0)) for m in self._members),
+            default=0.0,
+        )
 
 
-@dataclasses.dataclass
+@dataclasses.dataclass(frozen=True)
 class _Reader:
     """A layer that reads the domain.
 
     Attributes:
         own: Where its input channels are in the domain.
         energy: Sum of the squared weights that read each channel, [C].
-        peaks: Largest weight by output and input channel, [K, C], in code steps; of a depthwise
-            layer [C / C * multiplier, 1] stands for its own channel alone, and is left out: a
-            scale of its own takes the factor for nothing.
+        peaks: Largest weight by output and input channel, in code steps, [K, C]; None of a
+            depthwise layer, whose every channel has a scale that takes the factor for nothing.
         variance: Of the input channels, times the number of taps, [C].
         signal: Energy of the output.
     """
@@ -227,8 +256,9 @@ def _quantized(
     for tensor in tensors:
         producer = graph.producer(tensor)
         if producer is not None and producer.kind in SAME_SCALE:
-            continue
-        own = slice(domain.tensors[tensor], domain.tensors[tensor] + graph.tensors[tensor].shape[-1])
+            continue  # codes are passed on, nothing is rounded
+        offset = domain.tensors[tensor]
+        own = slice(offset, offset + int(graph.tensors[tensor].shape[-1]))
         found.add(own, statistics[tensor], _slope(graph, tensor))
     return found
 

@@ -195,8 +195,7 @@ class ActivationScales:
         if writer is None or writer.index in self._skipped or writer.kind not in ELEMENTWISE:
             return None
         source = self._twins.params.get(writer.inputs[0])
-        fixed = source is None or group.fixed is not None
-        return None if fixed else kernel_table(self._graph, writer, source, params)
+        return None if source is None else kernel_table(self._graph, writer, source, params)
 
     def _search_through(
         self,

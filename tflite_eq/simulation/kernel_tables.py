@@ -1,8 +1,8 @@
 """What int8 kernels of elementwise functions really compute.
 
-Such a kernel is a table of 256 codes, and few round like the real function would. For negative
-values TFLite's LEAKY_RELU rounds twice, which takes an eighth of a code from their mean; XNNPACK's
-has slopes of 8 bits. An eighth of a code in every channel adds up in the sums of the next layer,
+Such a kernel is a table of 256 codes, and few round like the real function would: XNNPACK's
+LEAKY_RELU has slopes of 8 bits, TFLite's built-in one rounds negative values twice, which takes an
+eighth of a code from their mean. As much in every channel adds up in the sums of the next layer,
 where it can weigh more than all rounding noise. Bias correction takes it out if it can see it.
 """
 
@@ -18,51 +18,52 @@ from tflite_eq.graph import edit, schema
 from tflite_eq.graph.model import Graph, Operator
 from tflite_eq.graph.versions import set_int8_versions
 from tflite_eq.numerics.affine import INT8_MAX, INT8_MIN, AffineParams, dequantize
-from tflite_eq.runtimes import Kernels, preferred_runtime
+from tflite_eq.runtimes import preferred_runtime
 from tflite_eq.simulation.operator_runner import OperatorRunner
 
-_KERNELS = (Kernels.DEFAULT,)
+Float = npt.NDArray[np.float32]
+Codes = npt.NDArray[np.int8]
 
-_CODES = np.arange(INT8_MIN, INT8_MAX + 1).astype(np.int8)
+_CODES: Codes = np.arange(INT8_MIN, INT8_MAX + 1).astype(np.int8)
 
 
 class KernelTable:
     """Codes by the real values that the function has for the codes of its input."""
 
-    def __init__(self, values: npt.NDArray[np.float32], codes: npt.NDArray[np.int8]) -> None:
-        """Take the function's values, [256], and the codes that stand for them, [kernels, 256]."""
+    def __init__(self, values: Float, codes: Codes) -> None:
+        """Take the function's values, [256], and the codes that stand for them, [256]."""
         order = np.argsort(values, kind="stable")
-        self._codes = codes[:, order]
         ordered = values[order]
+        self._codes = codes[order]
         self._limits = (ordered[1:] + ordered[:-1]) / 2
 
-    def encode(self, values: npt.NDArray[np.float32], turn: int) -> npt.NDArray[np.int8]:
-        """The codes for results of the real function, of one kernel after the other by ``turn``."""
-        codes = self._codes[turn % len(self._codes)]
-        found: npt.NDArray[np.int8] = codes[np.searchsorted(self._limits, values)]
-        return found
+    def encode(self, values: Float) -> Codes:
+        """The kernel's codes for results of the real function."""
+        return np.asarray(self._codes[np.searchsorted(self._limits, values)])
 
 
 def kernel_table(
     graph: Graph, operator: Operator, source: AffineParams, result: AffineParams
 ) -> KernelTable | None:
-    """The table of an elementwise operator; None if the installed runtime has no such kernel.
+    """The table of an elementwise operator on the installed runtime, with its default kernels.
 
     Args:
         graph: The float network.
         operator: One of its operators, with one input.
         source: Scale and zero point of the input.
         result: Of the output.
+
+    Returns:
+        The table; None if the runtime has no int8 kernel for the operator.
     """
     shape = (1, -1, *[1] * (len(graph.tensors[operator.inputs[0]].shape) - 2))
     real = dequantize(_CODES, source).reshape(shape)
     values = OperatorRunner(graph, operator).run([real])[0].ravel()
     try:
-        model = _int8_model(graph, operator, [source, result])
-        codes = [_run(model, _CODES.reshape(shape), kernels).ravel() for kernels in _KERNELS]
+        codes = _run(_int8_model(graph, operator, [source, result]), _CODES.reshape(shape))
     except (BackendError, ValueError, RuntimeError):
         return None
-    return KernelTable(values, np.stack(codes))
+    return KernelTable(values, codes.ravel())
 
 
 def _int8_model(graph: Graph, operator: Operator, params: Sequence[AffineParams]) -> bytes:
@@ -75,18 +76,17 @@ def _int8_model(graph: Graph, operator: Operator, params: Sequence[AffineParams]
         tensor.quantization = generated.QuantizationParametersT()
         tensor.quantization.scale = np.array([affine.scale], np.float32)
         tensor.quantization.zeroPoint = np.array([affine.zero_point], np.int64)
+    # The graph was read before its types were changed.
+    single = Graph(single.model, single.origin)
     set_int8_versions(single)
     return schema.serialize(single.model)
 
 
-def _run(model: bytes, codes: npt.NDArray[np.int8], kernels: Kernels) -> npt.NDArray[np.int8]:
-    interpreter = preferred_runtime().interpreter(model, kernels)
+def _run(model: bytes, codes: Codes) -> Codes:
+    interpreter = preferred_runtime().interpreter(model)
     feed = interpreter.get_input_details()[0]["index"]
     interpreter.resize_tensor_input(feed, codes.shape)
     interpreter.allocate_tensors()
     interpreter.set_tensor(feed, codes)
     interpreter.invoke()
-    found: npt.NDArray[np.int8] = interpreter.get_tensor(
-        interpreter.get_output_details()[0]["index"]
-    )
-    return found
+    return np.asarray(interpreter.get_tensor(interpreter.get_output_details()[0]["index"]))

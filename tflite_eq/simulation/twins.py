@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -49,7 +50,7 @@ class TwinActivations:
         """Store real values of the quantized network, as codes if the tensor is settled."""
         self._present.add(tensor)
         if tensor in self.params:
-            values = self._encode(tensor, sample, values)
+            values = self._encode(tensor, values)
         self._store.put(_QUANTIZED, tensor, sample, values)
 
     def put_waiting(self, tensor: int, sample: int, values: Array) -> None:
@@ -105,7 +106,27 @@ class TwinActivations:
         if tensor in self._present:
             for sample in range(self.samples):
                 real = self._store.get(_QUANTIZED, tensor, sample)
-                self._store.put(_QUANTIZED, tensor, sample, self._encode(tensor, sample, real))
+                self._store.put(_QUANTIZED, tensor, sample, self._encode(tensor, real))
+
+    def part(
+        self, store: ActivationStore, tensors: Sequence[int], samples: Sequence[int]
+    ) -> TwinActivations:
+        """Twins of the same scales for some samples, numbered anew.
+
+        Args:
+            store: Keeps the new values.
+            tensors: Tensors whose float values both networks start from: the network's inputs.
+            samples: Numbers of the samples here.
+        """
+        found = TwinActivations(store, len(samples))
+        found.params.update(self.params)
+        found._windows.update(self._windows)
+        for number, sample in enumerate(samples):
+            for tensor in tensors:
+                values = self.float_values(tensor, sample)
+                found.put_float(tensor, number, values)
+                found.put_quantized(tensor, number, values)
+        return found
 
     def drop(self, tensor: int) -> None:
         """Forget a tensor that no operator will read any more."""
@@ -117,7 +138,7 @@ class TwinActivations:
         """Part of the tensor's values that lay outside its window, in [0, 1]."""
         return self._outside.get(tensor, 0) / max(self._seen.get(tensor, 0), 1)
 
-    def _encode(self, tensor: int, sample: int, values: Array) -> Array:
+    def _encode(self, tensor: int, values: Array) -> Array:
         params, window = self.params[tensor], self._windows[tensor]
         # Half a step beyond the last code still rounds to it.
         low = (window.low - 0.5 - params.zero_point) * params.scale
@@ -126,4 +147,4 @@ class TwinActivations:
         self._outside[tensor] = self._outside.get(tensor, 0) + outside
         self._seen[tensor] = self._seen.get(tensor, 0) + values.size
         table = self._tables.get(tensor)
-        return quantize(values, params) if table is None else table.encode(values, sample)
+        return quantize(values, params) if table is None else table.encode(values)
