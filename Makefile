@@ -141,6 +141,7 @@ test-compatibility: build-delegate $(OLD)/.complete $(NEW)/.complete $(LITERT)/.
 	  $$environment/bin/python -m pytest delegate/runtime_tests --runtime tensorflow $(PYTEST_ARGS) || exit 1; \
 	done
 	$(LITERT)/bin/python -m pytest tests/compatibility $(PYTEST_ARGS)
+	$(OLD)/bin/python -m pytest tests/benchmarks/test_keras2.py $(PYTEST_ARGS)
 
 # What benchmarks/peers measures beside the project's own environment.
 peers: $(ENV)/.complete $(PEERS:=/.complete)

@@ -17,6 +17,7 @@ from __future__ import annotations
 import argparse
 import os
 import pathlib
+import sys
 import time
 from typing import Any
 
@@ -25,6 +26,7 @@ from benchmarks import accuracy_page, results_file
 from benchmarks.cases import SAMPLES, Case, open_case
 from benchmarks.peers.runners import tensorflow_default
 from tests import shared_data
+from tflite_eq.errors import TfliteEqError
 from tflite_eq.evaluation.team import NamedModel
 from tflite_eq.presets import preset_config, preset_samples
 
@@ -126,13 +128,17 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=3, help="seeds of the main variants (3)")
     args = parser.parse_args()
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    if args.render:
-        print(accuracy_page.render(results_file.load(pathlib.Path(args.render), must_exist=True)))
-        return
-    folder = shared_data.folder()
-    if folder is None or not args.output:
-        parser.error("the shared data are not there" if args.output else "--output is required")
-    run(args, folder)
+    try:
+        if args.render:
+            results = results_file.load(pathlib.Path(args.render), must_exist=True)
+            print(accuracy_page.render(results))
+            return
+        folder = shared_data.folder()
+        if folder is None or not args.output:
+            parser.error("the shared data are not there" if args.output else "--output is required")
+        run(args, folder)
+    except TfliteEqError as error:
+        sys.exit(f"error: {error}")
 
 
 if __name__ == "__main__":

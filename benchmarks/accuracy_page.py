@@ -33,6 +33,8 @@ out of the comparison: its 1/256 grid makes ties.
   3x3 inputs* is `--bits auto --target armv8.2-dotprod`.
 - *best* is the same with `--preset best`.
 - *TFLite default* is `tf.lite.TFLiteConverter` with the same images.
+
+Other quantizers on the same models and images: [peers.md](peers.md).
 """
 
 _REMARKS = """

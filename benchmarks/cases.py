@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from tests import shared_data
 from tflite_eq.cli.models import load_float_model
@@ -29,7 +30,7 @@ class Case:
     path: pathlib.Path
     preprocessing: Preprocessing
     validation: LabelledSet
-    calibration: list[np.ndarray]
+    calibration: list[npt.NDArray[np.float32]]
 
     def compare(self, models: Sequence[NamedModel]) -> list[dict[str, Any]]:
         """Evaluate quantized models against the float one on the validation images.

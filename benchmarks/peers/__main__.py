@@ -16,7 +16,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from benchmarks import results_file
@@ -77,7 +77,7 @@ def _usable(peers: Sequence[Peer], pythons: dict[str, Path]) -> list[Peer]:
     return [peer for peer in peers if obstacles[peer.environment.name] is None]
 
 
-def _known(option: str, names: Sequence[str], allowed: Sequence[str]) -> Sequence[str]:
+def _known(option: str, names: Sequence[str], allowed: Collection[str]) -> Sequence[str]:
     for name in names:
         if name not in allowed:
             raise TfliteEqError(f"{option} {name}: unknown; known are {', '.join(allowed)}")

@@ -17,6 +17,7 @@ from benchmarks.peers import process
 from benchmarks.peers.registry import Peer, applies
 from tests import shared_data
 from tflite_eq.errors import TfliteEqError
+from tflite_eq.evaluation.evaluator import available_cores
 from tflite_eq.evaluation.team import NamedModel
 from tflite_eq.graph.model import Graph
 
@@ -89,7 +90,8 @@ def measure(case: Case, peers: Sequence[Peer], pythons: Mapping[str, Path]) -> l
                 "model": case.name,
                 "peer": peer.name,
                 "samples": peer.samples,
-                "cores": len(os.sched_getaffinity(0)),
+                "cores": available_cores(),
+                "load": round(os.getloadavg()[0], 1),
                 "date": datetime.date.today().isoformat(),
             }
             environment = peer.environment

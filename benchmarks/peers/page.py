@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 from benchmarks.peers.registry import PEERS, Peer
 from benchmarks.tables import (
@@ -42,7 +43,9 @@ _COST = """
 ## Time and memory
 
 Of the whole process, from reading the float model to the file written, start-up and import of
-TensorFlow included: wall seconds / CPU seconds / peak resident memory in MiB, on {cores} cores.
+TensorFlow included: wall seconds / CPU seconds / peak resident memory in MiB. The machine has
+{cores} cores; its load average when a run started was between {least:.1f} and {most:.1f}, and what
+else it does lengthens wall times, not CPU times.
 """
 
 _REMARKS = """
@@ -53,6 +56,15 @@ _REMARKS = """
   the scales of weights; activations are min-max in all three. It has no Keras input and gets the
   float `.tflite`.
 - *Sony MCT*: `keras_post_training_quantization` with its defaults, exported as an int8 `.tflite`.
+  Its default platform, IMX500, has activation scales that are powers of two. *Uniform* is the same
+  platform with activations of any scale and zero point, as TFLite has them; the toolkit's own
+  platform for TFLite is refused by release 2.6.1 itself ("can't have both
+  enable_activation_quantization and quantization_preserving enabled"). Its gradient-based GPTQ is
+  not here: five epochs over 50 images had not ended after 15 minutes on the smallest MobileNet.
+- *tflite_eq*: `tflite-eq quantize` with its defaults, `--preset best`, `--bits 7`, and `--bits auto
+  --target armv8.2-dotprod`; seed 0.
+- Keras models are read from the same `.h5` files. Sony MCT needs Keras 2, so descriptions that
+  Keras 3 wrote are rewritten for it; the weights are the same.
 """
 
 # Figures of a cell, and whether more is better.
@@ -64,6 +76,7 @@ def render(results: Results) -> str:
     measured = [r for r in results if "failed" not in r]
     samples = min((r["samples"] for r in results), default=0)
     cores = sorted({str(r["cores"]) for r in measured})
+    loads = [r["load"] for r in measured] or [0.0]
     return "\n".join(
         [
             _INTRODUCTION.format(
@@ -74,7 +87,7 @@ def render(results: Results) -> str:
             _table(results, figures_cell),
             _AHEAD,
             _ahead(measured),
-            _COST.format(cores=" or ".join(cores) or "no"),
+            _COST.format(cores=" or ".join(cores), least=min(loads), most=max(loads)),
             _table(results, _cost_cell),
             _REMARKS,
             "## Every run\n",
@@ -132,7 +145,7 @@ def _ahead(measured: Results) -> str:
     return "\n".join(lines)
 
 
-def _better(own: dict, measured: Results) -> str:
+def _better(own: dict[str, Any], measured: Results) -> str:
     """The peers that are ahead of one of our results, with their leads."""
     ahead = []
     for other in measured:

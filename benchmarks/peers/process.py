@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from benchmarks.peers.registry import OURS, REPOSITORY, Environment
 from tflite_eq.errors import TfliteEqError
@@ -41,7 +42,8 @@ class Run:
 
 def obstacle(environment: Environment, python: Path, runners: Path = RUNNERS) -> str | None:
     """Why nothing can be run in an environment, with the remedy; None if it can be used."""
-    remedy = f"make it with `{environment.target}`, or name its Python with --python {environment.name}=..."
+    by_hand = f"name its Python with --python {environment.name}=..."
+    remedy = f"make it with `{environment.target}`, or {by_hand}"
     if not python.exists():
         return f"there is no {python}; {remedy}"
     found = subprocess.run(
@@ -97,7 +99,7 @@ def quantize(
         )
     )
     # -S and -E: nothing but the script itself, see there.
-    launcher = [sys.executable, "-S", "-E", _HERE / "launch.py", usage]
+    launcher: list[str | Path] = [sys.executable, "-S", "-E", _HERE / "launch.py", usage]
     with log.open("wb") as messages:
         subprocess.run(
             [*launcher, python, runners / "main.py", environment.runner, request],
@@ -117,7 +119,7 @@ def quantize(
     return Run(output.read_bytes(), answered["versions"], used)
 
 
-def write_samples(samples: list[np.ndarray], path: Path) -> None:
+def write_samples(samples: list[npt.NDArray[np.float32]], path: Path) -> None:
     """Store samples of shape [1, ...] for runners."""
     np.save(path, np.concatenate(samples))
 
@@ -125,7 +127,7 @@ def write_samples(samples: list[np.ndarray], path: Path) -> None:
 def _variables(environment: Environment) -> dict[str, str]:
     """Environment variables: only tflite_eq's runner sees modules of ours, those of this tree."""
     variables = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
-    if environment == OURS:
+    if environment.name == OURS.name:
         variables["PYTHONPATH"] = str(REPOSITORY)
     return {"TF_CPP_MIN_LOG_LEVEL": "2", **variables}
 

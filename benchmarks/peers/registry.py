@@ -77,7 +77,14 @@ _ALL = (
     Peer("litert-octav", "LiteRT Quantizer, OCTAV", LITERT, options={"algorithm": "OCTAV"}),
     Peer("litert-mse", "LiteRT Quantizer, MSE", LITERT, options={"algorithm": "MSE"}),
     Peer("sony-mct", "Sony MCT", SONY_MCT),
-    Peer("sony-mct-200", "Sony MCT, 200 images", SONY_MCT, samples=MOST_SAMPLES),
+    Peer("sony-mct-uniform", "Sony MCT, uniform", SONY_MCT, options={"uniform": True}),
+    Peer(
+        "sony-mct-uniform-200",
+        "Sony MCT, uniform, 200 images",
+        SONY_MCT,
+        samples=MOST_SAMPLES,
+        options={"uniform": True},
+    ),
     Peer("int8", "tflite_eq INT8", OURS, options={"preset": "default"}, ours=True),
     Peer(
         "best-int8",

@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 MODULES = ("tflite_eq", "tensorflow")
 
 
-def quantize(model: Path, samples: Sequence[np.ndarray], **options: Any) -> bytes:
+def quantize(model: Path, samples: Sequence[npt.NDArray[np.float32]], **options: Any) -> bytes:
     """The int8 ``.tflite`` of a Keras model.
 
     Args:

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 
 MODULES = ("litert_quantizer", "ai_edge_litert")
 
@@ -18,7 +19,7 @@ MODULES = ("litert_quantizer", "ai_edge_litert")
 _WITH_WEIGHTS = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED")
 
 
-def quantize(model: Path, samples: Sequence[np.ndarray], algorithm: str) -> bytes:
+def quantize(model: Path, samples: Sequence[npt.NDArray[np.float32]], algorithm: str) -> bytes:
     """The int8 ``.tflite`` of a float one.
 
     Args:

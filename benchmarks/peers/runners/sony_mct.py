@@ -2,8 +2,9 @@
 
 The toolkit works inside Keras 2 and has TensorFlow's converter write the ``.tflite``. Its default
 platform, IMX500, has 8-bit weights per channel and 8-bit activations whose scales are powers of
-two. Its platform for TFLite cannot be used in release 2.6.1: it says of pools and reshapes both
-that they quantize and that they do not, which the toolkit refuses.
+two, more than TFLite asks for. Its platform for TFLite cannot be used in release 2.6.1: it says of
+pools and reshapes both that they quantize and that they do not, which the toolkit refuses. So the
+default platform with activations of any scale and zero point is what fits TFLite best.
 """
 
 from __future__ import annotations
@@ -11,19 +12,30 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 MODULES = ("model_compression_toolkit", "tensorflow")
 
 
-def quantize(model: Path, samples: Sequence[np.ndarray]) -> bytes:
-    """The int8 ``.tflite`` of a Keras model."""
+def quantize(
+    model: Path, samples: Sequence[npt.NDArray[np.float32]], uniform: bool = False
+) -> bytes:
+    """The int8 ``.tflite`` of a Keras model.
+
+    Args:
+        model: The Keras model.
+        samples: Inputs to calibrate on.
+        uniform: Give activations any scale and zero point instead of the default platform's.
+    """
     import keras2
     import model_compression_toolkit as mct
 
+    platform = {"target_platform_capabilities": _uniform_platform()} if uniform else {}
     quantized, _ = mct.ptq.keras_post_training_quantization(
-        keras2.load_model(model), lambda: ([x] for x in samples)
+        keras2.load_model(model), lambda: ([x] for x in samples), **platform
     )
     with tempfile.TemporaryDirectory() as scratch:
         written = Path(scratch) / "model.tflite"
@@ -34,6 +46,19 @@ def quantize(model: Path, samples: Sequence[np.ndarray]) -> bytes:
             quantization_format=mct.exporter.QuantizationFormat.INT8,
         )
         return written.read_bytes()
+
+
+def _uniform_platform() -> Any:
+    """The default platform but for how it quantizes activations."""
+    from mct_quantizers import QuantizationMethod
+    from model_compression_toolkit.target_platform_capabilities.tpc_models.imx500_tpc.v1_0 import (
+        tpc,
+    )
+
+    uniform = {"activation_quantization_method": QuantizationMethod.UNIFORM}
+    linear, _, other = tpc.get_op_quantization_configs()
+    linear, other = linear.clone_and_edit(**uniform), other.clone_and_edit(**uniform)
+    return tpc.generate_tpc(other, linear, [linear], "imx500_uniform")
 
 
 def versions() -> dict[str, str]:

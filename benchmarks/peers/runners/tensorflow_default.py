@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 
 MODULES = ("tensorflow",)
 
 
-def quantize(model: Path, samples: Sequence[np.ndarray]) -> bytes:
+def quantize(model: Path, samples: Sequence[npt.NDArray[np.float32]]) -> bytes:
     """The int8 ``.tflite`` of a Keras model."""
     import tensorflow as tf
 
