@@ -14,7 +14,7 @@ from typing import Any
 from benchmarks import results_file
 from benchmarks.cases import Case, open_case
 from benchmarks.peers import process
-from benchmarks.peers.registry import Peer, applies
+from benchmarks.peers.registry import Peer
 from tests import shared_data
 from tflite_eq.errors import TfliteEqError
 from tflite_eq.evaluation.evaluator import available_cores
@@ -45,7 +45,8 @@ class Selection:
         """The peers to measure on one model."""
         done = {r["peer"] for r in results if r["model"] == model and not self.remeasure}
         has_conv3x3 = bool(shared_data.models()[model]["conv3x3s1"])
-        return [p for p in self.peers if p.name not in done and applies(p, has_conv3x3)]
+        wanted = [p for p in self.peers if p.name not in done]
+        return [p for p in wanted if has_conv3x3 or not p.needs_conv3x3]
 
 
 def run(selection: Selection, pythons: Mapping[str, Path], data: Path, output: Path) -> None:
@@ -77,40 +78,45 @@ def measure(case: Case, peers: Sequence[Peer], pythons: Mapping[str, Path]) -> l
     """Quantize one model with several peers and evaluate what they wrote."""
     entries, models = [], {}
     with tempfile.TemporaryDirectory() as scratch:
-        folder = Path(scratch)
-        float_model = folder / "float.tflite"
+        float_model = Path(scratch) / "float.tflite"
         float_model.write_bytes(case.model)
-        for number, peer in enumerate(peers):
-            samples = folder / f"samples-{peer.samples}.npy"
-            if not samples.exists():
-                process.write_samples(case.calibration[: peer.samples], samples)
-            exchange = folder / str(number)
-            exchange.mkdir()
-            entry: Entry = {
-                "model": case.name,
-                "peer": peer.name,
-                "samples": peer.samples,
-                "cores": available_cores(),
-                "load": round(os.getloadavg()[0], 1),
-                "date": datetime.date.today().isoformat(),
-            }
-            environment = peer.environment
-            source = float_model if environment.takes_tflite else case.path
+        for peer in peers:
+            entry = _circumstances(case, peer)
             try:
-                done = process.quantize(
-                    environment, pythons[environment.name], source, samples, peer.options, exchange
-                )
-            except process.RunnerError as error:
-                entry["failed"] = str(error)
-                print(f"{case.name}: {peer.name} failed: {error}", flush=True)
-            else:
+                done = _quantized(case, peer, pythons[peer.environment.name], float_model)
                 entry.update(done.usage, versions=done.versions, bytes=len(done.model))
                 entry["float_operators"] = float_operators(done.model)
                 models[peer.name] = done.model
                 print(f"{case.name}: {peer.name}: {done.usage}", flush=True)
+            except TfliteEqError as error:
+                entry["failed"] = str(error)
+                print(f"{case.name}: {peer.name} failed: {error}", flush=True)
             entries.append(entry)
     figures = evaluated(case, models)
     return [{**entry, **figures.get(entry["peer"], {})} for entry in entries]
+
+
+def _circumstances(case: Case, peer: Peer) -> Entry:
+    """What a result says besides what was measured."""
+    return {
+        "model": case.name,
+        "peer": peer.name,
+        "samples": peer.samples,
+        "cores": available_cores(),
+        "load": round(os.getloadavg()[0], 1),
+        "date": datetime.date.today().isoformat(),
+    }
+
+
+def _quantized(case: Case, peer: Peer, python: Path, float_model: Path) -> process.Run:
+    """What a peer makes of a model."""
+    with tempfile.TemporaryDirectory() as scratch:
+        samples = Path(scratch) / "samples.npy"
+        process.write_samples(case.calibration[: peer.samples], samples)
+        source = float_model if peer.environment.takes_tflite else case.path
+        return process.quantize(
+            peer.environment, python, source, samples, peer.options, Path(scratch)
+        )
 
 
 def evaluated(case: Case, models: Mapping[str, bytes]) -> dict[str, Entry]:

@@ -15,6 +15,7 @@ from benchmarks.tables import (
     value,
     with_error,
 )
+from tflite_eq.errors import TfliteEqError
 
 _INTRODUCTION = """# Beside other quantizers
 
@@ -72,7 +73,16 @@ _FIGURES = {"agreement": ("agreement", 1), "sqnr_db": ("SQNR", 1), "top1_drop": 
 
 
 def render(results: Results) -> str:
-    """The whole page."""
+    """The whole page.
+
+    Raises:
+        TfliteEqError: There are results of a peer that is not known.
+    """
+    unknown = {r["peer"] for r in results} - set(PEERS)
+    if unknown:
+        raise TfliteEqError(
+            f"results of {', '.join(sorted(unknown))}: unknown peers; take them out of the file"
+        )
     measured = [r for r in results if "failed" not in r]
     samples = min((r["samples"] for r in results), default=0)
     cores = sorted({str(r["cores"]) for r in measured})
@@ -149,8 +159,8 @@ def _better(own: dict[str, Any], measured: Results) -> str:
     """The peers that are ahead of one of our results, with their leads."""
     ahead = []
     for other in measured:
-        peer = PEERS.get(other["peer"])
-        if other["model"] != own["model"] or peer is None or peer.ours:
+        peer = PEERS[other["peer"]]
+        if other["model"] != own["model"] or peer.ours:
             continue
         leads = []
         for key, (name, sign) in _FIGURES.items():

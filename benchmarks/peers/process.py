@@ -78,7 +78,7 @@ def quantize(
         model: The float model in the form that the runner takes.
         samples: ``.npy`` file of the calibration inputs, shape [samples, ...].
         options: For the runner.
-        folder: An empty one for the files that are exchanged.
+        folder: For the files that are exchanged; holds none from before.
         runners: Where the runners are.
 
     Raises:

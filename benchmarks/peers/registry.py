@@ -42,6 +42,7 @@ class Peer:
         samples: How many calibration samples it gets.
         options: For its runner.
         ours: Whether it is not a peer but what peers are compared with.
+        needs_conv3x3: Whether it differs from others only in 3x3 convolutions of stride 1.
     """
 
     name: str
@@ -50,6 +51,7 @@ class Peer:
     samples: int = SAMPLES
     options: dict[str, Any] = dataclasses.field(default_factory=dict)
     ours: bool = False
+    needs_conv3x3: bool = False
 
 
 def _own(name: str) -> Path:
@@ -101,13 +103,9 @@ _ALL = (
         OURS,
         options=_LATTICE,
         ours=True,
+        needs_conv3x3=True,
     ),
 )
 
 PEERS = {peer.name: peer for peer in _ALL}
 ENVIRONMENTS = {peer.environment.name: peer.environment for peer in _ALL}
-
-
-def applies(peer: Peer, has_conv3x3: bool) -> bool:
-    """Whether a peer is worth measuring: without such convolutions the lattice is plain INT8."""
-    return has_conv3x3 or peer.options.get("bits") != "auto"

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
+
 from benchmarks.peers import page
 from tests.benchmarks.entries import entry, failure, figures
+from tflite_eq.errors import TfliteEqError
 
 
 def rows_of(text: str, heading: str) -> list[list[str]]:
@@ -86,6 +89,11 @@ def test_operators_left_in_float_and_versions_are_named() -> None:
 def test_the_load_under_which_times_were_taken_is_said() -> None:
     text = page.render([entry("a", "tflite", load=0.2), entry("a", "int8", load=7.4)])
     assert "its load average when a run started was between 0.2 and 7.4" in text
+
+
+def test_results_of_an_unknown_peer_are_not_passed_over() -> None:
+    with pytest.raises(TfliteEqError, match="^results of nobody: unknown peers"):
+        page.render([entry("a", "tflite"), entry("a", "nobody")])
 
 
 def test_no_results_make_a_page_without_rows() -> None:
