@@ -92,7 +92,7 @@ def test_the_load_under_which_times_were_taken_is_said() -> None:
 
 
 def test_results_of_an_unknown_peer_are_not_passed_over() -> None:
-    with pytest.raises(TfliteEqError, match="^results of nobody: unknown peers"):
+    with pytest.raises(TfliteEqError, match=r"^results of nobody: unknown peers"):
         page.render([entry("a", "tflite"), entry("a", "nobody")])
 
 
