@@ -30,7 +30,9 @@ Versions: {versions}.
 ## Accuracy
 
 A cell holds the agreement with the FP32 top-1 in %, the logit SQNR in dB and the drop in top-1 in
-points. In the heading: number of validation images, FP32 top-1. Standard errors are below.
+points. In the heading: number of validation images, FP32 top-1. Standard errors are below. "In
+float" are operators that the quantizer left in float: such a file is not an integer model, and is
+not to be compared with those that are.
 """
 
 _AHEAD = """
@@ -54,14 +56,17 @@ _REMARKS = """
 
 - *TFLite default*: `tf.lite.TFLiteConverter`, `Optimize.DEFAULT` and a representative data set.
 - *LiteRT Quantizer*: its recipe `static_wi8_ai8` with the algorithm named. OCTAV and MSE choose
-  the scales of weights; activations are min-max in all three. It has no Keras input and gets the
-  float `.tflite`.
+  the scales of weights; the ranges of activations are moving averages of minima and maxima in all
+  three. It has no leaky ReLU, no Keras input (it gets the float `.tflite`), and its files have int8
+  inputs and outputs where the others' are float.
 - *Sony MCT*: `keras_post_training_quantization` with its defaults, exported as an int8 `.tflite`.
   Its default platform, IMX500, has activation scales that are powers of two. *Uniform* is the same
-  platform with activations of any scale and zero point, as TFLite has them; the toolkit's own
-  platform for TFLite is refused by release 2.6.1 itself ("can't have both
+  platform with activations of any scale and zero point, and quantized in front of a leaky ReLU,
+  too, as TFLite needs it: no setting of the toolkit's own, but closer to what TFLite can do. The
+  toolkit's platform for TFLite is refused by release 2.6.1 itself ("can't have both
   enable_activation_quantization and quantization_preserving enabled"). Its gradient-based GPTQ is
-  not here: five epochs over 50 images had not ended after 15 minutes on the smallest MobileNet.
+  not here: five epochs over 50 images had not ended after 15 minutes on the smallest MobileNet, on
+  two cores that did other work as well.
 - *tflite_eq*: `tflite-eq quantize` with its defaults, `--preset best`, `--bits 7`, and `--bits auto
   --target armv8.2-dotprod`; seed 0.
 - Keras models are read from the same `.h5` files. Sony MCT needs Keras 2, so descriptions that
@@ -94,7 +99,7 @@ def render(results: Results) -> str:
                 runtime=", ".join(sorted({r["runtime"] for r in measured})) or "no runtime yet",
                 versions=_versions(measured) or "nothing was measured yet",
             ),
-            _table(results, figures_cell),
+            _table(results, _accuracy_cell),
             _AHEAD,
             _ahead(measured),
             _COST.format(cores=" or ".join(cores), least=min(loads), most=max(loads)),
@@ -133,6 +138,12 @@ def _cell(runs: Results, cell: Callable[[Results], str]) -> str:
         return ""
     (run,) = runs
     return f"failed: {_short(run['failed'])}" if "failed" in run else cell(runs)
+
+
+def _accuracy_cell(runs: Results) -> str:
+    (run,) = runs
+    in_float = sum(run["float_operators"].values())
+    return figures_cell(runs) + (f", {in_float} in float" if in_float else "")
 
 
 def _cost_cell(runs: Results) -> str:

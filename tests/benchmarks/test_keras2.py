@@ -43,7 +43,7 @@ def test_tensors_types_shapes_and_arguments_change_their_form() -> None:
                 {
                     "class_name": "Add",
                     "name": "sum",
-                    "config": {"name": "sum", "dtype": policy},
+                    "config": {"name": "sum", "dtype": policy, "quantization_config": None},
                     "inbound_nodes": [{"args": [[history("x"), history("leaky")]], "kwargs": {}}],
                 },
             ],
@@ -54,6 +54,7 @@ def test_tensors_types_shapes_and_arguments_change_their_form() -> None:
     assert found["input_layers"] == [["x", 0, 0]]
     assert found["output_layers"] == [["sum", 0, 0]]
     first, leaky, total = found["layers"]
+    assert total["config"] == {"name": "sum", "dtype": "float32"}
     assert first["config"] == {"name": "x", "batch_input_shape": [None, 4]}
     assert leaky["config"] == {"name": "leaky", "dtype": "float32", "alpha": 0.1}
     assert leaky["inbound_nodes"] == [[["x", 0, 0, {}]]]
@@ -87,7 +88,14 @@ def test_other_than_functional_models_are_refused(tmp_path: pathlib.Path) -> Non
 @pytest.mark.skipif(not IS_KERAS_2, reason="needs Keras 2")
 @shared_data.needs_shared_data
 @pytest.mark.parametrize(
-    "name", ["mobilenet_v1_0.25_224", "tiny_darknet", "squeezenet1_1_gluon", "resnet8_cifar10"]
+    "name",
+    [
+        "mobilenet_v1_0.25_224",
+        "tiny_darknet",
+        "squeezenet1_1_gluon",
+        "resnet8_cifar10",
+        "resnet8_large_cifar10",
+    ],
 )
 def test_loaded_models_compute_what_their_float_tflite_computes(name: str) -> None:
     entry = shared_data.models()[name]

@@ -84,6 +84,10 @@ def test_operators_left_in_float_and_versions_are_named() -> None:
     )
     assert "Versions: TensorFlow 4; MCT 2 with TensorFlow 3." in text
     assert rows_of(text, "## Every run")[1][-1] == "2 ADD, 1 MEAN"
+    assert rows_of(text, "## Accuracy")[2][1:] == [
+        "90.0 / 20.0 / 1.0, 3 in float",
+        "90.0 / 20.0 / 1.0",
+    ]
 
 
 def test_the_load_under_which_times_were_taken_is_said() -> None:

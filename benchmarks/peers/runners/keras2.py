@@ -14,7 +14,7 @@ Config = dict[str, Any]
 
 _RENAMED = {"batch_shape": "batch_input_shape"}
 _RENAMED_IN = {"LeakyReLU": {"negative_slope": "alpha"}}
-_NEW_IN_KERAS_3 = ("optional",)
+_NEW_IN_KERAS_3 = ("optional", "quantization_config")
 
 
 def load_model(path: Path) -> Any:

@@ -19,6 +19,8 @@ import numpy.typing as npt
 
 MODULES = ("model_compression_toolkit", "tensorflow")
 
+_TFLITE_FUSES = ("ReLU", "ReLU6")
+
 
 def quantize(
     model: Path, samples: Sequence[npt.NDArray[np.float32]], uniform: bool = False
@@ -49,8 +51,11 @@ def quantize(
 
 
 def _uniform_platform() -> Any:
-    """The default platform but for how it quantizes activations."""
+    """The default platform, but activations are quantized where and as TFLite does it."""
     from mct_quantizers import QuantizationMethod
+    from model_compression_toolkit.target_platform_capabilities.schema import (
+        mct_current_schema as schema,
+    )
     from model_compression_toolkit.target_platform_capabilities.tpc_models.imx500_tpc.v1_0 import (
         tpc,
     )
@@ -58,7 +63,21 @@ def _uniform_platform() -> Any:
     uniform = {"activation_quantization_method": QuantizationMethod.UNIFORM}
     linear, _, other = tpc.get_op_quantization_configs()
     linear, other = linear.clone_and_edit(**uniform), other.clone_and_edit(**uniform)
-    return tpc.generate_tpc(other, linear, [linear], "imx500_uniform")
+    platform = tpc.generate_tpc(other, linear, [linear], "imx500_uniform")
+    # A convolution is not quantized in front of what it is fused with. What TFLite does not fuse
+    # with it, such as a leaky ReLU, would leave it in float.
+    fused = tuple(
+        schema.Fusing(
+            operator_groups=(
+                first,
+                schema.OperatorSetGroup(
+                    operators_set=[o for o in second.operators_set if o.name in _TFLITE_FUSES]
+                ),
+            )
+        )
+        for first, second in (pattern.operator_groups for pattern in platform.fusing_patterns)
+    )
+    return platform.model_copy(update={"fusing_patterns": fused})
 
 
 def versions() -> dict[str, str]:
