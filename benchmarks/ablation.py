@@ -31,6 +31,7 @@ from tflite_eq.files import write_atomically
 from tflite_eq.graph import edit, properties, schema
 from tflite_eq.graph.model import Graph
 from tflite_eq.presets import preset_config, preset_samples
+from tflite_eq.report.table import short_names
 from tflite_eq.runtimes import preferred_runtime
 
 _HELD_BACK = 100
@@ -209,8 +210,9 @@ def main() -> None:
         found["layers"] = layer_by_layer(
             case, parts, shared_data.last_calibration(args.model, _HELD_BACK)
         )
-        for entry in found["layers"]:
-            print(f"| {entry['layer']} | {entry['agreement']:.0f} | {entry['sqnr_db']:.1f} |")
+        names = short_names([entry["layer"] for entry in found["layers"]])
+        for name, entry in zip(names, found["layers"]):
+            print(f"| {name} | {entry['agreement']:.0f} | {entry['sqnr_db']:.1f} |")
     if args.output:
         write_atomically(args.output, json.dumps(found, indent=1).encode())
 

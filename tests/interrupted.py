@@ -48,7 +48,7 @@ def die_in_checkpoint(method: str, calls: int) -> None:
     setattr(checkpoint.Checkpoint, method, counted)
 
 
-class _HalfWriter(io.FileIO):
+class HalfWriter(io.FileIO):
     """Dies once half of what it is given is in the file."""
 
     def write(self, data: Any) -> int:
@@ -63,7 +63,7 @@ def die_while_writing(name: str, half: bool) -> None:
     def deadly(path: Any, data: bytes) -> None:
         if pathlib.Path(path).name == name:
             if half:
-                os.fdopen = lambda descriptor, mode: _HalfWriter(descriptor, mode)  # type: ignore
+                os.fdopen = lambda descriptor, mode: HalfWriter(descriptor, mode)  # type: ignore
             else:
                 os.replace = die
         write(path, data)

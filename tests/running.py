@@ -59,12 +59,14 @@ def _feed(interpreter: Interpreter, inputs: Sequence[Array], resize: bool) -> No
         interpreter.set_tensor(detail["index"], value)
 
 
-def codes_of_all_tensors(model: bytes, inputs: Sequence[Array]) -> dict[int, Array]:
-    """Values of every computed tensor by index, on reference kernels."""
+def codes_of_all_tensors(
+    model: bytes, inputs: Sequence[Array], kernels: Kernels = Kernels.REFERENCE
+) -> dict[int, Array]:
+    """Values of every computed tensor by index."""
     from tflite_eq.graph import edit
 
     graph = Graph.from_bytes(model)
-    outputs = run(edit.with_all_tensors_as_outputs(graph), inputs)
+    outputs = run(edit.with_all_tensors_as_outputs(graph), inputs, kernels)
     return dict(zip(edit.computed_tensors(graph), outputs))
 
 

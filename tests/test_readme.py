@@ -34,15 +34,18 @@ def test_python_examples_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
         "tf_converter": tf.lite.TFLiteConverter.from_keras_model(keras_model),
         "float_tflite": models.keras_net(),
         "representative_dataset": lambda: models.data("keras_net"),
+        "validation_samples": [x for [x] in models.data("keras_net", seed=1)],
+        "validation_labels": [0] * 6,
     }
     names["tf_converter"].representative_dataset = names["representative_dataset"]
     examples = blocks("python")
-    assert len(examples) == 5
+    assert len(examples) == 6
     for example in examples:
         exec(example, names)
         if "int8_model" in example:
             graph = Graph.from_bytes(names.pop("int8_model"))
             assert "INT8" in {tensor.type_name for tensor in graph.tensors}
+    assert names["guarded"].record.measure == "top-1 drop"
     assert names["same"].model == names["result"].model
 
 

@@ -17,6 +17,8 @@ from tflite_eq.config import (
 )
 from tflite_eq.converter import Attachment, EasyQuantConverter, attach
 from tflite_eq.errors import TfliteEqError
+from tflite_eq.guard.guard import Guarded, quantize_guarded
+from tflite_eq.guard.validation import Guard, Validation
 from tflite_eq.presets import Preset, preset_config
 from tflite_eq.quantizer import QuantizationResult, calibrate, quantize
 from tflite_eq.targets import Target
@@ -31,6 +33,8 @@ __all__ = [
     "Config",
     "EasyQuantConverter",
     "Equalization",
+    "Guard",
+    "Guarded",
     "IoType",
     "Method",
     "Objective",
@@ -40,9 +44,11 @@ __all__ = [
     "SearchSettings",
     "Target",
     "TfliteEqError",
+    "Validation",
     "__version__",
     "attach",
     "calibrate",
     "preset_config",
     "quantize",
+    "quantize_guarded",
 ]

@@ -17,6 +17,8 @@ from tflite_eq.calibration.record import Calibration
 from tflite_eq.config import Config, IoType
 from tflite_eq.errors import ConfigError, DatasetError, ModelError
 from tflite_eq.files import PathLike
+from tflite_eq.guard.guard import Guarded, quantize_guarded
+from tflite_eq.guard.validation import Guard
 from tflite_eq.quantizer import QuantizationResult, quantize
 from tflite_eq.report.model import Report
 from tflite_eq.report.write import check_directory
@@ -35,11 +37,14 @@ class EasyQuantConverter:
         optimizations: Accepted for compatibility; quantization is always full integer.
         report_dir: Folder for the full report; ``None`` (default) writes none.
         config: Options of the quantizer.
+        guard: Bound on the accuracy lost; ``None`` (default) sets none. If it cannot be met,
+            ``convert`` gives the best model found: look at ``guarded.holds``.
         backend: Quantizer backend: ``auto`` (default), ``tensorflow`` or ``litert``.
         resume_dir: Folder that an interrupted ``convert`` goes on from, see ``calibrate``.
         float_converter: The TensorFlow converter behind it; ``None`` after ``from_tflite``. Its
             other attributes (``target_spec``, ``allow_custom_ops``...) can be read and set here.
         result: Outcome of the last ``convert``.
+        guarded: How the guard went; ``None`` without one.
     """
 
     # Set here, they must not reach the TensorFlow converter, which would quantize by itself.
@@ -60,7 +65,9 @@ class EasyQuantConverter:
         self.backend: Backend | BackendName | str = BackendName.AUTO
         self.resume_dir: PathLike | None = None
         self.report_dir: PathLike | None = None
+        self.guard: Guard | None = None
         self.result: QuantizationResult | None = None
+        self.guarded: Guarded | None = None
 
     def __getattr__(self, name: str) -> Any:
         """An attribute of the TensorFlow converter."""
@@ -171,10 +178,11 @@ class EasyQuantConverter:
         )
         if self.report_dir is not None:
             check_directory(self.report_dir)
-        self.result = quantize(
+        self.result, self.guarded = _quantized(
             self.float_model(),
             self.representative_dataset,
             config,
+            self.guard,
             backend=self.backend,
             report_dir=self.report_dir,
             resume_dir=self.resume_dir,
@@ -192,10 +200,12 @@ class Attachment:
 
     Attributes:
         result: Outcome of the converter's last ``convert``; ``None`` before it.
+        guarded: How the guard went; ``None`` without one.
     """
 
     def __init__(self) -> None:
         self.result: QuantizationResult | None = None
+        self.guarded: Guarded | None = None
 
     @property
     def report(self) -> Report:
@@ -215,6 +225,7 @@ def attach(
     report_dir: PathLike | None = None,
     *,
     resume_dir: PathLike | None = None,
+    guard: Guard | None = None,
 ) -> Attachment:
     """Make an existing ``tf.lite.TFLiteConverter`` quantize with EasyQuant.
 
@@ -227,6 +238,8 @@ def attach(
         config: Options; input and output types are the converter's own.
         resume_dir: Folder that an interrupted conversion goes on from, see ``calibrate``.
         report_dir: Folder for the full report; ``None`` writes none.
+        guard: Bound on the accuracy lost. If it cannot be met, the converter gives the best model
+            found: look at ``guarded.holds`` of what is returned.
 
     Returns:
         A handle on the results.
@@ -252,10 +265,11 @@ def attach(
             input_type=io_type(ends.get("input_type", IoType.FLOAT32), "inference_input_type"),
             output_type=io_type(ends.get("output_type", IoType.FLOAT32), "inference_output_type"),
         )
-        attachment.result = quantize(
+        attachment.result, attachment.guarded = _quantized(
             bytes(model),
             converter.representative_dataset,
             config,
+            guard,
             report_dir=report_dir,
             resume_dir=resume_dir,
         )
@@ -272,7 +286,7 @@ def attach(
             converter.optimizations = [tf.lite.Optimize.DEFAULT]
         if report_dir is not None:
             check_directory(report_dir)
-        attachment.result = None
+        attachment.result = attachment.guarded = None
         model = bytes(convert())
         if attachment.result is None:
             raise ConfigError(
@@ -285,6 +299,16 @@ def attach(
     converter._quantize = quantize_hook
     converter.convert = convert_hook
     return attachment
+
+
+def _quantized(
+    model: bytes, dataset: Any, config: Config, guard: Guard | None, **options: Any
+) -> tuple[QuantizationResult, Guarded | None]:
+    """Quantize, within a bound if there is one."""
+    if guard is None:
+        return quantize(model, dataset, config, **options), None
+    guarded = quantize_guarded(model, dataset, guard, config, **options)
+    return guarded.result, guarded
 
 
 def _float_target(target_spec: Any) -> Any:

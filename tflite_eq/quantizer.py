@@ -6,23 +6,22 @@ import contextlib
 import dataclasses
 import hashlib
 import re
-from collections.abc import Sequence
 from typing import Any
 
 from tflite_eq import metadata
 from tflite_eq.backends import Backend, BackendName, make_backend
-from tflite_eq.backends.tensorflow import import_tensorflow
-from tflite_eq.bias.finetune import BiasFineTuning, check_enough
+from tflite_eq.bias.finetune import check_enough
 from tflite_eq.calibration.channel_magnitudes import channel_magnitudes
 from tflite_eq.calibration.checkpoint import Checkpoint
 from tflite_eq.calibration.dataset import SampleReader, SpreadSubset, repeatable
 from tflite_eq.calibration.fit import check_equalization, check_fits
-from tflite_eq.calibration.record import Calibration, FineTuning, LayerRecord
+from tflite_eq.calibration.record import Calibration
 from tflite_eq.calibration.statistics import observe_ranges
 from tflite_eq.config import BiasCorrection, Config
 from tflite_eq.errors import ConfigError
 from tflite_eq.evaluation.layerwise import ComparisonSet
 from tflite_eq.files import PathLike
+from tflite_eq.fine_tuning import check_can_fine_tune, fine_tuned
 from tflite_eq.graph import schema
 from tflite_eq.graph.edit import with_biases
 from tflite_eq.graph.equalization import (
@@ -38,14 +37,11 @@ from tflite_eq.graph.scale_groups import scale_groups
 from tflite_eq.graph.validate import check_quantizable
 from tflite_eq.report.build import build_report
 from tflite_eq.report.full import Subject, complete
+from tflite_eq.report.guard import GuardRecord
 from tflite_eq.report.model import Report
 from tflite_eq.report.write import check_directory, write_report
 from tflite_eq.runtimes import preferred_runtime
-from tflite_eq.simulation.differentiable import (
-    DifferentiableNetwork,
-    check_differentiable,
-    distilled_tensors,
-)
+from tflite_eq.simulation.differentiable import distilled_tensors
 from tflite_eq.simulation.lockstep import run_lockstep
 from tflite_eq.simulation.store import ActivationStore
 from tflite_eq.simulation.trace import PassTrace
@@ -111,12 +107,7 @@ def calibrate(
     graph = prepared(model, origin)
     layers = linear_layers(graph)
     skipped = skipped_operators(graph, config.skip)
-    if skipped.issuperset(layers):
-        raise ConfigError(
-            f"skip: {config.skip!r} matches every convolution and dense layer of {origin}, so the "
-            "result would be a float model; choose a narrower expression"
-        )
-    _check_keep_int8(config.keep_int8, [layers[i] for i in sorted(layers.keys() - skipped)], origin)
+    check_selection(graph, layers, skipped, config)
     equalization: list[ChannelFactors] = []
     if config.equalizes:
         representative_dataset = repeatable(representative_dataset)
@@ -127,8 +118,7 @@ def calibrate(
     groups = scale_groups(graph, layers, skipped)
     fine_tunes = config.bias_correction is BiasCorrection.FINETUNE
     if fine_tunes:
-        _tensorflow_for_fine_tuning()
-        check_differentiable(graph, layers)
+        check_can_fine_tune(graph, layers)
     kept = None if trace is None else trace.kept
     reader = SampleReader(graph, representative_dataset, num_samples, kept)
     model_sha256 = hashlib.sha256(model).hexdigest()
@@ -151,20 +141,19 @@ def calibrate(
         tensors, records = run_lockstep(
             graph, layers, groups, skipped, observers, twins, config, trace, checkpoint, needed
         )
-        fine_tuning = None
+        calibration = Calibration(
+            tool_version=__version__,
+            model_sha256=model_sha256,
+            data_sha256=reader.digest,
+            samples=reader.count,
+            config=config,
+            tensors=tensors,
+            layers=records,
+            equalization=equalization,
+        )
         if fine_tunes:
-            records, fine_tuning = _fine_tuned(graph, layers, records, twins, config)
-    return Calibration(
-        tool_version=__version__,
-        model_sha256=model_sha256,
-        data_sha256=reader.digest,
-        samples=reader.count,
-        config=config,
-        tensors=tensors,
-        layers=records,
-        equalization=equalization,
-        fine_tuning=fine_tuning,
-    )
+            calibration = fine_tuned(graph, layers, skipped, calibration, twins)
+    return calibration
 
 
 def quantize(
@@ -228,7 +217,47 @@ def quantize(
             trace=trace,
             resume_dir=resume_dir,
         )
+    return apply_calibration(
+        model,
+        calibration,
+        backend=backend,
+        origin=origin,
+        trace=trace,
+        report_dir=report_dir,
+        comparison=comparison,
+    )
+
+
+def apply_calibration(
+    model: bytes,
+    calibration: Calibration,
+    *,
+    backend: Backend,
+    origin: str = "model",
+    trace: PassTrace | None = None,
+    report_dir: PathLike | None = None,
+    comparison: ComparisonSet | None = None,
+    guard: GuardRecord | None = None,
+) -> QuantizationResult:
+    """Write and verify the model that a calibration record describes.
+
+    Args:
+        model: The float ``.tflite`` that the record was made from.
+        calibration: The record.
+        backend: Quantizer backend.
+        origin: What to call the model in messages.
+        trace: What the calibration pass saw, for the report; ``None`` for a loaded record.
+        report_dir: Write the full report into this folder.
+        comparison: What the report runs the models on; the samples that the trace kept if
+            ``None``.
+        guard: What the accuracy guard found, for the report.
+
+    Raises:
+        TfliteEqError: The record does not fit the model, or the result is not as promised.
+    """
+    trace = trace or PassTrace()
     result, subject = _apply(model, calibration, backend, origin, trace)
+    result = dataclasses.replace(result, report=dataclasses.replace(result.report, guard=guard))
     if report_dir is not None:
         report = complete(result.report, subject, comparison or _calibration_samples(trace))
         write_report(report, report_dir)
@@ -253,17 +282,42 @@ def skipped_operators(graph: Graph, pattern: str | None) -> set[int]:
         names = [graph.tensors[o.outputs[0]].name for o in graph.operators[:5]]
         raise ConfigError(
             f"skip: {pattern!r} matches no operator output of {graph.origin}; the first names "
-            f"are {names}"
+            f"are {_listed(names)}"
         )
     return found
 
 
-def _check_keep_int8(pattern: str | None, layers: Sequence[LinearLayer], origin: str) -> None:
-    if pattern is not None and not any(re.search(pattern, layer.name) for layer in layers):
+def check_selection(
+    graph: Graph, layers: dict[int, LinearLayer], skipped: set[int], config: Config
+) -> None:
+    """Refuse expressions that leave nothing to quantize, or that match nothing.
+
+    Args:
+        graph: The float network.
+        layers: Its linear layers by operator index.
+        skipped: Operators that ``config.skip`` matches.
+        config: Options.
+
+    Raises:
+        ConfigError: ``skip`` matches every layer, or ``keep_int8`` none that is quantized.
+    """
+    if skipped.issuperset(layers):
+        raise ConfigError(
+            f"skip: {config.skip!r} matches every convolution and dense layer of {graph.origin}, "
+            "so the result would be a float model; choose a narrower expression"
+        )
+    names = [layers[index].name for index in sorted(layers.keys() - skipped)]
+    pattern = config.keep_int8
+    if pattern is not None and not any(re.search(pattern, name) for name in names):
         raise ConfigError(
             f"keep_int8: {pattern!r} matches no convolution or dense layer that is quantized in "
-            f"{origin}; the first names are {[layer.name for layer in layers[:5]]}"
+            f"{graph.origin}; the first names are {_listed(names[:5])}"
         )
+
+
+def _listed(names: list[str]) -> str:
+    """Names for a message: of fused operators the first, which an expression can go by."""
+    return ", ".join(f"'{name.split(';')[0]}'" for name in names)
 
 
 def _equalization(graph: Graph, skipped: set[int], reader: SampleReader) -> list[ChannelFactors]:
@@ -272,26 +326,6 @@ def _equalization(graph: Graph, skipped: set[int], reader: SampleReader) -> list
         return []
     largest = channel_magnitudes(graph, [pair.tensor for pair in pairs], reader)
     return equalizing_factors(graph, pairs, largest)
-
-
-def _tensorflow_for_fine_tuning() -> Any:
-    return import_tensorflow("--bias_correction finetune", "use --bias_correction iterative")
-
-
-def _fine_tuned(
-    graph: Graph,
-    layers: dict[int, LinearLayer],
-    records: list[LayerRecord],
-    twins: TwinActivations,
-    config: Config,
-) -> tuple[list[LayerRecord], FineTuning]:
-    """The records of the layers with fine-tuned biases, and how it went."""
-    tf = _tensorflow_for_fine_tuning()
-    network = DifferentiableNetwork(tf, graph, layers, records, twins.params)
-    training = BiasFineTuning(tf, network, graph, layers, records, twins, config.seed)
-    tuned, fine_tuning = training.run()
-    by_index = {record.index: record for record in tuned}
-    return [by_index.get(record.index, record) for record in records], fine_tuning
 
 
 def prepared(model: bytes, origin: str) -> Graph:

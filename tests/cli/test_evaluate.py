@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tests.cli.commands import one_line
 from tests.evaluation import classifiers
 from tests.evaluation.classifiers import IMAGES
 from tflite_eq.cli import main
@@ -134,6 +136,19 @@ def test_a_broken_image_is_named(capsys: pytest.CaptureFixture[str]) -> None:
     flags = "--dataset pics --labels labels.csv --num_workers 2 --json out.json"
     assert tflite_eq(f"--model float.tflite {flags}") == 1
     assert "pics/13.png: cannot be read as an image" in capsys.readouterr().err
+    assert not Path("out.json").exists()
+
+
+@pytest.mark.usefixtures("here")
+def test_without_ray_the_extra_is_named(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "ray", None)
+    assert tflite_eq("--model float.tflite --dataset data.npz --engine ray --json out.json") == 1
+    assert one_line(capsys.readouterr().err) == (
+        "error: evaluating on a cluster needs Ray: pip install 'tflite-eq[ray]', or leave out "
+        "--engine ray to use the cores of this machine"
+    )
     assert not Path("out.json").exists()
 
 

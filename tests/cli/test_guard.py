@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import shlex
 from pathlib import Path
 from typing import Any
@@ -14,12 +15,11 @@ from PIL import Image
 from tests.cli.commands import Workspace
 from tests.evaluation import classifiers
 from tests.guard import networks
-from tflite_eq import Config
+from tflite_eq import quantizer
 from tflite_eq.cli.guard import text
-from tflite_eq.guard.guard import Guarded
-from tflite_eq.guard.price import Price
-from tflite_eq.guard.search import Drop, Kept, Outcome
+from tflite_eq.report.guard import GuardRecord, Price, Step
 from tflite_eq.report.model import TargetSummary
+from tflite_eq.targets import Target
 
 
 @pytest.fixture
@@ -66,9 +66,40 @@ def test_a_report_shows_the_model_that_the_guard_chose(
     assert workspace.quantize(**guarded).code == 0
     model = workspace.output.read_bytes()
     report = workspace.folder / "report"
-    assert workspace.quantize(**guarded, report_dir=report).code == 0
+    finished = workspace.quantize(**guarded, report_dir=report)
+    assert finished.code == 0
     assert workspace.output.read_bytes() == model
     assert "1000 samples of" in (report / "report.html").read_text()
+    record = json.loads((report / "report.json").read_text())["guard"]
+    final = record["steps"][record["chosen"]]
+    result = finished.result["guard"]
+    assert (final["drop"], final["kept_int8"]) == (result["drop"], result["kept_int8"])
+    assert len(record["steps"]) == result["tries"]
+
+
+def test_a_bound_that_cannot_be_met_is_reported_too(
+    workspace: Workspace, guarded: dict[str, Any]
+) -> None:
+    report, record = workspace.folder / "report", workspace.folder / "record.json"
+    flags = {**guarded, "max_drop": 0, "report_dir": report, "save_calibration": record}
+    assert workspace.quantize(**flags).code == 3
+    assert "No model tried keeps the bound" in (report / "report.html").read_text()
+    model = workspace.output.read_bytes()
+    # The record written beside it is that of the model found.
+    again = {"model": guarded["model"], "calibration": None, "load_calibration": record}
+    assert workspace.quantize(**again).code == 0
+    assert workspace.output.read_bytes() == model
+
+
+def test_an_interrupted_run_goes_on(workspace: Workspace, guarded: dict[str, Any]) -> None:
+    folder = workspace.folder / "state"
+    first = workspace.quantize(**guarded, resume_dir=folder)
+    model = workspace.output.read_bytes()
+    again = workspace.quantize(**guarded, resume_dir=folder)
+    assert workspace.output.read_bytes() == model
+    assert again.result["guard"] == first.result["guard"]
+    assert "resumed" in again.err
+    assert "resumed" not in first.err
 
 
 def labelled(workspace: Workspace) -> tuple[Path, Path]:
@@ -100,6 +131,35 @@ def test_an_npz_file_may_hold_the_labels(workspace: Workspace) -> None:
     np.savez(path, images=classifiers.IMAGES, labels=np.arange(60) % 10)
     finished = workspace.quantize(model=model, calibration=path, validation=path, max_drop=20)
     assert finished.result["guard"]["measure"] == "top-1 drop"
+    assert "--validation and --calibration name the same data" in finished.err
+
+
+def test_another_column_may_hold_the_labels(workspace: Workspace) -> None:
+    folder, labels = labelled(workspace)
+    labels.write_text(labels.read_text().replace("file,label", "file,other"))
+    model = workspace.write("classifier.tflite", classifiers.float_classifier())
+    flags = {"model": model, "calibration": folder, "validation": folder, "labels": labels}
+    assert "labels.csv: has no column 'label'" in workspace.refused(**flags, max_drop=20)
+    finished = workspace.quantize(**flags, max_drop=20, label_column="other")
+    assert finished.result["guard"]["measure"] == "top-1 drop"
+
+
+def test_a_column_without_labels(workspace: Workspace) -> None:
+    message = workspace.refused(validation=workspace.data, label_column="x", max_drop=1)
+    assert "--label_column x: there are no labels" in message
+
+
+def test_a_broken_image_is_found_before_calibrating(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, labels = labelled(workspace)
+    (folder / "7.png").write_bytes((folder / "7.png").read_bytes()[:60])
+    model = workspace.write("classifier.tflite", classifiers.float_classifier())
+    calibration = workspace.array("x.npy", classifiers.IMAGES[:5])
+    monkeypatch.setattr(quantizer, "observe_ranges", lambda *_: pytest.fail("calibrated"))
+    flags = {"model": model, "calibration": calibration, "validation": folder, "labels": labels}
+    for purpose in ({"max_drop": 1}, {"report_dir": workspace.folder / "report"}):
+        assert "7.png: cannot be read as an image" in workspace.refused(**flags, **purpose)
 
 
 def test_a_bound_without_validation_data(workspace: Workspace) -> None:
@@ -157,15 +217,16 @@ def test_an_expression_for_eight_bits_where_all_have_them(workspace: Workspace) 
 
 def described(target: str, **price: Any) -> str:
     """What is printed of a guard that kept one layer, at these prices."""
-    outcome = Outcome(Kept(int8=frozenset("a")), Drop(0.2, 0.1, 9000), True, Drop(3, 0.1, 9000), 4)
     vnni = TargetSummary("x86-vnni", True, "", 5, 9, 1e6, 1.5)
     avx2 = TargetSummary("x86-avx2", False, "no kernels for it")
     before = Price(1000, 0.0, (avx2, vnni))
     slower = dataclasses.replace(vnni, claimed=4, speedup=1.25)
     after = dataclasses.replace(before, size_bytes=1024, targets=(avx2, slower), **price)
-    config = Config(bits="7", target=target, keep_int8="^a b$")
-    result: Any = None  # is not looked at
-    return text(Guarded(config, result, outcome, "top-1 drop", after, before), 0.5)
+    steps = Step((), (), 3.0, 0.1, False, before), Step(("a b",), (), 0.2, 0.1, True, after)
+    record = GuardRecord(
+        *(0.5, "top-1 drop", 9000, "9000 labelled samples", steps, 1, (), (), "^a b$", None, ())
+    )
+    return text(record, Target(target))
 
 
 def test_the_price_in_size_and_speed() -> None:
@@ -173,7 +234,7 @@ def test_the_price_in_size_and_speed() -> None:
     assert "top-1 drop 0.20 ± 0.10 points on 9000 images (3.00 with nothing kept)" in printed
     assert "Price: +24 bytes (1,000 -> 1,024)." in printed
     assert "on x86-vnni (an estimate): 1.25 instead of 1.50, 4 instead of 5 of 9" in printed
-    assert "25.0 % of the multiplications are in float" in printed
+    assert "25 % of the multiplications are in float (before 0 %)" in printed
     assert "--keep_int8 '^a b$'" in printed
 
 

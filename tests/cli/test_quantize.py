@@ -120,6 +120,18 @@ def test_report_compares_on_what_calibration_leaves_over(workspace: Workspace) -
     assert "6 of the calibration samples" in (folder / "report.html").read_text()
 
 
+def test_report_takes_the_labels_of_an_archive(workspace: Workspace) -> None:
+    images = np.concatenate([x for [x] in models.data("conv_net")])
+    archive, report = workspace.folder / "data.npz", workspace.folder / "report"
+    np.savez(archive, x=images, label=np.arange(len(images)) % 10)
+    assert workspace.quantize(validation=archive, report_dir=report).code == 0
+    plain = json.loads((report / "report.json").read_text())
+    assert "6 labelled samples of" in plain["compared_on"]
+    outputs = np.concatenate([running.run(models.conv_net(), [x[np.newaxis]])[0] for x in images])
+    right = outputs.argmax(axis=1) == np.arange(len(images)) % 10
+    assert plain["models"][0]["top1"] == pytest.approx(100 * right.mean())
+
+
 def test_report_on_labelled_images(workspace: Workspace) -> None:
     rng = np.random.default_rng(0)
     lines = ["file,label"]

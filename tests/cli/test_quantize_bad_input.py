@@ -15,6 +15,7 @@ from PIL import Image
 from tests import models, running
 from tests.cli.commands import Workspace
 from tflite_eq import Config
+from tflite_eq.calibration import run_identity
 from tflite_eq.graph import schema
 
 # Models.
@@ -353,7 +354,34 @@ def test_report_folder_that_is_a_file(workspace: Workspace) -> None:
 
 
 def test_report_folder_that_is_not_writable(workspace: Workspace) -> None:
-    assert "/proc/report" in workspace.refused(report_dir="/proc/report")
+    message = workspace.refused(report_dir="/proc/report")
+    assert "cannot write the report to /proc/report: /proc is not writable" in message
+    assert "choose a folder you may write to" in message
+
+
+def test_report_folder_is_looked_at_before_anything_is_loaded(workspace: Workspace) -> None:
+    message = workspace.refused(report_dir="/proc/report", model=workspace.folder / "absent")
+    assert "cannot write the report" in message
+
+
+def test_resume_folder_of_another_model_version_or_cut_in_half(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = workspace.folder / "state"
+    assert workspace.quantize(resume_dir=folder).code == 0
+    workspace.output.unlink()
+    other = workspace.write("other.tflite", models.build("residual_net"))
+    message = workspace.refused(resume_dir=folder, model=other)
+    assert "state belongs to another run: model_sha256 is" in message
+    assert "start afresh with a new folder" in message
+    with monkeypatch.context() as patched:
+        patched.setattr(run_identity, "__version__", "99.0")
+        assert "99.0 here" in workspace.refused(resume_dir=folder)
+    layer = folder / "layer_0002"
+    layer.write_bytes(layer.read_bytes()[: layer.stat().st_size // 2])
+    message = workspace.refused(resume_dir=folder)
+    assert "layer_0002 is missing, cut off" in message
+    assert "delete the resume folder" in message
 
 
 def test_validation_without_a_report(workspace: Workspace) -> None:

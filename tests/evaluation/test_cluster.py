@@ -19,7 +19,7 @@ from tests.shared_data import needs_shared_data
 from tests.shared_data import path as shared_path
 from tflite_eq.data.preprocessing import Preprocessing
 from tflite_eq.errors import BackendError, ConfigError, DatasetError
-from tflite_eq.evaluation.evaluator import Engine, evaluate
+from tflite_eq.evaluation.evaluator import Engine, evaluate, predict
 from tflite_eq.evaluation.labels import LabelledSet, open_labelled
 from tflite_eq.evaluation.team import NamedModel
 
@@ -54,6 +54,13 @@ def test_figures_are_those_of_this_process(ray: Any, dataset: LabelledSet) -> No
     cluster = evaluate([INT8], dataset, PLAIN, reference=FLOAT, engine=Engine.RAY)
     assert cluster.to_dict() == alone.to_dict()
     assert ray.is_initialized(), "a connection that was there is left alone"
+
+
+@needs_ray
+def test_stored_predictions_reach_the_cluster(ray: Any, dataset: LabelledSet) -> None:
+    stored = predict(FLOAT, dataset, PLAIN)
+    cluster = evaluate([INT8], dataset, PLAIN, reference=stored, engine=Engine.RAY)
+    assert cluster.to_dict() == evaluate([INT8], dataset, PLAIN, reference=FLOAT).to_dict()
 
 
 @needs_ray

@@ -1,6 +1,13 @@
 from __future__ import annotations
 
+import dataclasses
 import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -16,11 +23,13 @@ from tests.shared_data import needs_shared_data
 from tests.shared_data import path as shared_path
 from tflite_eq.data.preprocessing import Preprocessing
 from tflite_eq.errors import BackendError, ConfigError, DatasetError, ModelError, TfliteEqError
-from tflite_eq.evaluation.evaluator import evaluate
+from tflite_eq.evaluation.classifier import Classifier
+from tflite_eq.evaluation.evaluator import evaluate, predict
 from tflite_eq.evaluation.labels import LabelledSet, open_labelled
 from tflite_eq.evaluation.team import NamedModel
 from tflite_eq.runtimes import Kernels
 
+ROOT = Path(__file__).resolve().parents[2]
 PLAIN = Preprocessing()
 FLOAT = NamedModel("float", classifiers.float_classifier())
 
@@ -105,6 +114,53 @@ def test_models_do_not_influence_each_other(dataset: LabelledSet) -> None:
     assert list(together) == list(swapped[::-1]) == alone
 
 
+@pytest.mark.parametrize("workers", [1, 2])
+def test_stored_predictions_give_the_same_figures_bit_for_bit(
+    dataset: LabelledSet, workers: int
+) -> None:
+    models = [NamedModel("int8", classifiers.int8_classifier()), NamedModel("again", FLOAT.data)]
+    stored = predict(FLOAT, dataset, PLAIN, num_workers=workers)
+    found = evaluate(models, dataset, PLAIN, reference=stored, num_workers=workers)
+    expected = evaluate(models, dataset, PLAIN, reference=FLOAT)
+    assert found.to_dict() == expected.to_dict()
+    np.testing.assert_allclose(stored.logits, float_logits(), atol=1e-4)  # other kernels
+
+
+def test_a_model_whose_predictions_are_stored_does_not_run_again(
+    dataset: LabelledSet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stored = predict(FLOAT, dataset, PLAIN)
+    ran: list[str] = []
+    original = Classifier.logits
+
+    def counted(self: Classifier, sample: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        ran.append(self.name)
+        return original(self, sample)
+
+    monkeypatch.setattr(Classifier, "logits", counted)
+    evaluate([NamedModel("int8", classifiers.int8_classifier())], dataset, PLAIN, reference=stored)
+    assert set(ran) == {"int8"}
+    assert len(ran) == len(IMAGES) + 2  # on zeros, to see what comes
+
+
+def test_predictions_made_otherwise_are_refused(dataset: LabelledSet) -> None:
+    int8 = [NamedModel("int8", classifiers.int8_classifier())]
+    stored = predict(FLOAT, dataset, PLAIN)
+    for changes, message in (
+        ({"kernels": Kernels.REFERENCE}, "other kernels: reference then, default now"),
+        ({"runtime": "other 1.0"}, "other runtime: other 1.0 then"),
+        ({"preprocessing": Preprocessing((1.0,), (2.0,))}, "other preprocessing"),
+        ({"labels": dataset.labels[1:]}, "other number of samples: 59 then, 60 now"),
+        ({"labels": dataset.labels[::-1]}, "other labels; run predict again"),
+    ):
+        other = dataclasses.replace(stored, **changes)
+        with pytest.raises(ConfigError, match=message):
+            evaluate(int8, dataset, PLAIN, reference=other)
+    fewer = dataclasses.replace(stored, logits=stored.logits[:, :3])
+    with pytest.raises(ModelError, match="float has 3 classes, int8 has 10"):
+        evaluate(int8, dataset, PLAIN, reference=fewer)
+
+
 def test_without_a_reference_only_labels_count(dataset: LabelledSet) -> None:
     (model,) = evaluate([FLOAT], dataset, PLAIN).models
     assert model.metrics.top1.value == pytest.approx(100 * 2 / 3)
@@ -177,6 +233,39 @@ def test_a_bad_sample_is_reported_whoever_reads_it(tmp_path: Path, workers: int)
 def test_a_crash_in_a_worker_is_an_error_not_the_end() -> None:
     with pytest.raises(BackendError, match="a worker process died"):
         evaluate([FLOAT], Crashing(), PLAIN, num_workers=2)
+
+
+def test_workers_end_with_a_process_that_is_killed(tmp_path: Path) -> None:
+    model, folder = tmp_path / "model.tflite", tmp_path / "pids"
+    model.write_bytes(FLOAT.data)
+    folder.mkdir()
+    arguments = [sys.executable, "-m", "tests.evaluation.stuck", str(model), str(folder)]
+    process = subprocess.Popen(arguments, cwd=ROOT)
+    try:
+        _wait_until(lambda: len(list(folder.iterdir())) == 2)
+        process.kill()
+        process.wait()
+        _wait_until(lambda: not any(_is_running(int(path.name)) for path in folder.iterdir()))
+    finally:
+        for worker in [process.pid, *(int(path.name) for path in folder.iterdir())]:
+            if _is_running(worker):
+                os.kill(worker, signal.SIGKILL)
+
+
+def _wait_until(condition: Callable[[], bool]) -> None:
+    end = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < end, "nothing happened"
+        time.sleep(0.05)
+
+
+def _is_running(pid: int) -> bool:
+    """Whether a process exists and has not ended; nobody may have collected its exit code."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text()
+    except FileNotFoundError:
+        return False
+    return stat.rpartition(")")[2].split()[0] not in ("Z", "X")
 
 
 @needs_shared_data

@@ -2,24 +2,36 @@
 
 from __future__ import annotations
 
+import collections
 import functools
+import json
 import re
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from tests import models
+from tests.evaluation import classifiers
 from tests.guard import networks
-from tflite_eq import Config, quantize
-from tflite_eq.data.preprocessing import Preprocessing
-from tflite_eq.data.sources import open_calibration
-from tflite_eq.errors import ConfigError, ModelError
-from tflite_eq.evaluation.labels import Unlabelled
+from tflite_eq import (
+    Config,
+    EasyQuantConverter,
+    Guard,
+    Guarded,
+    QuantizationResult,
+    Validation,
+    attach,
+    quantize,
+    quantize_guarded,
+)
+from tflite_eq.calibration.record import Calibration
+from tflite_eq.errors import BackendError, ConfigError, DatasetError, ModelError
+from tflite_eq.evaluation.classifier import Classifier
 from tflite_eq.graph.model import Graph
-from tflite_eq.guard.guard import Guarded, Validation, matching, quantize_guarded
-from tflite_eq.guard.search import Kept
+from tflite_eq.guard import run
 from tflite_eq.runtimes import preferred_runtime
 
 CALIBRATION = [[x[np.newaxis]] for x in networks.arrays(30, seed=6)]
@@ -31,22 +43,15 @@ CONFIG = Config(bits="7", method="minmax")
 def validation(tmp_path_factory: pytest.TempPathFactory) -> Validation:
     path = tmp_path_factory.mktemp("data") / "x.npy"
     np.save(path, VALIDATION)
-    return _validation(path, (1, networks.FEATURES))
-
-
-def _validation(path: Path, shape: tuple[int, ...]) -> Validation:
-    preprocessing = Preprocessing.parse("0", "1")
-    samples = open_calibration(path, shape, preprocessing, 10**6, 0)
-    return Validation(Unlabelled(samples), preprocessing, has_labels=False)
+    return Validation.from_files(networks.planted(), path)
 
 
 def guarded(validation: Validation, bound: float, **options: Any) -> Guarded:
     return quantize_guarded(
         networks.planted(),
         CALIBRATION,
-        bound,
-        validation,
-        **{"config": CONFIG, "num_workers": 1, **options},
+        Guard(bound, validation),
+        **{"config": CONFIG, **options},
     )
 
 
@@ -78,12 +83,16 @@ def test_exactly_the_planted_layer_keeps_eight_bits(validation: Validation) -> N
     bound = 14.0
     assert disagreement(plain) > bound
     found = guarded(validation, bound)
-    assert found.outcome.kept == Kept(int8=frozenset([layer_names()[networks.PLANTED]]))
-    assert found.outcome.holds
-    assert found.outcome.tries == 3  # the ranking puts the planted layer first
-    assert found.outcome.drop.points == pytest.approx(disagreement(found.result.model))
-    assert found.outcome.drop.points <= bound
-    assert found.outcome.plain.points == pytest.approx(disagreement(plain))
+    final = found.record.final
+    assert (final.kept_int8, final.kept_float) == ((layer_names()[networks.PLANTED],), ())
+    assert found.holds
+    assert len(found.record.steps) == 3  # the ranking puts the planted layer first
+    assert found.record.int8_ranking[0].names == final.kept_int8
+    assert [entry.kept for entry in found.record.int8_ranking] == [True, False, False]
+    assert final.drop == pytest.approx(disagreement(found.result.model))
+    assert final.drop <= bound
+    assert found.record.plain.drop == pytest.approx(disagreement(plain))
+    assert found.result.report.guard == found.record
     bits = {t.index: t.bits for t in found.result.calibration.tensors}
     read = [bits[layer.input] for layer in found.result.calibration.layers]
     assert read == [7, 8, 7]
@@ -99,25 +108,49 @@ def test_what_eight_bits_cannot_hold_becomes_float_and_the_rest_stays_at_seven(
     validation: Validation,
 ) -> None:
     found = guarded(validation, 3.0)
-    assert found.outcome.holds
-    assert found.outcome.kept == Kept(in_float=frozenset(layer_names()[:2]))
+    assert found.holds
+    assert set(found.record.final.kept_float) == set(layer_names()[:2])
+    assert found.record.final.kept_int8 == ()
     assert disagreement(found.result.model) <= 3.0
-    assert found.price.float_share > 0.9
-    assert found.plain_price.float_share == 0
+    assert found.record.final.price.float_share > 0.9
+    assert found.record.plain.price.float_share == 0
 
 
 def test_an_impossible_bound_gives_the_best_found(validation: Validation) -> None:
     found = guarded(validation, 0.0)
-    assert not found.outcome.holds
-    assert found.outcome.drop.points == pytest.approx(disagreement(found.result.model))
-    assert 0 < found.outcome.drop.points < found.outcome.plain.points
+    assert not found.holds
+    assert found.record.final.drop == pytest.approx(disagreement(found.result.model))
+    assert 0 < found.record.final.drop < found.record.plain.drop
+
+
+def test_its_report_is_that_of_the_same_options_without_a_guard(
+    validation: Validation, tmp_path: Path
+) -> None:
+    """Histograms, search curves and the default model of the model taken, not of another one."""
+    found = guarded(validation, 14.0, report_dir=tmp_path / "guarded")
+    quantize(
+        networks.planted(),
+        CALIBRATION,
+        found.config,
+        report_dir=tmp_path / "plain",
+        comparison=validation.comparison(networks.planted()),
+    )
+    ours, theirs = (
+        json.loads((tmp_path / name / "report.json").read_text()) for name in ("guarded", "plain")
+    )
+    assert len(ours["models"]) == 3
+    assert ours["guard"]["chosen"] > 0
+    for plain in (ours, theirs):
+        for own in ("process", "guard", "suggestions", "findings"):
+            del plain[own]
+    assert ours == theirs
 
 
 def test_a_generous_bound_changes_nothing(validation: Validation) -> None:
     found = guarded(validation, 50.0)
     assert found.config == CONFIG
     assert found.result.model == quantize(networks.planted(), CALIBRATION, CONFIG).model
-    assert found.price == found.plain_price
+    assert found.record.final is found.record.plain
 
 
 def test_expressions_given_by_the_user_stay_in_force(validation: Validation) -> None:
@@ -127,44 +160,183 @@ def test_expressions_given_by_the_user_stay_in_force(validation: Validation) -> 
     assert [bits[layer.input] for layer in found.result.calibration.layers] == [7, 8, 8]
 
 
-def test_every_model_tried_can_be_resumed(validation: Validation, tmp_path: Path) -> None:
-    first = guarded(validation, 14.0, resume_dir=tmp_path)
-    assert len(list(tmp_path.iterdir())) == first.outcome.tries
-    again = guarded(validation, 14.0, resume_dir=tmp_path)
-    assert again.result.model == first.result.model
-
-
 @pytest.mark.parametrize("bound", [-0.1, 100.1, float("nan"), float("inf")])
 def test_bounds_without_meaning_are_refused(validation: Validation, bound: float) -> None:
     with pytest.raises(ConfigError, match="must be percentage points from 0 to 100"):
         guarded(validation, bound)
 
 
-def test_a_model_that_is_no_classifier_is_refused_before_calibrating(tmp_path: Path) -> None:
-    path = tmp_path / "x.npy"
-    np.save(path, np.zeros((2, *models.IMAGE[1:]), np.float32))
+def test_a_model_that_is_no_classifier_is_refused_before_calibrating() -> None:
+    validation = Validation.from_arrays(np.zeros((2, *models.IMAGE[1:]), np.float32))
     with pytest.raises(ModelError, match="outputs"):
-        quantize_guarded(
-            models.two_input_net(), [], 1.0, _validation(path, models.IMAGE), num_workers=1
-        )
+        quantize_guarded(models.two_input_net(), [], Guard(1.0, validation))
 
 
-@pytest.mark.parametrize("names", [["a/b;c", "a.b", "x(1)"], ["a/b;c"], ["twin;1", "a.b"]])
-def test_expressions_match_the_names_and_nothing_else(names: list[str]) -> None:
-    every = ["a/b;c", "a.b", "x(1)", "a/bd", "aXb", "za.b", "x1", "twin;1", "twin;2", "twin;12"]
-    pattern = matching(names, every)
-    assert pattern is not None
-    assert sorted(n for n in every if re.search(pattern, n)) == sorted(names)
+def test_the_float_model_runs_over_the_validation_data_once(
+    validation: Validation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ran: collections.Counter[str] = collections.Counter()
+    original = Classifier.logits
+
+    def counted(self: Classifier, sample: Any) -> Any:
+        ran[self.name] += 1
+        return original(self, sample)
+
+    monkeypatch.setattr(Classifier, "logits", counted)
+    tried = len(guarded(validation, 14.0).record.steps)
+    on_zeros = 2  # runs of every model that only show what it gives
+    assert ran["model"] == len(VALIDATION) + on_zeros
+    assert ran["model quantized"] == tried * (len(VALIDATION) + on_zeros)
 
 
-def test_expressions_are_short_where_they_can_be() -> None:
-    assert matching(["conv;bias;relu"], ["conv;bias;relu", "conv1;bias"]) == "^conv(;|$)"
+@functools.cache
+def pooled() -> bytes:
+    """A convolution, pooling, a reshape and a dense layer in which INT8 codes are too few."""
+    import tensorflow as tf
+
+    stretch = np.ones(8, np.float32)
+    stretch[0] = 400.0
+    filters = models.weights(3, 3, 3, 8, seed=1) * stretch
+    head = models.weights(8 * 36, networks.CLASSES, seed=2)
+    head = head.reshape(36, 8, -1) / stretch[:, np.newaxis]
+
+    def network(x: Any) -> Any:
+        y = tf.nn.relu(tf.nn.conv2d(x, filters, 1, "SAME"))
+        y = tf.transpose(tf.nn.max_pool2d(y, 2, 2, "VALID"), [0, 2, 1, 3])
+        z = tf.reshape(y, (1, 36 * 8)) @ head.reshape(36 * 8, -1)
+        z = tf.nn.relu(z + models.biases(networks.CLASSES, seed=2))
+        return z @ models.weights(networks.CLASSES, networks.CLASSES, seed=3)
+
+    return models.convert(network, models.IMAGE)
 
 
-def test_expressions_are_added_to_those_of_the_user() -> None:
-    both = matching(["a.b"], [], "(?i)^MINE")
-    assert both is not None
-    assert re.search(both, "mine 1")
-    assert re.search(both, "a.b")
-    assert matching([], ["a"], "p") == "p"
-    assert matching([], ["a"]) is None
+def test_only_operators_that_compute_are_kept_in_float() -> None:
+    rng = np.random.default_rng(8)
+    images = rng.standard_normal((200, *models.IMAGE[1:])).astype(np.float32)
+    found = quantize_guarded(
+        pooled(),
+        [[x[np.newaxis]] for x in images[:20]],
+        Guard(3.0, Validation.from_arrays(images)),
+        Config(method="minmax"),
+    )
+    graph = Graph.from_bytes(pooled())
+    kinds = {graph.tensors[o.outputs[0]].name: o.kind for o in graph.operators}
+    tried = {kinds[name] for step in found.record.steps for name in step.kept_float}
+    assert tried == {"CONV_2D", "FULLY_CONNECTED"}
+    assert found.holds
+    # What moves values from one to the other goes with them, and only then.
+    assert found.config.skip is not None
+    skipped = {kinds[name] for name in kinds if re.search(found.config.skip, name)}
+    assert {"CONV_2D", "MAX_POOL_2D", "TRANSPOSE", "RESHAPE", "FULLY_CONNECTED"} == skipped
+
+
+def test_a_choice_that_the_backend_refuses_is_left_out(
+    validation: Validation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    original, refused = run.apply_calibration, layer_names()[0]
+
+    def picky(model: bytes, calibration: Calibration, **options: Any) -> QuantizationResult:
+        pattern = calibration.config.skip
+        if pattern is not None and re.search(pattern, refused):
+            raise BackendError(f"{refused} matches --skip, but is quantized all the same")
+        return original(model, calibration, **options)
+
+    monkeypatch.setattr(run, "apply_calibration", picky)
+    found = guarded(validation, 3.0)
+    assert not any(refused in step.kept_float for step in found.record.steps)
+    assert "choices could not be made with this backend" in found.record.notes[-1]
+    assert found.record.final.drop == min(step.drop for step in found.record.steps)
+    with pytest.raises(BackendError, match="quantized all the same"):
+        guarded(validation, 3.0, config=Config(method="minmax", skip=re.escape(refused)))
+
+
+def test_with_litert_quantizer_it_finds_the_same(validation: Validation) -> None:
+    pytest.importorskip("litert_quantizer", reason="needs LiteRT Quantizer: tflite-eq[litert]")
+    for bound in (14.0, 3.0):
+        ours, theirs = (guarded(validation, bound, backend=b) for b in ("tensorflow", "litert"))
+        assert theirs.config == ours.config
+        assert theirs.record.final.drop == ours.record.final.drop
+        assert theirs.holds
+
+
+def test_classes_that_are_known_make_it_about_top_1() -> None:
+    labels = np.arange(len(VALIDATION)) % networks.CLASSES
+    found = guarded(Validation.from_arrays(VALIDATION, labels), 50.0)
+    assert found.record.measure == "top-1 drop"
+    assert found.record.description == "1000 labelled samples"
+
+
+@pytest.mark.parametrize(
+    ("samples", "labels", "message"),
+    [
+        ([], None, "at least one sample"),
+        ([np.zeros((1, 3)), np.zeros((1, 4))], None, "give arrays of one shape"),
+        ([np.zeros(3)], None, "with a batch of 1"),
+        (np.full((2, 3), np.nan), None, "hold NaN or infinity"),
+        (np.array([["a"]]), None, "give float values"),
+        (np.zeros((2, 3)), [0], "2 samples but 1 labels; give one label per sample"),
+    ],
+)
+def test_validation_data_that_cannot_be_used(samples: Any, labels: Any, message: str) -> None:
+    with pytest.raises(DatasetError, match=message):
+        Validation.from_arrays(samples, labels)
+
+
+def test_validation_data_in_every_form_are_the_same() -> None:
+    rows = networks.arrays(3, seed=1)
+    forms = [rows, [x[np.newaxis] for x in rows], [[x[np.newaxis]] for x in rows]]
+    for form in forms:
+        samples = Validation.from_arrays(form).comparison(networks.planted()).samples
+        np.testing.assert_array_equal(np.concatenate(list(samples)), rows)
+
+
+def test_images_in_a_folder_with_their_classes(tmp_path: Path) -> None:
+    for index, image in enumerate(classifiers.IMAGES[:4]):
+        Image.fromarray(image).save(tmp_path / f"{index}.png")
+    labels = tmp_path / "labels.csv"
+    labels.write_text("file,label,coarse\n0.png,1,0\n3.png,2,9\n")
+    found = Validation.from_files(
+        classifiers.float_classifier(),
+        tmp_path,
+        labels,
+        label_column="coarse",
+        mean=5,
+        std=[1, 2, 4],
+    )
+    assert (found.has_labels, found.dataset.labels) == (True, (0, 9))
+    samples = np.concatenate(list(found.comparison(classifiers.float_classifier()).samples))
+    expected = (classifiers.IMAGES[[0, 3]].astype(np.float32) - 5) / np.array([1, 2, 4])
+    assert samples.shape == expected.shape
+    assert abs(samples.mean() - expected.mean()) < 1  # the middle is cut out and scaled
+
+
+def test_converters_take_a_guard(validation: Validation) -> None:
+    expected = guarded(validation, 14.0)
+    converter = EasyQuantConverter.from_tflite(networks.planted(), CONFIG)
+    converter.representative_dataset = CALIBRATION
+    converter.guard = Guard(14.0, validation)
+    assert converter.convert() == expected.result.model
+    assert converter.guarded is not None
+    assert converter.guarded.holds
+    assert converter.report.guard == expected.record
+    converter.guard = None
+    converter.convert()
+    assert converter.guarded is None
+
+
+def test_an_attached_converter_takes_a_guard(capsys: pytest.CaptureFixture[str]) -> None:
+    import tensorflow as tf
+
+    inputs = tf.keras.layers.Input((networks.FEATURES,))
+    converter = tf.lite.TFLiteConverter.from_keras_model(
+        tf.keras.Model(inputs, tf.keras.layers.Dense(networks.CLASSES)(inputs))
+    )
+    converter.representative_dataset = lambda: iter(CALIBRATION)
+    guard = Guard(0.0, Validation.from_arrays(VALIDATION))
+    attachment = attach(converter, Config(bits="7", method="minmax"), guard=guard)
+    model = converter.convert()
+    assert attachment.guarded is not None
+    assert attachment.result is attachment.guarded.result
+    assert len(model) >= len(attachment.guarded.result.model)
+    assert not attachment.guarded.holds
+    assert "CANNOT BE MET; the model is the best one found" in capsys.readouterr().err

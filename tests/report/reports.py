@@ -12,11 +12,23 @@ import numpy as np
 import tensorflow as tf
 
 from tests import models
-from tflite_eq import Config, QuantizationResult, SearchSettings, quantize
+from tests.guard import networks
+from tflite_eq import (
+    Config,
+    Guard,
+    QuantizationResult,
+    SearchSettings,
+    Validation,
+    quantize,
+    quantize_guarded,
+)
 from tflite_eq.evaluation.layerwise import ComparisonSet
 from tflite_eq.graph import schema
+from tflite_eq.graph.float_islands import matching
 from tflite_eq.graph.model import Graph
-from tflite_eq.report.model import Report
+from tflite_eq.report.guard import GuardRecord, Price, Sensitivity, Step
+from tflite_eq.report.model import Report, TargetSummary
+from tflite_eq.report.write import write_report
 
 QUICK = SearchSettings(rows=200, steps=20, max_rounds=2)
 CONFIG = Config(bits="auto", target="x86-vnni", search=QUICK)
@@ -76,6 +88,57 @@ def deep() -> Made:
 
     samples = models.samples((1, 10, 10, 8), count=3)
     return _make(models.convert(network, (1, 10, 10, 8)), samples, None)
+
+
+@functools.cache
+def guarded() -> Made:
+    """The planted network within a bound that takes a layer at 8 bits and others in float."""
+    model, samples = networks.planted(), [[x[np.newaxis]] for x in networks.arrays(30, seed=6)]
+    folder = pathlib.Path(_temporary().name) / "guarded" / "report"
+    validation = Validation.from_arrays(networks.arrays(200, seed=5))
+    found = quantize_guarded(
+        model,
+        samples,
+        Guard(4.0, validation),
+        Config(bits="7", method="minmax", search=QUICK),
+        report_dir=folder,
+        origin="net.tflite",
+    )
+    return Made(folder, found.result, model, validation.comparison(model))
+
+
+@functools.cache
+def hopeless() -> Made:
+    """Sixty layers with hostile names in a guard's record, none of whose models keeps the bound."""
+    names = tuple(f"{HOSTILE}{index}/a_rather_long_scope/conv;fused{index}" for index in range(60))
+    targets = (
+        TargetSummary("armv8.0", True, "", 3, 9, 1e6, 1.3),
+        TargetSummary("x86-vnni", True, "", 2, 9, 1e6, 1.1),
+        TargetSummary("x86-avx2", False, "not built"),
+    )
+    steps = tuple(
+        Step(names[:n], names[: n // 3], 9 - n / 30, 0.3, False, Price(10_000, n / 200, targets))
+        for n in (0, 60, 1, 2, 4)
+    )
+    ranking = tuple(Sensitivity(names[i : i + 2], 0.1 / (i + 1), i < 4) for i in range(59))
+    record = GuardRecord(
+        bound=0.5,
+        measure="top-1 drop",
+        images=900,
+        description=f"900 labelled samples of {'very_' * 30}long",
+        steps=steps,
+        chosen=1,
+        int8_ranking=ranking,
+        float_ranking=ranking[::2],
+        keep_int8=matching(names),
+        skip=matching(names[:20]),
+        notes=("So few images tell little.",),
+    )
+    report = dataclasses.replace(conv_net().report, guard=record, suggestions=())
+    folder = pathlib.Path(_temporary().name) / "hopeless" / "report"
+    write_report(report, folder)
+    result = dataclasses.replace(conv_net().result, report=report)
+    return dataclasses.replace(conv_net(), folder=folder, result=result)
 
 
 def _make(model: bytes, samples: Any, comparison: ComparisonSet | None) -> Made:

@@ -18,6 +18,7 @@ from tflite_eq.report.html import report_html
 
 
 def test_without_the_module_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = reports.conv_net()  # now: other tests share it, and it shall know of the delegate
     find_spec = importlib.util.find_spec
 
     def find(name: str, *rest: Any) -> Any:
@@ -29,7 +30,7 @@ def test_without_the_module_it_says_what_to_install(monkeypatch: pytest.MonkeyPa
     assert claims == {}
     assert {target.supported for target in targets} == {False}
     assert all("make build-delegate" in target.note for target in targets)
-    report = dataclasses.replace(reports.conv_net().report, targets=tuple(targets))
+    report = dataclasses.replace(made.report, targets=tuple(targets))
     assert "make build-delegate" in report_html(report)
 
 

@@ -65,7 +65,7 @@ class Opened:
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [360, 390, 1600])
-@pytest.mark.parametrize("name", ["conv_net", "hostile", "deep"])
+@pytest.mark.parametrize("name", ["conv_net", "hostile", "deep", "guarded", "hopeless"])
 def test_page_fits_and_is_quiet(
     browser: Any, name: str, width: int, scheme: str, tmp_path: Path
 ) -> None:
@@ -82,7 +82,8 @@ def test_page_fits_and_is_quiet(
     opened.context.close()
 
 
-def test_text_has_contrast(browser: Any) -> None:
+@pytest.mark.parametrize("name", ["conv_net", "guarded", "hopeless"])
+def test_text_has_contrast(browser: Any, name: str) -> None:
     """At least 4.5:1 between every text and what is behind it, in both colour schemes."""
     script = """() => {
       const light = (c) => c.map((v) => v / 255)
@@ -110,7 +111,8 @@ def test_text_has_contrast(browser: Any) -> None:
       return low;
     }"""
     for scheme in ("light", "dark"):
-        opened = Opened(browser, reports.conv_net().folder / "report.html", 1600, scheme)
+        page = getattr(reports, name)().folder / "report.html"
+        opened = Opened(browser, page, 1600, scheme)
         opened.page.evaluate("document.querySelectorAll('details').forEach(d => d.open = true)")
         assert opened.page.evaluate(script) == []
         opened.context.close()
@@ -154,6 +156,52 @@ def test_filter_links_and_open_all(browser: Any) -> None:
     opened.page.click("#open-all")
     assert len(opened.page.query_selector_all("details.layer[open]")) == reports.DEEP_LAYERS
     assert opened.problems == []
+    opened.context.close()
+
+
+@pytest.mark.parametrize("width", [390, 1600])
+def test_losses_of_the_guard_are_drawn_to_scale(browser: Any, width: int) -> None:
+    """Dots, bars and the line of the bound, read off the page in pixels."""
+    made = reports.guarded()
+    record = made.report.guard
+    assert record is not None
+    opened = Opened(browser, made.folder / "report.html", width)
+    opened.page.click("nav a[href='#guard']")
+    rows = opened.page.query_selector_all("#guard .steps tbody tr")
+    assert len(rows) == len(record.steps)
+
+    def box(row: Any, kind: str) -> dict[str, float]:
+        return dict(row.query_selector(f".track .{kind}").bounding_box())
+
+    def middle(row: Any, kind: str) -> float:
+        found = box(row, kind)
+        return found["x"] + found["width"] / 2
+
+    zero, bound = (middle(rows[0], kind) for kind in ("zero", "limit"))
+    scale = (bound - zero) / record.bound  # pixels per point
+    assert scale > 1
+    for row, step in zip(rows, record.steps):
+        track = row.query_selector(".track").bounding_box()
+        assert middle(row, "point") == pytest.approx(zero + step.drop * scale, abs=1.5)
+        error = box(row, "error")
+        assert error["width"] == pytest.approx(2 * step.standard_error * scale, abs=1.5)
+        assert track["x"] - 1 <= error["x"]
+        assert error["x"] + error["width"] <= track["x"] + track["width"] + 1
+        assert (middle(row, "point") <= bound + 1) == step.holds
+    chosen = [row for row in rows if "chosen" in (row.get_attribute("class") or "")]
+    assert [rows.index(row) for row in chosen] == [record.chosen]
+    assert opened.problems == []
+    opened.context.close()
+
+
+def test_a_long_ranking_is_folded(browser: Any) -> None:
+    opened = Opened(browser, reports.hopeless().folder / "report.html", 390)
+    tables = opened.page.query_selector_all("#guard .ranking")
+    visible = [sum(r.is_visible() for r in t.query_selector_all("tr")) for t in tables]
+    assert visible == [12, 0, 12, 0]
+    opened.page.click("#guard details summary")
+    assert all(row.is_visible() for row in tables[1].query_selector_all("tr"))
+    assert len(tables[1].query_selector_all("tr")) == 59 - 12
     opened.context.close()
 
 

@@ -7,15 +7,19 @@ import html.parser
 import io
 import json
 import re
+import tempfile
 import time
 from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
 
+from tests import models
 from tests.report import reports
+from tflite_eq import quantize
 from tflite_eq.errors import TfliteEqError
 from tflite_eq.graph.model import Graph
+from tflite_eq.report.findings import find
 from tflite_eq.report.html import report_html
 from tflite_eq.report.write import layers_csv, write_report
 
@@ -64,7 +68,7 @@ class Page(html.parser.HTMLParser):
         self.text.append(data)
 
 
-@pytest.mark.parametrize("name", ["conv_net", "hostile", "deep"])
+@pytest.mark.parametrize("name", ["conv_net", "hostile", "deep", "guarded", "hopeless"])
 def test_page_is_well_formed_and_needs_nothing_else(name: str) -> None:
     text = getattr(reports, name)().page
     page = Page(text)
@@ -101,6 +105,75 @@ def test_hostile_names_stay_text() -> None:
     assert plain["layers"][0]["name"].startswith(reports.HOSTILE)
     rows = list(csv.DictReader((made.folder / "layers.csv").open(newline="")))
     assert rows[0]["name"] == plain["layers"][0]["name"]
+
+
+def test_hostile_names_in_the_record_of_the_guard_stay_text() -> None:
+    made = reports.hopeless()
+    page = Page(made.page)
+    assert page.tags.count("script") == 1
+    assert "img" not in page.tags
+    assert reports.HOSTILE not in made.page
+    plain = json.loads((made.folder / "report.json").read_text())["guard"]
+    assert plain["steps"][1]["kept_int8"][0].startswith(reports.HOSTILE)
+
+
+def test_what_the_guard_found_reaches_page_and_data() -> None:
+    made = reports.guarded()
+    record = made.report.guard
+    assert record is not None
+    assert record.final.kept_float
+    text = " ".join(" ".join(Page(made.page).text).split())
+    for step in record.steps:
+        assert f"{step.drop:.2f} ± {step.standard_error:.2f}" in text
+    assert f"bound {record.bound:g}; {record.plain.drop:.2f} with nothing kept" in text
+    assert "200 samples" in text
+    for option in record.options:
+        assert option in text
+    for ranking in (record.int8_ranking, record.float_ranking):
+        assert ranking
+        assert all(f"{100 * entry.noise:.2g} %" in text for entry in ranking)
+    plain = json.loads((made.folder / "report.json").read_text())
+    assert plain["guard"]["chosen"] == record.chosen
+    assert plain["guard"]["keep_int8"] == record.keep_int8
+    assert plain["guard"]["skip"] == record.skip
+    prices = [step["price"]["size_bytes"] for step in plain["guard"]["steps"]]
+    assert prices[record.chosen] == len(made.result.model)
+    assert "The bound of 4 points holds" in {found["title"] for found in plain["findings"]}
+    assert plain["suggestions"] == []
+
+
+def test_a_bound_that_is_not_met_is_the_first_thing_to_know() -> None:
+    [first, *_] = find([], [], [], reports.hopeless().report.guard)
+    assert (first.level, first.title) == ("problem", "The bound of 0.5 points cannot be met")
+    assert "best model found" in first.text
+    assert "No model tried keeps the bound" in " ".join(Page(reports.hopeless().page).text)
+
+
+def test_facts_of_the_process_are_apart() -> None:
+    """Everything but them is the same whoever runs it, and however often."""
+    made = reports.conv_net()
+    with tempfile.TemporaryDirectory() as folder:
+        again = quantize(
+            made.model,
+            models.data("conv_net"),
+            reports.CONFIG,
+            report_dir=folder,
+            comparison=made.comparison,
+            origin="net.tflite",
+        )
+        for path in sorted(made.folder.rglob("*")):
+            if not path.is_file():
+                continue
+            other = Path(folder) / path.relative_to(made.folder)
+            first, second = path.read_text(), other.read_text()
+            if path.name == "report.json":
+                facts = [json.loads(text).pop("process") for text in (first, second)]
+                assert set(facts[0]) == {"peak_memory_mib", "cpu_seconds"}
+                pattern = r'"process": \{[^}]*\}'
+            else:
+                pattern = r"peak memory \d+ MiB"
+            assert re.sub(pattern, "", first) == re.sub(pattern, "", second), path.name
+    assert again.report.process.peak_memory_mib > 50
 
 
 def test_sixty_layers_are_small_and_quick(tmp_path: Path) -> None:

@@ -29,10 +29,10 @@ import numpy as np
 
 from tflite_eq.calibration.histogram import RangeObserver
 from tflite_eq.calibration.record import LayerRecord, TensorRecord
+from tflite_eq.calibration.run_identity import describe_run, differences
 from tflite_eq.config import Config
 from tflite_eq.errors import CheckpointError, TfliteEqError
 from tflite_eq.files import PathLike, write_atomically
-from tflite_eq.version import __version__
 
 FORMAT = "tflite_eq checkpoint 1"
 
@@ -146,7 +146,7 @@ class Checkpoint:
         self._shown = os.fspath(folder)
         self._lock = self._locked()
         try:
-            run = _describe_run(model_sha256, config, runtime)
+            run = describe_run(FORMAT, model_sha256, config, runtime)
             self._claim(run)
             self._id = hashlib.sha256(run.encode()).hexdigest()[:16]
             self._saved_at = time.monotonic()
@@ -227,11 +227,11 @@ class Checkpoint:
             self._refuse_damaged(path)
         if stored == run:
             return
-        differences = _differences(stored, run)
-        if differences is None:
+        differing = differences(stored, run)
+        if differing is None:
             self._refuse_damaged(path)
         raise CheckpointError(
-            f"resume folder {self._shown} belongs to another run: {'; '.join(differences)}. "
+            f"resume folder {self._shown} belongs to another run: {'; '.join(differing)}. "
             "Repeat that run's model and options to go on, or start afresh with a new folder"
         )
 
@@ -267,43 +267,6 @@ class Checkpoint:
             f"{path} is missing, cut off, changed or of another run; delete the resume folder "
             f"{self._shown} and start afresh"
         )
-
-
-def _describe_run(model_sha256: str, config: Config, runtime: str) -> str:
-    """Everything but the data that the bits of the result depend on, as JSON."""
-    run = {
-        "format": FORMAT,
-        "tflite_eq": __version__,
-        "model_sha256": model_sha256,
-        "runtime": runtime,
-        "numpy": np.__version__,
-        "options": config.as_dict(),
-    }
-    return json.dumps(run, indent=2) + "\n"
-
-
-def _differences(stored: str, run: str) -> list[str] | None:
-    """What differs between two runs, one phrase each; ``None`` if one is no description."""
-    try:
-        there, here = _flat(json.loads(stored)), _flat(json.loads(run))
-    except (ValueError, AttributeError):
-        return None
-    return [
-        f"{name} is {there.get(name, 'absent')} there and {here.get(name, 'absent')} here"
-        for name in {**there, **here}
-        if there.get(name, "absent") != here.get(name, "absent")
-    ] or None
-
-
-def _flat(plain: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Nested values by the last part of their names, as users know options."""
-    flat: dict[str, Any] = {}
-    for name, value in plain.items():
-        if isinstance(value, dict):
-            flat.update(_flat(value, "" if name == "options" else f"{name}."))
-        else:
-            flat[prefix + name] = value
-    return flat
 
 
 def _layer_name(number: int) -> str:

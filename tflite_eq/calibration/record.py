@@ -168,13 +168,15 @@ class FineTuning:
     """How the fine-tuning of biases went; the biases themselves are in the layers.
 
     Attributes:
-        held_back: Samples that training did not learn from and was judged on.
-        epochs: Passes over the other samples.
-        best_epoch: The pass whose biases were kept; 0 if iterative correction served best.
+        held_back: Samples that judged the trial: neither its training nor the iterative correction
+            it began with had seen them.
+        epochs: Passes of the trial over the other samples.
+        best_epoch: Passes over all samples that trained the biases kept, as many as served the
+            held-back samples best; 0 if these are iterative correction's.
         noise_before: Noise to signal ratio of the outputs over the held-back samples (of the
-            logits, where the network ends with SOFTMAX or LOGISTIC) with the biases of iterative
-            correction; summed over several outputs.
-        noise_after: The same with the biases kept; never larger.
+            logits, where the network ends with SOFTMAX or LOGISTIC) as the trial began; summed over
+            several outputs.
+        noise_after: The same at the trial's best epoch; equal to ``noise_before`` if that is 0.
     """
 
     held_back: int

@@ -107,9 +107,3 @@ def input_shape_of(path: str, model: bytes) -> tuple[int, ...]:
             "Use tflite_eq.quantize() with a data set of dicts"
         )
     return input_signature(graph, graph.inputs[0])
-
-
-def classes_of(path: str, model: bytes) -> int:
-    """Number of scores that the first output of a model holds."""
-    graph = Graph.from_bytes(model, path)
-    return graph.tensors[graph.outputs[0]].shape[-1]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import sys
 import time
 from typing import Any
 
@@ -13,7 +12,7 @@ from tflite_eq.backends import BackendName
 from tflite_eq.calibration.record import Calibration
 from tflite_eq.cli import guard
 from tflite_eq.cli.flags import add_preprocessing_flags, preprocessing_from
-from tflite_eq.cli.models import classes_of, input_shape_of, load_float_model
+from tflite_eq.cli.models import input_shape_of, load_float_model
 from tflite_eq.config import (
     ActivationMode,
     BiasCorrection,
@@ -27,12 +26,14 @@ from tflite_eq.config import (
 )
 from tflite_eq.data.sources import open_calibration, open_held_back
 from tflite_eq.errors import ConfigError
-from tflite_eq.evaluation.labels import open_labelled
+from tflite_eq.evaluation.labels import DEFAULT_LABEL_COLUMN
 from tflite_eq.evaluation.layerwise import ComparisonSet
 from tflite_eq.files import check_writable, write_atomically
+from tflite_eq.graph.model import Graph
 from tflite_eq.guard.guard import Guarded, quantize_guarded
+from tflite_eq.guard.validation import Guard, Validation, open_validation
 from tflite_eq.presets import Preset, preset_config, preset_samples
-from tflite_eq.progress import peak_memory_mib
+from tflite_eq.progress import peak_memory_mib, track
 from tflite_eq.quantizer import COMPARED_SAMPLES, QuantizationResult, quantize
 from tflite_eq.report.build import fine_tuning_text
 from tflite_eq.report.table import layer_table
@@ -91,7 +92,13 @@ def register(subparsers: Any) -> None:
         "--labels",
         metavar="CSV",
         help="classes of the images in --validation, as for evaluate: --max_drop is about top-1 "
-        "then, and the report shows it",
+        "then, and the report shows it; an .npz file may hold them itself",
+    )
+    files.add_argument(
+        "--label_column",
+        metavar="NAME",
+        help="column of the CSV file, or array of the .npz file, with the classes "
+        f"({DEFAULT_LABEL_COLUMN})",
     )
     add_preprocessing_flags(parser)
     options = parser.add_argument_group("quantization")
@@ -162,8 +169,7 @@ def run(args: argparse.Namespace) -> int:
     if args.report_dir:
         check_directory(args.report_dir)
     model = load_float_model(args.model)
-    validation = guard.validation_from(args, model) if args.max_drop is not None else None
-    comparison = _comparison(args, model) if args.report_dir else None
+    validation = _validation(args, model) if args.validation else None
     data: Any
     if args.load_calibration:
         data = Calibration.load(args.load_calibration)
@@ -171,38 +177,27 @@ def run(args: argparse.Namespace) -> int:
         config = config if args.io else data.config
     else:
         data = _samples(args, model)
-    origin = os.path.basename(os.path.normpath(args.model))
+    common = {
+        "backend": args.backend,
+        "origin": os.path.basename(os.path.normpath(args.model)),
+        "resume_dir": args.resume_dir,
+        "report_dir": args.report_dir,
+    }
     guarded = None
-    if validation is not None:
-        guarded = quantize_guarded(
-            model,
-            data,
-            args.max_drop,
-            validation,
-            config,
-            backend=args.backend,
-            origin=origin,
-            resume_dir=args.resume_dir,
-        )
-        config = guarded.config
-    if guarded is not None and not args.report_dir:
+    if args.max_drop is not None:
+        assert validation is not None  # or the flags would have been refused
+        bound = Guard(args.max_drop, validation)
+        guard.warn_of_seen_data(args)
+        guarded = quantize_guarded(model, data, bound, config, num_workers=None, **common)
         result = guarded.result
     else:
-        result = quantize(
-            model,
-            data,
-            config,
-            backend=args.backend,
-            origin=origin,
-            report_dir=args.report_dir,
-            comparison=comparison,
-            resume_dir=None if guarded else args.resume_dir,
-        )
+        comparison = _comparison(args, model, validation) if args.report_dir else None
+        result = quantize(model, data, config, comparison=comparison, **common)
     if args.save_calibration:
         result.calibration.save(args.save_calibration)
     write_atomically(args.output, result.model)
     _print(result, args, started, guarded)
-    return 0 if guarded is None or guarded.outcome.holds else guard.NOT_MET
+    return 0 if guarded is None or guarded.holds else guard.NOT_MET
 
 
 def config_from(args: argparse.Namespace) -> Config:
@@ -256,7 +251,7 @@ def _check_calibration_flags(args: argparse.Namespace) -> None:
             "--validation is for the report and the guard: name the report's folder with "
             "--report_dir, or a bound with --max_drop"
         )
-    if args.labels and not args.validation:
+    if (args.labels or args.label_column) and not args.validation:
         raise ConfigError("--labels are those of --validation: name its folder")
     if args.save_calibration and _same_path(args.save_calibration, args.output):
         raise ConfigError("--output and --save_calibration name the same file; choose another one")
@@ -297,26 +292,36 @@ def _num_samples(args: argparse.Namespace) -> int:
     return preset_samples(args.preset or Preset.DEFAULT)
 
 
-def _comparison(args: argparse.Namespace, model: bytes) -> ComparisonSet | None:
+def _validation(args: argparse.Namespace, model: bytes) -> Validation:
+    """What ``--validation`` and ``--labels`` name."""
+    input_shape_of(args.model, model)  # refuses several inputs
+    return open_validation(
+        Graph.from_bytes(model, args.model),
+        args.validation,
+        args.labels,
+        args.label_column,
+        preprocessing_from(args),
+    )
+
+
+def _comparison(
+    args: argparse.Namespace, model: bytes, validation: Validation | None
+) -> ComparisonSet | None:
     """What the report runs the models on; ``None`` leaves that to the quantizer."""
-    if args.load_calibration and not args.validation:
+    if validation is not None:
+        comparison = validation.comparison(model)
+        for _ in track(comparison.samples, "Reading the validation data"):
+            pass  # a broken image is an error now, not when all else is done
+        return comparison
+    if args.load_calibration:
         return None
-    shape, preprocessing = input_shape_of(args.model, model), preprocessing_from(args)
-    seed = config_from(args).seed
-    if args.labels:
-        labelled = open_labelled(args.validation, args.labels)
-        labelled.check_classes(classes_of(args.model, model))
-        samples = labelled.samples(shape, preprocessing)
-        text = f"{len(samples)} labelled samples of {args.validation}"
-        return ComparisonSet(samples, text, labelled.labels)
-    if args.validation:
-        every = open_calibration(
-            args.validation, shape, preprocessing, sys.maxsize, config_from(args).seed
-        )
-        return ComparisonSet(every, f"{len(every)} samples of {args.validation}")
-    seed = config_from(args).seed
     left = open_held_back(
-        args.calibration, shape, preprocessing, _num_samples(args), seed, COMPARED_SAMPLES
+        args.calibration,
+        input_shape_of(args.model, model),
+        preprocessing_from(args),
+        _num_samples(args),
+        config_from(args).seed,
+        COMPARED_SAMPLES,
     )
     if left is None:
         return None
@@ -331,7 +336,7 @@ def _print(
 ) -> None:
     print(layer_table(result.report))
     if guarded is not None:
-        print(guard.text(guarded, args.max_drop))
+        print(guard.text(guarded.record, guarded.config.target))
     for warning in result.report.warnings:
         print(f"warning: {warning}")
     summary = result.report.summary
@@ -352,5 +357,5 @@ def _print(
         "peak_memory_mib": round(peak_memory_mib()),
     }
     if guarded is not None:
-        line["guard"] = guard.summary(guarded, args.max_drop)
+        line["guard"] = guard.summary(guarded.record)
     print(f"RESULT {json.dumps(line)}")

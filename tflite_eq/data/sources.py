@@ -10,6 +10,7 @@ import abc
 import random
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -141,6 +142,58 @@ class ArraySamples(Samples):
     def name(self, index: int) -> str:
         """File, key and position in the array."""
         return f"{self._rows.info.where} sample {self._indices[index]}"
+
+
+class MemorySamples(Samples):
+    """Samples that are arrays already, as the model takes them."""
+
+    def __init__(self, samples: Any) -> None:
+        """Take an array [N, ...], or a sequence of N arrays [1, ...] or lists of one of them.
+
+        Raises:
+            DatasetError: There are none, they differ in shape, or hold something else than finite
+                numbers.
+        """
+        if isinstance(samples, np.ndarray):
+            values = samples
+        else:
+            rows = [
+                np.asarray(row[0] if isinstance(row, (list, tuple)) and len(row) == 1 else row)
+                for row in samples
+            ]
+            shapes = sorted({row.shape for row in rows})
+            if len(shapes) > 1 or any(shape[:1] != (1,) for shape in shapes):
+                raise DatasetError(
+                    f"the samples have shapes {[list(shape) for shape in shapes]}; give arrays of "
+                    "one shape with a batch of 1, or one array [N, ...]"
+                )
+            values = np.concatenate(rows) if rows else np.zeros(0)
+        if values.ndim < 2 or not len(values):
+            raise DatasetError(
+                f"the data set is an array of shape {list(values.shape)}; give at least one sample"
+            )
+        if values.dtype.kind not in "fiu":
+            raise DatasetError(
+                f"the samples have element type {values.dtype.name}; give float values as the "
+                "model takes them"
+            )
+        self._values = np.ascontiguousarray(values, np.float32)
+        if not np.isfinite(self._values).all():
+            raise DatasetError(
+                "the samples hold NaN or infinity; repair the data or remove those samples"
+            )
+        self.shape = (1, *self._values.shape[1:])
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+    def __getitem__(self, index: int) -> npt.NDArray[np.float32]:
+        row: npt.NDArray[np.float32] = self._values[index : index + 1]
+        return row
+
+    def name(self, index: int) -> str:
+        """Position."""
+        return f"sample {index}"
 
 
 def open_calibration(

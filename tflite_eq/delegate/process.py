@@ -12,6 +12,7 @@ from concurrent.futures.process import BrokenProcessPool
 from typing import Any, Callable, TypeVar
 
 from tflite_eq.errors import BackendError
+from tflite_eq.workers import end_with_parent
 
 T = TypeVar("T")
 
@@ -28,7 +29,7 @@ def call_apart(what: str, function: Callable[..., T], *arguments: Any) -> T:
         BackendError: The process died.
     """
     context = multiprocessing.get_context("spawn")
-    with concurrent.futures.ProcessPoolExecutor(1, mp_context=context) as pool:
+    with concurrent.futures.ProcessPoolExecutor(1, context, end_with_parent) as pool:
         try:
             return pool.submit(function, *arguments).result()
         except BrokenProcessPool as error:

@@ -13,26 +13,26 @@ from __future__ import annotations
 
 import contextlib
 import importlib
+import itertools
 import logging
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from tflite_eq.errors import BackendError, ConfigError
-from tflite_eq.evaluation import metrics
-from tflite_eq.evaluation.team import Chunks, Plan, Team
+from tflite_eq.evaluation.team import Chunks, Plan, Rows, Task, Team
 
 # How often a chunk is tried again after its worker died: a machine may go, but a model that
 # crashes the runtime does so wherever it runs.
 _RETRIES = 3
 
 
-def run(plan: Plan, chunk: int, workers: int | None, address: str | None) -> Chunks:
-    """Scores of all samples in order, ``chunk`` at a time.
+def run(plan: Plan, tasks: Sequence[Task], workers: int | None, address: str | None) -> Chunks:
+    """What comes of the tasks, in the order in which they end.
 
     Args:
         plan: What to do.
-        chunk: Samples per task.
+        tasks: The samples to do it with.
         workers: Tasks at once; None for one per core of the cluster.
         address: Of a running cluster, such as "auto" or "ray://host:10001"; None starts one on
             this machine and stops it at the end. A connection that exists already is used.
@@ -42,24 +42,27 @@ def run(plan: Plan, chunk: int, workers: int | None, address: str | None) -> Chu
         BackendError: Workers died again and again.
     """
     ray = _import_ray()
-    total = len(plan.labels)
     with _connected(ray, workers, address):
         reference = ray.put(plan)
         key = uuid.uuid4().hex
-        task = ray.remote(num_cpus=1, max_retries=_RETRIES)(_score)
+        remote = ray.remote(num_cpus=1, max_retries=_RETRIES)(_work)
         waiting: dict[Any, int] = {}
         limit = workers or max(int(ray.cluster_resources().get("CPU", 1)), 1)
-        starts = iter(range(0, total, chunk))
+        rest = iter(tasks)
+
+        def submit(count: int) -> None:
+            for task in itertools.islice(rest, count):
+                # In a list, the reference is handed on as it is: a worker fetches the plan once,
+                # not for every task.
+                waiting[remote.remote(key, [reference], task)] = task.start
+
         try:
-            # Two tasks for every worker: one runs, the next is there when it is done.
-            for start in _take(starts, 2 * limit):
-                waiting[_submit(task, key, reference, start, chunk, total)] = start
+            submit(2 * limit)  # for every worker: one runs, the next is there when it is done
             while waiting:
                 (done,), _ = ray.wait(list(waiting), num_returns=1)
                 start = waiting.pop(done)
                 yield start, ray.get(done)
-                for following in _take(starts, 1):
-                    waiting[_submit(task, key, reference, following, chunk, total)] = following
+                submit(1)
         except ray.exceptions.RayTaskError as error:
             raise error.cause from error
         except ray.exceptions.RayError as error:
@@ -70,25 +73,14 @@ def run(plan: Plan, chunk: int, workers: int | None, address: str | None) -> Chu
             ) from error
 
 
-def _take(numbers: Iterator[int], count: int) -> Iterator[int]:
-    for _, number in zip(range(count), numbers):
-        yield number
-
-
-def _submit(task: Any, key: str, plan: Any, start: int, chunk: int, total: int) -> Any:
-    # In a list, the reference is handed on as it is: a worker fetches the plan once, not for
-    # every task.
-    return task.remote(key, [plan], start, min(start + chunk, total))
-
-
 _teams: dict[str, Team] = {}  # of this worker process: the evaluation it works for
 
 
-def _score(key: str, plan: list[Any], start: int, stop: int) -> metrics.Scores:
+def _work(key: str, plan: list[Any], task: Task) -> Rows:
     if key not in _teams:
         _teams.clear()
         _teams[key] = Team(_import_ray().get(plan[0]))
-    return _teams[key].score(start, stop)
+    return _teams[key].work(task)
 
 
 def _import_ray() -> Any:

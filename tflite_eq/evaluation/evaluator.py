@@ -21,7 +21,8 @@ from tflite_eq.errors import ConfigError, ModelError
 from tflite_eq.evaluation import cluster, local, metrics
 from tflite_eq.evaluation.classifier import input_shape
 from tflite_eq.evaluation.labels import LabelledSet
-from tflite_eq.evaluation.team import Chunks, NamedModel, Plan, Team
+from tflite_eq.evaluation.predictions import Predictions
+from tflite_eq.evaluation.team import Chunks, NamedModel, Plan, Product, Rows, Task, Team
 from tflite_eq.graph.outputs import logits_view
 from tflite_eq.progress import track
 from tflite_eq.runtimes import Kernels, Runtime, preferred_runtime
@@ -93,7 +94,7 @@ def evaluate(
     dataset: LabelledSet,
     preprocessing: Preprocessing,
     *,
-    reference: NamedModel | None = None,
+    reference: NamedModel | Predictions | None = None,
     kernels: Kernels = Kernels.DEFAULT,
     runtime: Runtime | None = None,
     num_workers: int | None = 1,
@@ -109,7 +110,8 @@ def evaluate(
         models: What to measure; input sizes may differ.
         dataset: Samples and their classes.
         preprocessing: The same for all models.
-        reference: Float model to compare with; measured as well.
+        reference: Float model to compare with, measured as well; or what ``predict`` gave for it
+            on the same samples, which saves running it again and gives the same figures.
         kernels: What the runtime computes with.
         runtime: Where models run; default the preferred one.
         num_workers: Processes to use at once; 1 stays in this one if the engine is local. None
@@ -123,33 +125,72 @@ def evaluate(
             in their number of classes.
         DatasetError: A sample cannot be read or a label is not a class of the models.
         BackendError: The runtime cannot run a model, or crashed.
-        ConfigError: ``num_workers`` or the preprocessing is not allowed, or Ray is not installed.
+        ConfigError: ``num_workers`` or the preprocessing is not allowed, Ray is not installed, or
+            stored predictions were made otherwise.
     """
-    if num_workers is not None and num_workers < 1:
-        raise ConfigError(f"--num_workers {num_workers}: at least one is needed")
-    every = [*([reference] if reference is not None else []), *models]
+    stored = reference if isinstance(reference, Predictions) else None
+    every = [*([reference] if isinstance(reference, NamedModel) else []), *models]
     if not every:
         raise ConfigError("no model to evaluate: name one with --model")
-    plan = _plan(every, dataset, preprocessing, reference is not None, kernels, runtime)
-    if engine is Engine.RAY:
-        chunks = cluster.run(plan, _CHUNK, num_workers, ray_address)
-    elif ray_address is not None:
-        raise ConfigError("--ray_address goes with --engine ray; add it or leave the address out")
-    else:
-        chunks = local.run(plan, _CHUNK, num_workers or available_cores())
-    scores = _collect(plan, chunks)
+    has_reference = isinstance(reference, NamedModel)
+    plan, classes = _plan(
+        every, dataset, preprocessing, has_reference, Product.SCORES, kernels, runtime
+    )
+    if stored is not None:
+        stored.check_made_with(_described(plan.runtime), kernels, preprocessing, dataset.labels)
+        _check_same_classes([(stored.name, stored.logits.shape[1]), (every[0].name, classes)])
+    scores = _run(plan, stored, num_workers, engine, ray_address)
+    sizes = [(model.name, len(model.data)) for model in every]
+    if stored is not None:
+        scores = np.concatenate([stored.scores[np.newaxis], scores])
+        sizes.insert(0, (stored.name, stored.size_bytes))
     reference_scores = scores[0] if reference is not None else None
     results = tuple(
         ModelResult(
-            name=model.name,
-            size_bytes=len(model.data),
+            name=name,
+            size_bytes=size,
             is_reference=reference is not None and row == 0,
             metrics=metrics.summarize(scores[row], reference_scores),
         )
-        for row, model in enumerate(every)
+        for row, (name, size) in enumerate(sizes)
     )
-    name = f"{plan.runtime.name} {plan.runtime.version}"
-    return Evaluation(results, name, kernels, preprocessing)
+    return Evaluation(results, _described(plan.runtime), kernels, preprocessing)
+
+
+def predict(
+    model: NamedModel,
+    dataset: LabelledSet,
+    preprocessing: Preprocessing,
+    *,
+    kernels: Kernels = Kernels.DEFAULT,
+    runtime: Runtime | None = None,
+    num_workers: int | None = 1,
+) -> Predictions:
+    """Run a float model once, to compare many models with it by ``evaluate``.
+
+    Its logits are kept in memory: 4 bytes for every class of every sample.
+
+    Args:
+        model: The float model.
+        dataset: Samples and their classes.
+        preprocessing: What pixels go through.
+        kernels: What the runtime computes with.
+        runtime: Where the model runs; default the preferred one.
+        num_workers: Processes of this machine to use at once; None takes one per core.
+
+    Raises:
+        TfliteEqError: As for ``evaluate``.
+    """
+    plan, _ = _plan([model], dataset, preprocessing, False, Product.LOGITS, kernels, runtime)
+    return Predictions(
+        name=model.name,
+        size_bytes=len(model.data),
+        logits=_run(plan, None, num_workers)[0],
+        labels=dataset.labels,
+        runtime=_described(plan.runtime),
+        kernels=kernels,
+        preprocessing=preprocessing,
+    )
 
 
 def available_cores() -> int:
@@ -164,10 +205,15 @@ def _plan(
     dataset: LabelledSet,
     preprocessing: Preprocessing,
     has_reference: bool,
+    product: Product,
     kernels: Kernels,
     runtime: Runtime | None,
-) -> Plan:
-    """Open the samples and check everything that can be checked before the first of them."""
+) -> tuple[Plan, int]:
+    """Open the samples and check everything that can be checked before the first of them.
+
+    Returns:
+        The plan and the number of classes.
+    """
     opened: dict[tuple[int, ...], Samples] = {}
     shapes = []
     for model in models:
@@ -185,33 +231,71 @@ def _plan(
         samples_of=tuple(order.index(shape) for shape in shapes),
         labels=dataset.labels,
         has_reference=has_reference,
+        product=product,
         kernels=kernels,
         runtime=runtime or preferred_runtime(),
     )
     classifiers = Team(plan).classifiers
-    first = classifiers[0]
-    for other in classifiers[1:]:
-        if other.classes != first.classes:
+    _check_same_classes([(classifier.name, classifier.classes) for classifier in classifiers])
+    dataset.check_classes(classifiers[0].classes)
+    return plan, classifiers[0].classes
+
+
+def _check_same_classes(found: Sequence[tuple[str, int]]) -> None:
+    """Refuse models that differ in their number of classes; takes names and numbers."""
+    (first, classes), *others = found
+    for other, count in others:
+        if count != classes:
             raise ModelError(
-                f"{first.name} has {first.classes} classes, {other.name} has {other.classes}; "
-                "models can be compared only on the same classes"
+                f"{first} has {classes} classes, {other} has {count}; models can be compared only "
+                "on the same classes"
             )
-    dataset.check_classes(first.classes)
-    return plan
 
 
-def _collect(plan: Plan, chunks: Chunks) -> metrics.Scores:
-    """Scores of all samples, shape [models, samples], each of them written exactly once."""
+def _run(
+    plan: Plan,
+    stored: Predictions | None,
+    num_workers: int | None,
+    engine: Engine = Engine.LOCAL,
+    ray_address: str | None = None,
+) -> Rows:
+    """What the plan asks for of all samples, [models, samples, ...]."""
+    if num_workers is not None and num_workers < 1:
+        raise ConfigError(f"--num_workers {num_workers}: at least one is needed")
+    tasks = _tasks(len(plan.labels), stored)
+    if engine is Engine.RAY:
+        return _collect(plan, cluster.run(plan, tasks, num_workers, ray_address))
+    if ray_address is not None:
+        raise ConfigError("--ray_address goes with --engine ray; add it or leave the address out")
+    return _collect(plan, local.run(plan, tasks, num_workers or available_cores()))
+
+
+def _tasks(total: int, stored: Predictions | None) -> list[Task]:
+    """All samples cut into chunks, each with its part of stored predictions."""
+    ends = [(start, min(start + _CHUNK, total)) for start in range(0, total, _CHUNK)]
+    if stored is None:
+        return [Task(start, stop) for start, stop in ends]
+    return [Task(start, stop, stored.logits[start:stop]) for start, stop in ends]
+
+
+def _collect(plan: Plan, chunks: Chunks) -> Rows:
+    """Rows of all samples, each of them written exactly once."""
     total = len(plan.labels)
-    scores = np.zeros((len(plan.models), total), metrics.SCORE)
+    rows: Rows | None = None
     seen = np.zeros(total, np.bool_)
     description = f"Evaluating: {_CHUNK} samples at a time"
     for start, chunk in track(chunks, description, total=-(-total // _CHUNK)):
         positions = slice(start, start + chunk.shape[1])
         if seen[positions].any():
             raise AssertionError(f"samples from {start} on were counted twice")
-        scores[:, positions] = chunk
+        if rows is None:
+            rows = np.zeros((len(plan.models), total, *chunk.shape[2:]), chunk.dtype)
+        rows[:, positions] = chunk
         seen[positions] = True
-    if not seen.all():
+    if rows is None or not seen.all():
         raise AssertionError(f"{np.count_nonzero(~seen)} samples were lost")
-    return scores
+    return rows
+
+
+def _described(runtime: Runtime) -> str:
+    return f"{runtime.name} {runtime.version}"

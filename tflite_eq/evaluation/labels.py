@@ -124,15 +124,20 @@ class LabelledArrays(LabelledSet):
         return f"{self._info.where} position {self._indices[index]}"
 
 
-class Unlabelled(LabelledSet):
-    """Samples whose classes nobody knows: good for comparing models with a reference only.
+class LabelledSamples(LabelledSet):
+    """Samples that fit the models, with the class of each."""
 
-    Class 0 stands in for every label, so figures that need labels mean nothing.
-    """
+    def __init__(self, samples: Samples, labels: Sequence[int]) -> None:
+        """Keep both.
 
-    def __init__(self, samples: Samples) -> None:
-        """Wrap samples that fit the models."""
-        self.labels = (0,) * len(samples)
+        Raises:
+            DatasetError: There are not as many labels as samples.
+        """
+        if len(labels) != len(samples):
+            raise DatasetError(
+                f"{len(samples)} samples but {len(labels)} labels; give one label per sample"
+            )
+        self.labels = tuple(labels)
         self._samples = samples
 
     def samples(self, input_shape: Sequence[int], preprocessing: Preprocessing) -> Samples:
@@ -151,6 +156,17 @@ class Unlabelled(LabelledSet):
     def where(self, index: int) -> str:
         """Where the sample comes from."""
         return self._samples.name(index)
+
+
+class Unlabelled(LabelledSamples):
+    """Samples whose classes nobody knows: good for comparing models with a reference only.
+
+    Class 0 stands in for every label, so figures that need labels mean nothing.
+    """
+
+    def __init__(self, samples: Samples) -> None:
+        """Wrap samples that fit the models."""
+        super().__init__(samples, (0,) * len(samples))
 
 
 def holds_labels(dataset: PathLike) -> bool:
@@ -192,8 +208,8 @@ def open_labelled(
     if source.is_dir():
         if labels is None:
             raise ConfigError(
-                f"--dataset {source} is a folder of images: name the CSV file with their classes "
-                "with --labels"
+                f"{source} is a folder of images: name the CSV file with their classes with "
+                "--labels"
             )
         return _open_images(source, Path(labels), label_column or DEFAULT_LABEL_COLUMN, limit)
     if source.suffix.lower() != ".npz":
@@ -202,8 +218,8 @@ def open_labelled(
         )
     if labels is not None:
         raise ConfigError(
-            f"--dataset {source} holds its own labels: leave out --labels, or choose among its "
-            "integer arrays with --label_column"
+            f"{source} holds its own labels: leave out --labels, or choose among its integer "
+            "arrays with --label_column"
         )
     return LabelledArrays(source, _find_label_array(source, label_column), limit)
 
@@ -225,7 +241,7 @@ def _open_images(folder: Path, origin: Path, column: str, limit: int | None) -> 
         if not (folder / name).is_file():
             raise DatasetError(
                 f"{origin}, line {line}: no such image {folder / name}; files are relative to "
-                "--dataset"
+                f"{folder}"
             )
     return LabelledImages(
         [folder / name for _, name, _ in chosen],

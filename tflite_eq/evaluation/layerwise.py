@@ -134,7 +134,7 @@ def compare(
         _Rival(model, graph, [*wanted, *graph.inputs], (windows or {}).get(model.name, {}))
         for model in models
     ]
-    is_classifier = _is_classifier(graph, target)
+    scores_classes = is_classifier(graph)
     scores: list[list[Any]] = [[] for _ in range(len(models) + 1)]
     count = 0
     reader = SampleReader(graph, samples.samples)
@@ -143,18 +143,18 @@ def compare(
         reference = dict(zip(graph.inputs, inputs))
         reference.update(exact.run(inputs))
         logits = reference[target].reshape(-1)
-        label = _label(samples, count, logits.size) if is_classifier else 0
-        if is_classifier:
+        label = _label(samples, count, logits.size) if scores_classes else 0
+        if scores_classes:
             scores[0].append(metrics.score(logits, label))
         for row, rival in enumerate(rivals, start=1):
             values = rival.run(inputs, reference)
-            if is_classifier and target in values:
+            if scores_classes and target in values:
                 scores[row].append(metrics.score(values[target].reshape(-1), label, logits))
         count += 1
     return Comparison(
         description=samples.description,
         count=count,
-        has_labels=samples.labels is not None and is_classifier,
+        has_labels=samples.labels is not None and scores_classes,
         runtime=exact.runtime,
         reference=_summary(scores[0]),
         models=tuple(
@@ -313,6 +313,12 @@ def corresponding_tensors(graph: Graph, other: Graph, wanted: Sequence[int]) -> 
     return found
 
 
+def is_classifier(graph: Graph) -> bool:
+    """Whether the output is one vector of scores per sample."""
+    shape = graph.tensors[_output_of(graph)].shape
+    return len(graph.outputs) == 1 and int(np.prod(shape)) == max((*shape, 1)) > 1
+
+
 def _label(samples: ComparisonSet, position: int, classes: int) -> int:
     if samples.labels is None:
         return 0
@@ -329,12 +335,6 @@ def _output_of(graph: Graph) -> int:
     """The tensor that a user looks at: logits where a softmax follows them."""
     softmax = final_softmax(graph)
     return graph.outputs[0] if softmax is None else softmax.inputs[0]
-
-
-def _is_classifier(graph: Graph, target: int) -> bool:
-    """Whether the output is one vector of scores per sample."""
-    shape = graph.tensors[target].shape
-    return len(graph.outputs) == 1 and int(np.prod(shape)) == max((*shape, 1)) > 1
 
 
 def _summary(scores: list[Any], reference: list[Any] | None = None) -> metrics.Metrics | None:

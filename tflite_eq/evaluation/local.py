@@ -9,32 +9,31 @@ from __future__ import annotations
 import contextlib
 import multiprocessing
 import signal
+from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 
 from tflite_eq.errors import BackendError
-from tflite_eq.evaluation import metrics
-from tflite_eq.evaluation.team import Chunks, Plan, Team
+from tflite_eq.evaluation.team import Chunks, Plan, Rows, Task, Team
+from tflite_eq.workers import end_with_parent
 
 
-def run(plan: Plan, chunk: int, workers: int) -> Chunks:
-    """Scores of all samples in order, ``chunk`` at a time.
+def run(plan: Plan, tasks: Sequence[Task], workers: int) -> Chunks:
+    """What comes of the tasks, in their order.
 
     Raises:
         BackendError: A worker process died.
     """
-    total = len(plan.labels)
-    ends = [(start, min(start + chunk, total)) for start in range(0, total, chunk)]
-    workers = min(workers, len(ends))
+    workers = min(workers, len(tasks))
     if workers > 1:
-        yield from _in_workers(plan, ends, workers)
+        yield from _in_workers(plan, tasks, workers)
         return
     team = Team(plan)
-    for start, stop in ends:
-        yield start, team.score(start, stop)
+    for task in tasks:
+        yield task.start, team.work(task)
 
 
-def _in_workers(plan: Plan, ends: list[tuple[int, int]], workers: int) -> Chunks:
+def _in_workers(plan: Plan, tasks: Sequence[Task], workers: int) -> Chunks:
     pool = ProcessPoolExecutor(
         workers,
         mp_context=multiprocessing.get_context("spawn"),
@@ -42,9 +41,9 @@ def _in_workers(plan: Plan, ends: list[tuple[int, int]], workers: int) -> Chunks
         initargs=(plan,),
     )
     try:
-        futures = [pool.submit(_score_in_worker, *end) for end in ends]
-        for (start, _), future in zip(ends, futures):
-            yield start, future.result()
+        futures = [pool.submit(_work_in_worker, task) for task in tasks]
+        for task, future in zip(tasks, futures):
+            yield task.start, future.result()
     except BrokenProcessPool as error:
         raise BackendError(
             f"a worker process died while {plan.runtime.name} {plan.runtime.version} was running "
@@ -60,11 +59,12 @@ _team: Team | None = None  # of this worker process
 
 def _start_worker(plan: Plan) -> None:
     global _team
+    end_with_parent()
     with contextlib.suppress(ValueError):  # Ctrl-C is the parent's to handle
         signal.signal(signal.SIGINT, signal.SIG_IGN)
     _team = Team(plan)
 
 
-def _score_in_worker(start: int, stop: int) -> metrics.Scores:
+def _work_in_worker(task: Task) -> Rows:
     assert _team is not None
-    return _team.score(start, stop)
+    return _team.work(task)

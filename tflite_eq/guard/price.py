@@ -2,30 +2,12 @@
 
 from __future__ import annotations
 
-import dataclasses
-
 from tflite_eq.calibration.record import Calibration
 from tflite_eq.graph.linear import LinearLayer
 from tflite_eq.graph.model import Graph
 from tflite_eq.report.claims import claims_by_target
 from tflite_eq.report.details import multiplications, total_runtime_multiplications
-from tflite_eq.report.model import TargetSummary
-
-
-@dataclasses.dataclass(frozen=True)
-class Price:
-    """Cost of one model.
-
-    Attributes:
-        size_bytes: Size of the file.
-        float_share: Part of the multiplications that stays in float, in [0, 1]; no estimate of
-            speed-ups knows what that costs.
-        targets: What the delegate would run, and the speed-up to expect, CPU family by CPU family.
-    """
-
-    size_bytes: int
-    float_share: float
-    targets: tuple[TargetSummary, ...]
+from tflite_eq.report.guard import Price
 
 
 def price(

@@ -52,17 +52,29 @@ class Outcome:
 
     Attributes:
         kept: The choice; the one with the least loss if none holds.
-        drop: Its loss.
-        holds: Whether the loss is within the bound.
-        plain: Loss with nothing kept.
-        tries: Number of choices measured.
+        holds: Whether its loss is within the bound.
+        measured: Losses of all choices tried, in the order in which they were; the first one
+            keeps nothing.
     """
 
     kept: Kept
-    drop: Drop
     holds: bool
-    plain: Drop
-    tries: int
+    measured: dict[Kept, Drop]
+
+    @property
+    def drop(self) -> Drop:
+        """Loss of the choice."""
+        return self.measured[self.kept]
+
+    @property
+    def plain(self) -> Drop:
+        """Loss with nothing kept."""
+        return self.measured[Kept()]
+
+    @property
+    def tries(self) -> int:
+        """Number of choices measured."""
+        return len(self.measured)
 
 
 def search(
@@ -78,8 +90,9 @@ def search(
         measure: Quantizes with a choice and evaluates the model; asked once for each choice.
         rank_units: Gives the layers whose inputs would have 7 bits, those that share a scale as
             one, the most sensitive first; empty if there are none. Asked only if needed.
-        rank_float: Gives what to leave in float together, by what 8 bits cost there, likewise. All
-            of it together must leave a layer that is quantized.
+        rank_float: Gives what to leave in float together, by what 8 bits cost there, likewise:
+            operators that compute, each of them worth keeping by itself. All of it together must
+            leave a layer that is quantized.
     """
     tries = _Tries(measure, bound)
     if tries.holds(Kept()):
@@ -128,7 +141,7 @@ class _Tries:
     def outcome(self, kept: Kept) -> Outcome:
         """Everything about a choice that was measured."""
         holds = self.holds(kept)
-        return Outcome(kept, self._drops[kept], holds, self._drops[Kept()], len(self._drops))
+        return Outcome(kept, holds, dict(self._drops))
 
 
 def _fewest(units: Sequence[Unit], holds: Callable[[Unit], bool]) -> Unit | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ from tflite_eq.calibration.record import Calibration, FineTuning, LayerRecord
 from tflite_eq.config import Reconstruction
 from tflite_eq.graph.properties import LinearKind
 from tflite_eq.progress import peak_memory_mib
-from tflite_eq.report.model import LayerReport, Report
+from tflite_eq.report.model import LayerReport, ProcessFacts, Report
 
 
 def build_report(
@@ -67,11 +68,11 @@ def build_report(
         "float_bytes": float_size,
         "quantized_bytes": quantized_size,
         "runtimes": runtimes,
-        "peak_memory_mib": round(peak_memory_mib()),
     }
     if calibration.fine_tuning is not None:
         summary["fine_tuning"] = _fine_tuning(calibration.fine_tuning)
-    return Report(summary, layers, [*warnings, *_not_reconstructed(calibration)])
+    process = ProcessFacts(round(peak_memory_mib()), round(time.process_time(), 1))
+    return Report(summary, layers, [*warnings, *_not_reconstructed(calibration)], process)
 
 
 def _fine_tuning(found: FineTuning) -> dict[str, float]:
@@ -90,12 +91,12 @@ def fine_tuning_text(summary: dict[str, Any]) -> str:
     found = summary.get("fine_tuning")
     if found is None:
         return ""
-    kept = f"those of epoch {found['best_epoch']} of {found['epochs']}"
+    kept = f"kept biases trained on all samples for {found['best_epoch']} epochs"
     if not found["best_epoch"]:
-        kept = "those of iterative correction"
+        kept = "no gain beyond chance, kept the biases of iterative correction"
     return (
         f"{found['sqnr_db_before']:.2f} -> {found['sqnr_db_after']:.2f} dB SQNR of the outputs on "
-        f"{found['held_back']} held-back calibration samples; kept {kept}"
+        f"{found['held_back']} held-back calibration samples; {kept}"
     )
 
 

@@ -9,6 +9,7 @@ import math
 import statistics
 from collections.abc import Callable, Sequence
 
+from tflite_eq.report.guard import GuardRecord
 from tflite_eq.report.model import Finding, LayerReport, ModelSummary, TargetSummary
 
 # A layer that adds more noise than this part of the signal and so many times the median stands out.
@@ -27,9 +28,10 @@ def find(
     layers: Sequence[LayerReport],
     models: Sequence[ModelSummary],
     targets: Sequence[TargetSummary],
+    guard: GuardRecord | None = None,
 ) -> tuple[Finding, ...]:
     """Findings, the most important first."""
-    found: list[Finding] = []
+    found: list[Finding] = [] if guard is None else [_guarded(guard)]
     for rule in (
         _outcome,
         _single_layers,
@@ -76,6 +78,22 @@ def _outcome(layers: Sequence[LayerReport], models: Sequence[ModelSummary]) -> l
     return [Finding("good", f"{gained:.1f} dB closer than TFLite's default", text)]
 
 
+def _guarded(guard: GuardRecord) -> Finding:
+    final = guard.final
+    measured = (
+        f"{guard.measure.capitalize()} is {final.drop:.2f} ± {final.standard_error:.2f} points on "
+        f"{guard.images} samples, {guard.plain.drop:.2f} with nothing kept."
+    )
+    if final.holds:
+        return Finding("good", f"The bound of {guard.bound:g} points holds", measured)
+    return Finding(
+        "problem",
+        f"The bound of {guard.bound:g} points cannot be met",
+        f"{measured} This is the best model found. A larger bound, --preset best or other "
+        "calibration data may help; if even much in float does not, check the preprocessing.",
+    )
+
+
 def _agrees_less(default: ModelSummary, final: ModelSummary) -> bool:
     """Whether the agreement is lower by more than two standard errors."""
     if default.agreement is None or final.agreement is None:
@@ -101,7 +119,8 @@ def _single_layers(layers: Sequence[LayerReport], models: Sequence[ModelSummary]
             "note",
             _count(len(worst), "layer adds", "layers add") + " much more noise than the others",
             f"More than {_TIMES_MEDIAN:g} times the median and {_ADDED_NOISE:.0%} of the signal. "
-            "Keep such a layer in float with --skip and the end of its name, or use 8 bits there.",
+            "Keep them in float with --skip, or at 8 bits with --keep_int8: lists to try are below "
+            "the table of layers.",
             tuple(sorted(worst, key=lambda position: -added[position])),
         )
     ]

@@ -27,7 +27,8 @@ from tflite_eq.report.details import (
     total_runtime_multiplications,
     written_layers,
 )
-from tflite_eq.report.model import LayerComparison, ModelSummary, Report
+from tflite_eq.report.model import LayerComparison, LayerReport, ModelSummary, Report, Suggestion
+from tflite_eq.report.suggest import suggest
 from tflite_eq.simulation.trace import PassTrace
 
 FLOAT, DEFAULT, WRITTEN = "FP32", "TFLite default", "tflite_eq"
@@ -97,8 +98,14 @@ def complete(report: Report, subject: Subject, samples: ComparisonSet | None) ->
         models=summaries,
         compared_on="" if comparison is None else _described(comparison),
         targets=tuple(targets),
-        findings=findings.find(layers, summaries, targets),
+        findings=findings.find(layers, summaries, targets, report.guard),
+        suggestions=_suggestions(subject, layers) if report.guard is None else (),
     )
+
+
+def _suggestions(subject: Subject, layers: Sequence[LayerReport]) -> tuple[Suggestion, ...]:
+    linear = [subject.layers[record.index] for record in subject.calibration.layers]
+    return suggest(subject.graph, linear, subject.skipped, layers)
 
 
 def _models(subject: Subject) -> list[NamedModel]:

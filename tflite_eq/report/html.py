@@ -5,6 +5,7 @@ from __future__ import annotations
 import collections
 import dataclasses
 import math
+import shlex
 from typing import Any
 
 import jinja2
@@ -13,6 +14,7 @@ from markupsafe import Markup
 from tflite_eq.config import Config
 from tflite_eq.report import charts
 from tflite_eq.report.build import fine_tuning_text
+from tflite_eq.report.guard_view import guard_view
 from tflite_eq.report.model import LayerDetail, LayerReport, Report, TargetSummary
 from tflite_eq.report.table import short_names
 
@@ -60,7 +62,13 @@ def report_html(report: Report) -> str:
         undefined=jinja2.StrictUndefined,
     )
     environment.filters.update(
-        db=decibels, ratio=ratio, cosine=cosine, percent=percent, size=size, count=short_count
+        db=decibels,
+        ratio=ratio,
+        cosine=cosine,
+        percent=percent,
+        size=size,
+        count=short_count,
+        quoted=shlex.quote,
     )
     views = _views(report)
     return environment.get_template("report.html").render(
@@ -80,6 +88,7 @@ def report_html(report: Report) -> str:
         largest_damage=max((view.damage for view in views), default=0.0),
         supported=[target for target in report.targets if target.supported],
         unsupported=_unsupported(report.targets),
+        guard=guard_view(report),
     )
 
 

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tflite_eq.calibration.histogram import Histogram
 from tflite_eq.numerics.certificates import Certificate
 from tflite_eq.search.easyquant import Trial
+
+if TYPE_CHECKING:
+    from tflite_eq.report.guard import GuardRecord  # which needs TargetSummary
 
 
 @dataclasses.dataclass(frozen=True)
@@ -206,26 +209,65 @@ class Finding:
 
 
 @dataclasses.dataclass(frozen=True)
+class Suggestion:
+    """An option to try, which keeps the layers that do most damage at more bits.
+
+    Attributes:
+        option: ``--keep_int8`` or ``--skip``.
+        pattern: The regular expression to give it.
+        layers: Positions of the layers it is about, the worst first.
+        noise_share: What they add of the noise that all layers add, in [0, 1].
+        float_share: Part of the multiplications that would be in float, in [0, 1].
+    """
+
+    option: str
+    pattern: str
+    layers: tuple[int, ...]
+    noise_share: float
+    float_share: float
+
+
+@dataclasses.dataclass(frozen=True)
+class ProcessFacts:
+    """What a process found out about itself: no two runs agree on it.
+
+    Attributes:
+        peak_memory_mib: Largest resident memory up to the end of quantizing, MiB.
+        cpu_seconds: Processor time up to then, seconds.
+    """
+
+    peak_memory_mib: int
+    cpu_seconds: float
+
+
+@dataclasses.dataclass(frozen=True)
 class Report:
     """Everything known about one quantization.
 
     Attributes:
-        summary: Options, sizes, samples, runtimes that ran the model, peak memory.
+        summary: Options, sizes, samples, runtimes that ran the model.
         layers: One entry per quantized linear layer, in execution order.
         warnings: What a user should know, one sentence each.
+        process: Facts of the process that made it. All else is a function of model, data, options
+            and versions: an interrupted run that was resumed gives the same.
         models: Float, default and written model side by side; empty unless they were compared.
         compared_on: What they were compared on, in words, and on which runtime.
         targets: The delegate's view by CPU family; empty unless a full report was asked for.
         findings: What stands out.
+        guard: How the accuracy guard went; ``None`` without one.
+        suggestions: What to try where no guard has tried it; empty unless models were compared.
     """
 
     summary: dict[str, Any]
     layers: list[LayerReport]
     warnings: list[str]
+    process: ProcessFacts
     models: tuple[ModelSummary, ...] = ()
     compared_on: str = ""
     targets: tuple[TargetSummary, ...] = ()
     findings: tuple[Finding, ...] = ()
+    guard: GuardRecord | None = None
+    suggestions: tuple[Suggestion, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values for JSON; what is not finite becomes ``None``."""

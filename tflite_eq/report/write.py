@@ -59,7 +59,16 @@ def check_directory(directory: PathLike) -> None:
                 f"cannot write the report to {directory}: {existing} is a file; choose another "
                 "folder"
             )
-        check_writable(existing / "report.html")
+        try:
+            check_writable(existing / "report.html")
+        except TfliteEqError as error:
+            reason = error.__cause__
+            if not isinstance(reason, OSError):
+                raise
+            raise TfliteEqError(
+                f"cannot write the report to {directory}: {existing} is not writable "
+                f"({reason.strerror}); choose a folder you may write to"
+            ) from error
 
 
 def layers_csv(report: Report) -> str:

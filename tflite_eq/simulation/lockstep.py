@@ -12,7 +12,7 @@ of writing after every layer.
 
 from __future__ import annotations
 
-from collections.abc import Set
+from collections.abc import Mapping, Sequence, Set
 
 from tflite_eq.calibration.checkpoint import Checkpoint, LayerState
 from tflite_eq.calibration.histogram import RangeObserver
@@ -23,8 +23,10 @@ from tflite_eq.graph.model import Graph, Operator
 from tflite_eq.graph.scale_groups import ScaleGroup
 from tflite_eq.progress import note, track
 from tflite_eq.simulation.activation_scales import ActivationScales
+from tflite_eq.simulation.decided_layers import DecidedLayers
 from tflite_eq.simulation.layer_runner import LayerRunner
 from tflite_eq.simulation.operator_runner import OperatorRunner
+from tflite_eq.simulation.store import ActivationStore
 from tflite_eq.simulation.trace import PassTrace
 from tflite_eq.simulation.twins import TwinActivations
 
@@ -68,11 +70,7 @@ def run_lockstep(
         graph, layers, groups, skipped, observers, twins, config, trace, states
     )
     runner = LayerRunner(graph, scales, twins, config, trace)
-    unread = {
-        tensor.index: len(graph.consumers(tensor.index))
-        for tensor in graph.tensors
-        if not tensor.is_constant and tensor.index not in {*graph.outputs, *kept}
-    }
+    readers = _Readers(graph, kept)
     records = []
     for operator in track(graph.operators, _title(len(states), len(layers.keys() - skipped))):
         scales.settle_inputs(operator)
@@ -86,13 +84,71 @@ def run_lockstep(
             records.append(runner.run(layer))
             if checkpoint:
                 checkpoint.finish_layer(_layer_state(records[-1], scales, trace))
-        for index in {*operator.inputs, *operator.outputs}:
-            if index in unread:
-                unread[index] -= index in operator.inputs
-                if unread[index] == 0:
-                    twins.drop(index)
+        for index in readers.done_with(operator):
+            twins.drop(index)
     scales.settle_rest()
     return scales.records(), records
+
+
+def corrected_on(
+    graph: Graph,
+    layers: Mapping[int, LinearLayer],
+    records: Sequence[LayerRecord],
+    twins: TwinActivations,
+    samples: Sequence[int],
+    config: Config,
+) -> list[LayerRecord]:
+    """The layers as iterative bias correction leaves them if it sees only some of the samples.
+
+    Scales, filters and gains stay as decided.
+
+    Args:
+        graph: The float network.
+        layers: Its linear layers by operator index.
+        records: The quantized layers, in execution order.
+        twins: A finished pass that still holds the network's inputs; stays as it is.
+        samples: Numbers of the samples.
+        config: Options of that pass.
+
+    Returns:
+        The records with other bias corrections; their figures are those of all samples.
+    """
+    decided = {record.index: record for record in records}
+    corrected = []
+    with ActivationStore() as store:
+        part = twins.part(store, graph.inputs, samples)
+        runner = DecidedLayers(graph, part, config)
+        readers = _Readers(graph)
+        for operator in track(graph.operators, "Correcting biases without held-back samples"):
+            if operator.index in decided:
+                layer = layers[operator.index]
+                corrected.append(runner.correct_again(layer, decided[operator.index]))
+            else:
+                _run_operator(graph, operator, part)
+            for index in readers.done_with(operator):
+                part.drop(index)
+    return corrected
+
+
+class _Readers:
+    """Counts who is yet to read a tensor."""
+
+    def __init__(self, graph: Graph, kept: Set[int] = frozenset()) -> None:
+        """Watch all tensors but constants, the network's outputs and those to keep."""
+        self._left = {
+            tensor.index: len(graph.consumers(tensor.index))
+            for tensor in graph.tensors
+            if not tensor.is_constant and tensor.index not in {*graph.outputs, *kept}
+        }
+
+    def done_with(self, operator: Operator) -> list[int]:
+        """Tensors that nobody will read any more once the operator has run."""
+        found = []
+        for index in {*operator.inputs, *operator.outputs} & self._left.keys():
+            self._left[index] -= index in operator.inputs
+            if self._left[index] == 0:
+                found.append(index)
+        return found
 
 
 def _layer_state(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -89,6 +90,26 @@ class TwinActivations:
             for sample in range(self.samples):
                 real = self._store.get(_QUANTIZED, tensor, sample)
                 self._store.put(_QUANTIZED, tensor, sample, self._encode(tensor, real))
+
+    def part(
+        self, store: ActivationStore, tensors: Sequence[int], samples: Sequence[int]
+    ) -> TwinActivations:
+        """Twins of the same scales for some samples, numbered anew.
+
+        Args:
+            store: Keeps the new values.
+            tensors: Tensors whose float values both networks start from: the network's inputs.
+            samples: Numbers of the samples here.
+        """
+        found = TwinActivations(store, len(samples))
+        found.params.update(self.params)
+        found._windows.update(self._windows)
+        for number, sample in enumerate(samples):
+            for tensor in tensors:
+                values = self.float_values(tensor, sample)
+                found.put_float(tensor, number, values)
+                found.put_quantized(tensor, number, values)
+        return found
 
     def drop(self, tensor: int) -> None:
         """Forget a tensor that no operator will read any more."""

@@ -1,0 +1,135 @@
+"""The saved state of a guarded quantization: what was calibrated and measured before it ended.
+
+    guard.json        what the results depend on; a folder of another run is refused
+    guard_DIGEST/     calibration of one model tried, see ``calibration/checkpoint.py``
+    guard_drop_KEY    its measured loss
+
+The key of a loss is a hash of the model's bytes and of what it was measured on, the float model's
+logits for every sample included: a file belongs to exactly these or is not found. The bound is
+part of neither, so that another bound goes on with what was tried for the first.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import pathlib
+
+from tflite_eq.calibration.run_identity import describe_run, differences
+from tflite_eq.config import Config
+from tflite_eq.errors import CheckpointError, TfliteEqError
+from tflite_eq.evaluation.predictions import Predictions
+from tflite_eq.files import PathLike, check_writable, write_atomically
+from tflite_eq.guard.search import Drop
+
+FORMAT = "tflite_eq guard 1"
+
+_RUN = "guard.json"
+_PREFIX = "guard_"
+_DROP = "guard_drop_"
+
+
+class GuardFolder:
+    """The folder of one guarded quantization."""
+
+    def __init__(self, folder: PathLike, model: bytes, config: Config, runtime: str) -> None:
+        """Open the folder, which is made if it is not there.
+
+        Args:
+            folder: An empty or missing folder, or that of an interrupted run.
+            model: The float model.
+            config: Options to start from.
+            runtime: Name and version of the runtime that computes activations.
+
+        Raises:
+            CheckpointError: The folder is another run's, damaged, or holds other files.
+            TfliteEqError: It cannot be made or written to.
+        """
+        self._folder = pathlib.Path(folder)
+        self._shown = os.fspath(folder)
+        self._make()
+        run = describe_run(FORMAT, hashlib.sha256(model).hexdigest(), config, runtime)
+        path = self._folder / _RUN
+        if path.exists():
+            self._check_same(path, run)
+        else:
+            write_atomically(path, run.encode())
+
+    def calibration_of(self, config: Config) -> pathlib.Path:
+        """Where the state of a calibration with these options is."""
+        plain = json.dumps(config.as_dict(), sort_keys=True)
+        return self._folder / f"{_PREFIX}{hashlib.sha256(plain.encode()).hexdigest()[:12]}"
+
+    def drop_of(self, model: bytes, reference: Predictions) -> Drop | None:
+        """The loss that was measured of a quantized model; ``None`` if none was.
+
+        Raises:
+            CheckpointError: The file is damaged.
+        """
+        path = self._drop_path(model, reference)
+        try:
+            stored = json.loads(path.read_bytes())
+            return Drop(**stored)
+        except FileNotFoundError:
+            return None
+        except (OSError, ValueError, TypeError):
+            raise CheckpointError(
+                f"{path} is cut off or changed; delete it, and that loss is measured again"
+            ) from None
+
+    def save_drop(self, model: bytes, reference: Predictions, drop: Drop) -> None:
+        """Keep the loss of a quantized model."""
+        plain = {
+            "points": drop.points,
+            "standard_error": drop.standard_error,
+            "images": drop.images,
+        }
+        write_atomically(self._drop_path(model, reference), f"{json.dumps(plain)}\n".encode())
+
+    def _drop_path(self, model: bytes, reference: Predictions) -> pathlib.Path:
+        return (
+            self._folder / f"{_DROP}{hashlib.sha256(model + reference.digest()).hexdigest()[:24]}"
+        )
+
+    def _make(self) -> None:
+        if self._folder.exists() and not self._folder.is_dir():
+            raise CheckpointError(f"resume folder {self._shown}: it is a file; name a folder")
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            names = [entry.name for entry in self._folder.iterdir()]
+        except OSError as error:
+            raise TfliteEqError(
+                f"resume folder {self._shown}: cannot be written: {error.strerror or error}; "
+                "choose a folder you may write to"
+            ) from error
+        strangers = [name for name in names if not name.startswith(("guard", ".guard"))]
+        if "run.json" in strangers:
+            raise CheckpointError(
+                f"resume folder {self._shown}: it holds the state of a run without --max_drop; "
+                "name an empty or new folder, or leave --max_drop out"
+            )
+        if strangers:
+            raise CheckpointError(
+                f"resume folder {self._shown}: it holds other files, such as '{min(strangers)}'; "
+                "name an empty or new folder"
+            )
+        check_writable(self._folder / _RUN)
+
+    def _check_same(self, path: pathlib.Path, run: str) -> None:
+        try:
+            stored = path.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError):
+            stored = ""
+        if stored == run:
+            return
+        differing = differences(stored, run)
+        if differing is None:
+            raise CheckpointError(
+                f"{path} is cut off or changed; delete the resume folder {self._shown} and start "
+                "afresh"
+            )
+        raise CheckpointError(
+            f"resume folder {self._shown} belongs to another run: {'; '.join(differing)}. "
+            "Repeat that run's model and options to go on, or start afresh with a new folder"
+        )

@@ -1,0 +1,229 @@
+"""All models of one guarded quantization, each calibrated, written and measured once."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from typing import Any
+
+from tflite_eq.backends import Backend
+from tflite_eq.calibration.dataset import SpreadSubset
+from tflite_eq.calibration.record import Calibration
+from tflite_eq.config import Config
+from tflite_eq.errors import BackendError, VerificationError
+from tflite_eq.evaluation.evaluator import evaluate, predict
+from tflite_eq.evaluation.team import NamedModel
+from tflite_eq.graph.equalization import with_factors
+from tflite_eq.graph.float_islands import island_of, matching, with_movers
+from tflite_eq.graph.linear import linear_layers
+from tflite_eq.graph.scale_groups import scale_groups
+from tflite_eq.guard.folder import GuardFolder
+from tflite_eq.guard.price import price
+from tflite_eq.guard.search import Drop, Kept, Unit
+from tflite_eq.guard.sensitivity import layer_noise
+from tflite_eq.guard.validation import Guard
+from tflite_eq.progress import note
+from tflite_eq.quantizer import (
+    QuantizationResult,
+    apply_calibration,
+    calibrate,
+    check_selection,
+    prepared,
+    skipped_operators,
+)
+from tflite_eq.report.guard import Price
+from tflite_eq.simulation.trace import PassTrace
+
+# Calibration samples that sensitivity is measured on. Ranking needs fewer than calibrating: every
+# one of them gives as many errors as there are logits.
+_SENSITIVITY_SAMPLES = 16
+
+# Units of a ranking with the noise that keeping them takes away, the most sensitive first.
+Ranking = list["tuple[Unit, float]"]
+
+
+class Run:
+    """The models that the search asks for, and what it ranks layers by.
+
+    Attributes:
+        int8_ranking: What could keep 8 bits; empty until ``rank_units`` was asked.
+        float_ranking: What could stay in float; empty until ``rank_float`` was asked.
+        impossible: Choices that the backend could not write.
+    """
+
+    def __init__(
+        self,
+        model: bytes,
+        dataset: Any,
+        guard: Guard,
+        config: Config,
+        num_samples: int | None,
+        backend: Backend,
+        origin: str,
+        folder: GuardFolder | None,
+        num_workers: int | None,
+    ) -> None:
+        """Run the float model on the validation data, which every other is compared with."""
+        self._model = model
+        self._dataset = dataset
+        self._validation = guard.validation
+        self._config = config
+        self._num_samples = num_samples
+        self._backend = backend
+        self._origin = origin
+        self._folder = folder
+        self._num_workers = num_workers
+        self._graph = prepared(model, origin)
+        self._layers = linear_layers(self._graph)
+        self._skipped = skipped_operators(self._graph, config.skip)
+        check_selection(self._graph, self._layers, self._skipped, config)
+        outputs = [i for operator in self._graph.operators for i in operator.outputs]
+        self._names = [self._graph.tensors[index].name for index in outputs]
+        self._made: dict[Kept, tuple[QuantizationResult, PassTrace]] = {}
+        self._kept_samples = SpreadSubset(_SENSITIVITY_SAMPLES)
+        self._all_int8 = Kept()
+        self.int8_ranking: Ranking = []
+        self.float_ranking: Ranking = []
+        self.impossible: set[Kept] = set()
+        self._reference = predict(
+            NamedModel(origin, model),
+            self._validation.dataset,
+            self._validation.preprocessing,
+            num_workers=num_workers,
+        )
+
+    def config(self, kept: Kept) -> Config:
+        """The options with a choice added."""
+        return dataclasses.replace(
+            self._config,
+            keep_int8=matching(kept.int8, self._names, self._config.keep_int8),
+            skip=matching(self._in_float(kept), self._names, self._config.skip),
+        )
+
+    def result(self, kept: Kept) -> QuantizationResult:
+        """The model that a choice gives."""
+        if kept not in self._made:
+            config = self.config(kept)
+            trace = PassTrace(kept=self._kept_samples if not self._made else SpreadSubset(0))
+            calibration = calibrate(
+                self._model,
+                self._dataset,
+                config,
+                num_samples=self._num_samples,
+                origin=self._origin,
+                resume_dir=None if self._folder is None else self._folder.calibration_of(config),
+                trace=trace,
+            )
+            result = apply_calibration(
+                self._model, calibration, backend=self._backend, origin=self._origin, trace=trace
+            )
+            self._made[kept] = result, trace
+        return self._made[kept][0]
+
+    def trace(self, kept: Kept) -> PassTrace:
+        """What calibrating that model saw, for a report."""
+        self.result(kept)
+        return self._made[kept][1]
+
+    def drop(self, kept: Kept) -> Drop:
+        """The loss of a choice on the validation data; infinite if it cannot be made.
+
+        A quantizer may refuse to leave an operator in float. That rules a choice out; it does not
+        end a long run.
+        """
+        try:
+            candidate = self.result(kept).model
+        except (BackendError, VerificationError) as error:
+            if not kept.in_float:
+                raise
+            note(f"Guard: a choice is left out: {error}")
+            self.impossible.add(kept)
+            return Drop(math.inf, 0.0, len(self._validation.dataset.labels))
+        if self._folder is None:
+            return self._measured(candidate)
+        drop = self._folder.drop_of(candidate, self._reference)
+        if drop is None:
+            drop = self._measured(candidate)
+            self._folder.save_drop(candidate, self._reference, drop)
+        return drop
+
+    def rank_units(self) -> list[Unit]:
+        """Layers with 7-bit inputs by what the eighth bit saves, those of one scale together."""
+        calibration = self.result(Kept()).calibration
+        graph = with_factors(prepared(self._model, self._origin), calibration.equalization)
+        layers = linear_layers(graph)
+        groups = scale_groups(graph, layers, self._skipped)
+        is_int7 = {tensor.index: tensor.bits == 7 for tensor in calibration.tensors}
+        members: dict[tuple[int, ...], list[int]] = {}
+        for record in calibration.layers:
+            if is_int7[record.input]:
+                members.setdefault(groups[record.input].tensors, []).append(record.index)
+        if not members:
+            return []
+        every = (index for indices in members.values() for index in indices)
+        self._all_int8 = Kept(int8=frozenset(layers[index].name for index in every))
+        narrow = self._noise(calibration)
+        wide = self._noise(self.result(self._all_int8).calibration)
+        saved = {
+            frozenset(layers[i].name for i in indices): sum(narrow[i] - wide[i] for i in indices)
+            for indices in members.values()
+        }
+        self.int8_ranking = sorted(saved.items(), key=lambda entry: -entry[1])
+        return [unit for unit, _ in self.int8_ranking]
+
+    def rank_float(self) -> list[Unit]:
+        """Quantized layers by the noise that 8 bits cause in them, with what computes their inputs.
+
+        All of it together leaves at least one layer quantized.
+        """
+        calibration = self.result(self._all_int8).calibration
+        noise = self._noise(calibration)
+        names = {record.name for record in calibration.layers}
+        taken: Unit = frozenset()
+        for record in sorted(calibration.layers, key=lambda record: -noise[record.index]):
+            island = island_of(self._graph, self._layers[record.index], self._skipped)
+            unit = frozenset(self._name_of(index) for index in island)
+            if names <= taken | unit:
+                continue
+            taken |= unit
+            self.float_ranking.append((unit, noise[record.index]))
+        return [unit for unit, _ in self.float_ranking]
+
+    def price(self, kept: Kept) -> Price:
+        """The cost of a choice."""
+        result = self.result(kept)
+        return price(self._graph, self._layers, result.calibration, result.model)
+
+    def _in_float(self, kept: Kept) -> set[str]:
+        """Names of all operators that a choice leaves in float."""
+        if not kept.in_float:
+            return set()
+        chosen = {o.index for o in self._graph.operators if self._name_of(o.index) in kept.in_float}
+        found = with_movers(self._graph, chosen | self._skipped) - self._skipped
+        return {self._name_of(index) for index in found}
+
+    def _name_of(self, operator: int) -> str:
+        return self._graph.tensors[self._graph.operators[operator].outputs[0]].name
+
+    def _noise(self, calibration: Calibration) -> dict[int, float]:
+        graph = with_factors(prepared(self._model, self._origin), calibration.equalization)
+        samples = [dict(zip(graph.inputs, values)) for values in self._kept_samples.samples]
+        return layer_noise(graph, linear_layers(graph), calibration, samples)
+
+    def _measured(self, candidate: bytes) -> Drop:
+        evaluation = evaluate(
+            [NamedModel(f"{self._origin} quantized", candidate)],
+            self._validation.dataset,
+            self._validation.preprocessing,
+            reference=self._reference,
+            num_workers=self._num_workers,
+        )
+        figures = evaluation.models[-1].metrics
+        if self._validation.has_labels:
+            assert figures.top1_drop is not None
+            found = figures.top1_drop
+            return Drop(found.value, found.standard_error, figures.n)
+        assert figures.agreement is not None
+        found = figures.agreement
+        # 100 - 99.7 is not 0.3 in binary; a bound of 0.3 must hold all the same.
+        return Drop(round(100 - found.value, 9), found.standard_error, figures.n)

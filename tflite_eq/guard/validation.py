@@ -1,0 +1,179 @@
+"""What a model must keep to, and the data that tell whether it does."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from tflite_eq.calibration.dataset import input_signature
+from tflite_eq.data.preprocessing import Preprocessing
+from tflite_eq.data.sources import MemorySamples, open_calibration
+from tflite_eq.errors import ConfigError, DatasetError
+from tflite_eq.evaluation.labels import (
+    LabelledSamples,
+    LabelledSet,
+    Unlabelled,
+    holds_labels,
+    open_labelled,
+)
+from tflite_eq.evaluation.layerwise import ComparisonSet, is_classifier
+from tflite_eq.files import PathLike
+from tflite_eq.graph.model import Graph
+
+
+@dataclasses.dataclass(frozen=True)
+class Validation:
+    """Samples that calibration must not have seen, with their classes if they are known.
+
+    Attributes:
+        dataset: The samples.
+        preprocessing: What pixels go through.
+        has_labels: Whether their classes are known.
+        description: What they are, for people.
+    """
+
+    dataset: LabelledSet
+    preprocessing: Preprocessing
+    has_labels: bool
+    description: str
+
+    @classmethod
+    def from_arrays(cls, samples: Any, labels: Sequence[int] | None = None) -> Validation:
+        """Samples in memory, as the model takes them.
+
+        Args:
+            samples: Float array [N, ...], or N arrays of the input's shape, with a batch of 1 or
+                without.
+            labels: N classes, counted from 0.
+
+        Raises:
+            DatasetError: There are no samples, they differ in shape or are not finite, or there is
+                another number of labels.
+        """
+        held = MemorySamples(samples)
+        description = f"{len(held)} samples"
+        if labels is None:
+            return cls(Unlabelled(held), Preprocessing(), False, description)
+        classes = tuple(int(label) for label in np.asarray(labels).reshape(-1))
+        dataset = LabelledSamples(held, classes)
+        return cls(dataset, Preprocessing(), True, f"{len(held)} labelled samples")
+
+    @classmethod
+    def from_files(
+        cls,
+        model: bytes,
+        data: PathLike,
+        labels: PathLike | None = None,
+        *,
+        label_column: str | None = None,
+        mean: float | Sequence[float] = 0.0,
+        std: float | Sequence[float] = 1.0,
+    ) -> Validation:
+        """Images or arrays in files, read when they are needed.
+
+        Args:
+            model: The float ``.tflite`` they are for, with one input.
+            data: Folder of images, text list of images, ``.npy`` or ``.npz`` file. An ``.npz``
+                file may hold an integer array of labels.
+            labels: For a folder: CSV file with the columns ``file`` and ``label``. Images that it
+                does not name are left out.
+            label_column: Another column of the CSV file, or an array of the ``.npz`` file.
+            mean: Subtracted from pixels; one number, or one per channel.
+            std: Divides them afterwards.
+
+        Raises:
+            TfliteEqError: The data or labels are missing, unreadable or of the wrong form.
+        """
+        ends = (tuple(np.atleast_1d(np.asarray(x, float)).tolist()) for x in (mean, std))
+        return open_validation(
+            Graph.from_bytes(model), data, labels, label_column, Preprocessing(*ends)
+        )
+
+    def comparison(self, model: bytes) -> ComparisonSet:
+        """The same for the report on a float model."""
+        graph = Graph.from_bytes(model)
+        samples = self.dataset.samples(_input_shape(graph), self.preprocessing)
+        labels = self.dataset.labels if self.has_labels else None
+        return ComparisonSet(samples, self.description, labels)
+
+
+@dataclasses.dataclass(frozen=True)
+class Guard:
+    """A bound on what a quantized model may lose.
+
+    Attributes:
+        max_drop: Largest loss allowed against the float model, in percentage points of top-1, or
+            of agreement if classes are not known.
+        validation: What it is measured on.
+    """
+
+    max_drop: float
+    validation: Validation
+
+    def __post_init__(self) -> None:
+        """Refuse bounds that mean nothing.
+
+        Raises:
+            ConfigError: The bound is negative, above 100, or no number.
+        """
+        check_bound(self.max_drop)
+
+    @property
+    def measure(self) -> str:
+        """Name of the figure that the bound is about."""
+        return "top-1 drop" if self.validation.has_labels else "disagreement"
+
+
+def check_bound(max_drop: float) -> None:
+    """Refuse bounds that mean nothing.
+
+    Raises:
+        ConfigError: It is negative, above 100, or no number.
+    """
+    if not (math.isfinite(max_drop) and 0 <= max_drop <= 100):
+        raise ConfigError(
+            f"--max_drop {max_drop:g}: must be percentage points from 0 to 100, such as 0.5"
+        )
+
+
+def open_validation(
+    graph: Graph,
+    data: PathLike,
+    labels: PathLike | None,
+    label_column: str | None,
+    preprocessing: Preprocessing,
+) -> Validation:
+    """Open validation data for a float network, see ``Validation.from_files``.
+
+    Raises:
+        TfliteEqError: The data or labels are missing, unreadable or of the wrong form.
+    """
+    shape = _input_shape(graph)
+    if labels is not None or (holds_labels(data) and is_classifier(graph)):
+        labelled = open_labelled(data, labels, label_column)
+        labelled.check_classes(graph.tensors[graph.outputs[0]].shape[-1])
+        samples = labelled.samples(shape, preprocessing)
+        description = f"{len(samples)} labelled samples of {data}"
+        return Validation(labelled, preprocessing, True, description)
+    if label_column is not None:
+        raise ConfigError(
+            f"--label_column {label_column}: there are no labels; name a CSV file with --labels, "
+            "or an .npz file that holds them with --validation"
+        )
+    samples = open_calibration(data, shape, preprocessing, sys.maxsize, seed=0)
+    description = f"{len(samples)} samples of {data}"
+    return Validation(Unlabelled(samples), preprocessing, False, description)
+
+
+def _input_shape(graph: Graph) -> tuple[int, ...]:
+    if len(graph.inputs) != 1:
+        raise DatasetError(
+            f"{graph.origin}: has {len(graph.inputs)} inputs; validation data are for models with "
+            "one"
+        )
+    return input_signature(graph, graph.inputs[0])

@@ -1,0 +1,157 @@
+"""Running linear layers whose scales and filters are decided."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import numpy.typing as npt
+
+from tflite_eq.bias.iterative import ErrorSums
+from tflite_eq.calibration.filters import QuantizedFilters, recorded_filters
+from tflite_eq.calibration.record import LayerRecord
+from tflite_eq.config import BiasCorrection, Config
+from tflite_eq.errors import CheckpointError
+from tflite_eq.graph import properties
+from tflite_eq.graph.linear import LinearLayer
+from tflite_eq.graph.model import Graph
+from tflite_eq.numerics import weights
+from tflite_eq.numerics.activation import apply_activation
+from tflite_eq.simulation.operator_runner import OperatorRunner
+from tflite_eq.simulation.twins import TwinActivations
+
+Float = npt.NDArray[np.float32]
+
+
+class DecidedLayers:
+    """Runs layers whose scales and filters are decided, for one pass over samples."""
+
+    def __init__(self, graph: Graph, twins: TwinActivations, config: Config) -> None:
+        """Run layers of ``graph`` on ``twins``."""
+        self._graph = graph
+        self._twins = twins
+        self._config = config
+
+    def run_again(self, layer: LinearLayer, record: LayerRecord) -> None:
+        """Put the outputs of a layer that an interrupted run has decided.
+
+        The figures in the record are sums over all values of both networks, so that they tell
+        whether this machine computes what the interrupted run computed.
+
+        Raises:
+            CheckpointError: The figures differ.
+        """
+        scales = self._put_pre_activations(layer, record)
+        correction = np.zeros(layer.channels, np.float32)
+        if record.bias_correction:
+            correction[:] = record.bias_correction
+        offset = self._rounded_bias(layer, correction, scales)
+        found = self._error_sums(layer).layer_errors(offset).as_dict()
+        expected = record.metrics["after_correction"]
+        if found != expected:
+            raise CheckpointError(
+                f"layer '{layer.name}' does not come out as in the interrupted run (SQNR "
+                f"{found['sqnr_db']} instead of {expected['sqnr_db']} dB): another CPU or other "
+                "numerical libraries. Go on where the run was started, or start afresh with a new "
+                "resume folder"
+            )
+        self._put_outputs(layer, offset)
+
+    def correct_again(self, layer: LinearLayer, record: LayerRecord) -> LayerRecord:
+        """Put the outputs of a decided layer with the bias correction that these samples give.
+
+        Returns:
+            The record with that correction; its figures stay those of the samples before.
+        """
+        scales = self._put_pre_activations(layer, record)
+        offset, correction = self._bias_correction(layer, self._error_sums(layer), scales)
+        self._put_outputs(layer, offset)
+        return dataclasses.replace(record, bias_correction=correction.tolist())
+
+    @property
+    def _corrects_bias(self) -> bool:
+        return self._config.bias_correction is not BiasCorrection.NONE
+
+    def _bias_correction(
+        self, layer: LinearLayer, sums: ErrorSums, scales: Float
+    ) -> tuple[Float, Float]:
+        """What the int32 bias adds beyond the float bias, and the correction; empty if none."""
+        plain = self._rounded_bias(layer, np.zeros(layer.channels, np.float32), scales)
+        if self._corrects_bias:
+            shift = (-sums.mean_shift).astype(np.float32)
+            corrected = self._rounded_bias(layer, shift, scales)
+            if self._helps(layer, plain, corrected):
+                return corrected, shift
+        return plain, np.zeros(0, np.float32)
+
+    def _put_pre_activations(self, layer: LinearLayer, record: LayerRecord) -> Float:
+        """Put both networks' outputs without correction; returns the weight scales with gain."""
+        filters = recorded_filters(layer, record)
+        self._put_float_pre_activations(layer)
+        self._put_quantized_pre_activations(layer, filters)
+        self._apply_gain(layer, record.gain)
+        return filters.scales * np.float32(record.gain)
+
+    def _put_float_pre_activations(self, layer: LinearLayer) -> None:
+        runner = OperatorRunner(self._graph, layer.operator, drop_activation=True)
+        for sample in range(self._twins.samples):
+            values = runner.run([self._twins.float_values(i, sample) for i in runner.feeds])[0]
+            self._twins.put_float(layer.output, sample, values)
+
+    def _put_quantized_pre_activations(self, layer: LinearLayer, filters: QuantizedFilters) -> None:
+        real = weights.dequantize_filters(filters.codes, filters.scales)
+        constants = {layer.filter: layer.stored_filters(real)}
+        runner = OperatorRunner(self._graph, layer.operator, constants, drop_activation=True)
+        for sample in range(self._twins.samples):
+            feeds = [self._twins.quantized_values(i, sample) for i in runner.feeds]
+            self._twins.put_waiting(layer.output, sample, runner.run(feeds)[0])
+
+    def _apply_gain(self, layer: LinearLayer, gain: float) -> None:
+        if gain == 1.0:
+            return
+        for sample in range(self._twins.samples):
+            linear = self._twins.waiting_values(layer.output, sample) - layer.bias_values
+            scaled = linear * np.float32(gain) + layer.bias_values
+            self._twins.put_waiting(layer.output, sample, scaled)
+
+    def _error_sums(self, layer: LinearLayer) -> ErrorSums:
+        sums = ErrorSums(layer.channels)
+        for sample in range(self._twins.samples):
+            sums.update(
+                self._twins.float_values(layer.output, sample),
+                self._twins.waiting_values(layer.output, sample),
+            )
+        return sums
+
+    def _rounded_bias(self, layer: LinearLayer, correction: Float, scales: Float) -> Float:
+        """What the int32 bias really adds beyond the float bias, per channel."""
+        codes, bias_scales = weights.quantize_bias(
+            layer.bias_values + correction, self._twins.params[layer.input].scale, scales
+        )
+        exact = codes.astype(np.float64) * bias_scales - layer.bias_values
+        return exact.astype(np.float32)
+
+    def _helps(self, layer: LinearLayer, plain: Float, corrected: Float) -> bool:
+        """Whether the correction lowers the error behind the activation function."""
+        activation = properties.fused_activation(layer.operator)
+        if activation == "NONE":
+            return True  # the mean is the least-squares correction of a linear output
+        errors = np.zeros(2)
+        for sample in range(self._twins.samples):
+            reference = apply_activation(self._twins.float_values(layer.output, sample), activation)
+            quantized = self._twins.waiting_values(layer.output, sample)
+            for i, offset in enumerate((plain, corrected)):
+                difference = apply_activation(quantized + offset, activation)
+                difference -= reference
+                errors[i] += np.vdot(difference, difference)
+        return bool(errors[1] <= errors[0])
+
+    def _put_outputs(self, layer: LinearLayer, offset: Float) -> None:
+        """Put the layer's final outputs: offset added, activation applied."""
+        activation = properties.fused_activation(layer.operator)
+        for sample in range(self._twins.samples):
+            exact = self._twins.float_values(layer.output, sample)
+            self._twins.put_float(layer.output, sample, apply_activation(exact, activation))
+            waiting = self._twins.waiting_values(layer.output, sample)
+            real = apply_activation(waiting + offset, activation)
+            self._twins.put_quantized(layer.output, sample, real)

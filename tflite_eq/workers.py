@@ -1,0 +1,23 @@
+"""Worker processes that do not outlive the process they work for."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import threading
+
+
+def end_with_parent() -> None:
+    """Have this worker end as soon as the process that started it does, be it by ``kill -9``.
+
+    Otherwise a worker of a ``ProcessPoolExecutor`` would wait for tasks for ever: it holds both
+    ends of the queue they come from, so that the queue never closes.
+    """
+    threading.Thread(target=_wait_and_end, daemon=True).start()
+
+
+def _wait_and_end() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
