@@ -57,8 +57,9 @@ _REMARKS = """
 - *TFLite default*: `tf.lite.TFLiteConverter`, `Optimize.DEFAULT` and a representative data set.
 - *LiteRT Quantizer*: its recipe `static_wi8_ai8` with the algorithm named. OCTAV and MSE choose
   the scales of weights; the ranges of activations are moving averages of minima and maxima in all
-  three. It has no leaky ReLU, no Keras input (it gets the float `.tflite`), and its files have int8
-  inputs and outputs where the others' are float.
+  three, so they clip the extremes that were seen, those of the logits too. It has no leaky ReLU, no
+  Keras input (it gets the float `.tflite`), and its files have int8 inputs and outputs where the
+  others' are float.
 - *Sony MCT*: `keras_post_training_quantization` with its defaults, exported as an int8 `.tflite`.
   Its default platform, IMX500, has activation scales that are powers of two. *Uniform* is the same
   platform with activations of any scale and zero point, and quantized in front of a leaky ReLU,
