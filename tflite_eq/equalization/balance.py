@@ -20,9 +20,11 @@ looked for among
 
     s_c = product over tensors T   (reach of channel c / largest reach of a channel, in T) ^ e_T
 
-One number per tensor cannot overfit. Exponents end at a half: the further a channel fills the range
-with the calibration samples, the less room is left for others. (Measured on held-back calibration
-images with Tiny Darknet, SqueezeNet 1.1, MobileNetV2: exponents up to 1 lose part of the gain.)
+One number per tensor cannot overfit. (Domains with many tensors, as chains of residual additions
+are, get one number for the largest reach in any of them.) Exponents end at a half: the further a
+channel fills the range with the calibration samples, the less room is left for others. (Measured on
+held-back calibration images with Tiny Darknet and SqueezeNet 1.1: up to 1 they lose part of the
+gain.)
 Moving difficulty between activations and weights by a power is SmoothQuant's idea (arXiv
 2211.10438), which scales the inputs of dense layers by one exponent for the whole network.
 """
@@ -52,6 +54,7 @@ _LEAST_SIGNAL = 1e-300
 
 _EXPONENTS = np.linspace(0, 0.5, 5)
 _MAX_SWEEPS = 4
+_MOST_EXPONENTS = 3
 
 # Candidate ends of the range as fractions of the largest value.
 _CLIPS_PER_OCTAVE = 4
@@ -90,18 +93,18 @@ def balancing_factors(
     if domain.is_clipped:
         return None  # a channel that does not reach 6 on these samples may do so on others
     noise = _Noise(graph, domain, statistics, groups, precision)
-    exponents = np.zeros(len(noise.tensors))
+    exponents = np.zeros(len(noise.reaches))
     least = noise.total(noise.factors(exponents))
     for _ in range(_MAX_SWEEPS):
         before = least
         for i in range(len(exponents)):
-            for exponent in _EXPONENTS:
+            for exponent in _EXPONENTS[exponents[i] != _EXPONENTS]:
                 trial = exponents.copy()
                 trial[i] = exponent
                 found = noise.total(noise.factors(trial))
                 if found < least:
                     exponents, least = trial, found
-        if least == before:
+        if least == before or len(exponents) == 1:
             break
     if not exponents.any():
         return None
@@ -237,10 +240,12 @@ class _Noise:
         members: dict[tuple[int, ...], list[int]] = {}
         for tensor in domain.tensors:
             members.setdefault(groups[tensor].tensors, []).append(tensor)
-        self.tensors = [
+        self._tensors = [
             _quantized(graph, domain, same, statistics, precision.activation_steps(groups[same[0]]))
             for same in members.values()
         ]
+        reaches = [tensor.reach() for tensor in self._tensors]
+        self.reaches = reaches if len(reaches) <= _MOST_EXPONENTS else [np.max(reaches, axis=0)]
         self._readers = [
             _reader(graph, port, statistics, precision.weight_limit(port.operator))
             for port in domain.consumers
@@ -248,10 +253,10 @@ class _Noise:
         self._channels = domain.channels
 
     def factors(self, exponents: Double) -> Double:
-        """Factors for one exponent per tensor."""
+        """Factors for one exponent per reach."""
         found = np.ones(self._channels)
-        for exponent, tensor in zip(exponents, self.tensors):
-            found *= tensor.reach() ** exponent
+        for exponent, reach in zip(exponents, self.reaches):
+            found *= reach**exponent
         return found
 
     def total(self, factors: Double) -> float:
@@ -259,7 +264,7 @@ class _Noise:
         importance = np.zeros(self._channels)
         for reader in self._readers:
             importance[reader.own] += reader.energy / reader.signal
-        total = sum(tensor.noise(factors, importance) for tensor in self.tensors)
+        total = sum(tensor.noise(factors, importance) for tensor in self._tensors)
         return total + sum(reader.noise(factors) for reader in self._readers)
 
 
