@@ -90,6 +90,7 @@ class TwinActivations:
         params: AffineParams,
         window: Window,
         table: KernelTable | None = None,
+        written: bool = True,
     ) -> None:
         """Decide the scale of a tensor; values already present become codes.
 
@@ -97,16 +98,20 @@ class TwinActivations:
             tensor: The tensor.
             params: Its scale and zero point.
             window: The codes that it is meant to use.
-            table: The codes that its kernel computes, where these are not the nearest ones.
+            table: The codes that a kernel computes, where these are not the nearest ones.
+            written: Whether that kernel writes the tensor itself. Values that are only handed on
+                to it come as codes from now on, and would be looked up twice.
         """
         self.params[tensor] = params
+        self._windows[tensor] = window
         if table is not None:
             self._tables[tensor] = table
-        self._windows[tensor] = window
         if tensor in self._present:
             for sample in range(self.samples):
                 real = self._store.get(_QUANTIZED, tensor, sample)
                 self._store.put(_QUANTIZED, tensor, sample, self._encode(tensor, real))
+        if not written:
+            self._tables.pop(tensor, None)
 
     def part(
         self, store: ActivationStore, tensors: Sequence[int], samples: Sequence[int]
@@ -121,6 +126,7 @@ class TwinActivations:
         found = TwinActivations(store, len(samples))
         found.params.update(self.params)
         found._windows.update(self._windows)
+        found._tables.update(self._tables)
         for number, sample in enumerate(samples):
             for tensor in tensors:
                 values = self.float_values(tensor, sample)
