@@ -191,17 +191,24 @@ class ActivationScales:
     def _table(self, tensor: int, params: AffineParams) -> KernelTable | None:
         """The table of the elementwise function whose results a tensor holds, if it does."""
         writer = self._graph.producer(tensor)
-        while writer is not None and self._picks(writer):
+        is_padded = False
+        while writer is not None and self._hands_on(writer):
+            is_padded = is_padded or writer.kind == "PAD"
             writer = self._graph.producer(writer.inputs[0])
         if writer is None or writer.index in self._skipped or writer.kind not in ELEMENTWISE:
             return None
         source = self._twins.params.get(writer.inputs[0])
-        return None if source is None else kernel_table(self._graph, writer, source, params)
+        table = None if source is None else kernel_table(self._graph, writer, source, params)
+        if table is not None and is_padded:
+            # Zeros are no results of LOGISTIC, and what it is near to must not stand for them.
+            zero = table.encode(np.zeros(1, np.float32))[0]
+            return table if zero == params.zero_point else None
+        return table
 
-    def _picks(self, operator: Operator) -> bool:
-        """Whether the operator hands on values of its first input, and nothing else."""
+    def _hands_on(self, operator: Operator) -> bool:
+        """Whether all that the operator writes are values of its first input, or zeros."""
         return (
-            operator.kind in properties.PICKS
+            (operator.kind in properties.PICKS or operator.kind == "PAD")
             and properties.fused_activation(operator) == "NONE"
             and operator.index not in self._skipped
         )
@@ -209,7 +216,7 @@ class ActivationScales:
     def _is_written(self, tensor: int) -> bool:
         """Whether an operator computes the tensor instead of handing on values of another."""
         writer = self._graph.producer(tensor)
-        return writer is None or not self._picks(writer)
+        return writer is None or not self._hands_on(writer)
 
     def _search_through(
         self,
