@@ -20,10 +20,12 @@ from tflite_eq.graph import edit
 from tflite_eq.graph.linear import linear_layers
 from tflite_eq.graph.model import Graph
 from tflite_eq.graph.scale_groups import scale_groups
-from tflite_eq.numerics.affine import dequantize
+from tflite_eq.numerics.affine import AffineParams, dequantize
 from tflite_eq.numerics.affine import quantize as quantize_values
+from tflite_eq.numerics.windows import Window
 from tflite_eq.quantizer import skipped_operators
 from tflite_eq.runtimes import Kernels
+from tflite_eq.simulation.kernel_tables import KernelTable
 from tflite_eq.simulation.lockstep import corrected_on, run_lockstep
 from tflite_eq.simulation.store import ActivationStore
 from tflite_eq.simulation.twins import TwinActivations
@@ -56,6 +58,7 @@ class RememberingTwins(TwinActivations):
         super().__init__(store, samples=0)
         self._computed: dict[int, list[Array]] = {}
         self._were_settled: set[int] = set()
+        self._all_tables: dict[int, KernelTable] = {}
 
     @property
     def codes(self) -> dict[int, list[Array]]:
@@ -67,10 +70,22 @@ class RememberingTwins(TwinActivations):
         }
 
     def _code(self, tensor: int, values: Array) -> Array:
-        table = None if tensor in self._were_settled else self.tables.get(tensor)
+        table = None if tensor in self._were_settled else self._all_tables.get(tensor)
         if table is None:
             return quantize_values(values, self.params[tensor])
         return table.encode(values)
+
+    def settle(
+        self,
+        tensor: int,
+        params: AffineParams,
+        window: Window,
+        table: KernelTable | None = None,
+        written: bool = True,
+    ) -> None:
+        if table is not None:
+            self._all_tables[tensor] = table
+        super().settle(tensor, params, window, table, written)
 
     def remember(self, tensor: int) -> None:
         if tensor in self.params:
