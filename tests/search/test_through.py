@@ -100,7 +100,7 @@ def searched(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Function]]:
         return search_through(given, *rest)
 
     monkeypatch.setattr(activation_scales, "search_through", recording)
-    yield functions
+    return functions
 
 
 @pytest.mark.parametrize("case", sorted(POOLED))

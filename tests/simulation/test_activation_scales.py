@@ -52,10 +52,7 @@ def floored() -> QuantizationResult:
 @pytest.mark.parametrize("kernels", [Kernels.REFERENCE, Kernels.DEFAULT])
 @pytest.mark.parametrize("name", ["leaky_net", "floored_net"])
 def test_no_input_makes_windows_that_saturate_leak(name: str, kernels: Kernels) -> None:
-    if name == "floored_net":
-        result = floored()
-    else:
-        result = running.quantized(name, Config(bits="7"))
+    result = floored() if name == "floored_net" else running.quantized(name, Config(bits="7"))
     promised = {
         t.name: t for t in result.calibration.tensors if t.saturates and t.window == (0, 127)
     }

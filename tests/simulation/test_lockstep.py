@@ -32,6 +32,7 @@ from tflite_eq.simulation.twins import TwinActivations
 
 Array = npt.NDArray[Any]
 
+
 def _config(**options: Any) -> Config:
     """Options that leave the float network as it is, so that ``simulate`` can start from it."""
     return Config(equalization="none", **options)

@@ -53,10 +53,11 @@ def affine_for(
             ReLU; None if they can. A 7-bit window then starts there, whatever ``low``.
     """
     low, high = min(low, 0.0), max(high, 0.0)
-    bounded = int7 and floor is not None and mode is ActivationMode.ASYMMETRIC
-    if (floor if bounded else low) == high:
+    if not int7 or mode is not ActivationMode.ASYMMETRIC:
+        floor = None
+    if (low if floor is None else floor) == high:
         low, high = DEAD_RANGE
-    if bounded:
+    if floor is not None:
         return _bounded_int7(floor, high)
     if mode is ActivationMode.SYMMETRIC:
         magnitude = max(-low, high, MIN_SPAN)
