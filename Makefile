@@ -6,6 +6,7 @@ BIN := $(ENV)/bin
 OLD := .venv-tensorflow-2.14
 NEW := .venv-tensorflow-2.21
 LITERT := .venv-litert-only
+PEERS := .venv-peer-litert .venv-peer-sony-mct
 MAKE_VENV := tools/make_venv.sh
 LOCKS := requirements/locked-python3.11
 STAND_IN_NDK := build/stand_in_ndk
@@ -26,7 +27,7 @@ export TFLITE_EQ_BUILD_DELEGATE := 0
 export TF_CPP_MIN_LOG_LEVEL := 3
 export CUDA_VISIBLE_DEVICES := -1
 
-.PHONY: help setup demo test lint format unit-test test-compatibility clean
+.PHONY: help setup demo test lint format unit-test test-compatibility peers clean
 .PHONY: test-parts build-tools build-delegate test-delegate test-runtimes test-packaging test-android
 .PHONY: browser test-android-in-turn setup-arm64 test-arm64 test-arm64-all test-arm64-in-turn
 
@@ -44,6 +45,7 @@ help:
 	@echo "make build-delegate       the delegate's library, Python module and eq_benchmark"
 	@echo "make test-arm64           the delegate on emulated arm64 CPUs, inside real runtimes"
 	@echo "make test-arm64-all       the same with all shared models, quantized with the defaults"
+	@echo "make peers   only make the environments of the quantizers in docs/peers.md"
 	@echo "make format  put the sources in the form that lint wants"
 	@echo "make clean   remove the environments and everything else that was made"
 
@@ -139,13 +141,17 @@ test-compatibility: build-delegate $(OLD)/.complete $(NEW)/.complete $(LITERT)/.
 	  $$environment/bin/python -m pytest delegate/runtime_tests --runtime tensorflow $(PYTEST_ARGS) || exit 1; \
 	done
 	$(LITERT)/bin/python -m pytest tests/compatibility $(PYTEST_ARGS)
+	$(OLD)/bin/python -m pytest tests/benchmarks/test_keras2.py $(PYTEST_ARGS)
+
+# What benchmarks/peers measures beside the project's own environment.
+peers: $(ENV)/.complete $(PEERS:=/.complete)
 
 format: $(ENV)/.complete
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
 clean:
-	rm -rf $(ENV) $(OLD) $(NEW) $(LITERT) build demo_output *.egg-info
+	rm -rf $(ENV) $(OLD) $(NEW) $(LITERT) $(PEERS) build demo_output *.egg-info
 	rm -rf .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	if command -v bazel >/dev/null; then bazel clean; fi
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
@@ -153,6 +159,10 @@ clean:
 # An environment without .complete was interrupted and is made again from the start.
 $(ENV)/.complete: requirements/development.txt $(LOCKS)/development.txt $(MAKE_VENV) pyproject.toml
 	$(MAKE_VENV) $(ENV) requirements/development.txt $(LOCKS)/development.txt
+	touch $@
+
+.venv-peer-%/.complete: requirements/peer-%.txt $(LOCKS)/peer-%.txt $(MAKE_VENV)
+	$(MAKE_VENV) --without_project .venv-peer-$* requirements/peer-$*.txt $(LOCKS)/peer-$*.txt
 	touch $@
 
 # Last in line: what takes longest should not wait for them.

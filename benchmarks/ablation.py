@@ -23,6 +23,7 @@ import numpy as np
 
 import tflite_eq
 from benchmarks import accuracy
+from benchmarks.cases import Case, open_case
 from tests import shared_data
 from tflite_eq.evaluation.evaluator import available_cores, evaluate
 from tflite_eq.evaluation.team import NamedModel
@@ -129,7 +130,7 @@ def _insert_round_trips(graph: Graph, records: dict[int, Any]) -> None:
     subgraph.operators = operators
 
 
-def whole_model(case: accuracy.Case, parts: Parts, result: bytes) -> list[dict[str, Any]]:
+def whole_model(case: Case, parts: Parts, result: bytes) -> list[dict[str, Any]]:
     """Weights alone, activations alone, both, and the integer file, on the validation images."""
     layers, tensors = list(parts.layers), parts.activations()
     models = [
@@ -150,7 +151,7 @@ def whole_model(case: accuracy.Case, parts: Parts, result: bytes) -> list[dict[s
     ]
 
 
-def layer_by_layer(case: accuracy.Case, parts: Parts, images: list[np.ndarray]) -> list[Any]:
+def layer_by_layer(case: Case, parts: Parts, images: list[np.ndarray]) -> list[Any]:
     """Each layer's weights and input quantized alone, on held-back images."""
     reference = _outputs(case.model, images)
     found = []
@@ -194,7 +195,7 @@ def main() -> None:
     folder = shared_data.folder()
     if folder is None:
         parser.error("the shared data are not there")
-    case = accuracy.open_case(args.model, folder)
+    case = open_case(args.model, folder)
     options = {"preset": "default", **accuracy.VARIANTS[args.variant]}
     samples = [[x] for x in case.calibration[: preset_samples(options["preset"])]]
     result = tflite_eq.quantize(case.model, samples, preset_config(seed=args.seed, **options))

@@ -15,28 +15,21 @@ is missing. Without --variant only the main ones are measured.
 from __future__ import annotations
 
 import argparse
-import dataclasses
-import json
 import os
 import pathlib
+import sys
 import time
 from typing import Any
 
-import numpy as np
-
 import tflite_eq
-from benchmarks import accuracy_page
+from benchmarks import accuracy_page, results_file
+from benchmarks.cases import SAMPLES, Case, open_case
+from benchmarks.peers.runners import tensorflow_default
 from tests import shared_data
-from tflite_eq.cli.models import load_float_model
-from tflite_eq.data.preprocessing import Preprocessing
-from tflite_eq.evaluation.evaluator import available_cores, evaluate
-from tflite_eq.evaluation.labels import LabelledSet, open_labelled
+from tflite_eq.errors import TfliteEqError
 from tflite_eq.evaluation.team import NamedModel
-from tflite_eq.files import write_atomically
 from tflite_eq.presets import preset_config, preset_samples
 
-SAMPLES = 50
-MOST_SAMPLES = 200
 LATTICE = {"bits": "auto", "target": "armv8.2-dotprod"}
 
 # Quantizer options by variant; "default" is TensorFlow's own int8 conversion.
@@ -71,50 +64,11 @@ MAIN = ("default", "int8", "int7", "lattice", "best int8", "best int7", "best la
 SEEDED = MAIN[1:]
 
 
-@dataclasses.dataclass(frozen=True)
-class Case:
-    """One shared model and the data it is measured on."""
-
-    name: str
-    model: bytes
-    path: pathlib.Path
-    preprocessing: Preprocessing
-    validation: LabelledSet
-    calibration: list[np.ndarray]
-
-
-def open_case(name: str, folder: pathlib.Path) -> Case:
-    """Load a shared model with its data."""
-    entry = shared_data.models()[name]
-    preprocessing = shared_data.preprocessing(name)
-    path = folder / entry["file"]
-    images = folder / "images"
-    if entry.get("dataset") == "cifar10":
-        validation = open_labelled(images / "cifar10" / "cifar10_test_first1000.npz")
-    else:
-        validation = open_labelled(
-            images, folder / "validation.csv", entry.get("label_column", "label")
-        )
-    calibration = shared_data.calibration(name, MOST_SAMPLES)
-    return Case(name, load_float_model(str(path)), path, preprocessing, validation, calibration)
-
-
-def tensorflow_default(case: Case) -> bytes:
-    """TensorFlow's own full-integer conversion with float ends."""
-    import tensorflow as tf
-
-    model = tf.keras.models.load_model(case.path, compile=False)
-    converter = tf.lite.TFLiteConverter.from_keras_model(model)
-    converter.optimizations = [tf.lite.Optimize.DEFAULT]
-    converter.representative_dataset = lambda: ([x] for x in case.calibration[:SAMPLES])
-    return bytes(converter.convert())
-
-
 def quantized(case: Case, variant: str, seed: int) -> tuple[bytes, float]:
     """One model quantized one way, and the CPU seconds it took."""
     started = time.process_time()
     if variant == "default":
-        model = tensorflow_default(case)
+        model = tensorflow_default.quantize(case.path, case.calibration[:SAMPLES])
     else:
         options = {"preset": "default", **VARIANTS[variant]}
         samples = case.calibration[: preset_samples(options["preset"])]
@@ -139,23 +93,15 @@ def measure(case: Case, wanted: list[tuple[str, int]]) -> list[dict[str, Any]]:
                 "bytes": len(model),
             }
         )
-    result = evaluate(
-        models,
-        case.validation,
-        case.preprocessing,
-        reference=NamedModel("float", case.model),
-        num_workers=available_cores(),
-    ).to_dict()
-    reference = result["models"][0]
-    for entry, figures in zip(entries, result["models"][1:]):
-        entry.update(runtime=result["runtime"], float=reference, quantized=figures)
+    for entry, figures in zip(entries, case.compare(models)):
+        entry.update(figures)
     return entries
 
 
 def run(args: argparse.Namespace, folder: pathlib.Path) -> None:
     """Measure what the output file does not hold yet."""
     path = pathlib.Path(args.output)
-    results = json.loads(path.read_text()) if path.exists() else []
+    results = results_file.load(path)
     done = {(r["model"], r["variant"], r["seed"]) for r in results}
     for name in args.model or shared_data.models():
         wanted = [
@@ -168,7 +114,7 @@ def run(args: argparse.Namespace, folder: pathlib.Path) -> None:
         ]
         if wanted:
             results += measure(open_case(name, folder), wanted)
-            write_atomically(path, json.dumps(results, indent=1).encode())
+            results_file.save(path, results)
             print(accuracy_page.main_table(results), flush=True)
 
 
@@ -182,14 +128,17 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=3, help="seeds of the main variants (3)")
     args = parser.parse_args()
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    if args.render:
-        results = json.loads(pathlib.Path(args.render).read_text())
-        print(accuracy_page.render(results))
-        return
-    folder = shared_data.folder()
-    if folder is None or not args.output:
-        parser.error("the shared data are not there" if args.output else "--output is required")
-    run(args, folder)
+    try:
+        if args.render:
+            results = results_file.load(pathlib.Path(args.render), must_exist=True)
+            print(accuracy_page.render(results))
+            return
+        folder = shared_data.folder()
+        if folder is None or not args.output:
+            parser.error("the shared data are not there" if args.output else "--output is required")
+        run(args, folder)
+    except TfliteEqError as error:
+        sys.exit(f"error: {error}")
 
 
 if __name__ == "__main__":

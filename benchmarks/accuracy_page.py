@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import statistics
-from collections.abc import Sequence
-from typing import Any
-
-Results = Sequence[dict[str, Any]]
+from benchmarks.tables import Results, figures_cell, markdown, model_title, models_of, with_error
 
 _TITLES = {
     "default": "TFLite default INT8",
@@ -37,6 +33,8 @@ out of the comparison: its 1/256 grid makes ties.
   3x3 inputs* is `--bits auto --target armv8.2-dotprod`.
 - *best* is the same with `--preset best`.
 - *TFLite default* is `tf.lite.TFLiteConverter` with the same images.
+
+Other quantizers on the same models and images: [peers.md](peers.md).
 """
 
 _REMARKS = """
@@ -80,25 +78,23 @@ def main_table(results: Results) -> str:
     """One row per model, one column per main variant."""
     variants = [v for v in _TITLES if any(r["variant"] == v for r in results)]
     rows = [["Model (n, FP32 top-1)", *(_TITLES[v] for v in variants)]]
-    for model in _models(results):
+    for model in models_of(results):
         found = [r for r in results if r["model"] == model]
-        metrics = found[0]["float"]
-        label = f"{model} ({_value(metrics, 'n'):.0f}, {_value(metrics, 'top1'):.1f})"
-        cells = [_cell([r for r in found if r["variant"] == v]) for v in variants]
-        rows.append([label, *cells])
-    return _markdown(rows)
+        cells = [figures_cell([r for r in found if r["variant"] == v]) for v in variants]
+        rows.append([model_title(found), *cells])
+    return markdown(rows)
 
 
 def per_tensor_table(results: Results) -> str:
     """What equalization does for one weight scale per tensor."""
-    models = _models([r for r in results if r["variant"] in _PER_TENSOR])
+    models = models_of([r for r in results if r["variant"] in _PER_TENSOR])
     if not models:
         return ""
     rows = [["`--per_tensor`", *models]]
     for variant, title in _PER_TENSOR.items():
         found = [r for r in results if r["variant"] == variant]
-        rows.append([title, *(_cell([r for r in found if r["model"] == m]) for m in models)])
-    return _markdown(rows)
+        rows.append([title, *(figures_cell([r for r in found if r["model"] == m]) for m in models)])
+    return markdown(rows)
 
 
 def seed_table(results: Results) -> str:
@@ -112,57 +108,26 @@ def seed_table(results: Results) -> str:
                 r["model"],
                 _TITLES[r["variant"]],
                 str(r["seed"]),
-                *(_with_error(r, key) for key in ("agreement", "sqnr_db", "top1_drop")),
+                *(with_error(r["quantized"], key) for key in ("agreement", "sqnr_db", "top1_drop")),
                 f"{r['cpu_seconds']:.0f}",
             ]
         )
-    return "## Every run\n\n" + _markdown(rows)
+    return "## Every run\n\n" + markdown(rows)
 
 
 def comparison_table(results: Results) -> str:
     """Methods against each other, for the models they were measured on."""
     extra = [r for r in results if r["variant"] not in {**_TITLES, **_PER_TENSOR}]
-    models = _models(extra)
+    models = models_of(extra)
     if not models:
         return ""
     variants = [v for v in dict.fromkeys(r["variant"] for r in results) if v not in _PER_TENSOR]
     rows = [["Method", *models]]
     for variant in variants:
         cells = [
-            _cell([r for r in results if r["variant"] == variant and r["model"] == m])
+            figures_cell([r for r in results if r["variant"] == variant and r["model"] == m])
             for m in models
         ]
         if any(cells):
             rows.append([_TITLES.get(variant, variant), *cells])
-    return _markdown(rows)
-
-
-def _cell(runs: Results) -> str:
-    if not runs:
-        return ""
-
-    def mean(key: str) -> float:
-        return statistics.fmean(_value(r["quantized"], key) for r in runs)
-
-    return f"{mean('agreement'):.1f} / {mean('sqnr_db'):.1f} / {mean('top1_drop'):.1f}"
-
-
-def _with_error(run: dict[str, Any], key: str) -> str:
-    entry = run["quantized"][key]
-    return f"{entry['value']:.1f} ± {entry['standard_error']:.1f}"
-
-
-def _value(metrics: dict[str, Any], key: str) -> float:
-    entry = metrics[key]
-    return float(entry["value"] if isinstance(entry, dict) else entry)
-
-
-def _models(results: Results) -> list[str]:
-    return list(dict.fromkeys(r["model"] for r in results))
-
-
-def _markdown(rows: Sequence[Sequence[str]]) -> str:
-    def line(cells: Sequence[str]) -> str:
-        return f"| {' | '.join(cells)} |"
-
-    return "\n".join([line(rows[0]), line(["---"] * len(rows[0])), *map(line, rows[1:])])
+    return markdown(rows)

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Makes one virtual environment with the project in it, from nothing but a Debian system.
 #
-# usage: tools/make_venv.sh FOLDER REQUIREMENTS [LOCK]
+# usage: tools/make_venv.sh [--without_project] FOLDER REQUIREMENTS [LOCK]
 #
 #   FOLDER        the environment, e.g. .venv; made afresh if it is there but unfinished
 #   REQUIREMENTS  requirements file to install
@@ -13,6 +13,11 @@
 # installed by apt_install.sh.
 set -euo pipefail
 
+with_project=yes
+if [ "${1:-}" = --without_project ]; then
+  with_project=no
+  shift
+fi
 folder=$1
 requirements=$2
 lock=${3:-}
@@ -61,7 +66,9 @@ fi
 pip=("$folder/bin/python" -m pip --disable-pip-version-check --retries 8 --timeout 60)
 say "Installing $requirements (several hundred MB the first time)"
 "${pip[@]}" install --requirement "$requirements" "${constraints[@]}"
-say "Installing the project itself"
-"${pip[@]}" install --quiet --no-deps --editable .
+if [ "$with_project" = yes ]; then
+  say "Installing the project itself"
+  "${pip[@]}" install --quiet --no-deps --editable .
+fi
 "$folder/bin/python" -m pip --disable-pip-version-check check ||
   say "pip reports the conflicts above; they are known not to matter if the tests pass"

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests import models
+from tests import models, running
 from tflite_eq.errors import ModelError
 from tflite_eq.graph import schema
 from tflite_eq.graph.model import Graph
@@ -102,6 +102,44 @@ def edit_graph(change: Any) -> bytes:
 def test_inconsistent_graphs_are_refused(change: Any) -> None:
     with pytest.raises(ModelError):
         Graph.from_bytes(edit_graph(change))
+
+
+def with_buffers_behind(data: bytes) -> bytes:
+    """The same file with all constants behind the flatbuffer, as in files beyond 2 GiB."""
+    model = schema.parse(data)
+    contents = {i: bytes(b.data) for i, b in enumerate(model.buffers) if b.data is not None}
+    for index, content in contents.items():
+        model.buffers[index].data = None
+        model.buffers[index].offset, model.buffers[index].size = 1 << 30, len(content)
+    position = -(-len(schema.serialize(model)) // 16) * 16  # the position does not change it
+    placed = {}
+    for index, content in contents.items():
+        model.buffers[index].offset = position
+        placed[position] = content
+        position += -(-len(content) // 16) * 16
+    file = bytearray(schema.serialize(model))
+    for start, content in placed.items():
+        file += bytes(start - len(file)) + content
+    return bytes(file)
+
+
+def test_constants_behind_the_flatbuffer_are_read_and_survive_editing() -> None:
+    data = models.residual_net()
+    behind = with_buffers_behind(data)
+    sample = models.data("residual_net", 1)[0]
+    expected = running.run(data, sample)[0]
+    np.testing.assert_array_equal(running.run(behind, sample)[0], expected)
+    graph = Graph.from_bytes(behind)
+    first = graph.operators[0]
+    np.testing.assert_array_equal(graph.constant(first.inputs[2]), models.biases(8, 1))
+    rewritten = schema.serialize(graph.model)
+    np.testing.assert_array_equal(running.run(rewritten, sample)[0], expected)
+
+
+def test_a_file_that_ends_before_its_constants_is_refused() -> None:
+    behind = with_buffers_behind(models.residual_net())
+    with pytest.raises(ModelError, match=r"the file ends at byte \d+, but its buffer \d+ at byte"):
+        Graph.from_bytes(behind[:-20])
 
 
 def test_path_instead_of_bytes_is_refused() -> None:

@@ -14,7 +14,9 @@ from tflite_eq.graph.model import Graph
 from tflite_eq.progress import track
 from tflite_eq.runtimes import preferred_runtime
 
-_ROWS_PER_SAMPLE = 16  # that ``ChannelStatistics.sampled`` takes
+# What ``ChannelStatistics.sampled`` takes, of one sample and of all.
+_ROWS_PER_SAMPLE = 16
+_MOST_ROWS = 3200
 
 Double = npt.NDArray[np.float64]
 
@@ -38,12 +40,12 @@ class ChannelStatistics:
     def update(self, values: npt.NDArray[np.float32]) -> None:
         """Add values, channels last."""
         rows = values.reshape(-1, values.shape[-1])
-        self.largest = np.maximum(self.largest, np.abs(rows).max(axis=0))
+        self.largest = np.maximum(self.largest, np.maximum(rows.max(axis=0), -rows.min(axis=0)))
         chosen = self._rng.integers(len(rows), size=min(_ROWS_PER_SAMPLE, len(rows)))
         self._sampled.append(rows[chosen])
         self._count += len(rows)
         self._sums += rows.sum(axis=0, dtype=np.float64)
-        self._squares += np.einsum("nc,nc->c", rows, rows, dtype=np.float64)
+        self._squares += np.einsum("nc,nc->c", rows, rows)
 
     @property
     def variance(self) -> Double:
@@ -53,8 +55,9 @@ class ChannelStatistics:
 
     @property
     def sampled(self) -> npt.NDArray[np.float32]:
-        """Values at random positions of all samples, [n, C]."""
-        return np.concatenate(self._sampled)
+        """Values at random positions of all samples, [n, C] with n <= 3200."""
+        rows = np.concatenate(self._sampled)
+        return rows[:: -(-len(rows) // _MOST_ROWS)]
 
 
 def channel_statistics(

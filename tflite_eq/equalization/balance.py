@@ -54,7 +54,8 @@ _EXPONENTS = np.linspace(0, 0.5, 5)
 _MAX_SWEEPS = 4
 
 # Candidate ends of the range as fractions of the largest value.
-_CLIPS = 2.0 ** (-np.arange(0, 13) / 4)
+_CLIPS_PER_OCTAVE = 4
+_CLIPS = 2.0 ** (-np.arange(0, 13) / _CLIPS_PER_OCTAVE)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -107,20 +108,46 @@ def balancing_factors(
     return ChannelFactors.of(domain, noise.factors(exponents))
 
 
-@dataclasses.dataclass(frozen=True)
-class _Sampled:
-    """Values of a tensor that is rounded.
+class _Side:
+    """Values of one sign that a tensor takes, as magnitudes."""
 
-    Attributes:
-        own: Where its channels are in the domain.
-        sides: Magnitudes of sampled values above and below 0, [n, C] each; 0 where the value is on
-            the other side.
-        slopes: What the function that reads the tensor leaves of errors on either side.
-    """
+    def __init__(self, own: slice, values: Double, slope: float) -> None:
+        """Keep what is not 0 of ``values`` [n, C], the domain's channels ``own``.
 
-    own: slice
-    sides: tuple[Double, Double]
-    slopes: tuple[float, float]
+        ``slope`` is what the function that reads the tensor leaves of errors here.
+        """
+        rows, self._channels = np.nonzero(values)
+        self._values = values[rows, self._channels]
+        self._logs = np.log2(self._values)
+        self._own = own
+        self._share = slope**2 / max(len(values), 1)
+
+    def largest(self, factors: Double) -> float:
+        """Largest value that is left when channels are divided by factors."""
+        return float((self._values / factors[self._own][self._channels]).max(initial=0.0))
+
+    def errors(self, factors: Double, importance: Double, largest: float) -> tuple[Double, float]:
+        """Weighted errors of clipping at ``largest * _CLIPS``, and the weight of all values."""
+        own = factors[self._own]
+        weights = (importance[self._own] * own**2 * self._share)[self._channels]
+        inside = float(weights.sum())
+        if largest <= 0:
+            return np.zeros(len(_CLIPS)), inside
+        # The first end that a value lies above; those above none of them are not clipped.
+        logs = self._logs - np.log2(own)[self._channels]
+        beyond = np.ceil((np.log2(largest) - logs) * _CLIPS_PER_OCTAVE).astype(np.intp)
+        clipped = beyond < len(_CLIPS)
+        bins = np.maximum(beyond[clipped], 0)
+        channels = self._channels[clipped]
+        moments = np.zeros((3, len(_CLIPS)))
+        term = weights[clipped]
+        scaled = self._values[clipped] / own[channels]
+        for power in range(3):
+            moments[power] = np.bincount(bins, term, len(_CLIPS))
+            term = term * scaled
+        number, linear, square = np.cumsum(moments, axis=1)
+        ends = largest * _CLIPS
+        return np.maximum(square - 2 * ends * linear + ends**2 * number, 0.0), inside
 
 
 class _Quantized:
@@ -130,14 +157,14 @@ class _Quantized:
         """Start with no tensor; ``steps`` is the number of code steps."""
         self._largest = np.zeros(channels)
         self._steps = steps
-        self._members: list[_Sampled] = []
+        self._sides: tuple[list[_Side], list[_Side]] = ([], [])  # above and below 0
 
     def add(self, own: slice, statistics: ChannelStatistics, slope: float) -> None:
         """Add a tensor whose values are rounded, with the slope for errors of negative ones."""
         values = statistics.sampled.astype(np.float64)
         self._largest[own] = np.maximum(self._largest[own], statistics.largest)
-        sides = (np.maximum(values, 0), np.maximum(-values, 0))
-        self._members.append(_Sampled(own, sides, (1.0, slope)))
+        self._sides[0].append(_Side(own, np.maximum(values, 0), 1.0))
+        self._sides[1].append(_Side(own, np.maximum(-values, 0), slope))
 
     def reach(self) -> Double:
         """Each channel's largest magnitude by that of all channels; 1 for dead channels."""
@@ -154,27 +181,18 @@ class _Quantized:
             factors: What channels are divided by, [C].
             importance: Weight of each channel's squared error, [C].
         """
-        ends = [self._largest_scaled(side, factors) * _CLIPS for side in (0, 1)]
-        clipped = np.zeros((2, len(_CLIPS)))
-        inside = 0.0
-        for member in self._members:
-            own = factors[member.own]
-            weight = importance[member.own] * own**2 / max(len(member.sides[0]), 1)
-            for side, (values, slope) in enumerate(zip(member.sides, member.slopes)):
-                scaled = values / own
-                inside += slope**2 * float(weight @ np.count_nonzero(values, axis=0))
-                for i, end in enumerate(ends[side]):
-                    over = np.maximum(scaled - end, 0)
-                    lost = np.einsum("nc,nc->c", over, over)
-                    clipped[side, i] += slope**2 * float(weight @ lost)
+        ends, clipped, inside = [], [], 0.0
+        for sides in self._sides:
+            largest = max((side.largest(factors) for side in sides), default=0.0)
+            lost = np.zeros(len(_CLIPS))
+            for side in sides:
+                errors, weight = side.errors(factors, importance, largest)
+                lost += errors
+                inside += weight
+            ends.append(largest * _CLIPS)
+            clipped.append(lost)
         step = (ends[0][:, None] + ends[1]) / self._steps
         return float((clipped[0][:, None] + clipped[1] + inside * step**2 / 12).min())
-
-    def _largest_scaled(self, side: int, factors: Double) -> float:
-        return max(
-            (float((m.sides[side] / factors[m.own]).max(initial=0)) for m in self._members),
-            default=0.0,
-        )
 
 
 @dataclasses.dataclass(frozen=True)

@@ -33,11 +33,14 @@ def equalizing_factors(
         ModelError: The network cannot be run.
     """
     domains = find_domains(graph, skipped)
+    is_cross_layer = config.equalization_used is Equalization.CROSS_LAYER
+    if not is_cross_layer:
+        domains = [domain for domain in domains if not domain.is_clipped]
     if not domains:
         return []
     tensors = sorted({tensor for domain in domains for tensor in domain.tensors})
     statistics = channel_statistics(graph, tensors, reader)
-    if config.equalization_used is Equalization.CROSS_LAYER:
+    if is_cross_layer:
         return cross_layer_factors(graph, domains, statistics)
     return _balanced(graph, domains, skipped, statistics, config)
 

@@ -13,6 +13,7 @@ from types import ModuleType
 from typing import Any
 
 import flatbuffers
+import numpy as np
 
 from tflite_eq.errors import BackendError, ModelError
 from tflite_eq.quiet import quiet
@@ -22,6 +23,9 @@ _SCHEMA_MODULES = (
     "ai_edge_litert.schema_py_generated",
     "tensorflow.lite.python.schema_py_generated",
 )
+
+# Offsets of buffers up to this one mean that the values are in the flatbuffer.
+_NO_OFFSET = 1
 
 # The object API is generated without type information.
 ModelT = Any
@@ -83,9 +87,32 @@ def parse(data: bytes, origin: str = "model") -> ModelT:
             f"{origin}: the flatbuffer is truncated or corrupt ({type(error).__name__}: {error}); "
             "write or download the file again"
         ) from error
+    _take_in_buffers(model, data, origin)
     if truncated:
         raise ModelError(f"{origin}: the flatbuffer holds no graph; write or download it again")
     return model
+
+
+def _take_in_buffers(model: ModelT, data: bytes, origin: str) -> None:
+    """Move constants that lie behind the flatbuffer into it, in place.
+
+    Files beyond the 2 GiB that a flatbuffer can address have them there, and so does whatever
+    LiteRT Quantizer writes. Their position in the file is lost as soon as anything is edited.
+
+    Raises:
+        ModelError: A buffer does not lie inside the file.
+    """
+    for index, buffer in enumerate(model.buffers or []):
+        start, size = buffer.offset, buffer.size
+        if start <= _NO_OFFSET:
+            continue
+        if start + size > len(data):
+            raise ModelError(
+                f"{origin}: the file ends at byte {len(data)}, but its buffer {index} at byte "
+                f"{start + size}: it is cut off; write or download the file again"
+            )
+        buffer.data = np.frombuffer(data, np.uint8, size, start)
+        buffer.offset = buffer.size = 0
 
 
 def serialize(model: ModelT) -> bytes:
