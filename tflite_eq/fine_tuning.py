@@ -54,7 +54,9 @@ def fine_tuned(
             ``distilled_tensors`` names.
     """
     tf = _tensorflow()
-    network = DifferentiableNetwork(tf, graph, layers, calibration.layers, twins.params)
+    network = DifferentiableNetwork(
+        tf, graph, layers, calibration.layers, twins.params, tables=twins.tables
+    )
     training = BiasFineTuning(tf, network, graph, layers, twins, calibration.config.seed)
     without_judged = corrected_on(
         graph, layers, calibration.layers, twins, training.learned, calibration.config

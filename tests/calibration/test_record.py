@@ -211,11 +211,24 @@ def saturating(plain: dict[str, Any]) -> dict[str, Any]:
         (lambda p: p["tensors"][1].update(window=[10, -10]), r"window \[10, -10\]"),
         (lambda p: p["tensors"][1].update(window=[-64, 200]), r"window \[-64, 200\]"),
         (lambda p: saturating(p).update(zero_point=-128), "cannot saturate at the window"),
+        (lambda p: saturating(p).update(window=[1, 127]), "cannot saturate at the window"),
+        (lambda p: saturating(p).update(window=[0, 126]), "cannot saturate at the window"),
+        (
+            lambda p: saturating(p).update(window=[5, 127], zero_point=40),
+            r"the window \[5, 127\] with zero point 40: .* with the zero point at 0 or higher",
+        ),
     ],
 )
 def test_bad_entries_are_refused(change: Callable[[dict[str, Any]], None], message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         Calibration.from_text(edited(change))
+
+
+@pytest.mark.parametrize("zero_point", [0, 1, 31, 127])
+def test_windows_with_a_floor_are_taken(zero_point: int) -> None:
+    text = edited(lambda plain: saturating(plain).update(zero_point=zero_point))
+    found = Calibration.from_text(text).tensors
+    assert zero_point in {t.zero_point for t in found if t.saturates and t.window == (0, 127)}
 
 
 def test_unreadable_files_are_refused(tmp_path: pathlib.Path) -> None:

@@ -6,6 +6,7 @@ threads, options, damaged models.
 
 from __future__ import annotations
 
+import functools
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ import pytest
 
 from tests import models
 from tests.delegate import inside, networks
-from tflite_eq import Config, quantize
+from tflite_eq import Config, QuantizationResult, quantize
 from tflite_eq.delegate.process import call_apart
 from tflite_eq.delegate.validate import OUTPUT, validate
 from tflite_eq.errors import BackendError, TfliteEqError
@@ -61,6 +62,38 @@ def test_other_networks(runtime: Runtime, name: str, convolutions: int) -> None:
     found = validate(model, runtime, samples=2, options={"kernel": "direct"})
     assert found.first_wrong is None
     assert sum(claim.claimed for claim in found.claims) == convolutions
+
+
+@functools.cache
+def leaky_network() -> QuantizationResult:
+    def network(x: Any) -> Any:
+        tf = models.tf
+        x = tf.nn.leaky_relu(models.conv(x, 64, seed=1), 0.1)
+        x = tf.nn.leaky_relu(models.conv(x, 64, seed=2), 0.3)
+        return models.conv(x, 64, seed=3, padding="VALID")
+
+    config = Config(bits="7", target="x86-vnni")  # type: ignore[arg-type]
+    float_model = models.convert(network, networks.IMAGE)
+    return quantize(float_model, models.samples(networks.IMAGE, count=3), config)
+
+
+@on_every_runtime
+@pytest.mark.parametrize("kernel", ["winograd_1d", "winograd_f43", "auto"])
+def test_windows_whose_zero_point_lies_inside(runtime: Runtime, kernel: str) -> None:
+    """Codes 0..127 behind a leaky ReLU; padding is the zero point, not code 0."""
+    result = leaky_network()
+    inside_window = [
+        t
+        for t in result.calibration.tensors
+        if t.saturates and t.window == (0, 127) and t.bits == 7
+    ]
+    assert len(inside_window) == 2
+    assert all(t.zero_point > 0 for t in inside_window)
+    found = validate(result.model, runtime, samples=2, options={"kernel": kernel})
+    assert found.first_wrong is None
+    assert len(found.claims) == 3
+    if kernel != "auto":
+        assert all(claim.reason.startswith(f"{kernel} on ") for claim in found.claims[1:])
 
 
 @on_every_runtime

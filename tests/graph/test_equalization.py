@@ -8,20 +8,20 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 import tensorflow as tf
-
-from tests import models, running
-from tflite_eq import Calibration, Config, calibrate, quantize
 from tflite_eq.calibration.channel_magnitudes import channel_magnitudes
-from tflite_eq.calibration.dataset import SampleReader
-from tflite_eq.errors import ConfigError
-from tflite_eq.graph import properties, schema
-from tflite_eq.graph.edit import with_biases
 from tflite_eq.graph.equalization import (
     ChannelFactors,
     equalizing_factors,
     find_pairs,
     with_factors,
 )
+
+from tests import models, running
+from tflite_eq import Calibration, Config, calibrate, quantize
+from tflite_eq.calibration.dataset import SampleReader
+from tflite_eq.errors import ConfigError
+from tflite_eq.graph import properties, schema
+from tflite_eq.graph.edit import with_biases
 from tflite_eq.graph.model import Graph
 
 Array = npt.NDArray[Any]

@@ -7,6 +7,7 @@ import tensorflow as tf
 from tests import models
 from tflite_eq.graph.linear import linear_layers
 from tflite_eq.graph.model import Graph
+from tflite_eq.graph.properties import SAME_SCALE
 from tflite_eq.graph.scale_groups import ScaleGroup, scale_groups
 from tflite_eq.numerics.affine import AffineParams
 
@@ -56,25 +57,39 @@ def test_averages_are_noticed() -> None:
     assert not group_of_output(graph, groups, "MAX_POOL_2D").averages
 
 
-def test_clamped_only_if_every_source_clamps() -> None:
+def writers_of(group: ScaleGroup) -> list[str | None]:
+    return [None if writer is None else writer.kind for writer in group.writers]
+
+
+def test_writers_are_the_operators_outside_that_write_into_the_group() -> None:
     graph, groups = groups_of(models.concat_pool_net())
-    assert group_of_output(graph, groups, "CONCATENATION").clamped_below
-    assert not groups[graph.inputs[0]].clamped_below
+    group = group_of_output(graph, groups, "CONCATENATION")
+    assert writers_of(group) == [
+        o.kind
+        for o in graph.operators
+        if o.outputs[0] in group.tensors and o.kind not in SAME_SCALE
+    ]
+    assert len(group.writers) == 3
 
     def network(x: Any) -> Any:
-        x = tf.concat([tf.nn.relu(models.conv(x, 4, seed=1)), models.conv(x, 4, seed=2)], -1)
+        x = tf.concat([tf.nn.relu(models.conv(x, 4, seed=1)), tf.nn.leaky_relu(x)], -1)
         return models.conv(x, 4, seed=3)
 
     graph, groups = groups_of(models.convert(network, models.IMAGE))
-    assert not group_of_output(graph, groups, "CONCATENATION").clamped_below
+    joined = group_of_output(graph, groups, "CONCATENATION")
+    assert sorted(str(kind) for kind in writers_of(joined)) == ["CONV_2D", "LEAKY_RELU"]
 
 
-def test_input_that_is_pooled_is_not_taken_for_clamped() -> None:
+def test_what_is_unknown_counts_as_a_writer() -> None:
     model = models.convert(
         lambda x: models.conv(tf.nn.max_pool2d(x, 2, 2, "SAME"), 4), models.IMAGE
     )
     graph, groups = groups_of(model)
-    assert not groups[graph.inputs[0]].clamped_below
+    assert writers_of(groups[graph.inputs[0]]) == [None]
+    graph, _ = groups_of(models.leaky_net())
+    leaky = next(o for o in graph.operators if o.kind == "LEAKY_RELU")
+    _, groups = groups_of(models.leaky_net(), {leaky.index})
+    assert writers_of(group_of_output(graph, groups, "LEAKY_RELU")) == [None]
 
 
 def test_fixed_parameters_hold_for_the_whole_group() -> None:

@@ -82,7 +82,8 @@ layers = st.builds(
 
 
 def params_of(interval: tuple[float, float], int7: bool = False) -> AffineParams:
-    return affine_for(*interval, int7, ActivationMode.ASYMMETRIC, clamped_below=True)[0]
+    floor = 0.0 if interval[0] == 0 else None
+    return affine_for(*interval, int7, ActivationMode.ASYMMETRIC, floor)[0]
 
 
 def squared_errors(layer: Layer, scales: Array, params: AffineParams, grid: WeightGrid) -> Array:

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import functools
 import re
+from typing import Any
 
+import numpy as np
 import pytest
+import tensorflow as tf
 
-from tests import running
+from tests import models, running
+from tflite_eq import QuantizationResult, quantize
 from tflite_eq.config import Config
 from tflite_eq.errors import ConfigError
+from tflite_eq.graph.model import Graph
+from tflite_eq.runtimes import Kernels
 
 
 @pytest.mark.parametrize("mode", ["asymmetric", "symmetric"])
@@ -19,6 +26,67 @@ def test_no_calibration_code_leaves_a_seven_bit_window(mode: str) -> None:
     signed = [t for t in result.calibration.tensors if t.bits == 7 and t.window[1] == 63]
     assert signed
     assert [t.outside for t in signed] == [0.0] * len(signed)
+
+
+# Beyond what int8 inputs can be is no input: a larger one saturates there. In floating point the
+# first layer's output reaches far beyond its own codes, and so does every one behind.
+FAR = 100
+
+
+def floored_net(x: Any) -> Any:
+    """Behind one function a pool and padding, behind others a function clamped at another value."""
+    x = tf.nn.leaky_relu(models.conv(x, 8, seed=1), 0.1)
+    x = tf.pad(tf.nn.max_pool2d(x, 2, 2, "SAME"), [[0, 0], [1, 1], [1, 1], [0, 0]])
+    x = tf.nn.leaky_relu(models.conv(x, 8, seed=2), 0.4)
+    y = models.conv(x, 8, seed=3)
+    x = tf.concat([tf.nn.leaky_relu(y, 0.3), tf.nn.relu(models.conv(x, 8, seed=4))], -1)
+    return tf.reduce_mean(models.conv(x, 10, size=1, seed=6), [1, 2])
+
+
+@functools.cache
+def floored() -> QuantizationResult:
+    model = models.convert(floored_net, models.IMAGE)
+    return quantize(model, models.samples(models.IMAGE), Config(bits="7"))
+
+
+@pytest.mark.parametrize("kernels", [Kernels.REFERENCE, Kernels.DEFAULT])
+@pytest.mark.parametrize("name", ["leaky_net", "floored_net"])
+def test_no_input_makes_windows_that_saturate_leak(name: str, kernels: Kernels) -> None:
+    result = floored() if name == "floored_net" else running.quantized(name, Config(bits="7"))
+    promised = {
+        t.name: t for t in result.calibration.tensors if t.saturates and t.window == (0, 127)
+    }
+    assert sum(t.zero_point > 0 for t in promised.values()) >= 3
+    graph = Graph.from_bytes(result.model)
+    seen = set()
+    used = 0
+    for sample in models.samples(models.IMAGE, count=3, seed=99):
+        for sign in (1, -1):
+            wild = [x * np.float32(sign * FAR) for x in sample]
+            codes = running.codes_of_all_tensors(result.model, wild, kernels)
+            for index, values in codes.items():
+                tensor = graph.tensors[index]
+                if tensor.type_name != "INT8" or tensor.name not in promised:
+                    continue
+                seen.add(tensor.name)
+                record = promised[tensor.name]
+                assert running.parameters(graph, index)[1] == record.zero_point
+                assert values.min() >= 0, tensor.name
+                used = max(used, record.zero_point - int(values.min()))
+    assert len(seen) >= 3
+    assert used > 10, "values below 0 are met"
+
+
+def test_constants_below_count_for_the_window() -> None:
+    """Behind a ReLU alone the window would begin at 0, with the constant at a negative code."""
+    model = models.convert(
+        lambda x: models.conv(tf.maximum(tf.nn.relu(models.conv(x, 4)), -0.4), 4), models.IMAGE
+    )
+    result = quantize(model, models.samples(models.IMAGE), Config(bits="7"))
+    maximum = next(o for o in Graph.from_bytes(model).operators if o.kind == "MAXIMUM")
+    record = next(t for t in result.calibration.tensors if t.index == maximum.outputs[0])
+    assert (record.window, record.saturates) == ((0, 127), True)
+    assert record.zero_point * record.scale >= 0.4 * (1 - 1e-6)
 
 
 @pytest.mark.parametrize("bits", ["7", "auto"])

@@ -69,7 +69,9 @@ MEANS_OF_CODES = {"AVERAGE_POOL_2D": 0.15}
 def test_forward_equals_the_calibration_pass(name: str, config: str) -> None:
     graph, records, twins = simulate(name, CONFIGS[config])
     tensors = [o.outputs[0] for o in graph.operators if o.outputs[0] in twins.params]
-    network = DifferentiableNetwork(tf, graph, linear_layers(graph), records, twins.params, tensors)
+    network = DifferentiableNetwork(
+        tf, graph, linear_layers(graph), records, twins.params, tensors, twins.tables
+    )
     biases = written_biases(graph, records, twins.params)
     codes = twins.codes
     off: dict[int, list[Array]] = {index: [] for index in tensors}

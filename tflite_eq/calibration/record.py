@@ -33,7 +33,8 @@ class TensorRecord:
         scale: Real value of one code step.
         zero_point: Code of real 0.
         window: Smallest and largest code the tensor is meant to use.
-        saturates: Whether the stock kernels cannot leave the window.
+        saturates: Whether the stock kernels cannot leave the window: int8 ends it, or what writes
+            the tensor has a least value.
         observed: Smallest and largest FP32 value over the calibration data.
         start: Range estimator the scale started from (``fixed`` if the specification sets it).
         factor: Chosen scale as a multiple of the initial one.
@@ -339,15 +340,17 @@ class Calibration:
                     f"{origin}: tensor '{tensor.name}' has the window {list(tensor.window)}; "
                     "expected the smallest and the largest code, in [-128, 127]"
                 )
-            # A kernel does not check windows that are said to saturate.
+            # Nobody looks for codes outside a window that is said to saturate.
             if tensor.saturates and not (
-                tensor.window[0] in (-128, tensor.zero_point) and tensor.window[1] == 127
+                tensor.window[0] in (-128, tensor.zero_point, min(tensor.zero_point, 0))
+                and tensor.window[1] == 127
             ):
                 raise ConfigError(
                     f"{origin}: tensor '{tensor.name}' cannot saturate at the window "
-                    f"{list(tensor.window)} with zero point {tensor.zero_point}: kernels clamp at "
-                    "-128, or behind a ReLU at the zero point, and at 127. Correct the window, or "
-                    "set saturates to false"
+                    f"{list(tensor.window)} with zero point {tensor.zero_point}: codes end at 127 "
+                    "above, and below at -128, behind a ReLU at the zero point, behind another "
+                    "function with a least value at 0, with the zero point at 0 or higher. Correct "
+                    "the window, or set saturates to false"
                 )
         for scaled in self.equalization:
             factors = np.asarray(scaled.factors, np.float64)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 
 import numpy as np
 
@@ -54,10 +53,12 @@ def affine_for(
             ReLU; None if they can. A 7-bit window then starts there, whatever ``low``.
     """
     low, high = min(low, 0.0), max(high, 0.0)
-    if int7 and floor is not None and mode is ActivationMode.ASYMMETRIC:
-        return _bounded_int7(floor, high)
-    if low == high:
+    if not int7 or mode is not ActivationMode.ASYMMETRIC:
+        floor = None
+    if (low if floor is None else floor) == high:
         low, high = DEAD_RANGE
+    if floor is not None:
+        return _bounded_int7(floor, high)
     if mode is ActivationMode.SYMMETRIC:
         magnitude = max(-low, high, MIN_SPAN)
         if int7:
@@ -79,17 +80,21 @@ def affine_for(
 def _bounded_int7(floor: float, high: float) -> tuple[AffineParams, Window]:
     """Codes 0..127: int8 itself ends them above, and no value is less than ``floor`` below.
 
-    The zero point is rounded up and the scale made to fit, so that ``floor`` does not round to -1
-    and ``high`` is at most 127.
+    The scale is made to fit the zero point, so that ``floor`` has no code below 0, rounded or not,
+    and ``high`` none above 127.
     """
-    span = max(high - floor, MIN_SPAN)
-    zero_point = min(math.ceil(-floor / span * INT8_MAX), INT8_MAX - 1 if high > 0 else INT8_MAX)
-    scale = max(
-        high / (INT8_MAX - zero_point) if high > 0 else 0.0,
-        -floor / zero_point if zero_point else 0.0,
-        MIN_SPAN / INT8_MAX,
-    )
-    return AffineParams(scale, zero_point), Window(0, INT8_MAX, True)
+    last = INT8_MAX - (high > 0)  # a code above the zero point for what is above 0
+    first = int(floor < 0)
+
+    def scale_with(zero_point: int) -> float:
+        below = -floor / zero_point if zero_point else 0.0
+        above = high / (INT8_MAX - zero_point) if high > 0 else 0.0
+        return max(below, above, MIN_SPAN / INT8_MAX)
+
+    exact = int(-floor / max(high - floor, MIN_SPAN) * INT8_MAX)
+    nearest = (min(max(z, first), last) for z in (exact, exact + 1))
+    zero_point = min(nearest, key=scale_with)
+    return AffineParams(scale_with(zero_point), zero_point), Window(0, INT8_MAX, True)
 
 
 def _signed_int7(low: float, high: float) -> tuple[AffineParams, Window]:

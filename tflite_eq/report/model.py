@@ -43,7 +43,8 @@ class LayerDetail:
             from a record.
         clip: Smallest and largest real value of the input that its window holds.
         window: Smallest and largest code the input is meant to use.
-        saturates: Whether the kernels themselves keep the input inside its window.
+        saturates: Whether the kernels themselves keep the input inside its window: what writes it
+            has a least value, and int8 ends above.
         weight_codes: Float weights divided by their channels' scales.
         weight_limit: Largest weight code.
         weight_factors: Smallest, median and largest weight scale over the channels, as a multiple

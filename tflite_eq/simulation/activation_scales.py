@@ -124,7 +124,7 @@ class ActivationScales:
             return
         int7 = wants_int7(group, self._config)
         self._is_int7.update(dict.fromkeys(group.tensors, int7))
-        floor = floor_of(self._graph, group.writers, self._twins.params) if int7 else None
+        floor = self._floor(group) if int7 else None
         layers = self._make_readers(group, int7)
         unseen = self._unseen_range(group)
         starts = {name: _union(i, unseen) for name, i in self._starts(group, int7, floor).items()}
@@ -172,7 +172,8 @@ class ActivationScales:
         self, group: ScaleGroup, params: AffineParams, window: Window, start: str, factor: float
     ) -> None:
         for index in group.tensors:
-            self._twins.settle(index, params, window, self._table(group, index, params))
+            table = self._table(index, params)
+            self._twins.settle(index, params, window, table, written=self._is_written(index))
             observer = self._observers[index]
             self._records[index] = TensorRecord(
                 index=index,
@@ -187,15 +188,35 @@ class ActivationScales:
             )
             self._new.append(self._records[index])
 
-    def _table(self, group: ScaleGroup, tensor: int, params: AffineParams) -> KernelTable | None:
-        """The table of the elementwise function that alone writes a tensor, if one does."""
+    def _table(self, tensor: int, params: AffineParams) -> KernelTable | None:
+        """The table of the elementwise function whose results a tensor holds, if it does."""
         writer = self._graph.producer(tensor)
-        while writer is not None and writer.kind in properties.PICKS:
+        is_padded = False
+        while writer is not None and self._hands_on(writer):
+            is_padded = is_padded or writer.kind == "PAD"
             writer = self._graph.producer(writer.inputs[0])
         if writer is None or writer.index in self._skipped or writer.kind not in ELEMENTWISE:
             return None
         source = self._twins.params.get(writer.inputs[0])
-        return None if source is None else kernel_table(self._graph, writer, source, params)
+        table = None if source is None else kernel_table(self._graph, writer, source, params)
+        if table is not None and is_padded:
+            # Zeros are no results of LOGISTIC, and what it is near to must not stand for them.
+            zero = table.encode(np.zeros(1, np.float32))[0]
+            return table if zero == params.zero_point else None
+        return table
+
+    def _hands_on(self, operator: Operator) -> bool:
+        """Whether all that the operator writes are values of its first input, or zeros."""
+        return (
+            (operator.kind in properties.PICKS or operator.kind == "PAD")
+            and properties.fused_activation(operator) == "NONE"
+            and operator.index not in self._skipped
+        )
+
+    def _is_written(self, tensor: int) -> bool:
+        """Whether an operator computes the tensor instead of handing on values of another."""
+        writer = self._graph.producer(tensor)
+        return writer is None or not self._hands_on(writer)
 
     def _search_through(
         self,
@@ -241,7 +262,12 @@ class ActivationScales:
             or not properties.never_falls(operator)
         ):
             return None
-        return OperatorRunner(self._graph, consumers[0])
+        return OperatorRunner(self._graph, consumers[0], drop_activation=True)
+
+    def _floor(self, group: ScaleGroup) -> float | None:
+        """The least real value that can get into the group, constants included."""
+        floor = floor_of(self._graph, group.writers, self._twins.params)
+        return None if floor is None else min(floor, group.constants[0])
 
     def _may_clip(self, group: ScaleGroup, int7: bool, floor: float | None) -> bool:
         """Whether a scale too small for the extremes clips them, and only them.

@@ -23,7 +23,8 @@ from tflite_eq.graph.linear import LinearLayer
 from tflite_eq.graph.model import Graph, Operator
 from tflite_eq.graph.validate import describe
 from tflite_eq.numerics import weights
-from tflite_eq.numerics.affine import INT8_MAX, INT8_MIN, AffineParams
+from tflite_eq.numerics.affine import INT8_MAX, INT8_MIN, AffineParams, dequantize
+from tflite_eq.simulation.kernel_tables import KernelTable
 from tflite_eq.simulation.tensorflow_operators import (
     OPERATORS,
     activated,
@@ -109,6 +110,7 @@ class DifferentiableNetwork:
         records: Sequence[LayerRecord],
         params: Mapping[int, AffineParams],
         targets: Sequence[int] | None = None,
+        tables: Mapping[int, KernelTable] | None = None,
     ) -> None:
         """Fix the weights as the writer will write them.
 
@@ -119,10 +121,12 @@ class DifferentiableNetwork:
             records: Weights of the quantized layers.
             params: Scale and zero point by tensor index; other tensors stay in float.
             targets: Tensors to compute; ``distilled_tensors`` without.
+            tables: Codes that kernels compute, by tensor index, where not the nearest.
         """
         self._tf = tf
         self._graph = graph
         self._params = params
+        self._tables = tables or {}
         self.targets = list(targets or distilled_tensors(graph))
         self._operators = needed_operators(graph, self.targets)
         by_index = {record.index: record for record in records}
@@ -214,11 +218,22 @@ class DifferentiableNetwork:
 
     def _encoded(self, index: int, values: Any) -> Any:
         params = self._params.get(index)
-        return values if params is None else fake_quantize(self._tf, values, params)
+        if params is None:
+            return values
+        return fake_quantize(self._tf, values, params, self._tables.get(index))
 
 
-def fake_quantize(tf: Any, values: Any, params: AffineParams) -> Any:
-    """Values after a round trip through int8 codes; the gradient is 1, or 0 where clipped."""
+def fake_quantize(
+    tf: Any, values: Any, params: AffineParams, table: KernelTable | None = None
+) -> Any:
+    """Values after a round trip through int8 codes; the gradient is 1, or 0 where clipped.
+
+    Args:
+        tf: The ``tensorflow`` module.
+        values: Real values.
+        params: Scale and zero point of the codes.
+        table: The codes for these values, where they are not the nearest.
+    """
     scale = np.float32(params.scale)
     low = np.float32(INT8_MIN - params.zero_point)
     high = np.float32(INT8_MAX - params.zero_point)
@@ -233,7 +248,10 @@ def fake_quantize(tf: Any, values: Any, params: AffineParams) -> Any:
         def gradient(upstream: Any) -> Any:
             return tf.where(inside, upstream, tf.zeros_like(upstream))
 
-        return tf.clip_by_value(steps, low, high) * scale, gradient
+        if table is None:
+            return tf.clip_by_value(steps, low, high) * scale, gradient
+        places = tf.reshape(tf.searchsorted(table.limits, tf.reshape(x, [-1])), tf.shape(x))
+        return tf.gather(dequantize(table.codes, params), places), gradient
 
     return round_trip(values)
 

@@ -28,18 +28,23 @@ _CODES: Codes = np.arange(INT8_MIN, INT8_MAX + 1).astype(np.int8)
 
 
 class KernelTable:
-    """Codes by the real values that the function has for the codes of its input."""
+    """Codes by the real values that the function has for the codes of its input.
+
+    Attributes:
+        limits: Values half-way between two of the function's, ascending, [255].
+        codes: Codes below, between and above these, [256].
+    """
 
     def __init__(self, values: Float, codes: Codes) -> None:
         """Take the function's values, [256], and the codes that stand for them, [256]."""
         order = np.argsort(values, kind="stable")
         ordered = values[order]
-        self._codes = codes[order]
-        self._limits = (ordered[1:] + ordered[:-1]) / 2
+        self.codes = codes[order]
+        self.limits = (ordered[1:] + ordered[:-1]) / 2
 
     def encode(self, values: Float) -> Codes:
         """The kernel's codes for results of the real function."""
-        return np.asarray(self._codes[np.searchsorted(self._limits, values)])
+        return np.asarray(self.codes[np.searchsorted(self.limits, values)])
 
 
 def kernel_table(

@@ -29,6 +29,7 @@ class TwinActivations:
     Attributes:
         samples: Number of samples.
         params: Scale and zero point of every settled tensor.
+        tables: Codes of settled tensors that a kernel writes which does not round to the nearest.
     """
 
     def __init__(self, store: ActivationStore, samples: int) -> None:
@@ -37,7 +38,7 @@ class TwinActivations:
         self.samples = samples
         self.params: dict[int, AffineParams] = {}
         self._windows: dict[int, Window] = {}
-        self._tables: dict[int, KernelTable] = {}
+        self.tables: dict[int, KernelTable] = {}
         self._present: set[int] = set()
         self._outside: dict[int, int] = {}
         self._seen: dict[int, int] = {}
@@ -90,6 +91,7 @@ class TwinActivations:
         params: AffineParams,
         window: Window,
         table: KernelTable | None = None,
+        written: bool = True,
     ) -> None:
         """Decide the scale of a tensor; values already present become codes.
 
@@ -97,16 +99,20 @@ class TwinActivations:
             tensor: The tensor.
             params: Its scale and zero point.
             window: The codes that it is meant to use.
-            table: The codes that its kernel computes, where these are not the nearest ones.
+            table: The codes that a kernel computes, where these are not the nearest ones.
+            written: Whether that kernel writes the tensor itself. Values that are only handed on
+                to it come as codes from now on, and would be looked up twice.
         """
         self.params[tensor] = params
-        if table is not None:
-            self._tables[tensor] = table
         self._windows[tensor] = window
+        if table is not None:
+            self.tables[tensor] = table
         if tensor in self._present:
             for sample in range(self.samples):
                 real = self._store.get(_QUANTIZED, tensor, sample)
                 self._store.put(_QUANTIZED, tensor, sample, self._encode(tensor, real))
+        if not written:
+            self.tables.pop(tensor, None)
 
     def part(
         self, store: ActivationStore, tensors: Sequence[int], samples: Sequence[int]
@@ -121,6 +127,7 @@ class TwinActivations:
         found = TwinActivations(store, len(samples))
         found.params.update(self.params)
         found._windows.update(self._windows)
+        found.tables.update(self.tables)
         for number, sample in enumerate(samples):
             for tensor in tensors:
                 values = self.float_values(tensor, sample)
@@ -146,5 +153,5 @@ class TwinActivations:
         outside = np.count_nonzero(values > high) + np.count_nonzero(values < low)
         self._outside[tensor] = self._outside.get(tensor, 0) + outside
         self._seen[tensor] = self._seen.get(tensor, 0) + values.size
-        table = self._tables.get(tensor)
+        table = self.tables.get(tensor)
         return quantize(values, params) if table is None else table.encode(values)
