@@ -48,19 +48,22 @@ def uneven(activation: Any, name: str = "") -> bytes:
 
 
 def with_spread(
-    spread: Array, activation: Any = tf.nn.relu, reader: str = "conv", depth: int = 16
+    spread: Array, reader: str = "conv", activation: Any = tf.nn.relu, alive: Array | float = 1.0
 ) -> bytes:
-    """Layers whose output channels differ by ``spread``, which the next one's weights undo."""
+    """Channels that differ by ``spread``, which the weights that read them undo.
+
+    Channels whose ``alive`` is 0 are always 0.
+    """
     count = len(spread)
 
     def network(x: Any) -> Any:
-        written = models.weights(3, 3, 3, count, seed=1) * spread
+        written = models.weights(3, 3, 3, count, seed=1) * (spread * alive)
         x = activation(tf.nn.conv2d(x, written.astype(np.float32), 1, "SAME"))
         if reader == "depthwise":
             read = models.weights(3, 3, count, 2, seed=2, gain=4.0) / spread[:, None]
             x = tf.nn.depthwise_conv2d(x, read.astype(np.float32), [1, 1, 1, 1], "SAME")
         else:
-            read = models.weights(3, 3, count, depth, seed=2) / spread[:, None]
+            read = models.weights(3, 3, count, 16, seed=2) / spread[:, None]
             x = tf.nn.conv2d(x, read.astype(np.float32), 1, "SAME")
         return x
 

@@ -5,61 +5,47 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pytest
 import tensorflow as tf
 
 from tests import models, running
-from tflite_eq import Calibration, Config, calibrate, quantize
-from tflite_eq.calibration.channel_magnitudes import channel_magnitudes
-from tflite_eq.calibration.dataset import SampleReader
-from tflite_eq.errors import ConfigError
-from tflite_eq.graph import properties, schema
-from tflite_eq.graph.edit import with_biases
-from tflite_eq.graph.equalization import (
-    ChannelFactors,
-    equalizing_factors,
-    find_pairs,
-    with_factors,
+from tests.equalization.networks import (
+    Array,
+    identity,
+    leaky,
+    prepared,
+    serialized,
+    statistics_of,
+    uneven,
+    with_spread,
 )
+from tflite_eq import Config, quantize
+from tflite_eq.calibration.channel_statistics import ChannelStatistics
+from tflite_eq.equalization.cross_layer import cross_layer_factors
+from tflite_eq.equalization.domains import Domain, find_domains
+from tflite_eq.equalization.factors import ChannelFactors, with_factors
+from tflite_eq.graph import properties
 from tflite_eq.graph.model import Graph
-
-Array = npt.NDArray[Any]
-
-SPREAD = np.geomspace(0.02, 30, 8).astype(np.float32)
-
-
-def uneven(activation: Any, name: str = "") -> bytes:
-    """Convolution, depthwise, convolution, dense; channels of very different range."""
-
-    def network(x: Any) -> Any:
-        first = models.weights(3, 3, 3, 8, seed=1) * SPREAD
-        x = activation(tf.nn.bias_add(tf.nn.conv2d(x, first, 1, "SAME"), models.biases(8, 1)))
-        if name == "pool":
-            x = tf.nn.max_pool2d(tf.pad(x, [[0, 0], [1, 1], [1, 1], [0, 0]]), 2, 2, "VALID")
-        middle = models.weights(3, 3, 8, 1, seed=2, gain=4.0) / SPREAD[:, None]
-        x = tf.nn.depthwise_conv2d(x, middle, [1, 1, 1, 1], "SAME")
-        x = activation(tf.nn.bias_add(x, models.biases(8, 2)))
-        x = activation(models.conv(x, 6, size=1, seed=3))
-        return models.dense(tf.reduce_mean(x, [1, 2]), 5, seed=4)
-
-    return models.convert(network, models.IMAGE)
 
 
 def equalized(model: bytes, data: Any) -> tuple[Graph, Graph, list[ChannelFactors]]:
-    before = with_biases(Graph.from_bytes(model))
-    pairs = find_pairs(before, set())
-    largest = channel_magnitudes(before, [p.tensor for p in pairs], SampleReader(before, data))
-    factors = equalizing_factors(before, pairs, largest)
-    return before, with_factors(with_biases(Graph.from_bytes(model)), factors), factors
+    before = prepared(model)
+    domains = find_domains(before, set())
+    factors = cross_layer_factors(before, domains, statistics_of(before, domains, data))
+    return before, with_factors(prepared(model), factors), factors
 
 
-def identity(x: Any) -> Any:
-    return x
+def written(graph: Graph, domain: Domain) -> int:
+    """The tensor that a domain's only producer writes."""
+    [producer] = domain.producers
+    return graph.operators[producer.operator].outputs[0]
 
 
-def leaky(x: Any) -> Any:
-    return tf.nn.leaky_relu(x, 0.1)
+def reaching(*largest: float) -> ChannelStatistics:
+    """Statistics of channels with given largest magnitudes."""
+    found = ChannelStatistics(len(largest))
+    found.update(np.asarray([largest], np.float32))
+    return found
 
 
 @pytest.mark.parametrize("activation", [tf.nn.relu, identity, leaky], ids=["relu", "none", "leaky"])
@@ -72,26 +58,25 @@ def test_the_network_computes_the_same_on_any_data(activation: Any, name: str) -
     for [x] in models.samples(models.IMAGE, count=4, seed=9):
         for sample in (x, 100 * x):
             expected = running.run(model, [sample])[0]
-            found = running.run(schema.serialize(after.model), [sample])[0]
+            found = running.run(serialized(after), [sample])[0]
             np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-4 * abs(expected).max())
 
 
 def test_relu6_computes_the_same_on_the_calibration_samples() -> None:
     model, data = uneven(tf.nn.relu6), models.samples(models.IMAGE)
     before, after, factors = equalized(model, data)
-    clipped = {p.producer: p for p in find_pairs(before, set()) if p.is_clipped}
+    domains = find_domains(before, set())
+    reached = statistics_of(before, domains, data)
+    clipped = [(d, f) for d, f in zip(domains, factors) if d.is_clipped]
     assert len(clipped) == 3
-    reached = channel_magnitudes(
-        before, [p.tensor for p in clipped.values()], SampleReader(before, data)
-    )
-    for pair in factors:
-        at_bound = reached[clipped[pair.producer].tensor] >= 6
-        assert (np.asarray(pair.factors)[at_bound] == 1).all()
-    assert any(min(pair.factors) < 0.9 for pair in factors)
+    for domain, found in clipped:
+        at_bound = reached[written(before, domain)].largest >= 6
+        assert (np.asarray(found.factors)[at_bound] == 1).all()
+    assert any(min(found.factors) < 0.9 for _, found in clipped)
     for [x] in data:
         expected = running.run(model, [x])[0]
-        found = running.run(schema.serialize(after.model), [x])[0]
-        np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
+        found_now = running.run(serialized(after), [x])[0]
+        np.testing.assert_allclose(found_now, expected, rtol=1e-4, atol=1e-5)
 
 
 def ranges(graph: Graph, index: int) -> tuple[Array, Array]:
@@ -108,15 +93,18 @@ def ranges(graph: Graph, index: int) -> tuple[Array, Array]:
 def test_both_sides_get_equal_ranges_where_nothing_bounds_the_factors() -> None:
     """Equation 12 of arXiv 1906.04721: r1 = r2 for every channel."""
     model = uneven(tf.nn.relu)
-    before = with_biases(Graph.from_bytes(model))
-    pairs = find_pairs(before, set())
-    tiny = {p.tensor: np.r_[1.0, np.full(7, 1e-9)] for p in pairs}
-    tiny[pairs[2].tensor] = tiny[pairs[2].tensor][:6]
-    factors = equalizing_factors(before, pairs, tiny)
-    after = with_factors(with_biases(Graph.from_bytes(model)), factors)
+    before = prepared(model)
+    domains = find_domains(before, set())
+    tiny = {
+        tensor: reaching(1.0, *[1e-9] * (before.tensors[tensor].shape[-1] - 1))
+        for domain in domains
+        for tensor in domain.tensors
+    }
+    factors = cross_layer_factors(before, domains, tiny)
+    after = with_factors(prepared(model), factors)
     for index in (0, 1):
-        written, read = ranges(after, index)
-        np.testing.assert_allclose(written[1:], read[1:], rtol=5e-3)
+        now = ranges(after, index)
+        np.testing.assert_allclose(now[0][1:], now[1][1:], rtol=5e-3)
         was = ranges(before, index)
         assert np.ptp(np.log(was[0] / was[1])) > 1
 
@@ -124,68 +112,60 @@ def test_both_sides_get_equal_ranges_where_nothing_bounds_the_factors() -> None:
 def test_no_channel_comes_to_exceed_the_tensor() -> None:
     model, data = uneven(tf.nn.relu), models.samples(models.IMAGE)
     before, after, _ = equalized(model, data)
-    tensors = [p.tensor for p in find_pairs(before, set())]
-    was = channel_magnitudes(before, tensors, SampleReader(before, data))
-    now = channel_magnitudes(after, tensors, SampleReader(after, data))
-    for tensor in tensors:
-        assert now[tensor].max() <= was[tensor].max() * 1.001
+    domains = find_domains(before, set())
+    was, now = statistics_of(before, domains, data), statistics_of(after, domains, data)
+    for domain in domains:
+        tensor = written(before, domain)
+        assert now[tensor].largest.max() <= was[tensor].largest.max() * 1.001
 
 
-def test_what_cannot_be_scaled_is_left_alone() -> None:
+def test_the_largest_weight_of_all_writers_and_readers_counts() -> None:
+    """Two writers tied by an addition, two readers; their ranges differ by a factor per channel."""
+    rng = np.random.default_rng(5)
+    gains = np.exp(rng.uniform(-2, 2, (4, 8))).astype(np.float32)
+
     def network(x: Any) -> Any:
-        x = tf.nn.tanh(models.conv(x, 8, seed=1))  # not homogeneous
-        y = tf.nn.relu(models.conv(x, 8, seed=2))  # two readers
-        z = models.conv(y, 8, seed=3) + y
-        return models.conv(tf.nn.softmax(z), 4, seed=4)
+        first = tf.nn.conv2d(x, models.weights(3, 3, 3, 8, seed=1) * gains[0], 1, "SAME")
+        second = tf.nn.conv2d(x, models.weights(3, 3, 3, 8, seed=2) * gains[1], 1, "SAME")
+        x = tf.nn.relu(tf.nn.bias_add(first, models.biases(8, 1)) + second)
+        left = models.weights(3, 3, 8, 5, seed=3) * gains[2][:, None]
+        right = models.weights(1, 1, 8, 6, seed=4) * gains[3][:, None]
+        return tf.nn.conv2d(x, left, 1, "SAME"), tf.nn.conv2d(x, right, 1, "SAME")
 
-    assert (
-        find_pairs(with_biases(Graph.from_bytes(models.convert(network, models.IMAGE))), set())
-        == []
-    )
-    shared = with_biases(Graph.from_bytes(models.shared_filter_net()))
-    assert find_pairs(shared, set()) == []
-    chain = with_biases(Graph.from_bytes(models.conv_net()))
-    everything = find_pairs(chain, set())
-    assert find_pairs(chain, {everything[0].consumer}) == everything[2:]
+    model = models.convert(network, models.IMAGE)
+    before = prepared(model)
+    [domain] = find_domains(before, set())
+    tiny = {tensor: reaching(1.0, *[1e-9] * 7) for tensor in domain.tensors}
+    factors = cross_layer_factors(before, [domain], tiny)
+    after = with_factors(prepared(model), factors)
+
+    def largest(ports: Any, axes: tuple[int, ...]) -> Array:
+        filters = [properties.linear_inputs(after.operators[p.operator])[1] for p in ports]
+        return np.max([np.abs(after.constant(f)).max(axis=axes) for f in filters], axis=0)
+
+    sides = largest(domain.producers, (1, 2, 3)), largest(domain.consumers, (0, 1, 2))
+    np.testing.assert_allclose(sides[0][1:], sides[1][1:], rtol=5e-3)
 
 
-def test_per_tensor_gains_and_the_record_reproduces_it() -> None:
+def test_channels_that_nothing_writes_or_reads_keep_their_factor() -> None:
+    spread = np.geomspace(0.1, 1, 8)
+    alive = np.ones(8)
+    alive[3] = 0
+    graph = prepared(with_spread(spread, alive=alive))
+    domains = find_domains(graph, set())
+    statistics = statistics_of(graph, domains, models.samples(models.IMAGE))
+    [found] = cross_layer_factors(graph, domains, statistics)
+    assert found.factors[3] == 1
+    assert min(np.delete(found.factors, 3)) < 0.5
+
+
+def test_per_tensor_gains() -> None:
     model, data = uneven(tf.nn.relu), models.samples(models.IMAGE)
-    reference = [running.run(model, x)[0] for x in data]
+    reference = np.stack(running.run_many(model, data))
     found = {}
     for equalization in ("none", "auto"):
         result = quantize(model, data, Config(per_tensor=True, equalization=equalization))
-        outputs = [running.run(result.model, x)[0] for x in data]
-        found[equalization] = running.sqnr_db(np.stack(reference), np.stack(outputs))
+        found[equalization] = running.sqnr_db(
+            reference, np.stack(running.run_many(result.model, data))
+        )
     assert found["auto"] > found["none"] + 6
-    again = quantize(model, Calibration.from_text(result.calibration.to_text()))
-    assert again.model == result.model
-
-
-def test_auto_equalizes_with_per_tensor_scales_only() -> None:
-    assert Config(per_tensor=True).equalizes
-    assert not Config().equalizes
-    assert Config(equalization="cross_layer").equalizes
-    assert not Config(per_tensor=True, equalization="none").equalizes
-
-
-def test_a_generator_that_runs_dry_is_read_once() -> None:
-    data = models.data("conv_net")
-    record = calibrate(models.conv_net(), iter(data), Config(per_tensor=True))
-    assert record.samples == len(data)
-    assert record.to_text() == calibrate(models.conv_net(), data, Config(per_tensor=True)).to_text()
-
-
-def test_factors_that_do_not_fit_are_refused() -> None:
-    record = calibrate(models.conv_net(), models.data("conv_net"), Config(per_tensor=True))
-    first = record.equalization[0]
-    for wrong in (
-        ChannelFactors(first.producer, first.consumer, first.factors[:-1]),
-        ChannelFactors(first.consumer, first.producer, first.factors),
-    ):
-        record.equalization[0] = wrong
-        with pytest.raises(ConfigError, match="equalizes operators"):
-            quantize(models.conv_net(), record)
-    record.equalization[0] = ChannelFactors(first.producer, first.consumer, (0.0,) * 8)
-    with pytest.raises(ConfigError, match="not positive"):
-        Calibration.from_text(record.to_text())

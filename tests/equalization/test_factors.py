@@ -90,7 +90,9 @@ def test_layers_that_share_a_buffer_are_scaled_one_by_one() -> None:
     copies = []
     for index in first.inputs[1:]:
         copies.append(len(subgraph.tensors))
-        subgraph.tensors.append(schema.parse(models.shared_filter_net()).subgraphs[0].tensors[index])
+        subgraph.tensors.append(
+            schema.parse(models.shared_filter_net()).subgraphs[0].tensors[index]
+        )
     second.inputs = [second.inputs[0], *copies]
     model = schema.serialize(network)
     domains = find_domains(prepared(model), set())
@@ -110,5 +112,3 @@ def test_factors_fit_their_own_domain_only() -> None:
     assert not short.fits(first)
     assert not ChannelFactors(first.consumers, first.producers, factors.factors).fits(first)
     assert "operators 0 write and 1 read" in factors.describe()
-
-

@@ -88,7 +88,7 @@ def balancing_factors(
     """
     if domain.is_clipped:
         return None  # a channel that does not reach 6 on these samples may do so on others
-    noise = _Noise(graph, domain, statistics, groups, precision)
+    noise = PredictedNoise(graph, domain, statistics, groups, precision)
     exponents = np.zeros(len(noise.tensors))
     least = noise.total(noise.factors(exponents))
     for _ in range(_MAX_SWEEPS):
@@ -205,8 +205,12 @@ class _Reader:
         return float((steps**2).sum() / 12 * (self.variance / own**2).sum()) / self.signal
 
 
-class _Noise:
-    """Predicts the noise that a domain's factors lead to."""
+class PredictedNoise:
+    """The noise that a domain's factors lead to in the layers that read it.
+
+    Attributes:
+        tensors: The domain's tensors by scale.
+    """
 
     def __init__(
         self,
@@ -236,13 +240,20 @@ class _Noise:
             found *= tensor.reach() ** exponent
         return found
 
-    def total(self, factors: Double) -> float:
-        """Sum of the noise to signal ratios of all layers that read the domain."""
+    def of_activations(self, factors: Double) -> float:
+        """A: sum of the noise to signal ratios that rounding the domain's tensors leads to."""
         importance = np.zeros(self._channels)
         for reader in self._readers:
             importance[reader.own] += reader.energy / reader.signal
-        total = sum(tensor.noise(factors, importance) for tensor in self.tensors)
-        return total + sum(reader.noise(factors) for reader in self._readers)
+        return sum(tensor.noise(factors, importance) for tensor in self.tensors)
+
+    def of_weights(self, factors: Double) -> float:
+        """B: sum of the noise to signal ratios that rounding the readers' weights leads to."""
+        return sum(reader.noise(factors) for reader in self._readers)
+
+    def total(self, factors: Double) -> float:
+        """Sum of the noise to signal ratios of all layers that read the domain."""
+        return self.of_activations(factors) + self.of_weights(factors)
 
 
 def _quantized(
