@@ -128,6 +128,44 @@ def test_predicted_noise_is_that_of_rounded_layers(exponent: float, steps: int) 
     )
 
 
+@pytest.mark.parametrize("pooled", ["mean", "pool"])
+def test_predicted_noise_behind_a_mean_is_that_of_rounded_tensors(pooled: str) -> None:
+    """Rounding errors of the positions mostly cancel in their mean."""
+
+    def network(x: Any) -> Any:
+        filters = (models.weights(3, 3, 3, 16, seed=1) * SPREAD).astype(np.float32)
+        x = tf.nn.relu(tf.nn.conv2d(x, filters, 1, "SAME"))
+        if pooled == "mean":
+            return models.dense(tf.reduce_mean(x, [1, 2]), 8, seed=2)
+        return models.conv(tf.nn.avg_pool2d(x, 4, 4, "VALID"), 8, size=1, seed=2)
+
+    data = models.samples(models.IMAGE, count=60)
+    graph = prepared(models.convert(network, models.IMAGE))
+    [domain] = find_domains(graph, set())
+    [reader] = domain.consumers
+    stored = properties.linear_inputs(graph.operators[reader.operator])[1]
+    filters = graph.constant(stored).reshape(8, 16).astype(np.float64)
+    first = graph.operators[domain.producers[0].operator].outputs[0]
+    values = np.concatenate([running.run(edit.with_outputs(graph, [first]), x)[0] for x in data])
+
+    def behind(x: Array) -> Array:
+        size = 12 if pooled == "mean" else 4
+        means = x.reshape(len(x), 12 // size, size, 12 // size, size, 16).mean(axis=(2, 4))
+        return np.asarray(means.reshape(-1, 16))
+
+    def to_codes(x: Array) -> Array:
+        step = x.max() / 255
+        return np.asarray(np.round(x / step) * step)
+
+    exact = behind(values.astype(np.float64))
+    inner = behind(to_codes(values.astype(np.float64)))
+    if pooled == "mean":  # rounds its results anew; pooling passes the scale on
+        inner = to_codes(inner)
+    noise = ((inner - exact) @ filters.T).var(axis=0).sum() / (exact @ filters.T).var(axis=0).sum()
+    predicted = noise_of(graph, domain, data, INT8).of_activations(np.ones(16))
+    assert predicted == pytest.approx(noise, rel=0.5)
+
+
 @pytest.mark.parametrize("bits", ["8", "7"])
 @pytest.mark.parametrize(
     ("build", "gain"),
@@ -204,10 +242,14 @@ def test_balanced_networks_compute_the_same_on_any_data() -> None:
 
 
 def test_inputs_that_never_change_are_no_error() -> None:
-    """One sample behind a spatial mean has no variance."""
+    """One sample behind a spatial mean has no variance; the layers before it are balanced."""
     found = balanced(models.conv_net(), models.samples(models.IMAGE, count=1))
-    for factors in found:
-        assert factors is None or np.isfinite(factors.factors).all()
+    assert found[-1] is None
+    assert found[0] is not None
+    graph = prepared(models.conv_net())
+    last = find_domains(graph, set())[-1]
+    noise = noise_of(graph, last, models.samples(models.IMAGE, count=1), INT8)
+    assert noise.total(np.ones(last.channels)) == 0
 
 
 def test_the_same_data_give_the_same_factors() -> None:

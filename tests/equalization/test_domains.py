@@ -98,7 +98,7 @@ def test_a_tensor_with_several_readers() -> None:
         z = models.conv(y, 8, seed=3) + y
         return models.conv(z, 4, seed=4) + models.conv(y, 4, size=1, seed=5)
 
-    graph, [domain] = domains_of(network)
+    _, [domain] = domains_of(network)
     assert (len(domain.producers), len(domain.consumers), len(domain.tensors)) == (2, 3, 3)
     assert {port.operator for port in domain.producers} & {p.operator for p in domain.consumers}
 

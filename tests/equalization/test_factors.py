@@ -73,7 +73,7 @@ def filters_of(model: bytes) -> list[Array]:
 
 def test_weights_are_divided_where_channels_are_written_and_multiplied_where_read() -> None:
     model = models.dense_net()
-    first, second = find_domains(prepared(model), set())
+    first, _ = find_domains(prepared(model), set())
     factors = np.exp(np.random.default_rng(0).uniform(-2, 2, first.channels))
     after = serialized(with_factors(prepared(model), [ChannelFactors.of(first, factors)]))
     was, now = filters_of(model), filters_of(after)

@@ -58,8 +58,8 @@ def check_equalization(calibration: Calibration, graph: Graph, skipped: Set[int]
         skipped: Indices of operators that stay in float.
 
     Raises:
-        ConfigError: Factors belong to layers that cannot be equalized, are too few or many, or are given
-            twice.
+        ConfigError: Factors belong to layers that cannot be equalized, are too few or many, or
+            are given twice.
     """
     domains = find_domains(graph, skipped) if calibration.equalization else []
     for factors in calibration.equalization:

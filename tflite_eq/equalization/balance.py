@@ -13,10 +13,11 @@ inputs and w_kc the weights as they were,
     B = sum over k    t_k^2 / 12  sum over c and taps  var(x_c) / s_c^2,    t_k = max |w_kc| s_c / L
 
 with L the largest weight code and q_c the mean squared error of sampled values x_c / s_c under the
-clipping that makes A least, behind the activation function that reads them. (The means of x are
-left out of B: what they cause is a shift of the output's mean, which bias correction removes.)
-A + B, relative to the signal, is summed over the layers that read the domain. The factors are
-looked for among
+clipping that makes A least, behind the activation function that reads them. A mean over n positions
+on the way to the layer divides q_c by n: rounding errors of positions are independent. (The means
+of x are left out of B: what they cause is a shift of the output's mean, which bias correction
+removes.) A + B, relative to the signal, is summed over the layers that read the domain. The factors
+are looked for among
 
     s_c = product over tensors T   (reach of channel c / largest reach of a channel, in T) ^ e_T
 
@@ -39,7 +40,7 @@ from tflite_eq.equalization.domains import Domain, Port
 from tflite_eq.equalization.factors import ChannelFactors
 from tflite_eq.equalization.layers import Double, Filters
 from tflite_eq.graph import properties
-from tflite_eq.graph.model import Graph
+from tflite_eq.graph.model import Graph, Operator
 from tflite_eq.graph.properties import SAME_SCALE
 from tflite_eq.graph.scale_groups import ScaleGroup
 
@@ -47,8 +48,9 @@ from tflite_eq.graph.scale_groups import ScaleGroup
 # other samples may make it go further.
 _LEAST_REACH = 1 / 64
 
-# Keeps a layer whose inputs never change from dividing by 0.
-_LEAST_SIGNAL = 1e-300
+# A reader whose output varies by less than this part of what its largest inputs could make is taken
+# for constant: with one sample behind a spatial mean, no ratio of noise to signal is known.
+_LEAST_SIGNAL = 1e-12
 
 _EXPONENTS = np.linspace(0, 0.5, 5)
 _MAX_SWEEPS = 4
@@ -112,12 +114,14 @@ class _Sampled:
     """Values of a tensor that is rounded.
 
     Attributes:
+        tensor: Its index.
         own: Where its channels are in the domain.
         sides: Magnitudes of sampled values above and below 0, [n, C] each; 0 where the value is on
             the other side.
         slopes: What the function that reads the tensor leaves of errors on either side.
     """
 
+    tensor: int
     own: slice
     sides: tuple[Double, Double]
     slopes: tuple[float, float]
@@ -132,12 +136,12 @@ class _Quantized:
         self._steps = steps
         self._members: list[_Sampled] = []
 
-    def add(self, own: slice, statistics: ChannelStatistics, slope: float) -> None:
+    def add(self, tensor: int, own: slice, statistics: ChannelStatistics, slope: float) -> None:
         """Add a tensor whose values are rounded, with the slope for errors of negative ones."""
         values = statistics.sampled.astype(np.float64)
         self._largest[own] = np.maximum(self._largest[own], statistics.largest)
         sides = (np.maximum(values, 0), np.maximum(-values, 0))
-        self._members.append(_Sampled(own, sides, (1.0, slope)))
+        self._members.append(_Sampled(tensor, own, sides, (1.0, slope)))
 
     def reach(self) -> Double:
         """Each channel's largest magnitude by that of all channels; 1 for dead channels."""
@@ -147,19 +151,19 @@ class _Quantized:
         relative = np.maximum(self._largest / top, _LEAST_REACH)
         return np.where(self._largest > 0, relative, 1.0)
 
-    def noise(self, factors: Double, importance: Double) -> float:
+    def noise(self, factors: Double, importance: Mapping[int, Double]) -> float:
         """Least weighted error under any clipping, in units of the unscaled network.
 
         Args:
             factors: What channels are divided by, [C].
-            importance: Weight of each channel's squared error, [C].
+            importance: Weight of each channel's squared error, [C], by tensor index.
         """
         ends = [self._largest_scaled(side, factors) * _CLIPS for side in (0, 1)]
         clipped = np.zeros((2, len(_CLIPS)))
         inside = 0.0
         for member in self._members:
             own = factors[member.own]
-            weight = importance[member.own] * own**2 / max(len(member.sides[0]), 1)
+            weight = importance[member.tensor][member.own] * own**2 / max(len(member.sides[0]), 1)
             for side, (values, slope) in enumerate(zip(member.sides, member.slopes)):
                 scaled = values / own
                 inside += slope**2 * float(weight @ np.count_nonzero(values, axis=0))
@@ -183,6 +187,8 @@ class _Reader:
 
     Attributes:
         own: Where its input channels are in the domain.
+        shares: What is left of a squared error in a tensor where the layer reads it, by index of
+            the tensors that lead there.
         energy: Sum of the squared weights that read each channel, [C].
         peaks: Largest weight by output and input channel, in code steps, [K, C]; None of a
             depthwise layer, whose every channel has a scale that takes the factor for nothing.
@@ -191,6 +197,7 @@ class _Reader:
     """
 
     own: slice
+    shares: Mapping[int, float]
     energy: Double
     peaks: Double | None
     variance: Double
@@ -227,10 +234,15 @@ class PredictedNoise:
             _quantized(graph, domain, same, statistics, precision.activation_steps(groups[same[0]]))
             for same in members.values()
         ]
-        self._readers = [
-            _reader(graph, port, statistics, precision.weight_limit(port.operator))
+        readers = (
+            _reader(graph, domain, port, statistics, precision.weight_limit(port.operator))
             for port in domain.consumers
-        ]
+        )
+        self._readers = [reader for reader in readers if reader is not None]
+        self._importance = {tensor: np.zeros(domain.channels) for tensor in domain.tensors}
+        for reader in self._readers:
+            for tensor, share in reader.shares.items():
+                self._importance[tensor][reader.own] += share * reader.energy / reader.signal
         self._channels = domain.channels
 
     def factors(self, exponents: Double) -> Double:
@@ -242,10 +254,7 @@ class PredictedNoise:
 
     def of_activations(self, factors: Double) -> float:
         """A: sum of the noise to signal ratios that rounding the domain's tensors leads to."""
-        importance = np.zeros(self._channels)
-        for reader in self._readers:
-            importance[reader.own] += reader.energy / reader.signal
-        return sum(tensor.noise(factors, importance) for tensor in self.tensors)
+        return sum(tensor.noise(factors, self._importance) for tensor in self.tensors)
 
     def of_weights(self, factors: Double) -> float:
         """B: sum of the noise to signal ratios that rounding the readers' weights leads to."""
@@ -270,7 +279,7 @@ def _quantized(
             continue  # codes are passed on, nothing is rounded
         offset = domain.tensors[tensor]
         own = slice(offset, offset + int(graph.tensors[tensor].shape[-1]))
-        found.add(own, statistics[tensor], _slope(graph, tensor))
+        found.add(tensor, own, statistics[tensor], _slope(graph, tensor))
     return found
 
 
@@ -282,11 +291,40 @@ def _slope(graph: Graph, tensor: int) -> float:
     return 0.0 if consumers and all(o.kind == "RELU" for o in consumers) else 1.0
 
 
+def _shares(graph: Graph, domain: Domain, read: int) -> dict[int, float]:
+    """How much of a squared error is left in tensor ``read``, by index of the tensor it is in."""
+    shares = {read: 1.0}
+    for operator in reversed(graph.operators):
+        if properties.linear_kind(operator) is not None:
+            continue
+        for output in shares.keys() & set(operator.outputs):
+            share = shares[output] / _averaged(graph, operator)
+            for tensor in domain.tensors.keys() & set(operator.inputs):
+                shares[tensor] = max(shares.get(tensor, 0.0), share)
+    return shares
+
+
+def _averaged(graph: Graph, operator: Operator) -> int:
+    """Number of values whose mean each result of an operator is."""
+    if operator.kind == "AVERAGE_POOL_2D":
+        return int(operator.options.filterHeight * operator.options.filterWidth)
+    if operator.kind == "MEAN":
+        shape = graph.tensors[operator.inputs[0]].shape
+        return int(np.prod([shape[axis] for axis in graph.constant(operator.inputs[1]).flat]))
+    return 1
+
+
 def _reader(
-    graph: Graph, port: Port, statistics: Mapping[int, ChannelStatistics], limit: int
-) -> _Reader:
+    graph: Graph,
+    domain: Domain,
+    port: Port,
+    statistics: Mapping[int, ChannelStatistics],
+    limit: int,
+) -> _Reader | None:
+    """What a layer does with the domain; None if its output is not known to vary."""
     filters = Filters(graph, port.operator)
-    variance = statistics[properties.linear_inputs(graph.operators[port.operator])[0]].variance
+    read = properties.linear_inputs(graph.operators[port.operator])[0]
+    variance = statistics[read].variance
     weights = filters.by_channels()
     if filters.is_depthwise:
         energy = (weights**2).sum(axis=(1, 2)).reshape(filters.inputs, -1).sum(axis=1)
@@ -294,6 +332,9 @@ def _reader(
     else:
         energy = (weights**2).sum(axis=(0, 1))
         peaks = np.abs(weights).max(axis=1) / limit
-    signal = max(float(energy @ variance), _LEAST_SIGNAL)
+    signal = float(energy @ variance)
+    if signal <= _LEAST_SIGNAL * float(energy @ statistics[read].largest ** 2):
+        return None
     own = slice(port.offset, port.offset + filters.inputs)
-    return _Reader(own, energy, peaks, variance * weights.shape[1], signal)
+    shares = _shares(graph, domain, read)
+    return _Reader(own, shares, energy, peaks, variance * weights.shape[1], signal)
