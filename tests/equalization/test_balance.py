@@ -98,7 +98,7 @@ def rounded_filters(filters: Array, reading: Array) -> Array:
 @pytest.mark.parametrize("steps", [255, 127], ids=["int8", "int7"])
 @pytest.mark.parametrize("exponent", [0.0, 0.3, 0.6, 1.0])
 def test_predicted_noise_is_that_of_rounded_layers(exponent: float, steps: int) -> None:
-    """The oracle rounds activations and weights and computes the convolution with numpy's floats."""
+    """The oracle rounds activations and weights and computes the layer with what is left."""
     model = with_spread(SPREAD)
     data = models.samples(models.IMAGE, count=12)
     graph = prepared(model)
