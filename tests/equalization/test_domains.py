@@ -153,7 +153,6 @@ STOPPING: dict[str, Callable[[Any], Any]] = {
     "broadcast constant": lambda x: tf.nn.max_pool2d(x, 2, 2, "SAME") + models.biases(8, 1),
     "broadcast addition": lambda x: x + tf.reduce_mean(x, [1, 2], keepdims=True),
     "concatenation with itself": lambda x: tf.concat([x, x], axis=-1),
-    "concatenation of rows": lambda x: tf.concat([x, tf.nn.relu(x)], axis=1),
     "two orders": lambda x: tf.concat([x, tf.nn.relu(x)], -1) + tf.concat([tf.nn.relu(x), x], -1),
     "padding with channels": lambda x: tf.pad(x, [[0, 0], [0, 0], [0, 0], [1, 0]]),
     "padding with ones": lambda x: tf.pad(x, PAD, constant_values=1.0),
@@ -170,6 +169,14 @@ def test_what_scaling_cannot_pass(between: Callable[[Any], Any]) -> None:
 
 def test_the_stopping_networks_would_have_a_domain_without_what_stops_it() -> None:
     assert len(domains_of(inner(tf.nn.relu))[1]) == 1
+
+
+def test_a_concatenation_of_rows_is_not_one_of_channels() -> None:
+    def network(x: Any) -> Any:
+        rows = [tf.nn.relu(models.conv(x, 8, seed=seed)) for seed in (1, 2)]
+        return models.conv(tf.concat(rows, axis=1), 8, seed=3)
+
+    assert domains_of(network)[1] == []
 
 
 def test_inputs_and_outputs_of_the_network_are_not_scaled() -> None:
