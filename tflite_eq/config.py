@@ -135,7 +135,7 @@ class Config:
         bias_correction: Whether biases are corrected.
         reconstruction: How integer weights are found.
         per_tensor: One weight scale per tensor instead of per output channel.
-        equalization: Whether ranges of neighbouring layers' weights are equalized first.
+        equalization: Whether channels between layers are scaled first, and for what.
         input_type: Element type of the model inputs.
         output_type: Element type of the model outputs.
         skip: Regular expression; linear and other operators whose output tensor name it matches

@@ -58,7 +58,8 @@ def check_equalization(calibration: Calibration, graph: Graph, skipped: Set[int]
         skipped: Indices of operators that stay in float.
 
     Raises:
-        ConfigError: Factors belong to layers that cannot be equalized, or are too few or many.
+        ConfigError: Factors belong to layers that cannot be equalized, are too few or many, or
+            are given twice.
     """
     domains = find_domains(graph, skipped) if calibration.equalization else []
     for factors in calibration.equalization:
@@ -66,6 +67,10 @@ def check_equalization(calibration: Calibration, graph: Graph, skipped: Set[int]
             raise ConfigError(
                 f"the calibration record equalizes {factors.describe()} by "
                 f"{len(factors.factors)} factors, which does not fit the model; {_REMEDY}"
+            )
+        if sum(factors.producers == other.producers for other in calibration.equalization) > 1:
+            raise ConfigError(
+                f"the calibration record equalizes {factors.describe()} twice; {_REMEDY}"
             )
 
 

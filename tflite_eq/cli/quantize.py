@@ -115,7 +115,13 @@ def register(subparsers: Any) -> None:
     _choice(options, "activation_mode", ActivationMode, "where zero lies in the code range")
     _choice(options, "bias_correction", BiasCorrection, "correction of mean shifts")
     _choice(options, "reconstruction", Reconstruction, "how integer weights are found")
-    _choice(options, "equalization", Equalization, "cross-layer equalization of weight ranges")
+    _choice(
+        options,
+        "equalization",
+        Equalization,
+        "scaling of channels between layers first: for the weights (auto with --per_tensor) or for "
+        "the activations (auto otherwise)",
+    )
     options.add_argument(
         "--backend",
         choices=[name.value for name in BackendName],

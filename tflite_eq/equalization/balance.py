@@ -13,15 +13,16 @@ inputs and w_kc the weights as they were,
     B = sum over k    t_k^2 / 12  sum over c and taps  var(x_c) / s_c^2,    t_k = max |w_kc| s_c / L
 
 with L the largest weight code and q_c the mean squared error of sampled values x_c / s_c under the
-clipping that makes A least, behind the activation function that reads them. (The means of x are
-left out of B: what they cause is a shift of the output's mean, which bias correction removes.)
-A + B, relative to the signal, is summed over the layers that read the domain. The factors are
-looked for among
+clipping that makes A least, behind the activation function that reads them. A mean over n positions
+on the way to the layer divides q_c by n: rounding errors of positions are independent. (The means
+of x are left out of B: what they cause is a shift of the output's mean, which bias correction
+removes.) A + B, relative to the signal, is summed over the layers that read the domain. The factors
+are looked for among
 
     s_c = product over tensors T   (reach of channel c / largest reach of a channel, in T) ^ e_T
 
 One number per tensor cannot overfit. (Domains with many tensors, as chains of residual additions
-are, get one number for the largest reach in any of them.) Exponents end at a half: the further a
+are, get one number for the largest reach in any of them.) Each exponent ends at a half: the further a
 channel fills the range with the calibration samples, the less room is left for others. (Measured on
 held-back calibration images with Tiny Darknet and SqueezeNet 1.1: up to 1 they lose part of the
 gain.)
@@ -41,7 +42,7 @@ from tflite_eq.equalization.domains import Domain, Port
 from tflite_eq.equalization.factors import ChannelFactors
 from tflite_eq.equalization.layers import Double, Filters
 from tflite_eq.graph import properties
-from tflite_eq.graph.model import Graph
+from tflite_eq.graph.model import Graph, Operator
 from tflite_eq.graph.properties import SAME_SCALE
 from tflite_eq.graph.scale_groups import ScaleGroup
 
@@ -49,8 +50,9 @@ from tflite_eq.graph.scale_groups import ScaleGroup
 # other samples may make it go further.
 _LEAST_REACH = 1 / 64
 
-# Keeps a layer whose inputs never change from dividing by 0.
-_LEAST_SIGNAL = 1e-300
+# A reader whose output varies by less than this part of what its largest inputs could make is taken
+# for constant: with one sample behind a spatial mean, no ratio of noise to signal is known.
+_LEAST_SIGNAL = 1e-6
 
 _EXPONENTS = np.linspace(0, 0.5, 5)
 _MAX_SWEEPS = 4
@@ -92,7 +94,7 @@ def balancing_factors(
     """
     if domain.is_clipped:
         return None  # a channel that does not reach 6 on these samples may do so on others
-    noise = _Noise(graph, domain, statistics, groups, precision)
+    noise = PredictedNoise(graph, domain, statistics, groups, precision)
     exponents = np.zeros(len(noise.reaches))
     least = noise.total(noise.factors(exponents))
     for _ in range(_MAX_SWEEPS):
@@ -114,11 +116,12 @@ def balancing_factors(
 class _Side:
     """Values of one sign that a tensor takes, as magnitudes."""
 
-    def __init__(self, own: slice, values: Double, slope: float) -> None:
-        """Keep what is not 0 of ``values`` [n, C], the domain's channels ``own``.
+    def __init__(self, tensor: int, own: slice, values: Double, slope: float) -> None:
+        """Keep what is not 0 of ``values`` [n, C] of a tensor, the domain's channels ``own``.
 
         ``slope`` is what the function that reads the tensor leaves of errors here.
         """
+        self._tensor = tensor
         rows, self._channels = np.nonzero(values)
         self._values = values[rows, self._channels]
         self._logs = np.log2(self._values)
@@ -129,10 +132,12 @@ class _Side:
         """Largest value that is left when channels are divided by factors."""
         return float((self._values / factors[self._own][self._channels]).max(initial=0.0))
 
-    def errors(self, factors: Double, importance: Double, largest: float) -> tuple[Double, float]:
+    def errors(
+        self, factors: Double, importance: Mapping[int, Double], largest: float
+    ) -> tuple[Double, float]:
         """Weighted errors of clipping at ``largest * _CLIPS``, and the weight of all values."""
         own = factors[self._own]
-        weights = (importance[self._own] * own**2 * self._share)[self._channels]
+        weights = (importance[self._tensor][self._own] * own**2 * self._share)[self._channels]
         inside = float(weights.sum())
         if largest <= 0:
             return np.zeros(len(_CLIPS)), inside
@@ -162,12 +167,12 @@ class _Quantized:
         self._steps = steps
         self._sides: tuple[list[_Side], list[_Side]] = ([], [])  # above and below 0
 
-    def add(self, own: slice, statistics: ChannelStatistics, slope: float) -> None:
+    def add(self, tensor: int, own: slice, statistics: ChannelStatistics, slope: float) -> None:
         """Add a tensor whose values are rounded, with the slope for errors of negative ones."""
         values = statistics.sampled.astype(np.float64)
         self._largest[own] = np.maximum(self._largest[own], statistics.largest)
-        self._sides[0].append(_Side(own, np.maximum(values, 0), 1.0))
-        self._sides[1].append(_Side(own, np.maximum(-values, 0), slope))
+        self._sides[0].append(_Side(tensor, own, np.maximum(values, 0), 1.0))
+        self._sides[1].append(_Side(tensor, own, np.maximum(-values, 0), slope))
 
     def reach(self) -> Double:
         """Each channel's largest magnitude by that of all channels; 1 for dead channels."""
@@ -177,12 +182,12 @@ class _Quantized:
         relative = np.maximum(self._largest / top, _LEAST_REACH)
         return np.where(self._largest > 0, relative, 1.0)
 
-    def noise(self, factors: Double, importance: Double) -> float:
+    def noise(self, factors: Double, importance: Mapping[int, Double]) -> float:
         """Least weighted error under any clipping, in units of the unscaled network.
 
         Args:
             factors: What channels are divided by, [C].
-            importance: Weight of each channel's squared error, [C].
+            importance: Weight of each channel's squared error, [C], by tensor index.
         """
         ends, clipped, inside = [], [], 0.0
         for sides in self._sides:
@@ -204,6 +209,8 @@ class _Reader:
 
     Attributes:
         own: Where its input channels are in the domain.
+        shares: What is left of a squared error in a tensor where the layer reads it, by index of
+            the tensors that lead there.
         energy: Sum of the squared weights that read each channel, [C].
         peaks: Largest weight by output and input channel, in code steps, [K, C]; None of a
             depthwise layer, whose every channel has a scale that takes the factor for nothing.
@@ -212,6 +219,7 @@ class _Reader:
     """
 
     own: slice
+    shares: Mapping[int, float]
     energy: Double
     peaks: Double | None
     variance: Double
@@ -226,8 +234,12 @@ class _Reader:
         return float((steps**2).sum() / 12 * (self.variance / own**2).sum()) / self.signal
 
 
-class _Noise:
-    """Predicts the noise that a domain's factors lead to."""
+class PredictedNoise:
+    """The noise that a domain's factors lead to in the layers that read it.
+
+    Attributes:
+        reaches: What factors are made of: how far channels reach in each tensor, [C].
+    """
 
     def __init__(
         self,
@@ -246,10 +258,15 @@ class _Noise:
         ]
         reaches = [tensor.reach() for tensor in self._tensors]
         self.reaches = reaches if len(reaches) <= _MOST_EXPONENTS else [np.max(reaches, axis=0)]
-        self._readers = [
-            _reader(graph, port, statistics, precision.weight_limit(port.operator))
+        readers = (
+            _reader(graph, domain, port, statistics, precision.weight_limit(port.operator))
             for port in domain.consumers
-        ]
+        )
+        self._readers = [reader for reader in readers if reader is not None]
+        self._importance = {tensor: np.zeros(domain.channels) for tensor in domain.tensors}
+        for reader in self._readers:
+            for tensor, share in reader.shares.items():
+                self._importance[tensor][reader.own] += share * reader.energy / reader.signal
         self._channels = domain.channels
 
     def factors(self, exponents: Double) -> Double:
@@ -259,13 +276,17 @@ class _Noise:
             found *= reach**exponent
         return found
 
+    def of_activations(self, factors: Double) -> float:
+        """A: sum of the noise to signal ratios that rounding the domain's tensors leads to."""
+        return sum(tensor.noise(factors, self._importance) for tensor in self._tensors)
+
+    def of_weights(self, factors: Double) -> float:
+        """B: sum of the noise to signal ratios that rounding the readers' weights leads to."""
+        return sum(reader.noise(factors) for reader in self._readers)
+
     def total(self, factors: Double) -> float:
         """Sum of the noise to signal ratios of all layers that read the domain."""
-        importance = np.zeros(self._channels)
-        for reader in self._readers:
-            importance[reader.own] += reader.energy / reader.signal
-        total = sum(tensor.noise(factors, importance) for tensor in self._tensors)
-        return total + sum(reader.noise(factors) for reader in self._readers)
+        return self.of_activations(factors) + self.of_weights(factors)
 
 
 def _quantized(
@@ -282,7 +303,7 @@ def _quantized(
             continue  # codes are passed on, nothing is rounded
         offset = domain.tensors[tensor]
         own = slice(offset, offset + int(graph.tensors[tensor].shape[-1]))
-        found.add(own, statistics[tensor], _slope(graph, tensor))
+        found.add(tensor, own, statistics[tensor], _slope(graph, tensor))
     return found
 
 
@@ -294,11 +315,40 @@ def _slope(graph: Graph, tensor: int) -> float:
     return 0.0 if consumers and all(o.kind == "RELU" for o in consumers) else 1.0
 
 
+def _shares(graph: Graph, domain: Domain, read: int) -> dict[int, float]:
+    """How much of a squared error is left in tensor ``read``, by index of the tensor it is in."""
+    shares = {read: 1.0}
+    for operator in reversed(graph.operators):
+        if properties.linear_kind(operator) is not None:
+            continue
+        for output in shares.keys() & set(operator.outputs):
+            share = shares[output] / _averaged(graph, operator)
+            for tensor in domain.tensors.keys() & set(operator.inputs):
+                shares[tensor] = max(shares.get(tensor, 0.0), share)
+    return shares
+
+
+def _averaged(graph: Graph, operator: Operator) -> int:
+    """Number of values whose mean each result of an operator is."""
+    if operator.kind == "AVERAGE_POOL_2D":
+        return int(operator.options.filterHeight * operator.options.filterWidth)
+    if operator.kind == "MEAN":
+        shape = graph.tensors[operator.inputs[0]].shape
+        return int(np.prod([shape[axis] for axis in graph.constant(operator.inputs[1]).flat]))
+    return 1
+
+
 def _reader(
-    graph: Graph, port: Port, statistics: Mapping[int, ChannelStatistics], limit: int
-) -> _Reader:
+    graph: Graph,
+    domain: Domain,
+    port: Port,
+    statistics: Mapping[int, ChannelStatistics],
+    limit: int,
+) -> _Reader | None:
+    """What a layer does with the domain; None if its output is not known to vary."""
     filters = Filters(graph, port.operator)
-    variance = statistics[properties.linear_inputs(graph.operators[port.operator])[0]].variance
+    read = properties.linear_inputs(graph.operators[port.operator])[0]
+    variance = statistics[read].variance
     weights = filters.by_channels()
     if filters.is_depthwise:
         energy = (weights**2).sum(axis=(1, 2)).reshape(filters.inputs, -1).sum(axis=1)
@@ -306,6 +356,9 @@ def _reader(
     else:
         energy = (weights**2).sum(axis=(0, 1))
         peaks = np.abs(weights).max(axis=1) / limit
-    signal = max(float(energy @ variance), _LEAST_SIGNAL)
+    signal = float(energy @ variance)
+    if signal <= _LEAST_SIGNAL * float(energy @ statistics[read].largest ** 2):
+        return None
     own = slice(port.offset, port.offset + filters.inputs)
-    return _Reader(own, energy, peaks, variance * weights.shape[1], signal)
+    shares = _shares(graph, domain, read)
+    return _Reader(own, shares, energy, peaks, variance * weights.shape[1], signal)

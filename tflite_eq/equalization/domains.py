@@ -172,9 +172,10 @@ def _is_equalizable(graph: Graph, operator: Operator) -> bool:
     if not properties.has_constant_filter(graph, operator):
         return False
     _, filters, bias = properties.linear_inputs(operator)
-    return graph.tensors[bias].is_constant and all(
-        len(graph.consumers(tensor)) == 1 for tensor in (filters, bias)
-    )
+    if len(graph.consumers(filters)) > 1 or not graph.tensors[bias].is_constant:
+        return False
+    # Converters store one bias of zeros for all layers without one; scaling leaves it as it is.
+    return len(graph.consumers(bias)) == 1 or not graph.constant(bias).any()
 
 
 def _adds_alike(graph: Graph, operator: Operator) -> bool:
