@@ -22,9 +22,9 @@ are looked for among
     s_c = product over tensors T   (reach of channel c / largest reach of a channel, in T) ^ e_T
 
 One number per tensor cannot overfit. (Domains with many tensors, as chains of residual additions
-are, get one number for the largest reach in any of them.) Each exponent ends at a half: the further a
-channel fills the range with the calibration samples, the less room is left for others. (Measured on
-held-back calibration images with Tiny Darknet and SqueezeNet 1.1: up to 1 they lose part of the
+are, get one number for the largest reach in any of them.) Each exponent ends at a half: the further
+a channel fills the range with the calibration samples, the less room is left for others. (Measured
+on held-back calibration images with Tiny Darknet and SqueezeNet 1.1: up to 1 they lose part of the
 gain.)
 Moving difficulty between activations and weights by a power is SmoothQuant's idea (arXiv
 2211.10438), which scales the inputs of dense layers by one exponent for the whole network.
