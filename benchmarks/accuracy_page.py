@@ -41,12 +41,9 @@ _REMARKS = """
 Standard errors: about 1 point of agreement for n = 1,147. The seed decides which output
 positions the search samples, nothing else.
 
-INT7 costs the mobilenet_v2 probe more top-1 than other models: its bottlenecks are linear, so half
-of its activations are signed, and a signed 7-bit window that every calibration code must fit cannot
-clip outliers. Keep such models at `--bits 8` or `--bits auto`. For the same reason tiny_darknet,
-whose leaky ReLUs leave signed activations, is worse with the 200 samples of `best` at 7 bits than
-with 50, most likely because its windows have to hold more outliers. There `--reconstruction refit`
-on 50 samples is better (the table of methods below).
+The mobilenet_v2 probe has linear bottlenecks: half of its activations are signed and have no least
+value, so that nothing ends them at a 7-bit window, and a window that every calibration code must fit
+cannot clip outliers. Keep such models at `--bits 8` or `--bits auto`.
 """
 
 _PER_TENSOR_INTRODUCTION = """
