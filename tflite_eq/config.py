@@ -62,7 +62,7 @@ class Reconstruction(enum.Enum):
 class Equalization(enum.Enum):
     """Whether channels between layers of the float network are scaled first."""
 
-    AUTO = "auto"  # cross-layer with per-tensor scales, activations otherwise
+    AUTO = "auto"  # cross-layer with per-tensor scales; else activations, with EasyQuant's method
     NONE = "none"
     CROSS_LAYER = "cross_layer"  # for the weights of neighbouring layers, arXiv 1906.04721
     ACTIVATIONS = "activations"  # for the activations between them
@@ -185,7 +185,10 @@ class Config:
         """What ``equalization`` comes down to: never ``AUTO``."""
         if self.equalization is not Equalization.AUTO:
             return self.equalization
-        return Equalization.CROSS_LAYER if self.per_tensor else Equalization.ACTIVATIONS
+        if self.per_tensor:
+            return Equalization.CROSS_LAYER
+        is_searched = self.method is Method.EASYQUANT
+        return Equalization.ACTIVATIONS if is_searched else Equalization.NONE
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values, in a form ``from_dict`` takes back and JSON can hold."""

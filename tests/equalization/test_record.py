@@ -21,6 +21,7 @@ KINDS = {
 def test_auto_depends_on_the_weight_scales() -> None:
     assert Config(per_tensor=True).equalization_used is Equalization.CROSS_LAYER
     assert Config().equalization_used is Equalization.ACTIVATIONS
+    assert Config(method="minmax").equalization_used is Equalization.NONE
     for kind in (Equalization.NONE, Equalization.CROSS_LAYER, Equalization.ACTIVATIONS):
         for per_tensor in (False, True):
             config = Config(equalization=kind.value, per_tensor=per_tensor)  # type: ignore[arg-type]

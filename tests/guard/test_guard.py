@@ -36,7 +36,7 @@ from tflite_eq.runtimes import preferred_runtime
 
 CALIBRATION = [[x[np.newaxis]] for x in networks.arrays(30, seed=6)]
 VALIDATION = networks.arrays(1000, seed=5)
-CONFIG = Config(bits="7", method="minmax", equalization="none")
+CONFIG = Config(bits="7", method="minmax")
 
 
 @pytest.fixture(scope="module")

@@ -100,7 +100,7 @@ def guarded() -> Made:
         model,
         samples,
         Guard(4.0, validation),
-        Config(bits="7", method="minmax", equalization="none", search=QUICK),
+        Config(bits="7", method="minmax", search=QUICK),
         report_dir=folder,
         origin="net.tflite",
     )

@@ -120,7 +120,7 @@ def register(subparsers: Any) -> None:
         "equalization",
         Equalization,
         "scaling of channels between layers first: for the weights (auto with --per_tensor) or for "
-        "the activations (auto otherwise)",
+        "the activations (auto otherwise, with --method easyquant)",
     )
     options.add_argument(
         "--backend",
