@@ -42,7 +42,7 @@ Standard errors: about 1 point of agreement for n = 1,147. The seed decides whic
 positions the search samples, nothing else.
 
 The mobilenet_v2 probe has linear bottlenecks: half of its activations are signed and have no least
-value, so that nothing ends them at a 7-bit window, and a window that every calibration code must fit
+value, so that nothing ends them at a 7-bit window, and one that every calibration code must fit
 cannot clip outliers. Keep such models at `--bits 8` or `--bits auto`.
 """
 
