@@ -21,7 +21,6 @@ from tflite_eq.calibration import run_identity, statistics
 from tflite_eq.calibration.checkpoint import Checkpoint
 from tflite_eq.calibration.histogram import RangeObserver
 from tflite_eq.errors import CheckpointError, TfliteEqError
-from tflite_eq.simulation import layer_runner
 from tflite_eq.simulation.layer_runner import LayerRunner
 from tflite_eq.simulation.operator_runner import OperatorRunner
 
@@ -347,7 +346,7 @@ def test_machine_that_computes_otherwise_is_refused(
             v * np.float32(1 + 1e-6) if v.dtype == np.float32 else v for v in original(self, values)
         ]
 
-    monkeypatch.setattr(layer_runner.OperatorRunner, "run", differently)
+    monkeypatch.setattr(OperatorRunner, "run", differently)
     with pytest.raises(CheckpointError, match="does not come out as in the interrupted run"):
         half.go_on()
 
