@@ -28,7 +28,7 @@ class ChannelStatistics:
         largest: Largest magnitude.
     """
 
-    def __init__(self, channels: int, seed: int = 0) -> None:
+    def __init__(self, channels: int, seed: int) -> None:
         """Start with no values; ``seed`` decides the positions that ``sampled`` holds."""
         self._rng = np.random.default_rng(seed)
         self._sampled: list[npt.NDArray[np.float32]] = []
@@ -61,7 +61,7 @@ class ChannelStatistics:
 
 
 def channel_statistics(
-    graph: Graph, tensors: Sequence[int], reader: SampleReader
+    graph: Graph, tensors: Sequence[int], reader: SampleReader, seed: int
 ) -> dict[int, ChannelStatistics]:
     """Run the FP32 network over all samples and look at some of its tensors.
 
@@ -69,6 +69,7 @@ def channel_statistics(
         graph: The float network.
         tensors: Float tensors, channels last.
         reader: The calibration samples; read once.
+        seed: Decides which positions of the tensors are kept.
 
     Returns:
         Figures by tensor index.
@@ -77,7 +78,7 @@ def channel_statistics(
         DatasetError: The data set is empty or does not fit the model.
         ModelError: The network cannot be run.
     """
-    found = {t: ChannelStatistics(graph.tensors[t].shape[-1]) for t in tensors}
+    found = {t: ChannelStatistics(graph.tensors[t].shape[-1], seed) for t in tensors}
     try:
         interpreter = preferred_runtime().interpreter(edit.with_outputs(graph, tensors))
         for sample in track(reader, "Calibrating: channels"):

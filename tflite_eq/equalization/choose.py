@@ -39,7 +39,7 @@ def equalizing_factors(
     if not domains:
         return []
     tensors = sorted({tensor for domain in domains for tensor in domain.tensors})
-    statistics = channel_statistics(graph, tensors, reader)
+    statistics = channel_statistics(graph, tensors, reader, config.seed)
     if is_cross_layer:
         return cross_layer_factors(graph, domains, statistics)
     return _balanced(graph, domains, skipped, statistics, config)
