@@ -107,7 +107,7 @@ def calibrate(
     if config.equalization_used is not Equalization.NONE:
         representative_dataset = repeatable(representative_dataset)
         reader = SampleReader(graph, representative_dataset, num_samples)
-        equalization = equalizing_factors(graph, skipped, reader, config)
+        equalization = equalizing_factors(graph, skipped, reader, config, trace)
         graph = with_factors(graph, equalization)
         layers = linear_layers(graph)
     groups = scale_groups(graph, layers, skipped)
@@ -128,7 +128,7 @@ def calibrate(
         twins = TwinActivations(stack.enter_context(ActivationStore()), samples=0)
         observers = observe_ranges(graph, reader, twins, config.seed, checkpoint)
         if trace is not None:
-            trace.observers.update(observers)
+            trace.take_ranges(observers)
         needed = set()
         if fine_tunes:
             check_enough(twins.samples)
@@ -346,11 +346,11 @@ def _calibration_samples(trace: PassTrace) -> ComparisonSet | None:
 def _apply(
     model: bytes, calibration: Calibration, backend: Backend, origin: str, trace: PassTrace
 ) -> tuple[QuantizationResult, Subject]:
-    graph = prepared(model, origin)
+    given = prepared(model, origin)
     config = calibration.config
-    skipped = skipped_operators(graph, config.skip)
-    check_equalization(calibration, graph, skipped)
-    graph = with_factors(graph, calibration.equalization)
+    skipped = skipped_operators(given, config.skip)
+    check_equalization(calibration, given, skipped)
+    graph = with_factors(given, calibration.equalization)
     layers = linear_layers(graph)
     check_fits(calibration, graph, layers, skipped)
     written = write(graph, layers, calibration, skipped, backend)
@@ -379,7 +379,7 @@ def _apply(
     data = schema.serialize(written.model)
     ran = check_runs_everywhere(data, config.seed)
     report = build_report(calibration, written.warnings, ran, len(model), len(data), origin)
-    subject = Subject(graph, layers, skipped, calibration, trace, len(model), data, backend)
+    subject = Subject(given, graph, layers, skipped, calibration, trace, len(model), data, backend)
     return QuantizationResult(data, report, calibration), subject
 
 

@@ -19,6 +19,7 @@ from tests import models, running
 from tflite_eq import Config, EasyQuantConverter, QuantizationResult, calibrate, quantize
 from tflite_eq.calibration import run_identity, statistics
 from tflite_eq.calibration.checkpoint import Checkpoint
+from tflite_eq.calibration.float_network import FloatNetwork
 from tflite_eq.calibration.histogram import RangeObserver
 from tflite_eq.errors import CheckpointError, TfliteEqError
 from tflite_eq.simulation.layer_runner import LayerRunner
@@ -166,7 +167,12 @@ def test_finished_layers_are_not_searched_again(
 ) -> None:
     assert len(opened(half).layers[-1].waiting_scales) == 1
     searched = []
-    monkeypatch.setattr(statistics._FloatNetwork, "run", lambda *_: pytest.fail("ran FP32 again"))
+
+    class NeverRun(FloatNetwork):
+        def run(self, *_: Any) -> Any:
+            pytest.fail("ran FP32 again")
+
+    monkeypatch.setattr(statistics, "FloatNetwork", NeverRun)
     original = LayerRunner.run
 
     def counted(self: LayerRunner, layer: Any) -> Any:
@@ -185,13 +191,13 @@ def test_samples_that_were_seen_are_not_run_again(
 ) -> None:
     interrupted.run("sample=4")
     numbers = []
-    original = statistics._FloatNetwork.run
 
-    def counted(self: Any, sample: Any, number: int) -> Any:
-        numbers.append(number)
-        return original(self, sample, number)
+    class Counted(FloatNetwork):
+        def run(self, sample: Any, number: int) -> Any:
+            numbers.append(number)
+            return super().run(sample, number)
 
-    monkeypatch.setattr(statistics._FloatNetwork, "run", counted)
+    monkeypatch.setattr(statistics, "FloatNetwork", Counted)
     interrupted.assert_as_uninterrupted()
     assert numbers == [4, 5]
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 
 import numpy as np
 import numpy.typing as npt
 
-from tflite_eq.equalization.domains import Domain, Port
+from tflite_eq.equalization.domains import Domain, Port, find_domains
 from tflite_eq.equalization.layers import Double, Filters
 from tflite_eq.graph import properties, schema
 from tflite_eq.graph.model import Graph
@@ -49,7 +50,11 @@ class ChannelFactors:
 
 
 def with_factors(graph: Graph, equalization: Sequence[ChannelFactors]) -> Graph:
-    """The network with channels scaled; up to float rounding it computes the same."""
+    """The network with channels scaled; up to float rounding it computes the same.
+
+    ``graph`` stays as it is. The two share all that was not scaled.
+    """
+    graph = _independent(graph)
     for scaled in equalization:
         factors = np.asarray(scaled.factors)
         for port in scaled.producers:
@@ -63,7 +68,36 @@ def with_factors(graph: Graph, equalization: Sequence[ChannelFactors]) -> Graph:
             own = factors[port.offset : port.offset + filters.inputs]
             _, stored, _ = properties.linear_inputs(graph.operators[port.operator])
             _multiply(graph, stored, filters.along_inputs(own))
-    return Graph(graph.model, graph.origin)
+    return graph
+
+
+def tensor_factors(
+    graph: Graph, skipped: Set[int], equalization: Sequence[ChannelFactors]
+) -> dict[int, Double]:
+    """What scaling divides the channels of activations by, [C], by tensor index.
+
+    Args:
+        graph: The float network.
+        skipped: Indices of operators that stay in float.
+        equalization: Factors that fit domains of the network.
+    """
+    domains = find_domains(graph, skipped) if equalization else []
+    found = {}
+    for scaled in equalization:
+        for domain in filter(scaled.fits, domains):
+            for tensor, offset in domain.tensors.items():
+                channels = graph.tensors[tensor].shape[-1]
+                found[tensor] = np.asarray(scaled.factors[offset : offset + channels])
+    return found
+
+
+def _independent(graph: Graph) -> Graph:
+    """A copy whose constants can be replaced without changing the original."""
+    model, subgraph = copy.copy(graph.model), copy.copy(graph.subgraph)
+    model.buffers = list(model.buffers)
+    model.subgraphs = [subgraph, *model.subgraphs[1:]]
+    subgraph.tensors = [copy.copy(tensor) for tensor in subgraph.tensors]
+    return Graph(model, graph.origin)
 
 
 def _multiply(graph: Graph, tensor: int, factors: npt.NDArray[np.float64]) -> None:

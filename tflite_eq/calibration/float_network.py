@@ -1,0 +1,76 @@
+"""The FP32 network as calibration runs it: sample by sample, every tensor in view."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import numpy.typing as npt
+
+from tflite_eq.calibration.dataset import Sample
+from tflite_eq.errors import BackendError, ModelError
+from tflite_eq.graph import edit
+from tflite_eq.graph.model import Graph
+from tflite_eq.runtimes import preferred_runtime
+
+
+class FloatNetwork:
+    """A network with all its tensors as outputs, on the installed runtime.
+
+    Attributes:
+        computed: Indices of the tensors it computes.
+    """
+
+    def __init__(self, graph: Graph) -> None:
+        """Make the interpreter.
+
+        Raises:
+            ModelError: The runtime cannot run the network.
+        """
+        self._graph = graph
+        self.computed = edit.computed_tensors(graph)
+        try:
+            model = edit.with_all_tensors_as_outputs(graph)
+            self._interpreter = preferred_runtime().interpreter(model)
+            self._interpreter.allocate_tensors()
+        except (BackendError, ValueError, RuntimeError) as error:
+            raise ModelError(
+                f"{graph.origin}: the TFLite runtime cannot run it: {error}"
+            ) from error
+        self._inputs = self._interpreter.get_input_details()
+        self._outputs = self._interpreter.get_output_details()
+        self._shapes = [tuple(d["shape"]) for d in self._inputs]
+
+    @property
+    def float_tensors(self) -> list[int]:
+        """Indices of its inputs and computed tensors that are float32."""
+        tensors = (*self._graph.inputs, *self.computed)
+        return [index for index in tensors if self._graph.tensors[index].is_float]
+
+    def run(self, sample: Sample, number: int) -> Iterator[tuple[int, npt.NDArray[np.float32]]]:
+        """Values of the inputs and all computed tensors by index.
+
+        Args:
+            sample: Input values by tensor index.
+            number: Position of the sample, for messages.
+
+        Raises:
+            ModelError: The network fails on the sample.
+        """
+        values = [sample[index] for index in self._graph.inputs]
+        try:
+            if [v.shape for v in values] != self._shapes:
+                self._shapes = [v.shape for v in values]
+                for detail, shape in zip(self._inputs, self._shapes):
+                    self._interpreter.resize_tensor_input(detail["index"], shape)
+                self._interpreter.allocate_tensors()
+            for detail, value in zip(self._inputs, values):
+                self._interpreter.set_tensor(detail["index"], value)
+            self._interpreter.invoke()
+        except (ValueError, RuntimeError) as error:
+            raise ModelError(
+                f"{self._graph.origin}: the network fails on calibration sample {number}: {error}"
+            ) from error
+        yield from zip(self._graph.inputs, values)
+        for index, detail in zip(self.computed, self._outputs):
+            yield index, self._interpreter.get_tensor(detail["index"])
