@@ -103,7 +103,11 @@ def _independent(graph: Graph) -> Graph:
 def _multiply(graph: Graph, tensor: int, factors: npt.NDArray[np.float64]) -> None:
     """Multiply a constant; its buffer may be shared, so it gets one of its own."""
     values = (graph.constant(tensor).astype(np.float64) * factors).astype(np.float32)
+    buffers, stored = graph.model.buffers, graph.subgraph.tensors[tensor]
     buffer = schema.schema().BufferT()
     buffer.data = np.frombuffer(values.tobytes(), np.uint8)
-    graph.model.buffers.append(buffer)
-    graph.subgraph.tensors[tensor].buffer = len(graph.model.buffers) - 1
+    buffers.append(buffer)
+    replaced, stored.buffer = stored.buffer, len(buffers) - 1
+    tensors = (t for subgraph in graph.model.subgraphs for t in subgraph.tensors)
+    if all(other.buffer != replaced for other in tensors):
+        buffers[replaced] = schema.schema().BufferT()  # or every copy of the network would hold it
