@@ -73,7 +73,7 @@ def with_factors(graph: Graph, equalization: Sequence[ChannelFactors]) -> Graph:
 
 def tensor_factors(
     graph: Graph, skipped: Set[int], equalization: Sequence[ChannelFactors]
-) -> dict[int, Double]:
+) -> dict[int, npt.NDArray[np.float32]]:
     """What scaling divides the channels of activations by, [C], by tensor index.
 
     Args:
@@ -87,7 +87,7 @@ def tensor_factors(
         for domain in filter(scaled.fits, domains):
             for tensor, offset in domain.tensors.items():
                 channels = graph.tensors[tensor].shape[-1]
-                found[tensor] = np.asarray(scaled.factors[offset : offset + channels])
+                found[tensor] = np.array(scaled.factors[offset : offset + channels], np.float32)
     return found
 
 

@@ -60,7 +60,7 @@ class Rival:
     name: str
     data: bytes
     windows: Mapping[int, tuple[int, int]] = dataclasses.field(default_factory=dict)
-    factors: Mapping[int, npt.NDArray[np.float64]] = dataclasses.field(default_factory=dict)
+    factors: Mapping[int, npt.NDArray[np.float32]] = dataclasses.field(default_factory=dict)
 
 
 @dataclasses.dataclass(frozen=True)
