@@ -30,8 +30,14 @@ import numpy as np
 from tflite_eq.calibration.histogram import RangeObserver
 from tflite_eq.calibration.record import LayerRecord, TensorRecord
 from tflite_eq.calibration.run_identity import describe_run, differences
+from tflite_eq.calibration.state_folder import (
+    names_in,
+    not_writable,
+    refuse_other_run,
+    refuse_others,
+)
 from tflite_eq.config import Config
-from tflite_eq.errors import CheckpointError, TfliteEqError
+from tflite_eq.errors import CheckpointError
 from tflite_eq.files import PathLike, write_atomically
 
 FORMAT = "tflite_eq checkpoint 1"
@@ -184,22 +190,11 @@ class Checkpoint:
 
     def _locked(self) -> IO[bytes]:
         """The open and locked lock file; the system unlocks it when the process ends."""
-        if self._folder.exists() and not self._folder.is_dir():
-            raise CheckpointError(f"resume folder {self._shown}: it is a file; name a folder")
+        refuse_others(self._folder, [n for n in names_in(self._folder) if not _is_own(n)])
         try:
-            self._folder.mkdir(parents=True, exist_ok=True)
-            strangers = [e.name for e in self._folder.iterdir() if not _is_own(e.name)]
-            if strangers:
-                raise CheckpointError(
-                    f"resume folder {self._shown}: it holds other files, such as "
-                    f"'{min(strangers)}'; name an empty or new folder"
-                )
             lock = (self._folder / _LOCK).open("wb")
         except OSError as error:
-            raise TfliteEqError(
-                f"resume folder {self._shown}: cannot be written: {error.strerror or error}; "
-                "choose a folder you may write to"
-            ) from error
+            raise not_writable(self._folder, error) from error
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
@@ -230,10 +225,7 @@ class Checkpoint:
         differing = differences(stored, run)
         if differing is None:
             self._refuse_damaged(path)
-        raise CheckpointError(
-            f"resume folder {self._shown} belongs to another run: {'; '.join(differing)}. "
-            "Repeat that run's model and options to go on, or start afresh with a new folder"
-        )
+        refuse_other_run(self._folder, differing)
 
     def _read_statistics(self) -> SavedStatistics | None:
         path = self._folder / _STATISTICS

@@ -28,7 +28,7 @@ from tflite_eq.data.sources import open_calibration, open_held_back
 from tflite_eq.errors import ConfigError
 from tflite_eq.evaluation.labels import DEFAULT_LABEL_COLUMN
 from tflite_eq.evaluation.layerwise import ComparisonSet
-from tflite_eq.files import check_writable, write_atomically
+from tflite_eq.files import check_writable, exists, write_atomically
 from tflite_eq.graph.model import Graph
 from tflite_eq.guard.guard import Guarded, quantize_guarded
 from tflite_eq.guard.validation import Guard, Validation, open_validation
@@ -261,7 +261,7 @@ def _check_calibration_flags(args: argparse.Namespace) -> None:
         raise ConfigError("--labels are those of --validation: name its folder")
     if args.save_calibration and _same_path(args.save_calibration, args.output):
         raise ConfigError("--output and --save_calibration name the same file; choose another one")
-    both_exist = os.path.exists(args.model) and os.path.exists(args.output)
+    both_exist = exists(args.model) and exists(args.output)
     if both_exist and os.path.samefile(args.model, args.output):
         raise ConfigError("--output names the model itself; choose another file")
 

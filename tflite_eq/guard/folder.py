@@ -17,8 +17,9 @@ import os
 import pathlib
 
 from tflite_eq.calibration.run_identity import describe_run, differences
+from tflite_eq.calibration.state_folder import names_in, refuse_other_run, refuse_others
 from tflite_eq.config import Config
-from tflite_eq.errors import CheckpointError, TfliteEqError
+from tflite_eq.errors import CheckpointError
 from tflite_eq.evaluation.predictions import Predictions
 from tflite_eq.files import PathLike, check_writable, write_atomically
 from tflite_eq.guard.search import Drop
@@ -93,27 +94,13 @@ class GuardFolder:
         )
 
     def _make(self) -> None:
-        if self._folder.exists() and not self._folder.is_dir():
-            raise CheckpointError(f"resume folder {self._shown}: it is a file; name a folder")
-        try:
-            self._folder.mkdir(parents=True, exist_ok=True)
-            names = [entry.name for entry in self._folder.iterdir()]
-        except OSError as error:
-            raise TfliteEqError(
-                f"resume folder {self._shown}: cannot be written: {error.strerror or error}; "
-                "choose a folder you may write to"
-            ) from error
-        strangers = [name for name in names if not name.startswith(("guard", ".guard"))]
-        if "run.json" in strangers:
+        names = names_in(self._folder)
+        if "run.json" in names:
             raise CheckpointError(
                 f"resume folder {self._shown}: it holds the state of a run without --max_drop; "
                 "name an empty or new folder, or leave --max_drop out"
             )
-        if strangers:
-            raise CheckpointError(
-                f"resume folder {self._shown}: it holds other files, such as '{min(strangers)}'; "
-                "name an empty or new folder"
-            )
+        refuse_others(self._folder, [n for n in names if not n.startswith(("guard", ".guard"))])
         check_writable(self._folder / _RUN)
 
     def _check_same(self, path: pathlib.Path, run: str) -> None:
@@ -129,7 +116,4 @@ class GuardFolder:
                 f"{path} is cut off or changed; delete the resume folder {self._shown} and start "
                 "afresh"
             )
-        raise CheckpointError(
-            f"resume folder {self._shown} belongs to another run: {'; '.join(differing)}. "
-            "Repeat that run's model and options to go on, or start afresh with a new folder"
-        )
+        refuse_other_run(self._folder, differing)
