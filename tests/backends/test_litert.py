@@ -89,7 +89,7 @@ def test_operators_it_does_not_know_are_quantized_all_the_same(name: str) -> Non
 @pytest.mark.parametrize("name", ["two_input_net", "softmax_net"])
 def test_same_results_with_every_kind_of_ends(name: str, io: str) -> None:
     calibration = running.quantized(name).calibration
-    config = Config(input_type=io, output_type=io)  # type: ignore[arg-type]
+    config = Config(input_type=io, output_type=io)
     reference, result = both(models.build(name), calibration, config=config)
     rng = np.random.default_rng(0)
     info = np.iinfo(io)

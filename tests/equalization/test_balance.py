@@ -184,7 +184,7 @@ def test_accuracy_on_unseen_samples_gains(build: Any, gain: float, bits: str) ->
     reference = np.stack(running.run_many(model, unseen))
     found = {}
     for equalization in ("none", "activations"):
-        result = quantize(model, data, Config(bits=bits, equalization=equalization))  # type: ignore[arg-type]
+        result = quantize(model, data, Config(bits=bits, equalization=equalization))
         outputs = np.stack(running.run_many(result.model, unseen))
         found[equalization] = running.sqnr_db(reference, outputs)
     assert found["activations"] > found["none"] + gain

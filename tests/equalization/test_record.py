@@ -24,13 +24,13 @@ def test_auto_depends_on_the_weight_scales() -> None:
     assert Config(method="minmax").equalization_used is Equalization.NONE
     for kind in (Equalization.NONE, Equalization.CROSS_LAYER, Equalization.ACTIVATIONS):
         for per_tensor in (False, True):
-            config = Config(equalization=kind.value, per_tensor=per_tensor)  # type: ignore[arg-type]
+            config = Config(equalization=kind.value, per_tensor=per_tensor)
             assert config.equalization_used is kind
 
 
 def test_none_scales_nothing() -> None:
     data = models.samples(models.IMAGE)
-    assert calibrate(uneven(tf.nn.relu), data, Config(equalization="none")).equalization == []  # type: ignore[arg-type]
+    assert calibrate(uneven(tf.nn.relu), data, Config(equalization="none")).equalization == []
 
 
 @pytest.mark.parametrize("config", KINDS.values(), ids=KINDS)
