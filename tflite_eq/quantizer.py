@@ -11,7 +11,7 @@ from typing import Any
 from tflite_eq import metadata
 from tflite_eq.backends import Backend, BackendName, make_backend
 from tflite_eq.bias.finetune import check_enough
-from tflite_eq.calibration.checkpoint import Checkpoint
+from tflite_eq.calibration.checkpoint import Checkpoint, SavedEqualization
 from tflite_eq.calibration.dataset import SampleReader, SpreadSubset, repeatable
 from tflite_eq.calibration.fit import check_equalization, check_fits
 from tflite_eq.calibration.record import Calibration
@@ -30,6 +30,7 @@ from tflite_eq.graph.linear import LinearLayer, linear_layers
 from tflite_eq.graph.model import Graph
 from tflite_eq.graph.scale_groups import scale_groups
 from tflite_eq.graph.validate import check_quantizable
+from tflite_eq.progress import track
 from tflite_eq.report.build import build_report
 from tflite_eq.report.full import Subject, complete
 from tflite_eq.report.guard import GuardRecord
@@ -103,28 +104,25 @@ def calibrate(
     layers = linear_layers(graph)
     skipped = skipped_operators(graph, config.skip)
     check_selection(graph, layers, skipped, config)
-    equalization: list[ChannelFactors] = []
-    if config.equalization_used is not Equalization.NONE:
-        representative_dataset = repeatable(representative_dataset)
-        reader = SampleReader(graph, representative_dataset, num_samples)
-        equalization = equalizing_factors(graph, skipped, reader, config)
-        graph = with_factors(graph, equalization)
-        layers = linear_layers(graph)
-    groups = scale_groups(graph, layers, skipped)
     fine_tunes = config.bias_correction is BiasCorrection.FINETUNE
     if fine_tunes:
         check_can_fine_tune(graph, layers)
-    kept = None if trace is None else trace.kept
-    reader = SampleReader(graph, representative_dataset, num_samples, kept)
     model_sha256 = hashlib.sha256(model).hexdigest()
     with contextlib.ExitStack() as stack:
         checkpoint = None
         if resume_dir is not None:
-            runtime = preferred_runtime()
             checkpoint = Checkpoint(
-                resume_dir, model_sha256, config, f"{runtime.name} {runtime.version}"
+                resume_dir, model_sha256, config, preferred_runtime().description
             )
             stack.callback(checkpoint.close)
+        representative_dataset = repeatable(representative_dataset, num_samples)
+        reader = SampleReader(graph, representative_dataset, num_samples)
+        equalization = _equalization(graph, skipped, reader, config, checkpoint)
+        graph = with_factors(graph, equalization)
+        layers = linear_layers(graph)
+        groups = scale_groups(graph, layers, skipped)
+        kept = None if trace is None else trace.kept
+        reader = SampleReader(graph, representative_dataset, num_samples, kept)
         twins = TwinActivations(stack.enter_context(ActivationStore()), samples=0)
         observers = observe_ranges(graph, reader, twins, config.seed, checkpoint)
         if trace is not None:
@@ -149,6 +147,28 @@ def calibrate(
         if fine_tunes:
             calibration = fine_tuned(graph, layers, skipped, calibration, twins)
     return calibration
+
+
+def _equalization(
+    graph: Graph,
+    skipped: set[int],
+    reader: SampleReader,
+    config: Config,
+    checkpoint: Checkpoint | None,
+) -> list[ChannelFactors]:
+    """What channels are scaled by: as an interrupted run has found it, or anew."""
+    if checkpoint and checkpoint.equalization:
+        saved = checkpoint.equalization
+        if saved.samples:
+            for _ in track(reader, "Calibrating: comparing the data"):
+                pass
+            checkpoint.check_data(reader.count, reader.digest)
+        return saved.factors
+    is_used = config.equalization_used is not Equalization.NONE
+    factors = equalizing_factors(graph, skipped, reader, config) if is_used else []
+    if checkpoint:
+        checkpoint.save_equalization(SavedEqualization(reader.count, reader.digest, factors))
+    return factors
 
 
 def quantize(

@@ -8,11 +8,9 @@ import numpy as np
 import numpy.typing as npt
 
 from tflite_eq.calibration.dataset import SampleReader
-from tflite_eq.errors import BackendError, ModelError
-from tflite_eq.graph import edit
+from tflite_eq.calibration.float_network import FloatNetwork
 from tflite_eq.graph.model import Graph
 from tflite_eq.progress import track
-from tflite_eq.runtimes import preferred_runtime
 
 # What ``ChannelStatistics.sampled`` takes, of one sample and of all.
 _ROWS_PER_SAMPLE = 16
@@ -76,21 +74,11 @@ def channel_statistics(
 
     Raises:
         DatasetError: The data set is empty or does not fit the model.
-        ModelError: The network cannot be run.
+        ModelError: The network cannot be run, or computes NaN, infinity or huge values.
     """
     found = {t: ChannelStatistics(graph.tensors[t].shape[-1], seed) for t in tensors}
-    try:
-        interpreter = preferred_runtime().interpreter(edit.with_outputs(graph, tensors))
-        for sample in track(reader, "Calibrating: channels"):
-            details = interpreter.get_input_details()
-            for detail, index in zip(details, graph.inputs):
-                interpreter.resize_tensor_input(detail["index"], sample[index].shape)
-            interpreter.allocate_tensors()
-            for detail, index in zip(details, graph.inputs):
-                interpreter.set_tensor(detail["index"], sample[index])
-            interpreter.invoke()
-            for tensor, detail in zip(tensors, interpreter.get_output_details()):
-                found[tensor].update(interpreter.get_tensor(detail["index"]))
-    except (BackendError, ValueError, RuntimeError) as error:
-        raise ModelError(f"{graph.origin}: the TFLite runtime cannot run it: {error}") from error
+    network = FloatNetwork(graph, tensors)
+    for number, sample in enumerate(track(reader, "Calibrating: channels")):
+        for tensor, values in network.run(sample, number):
+            found[tensor].update(values)
     return found

@@ -12,7 +12,6 @@ import numpy as np
 
 from tflite_eq.calibration.json_fields import known_fields, typed, typed_list, typed_pair
 from tflite_eq.config import Config
-from tflite_eq.equalization.domains import Port
 from tflite_eq.equalization.factors import ChannelFactors
 from tflite_eq.errors import ConfigError, TfliteEqError
 from tflite_eq.files import PathLike, write_atomically
@@ -292,7 +291,9 @@ class Calibration:
                 config=Config.from_dict(plain["config"]),
                 tensors=_entries(plain, "tensors", "tensor", TensorRecord.from_plain),
                 layers=_entries(plain, "layers", "layer", LayerRecord.from_plain),
-                equalization=_entries(plain, "equalization", "equalization", _factors)
+                equalization=_entries(
+                    plain, "equalization", "equalization", ChannelFactors.from_plain
+                )
                 if "equalization" in plain
                 else [],
                 fine_tuning=FineTuning.from_plain(plain["fine_tuning"])
@@ -388,23 +389,6 @@ def _entries(
             reason = f"lacks {error}" if isinstance(error, KeyError) else str(error)
             raise ValueError(f"{what} {called}: {reason}") from error
     return made
-
-
-def _factors(entry: dict[str, Any]) -> ChannelFactors:
-    fields = known_fields(entry, ChannelFactors)
-    return ChannelFactors(
-        _ports(fields["producers"], "producers"),
-        _ports(fields["consumers"], "consumers"),
-        tuple(typed_list(fields["factors"], float, "factors")),
-    )
-
-
-def _ports(value: Any, field: str) -> tuple[Port, ...]:
-    ports = [known_fields(entry, Port) for entry in typed_list(value, dict, field)]
-    return tuple(
-        Port(typed(p["operator"], int, "operator"), typed(p["offset"], int, "offset"))
-        for p in ports
-    )
 
 
 def _joined(items: list[str], indent: str) -> list[str]:

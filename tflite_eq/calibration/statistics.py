@@ -2,23 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
-import numpy as np
-import numpy.typing as npt
+import itertools
 
 from tflite_eq.calibration.checkpoint import Checkpoint, SavedStatistics
-from tflite_eq.calibration.dataset import Sample, SampleReader
+from tflite_eq.calibration.dataset import SampleReader
+from tflite_eq.calibration.float_network import FloatNetwork
 from tflite_eq.calibration.histogram import RangeObserver
-from tflite_eq.errors import BackendError, DatasetError, ModelError
 from tflite_eq.graph import edit
 from tflite_eq.graph.model import Graph
 from tflite_eq.progress import track
-from tflite_eq.runtimes import preferred_runtime
 from tflite_eq.simulation.twins import TwinActivations
-
-# Squares of larger values, summed over the sampled positions, would leave the range of float32.
-_LARGEST_VALUE = 1e15
 
 
 def observe_ranges(
@@ -49,10 +42,11 @@ def observe_ranges(
         ModelError: The network cannot be run, or computes NaN, infinity or huge values.
         CheckpointError: The samples are not those of the interrupted run.
     """
-    network = _FloatNetwork(graph)
+    computed = edit.computed_tensors(graph)
+    network = FloatNetwork(graph, computed)
     observers = {
         index: RangeObserver(graph.tensors[index].name, seed=seed + index)
-        for index in (*graph.inputs, *network.computed)
+        for index in (*graph.inputs, *computed)
         if graph.tensors[index].is_float
     }
     saved = checkpoint.statistics if checkpoint else None
@@ -64,8 +58,10 @@ def observe_ranges(
             twins.put_quantized(index, number, sample[index])
         twins.samples += 1
         if number >= known:
-            for index, value in network.run(sample, number):
-                _observe(graph, observers, index, value, number)
+            values = network.run(sample, number)
+            for index, value in itertools.chain(sample.items(), values):
+                if index in observers:
+                    observers[index].update(value)
             if checkpoint:
                 checkpoint.save_statistics(reader.count, reader.digest, observers, False)
         elif number + 1 == known and checkpoint and saved:
@@ -74,64 +70,7 @@ def observe_ranges(
         _check_count(reader.count, checkpoint)
         if not (saved and saved.complete):
             checkpoint.save_statistics(reader.count, reader.digest, observers, True)
-    _refuse_huge(graph, observers)
     return observers
-
-
-class _FloatNetwork:
-    """The FP32 network with all its tensors as outputs.
-
-    Attributes:
-        computed: Indices of the tensors it computes.
-    """
-
-    def __init__(self, graph: Graph) -> None:
-        """Make the interpreter.
-
-        Raises:
-            ModelError: The runtime cannot run the network.
-        """
-        self._graph = graph
-        self.computed = edit.computed_tensors(graph)
-        try:
-            model = edit.with_all_tensors_as_outputs(graph)
-            self._interpreter = preferred_runtime().interpreter(model)
-            self._interpreter.allocate_tensors()
-        except (BackendError, ValueError, RuntimeError) as error:
-            raise ModelError(
-                f"{graph.origin}: the TFLite runtime cannot run it: {error}"
-            ) from error
-        self._inputs = self._interpreter.get_input_details()
-        self._outputs = self._interpreter.get_output_details()
-        self._shapes = [tuple(d["shape"]) for d in self._inputs]
-
-    def run(self, sample: Sample, number: int) -> Iterator[tuple[int, npt.NDArray[np.float32]]]:
-        """Values of the inputs and all computed tensors by index.
-
-        Args:
-            sample: Input values by tensor index.
-            number: Position of the sample, for messages.
-
-        Raises:
-            ModelError: The network fails on the sample.
-        """
-        values = [sample[index] for index in self._graph.inputs]
-        try:
-            if [v.shape for v in values] != self._shapes:
-                self._shapes = [v.shape for v in values]
-                for detail, shape in zip(self._inputs, self._shapes):
-                    self._interpreter.resize_tensor_input(detail["index"], shape)
-                self._interpreter.allocate_tensors()
-            for detail, value in zip(self._inputs, values):
-                self._interpreter.set_tensor(detail["index"], value)
-            self._interpreter.invoke()
-        except (ValueError, RuntimeError) as error:
-            raise ModelError(
-                f"{self._graph.origin}: the network fails on calibration sample {number}: {error}"
-            ) from error
-        yield from zip(self._graph.inputs, values)
-        for index, detail in zip(self.computed, self._outputs):
-            yield index, self._interpreter.get_tensor(detail["index"])
 
 
 def _restore(
@@ -154,32 +93,3 @@ def _check_count(count: int, checkpoint: Checkpoint) -> None:
             f"it was begun with {'' if saved.complete else 'at least '}{saved.samples} calibration "
             f"samples, now there are {count}"
         )
-
-
-def _refuse_huge(graph: Graph, observers: dict[int, RangeObserver]) -> None:
-    for index, observer in observers.items():
-        if observer.count and observer.largest_magnitude > _LARGEST_VALUE:
-            raise ModelError(
-                f"{graph.origin}: tensor '{graph.tensors[index].name}' reaches "
-                f"{observer.largest_magnitude:.3g} on the calibration data, which no int8 scale "
-                "can represent. Check the preprocessing; masks should use a moderate constant such "
-                "as -1e4"
-            )
-
-
-def _observe(
-    graph: Graph,
-    observers: dict[int, RangeObserver],
-    index: int,
-    value: npt.NDArray[np.float32],
-    number: int,
-) -> None:
-    if index not in observers:
-        return
-    try:
-        observers[index].update(value)
-    except DatasetError as error:
-        raise ModelError(
-            f"{graph.origin}: on calibration sample {number} the FP32 network itself goes wrong: "
-            f"{error}"
-        ) from error

@@ -67,9 +67,9 @@ def run(plan: Plan, tasks: Sequence[Task], workers: int | None, address: str | N
             raise error.cause from error
         except ray.exceptions.RayError as error:
             raise BackendError(
-                f"workers died {_RETRIES + 1} times while {plan.runtime.name} "
-                f"{plan.runtime.version} was running the same samples, from a crash in the "
-                "runtime or for lack of memory; try --kernels reference, or fewer --num_workers"
+                f"workers died {_RETRIES + 1} times while {plan.runtime.description} was running "
+                "the same samples, from a crash in the runtime or for lack of memory; try "
+                "--kernels reference, or fewer --num_workers"
             ) from error
 
 

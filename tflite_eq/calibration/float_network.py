@@ -1,0 +1,95 @@
+"""The FP32 network run over calibration samples, with some of its tensors for outputs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from tflite_eq.calibration.dataset import Sample
+from tflite_eq.calibration.histogram import describe_not_finite
+from tflite_eq.errors import BackendError, ModelError
+from tflite_eq.graph import edit
+from tflite_eq.graph.model import Graph
+from tflite_eq.runtimes import preferred_runtime
+
+# Squares of larger values, summed over the sampled positions, would leave the range of float32.
+_LARGEST_VALUE = 1e15
+
+
+class FloatNetwork:
+    """One network on the installed runtime; what it computes is checked."""
+
+    def __init__(self, graph: Graph, tensors: Sequence[int]) -> None:
+        """Make the interpreter.
+
+        Args:
+            graph: The float network.
+            tensors: Indices of the computed tensors to look at.
+
+        Raises:
+            ModelError: The runtime cannot run the network.
+        """
+        self._graph = graph
+        self._tensors = tensors
+        try:
+            self._interpreter = preferred_runtime().interpreter(edit.with_outputs(graph, tensors))
+            self._interpreter.allocate_tensors()
+        except (BackendError, ValueError, RuntimeError) as error:
+            raise ModelError(
+                f"{graph.origin}: the TFLite runtime cannot run it: {error}"
+            ) from error
+        self._inputs = self._interpreter.get_input_details()
+        self._outputs = self._interpreter.get_output_details()
+        self._shapes = [tuple(d["shape"]) for d in self._inputs]
+
+    def run(self, sample: Sample, number: int) -> Iterator[tuple[int, npt.NDArray[Any]]]:
+        """Values of the tensors by index.
+
+        Args:
+            sample: Input values by tensor index.
+            number: Position of the sample, for messages.
+
+        Raises:
+            ModelError: The network fails on the sample, or computes NaN, infinity or huge values.
+        """
+        values = [sample[index] for index in self._graph.inputs]
+        for index, value in zip(self._graph.inputs, values):
+            self._check(index, value, number)
+        try:
+            if [v.shape for v in values] != self._shapes:
+                self._shapes = [v.shape for v in values]
+                for detail, shape in zip(self._inputs, self._shapes):
+                    self._interpreter.resize_tensor_input(detail["index"], shape)
+                self._interpreter.allocate_tensors()
+            for detail, value in zip(self._inputs, values):
+                self._interpreter.set_tensor(detail["index"], value)
+            self._interpreter.invoke()
+        except (ValueError, RuntimeError) as error:
+            raise ModelError(
+                f"{self._graph.origin}: the network fails on calibration sample {number}: {error}"
+            ) from error
+        for index, detail in zip(self._tensors, self._outputs):
+            value = self._interpreter.get_tensor(detail["index"])
+            self._check(index, value, number)
+            yield index, value
+
+    def _check(self, tensor: int, values: npt.NDArray[Any], number: int) -> None:
+        if not values.size or not np.issubdtype(values.dtype, np.floating):
+            return
+        largest = max(-float(values.min()), float(values.max()))
+        if largest <= _LARGEST_VALUE:
+            return
+        name, origin = self._graph.tensors[tensor].name, self._graph.origin
+        if not np.isfinite(values).all():
+            raise ModelError(
+                f"{origin}: on calibration sample {number} the FP32 network itself goes wrong: "
+                f"{describe_not_finite(name, values)}"
+            )
+        raise ModelError(
+            f"{origin}: tensor '{name}' reaches {largest:.3g} on calibration sample {number}, "
+            "which no int8 scale can represent. Check the preprocessing; masks should use a "
+            "moderate constant such as -1e4"
+        )
