@@ -151,6 +151,14 @@ def test_a_file_cut_in_half_is_refused(state: Path, name: str) -> None:
         guarded(state)
 
 
+@pytest.mark.parametrize("content", ["[]", '{"points": "few"}', '{"points": 1.0}'])
+def test_a_loss_that_is_none_is_refused(state: Path, content: str) -> None:
+    path = min(state.glob("guard_drop_*"))
+    path.write_text(content)
+    with pytest.raises(CheckpointError, match=f"{path.name} is cut off or changed; delete it"):
+        guarded(state)
+
+
 @pytest.mark.parametrize(
     ("name", "expected"),
     [("run.json", "the state of a run without --max_drop"), ("a.tex", r"files, such as 'a\.tex'")],

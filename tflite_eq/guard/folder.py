@@ -11,11 +11,13 @@ part of neither, so that another bound goes on with what was tried for the first
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import json
 import os
 import pathlib
 
+from tflite_eq.calibration.json_fields import known_fields, typed
 from tflite_eq.calibration.run_identity import describe_run, differences
 from tflite_eq.calibration.state_folder import names_in, refuse_other_run, refuse_others
 from tflite_eq.config import Config
@@ -70,28 +72,27 @@ class GuardFolder:
         """
         path = self._drop_path(model, reference)
         try:
-            stored = json.loads(path.read_bytes())
-            return Drop(**stored)
+            stored = known_fields(json.loads(path.read_bytes()), Drop)
+            return Drop(
+                points=typed(stored["points"], float, "points"),
+                standard_error=typed(stored["standard_error"], float, "standard_error"),
+                images=typed(stored["images"], int, "images"),
+            )
         except FileNotFoundError:
             return None
-        except (OSError, ValueError, TypeError):
+        except (OSError, ValueError):
             raise CheckpointError(
                 f"{path} is cut off or changed; delete it, and that loss is measured again"
             ) from None
 
     def save_drop(self, model: bytes, reference: Predictions, drop: Drop) -> None:
         """Keep the loss of a quantized model."""
-        plain = {
-            "points": drop.points,
-            "standard_error": drop.standard_error,
-            "images": drop.images,
-        }
-        write_atomically(self._drop_path(model, reference), f"{json.dumps(plain)}\n".encode())
+        text = json.dumps(dataclasses.asdict(drop)) + "\n"
+        write_atomically(self._drop_path(model, reference), text.encode())
 
     def _drop_path(self, model: bytes, reference: Predictions) -> pathlib.Path:
-        return (
-            self._folder / f"{_DROP}{hashlib.sha256(model + reference.digest()).hexdigest()[:24]}"
-        )
+        key = hashlib.sha256(model + reference.digest()).hexdigest()[:24]
+        return self._folder / f"{_DROP}{key}"
 
     def _make(self) -> None:
         names = names_in(self._folder)
