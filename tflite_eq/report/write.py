@@ -142,6 +142,8 @@ _PLAIN_FIELDS = (
     "sqnr_db_before",
     "sqnr_db_after",
     "rolled_back",
+    "ridge",
+    "reconstruction_db",
 )
 
 
