@@ -494,6 +494,11 @@ def test_calibration_record_and_data(workspace: Workspace) -> None:
     assert "exclude each other" in workspace.refused(load_calibration=record)
 
 
+def test_number_of_samples_and_record(workspace: Workspace) -> None:
+    message = workspace.refused(calibration=None, load_calibration="r.json", num_samples=5)
+    assert "--num_samples and --load_calibration exclude each other" in message
+
+
 def test_options_that_a_calibration_record_contradicts(workspace: Workspace) -> None:
     record = workspace.folder / "record.json"
     running.quantized("conv_net").calibration.save(record)

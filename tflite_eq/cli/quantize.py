@@ -250,6 +250,10 @@ def _check_calibration_flags(args: argparse.Namespace) -> None:
             "--resume_dir and --load_calibration exclude each other: a loaded record leaves "
             "nothing to interrupt"
         )
+    if args.num_samples is not None and args.load_calibration:
+        raise ConfigError(
+            "--num_samples and --load_calibration exclude each other: a loaded record needs no data"
+        )
     if args.max_drop is not None:
         guard.check_flags(args)
     if args.validation and not args.report_dir and args.max_drop is None:
