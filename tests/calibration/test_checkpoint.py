@@ -271,7 +271,9 @@ def test_other_settings_are_refused(
     if "model" in changes:
         changes = {"model": changes["model"]()}
     with pytest.raises(CheckpointError, match=f"belongs to another run: .*{expected}"):
-        half.go_on(**changes)
+        half.go_on(
+            **changes, representative_dataset=lambda: pytest.fail("looked at the data first")
+        )
     half.assert_as_uninterrupted()
 
 

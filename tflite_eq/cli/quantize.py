@@ -54,7 +54,14 @@ def register(subparsers: Any) -> None:
         help="quantize a float model to int8",
         description="Quantize a float model to an int8 .tflite with EasyQuant scales.",
     )
-    files = parser.add_argument_group("files")
+    _add_files(parser.add_argument_group("files"))
+    add_preprocessing_flags(parser)
+    _add_options(parser.add_argument_group("quantization"))
+    parser.set_defaults(run=run)
+
+
+def _add_files(files: Any) -> None:
+    """What is read and written."""
     files.add_argument(
         "--model", required=True, help="float .tflite, .keras or .h5 file, or SavedModel directory"
     )
@@ -100,8 +107,10 @@ def register(subparsers: Any) -> None:
         help="column of the CSV file, or array of the .npz file, with the classes "
         f"({DEFAULT_LABEL_COLUMN})",
     )
-    add_preprocessing_flags(parser)
-    options = parser.add_argument_group("quantization")
+
+
+def _add_options(options: Any) -> None:
+    """What is done."""
     options.add_argument(
         "--preset",
         choices=[p.value for p in Preset],
@@ -157,7 +166,6 @@ def register(subparsers: Any) -> None:
         "are no labels; exit code 3 if that is not possible",
     )
     options.add_argument("--seed", type=int, help="seed of all random choices (0)")
-    parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
