@@ -165,6 +165,19 @@ def concat_pool_net() -> bytes:
 
 
 @functools.cache
+def pooled_net() -> bytes:
+    """A classifier behind a pool of everything and a flattening that asks for the batch size."""
+
+    def network(x: Any) -> Any:
+        x = tf.nn.relu(conv(x, 16, seed=1))
+        x = tf.nn.relu(conv(x, 24, seed=2))
+        x = tf.nn.avg_pool2d(x, 12, 1, "VALID")
+        return dense(tf.reshape(x, [tf.shape(x)[0], 24]), 10, seed=3)
+
+    return convert(network, (None, *IMAGE[1:]))
+
+
+@functools.cache
 def leaky_net() -> bytes:
     def network(x: Any) -> Any:
         x = tf.nn.leaky_relu(conv(x, 8, seed=1), 0.1)
@@ -278,6 +291,7 @@ SHAPES: dict[str, list[tuple[int, ...]]] = {
     "depthwise_net": [IMAGE],
     "residual_net": [IMAGE],
     "concat_pool_net": [IMAGE],
+    "pooled_net": [IMAGE],
     "leaky_net": [IMAGE],
     "dense_net": [(1, 20)],
     "transpose_conv_net": [IMAGE],

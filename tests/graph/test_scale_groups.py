@@ -52,7 +52,8 @@ def test_readers_are_the_layers_behind() -> None:
 
 def test_averages_are_noticed() -> None:
     graph, groups = groups_of(models.concat_pool_net())
-    assert group_of_output(graph, groups, "CONCATENATION").averages
+    (average,) = group_of_output(graph, groups, "CONCATENATION").averages
+    assert average.kind == "AVERAGE_POOL_2D"
     graph, groups = groups_of(models.leaky_net())
     assert not group_of_output(graph, groups, "MAX_POOL_2D").averages
 

@@ -15,6 +15,7 @@ from tflite_eq.numerics.affine import AffineParams, fake_quantize
 from tflite_eq.numerics.windows import affine_for
 from tflite_eq.search.easyquant import (
     LayerReader,
+    SampledRows,
     ValueReader,
     coarse_factors,
     fine_offsets,
@@ -67,7 +68,14 @@ class Layer:
         share: int = 1,
     ) -> LayerReader:
         return LayerReader(
-            self.filters, self.groups, self.rows, self.output, grid, criterion, per_tensor, share
+            self.filters,
+            self.groups,
+            SampledRows(self.rows),
+            self.output,
+            grid,
+            criterion,
+            per_tensor,
+            share,
         )
 
 
@@ -206,7 +214,7 @@ def test_initial_scale_is_a_candidate_though_not_on_the_grid() -> None:
     output = np.matmul(rows, filters.reshape(1, 4, 6).transpose(0, 2, 1))
     effort = SearchSettings(steps=7)
     assert 1.0 not in coarse_factors(effort)
-    reader = LayerReader(filters, 1, rows, output, WeightGrid.INT8, MSE)
+    reader = LayerReader(filters, 1, SampledRows(rows), output, WeightGrid.INT8, MSE)
     found = search_scales([reader], {"minmax": (-16.0, 15.875)}, params_of, effort)
     assert found.factor == 1.0
     assert found.loss_after == 0.0
@@ -223,7 +231,7 @@ def test_search_pays_for_outliers() -> None:
     rows[0, 0, 5] = 12.0
     output = np.matmul(rows, filters.reshape(1, 8, -1).transpose(0, 2, 1))
     for criterion in (MSE, Criterion(Objective.COSINE, False), Criterion(Objective.MSE, True)):
-        reader = LayerReader(filters, 1, rows, output, WeightGrid.INT7, criterion)
+        reader = LayerReader(filters, 1, SampledRows(rows), output, WeightGrid.INT7, criterion)
         found = search_scales(
             [reader], {"minmax": (-3.0, 12.0)}, lambda i: params_of(i, True), SearchSettings()
         )
@@ -278,7 +286,7 @@ def test_a_reader_that_suffers_from_clipping_is_heard() -> None:
     output = np.matmul(rows, filters.reshape(1, 8, -1).transpose(0, 2, 1))
 
     def search(*others: ValueReader) -> float:
-        reader = LayerReader(filters, 1, rows, output, WeightGrid.INT8, MSE)
+        reader = LayerReader(filters, 1, SampledRows(rows), output, WeightGrid.INT8, MSE)
         return search_scales([reader, *others], {"m": (0.0, 40.0)}, params_of, FAST).interval[1]
 
     values = np.append(np.clip(layer.rows.ravel()[:500], 0, 3), np.full(20, 40, np.float32))

@@ -386,11 +386,7 @@ def rerun(name: str, config: Config, samples: list[int]) -> tuple[list[LayerReco
         return records, corrected_on(graph, layers, records, twins, samples, config)
 
 
-# The pass averages one tensor before its scale is decided; behind that, it sees unrounded values.
-AVERAGES_EARLY = {"concat_pool_net"}
-
-
-@pytest.mark.parametrize("name", sorted(models.SHAPES.keys() - AVERAGES_EARLY))
+@pytest.mark.parametrize("name", sorted(models.SHAPES))
 def test_correcting_again_on_all_samples_changes_nothing(name: str) -> None:
     records, again = rerun(name, Config(bits="7"), list(range(len(models.data(name)))))
     assert again == records

@@ -20,8 +20,7 @@ class ScaleGroup:
     Attributes:
         tensors: Tensor indices in ascending order.
         readers: Linear layers whose activation input is in the group, in execution order.
-        averages: Whether operators inside the group compute means of its values. Clipping then
-            shifts the means, which the layers behind see and sampled means do not show.
+        inside: Operators that compute tensors of the group from others of it, in execution order.
         needs_zero_point_0: Whether a kernel inside the group takes code 0 for the real 0.
         fixed: Parameters that the int8 specification prescribes, if it does.
         writers: Operators outside the group that write its tensors, and ``None`` for whatever else
@@ -31,11 +30,16 @@ class ScaleGroup:
 
     tensors: tuple[int, ...]
     readers: tuple[LinearLayer, ...]
-    averages: bool
+    inside: tuple[Operator, ...]
     needs_zero_point_0: bool
     fixed: AffineParams | None
     writers: tuple[Operator | None, ...]
     constants: tuple[float, float]
+
+    @property
+    def averages(self) -> tuple[Operator, ...]:
+        """Operators inside the group that compute means of its values, in execution order."""
+        return tuple(o for o in self.inside if o.kind in properties.AVERAGING)
 
 
 def scale_groups(
@@ -100,7 +104,8 @@ def _group(
     readers = []
     fixed = None
     writers: list[Operator | None] = []
-    averages = needs_zero_point_0 = False
+    inside: list[Operator] = []
+    needs_zero_point_0 = False
     low = high = 0.0
     for operator in graph.operators:
         layer = layers.get(operator.index)
@@ -109,9 +114,8 @@ def _group(
             readers.append(layer)
         if not members.intersection(operator.outputs):
             continue
-        inside = shares_scale(operator) and not is_skipped
-        if inside:
-            averages = averages or operator.kind in properties.AVERAGING
+        if shares_scale(operator) and not is_skipped:
+            inside.append(operator)
             if operator.kind in properties.FILLS_WITH_CODE_ZERO:
                 needs_zero_point_0 = True
             for index in operator.inputs:
@@ -129,5 +133,11 @@ def _group(
     if members.intersection(graph.inputs):
         writers.append(None)
     return ScaleGroup(
-        tensors, tuple(readers), averages, needs_zero_point_0, fixed, tuple(writers), (low, high)
+        tensors,
+        tuple(readers),
+        tuple(inside),
+        needs_zero_point_0,
+        fixed,
+        tuple(writers),
+        (low, high),
     )

@@ -98,6 +98,25 @@ class ValueReader:
         """There is nothing to reset."""
 
 
+class Rows(Protocol):
+    """Inputs of a layer at sampled output positions."""
+
+    def under(self, params: AffineParams, share: int = 1) -> Float:
+        """Fake-quantized inputs of every ``share``-th position, [groups, rows, D]."""
+
+
+class SampledRows:
+    """Rows of values that are quantized as they are."""
+
+    def __init__(self, values: Float) -> None:
+        """Take values before quantization, [groups, rows, D]."""
+        self._values = values
+
+    def under(self, params: AffineParams, share: int = 1) -> Float:
+        """See ``Rows``."""
+        return fake_quantize(self._values[:, ::share], params)
+
+
 class LayerReader:
     """One linear layer that reads the activation whose scale is searched.
 
@@ -112,7 +131,7 @@ class LayerReader:
         self,
         filters: Float,
         groups: int,
-        rows: Float,
+        rows: Rows,
         output: Float,
         grid: WeightGrid,
         criterion: Criterion,
@@ -124,7 +143,7 @@ class LayerReader:
         Args:
             filters: Float filters, output channels first, [K, ...].
             groups: Filter groups.
-            rows: Inputs before quantization at the sampled positions, [groups, rows, D].
+            rows: Inputs at the sampled positions.
             output: FP32 output at the same positions without bias, [groups, rows, K / groups].
             grid: The set weight codes are taken from.
             criterion: What candidates are compared by.
@@ -132,7 +151,7 @@ class LayerReader:
             share: One of how many rows the activation scale is judged on.
         """
         self._rows = rows
-        self._few_rows = np.ascontiguousarray(rows[:, ::share])
+        self._share = share
         self._reference = Reference(output, criterion)
         self._few_reference = Reference(np.ascontiguousarray(output[:, ::share]), criterion)
         self._filters = filters
@@ -157,11 +176,12 @@ class LayerReader:
 
     def total(self, params: AffineParams) -> float:
         """Loss of the layer under input parameters and the present weights, over all rows."""
-        return output_total(fake_quantize(self._rows, params), self._real, self._reference)
+        return output_total(self._rows.under(params), self._real, self._reference)
 
     def quick_total(self, params: AffineParams) -> float:
         """The same over few rows."""
-        return output_total(fake_quantize(self._few_rows, params), self._real, self._few_reference)
+        rows = self._rows.under(params, self._share)
+        return output_total(rows, self._real, self._few_reference)
 
     def search_weights(
         self, params: AffineParams, settings: SearchSettings, from_scratch: bool = True
@@ -174,7 +194,7 @@ class LayerReader:
             from_scratch: Look at the whole interval first; otherwise only near present scales.
         """
         judge = QuantizedInput(
-            fake_quantize(self._rows, params), self._grouped(self._filters), self._reference
+            self._rows.under(params), self._grouped(self._filters), self._reference
         )
 
         def losses(scales: Float) -> npt.NDArray[np.float64]:

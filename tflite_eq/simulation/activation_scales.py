@@ -22,6 +22,7 @@ from tflite_eq.precision import wants_int7
 from tflite_eq.search.easyquant import Found, Interval, LayerReader, ValueReader, search_scales
 from tflite_eq.search.rows import supports_rows
 from tflite_eq.search.through import ELEMENTWISE, Function, search_through
+from tflite_eq.simulation.averages import Averages, operators_behind_averages
 from tflite_eq.simulation.floors import floor_of
 from tflite_eq.simulation.kernel_tables import KernelTable, kernel_table
 from tflite_eq.simulation.operator_runner import OperatorRunner
@@ -74,10 +75,17 @@ class ActivationScales:
         self._decided = {tensor.index: tensor for state in decided for tensor in state.tensors}
         self._found_scales = decided[-1].waiting_scales if decided else {}
         self.readers: dict[int, LayerReader] = {}
+        self._averaged_from: dict[int, list[ScaleGroup]] = {}
+        for group in {id(group): group for group in groups.values()}.values():
+            for operator in operators_behind_averages(group):
+                for index in operator.inputs:
+                    self._averaged_from.setdefault(index, []).append(group)
 
     def settle_inputs(self, operator: Operator) -> None:
         """Decide the scale of every tensor whose codes the operator needs."""
         self._position = operator.index
+        if operator.kind == "SHAPE":
+            return  # its result does not depend on codes; a reader that judges them may follow
         passes_on = shares_scale(operator) and operator.index not in self._skipped
         for index in operator.inputs:
             group = self._groups.get(index)
@@ -92,6 +100,13 @@ class ActivationScales:
         self._position = len(self._graph.operators)
         for index in sorted(self._groups):
             self._settle(self._groups[index])
+
+    def is_awaited(self, tensor: int) -> bool:
+        """Whether the values of a tensor are needed once more when a group is settled."""
+        return any(
+            group.tensors[0] not in self._twins.params
+            for group in self._averaged_from.get(tensor, ())
+        )
 
     def records(self) -> list[TensorRecord]:
         """Records of all settled tensors by index."""
@@ -125,7 +140,8 @@ class ActivationScales:
         int7 = wants_int7(group, self._config)
         self._is_int7.update(dict.fromkeys(group.tensors, int7))
         floor = self._floor(group) if int7 else None
-        layers = self._make_readers(group, int7)
+        averages = Averages(self._graph, group, self._twins)
+        layers = self._make_readers(group, int7, averages)
         unseen = self._unseen_range(group)
         starts = {name: _union(i, unseen) for name, i in self._starts(group, int7, floor).items()}
 
@@ -171,6 +187,9 @@ class ActivationScales:
     def _settled(
         self, group: ScaleGroup, params: AffineParams, window: Window, start: str, factor: float
     ) -> None:
+        averages = Averages(self._graph, group, self._twins)
+        for index in averages.tensors:
+            self._twins.forget_quantized(index)
         for index in group.tensors:
             table = self._table(index, params)
             self._twins.settle(index, params, window, table, written=self._is_written(index))
@@ -187,6 +206,7 @@ class ActivationScales:
                 factor=float(factor),
             )
             self._new.append(self._records[index])
+        averages.compute_again()
 
     def _table(self, tensor: int, params: AffineParams) -> KernelTable | None:
         """The table of the elementwise function whose results a tensor holds, if it does."""
@@ -273,11 +293,28 @@ class ActivationScales:
         """Whether a scale too small for the extremes clips them, and only them.
 
         A 7-bit window that int8 itself does not end clips nothing at run time: codes would leave
-        it. Clipping in front of averages moves the averages.
+        it. Clipping in front of averages moves them, which not all readers can tell.
         """
         bounded = floor is not None or self._nonnegative(group)
         ends_at_127 = not int7 or (bounded and self._mode(group) is ActivationMode.ASYMMETRIC)
-        return ends_at_127 and not group.averages
+        return ends_at_127 and not self._hides_averages(group)
+
+    def _hides_averages(self, group: ScaleGroup) -> bool:
+        """Whether some reader of averages inside the group has no say in the group's scale.
+
+        Those of averages that the networks have not come to yet have none, nor have operators
+        without rows, to which clipped averages look like any other values.
+        """
+        behind = operators_behind_averages(group)
+        results = {index for operator in behind for index in operator.outputs}
+        judges = {layer.operator.index for layer in group.readers if supports_rows(layer)}
+        inside = {operator.index for operator in group.inside}
+        readers = {o.index for i in results for o in self._graph.consumers(i) if o.kind != "SHAPE"}
+        return (
+            any(operator.index >= self._position for operator in behind)
+            or not results.isdisjoint(self._graph.outputs)
+            or not readers <= judges | inside
+        )
 
     def _affine(
         self, interval: Interval, group: ScaleGroup, int7: bool, floor: float | None
@@ -328,7 +365,7 @@ class ActivationScales:
         """
         return (
             int7
-            and not group.averages
+            and not self._hides_averages(group)
             and not self._may_clip(group, int7, floor)
             and self._config.method is Method.EASYQUANT
             and self._twins.has_values(tensor)
@@ -360,12 +397,16 @@ class ActivationScales:
             self._observers[index].minimum >= 0 for index in group.tensors
         )
 
-    def _make_readers(self, group: ScaleGroup, int7: bool) -> dict[int, LayerReader]:
+    def _make_readers(
+        self, group: ScaleGroup, int7: bool, averages: Averages
+    ) -> dict[int, LayerReader]:
         """Readers whose input the networks have computed by now, by operator index."""
         if self._config.method is not Method.EASYQUANT:
             return {}
         return {
-            layer.operator.index: make_layer_reader(layer, self._twins, self._config, int7)
+            layer.operator.index: make_layer_reader(
+                layer, self._twins, self._config, int7, averages
+            )
             for layer in group.readers
             if supports_rows(layer) and self._twins.has_values(layer.input)
         }

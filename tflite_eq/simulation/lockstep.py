@@ -72,6 +72,7 @@ def run_lockstep(
     runner = LayerRunner(graph, scales, twins, config, trace)
     readers = _Readers(graph, kept)
     records = []
+    done: list[int] = []
     for operator in track(graph.operators, _title(len(states), len(layers.keys() - skipped))):
         scales.settle_inputs(operator)
         layer = layers.get(operator.index)
@@ -84,7 +85,9 @@ def run_lockstep(
             records.append(runner.run(layer))
             if checkpoint:
                 checkpoint.finish_layer(_layer_state(records[-1], scales, trace))
-        for index in readers.done_with(operator):
+        done += readers.done_with(operator)
+        for index in [i for i in done if not scales.is_awaited(i)]:
+            done.remove(index)
             twins.drop(index)
     scales.settle_rest()
     return scales.records(), records

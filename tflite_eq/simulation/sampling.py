@@ -9,9 +9,10 @@ import numpy.typing as npt
 
 from tflite_eq.config import BiasCorrection, Config
 from tflite_eq.graph.linear import LinearLayer
-from tflite_eq.search.easyquant import LayerReader
+from tflite_eq.search.easyquant import LayerReader, Rows, SampledRows
 from tflite_eq.search.objective import Criterion
 from tflite_eq.search.rows import gather_rows, grouped_filters, row_positions
+from tflite_eq.simulation.averages import AveragedRows, Averages
 from tflite_eq.simulation.twins import TwinActivations
 from tflite_eq.targets import weight_grid
 
@@ -52,7 +53,11 @@ def sampled_values(
 
 
 def make_layer_reader(
-    layer: LinearLayer, twins: TwinActivations, config: Config, int7: bool
+    layer: LinearLayer,
+    twins: TwinActivations,
+    config: Config,
+    int7: bool,
+    averages: Averages | None = None,
 ) -> LayerReader:
     """A layer with its sampled inputs and FP32 outputs; ``supports_rows`` must hold.
 
@@ -61,25 +66,39 @@ def make_layer_reader(
         twins: Activations of both networks.
         config: Options.
         int7: Whether the layer's input gets 7 bits.
+        averages: Those inside the group of the layer's input, if that is not settled.
     """
     rng = np.random.default_rng([config.seed, layer.operator.index])
     per_sample = -(-config.search.rows_for(layer.filters.size) // twins.samples)
-    rows, exact = [], []
+    positions, exact = [], []
     for sample in range(twins.samples):
         reference = twins.float_values(layer.input, sample)
-        positions = row_positions(layer, reference.shape, per_sample, rng)
-        exact.append(gather_rows(layer, reference, positions))
-        quantized = twins.quantized_values(layer.input, sample)
-        rows.append(gather_rows(layer, quantized, positions))
+        positions.append(row_positions(layer, reference.shape, per_sample, rng))
+        exact.append(gather_rows(layer, reference, positions[-1]))
+    share = config.search.activation_share
+    rows: Rows
+    if averages is not None and layer.input in averages.tensors:
+        share = 1  # Taking averages costs the same for few rows.
+        rows = AveragedRows(averages, layer, positions)
+    else:
+        rows = SampledRows(
+            np.concatenate(
+                [
+                    gather_rows(layer, twins.quantized_values(layer.input, sample), at)
+                    for sample, at in enumerate(positions)
+                ],
+                axis=1,
+            )
+        )
     filters = grouped_filters(layer, layer.filters)
     output = np.matmul(np.concatenate(exact, axis=1), filters.transpose(0, 2, 1))
     return LayerReader(
         layer.filters,
         layer.groups,
-        np.concatenate(rows, axis=1),
+        rows,
         output,
         weight_grid(layer.geometry, config.target, int7),
         criterion(config),
         config.per_tensor,
-        config.search.activation_share,
+        share,
     )

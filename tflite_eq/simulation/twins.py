@@ -135,6 +135,11 @@ class TwinActivations:
                 found.put_quantized(tensor, number, values)
         return found
 
+    def forget_quantized(self, tensor: int) -> None:
+        """Take the quantized network's values of a tensor for not computed yet."""
+        self._store.drop(_QUANTIZED, tensor)
+        self._present.discard(tensor)
+
     def drop(self, tensor: int) -> None:
         """Forget a tensor that no operator will read any more."""
         self._store.drop(_FLOAT, tensor)
