@@ -163,10 +163,10 @@ class Config:
     search: SearchSettings = dataclasses.field(default_factory=SearchSettings)
 
     def __post_init__(self) -> None:
-        """Turn plain strings into the enumerations and check the regular expression.
+        """Turn plain strings into the enumerations and check what goes together.
 
         Raises:
-            ConfigError: A value is not one of those allowed.
+            ConfigError: A value is not one of those allowed, or not beside another.
         """
         for field, kind in _ENUMERATIONS.items():
             object.__setattr__(self, field, _member(kind, getattr(self, field), field))
@@ -176,6 +176,12 @@ class Config:
             raise ConfigError(
                 "keep_int8: with bits 8 every layer keeps 8 bits; choose bits 7 or auto, or leave "
                 "it out"
+            )
+        if self.per_tensor and self.equalization is Equalization.ACTIVATIONS:
+            raise ConfigError(
+                "per_tensor, equalization: 'activations' needs a weight scale per output channel; "
+                "with per_tensor choose equalization 'cross_layer', or leave it at 'auto', which "
+                "is that"
             )
         if not isinstance(self.seed, int) or not 0 <= self.seed < 2**32:
             raise ConfigError(f"seed must be an integer in [0, 2^32), got {self.seed!r}")
