@@ -23,6 +23,7 @@ def test_auto_depends_on_the_weight_scales() -> None:
     assert Config().equalization_used is Equalization.ACTIVATIONS
     assert Config(method="minmax").equalization_used is Equalization.NONE
 
+
 def test_what_is_asked_for_is_used() -> None:
     for kind in (Equalization.NONE, Equalization.CROSS_LAYER, Equalization.ACTIVATIONS):
         assert Config(equalization=kind).equalization_used is kind
