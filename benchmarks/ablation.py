@@ -2,10 +2,10 @@
 
 Quantizes a shared model, then builds float models out of the parts of the result: one with the
 quantized weights and biases alone, one with the quantized activations alone (QUANTIZE and
-DEQUANTIZE around every tensor), one with both, which stands for the integer file, and one per layer
-in which only that layer's weights and input are quantized. All but the last are measured as
+DEQUANTIZE around every tensor), one with both, which stands for the integer file. With ``--layers``
+also three per layer: its weights and bias alone, its input alone, both. The first are measured as
 benchmarks/accuracy.py does, on the validation images; single layers on the last 100 calibration
-images, which calibration does not see.
+images, which calibration does not see. Channels that were scaled stay scaled in all of them.
 
     python -m benchmarks.ablation --model tiny_darknet --variant "best int8" [--layers]
 """
@@ -24,13 +24,17 @@ import numpy as np
 import tflite_eq
 from benchmarks import accuracy
 from benchmarks.cases import Case, open_case
+from benchmarks.tables import markdown, with_error
 from tests import shared_data
+from tflite_eq.equalization.factors import with_factors
 from tflite_eq.evaluation.evaluator import available_cores, evaluate
 from tflite_eq.evaluation.team import NamedModel
 from tflite_eq.files import write_atomically
 from tflite_eq.graph import edit, properties, schema
 from tflite_eq.graph.model import Graph
 from tflite_eq.presets import preset_config, preset_samples
+from tflite_eq.progress import track
+from tflite_eq.quantizer import prepared
 from tflite_eq.report.table import short_names
 from tflite_eq.runtimes import preferred_runtime
 
@@ -41,15 +45,16 @@ class Parts:
     """A float model and what quantization has made of its weights and activations."""
 
     def __init__(self, model: bytes, result: tflite_eq.QuantizationResult) -> None:
-        """Take the result of quantizing ``model``, with channels not equalized."""
-        self._model = model
+        """Take the result of quantizing ``model``."""
+        scaled = with_factors(prepared(model, "model"), result.calibration.equalization)
+        self._model = schema.serialize(scaled.model)
         self._quantized = Graph.from_bytes(result.model)
         self._tensors = {t.index: t for t in result.calibration.tensors}
         self.layers = {layer.index: layer for layer in result.calibration.layers}
 
     def assemble(self, weights: Collection[int], activations: Collection[int]) -> bytes:
         """The float model with these layers' weights and these tensors' values quantized."""
-        graph = edit.with_biases(Graph.from_bytes(self._model))
+        graph = Graph.from_bytes(self._model)
         for index in weights:
             self._quantize_weights(graph, index)
         _insert_round_trips(graph, {i: self._tensors[i] for i in activations})
@@ -151,17 +156,32 @@ def whole_model(case: Case, parts: Parts, result: bytes) -> list[dict[str, Any]]
     ]
 
 
-def layer_by_layer(case: Case, parts: Parts, images: list[np.ndarray]) -> list[Any]:
-    """Each layer's weights and input quantized alone, on held-back images."""
+def layer_by_layer(case: Case, parts: Parts, images: list[np.ndarray]) -> list[dict[str, Any]]:
+    """Each layer's weights, input, and both quantized alone, on held-back images.
+
+    Returns:
+        By layer, that with most noise first: the agreement in % and the logit SQNR in dB of each
+        part, and the noise of the whole layer in % of that with everything quantized.
+    """
     reference = _outputs(case.model, images)
+    everything = parts.assemble(list(parts.layers), parts.activations())
+    whole = np.square(_outputs(everything, images) - reference).sum()
     found = []
-    for index, record in parts.layers.items():
-        outputs = _outputs(parts.assemble([index], [record.input]), images)
-        noise = np.square(outputs - reference).sum()
-        sqnr = 10 * np.log10(np.square(reference).sum() / max(float(noise), 1e-30))
-        agreement = 100 * (outputs.argmax(axis=1) == reference.argmax(axis=1)).mean()
-        found.append({"layer": record.name, "sqnr_db": float(sqnr), "agreement": float(agreement)})
-    return found
+    for index, record in track(list(parts.layers.items()), "Layers"):
+        entry: dict[str, Any] = {"layer": record.name}
+        for part, weights, inputs in (
+            ("weights", [index], []),
+            ("input", [], [record.input]),
+            ("both", [index], [record.input]),
+        ):
+            outputs = _outputs(parts.assemble(weights, inputs), images)
+            noise = float(np.square(outputs - reference).sum())
+            agreement = 100 * (outputs.argmax(axis=1) == reference.argmax(axis=1)).mean()
+            sqnr_db = 10 * np.log10(np.square(reference).sum() / max(noise, 1e-30))
+            entry[part] = {"agreement": float(agreement), "sqnr_db": float(sqnr_db)}
+        entry["noise_percent"] = 100 * noise / float(whole)
+        found.append(entry)
+    return sorted(found, key=lambda entry: -entry["noise_percent"])
 
 
 def _outputs(model: bytes, images: list[np.ndarray]) -> np.ndarray:
@@ -180,6 +200,24 @@ def _outputs(model: bytes, images: list[np.ndarray]) -> np.ndarray:
         interpreter.invoke()
         rows.append(interpreter.get_tensor(fetch).astype(np.float64).ravel())
     return np.stack(rows)
+
+
+def whole_table(entries: list[dict[str, Any]]) -> str:
+    """Agreement and SQNR of the parts of a whole model."""
+    rows = [["quantized", "Agreement %", "SQNR dB"]]
+    rows += [
+        [e["part"], *(with_error(e, key) for key in ("agreement", "sqnr_db"))] for e in entries
+    ]
+    return markdown(rows)
+
+
+def layer_table(entries: list[dict[str, Any]]) -> str:
+    """Noise and SQNR of single layers."""
+    rows = [["Layer", "Noise %", "SQNR dB", "its weights", "its input"]]
+    for name, entry in zip(short_names([e["layer"] for e in entries]), entries):
+        figures = (f"{entry[part]['sqnr_db']:.1f}" for part in ("both", "weights", "input"))
+        rows.append([name, f"{entry['noise_percent']:.1f}", *figures])
+    return markdown(rows)
 
 
 def main() -> None:
@@ -202,17 +240,11 @@ def main() -> None:
     parts = Parts(case.model, result)
     found: dict[str, Any] = {"model": args.model, "variant": args.variant}
     found["whole"] = whole_model(case, parts, result.model)
-    for entry in found["whole"]:
-        cells = [f"{entry[k]['value']:.1f} ± {entry[k]['standard_error']:.1f}" for k in
-                 ("agreement", "sqnr_db")]  # fmt: skip
-        print(f"| {entry['part']} | {' | '.join(cells)} |", flush=True)
+    print(whole_table(found["whole"]), flush=True)
     if args.layers:
-        found["layers"] = layer_by_layer(
-            case, parts, shared_data.last_calibration(args.model, _HELD_BACK)
-        )
-        names = short_names([entry["layer"] for entry in found["layers"]])
-        for name, entry in zip(names, found["layers"]):
-            print(f"| {name} | {entry['agreement']:.0f} | {entry['sqnr_db']:.1f} |")
+        images = shared_data.last_calibration(args.model, _HELD_BACK)
+        found["layers"] = layer_by_layer(case, parts, images)
+        print(layer_table(found["layers"]))
     if args.output:
         write_atomically(args.output, json.dumps(found, indent=1).encode())
 
