@@ -61,6 +61,10 @@ def test_dictionary_round_trip() -> None:
         ({"skip": "("}, r"skip: '\(' is not a valid regular expression"),
         ({"bits": "7", "keep_int8": "("}, r"keep_int8: '\(' is not a valid regular expression"),
         ({"keep_int8": "a"}, "keep_int8: with bits 8 every layer keeps 8 bits"),
+        (
+            {"per_tensor": True, "equalization": "activations"},
+            "per_tensor, equalization: 'activations' needs .* choose equalization 'cross_layer'",
+        ),
         ({"seed": -1}, "seed must be"),
         ({"seed": 2**32}, "seed must be"),
         ({"seed": "a"}, "seed must be"),

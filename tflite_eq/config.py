@@ -213,7 +213,7 @@ class Config:
         """Check what has no choices, and what does not go together.
 
         Raises:
-            ConfigError: A value is not one of those allowed.
+            ConfigError: A value is not one of those allowed, or not beside another.
         """
         _check_expression("skip", self.skip)
         _check_expression("keep_int8", self.keep_int8)
@@ -224,6 +224,12 @@ class Config:
             )
         if not isinstance(self.per_tensor, bool):
             raise ConfigError(f"per_tensor must be true or false, got {self.per_tensor!r}")
+        if self.per_tensor and self.equalization is Equalization.ACTIVATIONS:
+            raise ConfigError(
+                "per_tensor, equalization: 'activations' needs a weight scale per output channel; "
+                "with per_tensor choose equalization 'cross_layer', or leave it at 'auto', which "
+                "is that"
+            )
         if not isinstance(self.seed, int) or not 0 <= self.seed < 2**32:
             raise ConfigError(f"seed must be an integer in [0, 2^32), got {self.seed!r}")
 

@@ -472,6 +472,14 @@ def test_option_value_that_is_not_allowed(
     assert expected in message
 
 
+def test_activations_balanced_for_scales_per_channel_that_are_not_there(
+    workspace: Workspace,
+) -> None:
+    message = workspace.refused("--per_tensor", equalization="activations")
+    assert "per_tensor, equalization: 'activations'" in message
+    assert "choose equalization 'cross_layer'" in message
+
+
 def test_unknown_option(workspace: Workspace) -> None:
     assert "--bit_width" in workspace.refused("--bit_width", "7")
 

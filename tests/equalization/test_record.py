@@ -22,10 +22,13 @@ def test_auto_depends_on_the_weight_scales() -> None:
     assert Config(per_tensor=True).equalization_used is Equalization.CROSS_LAYER
     assert Config().equalization_used is Equalization.ACTIVATIONS
     assert Config(method="minmax").equalization_used is Equalization.NONE
+
+
+def test_what_is_asked_for_is_used() -> None:
     for kind in (Equalization.NONE, Equalization.CROSS_LAYER, Equalization.ACTIVATIONS):
-        for per_tensor in (False, True):
-            config = Config(equalization=kind.value, per_tensor=per_tensor)
-            assert config.equalization_used is kind
+        assert Config(equalization=kind).equalization_used is kind
+    for kind in (Equalization.NONE, Equalization.CROSS_LAYER):
+        assert Config(equalization=kind, per_tensor=True).equalization_used is kind
 
 
 def test_none_scales_nothing() -> None:
