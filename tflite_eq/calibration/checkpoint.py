@@ -47,12 +47,13 @@ FORMAT = "tflite_eq checkpoint 1"
 
 _S = TypeVar("_S")
 
-_RUN = "run.json"
+RUN_STATE = "run.json"  # of a folder that this module has made
+GUARD_STATE = "guard.json"  # of one that the accuracy guard has made
 _EQUALIZATION = "equalization"
 _STATISTICS = "statistics"
 _LAYER = "layer_"
 _LOCK = "lock"
-_OWN_NAMES = (_RUN, _EQUALIZATION, _STATISTICS, _LAYER, _LOCK)
+_OWN_NAMES = (RUN_STATE, _EQUALIZATION, _STATISTICS, _LAYER, _LOCK)
 
 # The FP32 pass is saved no more often than this: one save costs about as much as one sample.
 _SECONDS_BETWEEN_SAVES = 10.0
@@ -254,7 +255,13 @@ class Checkpoint:
 
     def _locked(self) -> IO[bytes]:
         """The open and locked lock file; the system unlocks it when the process ends."""
-        refuse_others(self._folder, [n for n in names_in(self._folder) if not _is_own(n)])
+        names = names_in(self._folder)
+        if GUARD_STATE in names:
+            raise CheckpointError(
+                f"resume folder {self._shown}: it holds the state of a run with --max_drop; name "
+                "an empty or new folder, or give --max_drop again"
+            )
+        refuse_others(self._folder, [name for name in names if not _is_own(name)])
         try:
             lock = (self._folder / _LOCK).open("wb")
         except OSError as error:
@@ -274,7 +281,7 @@ class Checkpoint:
         for leftover in self._folder.glob(".*.tmp"):
             with contextlib.suppress(OSError):
                 leftover.unlink()
-        path = self._folder / _RUN
+        path = self._folder / RUN_STATE
         try:
             stored = path.read_text(encoding="utf-8")
         except FileNotFoundError:

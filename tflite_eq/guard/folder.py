@@ -17,6 +17,7 @@ import json
 import os
 import pathlib
 
+from tflite_eq.calibration.checkpoint import GUARD_STATE, RUN_STATE
 from tflite_eq.calibration.json_fields import known_fields, typed
 from tflite_eq.calibration.run_identity import describe_run, differences
 from tflite_eq.calibration.state_folder import names_in, refuse_other_run, refuse_others
@@ -28,7 +29,6 @@ from tflite_eq.guard.search import Drop
 
 FORMAT = "tflite_eq guard 1"
 
-_RUN = "guard.json"
 _PREFIX = "guard_"
 _DROP = "guard_drop_"
 
@@ -53,7 +53,7 @@ class GuardFolder:
         self._shown = os.fspath(folder)
         self._make()
         run = describe_run(FORMAT, hashlib.sha256(model).hexdigest(), config, runtime)
-        path = self._folder / _RUN
+        path = self._folder / GUARD_STATE
         if path.exists():
             self._check_same(path, run)
         else:
@@ -96,13 +96,13 @@ class GuardFolder:
 
     def _make(self) -> None:
         names = names_in(self._folder)
-        if "run.json" in names:
+        if RUN_STATE in names:
             raise CheckpointError(
                 f"resume folder {self._shown}: it holds the state of a run without --max_drop; "
                 "name an empty or new folder, or leave --max_drop out"
             )
         refuse_others(self._folder, [n for n in names if not n.startswith(("guard", ".guard"))])
-        check_writable(self._folder / _RUN)
+        check_writable(self._folder / GUARD_STATE)
 
     def _check_same(self, path: pathlib.Path, run: str) -> None:
         try:
