@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import copy
+import dataclasses
+import pickle
 from typing import Any
 
 import pytest
@@ -15,6 +18,19 @@ def test_plain_strings_become_enumerations() -> None:
     assert config.target is Target.X86_VNNI
     assert Config(bits=7).bits is Bits.INT7
     assert config == Config(bits=Bits.AUTO, method="kl", target="x86-vnni", input_type="uint8")
+
+
+def test_copies_are_equal_and_none_can_be_changed() -> None:
+    config = Config(bits="auto", target="x86-vnni", seed=3)
+    for same in (copy.deepcopy(config), pickle.loads(pickle.dumps(config))):
+        assert same == config
+        assert hash(same) == hash(config)
+        assert same.bits is Bits.AUTO
+    wide = dataclasses.replace(config, bits="8")
+    assert (wide.bits, wide.target, config.bits) == (Bits.INT8, Target.X86_VNNI, Bits.AUTO)
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        config.bits = Bits.INT7  # type: ignore[misc]
+    assert Config().bits is Bits.INT8
 
 
 def test_dictionary_round_trip() -> None:
@@ -45,6 +61,10 @@ def test_dictionary_round_trip() -> None:
         ({"skip": "("}, r"skip: '\(' is not a valid regular expression"),
         ({"bits": "7", "keep_int8": "("}, r"keep_int8: '\(' is not a valid regular expression"),
         ({"keep_int8": "a"}, "keep_int8: with bits 8 every layer keeps 8 bits"),
+        (
+            {"per_tensor": True, "equalization": "activations"},
+            "per_tensor, equalization: 'activations' needs .* choose equalization 'cross_layer'",
+        ),
         ({"seed": -1}, "seed must be"),
         ({"seed": 2**32}, "seed must be"),
         ({"seed": "a"}, "seed must be"),
@@ -58,6 +78,9 @@ def test_dictionary_round_trip() -> None:
         ({"search": {"rows": 0}}, "rows must be at least 1"),
         ({"search": {"max_rounds": 0}}, "max_rounds must be at least 1"),
         ({"search": {"colour": 0}}, "colour"),
+        ({"search": {"steps": 1.5}}, "steps must be at least 1, got 1.5"),
+        ({"per_tensor": "false"}, "per_tensor must be true or false, got 'false'"),
+        ([], r"must be a dictionary, got \[\]"),
     ],
 )
 def test_wrong_options_are_refused(entries: dict[str, Any], message: str) -> None:

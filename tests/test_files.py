@@ -8,7 +8,33 @@ import pytest
 
 from tflite_eq import files
 from tflite_eq.errors import TfliteEqError
-from tflite_eq.files import check_writable, write_all_atomically, write_atomically
+from tflite_eq.files import (
+    check_writable,
+    exists,
+    is_file,
+    is_folder,
+    write_all_atomically,
+    write_atomically,
+)
+
+
+def test_what_is_at_a_path(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"")
+    found = {
+        name: (exists(tmp_path / name), is_file(tmp_path / name), is_folder(tmp_path / name))
+        for name in ("file", ".", "absent", "file/below", "a\0b")
+    }
+    assert found["file"] == (True, True, False)
+    assert found["."] == (True, False, True)
+    assert set(found.values()) == {found["file"], found["."], (False, False, False)}
+
+
+def test_a_path_that_the_system_says_nothing_about_is_named(tmp_path: Path) -> None:
+    (tmp_path / "ring").symlink_to("ring")
+    for path in (tmp_path / "ring", tmp_path / ("a" * 300)):
+        for look in (exists, is_file, is_folder):
+            with pytest.raises(TfliteEqError, match=f"{path}: cannot be looked at: "):
+                look(path)
 
 
 def test_writes_the_bytes_and_leaves_nothing_else(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import enum
 import re
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 
 from tflite_eq.errors import ConfigError
 from tflite_eq.targets import Target
@@ -76,6 +76,50 @@ class IoType(enum.Enum):
     UINT8 = "uint8"
 
 
+_E = TypeVar("_E", bound=enum.Enum)
+
+
+def member_of(kind: type[_E], value: _E | str | int, what: str) -> _E:
+    """The member of an enumeration that a user has given, or has given the value of.
+
+    Args:
+        kind: The enumeration; its values are strings.
+        value: What was given.
+        what: What to call the option in messages.
+
+    Raises:
+        ConfigError: There is no such member.
+    """
+    if isinstance(value, kind):
+        return value
+    try:
+        return kind(str(value))
+    except ValueError:
+        allowed = ", ".join(repr(m.value) for m in kind)
+        raise ConfigError(f"{what}: {value!r} is not one of {allowed}") from None
+
+
+class _Choice(Generic[_E]):
+    """A field that is set to a member of an enumeration or to its value, and holds the member.
+
+    A descriptor tells type checkers both: what ``Config`` takes and what it has.
+    """
+
+    def __init__(self, default: _E) -> None:
+        self._default = default
+
+    def __set_name__(self, owner: type[Any], name: str) -> None:
+        self._name = name
+
+    def __get__(self, instance: Any, owner: type[Any] | None = None) -> _E:
+        # Without an instance, dataclasses ask for the default.
+        found: _E = self._default if instance is None else instance.__dict__[self._name]
+        return found
+
+    def __set__(self, instance: Any, value: _E | str | int) -> None:
+        instance.__dict__[self._name] = member_of(type(self._default), value, self._name)
+
+
 _FEWEST_ROWS = 250
 
 
@@ -118,13 +162,16 @@ class SearchSettings:
                 f"search interval [{self.low}, {self.high}] must contain 1 and start above 0"
             )
         for name in ("steps", "coarse", "rows", "work", "activation_share", "max_rounds"):
-            if getattr(self, name) < 1:
-                raise ConfigError(f"search setting {name} must be at least 1")
+            value = getattr(self, name)
+            if not isinstance(value, int) or value < 1:
+                raise ConfigError(f"search setting {name} must be at least 1, got {value!r}")
 
 
 @dataclasses.dataclass(frozen=True)
 class Config:
     """Everything that decides the bits of the quantized model, besides model and data.
+
+    Where one of several values is to be chosen, its name as a string will do.
 
     Attributes:
         bits: Width of the codes that feed linear operators.
@@ -146,36 +193,42 @@ class Config:
         search: Effort of the search.
     """
 
-    bits: Bits = Bits.INT8
-    target: Target = Target.GENERIC
-    method: Method = Method.EASYQUANT
-    objective: Objective = Objective.MSE
-    activation_mode: ActivationMode = ActivationMode.ASYMMETRIC
-    bias_correction: BiasCorrection = BiasCorrection.ITERATIVE
-    reconstruction: Reconstruction = Reconstruction.NONE
+    bits: _Choice[Bits] = _Choice(Bits.INT8)
+    target: _Choice[Target] = _Choice(Target.GENERIC)
+    method: _Choice[Method] = _Choice(Method.EASYQUANT)
+    objective: _Choice[Objective] = _Choice(Objective.MSE)
+    activation_mode: _Choice[ActivationMode] = _Choice(ActivationMode.ASYMMETRIC)
+    bias_correction: _Choice[BiasCorrection] = _Choice(BiasCorrection.ITERATIVE)
+    reconstruction: _Choice[Reconstruction] = _Choice(Reconstruction.NONE)
     per_tensor: bool = False
-    equalization: Equalization = Equalization.AUTO
-    input_type: IoType = IoType.FLOAT32
-    output_type: IoType = IoType.FLOAT32
+    equalization: _Choice[Equalization] = _Choice(Equalization.AUTO)
+    input_type: _Choice[IoType] = _Choice(IoType.FLOAT32)
+    output_type: _Choice[IoType] = _Choice(IoType.FLOAT32)
     skip: str | None = None
     keep_int8: str | None = None
     seed: int = 0
     search: SearchSettings = dataclasses.field(default_factory=SearchSettings)
 
     def __post_init__(self) -> None:
-        """Turn plain strings into the enumerations and check the regular expression.
+        """Check what has no choices, and what does not go together.
 
         Raises:
-            ConfigError: A value is not one of those allowed.
+            ConfigError: A value is not one of those allowed, or not beside another.
         """
-        for field, kind in _ENUMERATIONS.items():
-            object.__setattr__(self, field, _member(kind, getattr(self, field), field))
         _check_expression("skip", self.skip)
         _check_expression("keep_int8", self.keep_int8)
         if self.keep_int8 is not None and self.bits is Bits.INT8:
             raise ConfigError(
                 "keep_int8: with bits 8 every layer keeps 8 bits; choose bits 7 or auto, or leave "
                 "it out"
+            )
+        if not isinstance(self.per_tensor, bool):
+            raise ConfigError(f"per_tensor must be true or false, got {self.per_tensor!r}")
+        if self.per_tensor and self.equalization is Equalization.ACTIVATIONS:
+            raise ConfigError(
+                "per_tensor, equalization: 'activations' needs a weight scale per output channel; "
+                "with per_tensor choose equalization 'cross_layer', or leave it at 'auto', which "
+                "is that"
             )
         if not isinstance(self.seed, int) or not 0 <= self.seed < 2**32:
             raise ConfigError(f"seed must be an integer in [0, 2^32), got {self.seed!r}")
@@ -193,9 +246,7 @@ class Config:
     def as_dict(self) -> dict[str, Any]:
         """Plain values, in a form ``from_dict`` takes back and JSON can hold."""
         plain = dataclasses.asdict(self)
-        for field in _ENUMERATIONS:
-            plain[field] = plain[field].value
-        return plain
+        return {name: v.value if isinstance(v, enum.Enum) else v for name, v in plain.items()}
 
     @classmethod
     def from_dict(cls, plain: dict[str, Any]) -> Config:
@@ -204,28 +255,14 @@ class Config:
         Raises:
             ConfigError: An unknown or invalid entry.
         """
+        if not isinstance(plain, dict):
+            raise ConfigError(f"the configuration must be a dictionary, got {plain!r}")
         values = dict(plain)
         try:
             search = SearchSettings(**values.pop("search", {}))
             return cls(search=search, **values)
         except TypeError as error:
             raise ConfigError(f"unknown configuration entry: {error}") from error
-
-
-_ENUMERATIONS: dict[str, type[enum.Enum]] = {
-    "bits": Bits,
-    "target": Target,
-    "method": Method,
-    "objective": Objective,
-    "activation_mode": ActivationMode,
-    "bias_correction": BiasCorrection,
-    "reconstruction": Reconstruction,
-    "equalization": Equalization,
-    "input_type": IoType,
-    "output_type": IoType,
-}
-
-_E = TypeVar("_E", bound=enum.Enum)
 
 
 def _check_expression(field: str, expression: Any) -> None:
@@ -237,13 +274,3 @@ def _check_expression(field: str, expression: Any) -> None:
         raise ConfigError(
             f"{field}: {expression!r} is not a valid regular expression: {error}"
         ) from error
-
-
-def _member(kind: type[_E], value: Any, field: str) -> _E:
-    if isinstance(value, kind):
-        return value
-    try:
-        return kind(str(value))
-    except ValueError:
-        allowed = ", ".join(repr(m.value) for m in kind)
-        raise ConfigError(f"{field}: {value!r} is not one of {allowed}") from None

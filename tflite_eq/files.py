@@ -1,9 +1,10 @@
-"""Output files: either the old content or all of the new, never a part of it."""
+"""Files: what is at a path, and output that is either the old content or all of the new."""
 
 from __future__ import annotations
 
 import contextlib
 import os
+import stat
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,6 +13,42 @@ from typing import Union
 from tflite_eq.errors import TfliteEqError
 
 PathLike = Union[str, "os.PathLike[str]"]
+
+
+def exists(path: PathLike) -> bool:
+    """Whether something is at a path.
+
+    ``pathlib``'s own answer is an exception where there is no telling, and ``os.path``'s is no.
+
+    Raises:
+        TfliteEqError: There is no telling: a folder above may not be entered, a name is too long.
+    """
+    return _mode(path) is not None
+
+
+def is_folder(path: PathLike) -> bool:
+    """Whether a folder is at a path; raises as ``exists``."""
+    mode = _mode(path)
+    return mode is not None and stat.S_ISDIR(mode)
+
+
+def is_file(path: PathLike) -> bool:
+    """Whether an ordinary file is at a path; raises as ``exists``."""
+    mode = _mode(path)
+    return mode is not None and stat.S_ISREG(mode)
+
+
+def _mode(path: PathLike) -> int | None:
+    """Type and permissions of what is at a path; ``None`` if nothing is."""
+    try:
+        return os.stat(path).st_mode
+    except (FileNotFoundError, NotADirectoryError, ValueError):  # a name with a NUL in it
+        return None
+    except OSError as error:
+        raise TfliteEqError(
+            f"{os.fspath(path)}: cannot be looked at: {error.strerror or error}; choose a path you "
+            "have access to"
+        ) from error
 
 
 def write_atomically(path: PathLike, data: bytes) -> None:
@@ -97,13 +134,13 @@ def _check_target(shown: str, target: Path) -> None:
     """Refuse what cannot work, with a better message than the system's."""
     if not shown:
         raise TfliteEqError("cannot write the output: its path is empty; name a file")
-    if target.is_dir():
+    if is_folder(target):
         raise TfliteEqError(f"cannot write {shown}: it is a folder; name a file inside it")
-    if not target.parent.exists():
+    if not exists(target.parent):
         raise TfliteEqError(
             f"cannot write {shown}: the folder {target.parent} does not exist; create it first"
         )
-    if not target.parent.is_dir():
+    if not is_folder(target.parent):
         raise TfliteEqError(f"cannot write {shown}: {target.parent} is a file, not a folder")
 
 

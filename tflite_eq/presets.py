@@ -6,7 +6,7 @@ import dataclasses
 import enum
 from typing import Any
 
-from tflite_eq.config import Config, Reconstruction, SearchSettings
+from tflite_eq.config import Config, Reconstruction, SearchSettings, member_of
 from tflite_eq.errors import ConfigError
 
 
@@ -53,7 +53,7 @@ def preset_config(preset: Preset | str, **options: Any) -> Config:
         ConfigError: There is no such preset, or an option is not valid.
     """
     try:
-        return Config(**{**_CONTENTS[_member(preset)].options, **options})
+        return Config(**{**_CONTENTS[member_of(Preset, preset, "preset")].options, **options})
     except TypeError as error:
         raise ConfigError(f"unknown configuration entry: {error}") from error
 
@@ -64,12 +64,4 @@ def preset_samples(preset: Preset | str) -> int:
     Raises:
         ConfigError: There is no such preset.
     """
-    return _CONTENTS[_member(preset)].samples
-
-
-def _member(preset: Preset | str) -> Preset:
-    try:
-        return Preset(preset)
-    except ValueError:
-        allowed = ", ".join(repr(p.value) for p in Preset)
-        raise ConfigError(f"preset: {preset!r} is not one of {allowed}") from None
+    return _CONTENTS[member_of(Preset, preset, "preset")].samples

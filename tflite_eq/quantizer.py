@@ -5,13 +5,12 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import hashlib
-import re
 from typing import Any
 
 from tflite_eq import metadata
 from tflite_eq.backends import Backend, BackendName, make_backend
 from tflite_eq.bias.finetune import check_enough
-from tflite_eq.calibration.checkpoint import Checkpoint
+from tflite_eq.calibration.checkpoint import Checkpoint, SavedEqualization
 from tflite_eq.calibration.dataset import SampleReader, SpreadSubset, repeatable
 from tflite_eq.calibration.fit import check_equalization, check_fits
 from tflite_eq.calibration.record import Calibration
@@ -26,16 +25,18 @@ from tflite_eq.fine_tuning import check_can_fine_tune, fine_tuned
 from tflite_eq.graph import schema
 from tflite_eq.graph.edit import with_biases
 from tflite_eq.graph.io_types import set_io_types
-from tflite_eq.graph.linear import LinearLayer, linear_layers
+from tflite_eq.graph.linear import linear_layers
 from tflite_eq.graph.model import Graph
 from tflite_eq.graph.scale_groups import scale_groups
 from tflite_eq.graph.validate import check_quantizable
+from tflite_eq.progress import track
 from tflite_eq.report.build import build_report
 from tflite_eq.report.full import Subject, complete
 from tflite_eq.report.guard import GuardRecord
 from tflite_eq.report.model import Report
 from tflite_eq.report.write import check_directory, write_report
 from tflite_eq.runtimes import preferred_runtime
+from tflite_eq.selection import check_selection, skipped_operators
 from tflite_eq.simulation.differentiable import distilled_tensors
 from tflite_eq.simulation.lockstep import run_lockstep
 from tflite_eq.simulation.store import ActivationStore
@@ -103,28 +104,25 @@ def calibrate(
     layers = linear_layers(graph)
     skipped = skipped_operators(graph, config.skip)
     check_selection(graph, layers, skipped, config)
-    equalization: list[ChannelFactors] = []
-    if config.equalization_used is not Equalization.NONE:
-        representative_dataset = repeatable(representative_dataset)
-        reader = SampleReader(graph, representative_dataset, num_samples)
-        equalization = equalizing_factors(graph, skipped, reader, config, trace)
-        graph = with_factors(graph, equalization)
-        layers = linear_layers(graph)
-    groups = scale_groups(graph, layers, skipped)
     fine_tunes = config.bias_correction is BiasCorrection.FINETUNE
     if fine_tunes:
         check_can_fine_tune(graph, layers)
-    kept = None if trace is None else trace.kept
-    reader = SampleReader(graph, representative_dataset, num_samples, kept)
     model_sha256 = hashlib.sha256(model).hexdigest()
     with contextlib.ExitStack() as stack:
         checkpoint = None
         if resume_dir is not None:
-            runtime = preferred_runtime()
             checkpoint = Checkpoint(
-                resume_dir, model_sha256, config, f"{runtime.name} {runtime.version}"
+                resume_dir, model_sha256, config, preferred_runtime().description
             )
             stack.callback(checkpoint.close)
+        representative_dataset = repeatable(representative_dataset, num_samples)
+        reader = SampleReader(graph, representative_dataset, num_samples)
+        equalization = _equalization(graph, skipped, reader, config, trace, checkpoint)
+        graph = with_factors(graph, equalization)
+        layers = linear_layers(graph)
+        groups = scale_groups(graph, layers, skipped)
+        kept = None if trace is None else trace.kept
+        reader = SampleReader(graph, representative_dataset, num_samples, kept)
         twins = TwinActivations(stack.enter_context(ActivationStore()), samples=0)
         observers = observe_ranges(graph, reader, twins, config.seed, checkpoint)
         if trace is not None:
@@ -149,6 +147,33 @@ def calibrate(
         if fine_tunes:
             calibration = fine_tuned(graph, layers, skipped, calibration, twins)
     return calibration
+
+
+def _equalization(
+    graph: Graph,
+    skipped: set[int],
+    reader: SampleReader,
+    config: Config,
+    trace: PassTrace | None,
+    checkpoint: Checkpoint | None,
+) -> list[ChannelFactors]:
+    """What channels are scaled by: as an interrupted run has found it, or anew."""
+    seen = PassTrace() if trace is None else trace
+    if checkpoint and checkpoint.equalization:
+        saved = checkpoint.equalization
+        if saved.samples:
+            for _ in track(reader, "Calibrating: comparing the data"):
+                pass
+            checkpoint.check_data(reader.count, reader.digest)
+        seen.extremes.update(saved.extremes)
+        return saved.factors
+    is_used = config.equalization_used is not Equalization.NONE
+    factors = equalizing_factors(graph, skipped, reader, config, seen) if is_used else []
+    if checkpoint:
+        checkpoint.save_equalization(
+            SavedEqualization(reader.count, reader.digest, factors, dict(seen.extremes))
+        )
+    return factors
 
 
 def quantize(
@@ -258,61 +283,6 @@ def apply_calibration(
         write_report(report, report_dir)
         result = dataclasses.replace(result, report=report)
     return result
-
-
-def skipped_operators(graph: Graph, pattern: str | None) -> set[int]:
-    """Indices of the operators with an output name that the regular expression matches.
-
-    Raises:
-        ConfigError: The expression matches no operator.
-    """
-    if pattern is None:
-        return set()
-    found = {
-        operator.index
-        for operator in graph.operators
-        if any(re.search(pattern, graph.tensors[i].name) for i in operator.outputs)
-    }
-    if not found:
-        names = [graph.tensors[o.outputs[0]].name for o in graph.operators[:5]]
-        raise ConfigError(
-            f"skip: {pattern!r} matches no operator output of {graph.origin}; the first names "
-            f"are {_listed(names)}"
-        )
-    return found
-
-
-def check_selection(
-    graph: Graph, layers: dict[int, LinearLayer], skipped: set[int], config: Config
-) -> None:
-    """Refuse expressions that leave nothing to quantize, or that match nothing.
-
-    Args:
-        graph: The float network.
-        layers: Its linear layers by operator index.
-        skipped: Operators that ``config.skip`` matches.
-        config: Options.
-
-    Raises:
-        ConfigError: ``skip`` matches every layer, or ``keep_int8`` none that is quantized.
-    """
-    if skipped.issuperset(layers):
-        raise ConfigError(
-            f"skip: {config.skip!r} matches every convolution and dense layer of {graph.origin}, "
-            "so the result would be a float model; choose a narrower expression"
-        )
-    names = [layers[index].name for index in sorted(layers.keys() - skipped)]
-    pattern = config.keep_int8
-    if pattern is not None and not any(re.search(pattern, name) for name in names):
-        raise ConfigError(
-            f"keep_int8: {pattern!r} matches no convolution or dense layer that is quantized in "
-            f"{graph.origin}; the first names are {_listed(names[:5])}"
-        )
-
-
-def _listed(names: list[str]) -> str:
-    """Names for a message: of fused operators the first, which an expression can go by."""
-    return ", ".join(f"'{name.split(';')[0]}'" for name in names)
 
 
 def prepared(model: bytes, origin: str) -> Graph:

@@ -48,6 +48,11 @@ class Runtime:
     version: str
     module: str
 
+    @property
+    def description(self) -> str:
+        """Name and version."""
+        return f"{self.name} {self.version}"
+
     def interpreter(
         self,
         model: bytes,
@@ -78,7 +83,7 @@ class Runtime:
                     experimental_delegates=list(delegates) or None,
                 )
         except (ValueError, RuntimeError) as error:
-            raise BackendError(f"{self.name} {self.version} rejects the model: {error}") from error
+            raise BackendError(f"{self.description} rejects the model: {error}") from error
         if kernels is Kernels.DEFAULT:
             _swallow_notice(self.module, made)
         return made

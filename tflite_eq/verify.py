@@ -69,10 +69,10 @@ def check_runs_everywhere(model: bytes, seed: int) -> list[str]:
                 interpreter.invoke()
             except (BackendError, ValueError, RuntimeError) as error:
                 raise VerificationError(
-                    f"the quantized model does not run on {runtime.name} {runtime.version} with "
+                    f"the quantized model does not run on {runtime.description} with "
                     f"{kernels.value} kernels: {error}"
                 ) from error
-        ran.append(f"{runtime.name} {runtime.version}")
+        ran.append(runtime.description)
     return ran
 
 

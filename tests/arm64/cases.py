@@ -136,7 +136,7 @@ def _small(kind: str, target: Target | None) -> QuantizedModel:
     if target is None:
         model = networks.quantized(kind)
     else:
-        config = Config(method="minmax", bits="auto", target=target)  # type: ignore[arg-type]
+        config = Config(method="minmax", bits="auto", target=target)
         model = networks.quantized_as(config)
     return QuantizedModel(model, list(random_inputs(Graph.from_bytes(model), 2, seed=0)))
 

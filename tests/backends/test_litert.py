@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests import built_models, models, running
+from tests import built_models, models, running, shared_data
 from tflite_eq import Config, calibrate, quantize
 from tflite_eq.backends import make_backend
 from tflite_eq.backends.tensorflow import TensorFlowBackend
@@ -74,6 +74,31 @@ def test_same_codes_and_scales_as_with_tensorflow(name: str, config: Config) -> 
     assert_same(*both(models.build(name), calibration))
 
 
+@shared_data.needs_shared_data
+@pytest.mark.parametrize(
+    "name",
+    [
+        "mobilenet_v1_0.25_224",
+        "resnet8_cifar10_mlperftiny",
+        "resnet8_large_cifar10_mlperftiny",
+        "squeezenet1_1_gluon",
+        "tiny_darknet",
+    ],
+)
+def test_trained_models_come_out_the_same(name: str) -> None:
+    """Whatever the samples are; these are quickly made and spread over all codes."""
+    model = shared_data.path(f"models/{name}_float.tflite").read_bytes()
+    graph = Graph.from_bytes(model)
+    shape = graph.tensors[graph.inputs[0]].shape
+    samples = models.samples(shape, count=3)
+    config = Config(bits="7", method="minmax", bias_correction="none")
+    reference, result = both(model, calibrate(model, samples[:2], config))
+    assert_same(reference, result)
+    expected, found = (running.run(written, samples[2])[0] for written in (reference, result))
+    assert np.ptp(expected) > 0
+    np.testing.assert_array_equal(found, expected)
+
+
 @pytest.mark.parametrize("name", ["conv_net", "unusual_net"])
 def test_operators_it_does_not_know_are_quantized_all_the_same(name: str) -> None:
     model = getattr(built_models, name)()
@@ -89,7 +114,7 @@ def test_operators_it_does_not_know_are_quantized_all_the_same(name: str) -> Non
 @pytest.mark.parametrize("name", ["two_input_net", "softmax_net"])
 def test_same_results_with_every_kind_of_ends(name: str, io: str) -> None:
     calibration = running.quantized(name).calibration
-    config = Config(input_type=io, output_type=io)  # type: ignore[arg-type]
+    config = Config(input_type=io, output_type=io)
     reference, result = both(models.build(name), calibration, config=config)
     rng = np.random.default_rng(0)
     info = np.iinfo(io)

@@ -16,7 +16,14 @@ import numpy as np
 import pytest
 
 from tests import models, running
-from tflite_eq import Config, EasyQuantConverter, QuantizationResult, calibrate, quantize
+from tflite_eq import (
+    Config,
+    EasyQuantConverter,
+    QuantizationResult,
+    calibrate,
+    quantize,
+    quantizer,
+)
 from tflite_eq.calibration import run_identity, statistics
 from tflite_eq.calibration.checkpoint import Checkpoint
 from tflite_eq.calibration.float_network import FloatNetwork
@@ -104,6 +111,8 @@ def half(half_done: Interrupted, tmp_path: Path) -> Interrupted:
     "where",
     [
         "half=run.json",
+        "half=equalization",
+        "rename=equalization",
         "sample=1",
         "sample=4",
         "half=statistics",
@@ -144,9 +153,8 @@ def test_every_kind_of_network_goes_on_to_the_same_bytes(
 def test_run_that_is_killed_again_and_again(interrupted: Interrupted) -> None:
     for where in ("sample=2", "sample=2", "half=statistics", *["layer=1"] * LAYERS):
         interrupted.run(where)
-    assert interrupted.files() == sorted(
-        ["lock", "run.json", "statistics", *(f"layer_{n:04d}" for n in range(1, LAYERS + 1))]
-    )
+    layers = [f"layer_{n:04d}" for n in range(1, LAYERS + 1)]
+    assert interrupted.files() == ["equalization", *layers, "lock", "run.json", "statistics"]
     interrupted.assert_as_uninterrupted()
 
 
@@ -167,12 +175,7 @@ def test_finished_layers_are_not_searched_again(
 ) -> None:
     assert len(opened(half).layers[-1].waiting_scales) == 1
     searched = []
-
-    class NeverRun(FloatNetwork):
-        def run(self, *_: Any) -> Any:
-            pytest.fail("ran FP32 again")
-
-    monkeypatch.setattr(statistics, "FloatNetwork", NeverRun)
+    monkeypatch.setattr(FloatNetwork, "run", lambda *_: pytest.fail("ran FP32 again"))
     original = LayerRunner.run
 
     def counted(self: LayerRunner, layer: Any) -> Any:
@@ -268,7 +271,9 @@ def test_other_settings_are_refused(
     if "model" in changes:
         changes = {"model": changes["model"]()}
     with pytest.raises(CheckpointError, match=f"belongs to another run: .*{expected}"):
-        half.go_on(**changes)
+        half.go_on(
+            **changes, representative_dataset=lambda: pytest.fail("looked at the data first")
+        )
     half.assert_as_uninterrupted()
 
 
@@ -307,8 +312,33 @@ def test_other_data_are_refused(
     half.assert_as_uninterrupted()
 
 
+@pytest.mark.parametrize("equalization", ["activations", "none"])
+def test_other_data_are_refused_before_a_layer_is_finished(
+    tmp_path: Path, equalization: str
+) -> None:
+    interrupted = Interrupted(tmp_path, config=Config(equalization=equalization))
+    interrupted.run("sample=4")
+    data = models.data(interrupted.name)
+    other = [*data[:2], [data[2][0] + 1], *data[3:]]
+    with pytest.raises(CheckpointError, match="begun with other calibration data"):
+        interrupted.go_on(representative_dataset=other)
+    interrupted.assert_as_uninterrupted()
+
+
+def test_what_is_scaled_is_not_looked_for_again(
+    half: Interrupted, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    saved = opened(half).equalization
+    assert saved is not None
+    assert saved.factors
+    monkeypatch.setattr(quantizer, "equalizing_factors", lambda *_: pytest.fail("looked again"))
+    assert half.go_on().calibration.equalization == saved.factors
+
+
 @pytest.mark.parametrize("part", [0.0, 0.02, 0.5, 0.99])
-@pytest.mark.parametrize("name", ["run.json", "statistics", "layer_0001", "layer_0002"])
+@pytest.mark.parametrize(
+    "name", ["run.json", "equalization", "statistics", "layer_0001", "layer_0002"]
+)
 def test_cut_file_is_refused(half: Interrupted, name: str, part: float) -> None:
     path = half.resume_dir / name
     whole = path.read_bytes()
@@ -317,7 +347,7 @@ def test_cut_file_is_refused(half: Interrupted, name: str, part: float) -> None:
         half.go_on()
 
 
-@pytest.mark.parametrize("name", ["run.json", "statistics", "layer_0001"])
+@pytest.mark.parametrize("name", ["run.json", "equalization", "statistics", "layer_0001"])
 def test_missing_file_is_refused(half: Interrupted, name: str) -> None:
     (half.resume_dir / name).unlink()
     with pytest.raises(CheckpointError, match="is missing, cut off"):

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import numpy as np
@@ -7,7 +8,7 @@ import pytest
 import tensorflow as tf
 
 from tests import models
-from tflite_eq import calibrate
+from tflite_eq import Config, calibrate
 from tflite_eq.calibration.dataset import SampleReader, SpreadSubset
 from tflite_eq.errors import DatasetError
 from tflite_eq.graph.model import Graph
@@ -124,6 +125,33 @@ def test_limit_stops_an_endless_generator() -> None:
             yield [IMAGE]
 
     assert len(read(one_input(), forever, limit=3)) == 3
+
+
+@pytest.mark.parametrize("equalization", ["activations", "none"])
+def test_an_endless_iterator_is_read_no_further_than_asked_for(equalization: str) -> None:
+    data = models.data("conv_net")
+    endless = (
+        pytest.fail("read on") if n > 100 else data[n % len(data)] for n in itertools.count()
+    )
+    config = Config(equalization=equalization)
+    found = calibrate(models.conv_net(), endless, config, num_samples=4)
+    assert found == calibrate(models.conv_net(), data[:4], config)
+
+
+@pytest.mark.parametrize("equalization", ["activations", "none"])
+def test_an_error_in_the_users_function_stays_what_it_is(equalization: str) -> None:
+    def broken() -> Any:
+        yield models.data("conv_net")[0]
+        raise ValueError("no such bucket")
+
+    with pytest.raises(ValueError, match=r"^no such bucket$"):
+        calibrate(models.conv_net(), broken, Config(equalization=equalization))
+
+
+def test_a_function_that_gives_the_same_iterator_again() -> None:
+    once = iter(models.data("conv_net"))
+    with pytest.raises(DatasetError, match="must return a new iterator every time"):
+        calibrate(models.conv_net(), lambda: once)
 
 
 def digest(dataset: Any, limit: int | None = None) -> str:

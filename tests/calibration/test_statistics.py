@@ -7,7 +7,7 @@ import pytest
 import tensorflow as tf
 
 from tests import models, running
-from tflite_eq import calibrate, quantize
+from tflite_eq import Config, calibrate, quantize
 from tflite_eq.calibration.dataset import SampleReader
 from tflite_eq.calibration.statistics import observe_ranges
 from tflite_eq.errors import ModelError
@@ -62,16 +62,26 @@ def test_integer_tensors_are_left_out() -> None:
     assert {graph.tensors[i].type_name for i in found} == {"FLOAT32"}
 
 
+@pytest.mark.filterwarnings("error")
 def test_network_that_computes_nan_is_refused() -> None:
     model = models.convert(lambda x: models.conv(tf.math.log(x), 4), models.IMAGE)
     with pytest.raises(ModelError, match=r"sample 0 the FP32 network itself goes wrong.*'Log'"):
         calibrate(model, models.samples(models.IMAGE))
 
 
+@pytest.mark.filterwarnings("error")
 def test_network_that_overflows_is_refused() -> None:
     model = models.convert(lambda x: models.conv(tf.exp(x * 1000.0), 4), models.IMAGE)
     with pytest.raises(ModelError, match=r"FP32 network itself goes wrong.*infinite"):
         calibrate(model, models.samples(models.IMAGE))
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("equalization", ["none", "activations", "cross_layer"])
+def test_layers_that_overflow_are_refused(equalization: str) -> None:
+    data = [[np.full((1, 20), 1e15, np.float32)]]
+    with pytest.raises(ModelError, match=r"'MatMul.*' reaches .* on calibration sample 0"):
+        calibrate(models.dense_net(), data, Config(equalization=equalization))
 
 
 @pytest.mark.parametrize("value", [1e16, 3e38])

@@ -98,9 +98,10 @@ def test_models_of_the_same_name_go_by_their_paths(capsys: pytest.CaptureFixture
     ("flags", "message"),
     [
         ("--model none.tflite --dataset data.npz", "none.tflite: no such file"),
-        ("--model pics --dataset data.npz", "pics: cannot be read (Is a directory)"),
+        ("--model pics --dataset data.npz", "pics: cannot read the model: Is a directory"),
         ("--model labels.csv --dataset data.npz", "labels.csv: not a TFLite flatbuffer"),
         ("--model float.tflite --dataset none", "none: no such file or folder"),
+        (f"--model float.tflite --dataset {'a' * 300}", "cannot be looked at: File name too long"),
         ("--model float.tflite --dataset pics", "name the CSV file with their classes"),
         ("--model float.tflite --dataset pics --labels x.csv", "x.csv: no such file"),
         (

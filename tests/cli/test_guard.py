@@ -186,24 +186,24 @@ def test_a_bound_for_a_loaded_record(workspace: Workspace) -> None:
     assert "--max_drop and --load_calibration exclude each other" in message
 
 
-def test_labels_of_files_that_are_not_there(workspace: Workspace) -> None:
+@pytest.mark.parametrize(
+    ("row", "expected"),
+    [
+        ("not_there.png,1", "other.csv, line 2: no such image"),
+        ("0.png,10", "label 10 is outside 0..9, the classes of the model"),
+        ("0.png,cat", "other.csv, line 2: label 'cat' is not an integer"),
+    ],
+)
+def test_labels_of_unknown_files_and_unknown_labels(
+    workspace: Workspace, row: str, expected: str
+) -> None:
     folder, _ = labelled(workspace)
-    labels = workspace.write("other.csv", b"file,label\nnot_there.png,1\n")
+    labels = workspace.write("other.csv", f"file,label\n{row}\n".encode())
     model = workspace.write("classifier.tflite", classifiers.float_classifier())
     message = workspace.refused(
         model=model, calibration=folder, validation=folder, labels=labels, max_drop=1
     )
-    assert "other.csv, line 2: no such image" in message
-
-
-def test_labels_that_the_model_has_no_class_for(workspace: Workspace) -> None:
-    folder, _ = labelled(workspace)
-    labels = workspace.write("other.csv", b"file,label\n0.png,10\n")
-    model = workspace.write("classifier.tflite", classifiers.float_classifier())
-    message = workspace.refused(
-        model=model, calibration=folder, validation=folder, labels=labels, max_drop=1
-    )
-    assert "label 10 is outside 0..9, the classes of the model" in message
+    assert expected in message
 
 
 def test_validation_data_of_another_shape(workspace: Workspace) -> None:

@@ -160,7 +160,7 @@ def test_concrete_functions() -> None:
 
 @pytest.mark.parametrize("bits", ["8", "7", "auto"])
 def test_float_tflite(bits: str) -> None:
-    config = Config(bits=bits, target="armv8.2-dotprod")  # type: ignore[arg-type]
+    config = Config(bits=bits, target="armv8.2-dotprod")
     converter = EasyQuantConverter.from_tflite(float_model(), config)
     converter.representative_dataset = samples
     assert_good(converter.convert(), bits)

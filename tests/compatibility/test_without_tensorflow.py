@@ -69,7 +69,7 @@ def test_tensorflow_is_not_there() -> None:
 
 @pytest.mark.parametrize("bits", ["8", "7", "auto"])
 def test_quantize(bits: str) -> None:
-    config = Config(bits=bits, target=TARGET)  # type: ignore[arg-type]
+    config = Config(bits=bits, target=TARGET)
     result = tflite_eq.quantize(built_models.conv_net(), built_models.samples(), config)
     assert_good(result.model, bits)
     assert not result.report.warnings

@@ -11,9 +11,9 @@ IMAGE = (1, 16, 16, 3)
 
 # Configurations by the weights they give: plain, 7 bits, 7 bits on the even-triplet lattice.
 CONFIGS = {
-    "int8": Config(method="minmax"),  # type: ignore[arg-type]
-    "int7": Config(method="minmax", bits="7"),  # type: ignore[arg-type]
-    "lattice": Config(method="minmax", bits="7", target="x86-vnni"),  # type: ignore[arg-type]
+    "int8": Config(method="minmax"),
+    "int7": Config(method="minmax", bits="7"),
+    "lattice": Config(method="minmax", bits="7", target="x86-vnni"),
 }
 
 

@@ -57,7 +57,7 @@ def test_golden_vectors(runtime: Runtime) -> None:
     [("dense_net", 0), ("depthwise_net", 3), ("two_input_net", 1)],
 )
 def test_other_networks(runtime: Runtime, name: str, convolutions: int) -> None:
-    config = Config(method="minmax")  # type: ignore[arg-type]
+    config = Config(method="minmax")
     model = quantize(models.build(name), models.data(name), config).model
     found = validate(model, runtime, samples=2, options={"kernel": "direct"})
     assert found.first_wrong is None
@@ -72,7 +72,7 @@ def leaky_network() -> QuantizationResult:
         x = tf.nn.leaky_relu(models.conv(x, 64, seed=2), 0.3)
         return models.conv(x, 64, seed=3, padding="VALID")
 
-    config = Config(bits="7", target="x86-vnni")  # type: ignore[arg-type]
+    config = Config(bits="7", target="x86-vnni")
     float_model = models.convert(network, networks.IMAGE)
     return quantize(float_model, models.samples(networks.IMAGE, count=3), config)
 

@@ -19,14 +19,19 @@ from tests.equalization.networks import (
     uneven,
     with_spread,
 )
-from tflite_eq import Config, quantize
+from tflite_eq import ActivationMode, Bits, Config, quantize
+from tflite_eq.calibration.dataset import SampleReader
 from tflite_eq.equalization.balance import Precision, PredictedNoise, balancing_factors
+from tflite_eq.equalization.choose import equalizing_factors, precision_for
 from tflite_eq.equalization.domains import Domain, find_domains
 from tflite_eq.equalization.factors import ChannelFactors, with_factors
 from tflite_eq.graph import edit, properties
 from tflite_eq.graph.linear import linear_layers
 from tflite_eq.graph.model import Graph
 from tflite_eq.graph.scale_groups import ScaleGroup, scale_groups
+from tflite_eq.numerics.affine import dequantize
+from tflite_eq.numerics.affine import quantize as to_codes
+from tflite_eq.numerics.windows import affine_for
 
 SPREAD = np.geomspace(0.02, 1, 16)
 
@@ -128,6 +133,80 @@ def test_predicted_noise_is_that_of_rounded_layers(exponent: float, steps: int) 
     )
 
 
+def with_bias(bias: float, activation: Any) -> bytes:
+    """Two convolutions; ``bias`` moves what lies between them up or down."""
+
+    def network(x: Any) -> Any:
+        filters = (models.weights(3, 3, 3, 16, seed=1) * SPREAD).astype(np.float32)
+        x = tf.nn.conv2d(x, filters, 1, "SAME")
+        x = activation(tf.nn.bias_add(x, (bias * SPREAD).astype(np.float32)))
+        return models.conv(x, 8, size=1, seed=2)
+
+    return models.convert(network, models.IMAGE)
+
+
+@pytest.mark.parametrize("is_int7", [False, True], ids=["int8", "int7"])
+@pytest.mark.parametrize("mode", ActivationMode)
+@pytest.mark.parametrize(
+    ("bias", "activation"),
+    [(0.0, tf.nn.relu), (0.0, identity), (4.0, identity), (-4.0, identity)],
+    ids=["nonnegative", "even", "mostly positive", "mostly negative"],
+)
+def test_steps_are_those_of_the_mode(
+    bias: float, activation: Any, mode: ActivationMode, is_int7: bool
+) -> None:
+    """The oracle rounds to the scales, zero points and windows that tensors are given."""
+    data = models.samples(models.IMAGE, count=12)
+    graph = prepared(with_bias(bias, activation))
+    [domain] = find_domains(graph, set())
+    [tensor] = domain.tensors
+    [reader] = domain.consumers
+    stored = properties.linear_inputs(graph.operators[reader.operator])[1]
+    filters = graph.constant(stored).reshape(8, 16).astype(np.float64)
+    statistics = statistics_of(graph, [domain], data)[tensor]
+    values = statistics.sampled
+    energy = np.square(filters).sum(axis=0)
+
+    def error(low: float, high: float) -> float:
+        params, window = affine_for(low, high, is_int7, mode, None)
+        codes = np.clip(to_codes(values, params), window.low, window.high)
+        rounded = dequantize(codes, params).astype(np.float64)
+        return float(np.square(rounded - values).mean(axis=0) @ energy)
+
+    lowest, highest = min(float(values.min()), 0.0), float(values.max())
+    parts = np.linspace(0.2, 1, 17)
+    least = min(error(lowest * below, highest * above) for below in parts for above in parts)
+    signal = float(energy @ statistics.variance)
+    config = Config(activation_mode=mode, bits=Bits.INT7 if is_int7 else Bits.INT8)
+    precision = precision_for(linear_layers(graph), groups_of(graph), config)
+    predicted = noise_of(graph, domain, data, precision).of_activations(np.ones(16))
+    assert predicted == pytest.approx(least / signal, rel=0.15)
+
+
+def test_nonnegative_tensors_use_half_of_a_symmetric_range() -> None:
+    """So they have as many codes at 8 bits as a 7-bit window has in the other mode."""
+    data = models.samples(models.IMAGE)
+    graph = prepared(with_spread(SPREAD))
+    [domain] = find_domains(graph, set())
+    symmetric, int7 = (
+        noise_of(graph, domain, data, precision_for(linear_layers(graph), groups_of(graph), config))
+        for config in (Config(activation_mode=ActivationMode.SYMMETRIC), Config(bits=Bits.INT7))
+    )
+    for exponent in (0.0, 0.3, 0.6, 1.0):
+        factors = SPREAD**exponent
+        assert symmetric.of_activations(factors) == int7.of_activations(factors)
+
+
+def test_factors_depend_on_the_mode() -> None:
+    graph = prepared(models.residual_net())
+    reader = SampleReader(graph, models.samples(models.IMAGE))
+    asymmetric, symmetric = (
+        equalizing_factors(graph, set(), reader, Config(activation_mode=mode))
+        for mode in (ActivationMode.ASYMMETRIC, ActivationMode.SYMMETRIC)
+    )
+    assert asymmetric != symmetric
+
+
 @pytest.mark.parametrize("pooled", ["mean", "pool"])
 def test_predicted_noise_behind_a_mean_is_that_of_rounded_tensors(pooled: str) -> None:
     """Rounding errors of the positions mostly cancel in their mean."""
@@ -184,7 +263,7 @@ def test_accuracy_on_unseen_samples_gains(build: Any, gain: float, bits: str) ->
     reference = np.stack(running.run_many(model, unseen))
     found = {}
     for equalization in ("none", "activations"):
-        result = quantize(model, data, Config(bits=bits, equalization=equalization))  # type: ignore[arg-type]
+        result = quantize(model, data, Config(bits=bits, equalization=equalization))
         outputs = np.stack(running.run_many(result.model, unseen))
         found[equalization] = running.sqnr_db(reference, outputs)
     assert found["activations"] > found["none"] + gain

@@ -115,6 +115,19 @@ def test_an_address_needs_the_engine(dataset: LabelledSet) -> None:
 
 
 @needs_ray
+def test_ray_that_does_not_start(dataset: LabelledSet, monkeypatch: pytest.MonkeyPatch) -> None:
+    import ray
+
+    def refuse(*_: Any, **__: Any) -> None:
+        raise RuntimeError("no shared memory")
+
+    monkeypatch.setattr(ray, "is_initialized", lambda: False)
+    monkeypatch.setattr(ray, "init", refuse)
+    with pytest.raises(BackendError, match=r"does not start .*\(no shared memory\); leave out"):
+        evaluate([FLOAT], dataset, PLAIN, engine=Engine.RAY)
+
+
+@needs_ray
 def test_no_cluster_at_the_address(dataset: LabelledSet, monkeypatch: pytest.MonkeyPatch) -> None:
     import ray
 

@@ -160,8 +160,8 @@ def test_expressions_given_by_the_user_stay_in_force(validation: Validation) -> 
     assert [bits[layer.input] for layer in found.result.calibration.layers] == [7, 8, 8]
 
 
-@pytest.mark.parametrize("bound", [-0.1, 100.1, float("nan"), float("inf")])
-def test_bounds_without_meaning_are_refused(validation: Validation, bound: float) -> None:
+@pytest.mark.parametrize("bound", [-0.1, 100.1, float("nan"), float("inf"), "0.5", None])
+def test_bounds_without_meaning_are_refused(validation: Validation, bound: Any) -> None:
     with pytest.raises(ConfigError, match="must be percentage points from 0 to 100"):
         guarded(validation, bound)
 
@@ -275,6 +275,8 @@ def test_classes_that_are_known_make_it_about_top_1() -> None:
         (np.full((2, 3), np.nan), None, "hold NaN or infinity"),
         (np.array([["a"]]), None, "give float values"),
         (np.zeros((2, 3)), [0], "2 samples but 1 labels; give one label per sample"),
+        (np.zeros((2, 3)), [0.5, 1.5], "labels have element type float64; give class numbers"),
+        (np.zeros((2, 3)), ["cat", "dog"], "labels have element type str"),
     ],
 )
 def test_validation_data_that_cannot_be_used(samples: Any, labels: Any, message: str) -> None:

@@ -16,7 +16,7 @@ import pytest
 
 from tests import models
 from tests.guard import networks
-from tflite_eq import Config, Guard, Guarded, Validation, quantize_guarded
+from tflite_eq import Config, Guard, Guarded, Validation, quantize, quantize_guarded
 from tflite_eq.calibration import run_identity
 from tflite_eq.cli.main import main, parse
 from tflite_eq.errors import CheckpointError, TfliteEqError
@@ -151,6 +151,14 @@ def test_a_file_cut_in_half_is_refused(state: Path, name: str) -> None:
         guarded(state)
 
 
+@pytest.mark.parametrize("content", ["[]", '{"points": "few"}', '{"points": 1.0}'])
+def test_a_loss_that_is_none_is_refused(state: Path, content: str) -> None:
+    path = min(state.glob("guard_drop_*"))
+    path.write_text(content)
+    with pytest.raises(CheckpointError, match=f"{path.name} is cut off or changed; delete it"):
+        guarded(state)
+
+
 @pytest.mark.parametrize(
     ("name", "expected"),
     [("run.json", "the state of a run without --max_drop"), ("a.tex", r"files, such as 'a\.tex'")],
@@ -160,6 +168,11 @@ def test_a_folder_with_other_files_is_refused(tmp_path: Path, name: str, expecte
     with pytest.raises(CheckpointError, match=f"{expected}.*name an empty or new folder"):
         guarded(tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == [name]
+
+
+def test_the_guards_folder_is_no_calibrations(state: Path) -> None:
+    with pytest.raises(CheckpointError, match="the state of a run with --max_drop; name an empty"):
+        quantize(networks.planted(), CALIBRATION, CONFIG, resume_dir=state)
 
 
 def test_a_folder_that_cannot_be_used_is_refused(tmp_path: Path) -> None:

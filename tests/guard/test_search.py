@@ -65,7 +65,7 @@ def costs(*values: float) -> dict[str, float]:
 def test_nothing_is_kept_where_the_bound_holds_already() -> None:
     network = Network(additive(costs(0.3, 0.2), costs()))
     outcome = network.search(0.5)
-    assert (outcome.kept, outcome.holds, outcome.tries) == (Kept(), True, 1)
+    assert (outcome.kept, outcome.holds, len(outcome.measured)) == (Kept(), True, 1)
     assert network.rankings == []
 
 
@@ -80,9 +80,9 @@ def test_as_few_layers_as_needed_are_kept_in_int8(needed: int) -> None:
     outcome = network.search(10 - needed)
     assert outcome.holds
     assert outcome.kept == Kept(int8=frozenset(LAYERS[:needed]))
-    assert outcome.plain.points == 10
+    assert outcome.measured[Kept()].points == 10
     assert network.rankings == ["int8"]
-    assert len(network.asked) == len(set(network.asked)) == outcome.tries
+    assert len(network.asked) == len(set(network.asked)) == len(outcome.measured)
 
 
 def test_layers_that_a_wrong_ranking_put_first_are_left_out_again() -> None:
@@ -166,7 +166,7 @@ def test_few_models_are_tried() -> None:
         network = Network(lambda kept, bad=bad: float(len(bad - kept.int8)), narrow=units(names))
         outcome = network.search(0)
         assert outcome.kept.int8 == bad
-        assert outcome.tries <= 2 + 2 * 6 + 8
+        assert len(outcome.measured) <= 2 + 2 * 6 + 8
 
 
 def test_no_beginning_shorter_than_the_one_found_holds() -> None:

@@ -19,7 +19,7 @@ from tflite_eq.quantizer import prepared
 Array = npt.NDArray[Any]
 
 
-@pytest.mark.parametrize("correction", ["none", "iterative"])
+@pytest.mark.parametrize("correction", ["none", "iterative", "finetune"])
 def test_noise_of_a_layer_is_that_of_its_own_codes_alone(correction: str) -> None:
     model = networks.planted()
     config = Config(bits="7", method="minmax", bias_correction=correction)
@@ -44,7 +44,7 @@ def test_noise_of_a_layer_is_that_of_its_own_codes_alone(correction: str) -> Non
                 filters = recorded_filters(layer, record)
                 real = filters.codes * filters.scales[:, np.newaxis].astype(np.float64)
                 linear = (codes - zero) * scale @ real.T
-                if correction == "iterative":
+                if correction != "none":
                     linear = linear - (linear - exact).mean(axis=0)
             values = linear + layer.bias_values
             if position < 2:

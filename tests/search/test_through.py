@@ -110,7 +110,7 @@ def test_values_are_those_that_the_maximum_leaves(case: str, searched: list[Func
     simulate_model(
         model,
         models.samples(models.IMAGE, count=3),
-        Config(equalization="none"),  # type: ignore[arg-type]
+        Config(equalization="none"),
     )
     (function,) = searched
     # Pools of random values leave the larger ones.

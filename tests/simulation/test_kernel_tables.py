@@ -137,7 +137,7 @@ FOLLOWERS = {
 def differences_behind(follow: str, alpha: float, bits: str) -> dict[str, Any]:
     """How far every operator of the written file is off the simulation, which gave its input."""
     model = leaky_then(FOLLOWERS[follow], alpha)
-    config = Config(bits=bits, equalization="none")  # type: ignore[arg-type]
+    config = Config(bits=bits, equalization="none")
     data = models.samples(models.IMAGE, count=3)
     written = quantize_model(model, data, config).model
     found = operator_differences_of(model, data, config, written, Kernels.DEFAULT)

@@ -95,7 +95,7 @@ def observe_channels(
 
     Raises:
         DatasetError: The data set is empty or does not fit the model.
-        ModelError: The network cannot be run.
+        ModelError: The network cannot be run, or computes NaN, infinity or huge values.
     """
     network = FloatNetwork(graph)
     channels = {t: ChannelStatistics(graph.tensors[t].shape[-1], seed) for t in tensors}

@@ -1,6 +1,7 @@
 """The state of a calibration in a folder, so that an interrupted one goes on where it was.
 
     run.json          what the results depend on; a folder of another run is refused
+    equalization      what channels of the float network are scaled by first
     statistics        FP32 ranges and histograms of the samples seen so far
     layer_0001 ...    what was decided from one finished layer to the next
     lock              held while a run uses the folder
@@ -22,25 +23,37 @@ import json
 import os
 import pathlib
 import time
-from collections.abc import Iterator, Mapping
-from typing import IO, Any, NoReturn
+from collections.abc import Callable, Iterator, Mapping
+from typing import IO, Any, NoReturn, TypeVar
 
 import numpy as np
 
 from tflite_eq.calibration.histogram import RangeObserver
+from tflite_eq.calibration.ranges import Interval
 from tflite_eq.calibration.record import LayerRecord, TensorRecord
 from tflite_eq.calibration.run_identity import describe_run, differences
+from tflite_eq.calibration.state_folder import (
+    names_in,
+    not_writable,
+    refuse_other_run,
+    refuse_others,
+)
 from tflite_eq.config import Config
-from tflite_eq.errors import CheckpointError, TfliteEqError
+from tflite_eq.equalization.factors import ChannelFactors
+from tflite_eq.errors import CheckpointError
 from tflite_eq.files import PathLike, write_atomically
 
 FORMAT = "tflite_eq checkpoint 1"
 
-_RUN = "run.json"
+_S = TypeVar("_S")
+
+RUN_STATE = "run.json"  # of a folder that this module has made
+GUARD_STATE = "guard.json"  # of one that the accuracy guard has made
+_EQUALIZATION = "equalization"
 _STATISTICS = "statistics"
 _LAYER = "layer_"
 _LOCK = "lock"
-_OWN_NAMES = (_RUN, _STATISTICS, _LAYER, _LOCK)
+_OWN_NAMES = (RUN_STATE, _EQUALIZATION, _STATISTICS, _LAYER, _LOCK)
 
 # The FP32 pass is saved no more often than this: one save costs about as much as one sample.
 _SECONDS_BETWEEN_SAVES = 10.0
@@ -77,6 +90,36 @@ class LayerState:
             {int(index): scales for index, scales in plain["waiting_scales"].items()},
             plain["searches"],
         )
+
+
+@dataclasses.dataclass(frozen=True)
+class SavedEqualization:
+    """What channels are scaled by, and the data that it was found with.
+
+    Attributes:
+        samples: Number of samples looked at, 0 if nothing was to be scaled.
+        digest: SHA-256 over them, hexadecimal.
+        factors: One entry per domain.
+        extremes: Smallest and largest value by tensor index, for reports; empty if no samples were
+            looked at.
+    """
+
+    samples: int
+    digest: str
+    factors: list[ChannelFactors]
+    extremes: dict[int, Interval]
+
+    def to_bytes(self) -> bytes:
+        """JSON; the inverse of ``from_bytes``."""
+        return (json.dumps(dataclasses.asdict(self)) + "\n").encode()
+
+    @classmethod
+    def from_bytes(cls, content: bytes) -> SavedEqualization:
+        """What ``to_bytes`` has written."""
+        plain = json.loads(content)
+        factors = [ChannelFactors.from_plain(entry) for entry in plain.pop("factors")]
+        extremes = {int(i): (low, high) for i, (low, high) in plain.pop("extremes").items()}
+        return cls(factors=factors, extremes=extremes, **plain)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -125,7 +168,8 @@ class Checkpoint:
     """One run's folder, held by this process alone until ``close``.
 
     Attributes:
-        statistics: What an earlier run has saved of the FP32 pass, ``None`` if nothing.
+        equalization: What an earlier run has found to scale, ``None`` if it has not come so far.
+        statistics: What it has saved of the FP32 pass, ``None`` if nothing.
         layers: Finished layers in execution order.
     """
 
@@ -150,8 +194,11 @@ class Checkpoint:
             self._claim(run)
             self._id = hashlib.sha256(run.encode()).hexdigest()[:16]
             self._saved_at = time.monotonic()
-            self.statistics = self._read_statistics()
+            self.equalization = self._saved(_EQUALIZATION, SavedEqualization.from_bytes)
+            self.statistics = self._saved(_STATISTICS, SavedStatistics.from_bytes)
             self.layers = list(self._read_layers())
+            if self.statistics and not self.equalization:
+                self._refuse_damaged(self._folder / _EQUALIZATION)
         except BaseException:
             self.close()
             raise
@@ -159,6 +206,11 @@ class Checkpoint:
     def close(self) -> None:
         """Let other processes use the folder."""
         self._lock.close()
+
+    def save_equalization(self, found: SavedEqualization) -> None:
+        """Save what channels are scaled by."""
+        self.equalization = found
+        self._write(_EQUALIZATION, found.to_bytes())
 
     def save_statistics(
         self, samples: int, digest: str, observers: Mapping[int, RangeObserver], complete: bool
@@ -175,6 +227,25 @@ class Checkpoint:
         self.layers.append(state)
         self._write(_layer_name(len(self.layers)), state.to_bytes())
 
+    def check_data(self, samples: int, digest: str) -> None:
+        """Refuse other data than those that the saved equalization was found with.
+
+        Args:
+            samples: Number of samples.
+            digest: SHA-256 over them, hexadecimal.
+
+        Raises:
+            CheckpointError: They differ.
+        """
+        saved = self.equalization
+        if saved is None or (samples, digest) == (saved.samples, saved.digest):
+            return
+        if samples != saved.samples:
+            self.refuse_data(
+                f"it was begun with {saved.samples} calibration samples, now there are {samples}"
+            )
+        self.refuse_data("it was begun with other calibration data than these")
+
     def refuse_data(self, found: str) -> NoReturn:
         """Raise the error for calibration data that are not those of the interrupted run."""
         raise CheckpointError(
@@ -184,22 +255,17 @@ class Checkpoint:
 
     def _locked(self) -> IO[bytes]:
         """The open and locked lock file; the system unlocks it when the process ends."""
-        if self._folder.exists() and not self._folder.is_dir():
-            raise CheckpointError(f"resume folder {self._shown}: it is a file; name a folder")
+        names = names_in(self._folder)
+        if GUARD_STATE in names:
+            raise CheckpointError(
+                f"resume folder {self._shown}: it holds the state of a run with --max_drop; name "
+                "an empty or new folder, or give --max_drop again"
+            )
+        refuse_others(self._folder, [name for name in names if not _is_own(name)])
         try:
-            self._folder.mkdir(parents=True, exist_ok=True)
-            strangers = [e.name for e in self._folder.iterdir() if not _is_own(e.name)]
-            if strangers:
-                raise CheckpointError(
-                    f"resume folder {self._shown}: it holds other files, such as "
-                    f"'{min(strangers)}'; name an empty or new folder"
-                )
             lock = (self._folder / _LOCK).open("wb")
         except OSError as error:
-            raise TfliteEqError(
-                f"resume folder {self._shown}: cannot be written: {error.strerror or error}; "
-                "choose a folder you may write to"
-            ) from error
+            raise not_writable(self._folder, error) from error
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
@@ -215,11 +281,14 @@ class Checkpoint:
         for leftover in self._folder.glob(".*.tmp"):
             with contextlib.suppress(OSError):
                 leftover.unlink()
-        path = self._folder / _RUN
+        path = self._folder / RUN_STATE
         try:
             stored = path.read_text(encoding="utf-8")
         except FileNotFoundError:
-            if any(self._folder.glob(f"{_LAYER}*")) or (self._folder / _STATISTICS).exists():
+            others = (_EQUALIZATION, _STATISTICS)
+            if any(self._folder.glob(f"{_LAYER}*")) or any(
+                (self._folder / name).exists() for name in others
+            ):
                 self._refuse_damaged(path)
             write_atomically(path, run.encode())
             return
@@ -230,14 +299,12 @@ class Checkpoint:
         differing = differences(stored, run)
         if differing is None:
             self._refuse_damaged(path)
-        raise CheckpointError(
-            f"resume folder {self._shown} belongs to another run: {'; '.join(differing)}. "
-            "Repeat that run's model and options to go on, or start afresh with a new folder"
-        )
+        refuse_other_run(self._folder, differing)
 
-    def _read_statistics(self) -> SavedStatistics | None:
-        path = self._folder / _STATISTICS
-        return SavedStatistics.from_bytes(self._read(path)) if path.exists() else None
+    def _saved(self, name: str, parse: Callable[[bytes], _S]) -> _S | None:
+        """What is in a file; ``None`` if there is none."""
+        path = self._folder / name
+        return parse(self._read(path)) if path.exists() else None
 
     def _read_layers(self) -> Iterator[LayerState]:
         count = sum(1 for _ in self._folder.glob(f"{_LAYER}*"))

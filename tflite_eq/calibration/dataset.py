@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
@@ -98,7 +99,8 @@ class SampleReader:
         if self.count == 0:
             raise DatasetError(
                 "the representative data set is empty: without data there are no ranges and the "
-                "model would stay in float. Give it at least one sample (50 are usual)"
+                "model would stay in float. Give it at least one sample (50 are usual); it is "
+                "read more than once, so a function must return a new iterator every time"
             )
 
     def _arrays(self, element: Any, position: int) -> Sample:
@@ -203,9 +205,14 @@ class SampleReader:
             }
 
 
-def repeatable(dataset: Any) -> Any:
-    """The data set in a form that can be read more than once: what runs dry becomes a list."""
-    return list(dataset) if isinstance(dataset, Iterator) else dataset
+def repeatable(dataset: Any, limit: int | None = None) -> Any:
+    """The data set in a form that can be read more than once: what runs dry becomes a list.
+
+    Args:
+        dataset: In any form that ``SampleReader`` takes.
+        limit: Samples that will be read; others may be endless.
+    """
+    return list(itertools.islice(dataset, limit)) if isinstance(dataset, Iterator) else dataset
 
 
 def _elements(dataset: Any) -> Iterable[Any]:

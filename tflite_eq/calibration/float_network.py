@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from tflite_eq.calibration.dataset import Sample
+from tflite_eq.calibration.histogram import describe_not_finite
 from tflite_eq.errors import BackendError, ModelError
 from tflite_eq.graph import edit
 from tflite_eq.graph.model import Graph
 from tflite_eq.runtimes import preferred_runtime
 
+# Squares of larger values, summed over the sampled positions, would leave the range of float32.
+_LARGEST_VALUE = 1e15
+
 
 class FloatNetwork:
-    """A network with all its tensors as outputs, on the installed runtime.
+    """A network with all its tensors as outputs, on the installed runtime; its values are checked.
 
     Attributes:
         computed: Indices of the tensors it computes.
@@ -47,7 +52,7 @@ class FloatNetwork:
         tensors = (*self._graph.inputs, *self.computed)
         return [index for index in tensors if self._graph.tensors[index].is_float]
 
-    def run(self, sample: Sample, number: int) -> Iterator[tuple[int, npt.NDArray[np.float32]]]:
+    def run(self, sample: Sample, number: int) -> Iterator[tuple[int, npt.NDArray[Any]]]:
         """Values of the inputs and all computed tensors by index.
 
         Args:
@@ -55,9 +60,12 @@ class FloatNetwork:
             number: Position of the sample, for messages.
 
         Raises:
-            ModelError: The network fails on the sample.
+            ModelError: The network fails on the sample, or computes NaN, infinity or huge values.
         """
         values = [sample[index] for index in self._graph.inputs]
+        for index, value in zip(self._graph.inputs, values):
+            self._check(index, value, number)
+            yield index, value
         try:
             if [v.shape for v in values] != self._shapes:
                 self._shapes = [v.shape for v in values]
@@ -71,6 +79,25 @@ class FloatNetwork:
             raise ModelError(
                 f"{self._graph.origin}: the network fails on calibration sample {number}: {error}"
             ) from error
-        yield from zip(self._graph.inputs, values)
         for index, detail in zip(self.computed, self._outputs):
-            yield index, self._interpreter.get_tensor(detail["index"])
+            value = self._interpreter.get_tensor(detail["index"])
+            self._check(index, value, number)
+            yield index, value
+
+    def _check(self, tensor: int, values: npt.NDArray[Any], number: int) -> None:
+        if not values.size or not np.issubdtype(values.dtype, np.floating):
+            return
+        largest = max(-float(values.min()), float(values.max()))
+        if largest <= _LARGEST_VALUE:
+            return
+        name, origin = self._graph.tensors[tensor].name, self._graph.origin
+        if not np.isfinite(values).all():
+            raise ModelError(
+                f"{origin}: on calibration sample {number} the FP32 network itself goes wrong: "
+                f"{describe_not_finite(name, values)}"
+            )
+        raise ModelError(
+            f"{origin}: tensor '{name}' reaches {largest:.3g} on calibration sample {number}, "
+            "which no int8 scale can represent. Check the preprocessing; masks should use a "
+            "moderate constant such as -1e4"
+        )

@@ -42,6 +42,16 @@ class Histogram:
     zeros: int
 
 
+def describe_not_finite(name: str, values: npt.NDArray[np.float32]) -> str:
+    """What is wrong with calibration values of a tensor that are not all finite."""
+    nans, infinities = int(np.isnan(values).sum()), int(np.isinf(values).sum())
+    return (
+        f"tensor {name!r}: found {nans} NaN and {infinities} infinite among {values.size} "
+        "calibration values, expected finite ones; check the preprocessing of the calibration "
+        "data and that the float model computes finite values for them"
+    )
+
+
 class RangeObserver:
     """Exact extremes and a histogram of a tensor whose values arrive in pieces.
 
@@ -89,7 +99,7 @@ class RangeObserver:
             return
         low, high = float(flat.min()), float(flat.max())
         if not (math.isfinite(low) and math.isfinite(high)):
-            raise DatasetError(self._describe_not_finite(flat))
+            raise DatasetError(describe_not_finite(self.name, flat))
         self._minimum = min(self._minimum, low)
         self._maximum = max(self._maximum, high)
         self._count += flat.size
@@ -224,15 +234,6 @@ class RangeObserver:
                 f"tensor {self.name!r}: no calibration values were seen, expected at least one; "
                 "check that the calibration dataset is not empty"
             )
-
-    def _describe_not_finite(self, flat: npt.NDArray[np.float32]) -> str:
-        nans = int(np.isnan(flat).sum())
-        infinities = int(np.isinf(flat).sum())
-        return (
-            f"tensor {self.name!r}: found {nans} NaN and {infinities} infinite among {flat.size} "
-            "calibration values, expected finite ones; check the preprocessing of the calibration "
-            "data and that the float model computes finite values for them"
-        )
 
     def _grow(self, magnitude: float) -> None:
         """Doubles R until it exceeds the magnitude, merging bins."""

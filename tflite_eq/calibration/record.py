@@ -11,8 +11,8 @@ from typing import Any, TypeVar
 import numpy as np
 
 from tflite_eq.calibration.json_fields import known_fields, typed, typed_list, typed_pair
+from tflite_eq.calibration.plausible import check_values
 from tflite_eq.config import Config
-from tflite_eq.equalization.domains import Port
 from tflite_eq.equalization.factors import ChannelFactors
 from tflite_eq.errors import ConfigError, TfliteEqError
 from tflite_eq.files import PathLike, write_atomically
@@ -283,6 +283,9 @@ class Calibration:
                 f"{origin}: not a calibration record (expected the format '{FORMAT}'); make one "
                 "with --save_calibration"
             )
+        known = {"format", *(field.name for field in dataclasses.fields(cls))}
+        if unknown := sorted(plain.keys() - known):
+            raise ConfigError(f"{origin}: unknown entry '{unknown[0]}'; undo the edit")
         try:
             record = cls(
                 tool_version=str(plain["tool_version"]),
@@ -292,7 +295,9 @@ class Calibration:
                 config=Config.from_dict(plain["config"]),
                 tensors=_entries(plain, "tensors", "tensor", TensorRecord.from_plain),
                 layers=_entries(plain, "layers", "layer", LayerRecord.from_plain),
-                equalization=_entries(plain, "equalization", "equalization", _factors)
+                equalization=_entries(
+                    plain, "equalization", "equalization", ChannelFactors.from_plain
+                )
                 if "equalization" in plain
                 else [],
                 fine_tuning=FineTuning.from_plain(plain["fine_tuning"])
@@ -305,7 +310,7 @@ class Calibration:
             ) from error
         except (TypeError, ValueError) as error:
             raise ConfigError(f"{origin}: {error}; undo the edit, or calibrate again") from error
-        record._check(origin)
+        check_values(record, origin)
         return record
 
     def save(self, path: PathLike) -> None:
@@ -325,86 +330,21 @@ class Calibration:
             raise TfliteEqError(f"{path}: cannot read the calibration record: {error}") from error
         return cls.from_text(text, str(path))
 
-    def _check(self, origin: str) -> None:
-        """Hand-edited numbers must not reach MLIR unchecked: it crashes on infinite ranges."""
-        for tensor in self.tensors:
-            sound = np.isfinite(tensor.scale) and 1e-30 < tensor.scale < 1e30
-            if not sound or not -128 <= tensor.zero_point <= 127:
-                raise ConfigError(
-                    f"{origin}: tensor '{tensor.name}' has scale {tensor.scale} and zero point "
-                    f"{tensor.zero_point}; the scale must be positive and finite and the zero "
-                    "point in [-128, 127]"
-                )
-            if not -128 <= tensor.window[0] < tensor.window[1] <= 127:
-                raise ConfigError(
-                    f"{origin}: tensor '{tensor.name}' has the window {list(tensor.window)}; "
-                    "expected the smallest and the largest code, in [-128, 127]"
-                )
-            # Nobody looks for codes outside a window that is said to saturate.
-            if tensor.saturates and not (
-                tensor.window[0] in (-128, tensor.zero_point, min(tensor.zero_point, 0))
-                and tensor.window[1] == 127
-            ):
-                raise ConfigError(
-                    f"{origin}: tensor '{tensor.name}' cannot saturate at the window "
-                    f"{list(tensor.window)} with zero point {tensor.zero_point}: codes end at 127 "
-                    "above, and below at -128, behind a ReLU at the zero point, behind another "
-                    "function with a least value at 0, with the zero point at 0 or higher. Correct "
-                    "the window, or set saturates to false"
-                )
-        for scaled in self.equalization:
-            factors = np.asarray(scaled.factors, np.float64)
-            if not (np.isfinite(factors) & (factors > 0)).all():
-                raise ConfigError(
-                    f"{origin}: the equalization of {scaled.describe()} has a factor that is not "
-                    "positive and finite"
-                )
-        for layer in self.layers:
-            scales = np.asarray(layer.scales, np.float64)
-            if not scales.size or not (np.isfinite(scales) & (scales > 0)).all():
-                raise ConfigError(
-                    f"{origin}: layer '{layer.name}' has a weight scale that is not positive and "
-                    "finite"
-                )
-            if not (np.isfinite(layer.gain) and layer.gain > 0):
-                raise ConfigError(f"{origin}: layer '{layer.name}' has the gain {layer.gain}")
-            if not np.isfinite(np.asarray(layer.bias_correction, np.float64)).all():
-                raise ConfigError(
-                    f"{origin}: layer '{layer.name}' has a bias correction that is not finite"
-                )
-
 
 def _entries(
     plain: dict[str, Any], key: str, what: str, make: Callable[[dict[str, Any]], _R]
 ) -> list[_R]:
     """Parse the entries of a list, with an error that names the one at fault."""
     made = []
-    for position, entry in enumerate(plain[key]):
+    for position, entry in enumerate(typed_list(plain[key], dict, key)):
         try:
             made.append(make(entry))
         except (KeyError, TypeError, ValueError) as error:
-            name = entry.get("name") if isinstance(entry, dict) else None
+            name = entry.get("name")
             called = f"'{name}'" if name else f"number {position}"
             reason = f"lacks {error}" if isinstance(error, KeyError) else str(error)
             raise ValueError(f"{what} {called}: {reason}") from error
     return made
-
-
-def _factors(entry: dict[str, Any]) -> ChannelFactors:
-    fields = known_fields(entry, ChannelFactors)
-    return ChannelFactors(
-        _ports(fields["producers"], "producers"),
-        _ports(fields["consumers"], "consumers"),
-        tuple(typed_list(fields["factors"], float, "factors")),
-    )
-
-
-def _ports(value: Any, field: str) -> tuple[Port, ...]:
-    ports = [known_fields(entry, Port) for entry in typed_list(value, dict, field)]
-    return tuple(
-        Port(typed(p["operator"], int, "operator"), typed(p["offset"], int, "offset"))
-        for p in ports
-    )
 
 
 def _joined(items: list[str], indent: str) -> list[str]:

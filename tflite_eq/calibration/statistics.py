@@ -2,20 +2,13 @@
 
 from __future__ import annotations
 
-import numpy as np
-import numpy.typing as npt
-
 from tflite_eq.calibration.checkpoint import Checkpoint, SavedStatistics
 from tflite_eq.calibration.dataset import SampleReader
 from tflite_eq.calibration.float_network import FloatNetwork
 from tflite_eq.calibration.histogram import RangeObserver
-from tflite_eq.errors import DatasetError, ModelError
 from tflite_eq.graph.model import Graph
 from tflite_eq.progress import track
 from tflite_eq.simulation.twins import TwinActivations
-
-# Squares of larger values, summed over the sampled positions, would leave the range of float32.
-_LARGEST_VALUE = 1e15
 
 
 def observe_ranges(
@@ -61,7 +54,8 @@ def observe_ranges(
         twins.samples += 1
         if number >= known:
             for index, value in network.run(sample, number):
-                _observe(graph, observers, index, value, number)
+                if index in observers:
+                    observers[index].update(value)
             if checkpoint:
                 checkpoint.save_statistics(reader.count, reader.digest, observers, False)
         elif number + 1 == known and checkpoint and saved:
@@ -70,7 +64,6 @@ def observe_ranges(
         _check_count(reader.count, checkpoint)
         if not (saved and saved.complete):
             checkpoint.save_statistics(reader.count, reader.digest, observers, True)
-    _refuse_huge(graph, observers)
     return observers
 
 
@@ -94,32 +87,3 @@ def _check_count(count: int, checkpoint: Checkpoint) -> None:
             f"it was begun with {'' if saved.complete else 'at least '}{saved.samples} calibration "
             f"samples, now there are {count}"
         )
-
-
-def _refuse_huge(graph: Graph, observers: dict[int, RangeObserver]) -> None:
-    for index, observer in observers.items():
-        if observer.count and observer.largest_magnitude > _LARGEST_VALUE:
-            raise ModelError(
-                f"{graph.origin}: tensor '{graph.tensors[index].name}' reaches "
-                f"{observer.largest_magnitude:.3g} on the calibration data, which no int8 scale "
-                "can represent. Check the preprocessing; masks should use a moderate constant such "
-                "as -1e4"
-            )
-
-
-def _observe(
-    graph: Graph,
-    observers: dict[int, RangeObserver],
-    index: int,
-    value: npt.NDArray[np.float32],
-    number: int,
-) -> None:
-    if index not in observers:
-        return
-    try:
-        observers[index].update(value)
-    except DatasetError as error:
-        raise ModelError(
-            f"{graph.origin}: on calibration sample {number} the FP32 network itself goes wrong: "
-            f"{error}"
-        ) from error

@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from tflite_eq.cli.flags import add_preprocessing_flags, preprocessing_from
-from tflite_eq.errors import ModelError
+from tflite_eq.cli.models import read_tflite
 from tflite_eq.evaluation.evaluator import Engine, Evaluation, ModelResult, evaluate
 from tflite_eq.evaluation.labels import DEFAULT_LABEL_COLUMN, open_labelled
 from tflite_eq.evaluation.metrics import Estimate
 from tflite_eq.evaluation.team import NamedModel
-from tflite_eq.files import check_writable, write_atomically
+from tflite_eq.files import check_writable, exists, write_atomically
 from tflite_eq.progress import peak_memory_mib
 from tflite_eq.runtimes import Kernels
 
@@ -178,21 +178,10 @@ def _load(paths: Sequence[str], reference: str | None) -> list[NamedModel]:
             distinct.append(path)
     names = [Path(path).name for path in distinct]
     return [
-        NamedModel(name if names.count(name) == 1 else path, _read(path))
+        NamedModel(name if names.count(name) == 1 else path, read_tflite(path))
         for name, path in zip(names, distinct)
     ]
 
 
-def _read(path: str) -> bytes:
-    try:
-        return Path(path).read_bytes()
-    except FileNotFoundError as error:
-        raise ModelError(f"{path}: no such file; name a .tflite model") from error
-    except OSError as error:
-        raise ModelError(
-            f"{path}: cannot be read ({error.strerror}); name a .tflite model"
-        ) from error
-
-
 def _same_file(path: str, other: str) -> bool:
-    return os.path.exists(path) and os.path.exists(other) and os.path.samefile(path, other)
+    return exists(path) and exists(other) and os.path.samefile(path, other)

@@ -5,11 +5,10 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
-import pathlib
 from typing import Any
 
 from tflite_eq import metadata
-from tflite_eq.errors import ModelError
+from tflite_eq.cli.models import read_tflite
 from tflite_eq.graph.inspection import LayerFacts, layer_facts
 from tflite_eq.graph.model import Graph
 from tflite_eq.report.table import align, short_names
@@ -36,13 +35,7 @@ def run(args: argparse.Namespace) -> int:
     Raises:
         ModelError: The file cannot be read or is no TFLite model.
     """
-    path = pathlib.Path(args.model)
-    if not path.exists():
-        raise ModelError(f"{args.model}: no such file; check the path")
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise ModelError(f"{args.model}: cannot read the model: {error.strerror}") from error
+    data = read_tflite(args.model)
     graph = Graph.from_bytes(data, args.model)
     record = metadata.read(graph.model)
     facts = layer_facts(graph, record)

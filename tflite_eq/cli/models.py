@@ -8,6 +8,7 @@ from tflite_eq.backends.tensorflow import import_tensorflow
 from tflite_eq.calibration.dataset import input_signature
 from tflite_eq.converter import OTHERWISE, EasyQuantConverter
 from tflite_eq.errors import ModelError
+from tflite_eq.files import exists, is_folder
 from tflite_eq.graph.model import Graph
 from tflite_eq.quiet import quiet
 
@@ -21,15 +22,13 @@ def load_float_model(path: str) -> bytes:
         ModelError: There is no such file, its format is not known, or it cannot be read.
     """
     location = pathlib.Path(path)
-    if location.is_dir():
-        if not any((location / name).exists() for name in ("saved_model.pb", "saved_model.pbtxt")):
+    if is_folder(location):
+        if not any(exists(location / name) for name in ("saved_model.pb", "saved_model.pbtxt")):
             raise ModelError(
                 f"{path}: the directory holds no saved_model.pb, so it is no SavedModel; pass the "
                 "SavedModel directory itself, a .keras/.h5 file or a .tflite file"
             )
         return _converted(EasyQuantConverter.from_saved_model(path), path)
-    if not location.exists():
-        raise ModelError(f"{path}: no such file; check the path given to --model")
     if location.suffix.lower() in _KERAS_SUFFIXES:
         _check_keras_format(location)
         tf = import_tensorflow(f"the Keras model {path}", OTHERWISE)
@@ -42,10 +41,7 @@ def load_float_model(path: str) -> bytes:
                 "another Keras version, export a SavedModel or .tflite with that one"
             ) from error
         return _converted(EasyQuantConverter.from_keras_model(model), path)
-    try:
-        return location.read_bytes()
-    except OSError as error:
-        raise ModelError(f"{path}: cannot read the model: {error.strerror}") from error
+    return read_tflite(path)
 
 
 def read_tflite(path: str) -> bytes:
@@ -56,10 +52,14 @@ def read_tflite(path: str) -> bytes:
     """
     try:
         return pathlib.Path(path).read_bytes()
-    except FileNotFoundError as error:
-        raise ModelError(f"{path}: no such file; name a .tflite model") from error
     except OSError as error:
-        raise ModelError(f"{path}: cannot read the model: {error.strerror}") from error
+        raise _unreadable(path, error) from error
+
+
+def _unreadable(path: str, error: OSError) -> ModelError:
+    if isinstance(error, FileNotFoundError):
+        return ModelError(f"{path}: no such file; check the path of the model")
+    return ModelError(f"{path}: cannot read the model: {error.strerror}; name another file")
 
 
 def _check_keras_format(path: pathlib.Path) -> None:
@@ -69,7 +69,7 @@ def _check_keras_format(path: pathlib.Path) -> None:
         with path.open("rb") as stream:
             start = stream.read(8)
     except OSError as error:
-        raise ModelError(f"{path}: cannot read the model: {error.strerror}") from error
+        raise _unreadable(str(path), error) from error
     if not start.startswith((b"PK", b"\x89HDF")):
         raise ModelError(
             f"{path}: not a Keras model (expected {wanted}, found {start!r}); save it with "

@@ -28,7 +28,7 @@ from tflite_eq.data.sources import open_calibration, open_held_back
 from tflite_eq.errors import ConfigError
 from tflite_eq.evaluation.labels import DEFAULT_LABEL_COLUMN
 from tflite_eq.evaluation.layerwise import ComparisonSet
-from tflite_eq.files import check_writable, write_atomically
+from tflite_eq.files import check_writable, exists, write_atomically
 from tflite_eq.graph.model import Graph
 from tflite_eq.guard.guard import Guarded, quantize_guarded
 from tflite_eq.guard.validation import Guard, Validation, open_validation
@@ -54,7 +54,14 @@ def register(subparsers: Any) -> None:
         help="quantize a float model to int8",
         description="Quantize a float model to an int8 .tflite with EasyQuant scales.",
     )
-    files = parser.add_argument_group("files")
+    _add_files(parser.add_argument_group("files"))
+    add_preprocessing_flags(parser)
+    _add_options(parser.add_argument_group("quantization"))
+    parser.set_defaults(run=run)
+
+
+def _add_files(files: Any) -> None:
+    """What is read and written."""
     files.add_argument(
         "--model", required=True, help="float .tflite, .keras or .h5 file, or SavedModel directory"
     )
@@ -100,8 +107,10 @@ def register(subparsers: Any) -> None:
         help="column of the CSV file, or array of the .npz file, with the classes "
         f"({DEFAULT_LABEL_COLUMN})",
     )
-    add_preprocessing_flags(parser)
-    options = parser.add_argument_group("quantization")
+
+
+def _add_options(options: Any) -> None:
+    """What is done."""
     options.add_argument(
         "--preset",
         choices=[p.value for p in Preset],
@@ -157,7 +166,6 @@ def register(subparsers: Any) -> None:
         "are no labels; exit code 3 if that is not possible",
     )
     options.add_argument("--seed", type=int, help="seed of all random choices (0)")
-    parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -250,6 +258,10 @@ def _check_calibration_flags(args: argparse.Namespace) -> None:
             "--resume_dir and --load_calibration exclude each other: a loaded record leaves "
             "nothing to interrupt"
         )
+    if args.num_samples is not None and args.load_calibration:
+        raise ConfigError(
+            "--num_samples and --load_calibration exclude each other: a loaded record needs no data"
+        )
     if args.max_drop is not None:
         guard.check_flags(args)
     if args.validation and not args.report_dir and args.max_drop is None:
@@ -261,7 +273,7 @@ def _check_calibration_flags(args: argparse.Namespace) -> None:
         raise ConfigError("--labels are those of --validation: name its folder")
     if args.save_calibration and _same_path(args.save_calibration, args.output):
         raise ConfigError("--output and --save_calibration name the same file; choose another one")
-    both_exist = os.path.exists(args.model) and os.path.exists(args.output)
+    both_exist = exists(args.model) and exists(args.output)
     if both_exist and os.path.samefile(args.model, args.output):
         raise ConfigError("--output names the model itself; choose another file")
 

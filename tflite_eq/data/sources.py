@@ -18,7 +18,7 @@ import numpy.typing as npt
 from tflite_eq.data import arrays, images
 from tflite_eq.data.preprocessing import Preprocessing
 from tflite_eq.errors import ConfigError, DatasetError, ModelError
-from tflite_eq.files import PathLike
+from tflite_eq.files import PathLike, exists, is_file, is_folder
 
 
 class Samples(abc.ABC):
@@ -271,16 +271,16 @@ def _open(
     choice: Callable[[int], list[int]],
 ) -> Samples:
     """Those samples of a source whose positions ``choice`` picks out of their number."""
-    if not source.exists():
+    if not exists(source):
         raise DatasetError(
             f"{source}: no such file or folder; name a folder of images, a .npy or .npz file, "
             "or a text file with one image per line"
         )
-    if source.suffix.lower() in (".npy", ".npz") and source.is_file():
+    if source.suffix.lower() in (".npy", ".npz") and is_file(source):
         info = find_samples_array(source, input_shape)
         total = len(arrays.Rows(info, sample_shape(input_shape)))
         return ArraySamples(info, choice(total), input_shape, preprocessing)
-    files = images.find_images(source) if source.is_dir() else read_image_list(source)
+    files = images.find_images(source) if is_folder(source) else read_image_list(source)
     chosen = [files[index] for index in choice(len(files))]
     return ImageSamples(chosen, input_shape, preprocessing)
 
@@ -367,7 +367,7 @@ def read_image_list(path: Path) -> list[Path]:
                 f"{path}, line {number}: {entry!r} is not the name of an image; write one image "
                 f"path per line (ending in {', '.join(images.IMAGE_SUFFIXES)})"
             )
-        if not image.is_file():
+        if not is_file(image):
             raise DatasetError(
                 f"{path}, line {number}: no such image {image}; paths are relative to the "
                 "folder of the list"

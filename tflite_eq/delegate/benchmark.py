@@ -138,7 +138,7 @@ def benchmark(
         profile: dict[int, float] = delegated.ask("profile")
     claimed = [claim for claim in claims if claim.claimed]
     return Benchmark(
-        runtime=f"{runtime.name} {runtime.version}",
+        runtime=runtime.description,
         threads=threads,
         convolutions=len(claims),
         claimed=len(claimed),

@@ -10,6 +10,7 @@ import pathlib
 from typing import Any, Union
 
 from tflite_eq.errors import BackendError, ConfigError
+from tflite_eq.files import is_file
 from tflite_eq.runtimes import Runtime, preferred_runtime, runtime_named
 from tflite_eq.version import __version__
 
@@ -40,7 +41,7 @@ def find() -> pathlib.Path:
     """
     named = os.environ.get(VARIABLE)
     if named:
-        if not pathlib.Path(named).is_file():
+        if not is_file(named):
             raise BackendError(f"{VARIABLE}={named}: no such file; name the library {NAME}")
         return pathlib.Path(named).resolve()
     candidates = [folder / "delegate" / NAME for folder in checkout_outputs()]

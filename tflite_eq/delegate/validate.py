@@ -127,7 +127,7 @@ def validate(
     Raises:
         TfliteEqError: The model, the library, an option or the runtime is at fault.
     """
-    name = f"{runtime.name} {runtime.version}"
+    name = runtime.description
     arguments = (model, runtime, samples, seed, dict(options or {}), origin)
     return call_apart(f"{origin}: validating on {name}", _validate, *arguments)
 
@@ -160,7 +160,7 @@ def _validate(
             if pair is not None:
                 for comparison, found, expected in zip(comparisons, *pair.run(values)):
                     comparison.add(number, found, expected)
-    return Validation(f"{runtime.name} {runtime.version}", claims, results + outputs)
+    return Validation(runtime.description, claims, results + outputs)
 
 
 class _Pair:

@@ -68,12 +68,16 @@ class Precision:
     """How finely a network is to be quantized.
 
     Attributes:
-        activation_steps: Code steps of a group of tensors that share a scale.
+        activation_steps: Code steps from one end of the range to the other, of a group of tensors
+            that share a scale.
         weight_limit: Largest code of a layer's weights, by operator index.
+        is_symmetric: Whether ranges of activations reach as far below 0 as above it, whatever the
+            values; else each end is where the values want it.
     """
 
     activation_steps: Callable[[ScaleGroup], int]
     weight_limit: Callable[[int], int]
+    is_symmetric: bool = False
 
 
 def balancing_factors(
@@ -161,10 +165,11 @@ class _Side:
 class _Quantized:
     """Tensors of a domain that share a scale."""
 
-    def __init__(self, channels: int, steps: int) -> None:
-        """Start with no tensor; ``steps`` is the number of code steps."""
+    def __init__(self, channels: int, steps: int, is_symmetric: bool) -> None:
+        """Start with no tensor; ``steps`` is the number of code steps from end to end."""
         self._largest = np.zeros(channels)
         self._steps = steps
+        self._is_symmetric = is_symmetric
         self._sides: tuple[list[_Side], list[_Side]] = ([], [])  # above and below 0
 
     def add(self, tensor: int, own: slice, statistics: ChannelStatistics, slope: float) -> None:
@@ -189,18 +194,23 @@ class _Quantized:
             factors: What channels are divided by, [C].
             importance: Weight of each channel's squared error, [C], by tensor index.
         """
-        ends, clipped, inside = [], [], 0.0
-        for sides in self._sides:
-            largest = max((side.largest(factors) for side in sides), default=0.0)
+        largest = [max((x.largest(factors) for x in sides), default=0.0) for sides in self._sides]
+        if self._is_symmetric:
+            largest = [max(largest)] * 2
+        clipped, inside = [], 0.0
+        for sides, reach in zip(self._sides, largest):
             lost = np.zeros(len(_CLIPS))
             for side in sides:
-                errors, weight = side.errors(factors, importance, largest)
+                errors, weight = side.errors(factors, importance, reach)
                 lost += errors
                 inside += weight
-            ends.append(largest * _CLIPS)
             clipped.append(lost)
-        step = (ends[0][:, None] + ends[1]) / self._steps
-        return float((clipped[0][:, None] + clipped[1] + inside * step**2 / 12).min())
+        above, below = (reach * _CLIPS for reach in largest)
+        step = (above[:, None] + below) / self._steps
+        noise = clipped[0][:, None] + clipped[1] + inside * step**2 / 12
+        if self._is_symmetric:
+            noise = np.diag(noise)  # one candidate for both ends
+        return float(noise.min())
 
 
 @dataclasses.dataclass(frozen=True)
@@ -253,7 +263,7 @@ class PredictedNoise:
         for tensor in domain.tensors:
             members.setdefault(groups[tensor].tensors, []).append(tensor)
         self._tensors = [
-            _quantized(graph, domain, same, statistics, precision.activation_steps(groups[same[0]]))
+            _quantized(graph, domain, same, statistics, groups[same[0]], precision)
             for same in members.values()
         ]
         reaches = [tensor.reach() for tensor in self._tensors]
@@ -294,9 +304,11 @@ def _quantized(
     domain: Domain,
     tensors: list[int],
     statistics: Mapping[int, ChannelStatistics],
-    steps: int,
+    group: ScaleGroup,
+    precision: Precision,
 ) -> _Quantized:
-    found = _Quantized(domain.channels, steps)
+    steps = precision.activation_steps(group)
+    found = _Quantized(domain.channels, steps, precision.is_symmetric)
     for tensor in tensors:
         producer = graph.producer(tensor)
         if producer is not None and producer.kind in SAME_SCALE:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence, Set
+from collections.abc import Mapping, Sequence, Set
 
 from tflite_eq.calibration.channel_statistics import ChannelStatistics, observe_channels
 from tflite_eq.calibration.dataset import SampleReader
-from tflite_eq.config import Config, Equalization
+from tflite_eq.config import ActivationMode, Config, Equalization
 from tflite_eq.equalization.balance import Precision, balancing_factors
 from tflite_eq.equalization.cross_layer import cross_layer_factors
 from tflite_eq.equalization.domains import Domain, find_domains
 from tflite_eq.equalization.factors import ChannelFactors
-from tflite_eq.graph.linear import linear_layers
+from tflite_eq.graph.linear import LinearLayer, linear_layers
 from tflite_eq.graph.model import Graph
 from tflite_eq.graph.scale_groups import ScaleGroup, scale_groups
 from tflite_eq.precision import grid_for, wants_int7
@@ -62,13 +62,29 @@ def _balanced(
 ) -> list[ChannelFactors]:
     layers = linear_layers(graph)
     groups = scale_groups(graph, layers, skipped)
+    precision = precision_for(layers, groups, config)
+    found = (balancing_factors(graph, domain, statistics, groups, precision) for domain in domains)
+    return [factors for factors in found if factors is not None]
+
+
+def precision_for(
+    layers: Mapping[int, LinearLayer], groups: Mapping[int, ScaleGroup], config: Config
+) -> Precision:
+    """How finely a configuration quantizes a network.
+
+    Args:
+        layers: Linear layers by operator index.
+        groups: Scale groups by tensor index.
+        config: Options.
+    """
+    is_symmetric = config.activation_mode is ActivationMode.SYMMETRIC
 
     def activation_steps(group: ScaleGroup) -> int:
+        if is_symmetric:
+            return 126 if wants_int7(group, config) else 254
         return 127 if wants_int7(group, config) else 255
 
     def weight_limit(index: int) -> int:
         return grid_for(layers[index], groups[layers[index].input], config).limit
 
-    precision = Precision(activation_steps, weight_limit)
-    found = (balancing_factors(graph, domain, statistics, groups, precision) for domain in domains)
-    return [factors for factors in found if factors is not None]
+    return Precision(activation_steps, weight_limit, is_symmetric)

@@ -5,10 +5,12 @@ from __future__ import annotations
 import copy
 import dataclasses
 from collections.abc import Sequence, Set
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from tflite_eq.calibration.json_fields import known_fields, typed, typed_list
 from tflite_eq.equalization.domains import Domain, Port, find_domains
 from tflite_eq.equalization.layers import Double, Filters
 from tflite_eq.graph import properties, schema
@@ -34,6 +36,20 @@ class ChannelFactors:
         """Factors for a domain."""
         return cls(domain.producers, domain.consumers, tuple(factors.tolist()))
 
+    @classmethod
+    def from_plain(cls, entry: dict[str, Any]) -> ChannelFactors:
+        """The inverse of ``dataclasses.asdict``.
+
+        Raises:
+            ValueError: A field is missing, unknown or of another type.
+        """
+        fields = known_fields(entry, cls)
+        return cls(
+            _ports(fields["producers"], "producers"),
+            _ports(fields["consumers"], "consumers"),
+            tuple(typed_list(fields["factors"], float, "factors")),
+        )
+
     def describe(self) -> str:
         """The layers, for messages."""
         written = ", ".join(str(port.operator) for port in self.producers)
@@ -47,6 +63,14 @@ class ChannelFactors:
             domain.consumers,
             domain.channels,
         )
+
+
+def _ports(value: Any, field: str) -> tuple[Port, ...]:
+    ports = [known_fields(entry, Port) for entry in typed_list(value, dict, field)]
+    return tuple(
+        Port(typed(p["operator"], int, "operator"), typed(p["offset"], int, "offset"))
+        for p in ports
+    )
 
 
 def with_factors(graph: Graph, equalization: Sequence[ChannelFactors]) -> Graph:

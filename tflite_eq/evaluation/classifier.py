@@ -142,7 +142,7 @@ class Classifier:
                 )
 
     def _failed(self, error: Exception) -> BackendError:
-        runtime = f"{self._runtime.name} {self._runtime.version}"
+        runtime = self._runtime.description
         return BackendError(
             f"{self.name}: {runtime} cannot run the model: {error}; models with Flex or custom "
             "operators need a runtime that has them"

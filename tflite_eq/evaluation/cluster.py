@@ -39,7 +39,7 @@ def run(plan: Plan, tasks: Sequence[Task], workers: int | None, address: str | N
 
     Raises:
         ConfigError: Ray is not installed, or there is no cluster at this address.
-        BackendError: Workers died again and again.
+        BackendError: Ray does not start, or workers died again and again.
     """
     ray = _import_ray()
     with _connected(ray, workers, address):
@@ -67,9 +67,9 @@ def run(plan: Plan, tasks: Sequence[Task], workers: int | None, address: str | N
             raise error.cause from error
         except ray.exceptions.RayError as error:
             raise BackendError(
-                f"workers died {_RETRIES + 1} times while {plan.runtime.name} "
-                f"{plan.runtime.version} was running the same samples, from a crash in the "
-                "runtime or for lack of memory; try --kernels reference, or fewer --num_workers"
+                f"workers died {_RETRIES + 1} times while {plan.runtime.description} was running "
+                "the same samples, from a crash in the runtime or for lack of memory; try "
+                "--kernels reference, or fewer --num_workers"
             ) from error
 
 
@@ -102,6 +102,11 @@ def _connected(ray: Any, workers: int | None, address: str | None) -> Iterator[N
     try:
         ray.init(address or "local", log_to_driver=False, logging_level=logging.ERROR, **options)
     except (ConnectionError, RuntimeError, ValueError) as error:
+        if address is None:
+            raise BackendError(
+                f"Ray does not start on this machine ({error}); leave out --engine ray to use its "
+                "cores without"
+            ) from error
         raise ConfigError(
             f"--ray_address {address}: no Ray cluster answers ({error}); start one with "
             "'ray start --head', or leave the address out"

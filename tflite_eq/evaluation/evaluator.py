@@ -137,7 +137,7 @@ def evaluate(
         every, dataset, preprocessing, has_reference, Product.SCORES, kernels, runtime
     )
     if stored is not None:
-        stored.check_made_with(_described(plan.runtime), kernels, preprocessing, dataset.labels)
+        stored.check_made_with(plan.runtime.description, kernels, preprocessing, dataset.labels)
         _check_same_classes([(stored.name, stored.logits.shape[1]), (every[0].name, classes)])
     scores = _run(plan, stored, num_workers, engine, ray_address)
     sizes = [(model.name, len(model.data)) for model in every]
@@ -154,7 +154,7 @@ def evaluate(
         )
         for row, (name, size) in enumerate(sizes)
     )
-    return Evaluation(results, _described(plan.runtime), kernels, preprocessing)
+    return Evaluation(results, plan.runtime.description, kernels, preprocessing)
 
 
 def predict(
@@ -187,7 +187,7 @@ def predict(
         size_bytes=len(model.data),
         logits=_run(plan, None, num_workers)[0],
         labels=dataset.labels,
-        runtime=_described(plan.runtime),
+        runtime=plan.runtime.description,
         kernels=kernels,
         preprocessing=preprocessing,
     )
@@ -295,7 +295,3 @@ def _collect(plan: Plan, chunks: Chunks) -> Rows:
     if rows is None or not seen.all():
         raise AssertionError(f"{np.count_nonzero(~seen)} samples were lost")
     return rows
-
-
-def _described(runtime: Runtime) -> str:
-    return f"{runtime.name} {runtime.version}"

@@ -21,7 +21,7 @@ from tflite_eq.data.sources import (
     sample_shape,
 )
 from tflite_eq.errors import ConfigError, DatasetError, ModelError
-from tflite_eq.files import PathLike
+from tflite_eq.files import PathLike, exists, is_file, is_folder
 
 FILE_COLUMN = "file"
 DEFAULT_LABEL_COLUMN = "label"
@@ -201,11 +201,11 @@ def open_labelled(
     if limit is not None and limit < 1:
         raise ConfigError(f"--limit {limit}: at least one sample is needed")
     source = Path(dataset)
-    if not source.exists():
+    if not exists(source):
         raise DatasetError(
             f"{source}: no such file or folder; name a folder of images or an .npz file"
         )
-    if source.is_dir():
+    if is_folder(source):
         if labels is None:
             raise ConfigError(
                 f"{source} is a folder of images: name the CSV file with their classes with "
@@ -238,7 +238,7 @@ def _open_images(folder: Path, origin: Path, column: str, limit: int | None) -> 
             )
     chosen = [rows[index] for index in choose(len(rows), limit or len(rows), _LIMIT_SEED)]
     for line, name, _ in chosen:
-        if not (folder / name).is_file():
+        if not is_file(folder / name):
             raise DatasetError(
                 f"{origin}, line {line}: no such image {folder / name}; files are relative to "
                 f"{folder}"

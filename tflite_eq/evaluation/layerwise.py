@@ -231,7 +231,7 @@ class _Instrumented:
             tensors: What to call the outputs, by tensor index of this graph.
         """
         runtime = preferred_runtime()
-        self.runtime = f"{runtime.name} {runtime.version}"
+        self.runtime = runtime.description
         self._keys = [tensors[index] for index in sorted(tensors)]
         self._name = graph.origin
         try:

@@ -46,7 +46,7 @@ def _in_workers(plan: Plan, tasks: Sequence[Task], workers: int) -> Chunks:
             yield task.start, future.result()
     except BrokenProcessPool as error:
         raise BackendError(
-            f"a worker process died while {plan.runtime.name} {plan.runtime.version} was running "
+            f"a worker process died while {plan.runtime.description} was running "
             "the models, from a crash in the runtime or for lack of memory; try --num_workers 1, "
             "or --kernels reference"
         ) from error

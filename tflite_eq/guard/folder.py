@@ -11,21 +11,24 @@ part of neither, so that another bound goes on with what was tried for the first
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import json
 import os
 import pathlib
 
+from tflite_eq.calibration.checkpoint import GUARD_STATE, RUN_STATE
+from tflite_eq.calibration.json_fields import known_fields, typed
 from tflite_eq.calibration.run_identity import describe_run, differences
+from tflite_eq.calibration.state_folder import names_in, refuse_other_run, refuse_others
 from tflite_eq.config import Config
-from tflite_eq.errors import CheckpointError, TfliteEqError
+from tflite_eq.errors import CheckpointError
 from tflite_eq.evaluation.predictions import Predictions
 from tflite_eq.files import PathLike, check_writable, write_atomically
 from tflite_eq.guard.search import Drop
 
 FORMAT = "tflite_eq guard 1"
 
-_RUN = "guard.json"
 _PREFIX = "guard_"
 _DROP = "guard_drop_"
 
@@ -50,7 +53,7 @@ class GuardFolder:
         self._shown = os.fspath(folder)
         self._make()
         run = describe_run(FORMAT, hashlib.sha256(model).hexdigest(), config, runtime)
-        path = self._folder / _RUN
+        path = self._folder / GUARD_STATE
         if path.exists():
             self._check_same(path, run)
         else:
@@ -69,52 +72,37 @@ class GuardFolder:
         """
         path = self._drop_path(model, reference)
         try:
-            stored = json.loads(path.read_bytes())
-            return Drop(**stored)
+            stored = known_fields(json.loads(path.read_bytes()), Drop)
+            return Drop(
+                points=typed(stored["points"], float, "points"),
+                standard_error=typed(stored["standard_error"], float, "standard_error"),
+                images=typed(stored["images"], int, "images"),
+            )
         except FileNotFoundError:
             return None
-        except (OSError, ValueError, TypeError):
+        except (OSError, ValueError):
             raise CheckpointError(
                 f"{path} is cut off or changed; delete it, and that loss is measured again"
             ) from None
 
     def save_drop(self, model: bytes, reference: Predictions, drop: Drop) -> None:
         """Keep the loss of a quantized model."""
-        plain = {
-            "points": drop.points,
-            "standard_error": drop.standard_error,
-            "images": drop.images,
-        }
-        write_atomically(self._drop_path(model, reference), f"{json.dumps(plain)}\n".encode())
+        text = json.dumps(dataclasses.asdict(drop)) + "\n"
+        write_atomically(self._drop_path(model, reference), text.encode())
 
     def _drop_path(self, model: bytes, reference: Predictions) -> pathlib.Path:
-        return (
-            self._folder / f"{_DROP}{hashlib.sha256(model + reference.digest()).hexdigest()[:24]}"
-        )
+        key = hashlib.sha256(model + reference.digest()).hexdigest()[:24]
+        return self._folder / f"{_DROP}{key}"
 
     def _make(self) -> None:
-        if self._folder.exists() and not self._folder.is_dir():
-            raise CheckpointError(f"resume folder {self._shown}: it is a file; name a folder")
-        try:
-            self._folder.mkdir(parents=True, exist_ok=True)
-            names = [entry.name for entry in self._folder.iterdir()]
-        except OSError as error:
-            raise TfliteEqError(
-                f"resume folder {self._shown}: cannot be written: {error.strerror or error}; "
-                "choose a folder you may write to"
-            ) from error
-        strangers = [name for name in names if not name.startswith(("guard", ".guard"))]
-        if "run.json" in strangers:
+        names = names_in(self._folder)
+        if RUN_STATE in names:
             raise CheckpointError(
                 f"resume folder {self._shown}: it holds the state of a run without --max_drop; "
                 "name an empty or new folder, or leave --max_drop out"
             )
-        if strangers:
-            raise CheckpointError(
-                f"resume folder {self._shown}: it holds other files, such as '{min(strangers)}'; "
-                "name an empty or new folder"
-            )
-        check_writable(self._folder / _RUN)
+        refuse_others(self._folder, [n for n in names if not n.startswith(("guard", ".guard"))])
+        check_writable(self._folder / GUARD_STATE)
 
     def _check_same(self, path: pathlib.Path, run: str) -> None:
         try:
@@ -129,7 +117,4 @@ class GuardFolder:
                 f"{path} is cut off or changed; delete the resume folder {self._shown} and start "
                 "afresh"
             )
-        raise CheckpointError(
-            f"resume folder {self._shown} belongs to another run: {'; '.join(differing)}. "
-            "Repeat that run's model and options to go on, or start afresh with a new folder"
-        )
+        refuse_other_run(self._folder, differing)

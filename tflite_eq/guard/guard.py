@@ -79,13 +79,12 @@ def quantize_guarded(
     logits_view(model, origin)  # refuses now what ``evaluate`` would refuse after calibrating
     folder = None
     if resume_dir is not None:
-        runtime = preferred_runtime()
-        folder = GuardFolder(resume_dir, model, config, f"{runtime.name} {runtime.version}")
+        folder = GuardFolder(resume_dir, model, config, preferred_runtime().description)
     if isinstance(backend, (str, BackendName)):
         backend = make_backend(backend)
     run = Run(
         model,
-        repeatable(representative_dataset),
+        repeatable(representative_dataset, num_samples),
         guard,
         config,
         num_samples,

@@ -27,11 +27,10 @@ from tflite_eq.quantizer import (
     QuantizationResult,
     apply_calibration,
     calibrate,
-    check_selection,
     prepared,
-    skipped_operators,
 )
 from tflite_eq.report.guard import Price
+from tflite_eq.selection import check_selection, skipped_operators
 from tflite_eq.simulation.trace import PassTrace
 
 # Calibration samples that sensitivity is measured on. Ranking needs fewer than calibrating: every

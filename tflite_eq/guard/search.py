@@ -66,16 +66,6 @@ class Outcome:
         """Loss of the choice."""
         return self.measured[self.kept]
 
-    @property
-    def plain(self) -> Drop:
-        """Loss with nothing kept."""
-        return self.measured[Kept()]
-
-    @property
-    def tries(self) -> int:
-        """Number of choices measured."""
-        return len(self.measured)
-
 
 def search(
     bound: float,

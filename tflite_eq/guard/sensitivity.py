@@ -58,7 +58,7 @@ def layer_noise(
         _AlteredLayer(graph, layers[record.index], _own_codes(record, refitted), params)
         for record in calibration.layers
     ]
-    if calibration.config.bias_correction is BiasCorrection.ITERATIVE:
+    if calibration.config.bias_correction is not BiasCorrection.NONE:
         for sample in track(samples, "Guard: means"):
             values = network.run(sample)
             for layer in altered:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-import math
+import numbers
 import sys
 from collections.abc import Sequence
 from typing import Any
@@ -47,20 +47,24 @@ class Validation:
         """Samples in memory, as the model takes them.
 
         Args:
-            samples: Float array [N, ...], or N arrays of the input's shape, with a batch of 1 or
-                without.
+            samples: Float array [N, ...], or N arrays of the input's shape with a batch of 1.
             labels: N classes, counted from 0.
 
         Raises:
-            DatasetError: There are no samples, they differ in shape or are not finite, or there is
-                another number of labels.
+            DatasetError: There are no samples, they differ in shape or are not finite, there is
+                another number of labels, or these are no whole numbers.
         """
         held = MemorySamples(samples)
         description = f"{len(held)} samples"
         if labels is None:
             return cls(Unlabelled(held), Preprocessing(), False, description)
-        classes = tuple(int(label) for label in np.asarray(labels).reshape(-1))
-        dataset = LabelledSamples(held, classes)
+        classes = np.asarray(labels).reshape(-1)
+        if classes.dtype.kind not in "iu":
+            raise DatasetError(
+                f"the labels have element type {classes.dtype.name}; give class numbers from 0, "
+                "as integers"
+            )
+        dataset = LabelledSamples(held, classes.tolist())
         return cls(dataset, Preprocessing(), True, f"{len(held)} labelled samples")
 
     @classmethod
@@ -135,9 +139,9 @@ def check_bound(max_drop: float) -> None:
     Raises:
         ConfigError: It is negative, above 100, or no number.
     """
-    if not (math.isfinite(max_drop) and 0 <= max_drop <= 100):
+    if not (isinstance(max_drop, numbers.Real) and 0 <= max_drop <= 100):
         raise ConfigError(
-            f"--max_drop {max_drop:g}: must be percentage points from 0 to 100, such as 0.5"
+            f"--max_drop {max_drop}: must be percentage points from 0 to 100, such as 0.5"
         )
 
 

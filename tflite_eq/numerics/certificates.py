@@ -20,7 +20,6 @@ Codes = npt.NDArray[np.int8]
 INT32_BITS = 31
 WINOGRAD_F43_BITS = 25  # 576 times the sum modulo 2^32: 576 = 64 * 9, and 9 is invertible
 WINOGRAD_F23_BITS = 29  # 4 times the sum
-INT16_BITS = 15
 
 # Products of two 7-bit numbers that one int16 lane holds: 8 * 64 * 63 < 2^15.
 DIRECT_INT7_LIMIT = 63

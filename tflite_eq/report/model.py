@@ -113,7 +113,8 @@ class LayerReport:
         input_outside: Part of the input codes that were clipped or lie outside the window.
         mssr_before: Mean shift to signal ratio before bias correction.
         mssr_after: The same behind it.
-        rqnsr_before: Remaining quantization noise to signal ratio before correction.
+        rqnsr_before: Reduced quantization noise to signal ratio, the rest of the noise, before
+            correction.
         rqnsr: The same behind it.
         sqnr_db_before: SQNR of the pre-activation output before bias correction, dB.
         sqnr_db_after: The same behind it.

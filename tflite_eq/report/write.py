@@ -10,7 +10,13 @@ import pathlib
 from typing import Any
 
 from tflite_eq.errors import TfliteEqError
-from tflite_eq.files import PathLike, check_writable, write_all_atomically
+from tflite_eq.files import (
+    PathLike,
+    check_writable,
+    exists,
+    is_folder,
+    write_all_atomically,
+)
 from tflite_eq.report.html import report_html
 from tflite_eq.report.model import LayerReport, Report
 from tflite_eq.report.model_explorer import node_data
@@ -53,8 +59,8 @@ def check_directory(directory: PathLike) -> None:
     """
     folder = pathlib.Path(directory).absolute()
     for wanted in (folder, folder / NODE_DATA_FOLDER):
-        existing = next(path for path in (wanted, *wanted.parents) if path.exists())
-        if not existing.is_dir():
+        existing = next(path for path in (wanted, *wanted.parents) if exists(path))
+        if not is_folder(existing):
             raise TfliteEqError(
                 f"cannot write the report to {directory}: {existing} is a file; choose another "
                 "folder"
@@ -136,6 +142,8 @@ _PLAIN_FIELDS = (
     "sqnr_db_before",
     "sqnr_db_after",
     "rolled_back",
+    "ridge",
+    "reconstruction_db",
 )
 
 

@@ -1,9 +1,10 @@
 """What int8 kernels of elementwise functions really compute.
 
 Such a kernel is a table of 256 codes, and few round like the real function would: XNNPACK's
-LEAKY_RELU has slopes of 8 bits, TFLite's built-in one rounds negative values twice, which takes an
-eighth of a code from their mean. As much in every channel adds up in the sums of the next layer,
-where it can weigh more than all rounding noise. Bias correction takes it out if it can see it.
+LEAKY_RELU has slopes of 8 bits, TFLite's built-in one rounds twice where a slope is below a half,
+which takes an eighth of a code from the mean of negative values. As much in every channel adds up
+in the sums of the next layer, where it can weigh more than all rounding noise. Bias correction
+takes it out if it can see it.
 """
 
 from __future__ import annotations
