@@ -38,12 +38,23 @@ def convert(
     function: Callable[..., Any], *shapes: Sequence[int | None], dtype: Any = None
 ) -> bytes:
     """A float ``.tflite`` of a function of tensors."""
-    signature = [tf.TensorSpec(s, dtype or tf.float32, name=f"x{i}") for i, s in enumerate(shapes)]
-    traced = tf.function(function, input_signature=signature)
-    converter = tf.lite.TFLiteConverter.from_concrete_functions(
-        [traced.get_concrete_function()], traced
-    )
+    return bytes(_converter(function, shapes, dtype or tf.float32).convert())
+
+
+def convert_by_default(
+    function: Callable[..., Any], *shapes: Sequence[int], calibration: list[list[Array]]
+) -> bytes:
+    """What TensorFlow's own post-training quantization makes of a function of tensors."""
+    converter = _converter(function, shapes, tf.float32)
+    converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    converter.representative_dataset = lambda: iter(calibration)
     return bytes(converter.convert())
+
+
+def _converter(function: Callable[..., Any], shapes: Sequence[Any], dtype: Any) -> Any:
+    signature = [tf.TensorSpec(shape, dtype, name=f"x{i}") for i, shape in enumerate(shapes)]
+    traced = tf.function(function, input_signature=signature)
+    return tf.lite.TFLiteConverter.from_concrete_functions([traced.get_concrete_function()], traced)
 
 
 def convert_keras(inputs: Any, outputs: Any) -> bytes:

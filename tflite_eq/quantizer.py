@@ -117,7 +117,7 @@ def calibrate(
             stack.callback(checkpoint.close)
         representative_dataset = repeatable(representative_dataset, num_samples)
         reader = SampleReader(graph, representative_dataset, num_samples)
-        equalization = _equalization(graph, skipped, reader, config, checkpoint)
+        equalization = _equalization(graph, skipped, reader, config, trace, checkpoint)
         graph = with_factors(graph, equalization)
         layers = linear_layers(graph)
         groups = scale_groups(graph, layers, skipped)
@@ -126,7 +126,7 @@ def calibrate(
         twins = TwinActivations(stack.enter_context(ActivationStore()), samples=0)
         observers = observe_ranges(graph, reader, twins, config.seed, checkpoint)
         if trace is not None:
-            trace.observers.update(observers)
+            trace.take_ranges(observers)
         needed = set()
         if fine_tunes:
             check_enough(twins.samples)
@@ -154,20 +154,25 @@ def _equalization(
     skipped: set[int],
     reader: SampleReader,
     config: Config,
+    trace: PassTrace | None,
     checkpoint: Checkpoint | None,
 ) -> list[ChannelFactors]:
     """What channels are scaled by: as an interrupted run has found it, or anew."""
+    seen = PassTrace() if trace is None else trace
     if checkpoint and checkpoint.equalization:
         saved = checkpoint.equalization
         if saved.samples:
             for _ in track(reader, "Calibrating: comparing the data"):
                 pass
             checkpoint.check_data(reader.count, reader.digest)
+        seen.extremes.update(saved.extremes)
         return saved.factors
     is_used = config.equalization_used is not Equalization.NONE
-    factors = equalizing_factors(graph, skipped, reader, config) if is_used else []
+    factors = equalizing_factors(graph, skipped, reader, config, seen) if is_used else []
     if checkpoint:
-        checkpoint.save_equalization(SavedEqualization(reader.count, reader.digest, factors))
+        checkpoint.save_equalization(
+            SavedEqualization(reader.count, reader.digest, factors, dict(seen.extremes))
+        )
     return factors
 
 
@@ -311,11 +316,11 @@ def _calibration_samples(trace: PassTrace) -> ComparisonSet | None:
 def _apply(
     model: bytes, calibration: Calibration, backend: Backend, origin: str, trace: PassTrace
 ) -> tuple[QuantizationResult, Subject]:
-    graph = prepared(model, origin)
+    given = prepared(model, origin)
     config = calibration.config
-    skipped = skipped_operators(graph, config.skip)
-    check_equalization(calibration, graph, skipped)
-    graph = with_factors(graph, calibration.equalization)
+    skipped = skipped_operators(given, config.skip)
+    check_equalization(calibration, given, skipped)
+    graph = with_factors(given, calibration.equalization)
     layers = linear_layers(graph)
     check_fits(calibration, graph, layers, skipped)
     written = write(graph, layers, calibration, skipped, backend)
@@ -344,7 +349,7 @@ def _apply(
     data = schema.serialize(written.model)
     ran = check_runs_everywhere(data, config.seed)
     report = build_report(calibration, written.warnings, ran, len(model), len(data), origin)
-    subject = Subject(graph, layers, skipped, calibration, trace, len(model), data, backend)
+    subject = Subject(given, graph, layers, skipped, calibration, trace, len(model), data, backend)
     return QuantizationResult(data, report, calibration), subject
 
 

@@ -24,7 +24,7 @@ from tflite_eq import (
     quantize,
     quantizer,
 )
-from tflite_eq.calibration import run_identity
+from tflite_eq.calibration import run_identity, statistics
 from tflite_eq.calibration.checkpoint import Checkpoint
 from tflite_eq.calibration.float_network import FloatNetwork
 from tflite_eq.calibration.histogram import RangeObserver
@@ -194,13 +194,13 @@ def test_samples_that_were_seen_are_not_run_again(
 ) -> None:
     interrupted.run("sample=4")
     numbers = []
-    original = FloatNetwork.run
 
-    def counted(self: Any, sample: Any, number: int) -> Any:
-        numbers.append(number)
-        return original(self, sample, number)
+    class Counted(FloatNetwork):
+        def run(self, sample: Any, number: int) -> Any:
+            numbers.append(number)
+            return super().run(sample, number)
 
-    monkeypatch.setattr(FloatNetwork, "run", counted)
+    monkeypatch.setattr(statistics, "FloatNetwork", Counted)
     interrupted.assert_as_uninterrupted()
     assert numbers == [4, 5]
 

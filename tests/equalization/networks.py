@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,7 +10,7 @@ import numpy.typing as npt
 import tensorflow as tf
 
 from tests import models
-from tflite_eq.calibration.channel_statistics import ChannelStatistics, channel_statistics
+from tflite_eq.calibration.channel_statistics import ChannelStatistics, observe_channels
 from tflite_eq.calibration.dataset import SampleReader
 from tflite_eq.equalization.domains import Domain, Port
 from tflite_eq.graph import properties, schema
@@ -31,6 +31,11 @@ def leaky(x: Any) -> Any:
 
 
 def uneven(activation: Any, name: str = "") -> bytes:
+    """``uneven_network`` as a float ``.tflite``."""
+    return models.convert(uneven_network(activation, name), models.IMAGE)
+
+
+def uneven_network(activation: Any, name: str = "") -> Callable[[Any], Any]:
     """Convolution, depthwise, convolution, dense; channels of very different range."""
 
     def network(x: Any) -> Any:
@@ -44,7 +49,7 @@ def uneven(activation: Any, name: str = "") -> bytes:
         x = activation(models.conv(x, 6, size=1, seed=3))
         return models.dense(tf.reduce_mean(x, [1, 2]), 5, seed=4)
 
-    return models.convert(network, models.IMAGE)
+    return network
 
 
 def with_spread(
@@ -80,7 +85,7 @@ def statistics_of(
 ) -> dict[int, ChannelStatistics]:
     """What the channels of the domains reach over samples."""
     tensors = sorted({tensor for domain in domains for tensor in domain.tensors})
-    return channel_statistics(graph, tensors, SampleReader(graph, data), seed=0)
+    return observe_channels(graph, tensors, SampleReader(graph, data), seed=0).channels
 
 
 def serialized(graph: Graph) -> bytes:

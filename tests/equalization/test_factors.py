@@ -11,8 +11,9 @@ import tensorflow as tf
 from tests import models, running
 from tests.equalization.networks import Array, prepared, serialized
 from tflite_eq.equalization.domains import Domain, find_domains
-from tflite_eq.equalization.factors import ChannelFactors, with_factors
+from tflite_eq.equalization.factors import ChannelFactors, tensor_factors, with_factors
 from tflite_eq.graph import properties, schema
+from tflite_eq.graph.edit import computed_tensors, with_all_tensors_as_outputs
 
 
 def branches(x: Any) -> Any:
@@ -60,6 +61,42 @@ def test_the_network_computes_the_same_on_any_data(name: str) -> None:
             for expected, found in zip(running.run(model, given), running.run(after, given)):
                 tolerance = 2e-5 * float(np.abs(expected).max())
                 np.testing.assert_allclose(found, expected, rtol=0, atol=tolerance)
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_the_given_network_stays_as_it_is(name: str) -> None:
+    given = prepared(build(name))
+    before = serialized(given)
+    scaled = with_factors(given, random_factors(find_domains(given, set())))
+    assert serialized(given) == before
+    # Constants that were replaced are not carried along: what is added is tables of empty buffers.
+    entries = len(scaled.model.buffers) - len(given.model.buffers)
+    assert entries > 0
+    assert len(serialized(scaled)) - len(before) < 64 * entries
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_tensors_of_the_scaled_network_are_those_of_the_given_one_by_their_factors(
+    name: str,
+) -> None:
+    given = prepared(build(name))
+    equalization = random_factors([d for d in find_domains(given, set()) if not d.is_clipped])
+    factors = tensor_factors(given, set(), equalization)
+    inputs = models.samples(*models.SHAPES.get(name, [models.IMAGE]), count=1, seed=9)[0]
+    expected, found = (
+        running.run(with_all_tensors_as_outputs(graph), inputs)
+        for graph in (with_factors(given, equalization), given)
+    )
+    assert factors.keys() < set(computed_tensors(given))
+    for index, scaled, values in zip(computed_tensors(given), expected, found):
+        if index in factors:
+            assert factors[index].shape == values.shape[-1:]
+            values = values / factors[index]
+            # The tolerance below is that of each channel, which factors set far apart.
+            scaled, values = (x.reshape(-1, x.shape[-1]).T for x in (scaled, values))
+        for one, other in zip(np.atleast_2d(scaled), np.atleast_2d(values)):
+            tolerance = 2e-5 * float(np.abs(other).max())
+            np.testing.assert_allclose(one, other, rtol=0, atol=tolerance)
 
 
 def filters_of(model: bytes) -> list[Array]:

@@ -13,10 +13,10 @@ from tflite_eq.errors import DatasetError
 from tflite_eq.evaluation.layerwise import (
     ComparisonSet,
     ErrorSums,
+    Rival,
     compare,
     corresponding_tensors,
 )
-from tflite_eq.evaluation.team import NamedModel
 from tflite_eq.graph import schema
 from tflite_eq.graph.edit import with_biases
 from tflite_eq.graph.linear import linear_layers
@@ -27,7 +27,7 @@ def compared(name: str, model: bytes, labels: tuple[int, ...] | None = None) -> 
     graph = with_biases(Graph.from_bytes(models.build(name)))
     outputs = [layer.output for layer in linear_layers(graph).values()]
     samples = ComparisonSet(models.data(name), "samples", labels)
-    return compare(graph, [NamedModel("q", model)], samples, outputs), outputs
+    return compare(graph, [Rival("q", model)], samples, outputs), outputs
 
 
 def test_sums_against_numpy() -> None:

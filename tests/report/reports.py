@@ -31,8 +31,7 @@ from tflite_eq.report.model import Report, TargetSummary
 from tflite_eq.report.write import write_report
 
 QUICK = SearchSettings(rows=200, steps=20, max_rounds=2)
-# Tests compare tensors with those of the network as it was given, whose channels are not scaled.
-CONFIG = Config(bits="auto", target="x86-vnni", search=QUICK, equalization="none")
+CONFIG = Config(bits="auto", target="x86-vnni", search=QUICK)
 
 # What a tensor name could do to a page, a table and a script.
 HOSTILE = '</script><script>document.title="owned"</script><img src=x onerror=alert(1)>"\',=1+1'

@@ -10,45 +10,29 @@ import tensorflow as tf
 
 from tests import models, running
 from tests.report import reports
-from tflite_eq import Config, EasyQuantConverter, attach, quantize
-from tflite_eq.calibration.histogram import RangeObserver
+from tests.report.tensors import cosine, tensor_values
+from tflite_eq import EasyQuantConverter, attach, quantize
+from tflite_eq.equalization.factors import with_factors
 from tflite_eq.errors import TfliteEqError
+from tflite_eq.graph import schema
 from tflite_eq.graph.edit import with_biases
 from tflite_eq.graph.linear import linear_layers
 from tflite_eq.graph.model import Graph
-from tflite_eq.report.baseline import default_model
 from tflite_eq.runtimes import Kernels
-
-
-def values_of_all_tensors(model: bytes, inputs: list[models.Array]) -> dict[str, models.Array]:
-    """Real values of all computed tensors by name, on the kernels that the report uses."""
-    from tflite_eq.graph import edit
-
-    graph = Graph.from_bytes(model)
-    outputs = running.run(edit.with_all_tensors_as_outputs(graph), inputs, Kernels.DEFAULT)
-    found = {}
-    for index, values in zip(edit.computed_tensors(graph), outputs):
-        scale, zero_point = running.parameters(graph, index)
-        if values.dtype == np.int8:
-            values = (values.astype(np.float32) - float(zero_point[0])) * scale[0]
-        found[graph.tensors[index].name] = values
-    return found
 
 
 def test_sqnr_and_cosine_are_those_of_the_written_file() -> None:
     made = reports.conv_net()
-    exact: dict[str, list[models.Array]] = {}
-    ours: dict[str, list[models.Array]] = {}
-    for sample in made.comparison.samples:
-        for store, model in ((exact, made.model), (ours, made.result.model)):
-            for name, values in values_of_all_tensors(model, sample).items():
-                store.setdefault(name, []).append(values)
+    equalization = made.result.calibration.equalization
+    assert equalization
+    quantized = with_factors(with_biases(Graph.from_bytes(made.model)), equalization)
+    exact = tensor_values(schema.serialize(quantized.model), made.comparison.samples)
+    ours = tensor_values(made.result.model, made.comparison.samples)
     for layer in made.report.layers:
-        a, b = (np.concatenate([v.ravel() for v in s[layer.name]]) for s in (exact, ours))
+        a, b = exact[layer.name], ours[layer.name]
         assert layer.comparison is not None
         assert layer.comparison.sqnr_db_final == pytest.approx(reports.decibels(a, b), abs=1e-3)
-        cosine = a.astype(np.float64) @ b / (np.linalg.norm(a) * np.linalg.norm(b))
-        assert layer.comparison.cosine_final == pytest.approx(cosine, abs=1e-6)
+        assert layer.comparison.cosine_final == pytest.approx(cosine(a, b), abs=1e-6)
 
 
 def test_added_noise_is_the_difference_of_two_layers() -> None:
@@ -78,58 +62,6 @@ def test_models_side_by_side() -> None:
     assert "5 random samples" in made.report.compared_on
 
 
-def test_default_model_is_what_tensorflow_makes() -> None:
-    """Scales, zero points, weights and biases of TFLite's own post-training quantization."""
-    samples = models.samples(models.IMAGE, count=6, seed=4)
-
-    def network(x: tf.Tensor) -> tf.Tensor:
-        x = tf.nn.relu(models.conv(x, 8, seed=1))
-        x = tf.nn.relu6(models.depthwise(x, seed=2))
-        # No ADD: TensorFlow reads wrong ranges off its inputs (tensorflow issue 127842).
-        x = tf.concat([x, tf.nn.relu(models.conv(x, 8, seed=3))], -1)
-        return models.dense(tf.reduce_mean(x, [1, 2]), 10, seed=5)
-
-    traced = tf.function(network, input_signature=[tf.TensorSpec(models.IMAGE, tf.float32)])
-    converter = tf.lite.TFLiteConverter.from_concrete_functions(
-        [traced.get_concrete_function()], traced
-    )
-    float_model = converter.convert()
-    converter.optimizations = [tf.lite.Optimize.DEFAULT]
-    converter.representative_dataset = lambda: iter(samples)
-    expected = Graph.from_bytes(converter.convert())
-    found = Graph.from_bytes(_default_of(float_model, samples))
-    assert [o.kind for o in found.operators] == [o.kind for o in expected.operators]
-    for ours, theirs in zip(found.operators, expected.operators):
-        for a, b in zip((*ours.inputs, *ours.outputs), (*theirs.inputs, *theirs.outputs)):
-            for mine, other in zip(running.parameters(found, a), running.parameters(expected, b)):
-                np.testing.assert_allclose(mine, other, rtol=2e-6)
-            if expected.tensors[b].is_constant and ours.kind != "MEAN":
-                difference = found.constant(a).astype(np.int64) - expected.constant(b)
-                assert np.abs(difference).max() <= 1  # a scale's last bit can move a rounding
-
-
-def _default_of(float_model: bytes, samples: list[list[models.Array]]) -> bytes:
-    from tflite_eq.backends import make_backend
-
-    graph = with_biases(Graph.from_bytes(float_model))
-    calibration = quantize(float_model, samples, Config(method="minmax")).calibration
-    observers = {
-        index: RangeObserver()
-        for index in range(len(graph.tensors))
-        if graph.tensors[index].is_float
-    }
-    from tflite_eq.graph import edit
-
-    for [sample] in samples:
-        values = running.run(edit.with_all_tensors_as_outputs(graph), [sample])
-        for index, value in zip(edit.computed_tensors(graph), values):
-            if index in observers:
-                observers[index].update(value)
-        observers[graph.inputs[0]].update(sample)
-    seen = {index: observer for index, observer in observers.items() if observer.count}
-    return default_model(graph, linear_layers(graph), set(), seen, calibration, make_backend())
-
-
 def test_histograms_count_the_calibration_values() -> None:
     made = reports.conv_net()
     graph = Graph.from_bytes(made.model)
@@ -152,7 +84,9 @@ def test_histograms_count_the_calibration_values() -> None:
 
 
 def test_search_curves_hold_the_choice_and_what_it_was_compared_with() -> None:
-    for layer in reports.conv_net().report.layers:
+    layers = reports.conv_net().report.layers
+    is_least = []
+    for layer in layers:
         detail = layer.detail
         assert detail is not None
         factors = [trial.factor for trial in detail.activation_search]
@@ -161,13 +95,15 @@ def test_search_curves_hold_the_choice_and_what_it_was_compared_with() -> None:
         assert layer.input_factor in factors
         chosen = [t.loss for t in detail.activation_search if t.factor == layer.input_factor]
         last = max(t.round for t in detail.activation_search)
-        assert min(chosen) <= min(t.loss for t in detail.activation_search if t.round == last) * (
-            1 + 1e-5
-        )
+        least = min(t.loss for t in detail.activation_search if t.round == last)
+        is_least.append(min(chosen) <= least * (1 + 1e-5))
+        # Candidates are judged on few rows. Where all rows contradict them, the search is undone.
+        assert is_least[-1] or layer.input_factor == 1.0
         assert best.loss > 0
         assert [t.factor for t in detail.weight_search] == sorted(
             t.factor for t in detail.weight_search
         )
+    assert sum(is_least) >= len(layers) - 1
 
 
 def test_loaded_record_has_no_default_to_compare_with(tmp_path: object) -> None:

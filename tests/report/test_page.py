@@ -83,6 +83,16 @@ def test_page_is_well_formed_and_needs_nothing_else(name: str) -> None:
     assert page.tags.count("h1") == 1
 
 
+def test_page_says_whether_channels_were_scaled() -> None:
+    scaled = reports.conv_net()
+    channels = sum(len(factors.factors) for factors in scaled.result.calibration.equalization)
+    assert channels > 0
+    assert f"{channels} channels were scaled before quantizing" in scaled.page
+    assert "those of TFLite's default, which scales nothing" in scaled.page
+    assert reports.guarded().report.summary["scaled_channels"] == 0
+    assert "channels were scaled" not in reports.guarded().page
+
+
 @pytest.mark.parametrize("name", ["conv_net", "deep"])
 def test_charts_are_xml_with_a_description(name: str) -> None:
     charts = re.findall(r"<svg.*?</svg>", getattr(reports, name)().page, re.DOTALL)

@@ -29,6 +29,7 @@ from typing import IO, Any, NoReturn, TypeVar
 import numpy as np
 
 from tflite_eq.calibration.histogram import RangeObserver
+from tflite_eq.calibration.ranges import Interval
 from tflite_eq.calibration.record import LayerRecord, TensorRecord
 from tflite_eq.calibration.run_identity import describe_run, differences
 from tflite_eq.calibration.state_folder import (
@@ -99,11 +100,14 @@ class SavedEqualization:
         samples: Number of samples looked at, 0 if nothing was to be scaled.
         digest: SHA-256 over them, hexadecimal.
         factors: One entry per domain.
+        extremes: Smallest and largest value by tensor index, for reports; empty if no samples were
+            looked at.
     """
 
     samples: int
     digest: str
     factors: list[ChannelFactors]
+    extremes: dict[int, Interval]
 
     def to_bytes(self) -> bytes:
         """JSON; the inverse of ``from_bytes``."""
@@ -114,7 +118,8 @@ class SavedEqualization:
         """What ``to_bytes`` has written."""
         plain = json.loads(content)
         factors = [ChannelFactors.from_plain(entry) for entry in plain.pop("factors")]
-        return cls(factors=factors, **plain)
+        extremes = {int(i): (low, high) for i, (low, high) in plain.pop("extremes").items()}
+        return cls(factors=factors, extremes=extremes, **plain)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -1,8 +1,8 @@
-"""The FP32 network run over calibration samples, with some of its tensors for outputs."""
+"""The FP32 network as calibration runs it: sample by sample, every tensor in view."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -20,22 +20,23 @@ _LARGEST_VALUE = 1e15
 
 
 class FloatNetwork:
-    """One network on the installed runtime; what it computes is checked."""
+    """A network with all its tensors as outputs, on the installed runtime; its values are checked.
 
-    def __init__(self, graph: Graph, tensors: Sequence[int]) -> None:
+    Attributes:
+        computed: Indices of the tensors it computes.
+    """
+
+    def __init__(self, graph: Graph) -> None:
         """Make the interpreter.
-
-        Args:
-            graph: The float network.
-            tensors: Indices of the computed tensors to look at.
 
         Raises:
             ModelError: The runtime cannot run the network.
         """
         self._graph = graph
-        self._tensors = tensors
+        self.computed = edit.computed_tensors(graph)
         try:
-            self._interpreter = preferred_runtime().interpreter(edit.with_outputs(graph, tensors))
+            model = edit.with_all_tensors_as_outputs(graph)
+            self._interpreter = preferred_runtime().interpreter(model)
             self._interpreter.allocate_tensors()
         except (BackendError, ValueError, RuntimeError) as error:
             raise ModelError(
@@ -45,8 +46,14 @@ class FloatNetwork:
         self._outputs = self._interpreter.get_output_details()
         self._shapes = [tuple(d["shape"]) for d in self._inputs]
 
+    @property
+    def float_tensors(self) -> list[int]:
+        """Indices of its inputs and computed tensors that are float32."""
+        tensors = (*self._graph.inputs, *self.computed)
+        return [index for index in tensors if self._graph.tensors[index].is_float]
+
     def run(self, sample: Sample, number: int) -> Iterator[tuple[int, npt.NDArray[Any]]]:
-        """Values of the tensors by index.
+        """Values of the inputs and all computed tensors by index.
 
         Args:
             sample: Input values by tensor index.
@@ -58,6 +65,7 @@ class FloatNetwork:
         values = [sample[index] for index in self._graph.inputs]
         for index, value in zip(self._graph.inputs, values):
             self._check(index, value, number)
+            yield index, value
         try:
             if [v.shape for v in values] != self._shapes:
                 self._shapes = [v.shape for v in values]
@@ -71,7 +79,7 @@ class FloatNetwork:
             raise ModelError(
                 f"{self._graph.origin}: the network fails on calibration sample {number}: {error}"
             ) from error
-        for index, detail in zip(self._tensors, self._outputs):
+        for index, detail in zip(self.computed, self._outputs):
             value = self._interpreter.get_tensor(detail["index"])
             self._check(index, value, number)
             yield index, value

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import itertools
-
 from tflite_eq.calibration.checkpoint import Checkpoint, SavedStatistics
 from tflite_eq.calibration.dataset import SampleReader
 from tflite_eq.calibration.float_network import FloatNetwork
 from tflite_eq.calibration.histogram import RangeObserver
-from tflite_eq.graph import edit
 from tflite_eq.graph.model import Graph
 from tflite_eq.progress import track
 from tflite_eq.simulation.twins import TwinActivations
@@ -42,12 +39,10 @@ def observe_ranges(
         ModelError: The network cannot be run, or computes NaN, infinity or huge values.
         CheckpointError: The samples are not those of the interrupted run.
     """
-    computed = edit.computed_tensors(graph)
-    network = FloatNetwork(graph, computed)
+    network = FloatNetwork(graph)
     observers = {
         index: RangeObserver(graph.tensors[index].name, seed=seed + index)
-        for index in (*graph.inputs, *computed)
-        if graph.tensors[index].is_float
+        for index in network.float_tensors
     }
     saved = checkpoint.statistics if checkpoint else None
     known = saved.samples if saved else 0
@@ -58,8 +53,7 @@ def observe_ranges(
             twins.put_quantized(index, number, sample[index])
         twins.samples += 1
         if number >= known:
-            values = network.run(sample, number)
-            for index, value in itertools.chain(sample.items(), values):
+            for index, value in network.run(sample, number):
                 if index in observers:
                     observers[index].update(value)
             if checkpoint:

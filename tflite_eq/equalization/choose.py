@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence, Set
 
-from tflite_eq.calibration.channel_statistics import ChannelStatistics, channel_statistics
+from tflite_eq.calibration.channel_statistics import ChannelStatistics, observe_channels
 from tflite_eq.calibration.dataset import SampleReader
 from tflite_eq.config import Config, Equalization
 from tflite_eq.equalization.balance import Precision, balancing_factors
@@ -15,18 +15,24 @@ from tflite_eq.graph.linear import linear_layers
 from tflite_eq.graph.model import Graph
 from tflite_eq.graph.scale_groups import ScaleGroup, scale_groups
 from tflite_eq.precision import grid_for, wants_int7
+from tflite_eq.simulation.trace import PassTrace
 
 
 def equalizing_factors(
-    graph: Graph, skipped: Set[int], reader: SampleReader, config: Config
+    graph: Graph,
+    skipped: Set[int],
+    reader: SampleReader,
+    config: Config,
+    trace: PassTrace | None = None,
 ) -> list[ChannelFactors]:
     """Factors for all channels that can be scaled and gain from it.
 
     Args:
         graph: The float network; every layer has a bias.
         skipped: Indices of operators that stay in float.
-        reader: The calibration samples; read once.
+        reader: The calibration samples; read once, or not at all if nothing can be scaled.
         config: Options.
+        trace: Receives the extremes of the network as it is, if the samples are read.
 
     Raises:
         DatasetError: The data set is empty or does not fit the model.
@@ -39,10 +45,12 @@ def equalizing_factors(
     if not domains:
         return []
     tensors = sorted({tensor for domain in domains for tensor in domain.tensors})
-    statistics = channel_statistics(graph, tensors, reader, config.seed)
+    observed = observe_channels(graph, tensors, reader, config.seed)
+    if trace is not None:
+        trace.extremes.update(observed.extremes)
     if is_cross_layer:
-        return cross_layer_factors(graph, domains, statistics)
-    return _balanced(graph, domains, skipped, statistics, config)
+        return cross_layer_factors(graph, domains, observed.channels)
+    return _balanced(graph, domains, skipped, observed.channels, config)
 
 
 def _balanced(

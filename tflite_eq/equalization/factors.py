@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from tflite_eq.calibration.json_fields import known_fields, typed, typed_list
-from tflite_eq.equalization.domains import Domain, Port
+from tflite_eq.equalization.domains import Domain, Port, find_domains
 from tflite_eq.equalization.layers import Double, Filters
 from tflite_eq.graph import properties, schema
 from tflite_eq.graph.model import Graph
@@ -73,7 +74,11 @@ def _ports(value: Any, field: str) -> tuple[Port, ...]:
 
 
 def with_factors(graph: Graph, equalization: Sequence[ChannelFactors]) -> Graph:
-    """The network with channels scaled; up to float rounding it computes the same."""
+    """The network with channels scaled; up to float rounding it computes the same.
+
+    ``graph`` stays as it is. The two share all that was not scaled.
+    """
+    graph = _independent(graph)
     for scaled in equalization:
         factors = np.asarray(scaled.factors)
         for port in scaled.producers:
@@ -87,13 +92,46 @@ def with_factors(graph: Graph, equalization: Sequence[ChannelFactors]) -> Graph:
             own = factors[port.offset : port.offset + filters.inputs]
             _, stored, _ = properties.linear_inputs(graph.operators[port.operator])
             _multiply(graph, stored, filters.along_inputs(own))
-    return Graph(graph.model, graph.origin)
+    return graph
+
+
+def tensor_factors(
+    graph: Graph, skipped: Set[int], equalization: Sequence[ChannelFactors]
+) -> dict[int, npt.NDArray[np.float32]]:
+    """What scaling divides the channels of activations by, [C], by tensor index.
+
+    Args:
+        graph: The float network.
+        skipped: Indices of operators that stay in float.
+        equalization: Factors that fit domains of the network.
+    """
+    domains = find_domains(graph, skipped) if equalization else []
+    found = {}
+    for scaled in equalization:
+        for domain in filter(scaled.fits, domains):
+            for tensor, offset in domain.tensors.items():
+                channels = graph.tensors[tensor].shape[-1]
+                found[tensor] = np.array(scaled.factors[offset : offset + channels], np.float32)
+    return found
+
+
+def _independent(graph: Graph) -> Graph:
+    """A copy whose constants can be replaced without changing the original."""
+    model, subgraph = copy.copy(graph.model), copy.copy(graph.subgraph)
+    model.buffers = list(model.buffers)
+    model.subgraphs = [subgraph, *model.subgraphs[1:]]
+    subgraph.tensors = [copy.copy(tensor) for tensor in subgraph.tensors]
+    return Graph(model, graph.origin)
 
 
 def _multiply(graph: Graph, tensor: int, factors: npt.NDArray[np.float64]) -> None:
     """Multiply a constant; its buffer may be shared, so it gets one of its own."""
     values = (graph.constant(tensor).astype(np.float64) * factors).astype(np.float32)
+    buffers, stored = graph.model.buffers, graph.subgraph.tensors[tensor]
     buffer = schema.schema().BufferT()
     buffer.data = np.frombuffer(values.tobytes(), np.uint8)
-    graph.model.buffers.append(buffer)
-    graph.subgraph.tensors[tensor].buffer = len(graph.model.buffers) - 1
+    buffers.append(buffer)
+    replaced, stored.buffer = stored.buffer, len(buffers) - 1
+    tensors = (t for subgraph in graph.model.subgraphs for t in subgraph.tensors)
+    if all(other.buffer != replaced for other in tensors):
+        buffers[replaced] = schema.schema().BufferT()  # or every copy of the network would hold it

@@ -19,7 +19,6 @@ from tflite_eq.calibration.dataset import SampleReader
 from tflite_eq.errors import BackendError, DatasetError
 from tflite_eq.evaluation import metrics
 from tflite_eq.evaluation.classifier import decode, encode
-from tflite_eq.evaluation.team import NamedModel
 from tflite_eq.graph import edit
 from tflite_eq.graph.model import Graph
 from tflite_eq.graph.outputs import final_softmax
@@ -42,6 +41,26 @@ class ComparisonSet:
     samples: Any
     description: str
     labels: Sequence[int] | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class Rival:
+    """A quantized model that is compared with the float one.
+
+    Attributes:
+        name: What to call it.
+        data: The ``.tflite``, with the float model's tensor names and order of inputs.
+        windows: The codes a tensor is meant to use, smallest and largest, by tensor index of the
+            float network; all of int8 where nothing is said.
+        factors: What the channels of a tensor were divided by before the model was quantized, [C],
+            by tensor index of the float network. The float values are divided by them, too, before
+            the two are compared.
+    """
+
+    name: str
+    data: bytes
+    windows: Mapping[int, tuple[int, int]] = dataclasses.field(default_factory=dict)
+    factors: Mapping[int, npt.NDArray[np.float32]] = dataclasses.field(default_factory=dict)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -72,8 +91,8 @@ class ModelErrors:
 
     Attributes:
         name: As given.
-        tensors: Errors by tensor index of the float model; tensors that the quantized model lacks
-            are missing.
+        tensors: Errors by tensor index of the float model, those of scaled tensors in the units of
+            the scaled one; tensors that the quantized model lacks are missing.
         output: Error of the network's outputs, those before a final softmax; of the first output
             where there are several.
         figures: Figures of a classifier; ``None`` for other networks. Those that need labels mean
@@ -109,19 +128,17 @@ class Comparison:
 
 def compare(
     graph: Graph,
-    models: Sequence[NamedModel],
+    models: Sequence[Rival],
     samples: ComparisonSet,
     tensors: Sequence[int],
-    windows: Mapping[str, Mapping[int, tuple[int, int]]] | None = None,
 ) -> Comparison:
     """Run the float model and quantized ones on the same samples.
 
     Args:
         graph: The float network.
-        models: Quantized models with the float model's tensor names and order of inputs.
+        models: The quantized models.
         samples: What to run them on.
         tensors: Tensor indices of the float network to compare; outputs are compared anyway.
-        windows: By model name and tensor index: the codes a tensor is meant to use.
 
     Raises:
         BackendError: The runtime cannot run a model.
@@ -130,10 +147,7 @@ def compare(
     target = _output_of(graph)
     wanted = sorted({*tensors, target} - set(graph.inputs))
     exact = _Instrumented(graph, {index: index for index in wanted})
-    rivals = [
-        _Rival(model, graph, [*wanted, *graph.inputs], (windows or {}).get(model.name, {}))
-        for model in models
-    ]
+    rivals = [_Compared(model, graph, [*wanted, *graph.inputs]) for model in models]
     scores_classes = is_classifier(graph)
     scores: list[list[Any]] = [[] for _ in range(len(models) + 1)]
     count = 0
@@ -254,38 +268,34 @@ class _Instrumented:
         return BackendError(f"{self._name}: {self.runtime} cannot run the model: {error}")
 
 
-class _Rival:
+class _Compared:
     """A quantized model and the sums over its tensors."""
 
-    def __init__(
-        self,
-        model: NamedModel,
-        graph: Graph,
-        wanted: Sequence[int],
-        windows: Mapping[int, tuple[int, int]],
-    ) -> None:
-        self._name = model.name
+    def __init__(self, model: Rival, graph: Graph, wanted: Sequence[int]) -> None:
+        self._rival = model
         own = Graph.from_bytes(model.data, model.name)
         self._model = _Instrumented(own, corresponding_tensors(graph, own, wanted))
         self._sums: dict[int, ErrorSums] = {}
-        self._windows = windows
 
     def run(self, inputs: Sequence[Array], reference: Mapping[int, Array]) -> dict[int, Array]:
         """Compare one sample; returns the real values."""
         found = {}
         for index, codes, detail in self._model.run_codes(inputs):
             values = decode(codes, detail)
+            exact = reference[index]
+            if index in self._rival.factors:
+                exact = exact / self._rival.factors[index]
             sums = self._sums.setdefault(index, ErrorSums())
-            sums.add(reference[index], values)
+            sums.add(exact, values)
             if codes.dtype == np.int8:
-                sums.add_codes(codes, self._windows.get(index, (-128, 127)))
+                sums.add_codes(codes, self._rival.windows.get(index, (-128, 127)))
             found[index] = values
         return found
 
     def errors(self, target: int, figures: metrics.Metrics | None) -> ModelErrors:
         """What was measured."""
         tensors = {index: sums.result() for index, sums in self._sums.items()}
-        return ModelErrors(self._name, tensors, tensors.get(target), figures)
+        return ModelErrors(self._rival.name, tensors, tensors.get(target), figures)
 
 
 def corresponding_tensors(graph: Graph, other: Graph, wanted: Sequence[int]) -> dict[int, int]:

@@ -13,10 +13,11 @@ import numpy as np
 
 from tflite_eq.backends import Backend
 from tflite_eq.calibration.histogram import RangeObserver
+from tflite_eq.calibration.ranges import Interval
 from tflite_eq.calibration.record import Calibration, LayerRecord
 from tflite_eq.config import BiasCorrection, Config, Method
 from tflite_eq.graph import schema
-from tflite_eq.graph.linear import LinearLayer
+from tflite_eq.graph.linear import LinearLayer, linear_layers
 from tflite_eq.graph.model import Graph
 from tflite_eq.graph.scale_groups import scale_groups
 from tflite_eq.numerics import weights
@@ -29,19 +30,17 @@ from tflite_eq.writer import write
 
 def default_model(
     graph: Graph,
-    layers: dict[int, LinearLayer],
     skipped: Set[int],
-    observers: Mapping[int, RangeObserver],
+    extremes: Mapping[int, Interval],
     calibration: Calibration,
     backend: Backend,
 ) -> bytes:
     """The default int8 model with float inputs and outputs.
 
     Args:
-        graph: The float network.
-        layers: Its linear layers by operator index.
+        graph: The float network as it was given: TFLite does not scale channels.
         skipped: Indices of operators that stay in float.
-        observers: FP32 ranges by tensor index.
+        extremes: Smallest and largest FP32 value over the calibration data by tensor index.
         calibration: Record of the model it will be compared with; only what it says about data
             and seed is taken.
         backend: Quantizer backend.
@@ -52,10 +51,12 @@ def default_model(
         skip=calibration.config.skip,
         seed=calibration.config.seed,
     )
+    layers = linear_layers(graph)
     groups = scale_groups(graph, layers, skipped)
+    observers = {index: _observer(interval) for index, interval in extremes.items()}
     with ActivationStore() as store:
         twins = TwinActivations(store, samples=0)
-        scales = ActivationScales(graph, layers, groups, skipped, dict(observers), twins, config)
+        scales = ActivationScales(graph, layers, groups, skipped, observers, twins, config)
         scales.settle_rest()
         tensors = scales.records()
     input_scales = {tensor.index: tensor.scale for tensor in tensors}
@@ -68,8 +69,17 @@ def default_model(
             for index, layer in layers.items()
             if index not in skipped
         ],
+        equalization=[],
+        fine_tuning=None,
     )
     return schema.serialize(write(graph, layers, record, set(skipped), backend).model)
+
+
+def _observer(extremes: Interval) -> RangeObserver:
+    """An observer that has seen the extremes alone, which are all that min-max looks at."""
+    observer = RangeObserver()
+    observer.update(np.asarray(extremes, np.float32))
+    return observer
 
 
 def _layer_record(layer: LinearLayer, input_scale: float) -> LayerRecord:

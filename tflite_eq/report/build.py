@@ -65,6 +65,7 @@ def build_report(
         "tool_version": calibration.tool_version,
         "config": calibration.config.as_dict(),
         "samples": calibration.samples,
+        "scaled_channels": sum(len(scaled.factors) for scaled in calibration.equalization),
         "float_bytes": float_size,
         "quantized_bytes": quantized_size,
         "runtimes": runtimes,

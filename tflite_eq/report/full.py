@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Sequence, Set
 
 from tflite_eq.backends import Backend
-from tflite_eq.calibration.record import Calibration, TensorRecord
+from tflite_eq.calibration.record import Calibration
+from tflite_eq.equalization.factors import tensor_factors
 from tflite_eq.evaluation.layerwise import (
     Comparison,
     ComparisonSet,
     ModelErrors,
+    Rival,
     TensorError,
     compare,
 )
 from tflite_eq.evaluation.metrics import Metrics
-from tflite_eq.evaluation.team import NamedModel
 from tflite_eq.graph.linear import LinearLayer
 from tflite_eq.graph.model import Graph
 from tflite_eq.report import findings
@@ -39,8 +40,9 @@ class Subject:
     """One finished quantization, as the report looks at it.
 
     Attributes:
-        graph: The float network.
-        layers: Its linear layers by operator index.
+        given: The float network.
+        graph: The same with channels scaled as the record says, which is what was quantized.
+        layers: Linear layers of ``graph`` by operator index.
         skipped: Indices of operators that stay in float.
         calibration: The record.
         trace: What the calibration pass saw; empty if the record was loaded.
@@ -49,6 +51,7 @@ class Subject:
         backend: Quantizer backend, for the default model.
     """
 
+    given: Graph
     graph: Graph
     layers: dict[int, LinearLayer]
     skipped: Set[int]
@@ -108,31 +111,33 @@ def _suggestions(subject: Subject, layers: Sequence[LayerReport]) -> tuple[Sugge
     return suggest(subject.graph, linear, subject.skipped, layers)
 
 
-def _models(subject: Subject) -> list[NamedModel]:
-    """The written model behind the default one; of a loaded record only the written one."""
-    written = NamedModel(WRITTEN, subject.model)
-    if not subject.trace.observers:
+def _models(subject: Subject) -> list[Rival]:
+    """The written model behind the default one; of a loaded record only the written one.
+
+    The default one is that of the given network: nobody else scales its channels.
+    """
+    written = Rival(
+        WRITTEN,
+        subject.model,
+        {tensor.index: tensor.window for tensor in subject.calibration.tensors},
+        tensor_factors(subject.given, subject.skipped, subject.calibration.equalization),
+    )
+    if not subject.trace.extremes:
         return [written]
     default = default_model(
-        subject.graph,
-        subject.layers,
+        subject.given,
         subject.skipped,
-        subject.trace.observers,
+        subject.trace.extremes,
         subject.calibration,
         subject.backend,
     )
-    return [NamedModel(DEFAULT, default), written]
+    return [Rival(DEFAULT, default), written]
 
 
-def _compare(subject: Subject, models: Sequence[NamedModel], samples: ComparisonSet) -> Comparison:
+def _compare(subject: Subject, models: Sequence[Rival], samples: ComparisonSet) -> Comparison:
     tensors = {layer.output for layer in subject.layers.values()}
     tensors.update(layer.input for layer in subject.layers.values())
-    windows = {WRITTEN: _windows(subject.calibration.tensors)}
-    return compare(subject.graph, models, samples, sorted(tensors), windows)
-
-
-def _windows(tensors: list[TensorRecord]) -> Mapping[int, tuple[int, int]]:
-    return {tensor.index: tensor.window for tensor in tensors}
+    return compare(subject.given, models, samples, sorted(tensors))
 
 
 def _layer_comparison(
@@ -155,7 +160,7 @@ def _layer_comparison(
 
 
 def _summaries(
-    subject: Subject, models: Sequence[NamedModel], comparison: Comparison
+    subject: Subject, models: Sequence[Rival], comparison: Comparison
 ) -> tuple[ModelSummary, ...]:
     found = [_summary(FLOAT, subject.float_size, None, comparison.reference, comparison)]
     for model, errors in zip(models, comparison.models):

@@ -8,6 +8,7 @@ from typing import Any
 
 from tflite_eq.calibration.dataset import SpreadSubset
 from tflite_eq.calibration.histogram import RangeObserver
+from tflite_eq.calibration.ranges import Interval
 from tflite_eq.search.easyquant import Trial
 
 
@@ -16,17 +17,31 @@ class PassTrace:
     """Some ten kilobytes per tensor.
 
     Attributes:
-        observers: FP32 ranges over the calibration data by tensor index.
+        extremes: Smallest and largest FP32 value over the calibration data in the network as it was
+            given, by tensor index.
+        observers: FP32 ranges over the calibration data by tensor index, in the network that is
+            quantized: ``--equalization`` may have scaled channels.
         activation_searches: Candidates for the scale of a tensor by tensor index; empty where
             nothing was searched.
         weight_searches: Candidates for the weight scales of a layer by operator index.
         kept: Some of the calibration samples, to run the finished models on.
     """
 
+    extremes: dict[int, Interval] = dataclasses.field(default_factory=dict)
     observers: dict[int, RangeObserver] = dataclasses.field(default_factory=dict)
     activation_searches: dict[int, tuple[Trial, ...]] = dataclasses.field(default_factory=dict)
     weight_searches: dict[int, tuple[Trial, ...]] = dataclasses.field(default_factory=dict)
     kept: SpreadSubset = dataclasses.field(default_factory=lambda: SpreadSubset(0))
+
+    def take_ranges(self, observers: Mapping[int, RangeObserver]) -> None:
+        """Keep the ranges of the network that is quantized.
+
+        Its extremes are those of the given network unless channels were looked at before.
+        """
+        self.observers.update(observers)
+        if not self.extremes:
+            seen = {index: observer for index, observer in observers.items() if observer.count}
+            self.extremes.update({i: (o.minimum, o.maximum) for i, o in seen.items()})
 
     def searches(self, tensors: Iterable[int], layers: Iterable[int]) -> dict[str, Any]:
         """The searches of these tensors and layers as JSON holds them; for a checkpoint."""
