@@ -38,13 +38,13 @@ Other quantizers on the same models and images: [peers.md](peers.md).
 """
 
 _REMARKS = """
-Standard errors: about 1 point of agreement for n = 1,147; the images are the same for all seeds. The
-seed decides which values the searches sample, nothing else. What bounds the accuracy of some of the
-models: [ablation.md](ablation.md).
+Standard errors: about 1 point of agreement for n = 1,147; the images are the same for all seeds.
+The seed decides which values the searches sample, nothing else. What bounds the accuracy of some
+of the models: [ablation.md](ablation.md).
 
 The mobilenet_v2 probe has linear bottlenecks: half of its activations are signed and have no least
 value, so that nothing ends them at a 7-bit window, and one that every calibration code must fit
-cannot clip outliers. Keep such models at `--bits 8` or `--bits auto`.
+cannot clip outliers. `--bits 8` and `--bits auto` lose much less there.
 """
 
 _PER_TENSOR_INTRODUCTION = """
