@@ -23,8 +23,8 @@ from tflite_eq.search.easyquant import Found, Interval, LayerReader, ValueReader
 from tflite_eq.search.rows import supports_rows
 from tflite_eq.search.through import ELEMENTWISE, Function, search_through
 from tflite_eq.simulation.averages import Averages, operators_behind_averages
+from tflite_eq.simulation.elementwise_results import ElementwiseResults
 from tflite_eq.simulation.floors import floor_of
-from tflite_eq.simulation.kernel_tables import KernelTable, kernel_table
 from tflite_eq.simulation.operator_runner import OperatorRunner
 from tflite_eq.simulation.sampling import criterion, make_layer_reader, sampled_values
 from tflite_eq.simulation.trace import PassTrace
@@ -188,11 +188,12 @@ class ActivationScales:
         self, group: ScaleGroup, params: AffineParams, window: Window, start: str, factor: float
     ) -> None:
         averages = Averages(self._graph, group, self._twins)
+        tables = ElementwiseResults(self._graph, self._skipped, self._twins.params)
         for index in averages.tensors:
             self._twins.forget_quantized(index)
         for index in group.tensors:
-            table = self._table(index, params)
-            self._twins.settle(index, params, window, table, written=self._is_written(index))
+            table = tables.of(index, params)
+            self._twins.settle(index, params, window, table, written=tables.is_written(index))
             observer = self._observers[index]
             self._records[index] = TensorRecord(
                 index=index,
@@ -207,36 +208,6 @@ class ActivationScales:
             )
             self._new.append(self._records[index])
         averages.compute_again()
-
-    def _table(self, tensor: int, params: AffineParams) -> KernelTable | None:
-        """The table of the elementwise function whose results a tensor holds, if it does."""
-        writer = self._graph.producer(tensor)
-        is_padded = False
-        while writer is not None and self._hands_on(writer):
-            is_padded = is_padded or writer.kind == "PAD"
-            writer = self._graph.producer(writer.inputs[0])
-        if writer is None or writer.index in self._skipped or writer.kind not in ELEMENTWISE:
-            return None
-        source = self._twins.params.get(writer.inputs[0])
-        table = None if source is None else kernel_table(self._graph, writer, source, params)
-        if table is not None and is_padded:
-            # Zeros are no results of LOGISTIC, and what it is near to must not stand for them.
-            zero = table.encode(np.zeros(1, np.float32))[0]
-            return table if zero == params.zero_point else None
-        return table
-
-    def _hands_on(self, operator: Operator) -> bool:
-        """Whether all that the operator writes are values of its first input, or zeros."""
-        return (
-            (operator.kind in properties.PICKS or operator.kind == "PAD")
-            and properties.fused_activation(operator) == "NONE"
-            and operator.index not in self._skipped
-        )
-
-    def _is_written(self, tensor: int) -> bool:
-        """Whether an operator computes the tensor instead of handing on values of another."""
-        writer = self._graph.producer(tensor)
-        return writer is None or not self._hands_on(writer)
 
     def _search_through(
         self,
