@@ -51,7 +51,9 @@ def test_every_list_can_be_given_and_lowers_the_noise(
         assert after > before + 3
 
 
-def with_noise(*added: float, bits: int = 8) -> tuple[Suggestion, ...]:
+def with_noise(
+    *added: float, bits: int = 8, config: Config | None = None
+) -> tuple[Suggestion, ...]:
     """What is suggested for the layers of a small network, had they added so much."""
     graph = with_biases(Graph.from_bytes(models.conv_net()))
     linear = list(linear_layers(graph).values())
@@ -63,7 +65,7 @@ def with_noise(*added: float, bits: int = 8) -> tuple[Suggestion, ...]:
         )
         for layer, noise in zip(reports.conv_net().report.layers, added)
     ]
-    return suggest(graph, linear, set(), layers)
+    return suggest(graph, linear, set(), layers, config or Config())
 
 
 def test_the_worst_layer_and_those_with_half_of_the_noise() -> None:
@@ -79,6 +81,17 @@ def test_expressions_name_the_layers_and_what_computes_their_inputs() -> None:
     assert (keep.option, skip.option) == ("--keep_int8", "--skip")
     assert [n for n in names if re.search(keep.pattern, n)] == [names[1]]
     assert [n for n in names if re.search(skip.pattern, n)] == names[:2]
+
+
+def test_suggestions_take_the_place_of_given_expressions() -> None:
+    given = {"skip": "^already_float$", "keep_int8": "^already_wide$"}
+    [keep, skip] = with_noise(0, 0.01, 0, 0, 0, bits=7, config=Config(bits="7", **given))
+    [new_keep, new_skip] = with_noise(0, 0.01, 0, 0, 0, bits=7)
+    for old, found, new in ((given["keep_int8"], keep, new_keep), (given["skip"], skip, new_skip)):
+        assert re.search(found.pattern, old.strip("^$"))
+        assert found.pattern.endswith(new.pattern)
+    only_wide = with_noise(0, 0.01, 0, 0, 0, config=Config(bits="7", **given))
+    assert {suggestion.option for suggestion in only_wide} == {"--skip"}
 
 
 def test_nothing_is_suggested_where_no_layer_adds_noise() -> None:

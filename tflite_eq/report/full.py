@@ -108,7 +108,8 @@ def complete(report: Report, subject: Subject, samples: ComparisonSet | None) ->
 
 def _suggestions(subject: Subject, layers: Sequence[LayerReport]) -> tuple[Suggestion, ...]:
     linear = [subject.layers[record.index] for record in subject.calibration.layers]
-    return suggest(subject.graph, linear, subject.skipped, layers)
+    config = subject.calibration.config
+    return suggest(subject.graph, linear, subject.skipped, layers, config)
 
 
 def _models(subject: Subject) -> list[Rival]:

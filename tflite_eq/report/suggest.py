@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence, Set
 
+from tflite_eq.config import Config
 from tflite_eq.graph.float_islands import island_of, matching, with_movers
 from tflite_eq.graph.linear import LinearLayer
 from tflite_eq.graph.model import Graph
@@ -20,6 +21,7 @@ def suggest(
     linear: Sequence[LinearLayer],
     skipped: Set[int],
     layers: Sequence[LayerReport],
+    config: Config,
 ) -> tuple[Suggestion, ...]:
     """Options that keep the worst layers: ``--keep_int8`` where they have 7 bits, and ``--skip``.
 
@@ -30,6 +32,8 @@ def suggest(
         linear: Its quantized linear layers in execution order.
         skipped: Operators that stay in float already.
         layers: The report's entries for the same layers, compared with the float model.
+        config: Options of the run. What its expressions match stays as it is, since a
+            suggested expression takes the place of a given one.
     """
     added = [0.0 if x.comparison is None else max(x.comparison.added_noise, 0.0) for x in layers]
     total = sum(added)
@@ -44,8 +48,8 @@ def suggest(
         worst = tuple(ranked[:size])
         share = _sum(added, worst) / total
         narrow = tuple(p for p in worst if layers[p].input_bits == 7)
-        pattern = matching([layers[p].name for p in narrow], names)
-        if pattern is not None:
+        pattern = matching([layers[p].name for p in narrow], names, config.keep_int8)
+        if narrow and pattern is not None:
             narrow_share = _sum(added, narrow) / total
             found.append(Suggestion("--keep_int8", pattern, narrow, narrow_share, 0.0))
         islands = set().union(*(island_of(graph, linear[p], skipped) for p in worst))
@@ -53,7 +57,9 @@ def suggest(
             continue  # nothing would be quantized
         moved = with_movers(graph, islands | skipped) - skipped
         pattern = matching(
-            [graph.tensors[graph.operators[index].outputs[0]].name for index in moved], names
+            [graph.tensors[graph.operators[index].outputs[0]].name for index in moved],
+            names,
+            config.skip,
         )
         assert pattern is not None
         in_float = sum(work.get(index, 0) for index in islands) / max(sum(work.values()), 1)
