@@ -3,7 +3,7 @@
 Random weights and random images do: the work does not depend on their values. Every run is a
 process of its own, so that peak memory is its own too. Prints one line per run and a JSON line.
 
-    python benchmarks/speed.py [--samples 50] [--repeats 1] [--model resnet50]
+    python -m benchmarks.speed [--samples 50] [--repeats 1] [--model resnet50] [--preset best]
 """
 
 from __future__ import annotations
@@ -18,6 +18,8 @@ import tempfile
 import time
 
 import numpy as np
+
+from tflite_eq.presets import Preset
 
 MODELS = ("mobilenet_v1_1.0", "resnet50")
 
@@ -35,15 +37,16 @@ def make_float_model(name: str, path: pathlib.Path) -> None:
     path.write_bytes(tf.lite.TFLiteConverter.from_keras_model(model).convert())
 
 
-def quantize_once(path: pathlib.Path, samples: int) -> None:
-    """Quantize with default settings and print the figures as JSON."""
+def quantize_once(path: pathlib.Path, samples: int, preset: str) -> None:
+    """Quantize and print the figures as JSON."""
     import tflite_eq
+    from tflite_eq.presets import preset_config
     from tflite_eq.progress import peak_memory_mib
 
     rng = np.random.default_rng(0)
     data = (rng.standard_normal((1, 224, 224, 3), np.float32) for _ in range(samples))
     wall, cpu = time.monotonic(), time.process_time()
-    result = tflite_eq.quantize(path.read_bytes(), ([x] for x in data))
+    result = tflite_eq.quantize(path.read_bytes(), ([x] for x in data), preset_config(preset))
     figures = {
         "cpu_seconds": round(time.process_time() - cpu, 1),
         "seconds": round(time.monotonic() - wall, 1),
@@ -59,17 +62,19 @@ def main() -> None:
     parser.add_argument("--samples", type=int, default=50)
     parser.add_argument("--repeats", type=int, default=1)
     parser.add_argument("--model", choices=MODELS, action="append")
+    parser.add_argument("--preset", choices=[p.value for p in Preset], default="default")
     parser.add_argument("--child", nargs=2, help=argparse.SUPPRESS)
     args = parser.parse_args()
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     if args.child:
         step, path = args.child
         if step == "quantize":
-            quantize_once(pathlib.Path(path), args.samples)
+            quantize_once(pathlib.Path(path), args.samples, args.preset)
         else:
             make_float_model(step, pathlib.Path(path))
         return
-    own = [sys.executable, __file__, "--samples", str(args.samples), "--child"]
+    own = [sys.executable, "-m", "benchmarks.speed", "--samples", str(args.samples)]
+    own += ["--preset", args.preset, "--child"]
     found = {}
     with tempfile.TemporaryDirectory() as folder:
         for name in args.model or MODELS:
