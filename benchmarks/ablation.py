@@ -7,7 +7,8 @@ also three per layer: its weights and bias alone, its input alone, both. The fir
 benchmarks/accuracy.py does, on the validation images; single layers on the last 100 calibration
 images, which calibration does not see. Channels that were scaled stay scaled in all of them.
 
-    python -m benchmarks.ablation --model tiny_darknet --variant "best int8" [--layers]
+    python -m benchmarks.ablation --model tiny_darknet --layers --output a.json
+    python -m benchmarks.ablation --render a.json b.json > docs/ablation.md
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import argparse
 import copy
 import json
 import os
+import pathlib
 from collections.abc import Collection
 from typing import Any
 
@@ -23,6 +25,7 @@ import numpy as np
 
 import tflite_eq
 from benchmarks import accuracy
+from benchmarks.ablation_page import layer_table, render
 from benchmarks.cases import Case, open_case
 from benchmarks.tables import markdown, with_error
 from tests import shared_data
@@ -35,7 +38,6 @@ from tflite_eq.graph.model import Graph
 from tflite_eq.presets import preset_config, preset_samples
 from tflite_eq.progress import track
 from tflite_eq.quantizer import prepared
-from tflite_eq.report.table import short_names
 from tflite_eq.runtimes import preferred_runtime
 
 _HELD_BACK = 100
@@ -211,24 +213,21 @@ def whole_table(entries: list[dict[str, Any]]) -> str:
     return markdown(rows)
 
 
-def layer_table(entries: list[dict[str, Any]]) -> str:
-    """Noise and SQNR of single layers."""
-    rows = [["Layer", "Noise %", "SQNR dB", "its weights", "its input"]]
-    for name, entry in zip(short_names([e["layer"] for e in entries]), entries):
-        figures = (f"{entry[part]['sqnr_db']:.1f}" for part in ("both", "weights", "input"))
-        rows.append([name, f"{entry['noise_percent']:.1f}", *figures])
-    return markdown(rows)
-
-
 def main() -> None:
     """Measure one model and print what was found."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--model", required=True, help="a shared model of ImageNet")
+    parser.add_argument("--model", help="a shared model")
+    parser.add_argument("--render", metavar="JSON", nargs="+", help="print results as Markdown")
     parser.add_argument("--variant", default="best int8", choices=accuracy.VARIANTS)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--layers", action="store_true", help="also every layer by itself")
     parser.add_argument("--output", help="JSON file for the results")
     args = parser.parse_args()
+    if args.render:
+        print(render([json.loads(pathlib.Path(path).read_text()) for path in args.render]))
+        return
+    if not args.model:
+        parser.error("--model or --render is required")
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     folder = shared_data.folder()
     if folder is None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from benchmarks.tables import Results, figures_cell, markdown, model_title, models_of, with_error
 
-_TITLES = {
+TITLES = {
     "default": "TFLite default INT8",
     "int8": "INT8",
     "int7": "INT7",
@@ -74,8 +74,8 @@ def render(results: Results) -> str:
 
 def main_table(results: Results) -> str:
     """One row per model, one column per main variant."""
-    variants = [v for v in _TITLES if any(r["variant"] == v for r in results)]
-    rows = [["Model (n, FP32 top-1)", *(_TITLES[v] for v in variants)]]
+    variants = [v for v in TITLES if any(r["variant"] == v for r in results)]
+    rows = [["Model (n, FP32 top-1)", *(TITLES[v] for v in variants)]]
     for model in models_of(results):
         found = [r for r in results if r["model"] == model]
         cells = [figures_cell([r for r in found if r["variant"] == v]) for v in variants]
@@ -99,12 +99,12 @@ def seed_table(results: Results) -> str:
     """Agreement and SQNR of every seed, with standard errors."""
     rows = [["Model", "Variant", "Seed", "Agreement %", "SQNR dB", "Top-1 drop", "CPU s"]]
     for r in results:
-        if r["variant"] not in _TITLES:
+        if r["variant"] not in TITLES:
             continue
         rows.append(
             [
                 r["model"],
-                _TITLES[r["variant"]],
+                TITLES[r["variant"]],
                 str(r["seed"]),
                 *(with_error(r["quantized"], key) for key in ("agreement", "sqnr_db", "top1_drop")),
                 f"{r['cpu_seconds']:.0f}",
@@ -115,7 +115,7 @@ def seed_table(results: Results) -> str:
 
 def comparison_table(results: Results) -> str:
     """Methods against each other, for the models they were measured on."""
-    extra = [r for r in results if r["variant"] not in {**_TITLES, **_PER_TENSOR}]
+    extra = [r for r in results if r["variant"] not in {**TITLES, **_PER_TENSOR}]
     models = models_of(extra)
     if not models:
         return ""
@@ -127,5 +127,5 @@ def comparison_table(results: Results) -> str:
             for m in models
         ]
         if any(cells):
-            rows.append([_TITLES.get(variant, variant), *cells])
+            rows.append([TITLES.get(variant, variant), *cells])
     return markdown(rows)
