@@ -30,7 +30,6 @@ from benchmarks.cases import Case, open_case
 from benchmarks.tables import markdown, with_error
 from tests import shared_data
 from tflite_eq.equalization.factors import with_factors
-from tflite_eq.evaluation.evaluator import available_cores, evaluate
 from tflite_eq.evaluation.team import NamedModel
 from tflite_eq.files import write_atomically
 from tflite_eq.graph import edit, properties, schema
@@ -146,13 +145,7 @@ def whole_model(case: Case, parts: Parts, result: bytes) -> list[dict[str, Any]]
         NamedModel("both", parts.assemble(layers, tensors)),
         NamedModel("integer file", result),
     ]
-    found = evaluate(
-        models,
-        case.validation,
-        case.preprocessing,
-        reference=NamedModel("float", case.model),
-        num_workers=available_cores(),
-    ).to_dict()["models"][1:]
+    found = [entry["quantized"] for entry in case.compare(models)]
     return [
         {"part": m["name"], "agreement": m["agreement"], "sqnr_db": m["sqnr_db"]} for m in found
     ]
