@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 import pytest
 import tensorflow as tf
+from tflite_eq.backends.tensorflow import TensorFlowBackend
 
 from tests import models, running
 from tflite_eq import BiasCorrection, Calibration, Config, Method, calibrate, quantize
-from tflite_eq.backends.tensorflow import TensorFlowBackend
 from tflite_eq.calibration.record import LayerRecord
 from tflite_eq.errors import BackendError
 from tflite_eq.graph import edit, properties

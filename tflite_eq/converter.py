@@ -11,8 +11,6 @@ from typing import Any
 
 import numpy as np
 
-from tflite_eq.backends import Backend, BackendName
-from tflite_eq.backends.tensorflow import import_tensorflow
 from tflite_eq.calibration.record import Calibration
 from tflite_eq.config import Config, IoType
 from tflite_eq.errors import ConfigError, DatasetError, ModelError
@@ -22,6 +20,7 @@ from tflite_eq.guard.validation import Guard
 from tflite_eq.quantizer import QuantizationResult, quantize
 from tflite_eq.report.model import Report
 from tflite_eq.report.write import check_directory
+from tflite_eq.tensorflow_import import import_tensorflow
 
 # The remedy of those who have no TensorFlow.
 OTHERWISE = "convert it to a float .tflite where TensorFlow is, and pass that"
@@ -39,7 +38,7 @@ class EasyQuantConverter:
         config: Options of the quantizer.
         guard: Bound on the accuracy lost; ``None`` (default) sets none. If it cannot be met,
             ``convert`` gives the best model found: look at ``guarded.holds``.
-        backend: Quantizer backend: ``auto`` (default), ``tensorflow`` or ``litert``.
+        backend: Deprecated and ignored.
         resume_dir: Folder that an interrupted ``convert`` goes on from, see ``calibrate``.
         float_converter: The TensorFlow converter behind it; ``None`` after ``from_tflite``. Its
             other attributes (``target_spec``, ``allow_custom_ops``...) can be read and set here.
@@ -62,7 +61,7 @@ class EasyQuantConverter:
         self.inference_input_type: Any = self.config.input_type
         self.inference_output_type: Any = self.config.output_type
         self.optimizations: Sequence[Any] = ()
-        self.backend: Backend | BackendName | str = BackendName.AUTO
+        self.backend: str | None = None
         self.resume_dir: PathLike | None = None
         self.report_dir: PathLike | None = None
         self.guard: Guard | None = None

@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 
-from tflite_eq.backends.tensorflow import TensorFlowBackend, import_tensorflow
 from tflite_eq.bias.finetune import BiasFineTuning
 from tflite_eq.calibration.record import Calibration
 from tflite_eq.graph import edit, schema
@@ -22,6 +21,7 @@ from tflite_eq.runtimes import Kernels, preferred_runtime
 from tflite_eq.simulation.differentiable import DifferentiableNetwork, check_differentiable
 from tflite_eq.simulation.lockstep import corrected_on
 from tflite_eq.simulation.twins import TwinActivations
+from tflite_eq.tensorflow_import import import_tensorflow
 from tflite_eq.writer import write
 
 
@@ -91,9 +91,9 @@ def _written_noise(
     On built-in kernels: the reference ones lack DEPTH_TO_SPACE and TILE, and their SUM is wrong.
     """
     ending = Graph.from_bytes(edit.with_outputs(graph, targets), graph.origin)
-    written = write(ending, layers, calibration, set(skipped), TensorFlowBackend())
+    written = write(ending, layers, calibration, skipped)
     runtime = preferred_runtime()
-    interpreter = runtime.interpreter(schema.serialize(written.model), Kernels.BUILTIN)
+    interpreter = runtime.interpreter(schema.serialize(written), Kernels.BUILTIN)
     feeds, fetches = interpreter.get_input_details(), interpreter.get_output_details()
     noises = []
     for sample in training.judged:

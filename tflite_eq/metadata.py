@@ -23,7 +23,8 @@ class Record:
 
     Attributes:
         tool_version: Version of this package.
-        backend: Quantizer backend and its version.
+        backend: What laid out the int8 graph: this package, or in files of earlier versions another
+            quantizer.
         config: Options, as ``Config.as_dict`` gives them.
         samples: Number of calibration samples.
         calibration_sha256: Hash of the calibration record's decisions.

@@ -8,7 +8,6 @@ import hashlib
 from typing import Any
 
 from tflite_eq import metadata
-from tflite_eq.backends import Backend, BackendName, make_backend
 from tflite_eq.bias.finetune import check_enough
 from tflite_eq.calibration.checkpoint import Checkpoint, SavedEqualization
 from tflite_eq.calibration.dataset import SampleReader, SpreadSubset, repeatable
@@ -16,6 +15,7 @@ from tflite_eq.calibration.fit import check_equalization, check_fits
 from tflite_eq.calibration.record import Calibration
 from tflite_eq.calibration.statistics import observe_ranges
 from tflite_eq.config import BiasCorrection, Config, Equalization
+from tflite_eq.deprecated import warn_of_backend
 from tflite_eq.equalization.choose import equalizing_factors
 from tflite_eq.equalization.factors import ChannelFactors, with_factors
 from tflite_eq.errors import ConfigError
@@ -24,7 +24,6 @@ from tflite_eq.files import PathLike
 from tflite_eq.fine_tuning import check_can_fine_tune, fine_tuned
 from tflite_eq.graph import schema
 from tflite_eq.graph.edit import with_biases
-from tflite_eq.graph.io_types import set_io_types
 from tflite_eq.graph.linear import linear_layers
 from tflite_eq.graph.model import Graph
 from tflite_eq.graph.scale_groups import scale_groups
@@ -182,7 +181,7 @@ def quantize(
     config: Config | None = None,
     *,
     num_samples: int | None = None,
-    backend: Backend | BackendName | str = BackendName.AUTO,
+    backend: str | None = None,
     origin: str = "model",
     resume_dir: PathLike | None = None,
     report_dir: PathLike | None = None,
@@ -197,8 +196,7 @@ def quantize(
         config: Options. With a ``Calibration`` its own options hold, and of these only
             ``input_type`` and ``output_type`` are taken.
         num_samples: Use at most so many samples; ``None`` uses all.
-        backend: Quantizer backend or its name: ``tensorflow``, ``litert`` (LiteRT Quantizer, which
-            needs no TensorFlow), or ``auto``, the first of them that is installed.
+        backend: Deprecated and ignored.
         origin: What to call the model in messages.
         resume_dir: Folder for the state of the calibration, see ``calibrate``; applying a
             ``Calibration`` needs none.
@@ -209,10 +207,9 @@ def quantize(
     Raises:
         TfliteEqError: One of its sub-classes says what is wrong and how to mend it.
     """
+    warn_of_backend(backend)
     if report_dir is not None:
         check_directory(report_dir)
-    if isinstance(backend, (str, BackendName)):
-        backend = make_backend(backend)
     keeps = report_dir is not None and comparison is None
     trace = PassTrace(kept=SpreadSubset(COMPARED_SAMPLES if keeps else 0))
     if isinstance(representative_dataset, Calibration):
@@ -240,7 +237,6 @@ def quantize(
     return apply_calibration(
         model,
         calibration,
-        backend=backend,
         origin=origin,
         trace=trace,
         report_dir=report_dir,
@@ -252,7 +248,6 @@ def apply_calibration(
     model: bytes,
     calibration: Calibration,
     *,
-    backend: Backend,
     origin: str = "model",
     trace: PassTrace | None = None,
     report_dir: PathLike | None = None,
@@ -264,7 +259,6 @@ def apply_calibration(
     Args:
         model: The float ``.tflite`` that the record was made from.
         calibration: The record.
-        backend: Quantizer backend.
         origin: What to call the model in messages.
         trace: What the calibration pass saw, for the report; ``None`` for a loaded record.
         report_dir: Write the full report into this folder.
@@ -276,7 +270,7 @@ def apply_calibration(
         TfliteEqError: The record does not fit the model, or the result is not as promised.
     """
     trace = trace or PassTrace()
-    result, subject = _apply(model, calibration, backend, origin, trace)
+    result, subject = _apply(model, calibration, origin, trace)
     result = dataclasses.replace(result, report=dataclasses.replace(result.report, guard=guard))
     if report_dir is not None:
         report = complete(result.report, subject, comparison or _calibration_samples(trace))
@@ -314,7 +308,7 @@ def _calibration_samples(trace: PassTrace) -> ComparisonSet | None:
 
 
 def _apply(
-    model: bytes, calibration: Calibration, backend: Backend, origin: str, trace: PassTrace
+    model: bytes, calibration: Calibration, origin: str, trace: PassTrace
 ) -> tuple[QuantizationResult, Subject]:
     given = prepared(model, origin)
     config = calibration.config
@@ -323,22 +317,19 @@ def _apply(
     graph = with_factors(given, calibration.equalization)
     layers = linear_layers(graph)
     check_fits(calibration, graph, layers, skipped)
-    written = write(graph, layers, calibration, skipped, backend)
+    written = write(graph, layers, calibration, skipped, config.input_type, config.output_type)
     kept_float = [graph.tensors[i].name for o in skipped for i in graph.operators[o].outputs]
-    knows_all = backend.name.startswith("tensorflow")
-    remedy = "" if knows_all else "use --backend tensorflow, which knows more operators, "
-    check_fully_int8(Graph(written.model, origin), kept_float, remedy)
-    set_io_types(written.model, config.input_type, config.output_type)
+    check_fully_int8(Graph(written, origin), kept_float)
     metadata.attach(
-        written.model,
+        written,
         metadata.Record(
             tool_version=__version__,
-            backend=backend.name,
+            backend=metadata.NAME,
             config=config.as_dict(),
             samples=calibration.samples,
             calibration_sha256=hashlib.sha256(calibration.to_text().encode()).hexdigest(),
             data_sha256=calibration.data_sha256,
-            windows=_windows(Graph(written.model, origin), calibration),
+            windows=_windows(Graph(written, origin), calibration),
             lattice=[
                 layer.name
                 for layer in calibration.layers
@@ -346,10 +337,10 @@ def _apply(
             ],
         ),
     )
-    data = schema.serialize(written.model)
+    data = schema.serialize(written)
     ran = check_runs_everywhere(data, config.seed)
-    report = build_report(calibration, written.warnings, ran, len(model), len(data), origin)
-    subject = Subject(given, graph, layers, skipped, calibration, trace, len(model), data, backend)
+    report = build_report(calibration, ran, len(model), len(data), origin)
+    subject = Subject(given, graph, layers, skipped, calibration, trace, len(model), data)
     return QuantizationResult(data, report, calibration), subject
 
 

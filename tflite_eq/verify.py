@@ -16,13 +16,12 @@ from tflite_eq.runtimes import Interpreter, Kernels, available_runtimes
 _NO_ARITHMETIC = ("QUANTIZE", "DEQUANTIZE", "SHAPE")
 
 
-def check_fully_int8(graph: Graph, kept_float: Iterable[str], remedy: str = "") -> None:
+def check_fully_int8(graph: Graph, kept_float: Iterable[str]) -> None:
     """Refuse a model in which anything but the named operators still computes in float.
 
     Args:
         graph: The quantized network.
         kept_float: Output tensor names of the operators that the user keeps in float.
-        remedy: What else could help, for the message.
 
     Raises:
         VerificationError: Names the operators left in float and how to accept them.
@@ -42,7 +41,7 @@ def check_fully_int8(graph: Graph, kept_float: Iterable[str], remedy: str = "") 
         name = re.escape(graph.tensors[left[0].outputs[0]].name)
         raise VerificationError(
             f"{graph.origin}: {len(left)} operator(s) have no int8 form and would stay in float: "
-            f"{shown}. Replace them, {remedy}or accept the float island with --skip '^{name}$'"
+            f"{shown}. Replace them, or accept the float island with --skip '^{name}$'"
         )
 
 

@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tflite_eq.backends import make_backend
+from tflite_eq.backends.tensorflow import TensorFlowBackend
 
 from tests import built_models, models, running, shared_data
 from tflite_eq import Config, calibrate, quantize
-from tflite_eq.backends import make_backend
-from tflite_eq.backends.tensorflow import TensorFlowBackend
 from tflite_eq.errors import BackendError, ConfigError, VerificationError
 from tflite_eq.graph import edit, properties, schema
 from tflite_eq.graph.model import Graph

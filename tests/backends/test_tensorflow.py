@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-
-from tests import models, running
 from tflite_eq.backends import make_backend
 from tflite_eq.backends.tensorflow import TensorFlowBackend
+
+from tests import models, running
 from tflite_eq.errors import BackendError
 from tflite_eq.graph import edit
 from tflite_eq.graph.model import Graph

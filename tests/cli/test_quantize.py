@@ -13,11 +13,11 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from PIL import Image
+from tflite_eq.backends import make_backend
 
 from tests import models, running
 from tests.cli.commands import Workspace, one_line
 from tflite_eq import Config, __version__, metadata, preset_config
-from tflite_eq.backends import make_backend
 from tflite_eq.graph import properties, schema
 from tflite_eq.graph.edit import with_biases
 from tflite_eq.graph.model import Graph

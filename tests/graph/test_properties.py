@@ -7,11 +7,11 @@ from typing import Any, Callable
 import numpy as np
 import pytest
 import tensorflow as tf
+from tflite_eq.backends.tensorflow import TensorFlowBackend
 
 from tests import models, running
 from tests.models import conv
 from tflite_eq import Config, Method, quantize
-from tflite_eq.backends.tensorflow import TensorFlowBackend
 from tflite_eq.graph import edit, properties
 from tflite_eq.graph.model import Graph
 from tflite_eq.numerics.affine import AffineParams

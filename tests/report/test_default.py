@@ -10,13 +10,13 @@ from typing import Any
 import numpy as np
 import pytest
 import tensorflow as tf
+from tflite_eq.backends import make_backend
 
 from tests import models, running
 from tests.equalization import networks
 from tests.report import reports
 from tests.report.tensors import cosine, tensor_extremes, tensor_values
 from tflite_eq import Calibration, Config, QuantizationResult, calibrate, quantize
-from tflite_eq.backends import make_backend
 from tflite_eq.evaluation.layerwise import ComparisonSet
 from tflite_eq.graph.model import Graph
 from tflite_eq.quantizer import prepared

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pathlib
 
-from tflite_eq.backends.tensorflow import import_tensorflow
 from tflite_eq.calibration.dataset import input_signature
 from tflite_eq.converter import OTHERWISE, EasyQuantConverter
 from tflite_eq.errors import ModelError
 from tflite_eq.files import exists, is_folder
 from tflite_eq.graph.model import Graph
 from tflite_eq.quiet import quiet
+from tflite_eq.tensorflow_import import import_tensorflow
 
 _KERAS_SUFFIXES = (".keras", ".h5", ".hdf5")
 

@@ -8,7 +8,6 @@ import os
 import time
 from typing import Any
 
-from tflite_eq.backends import BackendName
 from tflite_eq.calibration.record import Calibration
 from tflite_eq.cli import guard
 from tflite_eq.cli.flags import add_preprocessing_flags, preprocessing_from
@@ -25,6 +24,7 @@ from tflite_eq.config import (
     Reconstruction,
 )
 from tflite_eq.data.sources import open_calibration, open_held_back
+from tflite_eq.deprecated import BACKEND_NOTE, BACKENDS
 from tflite_eq.errors import ConfigError
 from tflite_eq.evaluation.labels import DEFAULT_LABEL_COLUMN
 from tflite_eq.evaluation.layerwise import ComparisonSet
@@ -33,7 +33,7 @@ from tflite_eq.graph.model import Graph
 from tflite_eq.guard.guard import Guarded, quantize_guarded
 from tflite_eq.guard.validation import Guard, Validation, open_validation
 from tflite_eq.presets import Preset, preset_config, preset_samples
-from tflite_eq.progress import peak_memory_mib, track
+from tflite_eq.progress import note, peak_memory_mib, track
 from tflite_eq.quantizer import COMPARED_SAMPLES, QuantizationResult, quantize
 from tflite_eq.report.build import fine_tuning_text
 from tflite_eq.report.table import layer_table
@@ -133,10 +133,8 @@ def _add_options(options: Any) -> None:
     )
     options.add_argument(
         "--backend",
-        choices=[name.value for name in BackendName],
-        default=BackendName.AUTO.value,
-        help="what lays out the int8 graph: TensorFlow's quantizer, or LiteRT Quantizer, which "
-        "needs no TensorFlow and takes .tflite models (auto: the first that is installed)",
+        choices=BACKENDS,
+        help="deprecated and ignored",
     )
     options.add_argument(
         "--per_tensor",
@@ -175,6 +173,8 @@ def run(args: argparse.Namespace) -> int:
         TfliteEqError: Anything the user can mend; nothing has been written then.
     """
     started = time.monotonic(), time.process_time()
+    if args.backend:
+        note(f"--{BACKEND_NOTE}")
     config = config_from(args)
     _check_calibration_flags(args)
     for path in (args.output, args.save_calibration):
@@ -192,7 +192,6 @@ def run(args: argparse.Namespace) -> int:
     else:
         data = _samples(args, model)
     common = {
-        "backend": args.backend,
         "origin": os.path.basename(os.path.normpath(args.model)),
         "resume_dir": args.resume_dir,
         "report_dir": args.report_dir,

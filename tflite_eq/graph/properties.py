@@ -10,6 +10,7 @@ import enum
 
 from tflite_eq.graph import schema
 from tflite_eq.graph.model import Graph, Operator
+from tflite_eq.graph.operators import INT8_KERNELS, Scales
 from tflite_eq.numerics.affine import AffineParams
 
 
@@ -39,15 +40,7 @@ OUTPUT_CHANNEL_AXIS = {
 }
 
 # Output codes mean the same as input codes: inputs and outputs share scale and zero point.
-SAME_SCALE = frozenset(
-    """
-    AVERAGE_POOL_2D BATCH_TO_SPACE_ND BROADCAST_TO CONCATENATION DEPTH_TO_SPACE
-    DYNAMIC_UPDATE_SLICE EXPAND_DIMS GATHER GATHER_ND MAXIMUM MAX_POOL_2D MINIMUM MIRROR_PAD
-    PACK PAD PADV2 REDUCE_MAX REDUCE_MIN RESHAPE RESIZE_BILINEAR RESIZE_NEAREST_NEIGHBOR
-    REVERSE_V2 SCATTER_ND SELECT SELECT_V2 SLICE SPACE_TO_BATCH_ND SPACE_TO_DEPTH SPLIT SPLIT_V
-    SQUEEZE STRIDED_SLICE TILE TOPK_V2 TRANSPOSE UNPACK
-    """.split()
-)
+SAME_SCALE = frozenset(kind for kind, k in INT8_KERNELS.items() if k.scales is Scales.SHARED)
 
 # Those of them whose results are all values of their one input.
 PICKS = frozenset(
@@ -62,15 +55,6 @@ AVERAGING = frozenset({"AVERAGE_POOL_2D", "RESIZE_BILINEAR"})
 
 # Kernels that fill gaps with code 0, whatever the zero point.
 FILLS_WITH_CODE_ZERO = frozenset({"SCATTER_ND"})
-
-# The int8 specification fixes the parameters of these outputs.
-_FIXED_OUTPUT = {
-    "SOFTMAX": AffineParams(1 / 256, -128),
-    "LOGISTIC": AffineParams(1 / 256, -128),
-    "LOG_SOFTMAX": AffineParams(16 / 256, 127),
-    "TANH": AffineParams(1 / 128, 0),
-    "L2_NORMALIZATION": AffineParams(1 / 128, 0),
-}
 
 # Sub-graphs, resource variables and string handling: their bodies stay float or are opaque.
 UNSUPPORTED = frozenset(
@@ -112,7 +96,8 @@ def has_constant_filter(graph: Graph, operator: Operator) -> bool:
 
 def fixed_output(operator: Operator) -> AffineParams | None:
     """Parameters that the int8 specification prescribes for the output, if it does."""
-    return _FIXED_OUTPUT.get(operator.kind)
+    kernel = INT8_KERNELS.get(operator.kind)
+    return None if kernel is None else kernel.fixed
 
 
 def fused_activation(operator: Operator) -> str:

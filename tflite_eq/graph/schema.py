@@ -27,6 +27,9 @@ _SCHEMA_MODULES = (
 # Offsets of buffers up to this one mean that the values are in the flatbuffer.
 _NO_OFFSET = 1
 
+# The largest number in an operator code's byte field; it stands for all codes from there on.
+LAST_DEPRECATED_CODE = 127
+
 # The object API is generated without type information.
 ModelT = Any
 SubGraphT = Any
@@ -144,10 +147,18 @@ def activation_names() -> dict[int, str]:
     return _names(schema().ActivationFunctionType)
 
 
+def builtin_code(code: Any) -> int:
+    """The builtin operator that an operator code stands for.
+
+    Files from before 2020 have it in the byte field ``deprecatedBuiltinCode`` alone, later ones in
+    both; beyond 126 the byte field only says to look at the other. So the larger of both counts.
+    """
+    return int(max(code.builtinCode, code.deprecatedBuiltinCode))
+
+
 def operator_kind(code: Any) -> str:
     """Name of an operator code: the builtin name, or ``CUSTOM:name`` for a custom operator."""
-    # Codes below 127 live in the deprecated byte field of old files; the larger of both counts.
-    name = operator_names()[max(code.builtinCode, code.deprecatedBuiltinCode)]
+    name = operator_names()[builtin_code(code)]
     if name == "CUSTOM":
         return f"CUSTOM:{(code.customCode or b'').decode()}"
     return name

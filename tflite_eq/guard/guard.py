@@ -5,9 +5,9 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
-from tflite_eq.backends import Backend, BackendName, make_backend
 from tflite_eq.calibration.dataset import repeatable
 from tflite_eq.config import Config
+from tflite_eq.deprecated import warn_of_backend
 from tflite_eq.files import PathLike
 from tflite_eq.graph.outputs import logits_view
 from tflite_eq.guard.folder import GuardFolder
@@ -46,7 +46,7 @@ def quantize_guarded(
     config: Config | None = None,
     *,
     num_samples: int | None = None,
-    backend: Backend | BackendName | str = BackendName.AUTO,
+    backend: str | None = None,
     origin: str = "model",
     resume_dir: PathLike | None = None,
     report_dir: PathLike | None = None,
@@ -60,7 +60,7 @@ def quantize_guarded(
         guard: The bound, and what it holds on; calibration must not have seen that.
         config: Options to start from.
         num_samples: Use at most so many calibration samples.
-        backend: Quantizer backend.
+        backend: Deprecated and ignored.
         origin: What to call the model in messages.
         resume_dir: Folder for the state of every model tried. A run that was interrupted goes on
             from there when it is repeated with the same folder, and ends with the same bytes.
@@ -73,6 +73,7 @@ def quantize_guarded(
         TfliteEqError: As for ``quantize`` and ``evaluate``. A bound that cannot be met is no error:
             ``holds`` tells.
     """
+    warn_of_backend(backend)
     config = config or Config()
     if report_dir is not None:
         check_directory(report_dir)
@@ -80,15 +81,12 @@ def quantize_guarded(
     folder = None
     if resume_dir is not None:
         folder = GuardFolder(resume_dir, model, config, preferred_runtime().description)
-    if isinstance(backend, (str, BackendName)):
-        backend = make_backend(backend)
     run = Run(
         model,
         repeatable(representative_dataset, num_samples),
         guard,
         config,
         num_samples,
-        backend,
         origin,
         folder,
         num_workers,
@@ -110,7 +108,6 @@ def quantize_guarded(
     result = apply_calibration(
         model,
         run.result(outcome.kept).calibration,
-        backend=backend,
         origin=origin,
         trace=run.trace(outcome.kept),
         report_dir=report_dir,
@@ -158,10 +155,7 @@ def _record(run: Run, guard: Guard, outcome: Outcome) -> GuardRecord:
 def _left_out(choices: int) -> tuple[str, ...]:
     if not choices:
         return ()
-    return (
-        f"{choices} choices could not be made with this backend, which does not leave one of the "
-        "operators in float.",
-    )
+    return (f"{choices} choices were left out: an installed runtime does not run what they give.",)
 
 
 def _ordered(names: Unit, ranking: Ranking) -> tuple[str, ...]:

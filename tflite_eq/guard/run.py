@@ -6,7 +6,6 @@ import dataclasses
 import math
 from typing import Any
 
-from tflite_eq.backends import Backend
 from tflite_eq.calibration.dataset import SpreadSubset
 from tflite_eq.calibration.record import Calibration
 from tflite_eq.config import Config
@@ -47,7 +46,7 @@ class Run:
     Attributes:
         int8_ranking: What could keep 8 bits; empty until ``rank_units`` was asked.
         float_ranking: What could stay in float; empty until ``rank_float`` was asked.
-        impossible: Choices that the backend could not write.
+        impossible: Choices that gave no model that runs everywhere.
     """
 
     def __init__(
@@ -57,7 +56,6 @@ class Run:
         guard: Guard,
         config: Config,
         num_samples: int | None,
-        backend: Backend,
         origin: str,
         folder: GuardFolder | None,
         num_workers: int | None,
@@ -68,7 +66,6 @@ class Run:
         self._validation = guard.validation
         self._config = config
         self._num_samples = num_samples
-        self._backend = backend
         self._origin = origin
         self._folder = folder
         self._num_workers = num_workers
@@ -113,9 +110,7 @@ class Run:
                 resume_dir=None if self._folder is None else self._folder.calibration_of(config),
                 trace=trace,
             )
-            result = apply_calibration(
-                self._model, calibration, backend=self._backend, origin=self._origin, trace=trace
-            )
+            result = apply_calibration(self._model, calibration, origin=self._origin, trace=trace)
             self._made[kept] = result, trace
         return self._made[kept][0]
 
@@ -127,8 +122,8 @@ class Run:
     def drop(self, kept: Kept) -> Drop:
         """The loss of a choice on the validation data; infinite if it cannot be made.
 
-        A quantizer may refuse to leave an operator in float. That rules a choice out; it does not
-        end a long run.
+        An installed runtime may fail on what a choice leaves in float. That rules the choice out;
+        it does not end a long run.
         """
         try:
             candidate = self.result(kept).model

@@ -11,7 +11,6 @@ from collections.abc import Mapping, Set
 
 import numpy as np
 
-from tflite_eq.backends import Backend
 from tflite_eq.calibration.histogram import RangeObserver
 from tflite_eq.calibration.ranges import Interval
 from tflite_eq.calibration.record import Calibration, LayerRecord
@@ -33,7 +32,6 @@ def default_model(
     skipped: Set[int],
     extremes: Mapping[int, Interval],
     calibration: Calibration,
-    backend: Backend,
 ) -> bytes:
     """The default int8 model with float inputs and outputs.
 
@@ -43,7 +41,6 @@ def default_model(
         extremes: Smallest and largest FP32 value over the calibration data by tensor index.
         calibration: Record of the model it will be compared with; only what it says about data
             and seed is taken.
-        backend: Quantizer backend.
     """
     config = Config(
         method=Method.MINMAX,
@@ -72,7 +69,7 @@ def default_model(
         equalization=[],
         fine_tuning=None,
     )
-    return schema.serialize(write(graph, layers, record, set(skipped), backend).model)
+    return schema.serialize(write(graph, layers, record, skipped))
 
 
 def _observer(extremes: Interval) -> RangeObserver:

@@ -16,7 +16,6 @@ from tflite_eq.report.model import LayerReport, ProcessFacts, Report
 
 def build_report(
     calibration: Calibration,
-    warnings: list[str],
     runtimes: list[str],
     float_size: int,
     quantized_size: int,
@@ -26,7 +25,6 @@ def build_report(
 
     Args:
         calibration: The record.
-        warnings: What the writer noticed.
         runtimes: Runtimes that ran the model.
         float_size: Bytes of the float model.
         quantized_size: Bytes of the written one.
@@ -73,7 +71,7 @@ def build_report(
     if calibration.fine_tuning is not None:
         summary["fine_tuning"] = _fine_tuning(calibration.fine_tuning)
     process = ProcessFacts(round(peak_memory_mib()), round(time.process_time(), 1))
-    return Report(summary, layers, [*warnings, *_not_reconstructed(calibration)], process)
+    return Report(summary, layers, _not_reconstructed(calibration), process)
 
 
 def _fine_tuning(found: FineTuning) -> dict[str, float]:

@@ -6,7 +6,6 @@ import dataclasses
 import math
 from collections.abc import Sequence, Set
 
-from tflite_eq.backends import Backend
 from tflite_eq.calibration.record import Calibration
 from tflite_eq.equalization.factors import tensor_factors
 from tflite_eq.evaluation.layerwise import (
@@ -48,7 +47,6 @@ class Subject:
         trace: What the calibration pass saw; empty if the record was loaded.
         float_size: Bytes of the float model.
         model: The written model.
-        backend: Quantizer backend, for the default model.
     """
 
     given: Graph
@@ -59,7 +57,6 @@ class Subject:
     trace: PassTrace
     float_size: int
     model: bytes
-    backend: Backend
 
 
 def complete(report: Report, subject: Subject, samples: ComparisonSet | None) -> Report:
@@ -130,7 +127,6 @@ def _models(subject: Subject) -> list[Rival]:
         subject.skipped,
         subject.trace.extremes,
         subject.calibration,
-        subject.backend,
     )
     return [Rival(DEFAULT, default), written]
 

@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from tflite_eq.backends.stand_ins import put_back, read_shapes_from_codes, with_stand_ins
+from tests.oracles.stand_ins import put_back, read_shapes_from_codes, with_stand_ins
 from tflite_eq.errors import BackendError
 from tflite_eq.graph import schema
 from tflite_eq.graph.compact import drop_unused_buffers, drop_unused_codes, drop_unused_tensors

@@ -9,7 +9,6 @@ from __future__ import annotations
 import copy
 import importlib
 import importlib.util
-import os
 from collections.abc import Mapping, Set
 from typing import Any, Callable
 
@@ -31,7 +30,7 @@ class TensorFlowBackend:
         Raises:
             BackendError: TensorFlow is not installed, or this version lacks the quantizer.
         """
-        tf = import_tensorflow("--backend tensorflow", "use --backend litert")
+        tf = importlib.import_module("tensorflow")
         self._float32 = tf.float32
         self._version = str(tf.__version__)
         self._mlir_quantize = _private_quantizer(self._version)
@@ -63,26 +62,6 @@ class TensorFlowBackend:
                     f"{graph.origin}: TensorFlow {self._version} cannot quantize the model: "
                     f"{error} {said()}".rstrip()
                 ) from error
-
-
-def import_tensorflow(wanted_for: str, otherwise: str) -> Any:
-    """The ``tensorflow`` module, imported with its start-up chatter off.
-
-    Args:
-        wanted_for: What cannot do without, for the message.
-        otherwise: What to do instead.
-
-    Raises:
-        BackendError: TensorFlow is not installed.
-    """
-    if importlib.util.find_spec("tensorflow") is None:
-        raise BackendError(
-            f"{wanted_for} needs TensorFlow, which is not installed: "
-            f"pip install 'tflite-eq[tensorflow]', or {otherwise}"
-        )
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    with quiet():
-        return importlib.import_module("tensorflow")
 
 
 def _private_quantizer(version: str) -> Callable[..., bytes]:

@@ -1,0 +1,29 @@
+"""Options of earlier versions that no longer do anything."""
+
+from __future__ import annotations
+
+import warnings
+
+from tflite_eq.errors import ConfigError
+
+# What used to lay out the int8 graph, before this package did.
+BACKENDS = ("auto", "tensorflow", "litert")
+
+BACKEND_NOTE = (
+    "backend: ignored, and gone in the next version; the int8 model is written without "
+    "TensorFlow's quantizer or LiteRT Quantizer now. Leave the option out"
+)
+
+
+def warn_of_backend(backend: str | None) -> None:
+    """Say that the choice of a backend has no effect, if one was made.
+
+    Raises:
+        ConfigError: There never was a backend of that name.
+    """
+    if backend is None:
+        return
+    if backend not in BACKENDS:
+        allowed = ", ".join(repr(name) for name in BACKENDS)
+        raise ConfigError(f"backend: {backend!r} is not one of {allowed}; leave the option out")
+    warnings.warn(BACKEND_NOTE, DeprecationWarning, stacklevel=3)

@@ -1,0 +1,224 @@
+"""Putting an int8 network together from a float one, tensor by tensor.
+
+A float tensor of the network is, in the result, real values or codes, whichever the operator that
+writes it makes. It keeps its index until the end, and its name. Where an operator reads it in
+another form, a conversion is put in front of that operator, once for all of its readers.
+"""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import numpy as np
+
+from tflite_eq.config import IoType
+from tflite_eq.graph import schema
+from tflite_eq.graph.model import Graph, Operator
+from tflite_eq.numerics.affine import AffineParams
+from tflite_eq.writing.constants import Codes
+
+# uint8 codes are int8 codes counted from 0.
+_UINT8_OFFSET = 128
+
+
+class Assembly:
+    """A network in the making.
+
+    Attributes:
+        model: Its flatbuffer's object API. Shares with the float network what is the same in both.
+    """
+
+    def __init__(self, graph: Graph, output_type: IoType) -> None:
+        """Start with the tensors of a float network, in their order, and no operators."""
+        self._graph = graph
+        self._output_type = output_type
+        self.model = copy.copy(graph.model)
+        self._subgraph = copy.copy(graph.subgraph)
+        self._subgraph.tensors = [copy.copy(tensor) for tensor in graph.subgraph.tensors]
+        self._subgraph.operators = []
+        self._subgraph.inputs = list(graph.inputs)
+        self._subgraph.outputs = list(graph.outputs)
+        self.model.subgraphs = [self._subgraph]
+        self.model.buffers = list(graph.model.buffers)
+        self.model.metadata = [copy.copy(entry) for entry in graph.model.metadata or []]
+        self.model.signatureDefs = copy.deepcopy(graph.model.signatureDefs)
+        self.model.operatorCodes = []
+        self._codes: dict[tuple[int, Any], int] = {}
+        # Scale and zero point of the tensors that hold codes as their writer makes them.
+        self._native: dict[int, AffineParams] = {}
+        # Copies in another form, by tensor and scale and zero point or type.
+        self._converted: dict[tuple[int, AffineParams | IoType], int] = {}
+        self._constants: dict[tuple[Any, ...], int] = {}
+        self._dequantized = 0
+
+    def take_codes(self, tensor: int, params: AffineParams) -> None:
+        """Have whatever writes a tensor write codes: an operator, or the network's user."""
+        self._native[tensor] = params
+        _quantize_type(self._subgraph.tensors[tensor], params)
+
+    def take_uint8(self, tensor: int, params: AffineParams) -> None:
+        """Have the network's user write an input in uint8, under the scale of int8 ``params``."""
+        inner = self._named_copy(tensor, f"{self._name(tensor)}_int8")
+        _quantize_type(self._subgraph.tensors[inner], params)
+        _uint8_type(self._subgraph.tensors[tensor], params)
+        self._convert("QUANTIZE", tensor, inner)
+        self._converted[tensor, params] = inner
+
+    def as_codes(self, tensor: int, params: AffineParams) -> int:
+        """Index of a tensor's codes under a scale and zero point."""
+        if self._native.get(tensor) == params:
+            return tensor
+        if (tensor, params) not in self._converted:
+            made = self._named_copy(tensor, f"{self._name(tensor)}_int8")
+            _quantize_type(self._subgraph.tensors[made], params)
+            self._convert("QUANTIZE", self.as_stored(tensor), made)
+            self._converted[tensor, params] = made
+        return self._converted[tensor, params]
+
+    def as_real(self, tensor: int) -> int:
+        """Index of a tensor's real values."""
+        source = self.as_stored(tensor)
+        if self._type_name(source) == "FLOAT32":
+            return source
+        if (tensor, IoType.FLOAT32) not in self._converted:
+            is_output = self._output_type is IoType.FLOAT32 and tensor in self._graph.outputs
+            name = self._name(tensor) if is_output else self._dequantized_name()
+            made = self._named_copy(tensor, name)
+            stored = self._subgraph.tensors[made]
+            stored.type, stored.quantization = schema.schema().TensorType.FLOAT32, None
+            if is_output:
+                self._lend_name(tensor)
+            self._convert("DEQUANTIZE", source, made)
+            self._converted[tensor, IoType.FLOAT32] = made
+        return self._converted[tensor, IoType.FLOAT32]
+
+    def as_uint8(self, tensor: int) -> int:
+        """Index of a tensor's codes in uint8."""
+        if self._type_name(tensor) == "UINT8":
+            return tensor
+        if (tensor, IoType.UINT8) not in self._converted:
+            made = self._named_copy(tensor, self._name(tensor))
+            _uint8_type(self._subgraph.tensors[made], self._native[tensor])
+            self._lend_name(tensor)
+            self._convert("QUANTIZE", tensor, made)
+            self._converted[tensor, IoType.UINT8] = made
+        return self._converted[tensor, IoType.UINT8]
+
+    def as_stored(self, tensor: int) -> int:
+        """Index of a tensor as an operator can read it for nothing: real values or int8 codes."""
+        if self._type_name(tensor) != "UINT8":
+            return tensor
+        return next(made for (source, _), made in self._converted.items() if source == tensor)
+
+    def under(self, tensor: int, params: AffineParams) -> int:
+        """Index of a new tensor for codes that ``requantize`` makes those of ``tensor``."""
+        made = self._named_copy(tensor, f"{self._name(tensor)}_int8")
+        _quantize_type(self._subgraph.tensors[made], params)
+        return made
+
+    def requantize(self, source: int, tensor: int) -> None:
+        """Have a tensor's codes made from those that an operator writes under another scale."""
+        self._convert("QUANTIZE", source, tensor)
+
+    def holds_codes(self, tensor: int) -> bool:
+        """Whether what writes a tensor writes codes."""
+        return self._type_name(tensor) != "FLOAT32"
+
+    def constant(self, tensor: int, codes: Codes) -> int:
+        """Index of a quantized constant; equal ones made from the same tensor are one."""
+        key = (tensor, codes.values.tobytes(), codes.scales.tobytes(), codes.zero_point, codes.axis)
+        if key not in self._constants:
+            generated = schema.schema()
+            buffer = generated.BufferT()
+            buffer.data = np.frombuffer(codes.values.tobytes(), np.uint8)
+            self.model.buffers.append(buffer)
+            made = self._named_copy(tensor, self._name(tensor))
+            stored = self._subgraph.tensors[made]
+            stored.buffer = len(self.model.buffers) - 1
+            stored.sparsity = None
+            stored.type = getattr(generated.TensorType, codes.values.dtype.name.upper())
+            stored.quantization = _quantization(codes.scales, codes.zero_point, codes.axis)
+            self._constants[key] = made
+        return self._constants[key]
+
+    def add(self, operator: Operator, inputs: list[int], outputs: list[int]) -> None:
+        """Append an operator of the float network with these tensors."""
+        stored = copy.copy(self._graph.subgraph.operators[operator.index])
+        code = self._graph.model.operatorCodes[stored.opcodeIndex]
+        stored.opcodeIndex = self._code(schema.builtin_code(code), code.customCode, code.version)
+        stored.inputs, stored.outputs = inputs, outputs
+        self._subgraph.operators.append(stored)
+
+    def set_output(self, position: int, tensor: int) -> None:
+        """Have an output of the network, and of its signatures, be another tensor."""
+        replaced = self._graph.outputs[position]
+        self._subgraph.outputs[position] = tensor
+        for definition in self.model.signatureDefs or []:
+            for entry in definition.outputs or []:
+                if int(entry.tensorIndex) == replaced:
+                    entry.tensorIndex = tensor
+
+    def _convert(self, kind: str, source: int, made: int) -> None:
+        generated = schema.schema()
+        options = f"{kind.title()}Options"
+        stored = generated.OperatorT()
+        stored.opcodeIndex = self._code(getattr(generated.BuiltinOperator, kind), None, 1)
+        stored.inputs, stored.outputs = [source], [made]
+        stored.builtinOptionsType = getattr(generated.BuiltinOptions, options)
+        stored.builtinOptions = getattr(generated, f"{options}T")()
+        self._subgraph.operators.append(stored)
+
+    def _code(self, builtin: int, custom: Any, version: int) -> int:
+        """Index of the one operator code of a kind, at the version of its first operator."""
+        if (builtin, custom) not in self._codes:
+            code = schema.schema().OperatorCodeT()
+            code.builtinCode, code.customCode, code.version = builtin, custom, version
+            code.deprecatedBuiltinCode = min(builtin, schema.LAST_DEPRECATED_CODE)
+            self._codes[builtin, custom] = len(self.model.operatorCodes)
+            self.model.operatorCodes.append(code)
+        code = self.model.operatorCodes[self._codes[builtin, custom]]
+        code.version = max(code.version, version)
+        return self._codes[builtin, custom]
+
+    def _named_copy(self, tensor: int, name: str) -> int:
+        made = copy.copy(self._subgraph.tensors[tensor])
+        made.name = name.encode()
+        self._subgraph.tensors.append(made)
+        return len(self._subgraph.tensors) - 1
+
+    def _lend_name(self, tensor: int) -> None:
+        """Rename what an output is made from: the output has the name, as from TensorFlow."""
+        if tensor not in self._graph.inputs:
+            self._subgraph.tensors[tensor].name = f"{self._name(tensor)}1".encode()
+
+    def _name(self, tensor: int) -> str:
+        return self._graph.tensors[tensor].name
+
+    def _type_name(self, tensor: int) -> str:
+        return schema.tensor_type_names()[self._subgraph.tensors[tensor].type]
+
+    def _dequantized_name(self) -> str:
+        """A name as TensorFlow's converter gives in front of operators in float."""
+        number, self._dequantized = self._dequantized, self._dequantized + 1
+        return f"tfl.dequantize{number or ''}"
+
+
+def _quantize_type(stored: schema.TensorT, params: AffineParams) -> None:
+    stored.type = schema.schema().TensorType.INT8
+    stored.quantization = _quantization(np.array([params.scale], np.float32), params.zero_point)
+
+
+def _uint8_type(stored: schema.TensorT, params: AffineParams) -> None:
+    stored.type = schema.schema().TensorType.UINT8
+    stored.quantization = _quantization(
+        np.array([params.scale], np.float32), params.zero_point + _UINT8_OFFSET
+    )
+
+
+def _quantization(scales: Any, zero_point: int, axis: int = 0) -> Any:
+    quantization = schema.schema().QuantizationParametersT()
+    quantization.scale = scales
+    quantization.zeroPoint = np.full(len(scales), zero_point, np.int64)
+    quantization.quantizedDimension = axis
+    return quantization

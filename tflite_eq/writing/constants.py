@@ -1,0 +1,96 @@
+"""Codes of a network's constants: filters, biases, and operands of elementwise operators."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from tflite_eq.calibration.filters import recorded_filters
+from tflite_eq.calibration.record import LayerRecord
+from tflite_eq.graph import properties
+from tflite_eq.graph.linear import LinearLayer
+from tflite_eq.numerics import weights
+from tflite_eq.numerics.affine import INT8_MAX, INT8_MIN, AffineParams
+
+# A constant without any range; as a scale float32 and every kernel can hold it.
+_LEAST_RANGE = 1e-6
+
+
+@dataclasses.dataclass(frozen=True)
+class Codes:
+    """A quantized constant.
+
+    Attributes:
+        values: The codes, int8 or int32, in the layout that the flatbuffer stores.
+        scales: Real units per code: one, or one per slice along ``axis``.
+        zero_point: Code of the real 0.
+        axis: Axis of the slices.
+    """
+
+    values: npt.NDArray[Any]
+    scales: npt.NDArray[np.float32]
+    zero_point: int = 0
+    axis: int = 0
+
+
+def filter_and_bias(layer: LinearLayer, record: LayerRecord, input_scale: float) -> list[Codes]:
+    """What a layer's record makes of its filter and its bias.
+
+    Args:
+        layer: The layer.
+        record: Its record.
+        input_scale: Scale of the activation that it reads.
+
+    Returns:
+        Filter and bias. Their scales are one per output channel, or a single one if the record has
+        but one.
+    """
+    filters = recorded_filters(layer, record)
+    bias = layer.bias_values
+    if record.bias_correction:
+        bias = bias + np.asarray(record.bias_correction, np.float32)
+    scales = filters.scales * np.float32(record.gain)
+    bias_codes, bias_scales = weights.quantize_bias(bias, input_scale, scales)
+    stored = slice(len(record.scales))  # all of one scale per tensor are the same
+    axis = properties.OUTPUT_CHANNEL_AXIS[layer.kind]
+    return [
+        Codes(layer.stored_filters(filters.codes), scales[stored], axis=axis),
+        Codes(bias_codes, bias_scales[stored]),
+    ]
+
+
+def computed_filter_bias(
+    values: npt.NDArray[np.float32], input_scale: float, filter_scale: float
+) -> Codes:
+    """The bias [K] of a dense layer whose filter is an activation with a single scale."""
+    scales = np.full(len(values), filter_scale, np.float32)
+    codes, bias_scales = weights.quantize_bias(values, input_scale, scales)
+    return Codes(codes, bias_scales[:1])
+
+
+def operand(values: npt.NDArray[np.float32], params: AffineParams | None) -> Codes:
+    """A constant that an operator computes with as with an activation.
+
+    Args:
+        values: The constant.
+        params: Scale and zero point; the least that hold its values and 0 if None.
+    """
+    if params is None:
+        params = full_range(values)
+    exact = values.astype(np.float64) / params.scale + params.zero_point
+    nearest = np.where(exact < params.zero_point, np.ceil(exact - 0.5), np.floor(exact + 0.5))
+    codes = np.clip(nearest, INT8_MIN, INT8_MAX).astype(np.int8)
+    return Codes(codes, np.array([params.scale], np.float32), params.zero_point)
+
+
+def full_range(values: npt.NDArray[np.float32]) -> AffineParams:
+    """The finest scale under which int8 holds all values and 0."""
+    low = min(float(np.min(values, initial=0.0)), 0.0)
+    high = max(float(np.max(values, initial=0.0)), 0.0)
+    if high - low < _LEAST_RANGE:
+        return AffineParams(_LEAST_RANGE / (INT8_MAX - INT8_MIN), 0)
+    scale = (high - low) / (INT8_MAX - INT8_MIN)
+    return AffineParams(scale, int(np.clip(np.rint(INT8_MIN - low / scale), INT8_MIN, INT8_MAX)))
