@@ -7,7 +7,7 @@ from typing import Any, Callable
 import numpy as np
 import pytest
 import tensorflow as tf
-from tflite_eq.backends.tensorflow import TensorFlowBackend
+from tests.oracles.mlir import TensorFlowBackend
 
 from tests import models, running
 from tests.models import conv

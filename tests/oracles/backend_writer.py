@@ -47,7 +47,7 @@ def write(
     layers: dict[int, LinearLayer],
     calibration: Calibration,
     skipped: set[int],
-    backend: Backend,
+    backend: Any,
 ) -> Written:
     """Quantize the network's structure, then put in the record's scales, weights and biases.
 

@@ -1,0 +1,66 @@
+"""What two quantized files must have in common to compute the same."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tests import running
+from tests.oracles.backend_writer import write
+from tests.oracles.litert import LiteRTBackend
+from tests.oracles.mlir import TensorFlowBackend
+from tflite_eq import Calibration
+from tflite_eq.equalization.factors import with_factors
+from tflite_eq.graph import properties, schema
+from tflite_eq.graph.linear import linear_layers
+from tflite_eq.graph.model import Graph
+from tflite_eq.quantizer import prepared
+from tflite_eq.selection import skipped_operators
+
+ORACLES = {"tensorflow": TensorFlowBackend, "litert": LiteRTBackend}
+
+
+def written_by(oracle: str, model: bytes, calibration: Calibration) -> bytes:
+    """A record written with another quantizer's graph, with float inputs and outputs."""
+    given = prepared(model, "net")
+    skipped = skipped_operators(given, calibration.config.skip)
+    graph = with_factors(given, calibration.equalization)
+    written = write(graph, linear_layers(graph), calibration, skipped, ORACLES[oracle]())
+    assert not written.warnings
+    return schema.serialize(written.model)
+
+
+def operators(data: bytes) -> list[str]:
+    """Kind, version, activation and tensors of every operator, in an order of their own."""
+    graph = Graph.from_bytes(data)
+    return sorted(
+        repr(
+            [
+                operator.kind,
+                _version(graph, operator.index),
+                properties.fused_activation(operator),
+                *(_described(graph, i) for i in (*operator.inputs, *operator.outputs)),
+            ]
+        )
+        for operator in graph.operators
+    )
+
+
+def _version(graph: Graph, operator: int) -> int:
+    position = graph.subgraph.operators[operator].opcodeIndex
+    return int(graph.model.operatorCodes[position].version)
+
+
+def _described(graph: Graph, index: int) -> Any:
+    if index < 0:
+        return None
+    tensor = graph.tensors[index]
+    scales, zero_points = running.parameters(graph, index)
+    values = graph.constant(index).tolist() if tensor.is_constant else None
+    # They call constants and what they add in front of float operators as they like.
+    is_added = (
+        tensor.is_constant
+        or tensor.name.startswith("tfl.dequantize")
+        or tensor.name.endswith("_dequant")
+    )
+    name = "" if is_added else tensor.name
+    return name, tensor.type_name, tensor.shape, scales.tolist(), zero_points.tolist(), values
