@@ -45,6 +45,16 @@ def path(relative: str) -> Path:
     return root / relative
 
 
+def zoo(name: str) -> Path:
+    """A real model from beside the shared data; skips the running test when it is not there."""
+    root = folder()
+    if root is None or not (root.parent / "zoo" / name).exists():
+        pytest.skip(
+            f"shared data: zoo/{name} is absent; set TFLITE_EQ_DATA to the folder beside it"
+        )
+    return root.parent / "zoo" / name
+
+
 @functools.lru_cache(maxsize=1)
 def models() -> dict[str, dict[str, Any]]:
     """What ``models.json`` says about each model: file, size, mean, std, classes."""

@@ -112,7 +112,7 @@ def _add_on_codes(
     weights: Mapping[int, int],
 ) -> None:
     """Add the int8 form of an operator, and what brings its tensors to the scales it needs."""
-    shared = shared_params(operator, params)
+    kernel, shared = INT8_KERNELS[operator.kind], shared_params(operator, params)
     inputs = []
     for index in operator.inputs:
         if index in weights:
@@ -120,11 +120,11 @@ def _add_on_codes(
         elif index < 0 or not graph.tensors[index].is_float:
             inputs.append(index)
         elif graph.tensors[index].is_constant:
-            codes = constants.operand(graph.constant(index), shared)
+            codes = constants.operand(graph.constant(index), shared, kernel.symmetric_constants)
             inputs.append(assembly.constant(index, codes))
         else:
             inputs.append(assembly.as_codes(index, shared or params[index]))
-    imposed = shared or INT8_KERNELS[operator.kind].fixed
+    imposed = shared or kernel.fixed
     outputs = []
     for index in operator.outputs:
         if graph.tensors[index].is_float and imposed not in (None, params[index]):

@@ -13,6 +13,7 @@ from tflite_eq.equalization.factors import with_factors
 from tflite_eq.graph import properties, schema
 from tflite_eq.graph.linear import linear_layers
 from tflite_eq.graph.model import Graph
+from tflite_eq.numerics.affine import AffineParams
 from tflite_eq.quantizer import prepared
 from tflite_eq.selection import skipped_operators
 
@@ -29,8 +30,18 @@ def written_by(oracle: str, model: bytes, calibration: Calibration) -> bytes:
     return schema.serialize(written.model)
 
 
-def operators(data: bytes) -> list[str]:
-    """Kind, version, activation and tensors of every operator, in an order of their own."""
+def laid_out_by_mlir(model: bytes, calibration: Calibration) -> bytes:
+    """What TensorFlow's quantizer makes of a record's scales, nothing put in."""
+    graph = prepared(model, "net")
+    params = {t.index: AffineParams(t.scale, t.zero_point) for t in calibration.tensors}
+    return TensorFlowBackend().quantize(graph, params, set())
+
+
+def operators(data: bytes, names: bool = True) -> list[str]:
+    """Kind, version, activation and tensors of every operator, in an order of their own.
+
+    ``names`` says whether tensors are told by their names.
+    """
     graph = Graph.from_bytes(data)
     return sorted(
         repr(
@@ -38,7 +49,7 @@ def operators(data: bytes) -> list[str]:
                 operator.kind,
                 _version(graph, operator.index),
                 properties.fused_activation(operator),
-                *(_described(graph, i) for i in (*operator.inputs, *operator.outputs)),
+                *(_described(graph, i, names) for i in (*operator.inputs, *operator.outputs)),
             ]
         )
         for operator in graph.operators
@@ -50,7 +61,7 @@ def _version(graph: Graph, operator: int) -> int:
     return int(graph.model.operatorCodes[position].version)
 
 
-def _described(graph: Graph, index: int) -> Any:
+def _described(graph: Graph, index: int, names: bool) -> Any:
     if index < 0:
         return None
     tensor = graph.tensors[index]
@@ -58,7 +69,8 @@ def _described(graph: Graph, index: int) -> Any:
     values = graph.constant(index).tolist() if tensor.is_constant else None
     # They call constants and what they add in front of float operators as they like.
     is_added = (
-        tensor.is_constant
+        not names
+        or tensor.is_constant
         or tensor.name.startswith("tfl.dequantize")
         or tensor.name.endswith("_dequant")
     )

@@ -32,11 +32,13 @@ class Int8Kernel:
         runtimes: First runtime with each version that an int8 operator may need, by version; the
             smallest version is that of the plain int8 kernel, e.g. ``{3: "1.14.0", 6: "2.9.0"}``.
         fixed: Parameters of the results for ``Scales.FIXED``.
+        symmetric_constants: Whether constant operands have zero point 0, as filters do.
     """
 
     scales: Scales
     runtimes: dict[int, str]
     fixed: AffineParams | None = None
+    symmetric_constants: bool = False
 
     @property
     def version(self) -> int:
@@ -131,8 +133,14 @@ _NONE: dict[str, dict[int, str]] = {
     "NOT_EQUAL": {2: "1.14.0"},
 }
 
+# Slopes are weights to TensorFlow's quantizer.
+_SYMMETRIC_CONSTANTS = frozenset({"PRELU"})
+
 INT8_KERNELS: dict[str, Int8Kernel] = {
-    **{kind: Int8Kernel(Scales.OWN, runtimes) for kind, runtimes in _OWN.items()},
+    **{
+        kind: Int8Kernel(Scales.OWN, runtimes, symmetric_constants=kind in _SYMMETRIC_CONSTANTS)
+        for kind, runtimes in _OWN.items()
+    },
     **{kind: Int8Kernel(Scales.SHARED, runtimes) for kind, runtimes in _SHARED.items()},
     **{kind: Int8Kernel(Scales.FIXED, *row) for kind, row in _FIXED.items()},
     **{kind: Int8Kernel(Scales.NONE, runtimes) for kind, runtimes in _NONE.items()},

@@ -13,10 +13,10 @@ from tflite_eq.calibration.record import LayerRecord
 from tflite_eq.graph import properties
 from tflite_eq.graph.linear import LinearLayer
 from tflite_eq.numerics import weights
-from tflite_eq.numerics.affine import INT8_MAX, INT8_MIN, AffineParams
+from tflite_eq.numerics.affine import INT8_MAX, INT8_MIN, AffineParams, round_half_away
 
 # A constant without any range; as a scale float32 and every kernel can hold it.
-_LEAST_RANGE = 1e-6
+_LEAST_RANGE = np.float32(1e-6)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -71,15 +71,18 @@ def computed_filter_bias(
     return Codes(codes, bias_scales[:1])
 
 
-def operand(values: npt.NDArray[np.float32], params: AffineParams | None) -> Codes:
+def operand(
+    values: npt.NDArray[np.float32], params: AffineParams | None, symmetric: bool = False
+) -> Codes:
     """A constant that an operator computes with as with an activation.
 
     Args:
         values: The constant.
         params: Scale and zero point; the least that hold its values and 0 if None.
+        symmetric: Whether the zero point must be 0 then.
     """
     if params is None:
-        params = full_range(values)
+        params = symmetric_range(values) if symmetric else full_range(values)
     exact = values.astype(np.float64) / params.scale + params.zero_point
     nearest = np.where(exact < params.zero_point, np.ceil(exact - 0.5), np.floor(exact + 0.5))
     codes = np.clip(nearest, INT8_MIN, INT8_MAX).astype(np.int8)
@@ -87,10 +90,17 @@ def operand(values: npt.NDArray[np.float32], params: AffineParams | None) -> Cod
 
 
 def full_range(values: npt.NDArray[np.float32]) -> AffineParams:
-    """The finest scale under which int8 holds all values and 0."""
-    low = min(float(np.min(values, initial=0.0)), 0.0)
-    high = max(float(np.max(values, initial=0.0)), 0.0)
+    """The finest scale under which int8 holds all values and 0, in float32 as TensorFlow does."""
+    low, high = np.min(values, initial=np.float32(0)), np.max(values, initial=np.float32(0))
+    levels = np.float32(INT8_MAX - INT8_MIN)
     if high - low < _LEAST_RANGE:
-        return AffineParams(_LEAST_RANGE / (INT8_MAX - INT8_MIN), 0)
-    scale = (high - low) / (INT8_MAX - INT8_MIN)
-    return AffineParams(scale, int(np.clip(np.rint(INT8_MIN - low / scale), INT8_MIN, INT8_MAX)))
+        return AffineParams(float(_LEAST_RANGE / levels), 0)
+    scale = (high - low) / levels
+    zero_point = round_half_away(np.array([INT8_MIN - low / scale], np.float32))[0]
+    return AffineParams(float(scale), int(np.clip(zero_point, INT8_MIN, INT8_MAX)))
+
+
+def symmetric_range(values: npt.NDArray[np.float32]) -> AffineParams:
+    """The finest scale under which int8 holds all values and their negatives."""
+    largest = float(np.max(np.abs(values), initial=_LEAST_RANGE))
+    return AffineParams(largest / INT8_MAX, 0)
