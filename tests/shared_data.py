@@ -46,7 +46,7 @@ def path(relative: str) -> Path:
 
 
 def zoo(name: str) -> Path:
-    """A real model from beside the shared data; skips the running test when it is not there."""
+    """A real model beside the shared data; skips the running test when it is not there."""
     root = folder()
     if root is None or not (root.parent / "zoo" / name).exists():
         pytest.skip(

@@ -154,7 +154,7 @@ def test_metadata_tells_how_the_model_was_made() -> None:
         assert record.data_sha256 == result.calibration.data_sha256
         text = result.calibration.to_text()
         assert record.calibration_sha256 == hashlib.sha256(text.encode()).hexdigest()
-        assert record.backend.startswith("tensorflow ")
+        assert record.backend == "tflite_eq"
         seven = {t.name: t.window for t in result.calibration.tensors if t.bits == 7}
         assert {n: w for n, w in record.windows.items() if n in seven} == seven
         graph = Graph.from_bytes(result.model)

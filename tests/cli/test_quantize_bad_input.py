@@ -542,6 +542,18 @@ def test_unknown_backend(workspace: Workspace) -> None:
     assert "'torch'" in workspace.refused("--backend", "torch")
 
 
+@pytest.mark.parametrize("name", ["auto", "tensorflow", "litert"])
+def test_backend_of_earlier_versions_is_ignored_with_a_note(
+    workspace: Workspace, name: str
+) -> None:
+    assert workspace.quantize().code == 0
+    without = workspace.output.read_bytes()
+    finished = workspace.quantize("--backend", name)
+    assert finished.code == 0
+    assert "--backend: ignored, and gone in the next version" in finished.err
+    assert workspace.output.read_bytes() == without
+
+
 def test_model_and_record_in_the_same_file(workspace: Workspace) -> None:
     assert "same file" in workspace.refused(save_calibration=workspace.output)
 

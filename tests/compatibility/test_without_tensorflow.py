@@ -1,9 +1,8 @@
-"""The package with LiteRT Quantizer and no TensorFlow: all that takes a float ``.tflite``."""
+"""The package with a runtime and no TensorFlow: all that takes a float ``.tflite``."""
 
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +16,6 @@ from tflite_eq import Calibration, Config, EasyQuantConverter, IoType
 from tflite_eq.cli.main import main, parse
 from tflite_eq.graph.model import Graph
 from tflite_eq.runtimes import Kernels, preferred_runtime
-
-pytestmark = pytest.mark.skipif(
-    sys.version_info < (3, 10), reason="LiteRT Quantizer needs Python 3.10"
-)
 
 LEAST_SQNR_DB = {"8": 28, "7": 20, "auto": 20}
 TARGET = "x86-vnni"
@@ -61,10 +56,11 @@ def assert_good(model: bytes, bits: str = "8", float_model: bytes | None = None)
         assert 10 * np.log10(np.square(expected).sum() / noise) > LEAST_SQNR_DB[bits]
 
 
-def test_tensorflow_is_not_there() -> None:
+@pytest.mark.parametrize("name", ["tensorflow", "litert_quantizer"])
+def test_other_quantizers_are_not_there(name: str) -> None:
     """Else these tests would prove nothing."""
     with pytest.raises(ModuleNotFoundError):
-        __import__("tensorflow")
+        __import__(name)
 
 
 @pytest.mark.parametrize("bits", ["8", "7", "auto"])
@@ -75,7 +71,7 @@ def test_quantize(bits: str) -> None:
     assert not result.report.warnings
 
 
-def test_operators_that_the_quantizer_does_not_know() -> None:
+def test_unusual_operators() -> None:
     model = built_models.unusual_net()
     result = tflite_eq.quantize(model, built_models.samples())
     assert_good(result.model, "7", model)
@@ -106,17 +102,18 @@ def test_converter_for_what_needs_tensorflow_says_so(make: str) -> None:
         getattr(EasyQuantConverter, make)("model")
 
 
-def test_tensorflow_backend_says_what_is_missing() -> None:
-    with pytest.raises(tflite_eq.TfliteEqError, match="--backend tensorflow needs TensorFlow"):
-        tflite_eq.quantize(built_models.conv_net(), built_models.samples(), backend="tensorflow")
+def test_backend_of_earlier_versions_is_ignored() -> None:
+    with pytest.warns(DeprecationWarning, match="backend: ignored"):
+        result = tflite_eq.quantize(
+            built_models.conv_net(), built_models.samples(), backend="tensorflow"
+        )
+    assert_good(result.model)
 
 
 def test_record_is_applied_without_data(tmp_path: Path) -> None:
     result = tflite_eq.quantize(built_models.conv_net(), built_models.samples())
     result.calibration.save(tmp_path / "record.json")
-    again = tflite_eq.quantize(
-        built_models.conv_net(), Calibration.load(tmp_path / "record.json"), backend="litert"
-    )
+    again = tflite_eq.quantize(built_models.conv_net(), Calibration.load(tmp_path / "record.json"))
     assert again.model == result.model
 
 
@@ -144,7 +141,7 @@ def test_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Non
     assert_good(Path(output).read_bytes())
     inspected = json.loads(run_command("inspect", output).removeprefix("RESULT "))
     assert inspected["int8_layers"] == 6
-    assert inspected["backend"].startswith("litert-quantizer ")
+    assert inspected["backend"] == "tflite_eq"
     last = run_command(
         "evaluate", "--model", output, "--dataset", calibration, "--num_workers", "1"
     )

@@ -28,7 +28,7 @@ from tflite_eq import (
     quantize_guarded,
 )
 from tflite_eq.calibration.record import Calibration
-from tflite_eq.errors import BackendError, ConfigError, DatasetError, ModelError
+from tflite_eq.errors import ConfigError, DatasetError, ModelError, VerificationError
 from tflite_eq.evaluation.classifier import Classifier
 from tflite_eq.graph.model import Graph
 from tflite_eq.guard import run
@@ -230,7 +230,7 @@ def test_only_operators_that_compute_are_kept_in_float() -> None:
     assert {"CONV_2D", "MAX_POOL_2D", "TRANSPOSE", "RESHAPE", "FULLY_CONNECTED"} == skipped
 
 
-def test_a_choice_that_the_backend_refuses_is_left_out(
+def test_a_choice_that_a_runtime_refuses_is_left_out(
     validation: Validation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     original, refused = run.apply_calibration, layer_names()[0]
@@ -238,25 +238,16 @@ def test_a_choice_that_the_backend_refuses_is_left_out(
     def picky(model: bytes, calibration: Calibration, **options: Any) -> QuantizationResult:
         pattern = calibration.config.skip
         if pattern is not None and re.search(pattern, refused):
-            raise BackendError(f"{refused} matches --skip, but is quantized all the same")
+            raise VerificationError(f"the model with {refused} in float does not run")
         return original(model, calibration, **options)
 
     monkeypatch.setattr(run, "apply_calibration", picky)
     found = guarded(validation, 3.0)
     assert not any(refused in step.kept_float for step in found.record.steps)
-    assert "choices could not be made with this backend" in found.record.notes[-1]
+    assert "choices were left out: an installed runtime" in found.record.notes[-1]
     assert found.record.final.drop == min(step.drop for step in found.record.steps)
-    with pytest.raises(BackendError, match="quantized all the same"):
+    with pytest.raises(VerificationError, match="does not run"):
         guarded(validation, 3.0, config=Config(method="minmax", skip=re.escape(refused)))
-
-
-def test_with_litert_quantizer_it_finds_the_same(validation: Validation) -> None:
-    pytest.importorskip("litert_quantizer", reason="needs LiteRT Quantizer: tflite-eq[litert]")
-    for bound in (14.0, 3.0):
-        ours, theirs = (guarded(validation, bound, backend=b) for b in ("tensorflow", "litert"))
-        assert theirs.config == ours.config
-        assert theirs.record.final.drop == ours.record.final.drop
-        assert theirs.holds
 
 
 def test_classes_that_are_known_make_it_about_top_1() -> None:

@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 import pytest
 import tensorflow as tf
-from tflite_eq.backends import make_backend
 
 from tests import models, running
 from tests.equalization import networks
@@ -55,7 +54,7 @@ def reported(scaling: str, scales: bool = True) -> QuantizationResult:
 
 def default_of(model: bytes, record: Calibration, trace: PassTrace) -> bytes:
     graph = prepared(model, "net")
-    return default_model(graph, set(), trace.extremes, record, make_backend())
+    return default_model(graph, set(), trace.extremes, record)
 
 
 def default_figures(result: QuantizationResult) -> list[Any]:
