@@ -8,7 +8,7 @@ namespace tflite_eq {
 namespace {
 
 // More than any test means to use. TFLite goes on to 2^64, and then fails to allocate.
-constexpr size_t kMostBytes = size_t{1} << 28;
+constexpr size_t kMostBytes = size_t{1} << 22;
 constexpr int kUnwritten = 0x5a;
 
 bool BytesRequired(const TfLiteTensor& tensor, const TfLiteIntArray& dims, size_t* bytes) {
@@ -53,7 +53,7 @@ TensorTable::TensorTable(const TestGraph& graph)
       to.bytes = 0;
     }
     if (from.scales.empty()) continue;
-    affine_[i].reset(static_cast<TfLiteAffineQuantizationParams*>(malloc(sizeof(TfLiteAffineQuantizationParams))));
+    affine_[i].reset(static_cast<TfLiteAffineQuantizationParams*>(AllocateForTest(sizeof(TfLiteAffineQuantizationParams))));
     *affine_[i] = {MakeArray<TfLiteFloatArray>(from.scales), MakeIntArray(from.zero_points), from.quantized_dimension};
     to.quantization.type = kTfLiteAffineQuantization;
     to.quantization.params = affine_[i].get();
@@ -66,7 +66,7 @@ TensorTable::~TensorTable() {
 }
 
 void TensorTable::Fill(int tensor, size_t bytes) {
-  blocks_[tensor].reset(bytes > 0 ? static_cast<uint8_t*>(malloc(bytes)) : nullptr);
+  blocks_[tensor].reset(bytes > 0 ? static_cast<uint8_t*>(AllocateForTest(bytes)) : nullptr);
   if (bytes > 0) memset(blocks_[tensor].get(), kUnwritten, bytes);
   tensors_[tensor].data.raw = blocks_[tensor].get();
 }
