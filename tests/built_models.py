@@ -85,6 +85,38 @@ class NetworkBuilder:
         batch, _, *rest = self._shape(x)
         return self._operator("SQUEEZE", [x], (batch, *rest), options)
 
+    def dense_of(self, x: int, filters: int, bias: int = -1) -> int:
+        """A dense layer whose filter is a tensor of the network."""
+        options = self._schema.FullyConnectedOptionsT()
+        made = (self._shape(x)[0], self._shape(filters)[0])
+        return self._operator("FULLY_CONNECTED", [x, filters, bias], made, options)
+
+    def split(self, x: int, parts: int) -> list[int]:
+        """Equal parts along the channels."""
+        axis = self._tensor("axis", (), np.array(-1, np.int32))
+        options = self._schema.SplitOptionsT()
+        options.numSplits = parts
+        *rest, channels = self._shape(x)
+        first = self._operator("SPLIT", [axis, x], (*rest, channels // parts), options)
+        others = [self._tensor("split", self._shape(first)) for _ in range(parts - 1)]
+        self._graph.operators[-1].outputs = [first, *others]
+        return [first, *others]
+
+    def shape(self, x: int) -> int:
+        made = self._operator("SHAPE", [x], (len(self._shape(x)),), self._schema.ShapeOptionsT())
+        int32 = self._schema.TensorType.INT32
+        self._graph.tensors[made].type = self._graph.operators[-1].builtinOptions.outType = int32
+        return made
+
+    def custom(self, name: str, x: int, options: bytes) -> int:
+        made = self._operator("CUSTOM", [x], self._shape(x), None)
+        self._model.operatorCodes[-1].customCode = name
+        self._graph.operators[-1].customOptions = np.frombuffer(options, np.uint8)
+        return made
+
+    def constant(self, values: Array) -> int:
+        return self._tensor("constant", values.shape, values)
+
     def finished(self, *outputs: int) -> bytes:
         """The network with these outputs."""
         self._graph.inputs = [self.input]

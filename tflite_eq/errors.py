@@ -29,7 +29,7 @@ class CheckpointError(TfliteEqError):
 
 
 class BackendError(TfliteEqError):
-    """The quantizer backend or a TFLite runtime failed or is not installed."""
+    """TensorFlow or a TFLite runtime failed or is not installed."""
 
 
 class VerificationError(TfliteEqError):

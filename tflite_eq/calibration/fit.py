@@ -1,7 +1,7 @@
 """Whether a calibration record, perhaps edited by hand, fits the network it is applied to.
 
-What does not fit would not always fail later: a layer without its record keeps the backend's own
-weights, and members of a scale group with different scales change what the network computes.
+What does not fit would not always fail later: members of a scale group with different scales would
+be rounded once more, which no decision has reckoned with.
 """
 
 from __future__ import annotations

@@ -2,8 +2,8 @@
 
 An operator whose int8 kernel passes codes on unchanged in meaning - it moves them, chooses among
 them, or takes their mean - is called a mover here. Leaving it in float alone changes nothing of
-substance, and TensorFlow's quantizer refuses to. But between two operators in float it has to be
-in float as well, or what passes through it is rounded to codes on its way.
+substance. But between two operators in float it has to be in float as well, or what passes through
+it is rounded to codes on its way.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """What the quantizer has to know about each kind of TFLite operator.
 
-Facts from TFLite's int8 quantization specification and checked on the MLIR quantizer of
-TensorFlow 2.14 to 2.21 (``tests/graph/test_properties.py`` checks them again).
+What their int8 kernels ask of scales is in ``operators``. ``tests/graph/test_properties.py`` checks
+both against TensorFlow's quantizer and the kernels.
 """
 
 from __future__ import annotations
