@@ -102,6 +102,16 @@ class NetworkBuilder:
         self._graph.operators[-1].outputs = [first, *others]
         return [first, *others]
 
+    def reshape(self, x: int, *shape: int) -> int:
+        options = self._schema.ReshapeOptionsT()
+        options.newShape = np.array(shape, np.int32)
+        return self._operator("RESHAPE", [x, self.constant(options.newShape)], shape, options)
+
+    def transpose(self, x: int, *order: int) -> int:
+        shape = tuple(self._shape(x)[axis] for axis in order)
+        axes = self.constant(np.array(order, np.int32))
+        return self._operator("TRANSPOSE", [x, axes], shape, self._schema.TransposeOptionsT())
+
     def shape(self, x: int) -> int:
         made = self._operator("SHAPE", [x], (len(self._shape(x)),), self._schema.ShapeOptionsT())
         int32 = self._schema.TensorType.INT32

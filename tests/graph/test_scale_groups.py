@@ -2,14 +2,17 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 import tensorflow as tf
 
-from tests import models
+from tests import models, running
+from tflite_eq import Config, quantize
 from tflite_eq.graph.linear import linear_layers
 from tflite_eq.graph.model import Graph
 from tflite_eq.graph.properties import SAME_SCALE
 from tflite_eq.graph.scale_groups import ScaleGroup, scale_groups
 from tflite_eq.numerics.affine import AffineParams
+from tflite_eq.runtimes import Kernels
 
 
 def groups_of(model: bytes, skipped: set[int] | None = None) -> tuple[Graph, dict[int, ScaleGroup]]:
@@ -100,6 +103,59 @@ def test_fixed_parameters_hold_for_the_whole_group() -> None:
     )
     graph, groups = groups_of(model)
     assert group_of_output(graph, groups, "MAX_POOL_2D").fixed == AffineParams(1 / 256, -128)
+
+
+WIDE: dict[str, Any] = {
+    "concatenated with a wider tensor": lambda x, s: tf.concat([x, s], -1),
+    "the larger of it and a wider tensor": lambda x, s: tf.maximum(s, x),
+    "behind operators that pass it on": lambda x, s: tf.concat(
+        [tf.nn.max_pool2d(s, 1, 1, "SAME"), x], -1
+    ),
+    "together with another fixed scale": lambda x, s: tf.concat([s, tf.tanh(x)], -1),
+    "the larger of it and a constant beyond its range": lambda x, s: tf.maximum(s, 3.0),
+    "padded with what is beyond its range": lambda x, s: tf.pad(
+        s, [[0, 0], [1, 1], [1, 1], [0, 0]], constant_values=-5.0
+    ),
+    "under zeros that are code 0": lambda x, s: tf.scatter_nd([[1], [0]], s[0, :2], [3, 12, 4])[
+        None
+    ],
+}
+
+
+@pytest.mark.parametrize("kind", WIDE)
+def test_fixed_parameters_are_imposed_on_nothing_that_they_do_not_serve(kind: str) -> None:
+    def network(x: Any) -> Any:
+        y = models.conv(x, 4)
+        return models.conv(WIDE[kind](y * 3.0, tf.sigmoid(y)), 4)
+
+    model = models.convert(network, models.IMAGE)
+    graph, groups = groups_of(model)
+    sigmoid = next(o for o in graph.operators if o.kind == "LOGISTIC")
+    assert groups[sigmoid.outputs[0]].fixed == AffineParams(1 / 256, -128)
+    last = graph.operators[-1]
+    group = groups[last.inputs[0]]
+    assert group.fixed is None
+    assert {"LOGISTIC", "TANH", "MAX_POOL_2D", "STRIDED_SLICE", "RESHAPE"}.intersection(
+        map(str, writers_of(group))
+    )
+    data = models.samples(models.IMAGE)
+    exact, found = (
+        running.run(m, data[0], Kernels.BUILTIN)[0]
+        for m in (model, quantize(model, data, Config(method="minmax")).model)
+    )
+    assert running.sqnr_db(exact, found) > 30
+
+
+def test_fixed_parameters_that_serve_all_are_kept() -> None:
+    def network(x: Any) -> Any:
+        y = models.conv(x, 4)
+        z = tf.concat([tf.sigmoid(y), tf.sigmoid(models.conv(x, 4, seed=2))], -1)
+        return models.conv(tf.maximum(z, 0.25), 4)
+
+    graph, groups = groups_of(models.convert(network, models.IMAGE))
+    group = groups[graph.operators[-1].inputs[0]]
+    assert group.fixed == AffineParams(1 / 256, -128)
+    assert len(group.tensors) == 4
 
 
 def test_constants_that_join_in_are_noted() -> None:
