@@ -146,9 +146,8 @@ INT8_KERNELS: dict[str, Int8Kernel] = {
     **{kind: Int8Kernel(Scales.NONE, runtimes) for kind, runtimes in _NONE.items()},
 }
 
-# Runtimes by version of what turns real values into codes and back, and codes of one scale into
-# codes of another.
+# Runtimes by version of what turns real values and codes of another scale into codes, and back.
 CONVERSIONS: dict[str, dict[int, str]] = {
-    "QUANTIZE": {1: "1.14.0", 2: "1.15.0"},
+    "QUANTIZE": {1: "1.14.0"},
     "DEQUANTIZE": {2: "1.14.0"},
 }

@@ -41,9 +41,7 @@ def int8_version(graph: Graph, operator: Operator) -> int | None:
     if not any(i >= 0 and graph.tensors[i].type_name == "INT8" for i in tensors):
         return None
     if operator.kind in CONVERSIONS:
-        # Requantization came later than quantizing.
-        requantizes = operator.kind == "QUANTIZE" and not graph.tensors[operator.inputs[0]].is_float
-        return 2 if requantizes else min(CONVERSIONS[operator.kind])
+        return min(CONVERSIONS[operator.kind])
     kernel = INT8_KERNELS.get(operator.kind)
     if kernel is None:
         return None
