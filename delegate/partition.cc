@@ -178,7 +178,8 @@ bool Partition::ResizeStep(TfLiteContext* context, Step* step) {
     context->ReportError(context, "tflite_eq: node %d: %s", step->node_index, reason.text);
     return false;
   }
-  step->conv.Reshape(step->node.problem().shape);
+  // Without anything to compute the kernel is not asked at all.
+  if (!IsEmpty(step->node.problem().shape)) step->conv.Reshape(step->node.problem().shape);
   return true;
 }
 
