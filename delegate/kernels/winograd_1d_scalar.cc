@@ -24,7 +24,7 @@ bool Certify(const ConvProblem& problem, Reason* reason) {
 }
 
 size_t PackedBytes(const ConvProblem& problem) {
-  return problem.shape.output_channels * (sizeof(Channel) + 3 * kTaps * problem.shape.input_channels);
+  return problem.shape.output_channels * (sizeof(Channel) + size_t{3} * kTaps * problem.shape.input_channels);
 }
 
 void Pack(const ConvProblem& problem, void* packed) {
