@@ -27,7 +27,7 @@ void Pack(const ConvProblem& problem, void* packed) {
 
 WorkPlan Plan(const ConvShape& shape, int workers) {
   WorkPlan plan = PlanRows(shape, workers, /*most=*/8);
-  plan.scratch_bytes = shape.filter_size();
+  if (plan.units > 0) plan.scratch_bytes = shape.filter_size();
   return plan;
 }
 

@@ -49,7 +49,7 @@ void Pack(const ConvProblem& problem, void* packed) {
 
 WorkPlan Plan(const ConvShape& shape, int workers) {
   WorkPlan plan = PlanRows(shape, workers, /*most=*/4);
-  plan.scratch_bytes = static_cast<size_t>(3) * 4 * shape.input_channels;
+  if (plan.units > 0) plan.scratch_bytes = static_cast<size_t>(3) * 4 * shape.input_channels;
   return plan;
 }
 
