@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 from typing import Any
 
 from tflite_eq.backends import Backend, BackendName, make_backend
-from tflite_eq.calibration.dataset import repeatable
 from tflite_eq.config import Config
 from tflite_eq.files import PathLike
 from tflite_eq.graph.outputs import logits_view
@@ -56,7 +56,7 @@ def quantize_guarded(
 
     Args:
         model: A float ``.tflite`` with one input and one output.
-        representative_dataset: Sample inputs, see ``SampleReader``; read once per model tried.
+        representative_dataset: Sample inputs, see ``SampleReader``; read once.
         guard: The bound, and what it holds on; calibration must not have seen that.
         config: Options to start from.
         num_samples: Use at most so many calibration samples.
@@ -82,17 +82,31 @@ def quantize_guarded(
         folder = GuardFolder(resume_dir, model, config, preferred_runtime().description)
     if isinstance(backend, (str, BackendName)):
         backend = make_backend(backend)
-    run = Run(
-        model,
-        repeatable(representative_dataset, num_samples),
-        guard,
-        config,
-        num_samples,
-        backend,
-        origin,
-        folder,
-        num_workers,
-    )
+    with contextlib.closing(
+        Run(
+            model,
+            representative_dataset,
+            guard,
+            config,
+            num_samples,
+            backend,
+            origin,
+            folder,
+            num_workers,
+        )
+    ) as run:
+        return _guarded(run, model, guard, backend, origin, report_dir)
+
+
+def _guarded(
+    run: Run,
+    model: bytes,
+    guard: Guard,
+    backend: Backend,
+    origin: str,
+    report_dir: PathLike | None,
+) -> Guarded:
+    """Search for what to keep, and write the model that the search ends with."""
 
     def measure(kept: Kept) -> Drop:
         drop = run.drop(kept)
