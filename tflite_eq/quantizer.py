@@ -8,14 +8,15 @@ import hashlib
 from typing import Any
 
 from tflite_eq import metadata
-from tflite_eq.backends import Backend, BackendName, make_backend
+from tflite_eq.arguments import check_kind, check_model, check_path, checked_count
+from tflite_eq.backends import Backend, BackendName, backend_of
 from tflite_eq.bias.finetune import check_enough
 from tflite_eq.calibration.checkpoint import Checkpoint, SavedEqualization
 from tflite_eq.calibration.fit import check_equalization, check_fits
 from tflite_eq.calibration.record import Calibration
 from tflite_eq.calibration.statistics import observe_ranges
 from tflite_eq.calibration.stored_samples import StoredSamples
-from tflite_eq.config import BiasCorrection, Config, Equalization
+from tflite_eq.config import BiasCorrection, Config, Equalization, checked_config
 from tflite_eq.equalization.choose import equalizing_factors
 from tflite_eq.equalization.factors import ChannelFactors, with_factors
 from tflite_eq.errors import ConfigError
@@ -97,9 +98,9 @@ def calibrate(
             nothing, or ``num_samples`` is not positive.
         BackendError: Biases are to be fine-tuned and TensorFlow is not installed.
     """
-    config = config or Config()
-    if num_samples is not None and num_samples < 1:
-        raise ConfigError(f"num_samples is {num_samples}; at least one sample is needed")
+    config = checked_config(config)
+    num_samples = checked_count(num_samples, "num_samples")
+    check_path(resume_dir, "resume_dir")
     graph = prepared(model, origin)
     layers = linear_layers(graph)
     skipped = skipped_operators(graph, config.skip)
@@ -208,10 +209,15 @@ def quantize(
     Raises:
         TfliteEqError: One of its sub-classes says what is wrong and how to mend it.
     """
+    check_model(model, origin)
+    config = None if config is None else checked_config(config)
     if report_dir is not None:
+        check_path(report_dir, "report_dir")
         check_directory(report_dir)
-    if isinstance(backend, (str, BackendName)):
-        backend = make_backend(backend)
+    if comparison is not None:
+        remedy = "give a ComparisonSet(samples, description)"
+        check_kind(comparison, ComparisonSet, "comparison", remedy)
+    backend = backend_of(backend)
     keeps = report_dir is not None and comparison is None
     trace = PassTrace(keeps=COMPARED_SAMPLES if keeps else 0)
     if isinstance(representative_dataset, Calibration):
@@ -290,6 +296,7 @@ def prepared(model: bytes, origin: str) -> Graph:
     Raises:
         ModelError: The model cannot be quantized.
     """
+    check_model(model, origin)
     graph = Graph.from_bytes(model, origin)
     check_quantizable(graph)
     return with_biases(graph)

@@ -32,7 +32,8 @@ class ErrorSums:
     def __init__(self, channels: int) -> None:
         """Start with no values for ``channels`` output channels."""
         self.count = 0
-        self._origins: tuple[Float, Float] | None = None
+        self._y_origin: Float = np.zeros(channels, np.float32)
+        self._d_origin: Float = np.zeros(channels, np.float32)
         self._y = np.zeros(channels)
         self._d = np.zeros(channels)
         self._error = np.zeros(channels)
@@ -46,12 +47,12 @@ class ErrorSums:
         d = quantized.reshape(y.shape) - y
         if not len(y):
             return
-        if self._origins is None:
-            self._origins = _channel_means(y), _channel_means(d)
+        if not self.count:
+            self._y_origin, self._d_origin = _channel_means(y), _channel_means(d)
         self.count += len(y)
         self._error += d.sum(axis=0, dtype=np.float64)
-        y = y - self._origins[0]
-        d -= self._origins[1]
+        y = y - self._y_origin
+        d -= self._d_origin
         self._y += y.sum(axis=0, dtype=np.float64)
         self._d += d.sum(axis=0, dtype=np.float64)
         self._yy += np.einsum("nk,nk->k", y, y)
@@ -61,15 +62,13 @@ class ErrorSums:
     @property
     def signal(self) -> Double:
         """Energy of the FP32 output per channel, [K]."""
-        if self._origins is None:
-            return np.zeros_like(self._yy)
-        origin = self._origins[0].astype(np.float64)
-        return self._yy + 2 * origin * self._y + self.count * origin**2
+        origin = self._y_origin.astype(np.float64)
+        return np.asarray(self._yy + 2 * origin * self._y + self.count * origin**2)
 
     @property
     def mean_shift(self) -> Double:
         """Mean of the error per channel, [K]; its negative is what IBC adds to the bias."""
-        return self._error / max(self.count, 1)
+        return np.asarray(self._error / max(self.count, 1))
 
     @property
     def restoring_gain(self) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
@@ -182,9 +183,14 @@ def _elements(dataset: Any) -> Iterable[Any]:
     generator = getattr(dataset, "input_gen", dataset)
     produced = generator() if callable(generator) else generator
     if isinstance(produced, (str, bytes, Mapping)) or not isinstance(produced, Iterable):
+        remedy = "yield lists of arrays, dicts of arrays or single arrays, one a sample"
+        if isinstance(produced, (str, bytes, os.PathLike)):
+            remedy = "read what it names first: a record with Calibration.load, images as arrays"
+        elif isinstance(produced, Mapping):
+            remedy = "put the samples into a list, [{...}, {...}]"
         raise DatasetError(
             f"the representative data set gives a {type(produced).__name__}, not an iterable of "
-            "samples"
+            f"samples; {remedy}"
         )
     return produced
 

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from tflite_eq.arguments import check_path
 from tflite_eq.calibration.json_fields import known_fields, typed, typed_list, typed_pair
 from tflite_eq.calibration.plausible import check_values
 from tflite_eq.config import Config
@@ -324,6 +325,7 @@ class Calibration:
         Raises:
             TfliteEqError: The file cannot be read or is no calibration record.
         """
+        check_path(path, "path")
         try:
             text = pathlib.Path(path).read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError) as error:

@@ -184,6 +184,7 @@ class MemorySamples(Samples):
             raise DatasetError(
                 "the samples hold NaN or infinity; repair the data or remove those samples"
             )
+        self._values.flags.writeable = False
         self.shape = (1, *self._values.shape[1:])
 
     def __len__(self) -> int:

@@ -42,6 +42,11 @@ class ComparisonSet:
     description: str
     labels: Sequence[int] | None = None
 
+    def __post_init__(self) -> None:
+        """Copy the labels: whoever made them may change them."""
+        if self.labels is not None:
+            object.__setattr__(self, "labels", tuple(self.labels))
+
 
 @dataclasses.dataclass(frozen=True)
 class Rival:

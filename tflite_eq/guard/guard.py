@@ -6,14 +6,19 @@ import contextlib
 import dataclasses
 from typing import Any
 
-from tflite_eq.backends import Backend, BackendName, make_backend
-from tflite_eq.config import Config
+from tflite_eq.arguments import (
+    check_model,
+    check_path,
+    checked_count,
+)
+from tflite_eq.backends import Backend, BackendName, backend_of
+from tflite_eq.config import Config, checked_config
 from tflite_eq.files import PathLike
 from tflite_eq.graph.outputs import logits_view
 from tflite_eq.guard.folder import GuardFolder
 from tflite_eq.guard.run import Ranking, Run
 from tflite_eq.guard.search import Drop, Kept, Outcome, Unit, search
-from tflite_eq.guard.validation import Guard
+from tflite_eq.guard.validation import Guard, check_guard
 from tflite_eq.progress import note
 from tflite_eq.quantizer import QuantizationResult, apply_calibration
 from tflite_eq.report.guard import GuardRecord, Sensitivity, Step
@@ -73,15 +78,20 @@ def quantize_guarded(
         TfliteEqError: As for ``quantize`` and ``evaluate``. A bound that cannot be met is no error:
             ``holds`` tells.
     """
-    config = config or Config()
+    check_model(model, origin)
+    config = checked_config(config)
+    check_guard(guard)
+    num_samples = checked_count(num_samples, "num_samples")
+    num_workers = checked_count(num_workers, "num_workers", "processes")
+    check_path(resume_dir, "resume_dir")
     if report_dir is not None:
+        check_path(report_dir, "report_dir")
         check_directory(report_dir)
     logits_view(model, origin)  # refuses now what ``evaluate`` would refuse after calibrating
     folder = None
     if resume_dir is not None:
         folder = GuardFolder(resume_dir, model, config, preferred_runtime().description)
-    if isinstance(backend, (str, BackendName)):
-        backend = make_backend(backend)
+    backend = backend_of(backend)
     with contextlib.closing(
         Run(
             model,
