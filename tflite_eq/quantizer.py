@@ -12,6 +12,7 @@ from tflite_eq.arguments import check_kind, check_model, check_path, checked_cou
 from tflite_eq.backends import Backend, BackendName, backend_of
 from tflite_eq.bias.finetune import check_enough
 from tflite_eq.calibration.checkpoint import Checkpoint, SavedEqualization
+from tflite_eq.calibration.doubts import doubts_about
 from tflite_eq.calibration.fit import check_equalization, check_fits
 from tflite_eq.calibration.record import Calibration
 from tflite_eq.calibration.statistics import observe_ranges
@@ -30,6 +31,7 @@ from tflite_eq.graph.linear import linear_layers
 from tflite_eq.graph.model import Graph
 from tflite_eq.graph.scale_groups import scale_groups
 from tflite_eq.graph.validate import check_quantizable
+from tflite_eq.progress import note
 from tflite_eq.report.build import build_report
 from tflite_eq.report.full import Subject, complete
 from tflite_eq.report.guard import GuardRecord
@@ -123,6 +125,7 @@ def calibrate(
             checkpoint.check_data(samples.count, samples.digest)
         if trace is not None:
             trace.kept = samples.spread(trace.keeps)
+        warnings = _doubts(graph, samples)
         equalization = _equalization(graph, skipped, samples, config, trace, checkpoint)
         graph = with_factors(graph, equalization)
         layers = linear_layers(graph)
@@ -147,10 +150,20 @@ def calibrate(
             tensors=tensors,
             layers=records,
             equalization=equalization,
+            warnings=[*warnings, *twins.notices],
         )
         if fine_tunes:
             calibration = fine_tuned(graph, layers, skipped, calibration, twins)
     return calibration
+
+
+def _doubts(graph: Graph, samples: StoredSamples) -> list[str]:
+    """What is doubtful about the samples; said at once, and once however often they serve."""
+    if samples.doubts is None:
+        samples.doubts = doubts_about(graph, samples)
+        for doubt in samples.doubts:
+            note(f"warning: {doubt}")
+    return samples.doubts
 
 
 def _equalization(

@@ -30,6 +30,7 @@ class StoredSamples:
     Attributes:
         count: Number of samples.
         digest: SHA-256 over all of them, hexadecimal.
+        doubts: What is doubtful about them, one sentence each; ``None`` until somebody has looked.
     """
 
     def __init__(
@@ -62,6 +63,7 @@ class StoredSamples:
             self._store.close()
             raise
         self.count, self.digest = reader.count, reader.digest
+        self.doubts: list[str] | None = None
 
     def __enter__(self) -> StoredSamples:
         return self
