@@ -25,6 +25,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from tflite_eq.calibration.dataset import Sample
 from tflite_eq.calibration.float_network import FloatNetwork
 from tflite_eq.calibration.stored_samples import StoredSamples, spread_positions
 from tflite_eq.graph import properties
@@ -46,8 +47,9 @@ _NORMAL_CONSTANCY = 6.0
 _LEAST_BIAS_SHARE = 2.0**-4.5
 _LEAST_BIAS_SHARE_ALONE = 2.0**-5.5
 
-# Standard deviation of a sample's logits: at most 12 with the right scaling.
+# Standard deviation of a sample's logits: between 1.5 and 12 with the right scaling.
 _LARGEST_LOGITS = 25.0
+_SMALLEST_LOGITS = 0.75
 _FEWEST_CLASSES = 5
 _CLIPPED = 0.5
 
@@ -58,6 +60,9 @@ _PIXELS = 16.0
 _LAYERS = 3
 _FEWEST_ROWS = 4
 _FEWEST_PIXELS = 8
+
+# Samples that other scalings are tried on.
+_TRIED = 4
 
 _ENDS = ("SOFTMAX", "LOG_SOFTMAX", "LOGISTIC")
 _TRANSPARENT = ("RESHAPE", "SQUEEZE")
@@ -91,17 +96,18 @@ class Look:
 
     Attributes:
         layers: The layer that is judged, by tensor index of the input in front of it.
-        inputs: Values of a network input by its tensor index, one array a sample; of those with a
-            layer alone.
         clipped: Part of the layer's positive outputs that a ReLU6 clips, by the same index.
         outputs: Values of each float output, one array a sample; in front of a final softmax or
             logistic function.
-        graph: The network.
+        samples: The samples, each with its number.
+        network: The network.
+        graph: The same.
     """
 
+    samples: list[tuple[int, Sample]]
+    network: FloatNetwork
     graph: Graph
     layers: Mapping[int, LinearLayer]
-    inputs: Mapping[int, list[Array]]
     clipped: Mapping[int, float]
     outputs: list[list[Array]]
 
@@ -119,16 +125,14 @@ def looked_at(
         layer = _judge_of(graph, layers, index)
         if layer is not None and _is_image(samples[0][index].shape):
             judged[index] = layer
-    inputs: dict[int, list[Array]] = {index: [] for index in judged}
     active, clipped = dict.fromkeys(judged, 0), dict.fromkeys(judged, 0)
     ends = [_in_front(graph, output) for output in graph.outputs]
     ends = [index for index in ends if graph.tensors[index].is_float]
     outputs: list[list[Array]] = [[] for _ in ends]
-    for number in spread_positions(samples.count, most):
-        sample = samples[number]
+    chosen = [(number, samples[number]) for number in spread_positions(samples.count, most)]
+    for number, sample in chosen:
         values = dict(network.run(sample, number))
         for index, layer in judged.items():
-            inputs[index].append(sample[index])
             six = _clipping(graph, layer)
             if six is not None:
                 active[index] += int(np.count_nonzero(values[six] > 0))
@@ -136,7 +140,7 @@ def looked_at(
         for index, kept in zip(ends, outputs):
             kept.append(np.array(values[index]))
     shares = {index: clipped[index] / max(active[index], 1) for index in judged}
-    return Look(graph, judged, inputs, shares, outputs)
+    return Look(chosen, network, graph, judged, shares, outputs)
 
 
 def doubt_about_scale(graph: Graph, index: int, seen: Range, look: Look) -> str | None:
@@ -151,7 +155,7 @@ def doubt_about_scale(graph: Graph, index: int, seen: Range, look: Look) -> str 
     layer = look.layers.get(index)
     if layer is None:
         return None
-    values = look.inputs[index]
+    values = [sample[index] for _, sample in look.samples]
     found = _Response.of(look.graph, layer, index, values)
     if found is None:
         return None
@@ -159,17 +163,18 @@ def doubt_about_scale(graph: Graph, index: int, seen: Range, look: Look) -> str 
     is_small = max(-low, high) <= 4 and high - low >= 1 / 300
     if is_small and found.constancy > _LARGEST_CONSTANCY:
         reason = (
-            f"layer '{_short(layer.name)}' computes nearly the same whatever the sample (the mean of its "
-            f"outputs is {found.constancy:.0f} times their deviation), so they look too small"
+            f"layer '{_short(layer.name)}' computes nearly the same whatever the sample (the mean "
+            f"of its outputs is {found.constancy:.0f} times their deviation), so they look too "
+            "small"
         )
     elif max(-low, high) > _PIXELS and _is_too_large(graph, found, look, index):
         reason = (
-            f"in layer '{_short(layer.name)}' they outweigh the biases {1 / found.bias_share:.0f} times, "
-            "so they look too large"
+            f"in layer '{_short(layer.name)}' they outweigh the biases "
+            f"{1 / found.bias_share:.0f} times, so they look too large"
         )
     else:
         return None
-    remedies = _remedies(look.graph, layer, index, values, seen)
+    remedies = _remedies(look, index, seen)
     if not remedies:
         return None
     return (
@@ -264,19 +269,20 @@ def _is_too_large(graph: Graph, found: _Response, look: Look, index: int) -> boo
         return False
     if look.clipped[index] > _CLIPPED:
         return True
-    logits = _logits(look)
-    if logits is None:
+    spread = _spread_of_logits(look.outputs)
+    if spread is None:
         return found.bias_share < _LEAST_BIAS_SHARE_ALONE
-    return float(np.mean([values.std() for values in logits])) > _LARGEST_LOGITS
+    return spread > _LARGEST_LOGITS
 
 
-def _logits(look: Look) -> list[Array] | None:
-    """Scores of classes, if the network has one vector of them as its output."""
-    if len(look.outputs) != 1:
+def _spread_of_logits(outputs: list[list[Array]]) -> float | None:
+    """Mean standard deviation of a sample's scores of classes, if there is one vector of them."""
+    if len(outputs) != 1:
         return None
-    logits = [values.astype(np.float64).ravel() for values in look.outputs[0]]
-    shape = look.outputs[0][0].shape
-    return logits if logits[0].size == max(shape, default=1) >= _FEWEST_CLASSES else None
+    shape = outputs[0][0].shape
+    if not outputs[0][0].size == max(shape, default=1) >= _FEWEST_CLASSES:
+        return None
+    return float(np.mean([values.std(dtype=np.float64) for values in outputs[0]]))
 
 
 def _gives_images(graph: Graph, index: int) -> bool:
@@ -289,26 +295,42 @@ def _gives_images(graph: Graph, index: int) -> bool:
     return False
 
 
-def _remedies(
-    graph: Graph, layer: LinearLayer, index: int, values: list[Array], seen: Range
-) -> list[str]:
-    """Usual scalings under which the layer's response is normal, the likeliest first, two at most.
+def _remedies(look: Look, index: int, seen: Range) -> list[str]:
+    """Usual scalings under which the network looks normal, the likeliest first, two at most.
 
     The values are taken for pixels whose smallest and largest were 0 and 255.
     """
     found = []
     for scaling in _SCALINGS:
-        stretch = (scaling.high - scaling.low) / (seen[1] - seen[0])
-        scaled = [((v - seen[0]) * stretch + scaling.low).astype(np.float32) for v in values[:4]]
-        response = _Response.of(graph, layer, index, scaled)
-        is_normal = (
+        scaled = [
+            (number, {**sample, index: _scaled(sample[index], seen, scaling)})
+            for number, sample in look.samples[:_TRIED]
+        ]
+        values = [sample[index] for _, sample in scaled]
+        response = _Response.of(look.graph, look.layers[index], index, values)
+        if (
             response is not None
             and response.constancy < _NORMAL_CONSTANCY
             and response.bias_share > _LEAST_BIAS_SHARE
-        )
-        if is_normal and response is not None:
+            and _logits_are_normal(look, scaled)
+        ):
             found.append((response.constancy, scaling.text))
     return [text for _, text in sorted(found)[:2]]
+
+
+def _scaled(values: Array, seen: Range, scaling: Scaling) -> Array:
+    stretch = (scaling.high - scaling.low) / (seen[1] - seen[0])
+    return np.asarray(((values - seen[0]) * stretch + scaling.low).astype(np.float32))
+
+
+def _logits_are_normal(look: Look, scaled: list[tuple[int, Sample]]) -> bool:
+    """Whether a classifier prefers some classes to others; true of what is none."""
+    if _spread_of_logits(look.outputs) is None:
+        return True
+    end = _in_front(look.graph, look.graph.outputs[0])
+    logits = [np.array(dict(look.network.run(sample, number))[end]) for number, sample in scaled]
+    spread = _spread_of_logits([logits])
+    return spread is not None and _SMALLEST_LOGITS < spread < _LARGEST_LOGITS
 
 
 def _clipping(graph: Graph, layer: LinearLayer) -> int | None:
