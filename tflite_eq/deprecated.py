@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 
+from tflite_eq.arguments import described
 from tflite_eq.errors import ConfigError
 
 # What used to lay out the int8 graph, before this package did.
@@ -25,5 +26,7 @@ def warn_of_backend(backend: str | None) -> None:
         return
     if backend not in BACKENDS:
         allowed = ", ".join(repr(name) for name in BACKENDS)
-        raise ConfigError(f"backend: {backend!r} is not one of {allowed}; leave the option out")
+        raise ConfigError(
+            f"backend: {described(backend)} is not one of {allowed}; leave the option out"
+        )
     warnings.warn(BACKEND_NOTE, DeprecationWarning, stacklevel=3)

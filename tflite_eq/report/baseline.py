@@ -68,6 +68,7 @@ def default_model(
         ],
         equalization=[],
         fine_tuning=None,
+        warnings=[],
     )
     return schema.serialize(write(graph, layers, record, skipped))
 
