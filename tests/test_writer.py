@@ -11,7 +11,7 @@ import pytest
 import tensorflow as tf
 
 from tests import models, running
-from tests.oracles.mlir import TensorFlowBackend
+from tests.oracles.mlir import quantized_by_mlir
 from tflite_eq import BiasCorrection, Calibration, Config, Method, calibrate, quantize
 from tflite_eq.calibration.record import LayerRecord
 from tflite_eq.graph import edit, properties, schema
@@ -41,7 +41,7 @@ def huge_bias_net() -> bytes:
 def mlir_result(graph: Graph, calibration: Calibration) -> Graph:
     """What TensorFlow's quantizer makes of the calibrated ranges, nothing overwritten."""
     params = {t.index: AffineParams(t.scale, t.zero_point) for t in calibration.tensors}
-    return Graph.from_bytes(TensorFlowBackend().quantize(graph, params, set()))
+    return Graph.from_bytes(quantized_by_mlir(graph, params, set()))
 
 
 def with_mlir_scales(graph: Graph, calibration: Calibration, result: Graph) -> Calibration:

@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from tests import models, running
 from tests.models import conv
-from tests.oracles.mlir import TensorFlowBackend
+from tests.oracles.mlir import quantized_by_mlir
 from tflite_eq import Config, Method, quantize
 from tflite_eq.graph import edit, properties
 from tflite_eq.graph.model import Graph
@@ -143,7 +143,7 @@ def differently_quantized(model: bytes) -> Graph:
     }
     outputs = [t for t in edit.computed_tensors(graph) if graph.tensors[t].is_float]
     graph.subgraph.outputs = outputs  # so that none of them is taken for unused
-    return Graph.from_bytes(TensorFlowBackend().quantize(graph, params, set()))
+    return Graph.from_bytes(quantized_by_mlir(graph, params, set()))
 
 
 def parameters_of(graph: Graph, kind: str) -> tuple[set[Any], set[Any]]:

@@ -1,82 +1,70 @@
-"""From a float network and its calibration record to the bytes of an int8 ``.tflite``."""
+"""A record's scales, weights and biases put into the graph that another quantizer lays out.
+
+Tensors are found again by their names, which are made unique for that.
+"""
 
 from __future__ import annotations
 
 import copy
-import dataclasses
 import re
-from typing import Any
+from collections.abc import Mapping, Set
+from typing import Any, Callable
 
 import numpy as np
 import numpy.typing as npt
 
+from tflite_eq import Calibration
 from tflite_eq.calibration.filters import recorded_filters
-from tflite_eq.calibration.record import Calibration, LayerRecord
-from tflite_eq.errors import BackendError
+from tflite_eq.calibration.record import LayerRecord
 from tflite_eq.graph import properties, schema
 from tflite_eq.graph.compact import drop_unused_buffers
 from tflite_eq.graph.linear import LinearLayer
 from tflite_eq.graph.model import Graph, Operator
-from tflite_eq.graph.validate import describe
 from tflite_eq.numerics import weights
 from tflite_eq.numerics.affine import AffineParams
 
-# Scales of the backend's result that differ by less come from rounding (max - min) / 255.
+# Network, parameters by tensor, operators to keep in float -> an int8 network.
+Layout = Callable[[Graph, Mapping[int, AffineParams], Set[int]], bytes]
+
+# Scales of the result that differ by less come from rounding (max - min) / 255.
 _SCALE_NOISE = 1e-5
 
-# A tensor of the float model as ``_with_unique_names`` calls it; names of an operator with several
-# results come back joined, as ``t7;;t8;``, with a number behind them from the second result on.
+# A tensor as ``_with_unique_names`` calls it; names of an operator with several results come back
+# joined, as ``t7;;t8;``, with a number behind them from the second result on.
 _UNIQUE_NAMES = re.compile(r"^(t\d+;(?:;t\d+;)*)(.*)$", re.DOTALL)
 
-
-@dataclasses.dataclass
-class Written:
-    """A quantized model before its ends and metadata are put in place.
-
-    Attributes:
-        model: The flatbuffer's object API, with float inputs and outputs.
-        warnings: Deviations from the record that the backend imposed, one sentence each.
-    """
-
-    model: schema.ModelT
-    warnings: list[str]
+Origins = dict[int, "tuple[int, str] | None"]
 
 
 def write(
     graph: Graph,
     layers: dict[int, LinearLayer],
     calibration: Calibration,
-    skipped: set[int],
-    backend: Any,
-) -> Written:
-    """Quantize the network's structure, then put in the record's scales, weights and biases.
-
-    The record must fit the network; see ``check_fits``.
+    skipped: Set[int],
+    layout: Layout,
+) -> schema.ModelT:
+    """The int8 network, without signatures.
 
     Raises:
-        BackendError: The backend fails or returns a graph that cannot be matched.
+        AssertionError: The quantizer has left a layer in float, or imposes other scales.
     """
     params = {t.index: AffineParams(t.scale, t.zero_point) for t in calibration.tensors}
     unique = _with_unused_as_outputs(_with_unique_names(graph))
-    result = Graph.from_bytes(backend.quantize(unique, params, skipped), graph.origin)
+    result = Graph.from_bytes(layout(unique, params, skipped), graph.origin)
     result = _without_added_outputs(result, len(graph.outputs))
     origins = _origins(result)
-    _refuse_ignored_skips(graph, result, origins, skipped, backend.name)
-    written = _Writer(graph, layers, result, params, origins)
-    written.settle_activations()
+    editor = _Editor(graph, layers, result, params, origins)
+    editor.settle_activations()
     for record in calibration.layers:
         if record.index not in skipped:
-            written.write_layer(record)
-    written.restore_names()
-    model = result.model
-    model.signatureDefs = _moved_signatures(graph, result)
-    model.metadata = _without_repeats(model.metadata)
-    drop_unused_buffers(model)
-    return Written(model, written.warnings)
+            editor.write_layer(record)
+    editor.restore_names()
+    drop_unused_buffers(result.model)
+    return result.model
 
 
-class _Writer:
-    """Edits one backend result in place."""
+class _Editor:
+    """Edits one result in place."""
 
     def __init__(
         self,
@@ -84,7 +72,7 @@ class _Writer:
         layers: dict[int, LinearLayer],
         result: Graph,
         params: dict[int, AffineParams],
-        origins: dict[int, tuple[int, str] | None],
+        origins: Origins,
     ) -> None:
         self._graph = graph
         self._layers = layers
@@ -93,28 +81,21 @@ class _Writer:
         self._origins = origins
         self._subgraph = result.subgraph
         self._written: dict[int, tuple[bytes, bytes]] = {}
-        self.warnings: list[str] = []
 
     def settle_activations(self) -> None:
-        """Take rounding noise out of the backend's scales; note real deviations."""
+        """Take rounding noise out of scales."""
         for index, origin in self._origins.items():
             tensor = self._result.tensors[index]
             if tensor.type_name != "INT8" or tensor.is_constant:
                 continue
             if origin is None or origin[0] not in self._params:
                 continue
-            source = origin[0]
-            planned = self._params[source]
+            planned = self._params[origin[0]]
             stored = self._subgraph.tensors[index].quantization
-            scale, zero_point = float(stored.scale[0]), int(stored.zeroPoint[0])
-            if zero_point == planned.zero_point and (abs(scale / planned.scale - 1) < _SCALE_NOISE):
-                stored.scale = np.array([planned.scale], np.float32)
-                continue
-            self.warnings.append(
-                f"tensor '{self._graph.tensors[source].name}': the backend imposes scale "
-                f"{scale:.6g}, zero point {zero_point} instead of {planned.scale:.6g}, "
-                f"{planned.zero_point}"
-            )
+            name = self._graph.tensors[origin[0]].name
+            assert abs(float(stored.scale[0]) / planned.scale - 1) < _SCALE_NOISE, name
+            assert int(stored.zeroPoint[0]) == planned.zero_point, name
+            stored.scale = np.array([planned.scale], np.float32)
 
     def write_layer(self, record: LayerRecord) -> None:
         """Overwrite filter and bias of one linear layer."""
@@ -123,7 +104,7 @@ class _Writer:
         activation, filter_index, bias_index = properties.linear_inputs(operator)
         input_scale = float(self._subgraph.tensors[activation].quantization.scale[0])
         filters = recorded_filters(layer, record)
-        bias = layer.bias_values.copy()
+        bias = layer.bias_values
         if record.bias_correction:
             bias = bias + np.asarray(record.bias_correction, np.float32)
         scales = filters.scales * np.float32(record.gain)
@@ -143,19 +124,15 @@ class _Writer:
 
     def _matching(self, layer: LinearLayer) -> Operator:
         """The result's operator for a float layer."""
-        for operator in self._result.operators:
-            if operator.kind != layer.kind.value:
-                continue
-            origin = self._origins[operator.outputs[0]]
-            if origin is not None and origin[0] == layer.output:
-                if self._result.tensors[operator.outputs[0]].type_name == "INT8":
-                    return operator
-                break
-        raise BackendError(
-            f"{self._graph.origin}: layer '{layer.name}' ({layer.kind.value}) was left in float by "
-            f"the backend. Keep it in float on purpose with --skip '^{re.escape(layer.name)}$', or "
-            "report the operator"
-        )
+        found = [
+            operator
+            for operator in self._result.operators
+            if operator.kind == layer.kind.value
+            and (self._origins[operator.outputs[0]] or (None,))[0] == layer.output
+            and self._result.tensors[operator.outputs[0]].type_name == "INT8"
+        ]
+        assert len(found) == 1, f"layer '{layer.name}' was left in float"
+        return found[0]
 
     def _put(
         self,
@@ -199,16 +176,6 @@ def _with_unique_names(graph: Graph) -> Graph:
     return Graph(model, graph.origin)
 
 
-def _moved_signatures(graph: Graph, result: Graph) -> list[Any] | None:
-    """The float model's signatures for the tensor indices of the result."""
-    definitions: list[Any] | None = copy.deepcopy(graph.model.signatureDefs)
-    moved = dict(zip(graph.inputs + graph.outputs, result.inputs + result.outputs))
-    for definition in definitions or []:
-        for entry in [*(definition.inputs or []), *(definition.outputs or [])]:
-            entry.tensorIndex = moved[int(entry.tensorIndex)]
-    return definitions
-
-
 def _with_unused_as_outputs(graph: Graph) -> Graph:
     """The network with results that nothing reads as further outputs.
 
@@ -228,10 +195,8 @@ def _with_unused_as_outputs(graph: Graph) -> Graph:
 
 
 def _without_added_outputs(result: Graph, count: int) -> Graph:
-    """The backend's result with its first ``count`` outputs only."""
+    """The result with its first ``count`` outputs only."""
     added = set(result.outputs[count:])
-    if not added:
-        return result
     subgraph = result.subgraph
     subgraph.outputs = list(result.outputs[:count])
     subgraph.operators = [
@@ -242,34 +207,9 @@ def _without_added_outputs(result: Graph, count: int) -> Graph:
     return Graph(result.model, result.origin)
 
 
-def _refuse_ignored_skips(
-    graph: Graph,
-    result: Graph,
-    origins: dict[int, tuple[int, str] | None],
-    skipped: set[int],
-    backend: str,
-) -> None:
-    """Refuse a result in which an operator to be kept in float is int8.
-
-    TensorFlow's quantizer tells operators by name and knows none for those with several results.
-    """
-    kept = {graph.operators[index].outputs[0]: graph.operators[index] for index in skipped}
-    for operator in result.operators:
-        origin = origins[operator.outputs[0]] if operator.outputs else None
-        wanted = kept.get(origin[0]) if origin else None
-        if wanted is None or wanted.kind != operator.kind:
-            continue
-        if result.tensors[operator.outputs[0]].type_name == "INT8":
-            remedy = "use --backend litert, or " if backend.startswith("tensorflow") else ""
-            raise BackendError(
-                f"{graph.origin}: {describe(graph, wanted)} matches --skip, but {backend} "
-                f"quantizes it all the same; {remedy}keep the operators behind it in float instead"
-            )
-
-
-def _origins(result: Graph) -> dict[int, tuple[int, str] | None]:
-    """Index in the float model and suffix that the backend added, by tensor of the result."""
-    origins: dict[int, tuple[int, str] | None] = {}
+def _origins(result: Graph) -> Origins:
+    """Index in the float model and suffix that the quantizer added, by tensor of the result."""
+    origins: Origins = {}
     for tensor in result.tensors:
         match = _UNIQUE_NAMES.match(tensor.name)
         if match is None:
@@ -290,8 +230,3 @@ def _origins(result: Graph) -> dict[int, tuple[int, str] | None]:
                 suffix = present[1] if present is not None and present[1] else "_int8"
                 origins[operator.outputs[0]] = source[0], suffix
     return origins
-
-
-def _without_repeats(metadata: Any) -> list[Any]:
-    """The last entry of each name; the backend repeats what it finds."""
-    return list({entry.name: entry for entry in metadata or []}.values())

@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from tests import running
-from tests.oracles.backend_writer import write
-from tests.oracles.litert import LiteRTBackend
-from tests.oracles.mlir import TensorFlowBackend
+from tests.oracles.backend_writer import Layout, write
+from tests.oracles.mlir import quantized_by_mlir
 from tflite_eq import Calibration
 from tflite_eq.equalization.factors import with_factors
 from tflite_eq.graph import properties, schema
@@ -17,7 +16,14 @@ from tflite_eq.numerics.affine import AffineParams
 from tflite_eq.quantizer import prepared
 from tflite_eq.selection import skipped_operators
 
-ORACLES = {"tensorflow": TensorFlowBackend, "litert": LiteRTBackend}
+
+def layout(oracle: str) -> Layout:
+    """The other quantizer of that name; LiteRT Quantizer need not be installed."""
+    if oracle == "tensorflow":
+        return quantized_by_mlir
+    from tests.oracles.litert import quantized_by_litert
+
+    return quantized_by_litert
 
 
 def written_by(oracle: str, model: bytes, calibration: Calibration) -> bytes:
@@ -25,16 +31,16 @@ def written_by(oracle: str, model: bytes, calibration: Calibration) -> bytes:
     given = prepared(model, "net")
     skipped = skipped_operators(given, calibration.config.skip)
     graph = with_factors(given, calibration.equalization)
-    written = write(graph, linear_layers(graph), calibration, skipped, ORACLES[oracle]())
-    assert not written.warnings
-    return schema.serialize(written.model)
+    return schema.serialize(
+        write(graph, linear_layers(graph), calibration, skipped, layout(oracle))
+    )
 
 
 def laid_out_by_mlir(model: bytes, calibration: Calibration) -> bytes:
     """What TensorFlow's quantizer makes of a record's scales, nothing put in."""
     graph = prepared(model, "net")
     params = {t.index: AffineParams(t.scale, t.zero_point) for t in calibration.tensors}
-    return TensorFlowBackend().quantize(graph, params, set())
+    return quantized_by_mlir(graph, params, set())
 
 
 def operators(data: bytes, names: bool = True) -> list[str]:

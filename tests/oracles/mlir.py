@@ -1,78 +1,37 @@
-"""TensorFlow's MLIR quantizer as the backend: the one module that calls a private function.
+"""TensorFlow's MLIR quantizer: the one place that calls a private function.
 
 ``mlir_quantize`` turns min/max annotations of a float flatbuffer into int8 parameters and honours
-them exactly. It has kept its place and the parameters used here from TensorFlow 2.14 to 2.21.
+them exactly.
 """
 
 from __future__ import annotations
 
 import copy
-import importlib
-import importlib.util
 from collections.abc import Mapping, Set
-from typing import Any, Callable
+from typing import Any
 
 import numpy as np
+import tensorflow as tf
+from tensorflow.lite.python.convert import mlir_quantize
 
-from tflite_eq.errors import BackendError
 from tflite_eq.graph import schema
 from tflite_eq.graph.model import Graph
 from tflite_eq.numerics.affine import AffineParams
 from tflite_eq.quiet import quiet
 
 
-class TensorFlowBackend:
-    """The MLIR quantizer of the installed TensorFlow."""
-
-    def __init__(self) -> None:
-        """Find TensorFlow.
-
-        Raises:
-            BackendError: TensorFlow is not installed, or this version lacks the quantizer.
-        """
-        tf = importlib.import_module("tensorflow")
-        self._float32 = tf.float32
-        self._version = str(tf.__version__)
-        self._mlir_quantize = _private_quantizer(self._version)
-
-    @property
-    def name(self) -> str:
-        """Name and version of the backend."""
-        return f"tensorflow {self._version}"
-
-    def quantize(
-        self, graph: Graph, params: Mapping[int, AffineParams], keep_float: Set[int]
-    ) -> bytes:
-        """See ``Backend.quantize``."""
-        annotated = _annotated(graph, params)
-        options: dict[str, Any] = {
-            "input_data_type": self._float32,
-            "output_data_type": self._float32,
-        }
-        if keep_float:
-            outputs = [graph.operators[index].outputs for index in sorted(keep_float)]
-            options["denylisted_nodes"] = [
-                ";".join(graph.tensors[i].name for i in indices) for indices in outputs
-            ]
-        with quiet() as said:
-            try:
-                return bytes(self._mlir_quantize(annotated, **options))
-            except Exception as error:  # pybind raises whatever MLIR's status maps to
-                raise BackendError(
-                    f"{graph.origin}: TensorFlow {self._version} cannot quantize the model: "
-                    f"{error} {said()}".rstrip()
-                ) from error
-
-
-def _private_quantizer(version: str) -> Callable[..., bytes]:
-    try:
-        module = importlib.import_module("tensorflow.lite.python.convert")
-        return module.mlir_quantize  # type: ignore[no-any-return]
-    except (ImportError, AttributeError) as error:
-        raise BackendError(
-            f"TensorFlow {version} has no mlir_quantize where 2.14 to 2.21 have it; install "
-            "one of these: pip install 'tensorflow>=2.14,<2.22'"
-        ) from error
+def quantized_by_mlir(
+    graph: Graph, params: Mapping[int, AffineParams], keep_float: Set[int]
+) -> bytes:
+    """An int8 network with float ends; names of the float one are the beginnings of its names."""
+    options: dict[str, Any] = {"input_data_type": tf.float32, "output_data_type": tf.float32}
+    if keep_float:
+        outputs = [graph.operators[index].outputs for index in sorted(keep_float)]
+        options["denylisted_nodes"] = [
+            ";".join(graph.tensors[i].name for i in indices) for indices in outputs
+        ]
+    with quiet():
+        return bytes(mlir_quantize(_annotated(graph, params), **options))
 
 
 def _annotated(graph: Graph, params: Mapping[int, AffineParams]) -> bytes:
@@ -88,12 +47,6 @@ def _annotated(graph: Graph, params: Mapping[int, AffineParams]) -> bytes:
         tensor.quantization = None
         if index in params:
             low, high = params[index].real_range
-            # Infinite ranges would abort the whole process inside MLIR.
-            if not (np.isfinite(np.float32(low)) and np.isfinite(np.float32(high))):
-                raise BackendError(
-                    f"{graph.origin}: tensor '{graph.tensors[index].name}' has the range "
-                    f"[{low}, {high}], which float32 cannot hold"
-                )
             tensor.quantization = generated.QuantizationParametersT()
             tensor.quantization.min = np.array([low], np.float32)
             tensor.quantization.max = np.array([high], np.float32)
