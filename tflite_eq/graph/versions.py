@@ -65,8 +65,9 @@ def raise_min_runtime_version(graph: Graph) -> None:
             runtimes = CONVERSIONS[operator.kind] if kernel is None else kernel.runtimes
             needed.append(runtimes[version])
     buffer = entries[MIN_RUNTIME_VERSION].buffer
-    claimed = np.asarray(graph.model.buffers[buffer].data, np.uint8).tobytes()
-    needed.append(claimed.rstrip(b"\0").decode())
+    data = graph.model.buffers[buffer].data
+    claimed = b"" if data is None else np.asarray(data, np.uint8).tobytes()
+    needed.append(claimed.rstrip(b"\0").decode(errors="replace"))
     replaced = schema.schema().BufferT()
     text = max(needed, key=_comparable).encode().ljust(_MIN_RUNTIME_BYTES, b"\0")
     replaced.data = np.frombuffer(text, np.uint8)
