@@ -12,6 +12,8 @@ import numpy.typing as npt
 
 Array = npt.NDArray[Any]
 
+MEMORY_BUDGET = 512 << 20  # bytes
+
 
 class ActivationStore:
     """Arrays by (key, sample); peak memory does not depend on the number of samples.
@@ -19,9 +21,9 @@ class ActivationStore:
     Use as a context manager: the spill directory vanishes on exit.
     """
 
-    def __init__(self, memory_budget: int = 512 << 20) -> None:
-        """Keep at most ``memory_budget`` bytes in memory."""
-        self._budget = memory_budget
+    def __init__(self, memory_budget: int | None = None) -> None:
+        """Keep at most ``memory_budget`` bytes in memory, ``MEMORY_BUDGET`` if it is ``None``."""
+        self._budget = MEMORY_BUDGET if memory_budget is None else memory_budget
         self._used = 0
         self._memory: dict[tuple[str, int], dict[int, Array]] = {}
         self._directory = tempfile.TemporaryDirectory(prefix="tflite_eq_")
