@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from tflite_eq.errors import TfliteEqError
+
 Array = npt.NDArray[Any]
 
 
@@ -41,7 +43,11 @@ class ActivationStore:
         self._directory.cleanup()
 
     def put(self, network: str, tensor: int, sample: int, values: Array) -> None:
-        """Store one sample's values of a tensor, replacing earlier ones."""
+        """Store one sample's values of a tensor, replacing earlier ones.
+
+        Raises:
+            TfliteEqError: The disk is full.
+        """
         key = (network, tensor)
         self._forget(key, sample)
         if self._used + values.nbytes <= self._budget:
@@ -50,7 +56,14 @@ class ActivationStore:
             return
         path = pathlib.Path(self._directory.name) / f"{self._serial}.npy"
         self._serial += 1
-        np.save(path, values, allow_pickle=False)
+        try:
+            np.save(path, values, allow_pickle=False)
+        except OSError as error:
+            raise TfliteEqError(
+                f"{self._directory.name}: activations beyond {self._budget >> 20} MiB cannot be "
+                f"kept there: {error.strerror or error}; name a folder with more room by TMPDIR, "
+                "or give fewer samples"
+            ) from error
         self._files.setdefault(key, {})[sample] = path
 
     def get(self, network: str, tensor: int, sample: int) -> Array:
