@@ -11,7 +11,6 @@ import pytest
 from tests import models, running
 from tflite_eq import Config, QuantizationResult, quantizer
 from tflite_eq.backends import make_backend
-from tflite_eq.calibration.dataset import SpreadSubset
 from tflite_eq.conformance import computed
 from tflite_eq.conformance.operators import checks
 from tflite_eq.conformance.subject import Subject
@@ -37,9 +36,7 @@ def written(
         return schema.serialize(model)
 
     calibration = running.quantized(name, config).calibration
-    trace = PassTrace(kept=SpreadSubset(4))
-    for sample in models.data(name) if has_samples else []:
-        trace.kept.offer(sample)
+    trace = PassTrace(kept=models.data(name) if has_samples else [])
     monkeypatch.setattr(quantizer, "schema", types.SimpleNamespace(serialize=serialize))
     backend = make_backend("tensorflow")
     return quantizer.apply_calibration(

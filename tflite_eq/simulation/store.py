@@ -27,7 +27,7 @@ class ActivationStore:
         self._used = 0
         self._memory: dict[tuple[str, int], dict[int, Array]] = {}
         self._directory = tempfile.TemporaryDirectory(prefix="tflite_eq_")
-        self._files: dict[tuple[str, int], dict[int, pathlib.Path]] = {}
+        self._files: dict[tuple[str, int], dict[int, int]] = {}  # number of each file
         self._serial = 0
 
     def __enter__(self) -> ActivationStore:
@@ -39,7 +39,12 @@ class ActivationStore:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Forget everything."""
         self._memory.clear()
+        self._files.clear()
         self._directory.cleanup()
 
     def put(self, network: str, tensor: int, sample: int, values: Array) -> None:
@@ -54,17 +59,16 @@ class ActivationStore:
             self._memory.setdefault(key, {})[sample] = values
             self._used += values.nbytes
             return
-        path = pathlib.Path(self._directory.name) / f"{self._serial}.npy"
-        self._serial += 1
         try:
-            np.save(path, values, allow_pickle=False)
+            np.save(self._path(self._serial), values, allow_pickle=False)
         except OSError as error:
             raise TfliteEqError(
-                f"{self._directory.name}: activations beyond {self._budget >> 20} MiB cannot be "
-                f"kept there: {error.strerror or error}; name a folder with more room by TMPDIR, "
+                f"{self._directory.name}: values beyond {self._budget >> 20} MiB cannot be kept "
+                f"there: {error.strerror or error}; name a folder with more room by TMPDIR, "
                 "or give fewer samples"
             ) from error
-        self._files.setdefault(key, {})[sample] = path
+        self._files.setdefault(key, {})[sample] = self._serial
+        self._serial += 1
 
     def get(self, network: str, tensor: int, sample: int) -> Array:
         """Values stored before; treat them as read-only."""
@@ -72,7 +76,7 @@ class ActivationStore:
         held = self._memory.get(key, {}).get(sample)
         if held is not None:
             return held
-        loaded: Array = np.load(self._files[key][sample], allow_pickle=False)
+        loaded: Array = np.load(self._path(self._files[key][sample]), allow_pickle=False)
         return loaded
 
     def drop(self, network: str, tensor: int) -> None:
@@ -87,6 +91,9 @@ class ActivationStore:
         held = self._memory.get(key, {}).pop(sample, None)
         if held is not None:
             self._used -= held.nbytes
-        path = self._files.get(key, {}).pop(sample, None)
-        if path is not None:
-            path.unlink()
+        serial = self._files.get(key, {}).pop(sample, None)
+        if serial is not None:
+            self._path(serial).unlink()
+
+    def _path(self, serial: int) -> pathlib.Path:
+        return pathlib.Path(self._directory.name) / f"{serial}.npy"
