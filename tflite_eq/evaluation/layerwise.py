@@ -317,10 +317,10 @@ def _summary(scores: bytearray, reference: bytearray | None = None) -> metrics.M
     return metrics.summarize(own, others)
 
 
-def _agreement_lost(first: list[Any], other: list[Any]) -> Estimate | None:
+def _agreement_lost(first: bytearray, other: bytearray) -> Estimate | None:
     if not first or len(first) != len(other):
         return None
-    before, after = (np.array(scores, metrics.SCORE)["agrees"] for scores in (first, other))
+    before, after = (np.frombuffer(packed, metrics.SCORE)["agrees"] for packed in (first, other))
     return metrics.paired_drop(before, after)
 
 
