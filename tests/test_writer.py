@@ -110,7 +110,7 @@ def test_requantization_is_mlirs_bit_for_bit(name: str) -> None:
     graph = edit.with_biases(Graph.from_bytes(model))
     expected = mlir_result(graph, calibration)
     calibration = with_mlir_scales(graph, calibration, expected)
-    written = write(graph, linear_layers(graph), calibration, set())
+    written = write(graph, linear_layers(graph), calibration, set()).model
     assert_same_weights(graph, expected, written)
 
 
@@ -128,7 +128,7 @@ def test_requantization_is_mlirs_where_it_raises_filter_scales_for_huge_biases()
     plain = np.abs(next(iter(linear_layers(graph).values())).filters).max(axis=(1, 2, 3)) / 127
     raised = np.asarray(calibration.layers[0].scales) > plain * 1.01
     assert raised.tolist() == [False, True, True, True, False, True]
-    written = write(graph, linear_layers(graph), calibration, set())
+    written = write(graph, linear_layers(graph), calibration, set()).model
     assert_same_weights(graph, expected, written)
 
 
@@ -214,7 +214,7 @@ def record_for(name: str) -> tuple[Graph, Calibration]:
 
 
 def apply(graph: Graph, record: Calibration) -> Graph:
-    return Graph(write(graph, linear_layers(graph), record, set()))
+    return Graph(write(graph, linear_layers(graph), record, set()).model)
 
 
 def test_what_the_record_does_not_cover_stays_in_float() -> None:

@@ -93,7 +93,7 @@ def _written_noise(
     ending = Graph.from_bytes(edit.with_outputs(graph, targets), graph.origin)
     written = write(ending, layers, calibration, skipped)
     runtime = preferred_runtime()
-    interpreter = runtime.interpreter(schema.serialize(written), Kernels.BUILTIN)
+    interpreter = runtime.interpreter(schema.serialize(written.model), Kernels.BUILTIN)
     feeds, fetches = interpreter.get_input_details(), interpreter.get_output_details()
     noises = []
     for sample in training.judged:

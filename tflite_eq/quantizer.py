@@ -17,6 +17,9 @@ from tflite_eq.calibration.record import Calibration
 from tflite_eq.calibration.statistics import observe_ranges
 from tflite_eq.calibration.stored_samples import StoredSamples
 from tflite_eq.config import BiasCorrection, Config, Equalization, checked_config
+from tflite_eq.conformance import subject as conformance
+from tflite_eq.conformance.computed import CHECKED_SAMPLES, check_computed
+from tflite_eq.conformance.stored import check_stored
 from tflite_eq.deprecated import warn_of_backend
 from tflite_eq.equalization.choose import equalizing_factors
 from tflite_eq.equalization.factors import ChannelFactors, with_factors
@@ -230,7 +233,7 @@ def quantize(
         remedy = "give a ComparisonSet(samples, description)"
         check_kind(comparison, ComparisonSet, "comparison", remedy)
     keeps = report_dir is not None and comparison is None
-    trace = PassTrace(keeps=COMPARED_SAMPLES if keeps else 0)
+    trace = PassTrace(keeps=COMPARED_SAMPLES if keeps else CHECKED_SAMPLES)
     if isinstance(representative_dataset, Calibration):
         calibration = representative_dataset
         if config is not None:
@@ -339,9 +342,9 @@ def _apply(
     check_fits(calibration, graph, layers, skipped)
     written = write(graph, layers, calibration, skipped, config.input_type, config.output_type)
     kept_float = [graph.tensors[i].name for o in skipped for i in graph.operators[o].outputs]
-    check_fully_int8(Graph(written, origin), kept_float)
+    check_fully_int8(Graph(written.model, origin), kept_float)
     metadata.attach(
-        written,
+        written.model,
         metadata.Record(
             tool_version=__version__,
             backend=metadata.NAME,
@@ -349,7 +352,7 @@ def _apply(
             samples=calibration.samples,
             calibration_sha256=hashlib.sha256(calibration.to_text().encode()).hexdigest(),
             data_sha256=calibration.data_sha256,
-            windows=_windows(Graph(written, origin), calibration),
+            windows=_windows(Graph(written.model, origin), calibration),
             lattice=[
                 layer.name
                 for layer in calibration.layers
@@ -357,8 +360,18 @@ def _apply(
             ],
         ),
     )
-    data = schema.serialize(written)
+    data = schema.serialize(written.model)
     ran = check_runs_everywhere(data, config.seed)
+    outcome = conformance.Subject(
+        graph=graph,
+        layers=layers,
+        skipped=skipped,
+        calibration=calibration,
+        written=Graph.from_bytes(data, origin),
+        meanings=written.meanings_by_index(),
+    )
+    check_stored(outcome)
+    check_computed(outcome, trace.kept, config.seed)
     report = build_report(calibration, ran, len(model), len(data), origin)
     subject = Subject(given, graph, layers, skipped, calibration, trace, len(model), data)
     return QuantizationResult(data, report, calibration), subject

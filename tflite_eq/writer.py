@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping, Set
 
 from tflite_eq.calibration.record import Calibration, LayerRecord
@@ -14,8 +15,27 @@ from tflite_eq.graph.operators import INT8_KERNELS
 from tflite_eq.graph.versions import raise_min_runtime_version, set_int8_versions
 from tflite_eq.numerics.affine import AffineParams
 from tflite_eq.writing import constants
-from tflite_eq.writing.assembly import Assembly
+from tflite_eq.writing.assembly import Assembly, Meaning
 from tflite_eq.writing.layout import SHAPE_READERS, int8_operators, shared_params
+
+
+@dataclasses.dataclass(frozen=True)
+class Written:
+    """A quantized model.
+
+    Attributes:
+        model: The flatbuffer's object API.
+        meanings: What its computed tensors stand for.
+    """
+
+    model: schema.ModelT
+    meanings: list[Meaning]
+
+    def meanings_by_index(self) -> dict[int, Meaning]:
+        """The same by position in the model's list of tensors."""
+        known = {id(meaning.tensor): meaning for meaning in self.meanings}
+        tensors = self.model.subgraphs[0].tensors
+        return {i: known[id(t)] for i, t in enumerate(tensors) if id(t) in known}
 
 
 def write(
@@ -25,7 +45,7 @@ def write(
     skipped: Set[int],
     input_type: IoType = IoType.FLOAT32,
     output_type: IoType = IoType.FLOAT32,
-) -> schema.ModelT:
+) -> Written:
     """The int8 network that a record describes.
 
     Operators with an int8 kernel compute on codes; what the record does not cover, what is skipped
@@ -55,13 +75,13 @@ def write(
     for position, tensor in enumerate(graph.outputs):
         if graph.tensors[tensor].is_float and assembly.holds_codes(tensor):
             assembly.set_output(position, _output(assembly, tensor, output_type))
-    model = assembly.model
+    model, meanings = assembly.model, assembly.meanings()
     drop_unused_tensors(model.subgraphs[0], model)
     drop_unused_buffers(model)
     written = Graph(model, graph.origin)
     set_int8_versions(written)
     raise_min_runtime_version(written)
-    return model
+    return Written(model, meanings)
 
 
 def _settle_inputs(

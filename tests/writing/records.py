@@ -71,10 +71,10 @@ def written(
     record = record_of(graph, skipped)
     for tensor in record.tensors:
         tensor.scale = (scales or {}).get(tensor.index, tensor.scale)
-    model = write(
+    made = write(
         graph, linear_layers(graph), record, skipped, IoType(input_type), IoType(output_type)
     )
-    return Graph.from_bytes(schema.serialize(model))
+    return Graph.from_bytes(schema.serialize(made.model))
 
 
 def kinds(graph: Graph) -> list[str]:

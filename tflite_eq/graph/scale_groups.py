@@ -123,12 +123,12 @@ def _joined(
 
 
 def _serves(graph: Graph, operator: Operator, params: AffineParams) -> bool:
-    """Whether an operator's constants can have a scale, to a step, and what its kernel fills in."""
+    """Whether a scale has codes for an operator's constants and for what its kernel fills in."""
     if operator.kind in properties.FILLS_WITH_CODE_ZERO and params.zero_point != 0:
         return False
     low, high = params.real_range
     least, largest = _constant_range(graph, operator)
-    return low - params.scale <= least and largest <= high + params.scale
+    return low - params.scale / 2 <= least and largest <= high + params.scale / 2
 
 
 def _constant_range(graph: Graph, operator: Operator) -> tuple[float, float]:

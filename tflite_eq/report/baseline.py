@@ -70,7 +70,7 @@ def default_model(
         fine_tuning=None,
         warnings=[],
     )
-    return schema.serialize(write(graph, layers, record, skipped))
+    return schema.serialize(write(graph, layers, record, skipped).model)
 
 
 def _observer(extremes: Interval) -> RangeObserver:

@@ -70,7 +70,7 @@ def build_report(
     }
     if calibration.fine_tuning is not None:
         summary["fine_tuning"] = _fine_tuning(calibration.fine_tuning)
-    process = ProcessFacts(round(peak_memory_mib()), round(time.process_time(), 1))
+    process = ProcessFacts(peak_memory_mib(), round(time.process_time(), 1))
     warnings = [*calibration.warnings, *_not_reconstructed(calibration)]
     return Report(summary, layers, warnings, process)
 

@@ -8,6 +8,7 @@ another form, a conversion is put in front of that operator, once for all of its
 from __future__ import annotations
 
 import copy
+import dataclasses
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,21 @@ from tflite_eq.writing.constants import Codes
 
 # uint8 codes are int8 codes counted from 0.
 _UINT8_OFFSET = 128
+
+
+@dataclasses.dataclass(frozen=True)
+class Meaning:
+    """What a computed tensor of the written network stands for.
+
+    Attributes:
+        tensor: The tensor, an object of the flatbuffer's object API.
+        source: Tensor index in the float network.
+        params: Scale and zero point that its int8 codes are to have; ``None`` for other types.
+    """
+
+    tensor: schema.TensorT
+    source: int
+    params: AffineParams | None
 
 
 class Assembly:
@@ -50,6 +66,8 @@ class Assembly:
         # Copies in another form, by tensor and scale and zero point or type.
         self._converted: dict[tuple[int, AffineParams | IoType], int] = {}
         self._constants: dict[tuple[Any, ...], int] = {}
+        # What copies of tensors are copies of, and the parameters of those in int8.
+        self._copies: dict[int, tuple[int, AffineParams | None]] = {}
         self._dequantized = 0
 
     def take_codes(self, tensor: int, params: AffineParams) -> None:
@@ -59,8 +77,7 @@ class Assembly:
 
     def take_uint8(self, tensor: int, params: AffineParams) -> None:
         """Have the network's user write an input in uint8, under the scale of int8 ``params``."""
-        inner = self._named_copy(tensor, f"{self._name(tensor)}_int8")
-        _quantize_type(self._subgraph.tensors[inner], params)
+        inner = self.under(tensor, params)
         _uint8_type(self._subgraph.tensors[tensor], params)
         self._convert("QUANTIZE", tensor, inner)
         self._converted[tensor, params] = inner
@@ -70,8 +87,7 @@ class Assembly:
         if self._native.get(tensor) == params:
             return tensor
         if (tensor, params) not in self._converted:
-            made = self._named_copy(tensor, f"{self._name(tensor)}_int8")
-            _quantize_type(self._subgraph.tensors[made], params)
+            made = self.under(tensor, params)
             self._convert("QUANTIZE", self.as_stored(tensor), made)
             self._converted[tensor, params] = made
         return self._converted[tensor, params]
@@ -87,6 +103,7 @@ class Assembly:
             made = self._named_copy(tensor, name)
             stored = self._subgraph.tensors[made]
             stored.type, stored.quantization = schema.schema().TensorType.FLOAT32, None
+            self._copies[made] = tensor, None
             if is_output:
                 self._lend_name(tensor)
             self._convert("DEQUANTIZE", source, made)
@@ -112,9 +129,10 @@ class Assembly:
         return next(made for (source, _), made in self._converted.items() if source == tensor)
 
     def under(self, tensor: int, params: AffineParams) -> int:
-        """Index of a new tensor for codes that ``requantize`` makes those of ``tensor``."""
+        """Index of a new tensor for the codes of ``tensor`` under a scale and zero point."""
         made = self._named_copy(tensor, f"{self._name(tensor)}_int8")
         _quantize_type(self._subgraph.tensors[made], params)
+        self._copies[made] = tensor, params
         return made
 
     def requantize(self, source: int, tensor: int) -> None:
@@ -158,6 +176,17 @@ class Assembly:
             for entry in definition.outputs or []:
                 if int(entry.tensorIndex) == replaced:
                     entry.tensorIndex = tensor
+
+    def meanings(self) -> list[Meaning]:
+        """What the tensors stand for, but for constants and the network's ends in uint8."""
+        tensors = self._subgraph.tensors
+        known = {
+            tensor.index: (tensor.index, self._native.get(tensor.index))
+            for tensor in self._graph.tensors
+            if not tensor.is_constant and self._type_name(tensor.index) != "UINT8"
+        }
+        known.update(self._copies)
+        return [Meaning(tensors[i], source, params) for i, (source, params) in known.items()]
 
     def _convert(self, kind: str, source: int, made: int) -> None:
         generated = schema.schema()
