@@ -37,7 +37,7 @@ SYSTEMS: dict[str, dict[str, Any]] = {
 
 @pytest.mark.parametrize("name", SYSTEMS)
 def test_quantizing_needs_nothing_of_linux(name: str, tmp_path: Path) -> None:
-    pytest.importorskip("litert_quantizer", reason="needs LiteRT Quantizer: tflite-eq[litert]")
+    pytest.importorskip("ai_edge_litert", reason="needs LiteRT: tflite-eq[litert]")
     (tmp_path / "float.tflite").write_bytes(models.conv_net())
     finished = played(SYSTEMS[name], tmp_path)
     assert finished.returncode == 0, finished.stderr

@@ -166,6 +166,7 @@ class Assembly:
         code = self._graph.model.operatorCodes[stored.opcodeIndex]
         stored.opcodeIndex = self._code(schema.builtin_code(code), code.customCode, code.version)
         stored.inputs, stored.outputs = inputs, outputs
+        stored.builtinOptions = copy.copy(stored.builtinOptions)
         self._subgraph.operators.append(stored)
 
     def set_output(self, position: int, tensor: int) -> None:
