@@ -14,6 +14,7 @@ import numpy.typing as npt
 from tests import running
 from tflite_eq.cli.main import main, parse
 from tflite_eq.errors import TfliteEqError
+from tflite_eq.graph import schema
 from tflite_eq.graph.model import Graph
 from tflite_eq.runtimes import Kernels
 
@@ -104,6 +105,7 @@ def check_quantized(
         kept: The option ``skip``, with which operators stay in float.
     """
     graph = Graph.from_bytes(model)
+    float_model = schema.serialize(schema.parse(float_model))  # as the quantizer has it
     if kept is None and not any(t.type_name == "INT8" for t in graph.tensors):
         raise BrokenContractError("the quantized model has no int8 tensor")
     signal = noise = 0.0

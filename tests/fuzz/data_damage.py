@@ -75,7 +75,7 @@ def array_file(rng: Random, labels: bool = False) -> tuple[str, bytes]:
     save(stream, **arrays)
     if rng.random() < 0.2:
         with zipfile.ZipFile(stream, "a") as archive:
-            name = ["x0.npy", "../x.npy", "", "a/.npy", "b.npy"][int(rng.integers(5))]
+            name = ["x0.npy", "../x.npy", ".npy", "a/.npy", "b.npy"][int(rng.integers(5))]
             archive.writestr(name, rng.bytes(int(rng.integers(0, 200))))
     return "data.npz", broken_bytes(rng, stream.getvalue())
 

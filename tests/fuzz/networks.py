@@ -210,7 +210,7 @@ def with_dynamic_batch(model: bytes) -> bytes:
     """The same network with any batch size."""
     parsed = schema.parse(model)
     for tensor in parsed.subgraphs[0].tensors:
-        shape = [int(d) for d in tensor.shape]
-        if len(shape) > 1 and not len(parsed.buffers[tensor.buffer].data or ()):
+        shape = [int(d) for d in tensor.shape] if tensor.shape is not None else []
+        if len(shape) > 1 and parsed.buffers[tensor.buffer].data is None:
             tensor.shapeSignature = np.array([-1, *shape[1:]], np.int32)
     return schema.serialize(parsed)

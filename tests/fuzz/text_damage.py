@@ -81,11 +81,11 @@ def _with_value(rng: Random, text: str, value: str) -> str:
 
 
 def _repeated_keys(rng: Random, text: str) -> bytes:
-    lines = text.splitlines()
-    position = int(rng.integers(1, len(lines)))
-    source = int(rng.integers(1, len(lines)))
-    lines.insert(position, lines[source])
-    return "\n".join(lines).encode()
+    separator = "\n" if "\n" in text else ", "
+    parts = text.split(separator)
+    position, source = (int(v) for v in rng.integers(1, len(parts), 2))
+    parts.insert(position, parts[source])
+    return separator.join(parts).encode()
 
 
 def _bytes(rng: Random, content: bytes) -> bytes:

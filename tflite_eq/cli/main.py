@@ -46,7 +46,7 @@ def main(args: argparse.Namespace) -> int:
     try:
         code: Any = args.run(args)
     except TfliteEqError as error:
-        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
+        print(f"error: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("error: interrupted, the model was not written", file=sys.stderr)

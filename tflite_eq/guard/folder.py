@@ -18,7 +18,7 @@ import os
 import pathlib
 
 from tflite_eq.calibration.checkpoint import GUARD_STATE, RUN_STATE
-from tflite_eq.calibration.json_fields import known_fields, typed
+from tflite_eq.json_fields import known_fields, parse_json, typed
 from tflite_eq.calibration.run_identity import describe_run, differences
 from tflite_eq.calibration.state_folder import names_in, refuse_other_run, refuse_others
 from tflite_eq.config import Config
@@ -72,7 +72,7 @@ class GuardFolder:
         """
         path = self._drop_path(model, reference)
         try:
-            stored = known_fields(json.loads(path.read_bytes()), Drop)
+            stored = known_fields(parse_json(path.read_bytes()), Drop)
             return Drop(
                 points=typed(stored["points"], float, "points"),
                 standard_error=typed(stored["standard_error"], float, "standard_error"),
