@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from tflite_eq.text import printable
 
-
 # What runtimes and files put into a message must not bury its remedy.
 _LONGEST = 1200
 

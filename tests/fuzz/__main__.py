@@ -1,7 +1,7 @@
 """``python -m tests.fuzz``: damaged input for hours, or one case again.
 
-    python -m tests.fuzz --minutes 60
-    python -m tests.fuzz --replay quantize/12345
+python -m tests.fuzz --minutes 60
+python -m tests.fuzz --replay quantize/12345
 """
 
 from __future__ import annotations

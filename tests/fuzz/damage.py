@@ -333,9 +333,7 @@ def _options(rng: Random, model: Any) -> None:
     operators = model.subgraphs[0].operators
     operator, other = _one(rng, operators), _one(rng, operators)
     operator.builtinOptions = None if rng.random() < 0.4 else other.builtinOptions
-    operator.builtinOptionsType = (
-        0 if operator.builtinOptions is None else other.builtinOptionsType
-    )
+    operator.builtinOptionsType = 0 if operator.builtinOptions is None else other.builtinOptionsType
 
 
 def _quantization(rng: Random, model: Any) -> None:
@@ -343,7 +341,9 @@ def _quantization(rng: Random, model: Any) -> None:
     tensor = _one(rng, model.subgraphs[0].tensors)
     made = schema.schema().QuantizationParametersT()
     count = int(rng.choice([0, 1, 2, 3, 1000]))
-    made.scale = np.array([_one(rng, (*REALS_AND_NOT, 0.02, 0.1)) for _ in range(count)], np.float32)
+    made.scale = np.array(
+        [_one(rng, (*REALS_AND_NOT, 0.02, 0.1)) for _ in range(count)], np.float32
+    )
     count = int(rng.choice([0, count, count, 1]))
     made.zeroPoint = rng.choice([0, -128, 127, 128, -129, 1 << 31, -(1 << 63)], count).astype(int)
     made.quantizedDimension = int(rng.choice([0, 0, 1, 3, 4, -1, 1 << 30]))
@@ -362,7 +362,9 @@ def _sparsity(rng: Random, model: Any) -> None:
     tensor = _one(rng, model.subgraphs[0].tensors)
     made = generated.SparsityParametersT()
     rank = len(tensor.shape)
-    made.traversalOrder = rng.integers(-1, rank + 2, int(rng.integers(0, rank + 3))).astype(np.int32)
+    made.traversalOrder = rng.integers(-1, rank + 2, int(rng.integers(0, rank + 3))).astype(
+        np.int32
+    )
     if rng.random() < 0.5:
         made.blockMap = rng.integers(-1, rank + 2, int(rng.integers(0, 3))).astype(np.int32)
     made.dimMetadata = []

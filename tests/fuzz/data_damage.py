@@ -14,7 +14,18 @@ from PIL import Image
 from tests.fuzz.networks import Random
 
 SHAPE = (6, 6, 3)  # of one sample, as the network of these cases takes it
-_TYPES = ("float32", "float64", "float16", "uint8", "int8", "int64", "bool", "complex64", "<U3", "O")
+_TYPES = (
+    "float32",
+    "float64",
+    "float16",
+    "uint8",
+    "int8",
+    "int64",
+    "bool",
+    "complex64",
+    "<U3",
+    "O",
+)
 _LABELS = ("0", "3", "-1", "9", "1.5", "", " 2 ", "nan", "x", "1" * 30, "\x00", "1" * 6000)
 
 
@@ -58,7 +69,9 @@ def some_array(rng: Random) -> Any:
 def some_labels(rng: Random) -> Any:
     """Labels, or what are none."""
     shape = [(3,), (3, 1), (0,), (2,), (3, 2), ()][int(rng.integers(6))]
-    return rng.integers(-2, 9, shape).astype(str(rng.choice(["int64", "uint8", "uint64", "float32"])))
+    return rng.integers(-2, 9, shape).astype(
+        str(rng.choice(["int64", "uint8", "uint64", "float32"]))
+    )
 
 
 def array_file(rng: Random, labels: bool = False) -> tuple[str, bytes]:
@@ -138,7 +151,14 @@ def label_table(rng: Random, names: list[str]) -> bytes:
     for name in names:
         label = _LABELS[int(rng.integers(len(_LABELS)))] if rng.random() < 0.4 else "1"
         rows.append(f"{name},{label}")
-    for extra in ("../x.png,1", '"unclosed,1', ",1", f"{'n' * 300}.png,2", "0.png,1,1,1", "a\x00,1"):
+    for extra in (
+        "../x.png,1",
+        '"unclosed,1',
+        ",1",
+        f"{'n' * 300}.png,2",
+        "0.png,1,1,1",
+        "a\x00,1",
+    ):
         if rng.random() < 0.07:
             rows.append(extra)
     separator = str(rng.choice(["\n", "\r\n", "\r"]))

@@ -8,11 +8,7 @@ from typing import Any
 import numpy as np
 
 from tests.fuzz.networks import Random
-from tests.fuzz.text_damage import damaged_text
 from tflite_eq import Config
-from tflite_eq.errors import TfliteEqError
-
-import json
 
 _ODD: tuple[Any, ...] = (
     *(None, True, False, 0, 1, 2, -1, 7, 8, 10**30, 0.0, 0.5, -1.0, 1e300),
@@ -30,7 +26,9 @@ def some_options(rng: Random) -> tuple[Any, dict[str, Any]]:
     plain = Config().as_dict()
     plain["search"] = {"steps": 2, "coarse": 1, "rows": 8, "work": 1, "max_rounds": 1}
     for _ in range(int(rng.integers(1, 3))):
-        node = plain["search"] if rng.random() < 0.3 and isinstance(plain["search"], dict) else plain
+        node = (
+            plain["search"] if rng.random() < 0.3 and isinstance(plain["search"], dict) else plain
+        )
         key = str(rng.choice(sorted(node))) if rng.random() < 0.9 else "unknown"
         node[key] = _odd(rng)
     # Efforts that are allowed and take for ever are not what is tried here.
@@ -63,7 +61,23 @@ def some_flags(rng: Random, folder: Path) -> list[object]:
         *("seed", "image_mean", "image_std", "model", "calibration", "output", "validation"),
         *("labels", "label_column", "load_calibration", "save_calibration", "preset", "backend"),
     )
-    values = ("", "8", "7", "-1", "0", "1", "nan", "inf", "1e400", "x", "(", ".", "/", "1,2", "1,2,3")
+    values = (
+        "",
+        "8",
+        "7",
+        "-1",
+        "0",
+        "1",
+        "nan",
+        "inf",
+        "1e400",
+        "x",
+        "(",
+        ".",
+        "/",
+        "1,2",
+        "1,2,3",
+    )
     more = ("none", "int8", "uint8", "generic", "x86-vnni", "finetune", "a" * 300, str(folder))
     for _ in range(int(rng.integers(1, 3))):
         choices = (*values, *more)
@@ -76,12 +90,34 @@ def some_dataset(rng: Random, shape: tuple[int, ...]) -> Any:
     """Samples in one of the forms there are, or in none."""
     good = np.ones(shape, np.float32)
     elements: tuple[Any, ...] = (
-        *(good, good[0], [good], (good,), {"image_0": good}, ("serving_default", {"image_0": good})),
-        *(("x", {"image_0": good}), {"wrong": good}, {}, [], [good, good], None, 3, "text", b"bytes"),
+        *(
+            good,
+            good[0],
+            [good],
+            (good,),
+            {"image_0": good},
+            ("serving_default", {"image_0": good}),
+        ),
+        *(
+            ("x", {"image_0": good}),
+            {"wrong": good},
+            {},
+            [],
+            [good, good],
+            None,
+            3,
+            "text",
+            b"bytes",
+        ),
         *(good.astype(np.float64), good.astype(np.int32), good.astype(object), good.tolist()),
         *(np.zeros((0, *shape[1:]), np.float32), np.zeros((2, *shape[1:]), np.float32)),
         *(np.full(shape, np.nan, np.float32), np.full(shape, 1e30, np.float32), np.float32(1)),
-        *(np.full(shape, 3e38, np.float32), np.zeros(shape, np.float32), good[..., :1], [[1], [1, 2]]),
+        *(
+            np.full(shape, 3e38, np.float32),
+            np.zeros(shape, np.float32),
+            good[..., :1],
+            [[1], [1, 2]],
+        ),
         *(np.full(shape, 1e-40, np.float32), np.ma.masked_array(good), [[good]], {0: good}),
         *(good.astype("U3"), good.astype(np.complex64), {"image_0": None}, range(3), object()),
     )

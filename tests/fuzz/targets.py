@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
-import json
+import tempfile
 import zlib
 from pathlib import Path
 from typing import Any, Callable
@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tests.fuzz import data_damage, options_damage
-from tests.fuzz.contract import BrokenContractError, RESULT, check_quantized, command, held
+from tests.fuzz.contract import RESULT, BrokenContractError, check_quantized, command, held
 from tests.fuzz.damage import damaged
 from tests.fuzz.networks import (
     LEAST_EFFORT,
@@ -25,7 +25,7 @@ from tests.fuzz.networks import (
     with_dynamic_batch,
 )
 from tests.fuzz.text_damage import damaged_text
-from tflite_eq import Calibration, Config, calibrate, metadata, quantize
+from tflite_eq import Calibration, Config, calibrate, quantize
 from tflite_eq.calibration import checkpoint
 from tflite_eq.errors import TfliteEqError
 from tflite_eq.graph import schema
@@ -134,7 +134,7 @@ def evaluate_command(rng: Random, folder: Path) -> Ending:
 
 def calibration_record(rng: Random, folder: Path) -> Ending:
     """``quantize`` with a damaged record instead of data."""
-    model, text, samples = _calibrated(int(rng.integers(4)))
+    model, text = _calibrated(int(rng.integers(4)))
     content = damaged_text(rng, text)
     path = folder / "record.json"
     path.write_bytes(content)
@@ -355,8 +355,8 @@ def _image_network() -> bytes:
 
 
 @functools.cache
-def _calibrated(number: int) -> tuple[bytes, str, list[list[Array]]]:
-    """A network, the record of its calibration, and what it was calibrated with."""
+def _calibrated(number: int) -> tuple[bytes, str]:
+    """A network and the record of its calibration."""
     rng = np.random.default_rng([11, number])
     model = float_network(rng)
     samples = samples_for(model, rng)
@@ -367,14 +367,12 @@ def _calibrated(number: int) -> tuple[bytes, str, list[list[Array]]]:
         reconstruction=("none", "none", "refit", "none")[number],
         search=LEAST_EFFORT,
     )
-    return model, calibrate(model, samples, config).to_text(), samples
+    return model, calibrate(model, samples, config).to_text()
 
 
 @functools.cache
 def _interrupted() -> tuple[bytes, list[list[Array]], dict[str, bytes]]:
     """A network, its samples, and the files of a run that was interrupted after all layers."""
-    import tempfile
-
     rng = np.random.default_rng(13)
     model = float_network(rng)
     samples = samples_for(model, rng)

@@ -30,7 +30,6 @@ from zipfile import BadZipFile
 import numpy as np
 
 from tflite_eq.calibration.histogram import RangeObserver
-from tflite_eq.json_fields import parse_json, typed, typed_list, typed_pair
 from tflite_eq.calibration.plausible import check_layer, check_tensor
 from tflite_eq.calibration.ranges import Interval
 from tflite_eq.calibration.record import LayerRecord, TensorRecord
@@ -45,6 +44,7 @@ from tflite_eq.config import Config
 from tflite_eq.equalization.factors import ChannelFactors
 from tflite_eq.errors import CheckpointError, ConfigError
 from tflite_eq.files import PathLike, write_atomically
+from tflite_eq.json_fields import parse_json, typed, typed_list, typed_pair
 
 FORMAT = "tflite_eq checkpoint 1"
 

@@ -10,12 +10,12 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from tflite_eq.json_fields import known_fields, parse_json, typed, typed_list, typed_pair
 from tflite_eq.calibration.plausible import check_values
 from tflite_eq.config import Config
 from tflite_eq.equalization.factors import ChannelFactors
 from tflite_eq.errors import ConfigError, TfliteEqError
 from tflite_eq.files import PathLike, write_atomically
+from tflite_eq.json_fields import known_fields, parse_json, typed, typed_list, typed_pair
 from tflite_eq.targets import WeightGrid
 
 FORMAT = "tflite_eq calibration 1"

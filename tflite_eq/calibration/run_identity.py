@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from tflite_eq.json_fields import parse_json
 from tflite_eq.config import Config
+from tflite_eq.json_fields import parse_json
 from tflite_eq.version import __version__
 
 

@@ -113,8 +113,7 @@ def _footer(graph: Graph, facts: list[LayerFacts], record: metadata.Record | Non
     ]
     if record is None:
         lines.append(
-            "No tflite_eq record that this version can read: windows are not known, bits are those of "
-            "the type."
+            "No tflite_eq record that can be read: windows are unknown, bits are those of the type."
         )
     else:
         options = ("method", "bits", "target", "bias_correction", "seed")

@@ -10,7 +10,6 @@ from __future__ import annotations
 import dataclasses
 import math
 import zipfile
-import zlib
 from pathlib import Path
 from typing import IO, Any
 
@@ -18,8 +17,6 @@ import numpy as np
 import numpy.typing as npt
 
 from tflite_eq.errors import DatasetError
-
-_READ_ERRORS = (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error, NotImplementedError)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -66,7 +63,7 @@ def list_arrays(path: Path) -> list[ArrayInfo]:
                     with archive.open(name) as member:
                         infos.append(_header(member, path, name[: -len(".npy")]))
             return infos
-    except _READ_ERRORS as error:
+    except Exception as error:  # NumPy has Python's own parser read headers: any type may surface
         raise _unreadable(path, error) from error
 
 
@@ -82,7 +79,7 @@ def read_array(info: ArrayInfo) -> npt.NDArray[Any]:
             return np.asarray(loaded)
         with loaded:
             return np.asarray(loaded[info.key])
-    except _READ_ERRORS as error:
+    except Exception as error:
         raise _unreadable(info.file, error) from error
 
 
@@ -121,7 +118,9 @@ class Rows:
             if self._array is None:
                 self._array = self._open_array()
             return np.asarray(self._array[np.unravel_index(index, self._leading)])
-        except _READ_ERRORS as error:
+        except DatasetError:
+            raise
+        except Exception as error:
             raise _unreadable(self.info.file, error) from error
 
     def _open_array(self) -> npt.NDArray[Any]:

@@ -164,9 +164,7 @@ class _Subgraph:
                 )
         self._check_quantization(tensor.quantization, shape, kind, where)
 
-    def _check_shape(
-        self, shape: list[int], kind: str, tensor: schema.TensorT, where: str
-    ) -> None:
+    def _check_shape(self, shape: list[int], kind: str, tensor: schema.TensorT, where: str) -> None:
         if any(size < 0 for size in shape) or len(shape) > _MOST_DIMENSIONS:
             raise ModelError(
                 f"{where} has shape {shape[:20]}; sizes must be 0 or more, in at most "
@@ -199,9 +197,7 @@ class _Subgraph:
             return
         axis = quantization.quantizedDimension
         is_per_tensor = scales.size == 1
-        if not is_per_tensor and not (
-            0 <= axis < len(shape) and scales.size == shape[axis]
-        ):
+        if not is_per_tensor and not (0 <= axis < len(shape) and scales.size == shape[axis]):
             raise ModelError(
                 f"{where} of shape {list(shape)} has {scales.size} scales along dimension {axis}; "
                 f"expected one, or one per channel; {_AGAIN}"
@@ -277,6 +273,11 @@ class _Subgraph:
                 defined.add(index)
             check_operator(kind, operator, self._subgraph.tensors, where)
         for index in self._outputs:
+            if len(self._data(index)):
+                raise ModelError(
+                    f"{self._where}: the graph's output '{self._name(index)}' is a constant; "
+                    "convert the model without that output"
+                )
             if index not in defined:
                 raise ModelError(
                     f"{self._where}: nothing writes the graph's output '{self._name(index)}'; "

@@ -61,9 +61,7 @@ _SCHEMA: dict[str, tuple[_Field, ...]] = {
         *(_Vector(4), 1, 4, _STRING, _Table("QuantizationParameters"), 1),
         *(_Table("SparsityParameters"), _Vector(4), 1, _Tables("VariantSubType")),
     ),
-    "QuantizationParameters": (
-        *(_Vector(4), _Vector(4), _Vector(4), _Vector(8), 1, _OPTIONS, 4),
-    ),
+    "QuantizationParameters": (*(_Vector(4), _Vector(4), _Vector(4), _Vector(8), 1, _OPTIONS, 4),),
     "SparsityParameters": (_Vector(4), _Vector(4), _Tables("DimensionMetadata")),
     "DimensionMetadata": (1, 4, 1, _OPTIONS, 1, _OPTIONS),
     "VariantSubType": (_Vector(4), 1, 1),

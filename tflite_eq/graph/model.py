@@ -109,7 +109,8 @@ class Graph:
         """Parse the content of a ``.tflite`` file.
 
         Raises:
-            ModelError: The bytes are no intact TFLite flatbuffer, or its tables do not fit together.
+            ModelError: The bytes are no intact TFLite flatbuffer, or its tables contradict each
+                other.
         """
         model = schema.parse(data, origin)
         check_consistent(model, origin)

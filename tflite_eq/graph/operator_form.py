@@ -67,6 +67,21 @@ _FORMS = {
     "GATHER": _Form(2, "GatherOptions"),
     "BATCH_MATMUL": _Form(2, "BatchMatMulOptions"),
 }
+# Options that say how many tensors there are, which kernels believe.
+_COUNTED = {
+    "SPLIT": ("numSplits", "outputs"),
+    "SPLIT_V": ("numSplits", "outputs"),
+    "UNPACK": ("num", "outputs"),
+    "PACK": ("valuesCount", "inputs"),
+}
+_SEVERAL_OUTPUTS = frozenset(
+    """
+    SPLIT SPLIT_V UNPACK TOPK_V2 UNIQUE NON_MAX_SUPPRESSION_V4 NON_MAX_SUPPRESSION_V5 LSTM
+    BIDIRECTIONAL_SEQUENCE_LSTM BIDIRECTIONAL_SEQUENCE_RNN HASHTABLE_LOOKUP WHILE IF CALL CUSTOM
+    STABLEHLO_CASE STABLEHLO_COMPOSITE STABLEHLO_CUSTOM_CALL STABLEHLO_REDUCE STABLEHLO_WHILE
+    STABLEHLO_RNG_BIT_GENERATOR STABLEHLO_SORT
+    """.split()
+)
 _WITHOUT_INPUTS = frozenset({"CALL_ONCE", "VAR_HANDLE", "HASHTABLE", "CALL", "CUSTOM"})
 _WITHOUT_OUTPUTS = frozenset(
     "CALL_ONCE CALL ASSIGN_VARIABLE HASHTABLE_IMPORT WHILE IF CUSTOM".split()
@@ -92,19 +107,30 @@ def check_operator(
     form = _FORMS.get(kind, _Form(0 if name in _WITHOUT_INPUTS else 1))
     if len(inputs) < form.inputs or any(index < 0 for index in inputs[: form.inputs]):
         raise ModelError(
-            f"{where} has the inputs {inputs[:10]}; it needs {form.inputs} or more, and no -1 among "
-            f"these; {_AGAIN}"
+            f"{where} has the inputs {inputs[:10]}; it needs {form.inputs} or more, all of them "
+            f"tensors; {_AGAIN}"
         )
-    if not outputs and name not in _WITHOUT_OUTPUTS:
-        raise ModelError(f"{where} has no output; {_AGAIN}")
+    if name not in _WITHOUT_OUTPUTS:
+        _check_outputs(name, len(outputs), where)
     if form.options is not None:
         _check_options(operator.builtinOptions, form, where)
+    if kind in _COUNTED:
+        field, counted = _COUNTED[kind]
+        told, found = getattr(operator.builtinOptions, field), len(getattr(operator, counted))
+        if told != found:
+            raise ModelError(f"{where} has {found} {counted}, but {field} {told}; {_AGAIN}")
     _check_activation(operator.builtinOptions, where)
     if kind == "SOFTMAX":
         _check_softmax(operator.builtinOptions, tensors[inputs[0]], where)
     shapes = [_ints(tensors[index].shape) if index >= 0 else [] for index in inputs]
     if kind in _LINEAR:
         _LINEAR[kind](shapes, _ints(tensors[outputs[0]].shape), where)
+
+
+def _check_outputs(name: str, count: int, where: str) -> None:
+    """Kernels take their results' places for granted."""
+    if count == 0 or (count > 1 and name not in _SEVERAL_OUTPUTS):
+        raise ModelError(f"{where} has {count} outputs, expected one; {_AGAIN}")
 
 
 def _check_options(options: Any, form: _Form, where: str) -> None:
@@ -139,7 +165,7 @@ def _check_softmax(options: Any, source: schema.TensorT, where: str) -> None:
             f"{where} has beta {options.beta}, expected {_SMALLEST_BETA:g} to {_LARGEST_BETA:g}; "
             f"{_AGAIN}"
         )
-    scales = _list(source.quantization.scale) if source.quantization is not None else ()
+    scales = _list(getattr(source.quantization, "scale", None))
     if len(scales) and options.beta * float(scales[0]) * (1 << 26) <= 1:
         raise ModelError(
             f"{where} has beta {options.beta} and reads codes of scale {float(scales[0]):g}, which "
@@ -147,8 +173,8 @@ def _check_softmax(options: Any, source: schema.TensorT, where: str) -> None:
         )
 
 
-def _list(values: Any) -> Any:
-    return () if values is None else values
+def _list(values: Any) -> Sequence[float]:
+    return [] if values is None else values
 
 
 def _names(enumeration: str) -> set[int]:
@@ -206,9 +232,7 @@ def _check_ranks(
         )
 
 
-def _check_channels(
-    channels: int, output: list[int], rest: list[list[int]], where: str
-) -> None:
+def _check_channels(channels: int, output: list[int], rest: list[list[int]], where: str) -> None:
     bias = rest[0] if rest else []
     if output[3] != channels or (bias and bias != [channels]):
         raise ModelError(

@@ -18,7 +18,6 @@ import os
 import pathlib
 
 from tflite_eq.calibration.checkpoint import GUARD_STATE, RUN_STATE
-from tflite_eq.json_fields import known_fields, parse_json, typed
 from tflite_eq.calibration.run_identity import describe_run, differences
 from tflite_eq.calibration.state_folder import names_in, refuse_other_run, refuse_others
 from tflite_eq.config import Config
@@ -26,6 +25,7 @@ from tflite_eq.errors import CheckpointError
 from tflite_eq.evaluation.predictions import Predictions
 from tflite_eq.files import PathLike, check_writable, write_atomically
 from tflite_eq.guard.search import Drop
+from tflite_eq.json_fields import known_fields, parse_json, typed
 
 FORMAT = "tflite_eq guard 1"
 
