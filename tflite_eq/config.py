@@ -268,9 +268,11 @@ class Config:
 def _check_expression(field: str, expression: Any) -> None:
     if expression is None:
         return
+    if not isinstance(expression, str):
+        raise ConfigError(f"{field}: {expression!r} is no string; give a regular expression")
     try:
         re.compile(expression)
-    except (re.error, TypeError) as error:
+    except (re.error, RecursionError, OverflowError) as error:
         raise ConfigError(
             f"{field}: {expression!r} is not a valid regular expression: {error}"
         ) from error

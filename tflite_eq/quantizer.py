@@ -20,7 +20,7 @@ from tflite_eq.equalization.choose import equalizing_factors
 from tflite_eq.equalization.factors import ChannelFactors, with_factors
 from tflite_eq.errors import ConfigError
 from tflite_eq.evaluation.layerwise import ComparisonSet
-from tflite_eq.files import PathLike
+from tflite_eq.files import PathLike, checked_path
 from tflite_eq.fine_tuning import check_can_fine_tune, fine_tuned
 from tflite_eq.graph import schema
 from tflite_eq.graph.consistency import check_consistent
@@ -99,8 +99,10 @@ def calibrate(
         BackendError: Biases are to be fine-tuned and TensorFlow is not installed.
     """
     config = config or Config()
-    if num_samples is not None and num_samples < 1:
-        raise ConfigError(f"num_samples is {num_samples}; at least one sample is needed")
+    if num_samples is not None and (not isinstance(num_samples, int) or num_samples < 1):
+        raise ConfigError(
+            f"num_samples is {num_samples!r}; give a whole number, 1 or more, or None for all"
+        )
     graph = prepared(model, origin)
     layers = linear_layers(graph)
     skipped = skipped_operators(graph, config.skip)
@@ -113,7 +115,10 @@ def calibrate(
         checkpoint = None
         if resume_dir is not None:
             checkpoint = Checkpoint(
-                resume_dir, model_sha256, config, preferred_runtime().description
+                checked_path(resume_dir, "resume_dir"),
+                model_sha256,
+                config,
+                preferred_runtime().description,
             )
             stack.callback(checkpoint.close)
         representative_dataset = repeatable(representative_dataset, num_samples)
@@ -211,9 +216,11 @@ def quantize(
         TfliteEqError: One of its sub-classes says what is wrong and how to mend it.
     """
     if report_dir is not None:
-        check_directory(report_dir)
+        check_directory(checked_path(report_dir, "report_dir"))
     if isinstance(backend, (str, BackendName)):
         backend = make_backend(backend)
+    elif not hasattr(backend, "quantize"):
+        raise ConfigError(f"backend: {backend!r} is none; give its name, such as 'litert'")
     keeps = report_dir is not None and comparison is None
     trace = PassTrace(kept=SpreadSubset(COMPARED_SAMPLES if keeps else 0))
     if isinstance(representative_dataset, Calibration):

@@ -16,6 +16,7 @@ from tflite_eq.cli.main import main, parse
 from tflite_eq.errors import TfliteEqError
 from tflite_eq.graph import schema
 from tflite_eq.graph.model import Graph
+from tflite_eq.quantizer import prepared
 from tflite_eq.runtimes import Kernels
 
 Array = npt.NDArray[Any]
@@ -106,7 +107,7 @@ def check_quantized(
         kept: The option ``skip``, with which operators stay in float.
     """
     graph = Graph.from_bytes(model)
-    float_model = schema.serialize(schema.parse(float_model))  # as the quantizer has it
+    float_model = schema.serialize(prepared(float_model, "model").model)  # as calibration has it
     if kept is None and not any(t.type_name == "INT8" for t in graph.tensors):
         raise BrokenContractError("the quantized model has no int8 tensor")
     signal = noise = 0.0

@@ -96,7 +96,21 @@ class LayerState:
             int(index): typed_list(scales, float, "waiting_scales")
             for index, scales in plain["waiting_scales"].items()
         }
-        return cls(layer, tensors, waiting, plain["searches"])
+        return cls(layer, tensors, waiting, _searches(plain["searches"]))
+
+
+def _searches(plain: Any) -> dict[str, Any]:
+    """Trials of searches, [factor, loss, round] each, by kind and index.
+
+    Raises:
+        ValueError: They are something else.
+    """
+    for trials in (t for found in typed(plain, dict, "searches").values() for t in found.values()):
+        for factor, loss, alternation in trials:
+            typed(factor, float, "factor")
+            typed(loss, float, "loss")
+            typed(alternation, int, "round")
+    return dict(plain)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -80,6 +80,8 @@ def _tensor(graph: Graph, index: int) -> kernels.NodeTensor:
     tensor, stored = graph.tensors[index], graph.subgraph.tensors[index]
     # Float tensors may keep the scale of codes that they were made from.
     quantization = stored.quantization if tensor.type_name in CODES else None
+    if quantization is not None and not len(_values(quantization, "scale")):
+        quantization = None
     data = graph.model.buffers[stored.buffer].data if tensor.is_constant else None
     return kernels.NodeTensor(
         tensor.type_name,

@@ -15,6 +15,7 @@ import numpy as np
 from tflite_eq.errors import ModelError
 from tflite_eq.graph import schema
 from tflite_eq.graph.operator_form import check_operator
+from tflite_eq.graph.sparsity import stored_values
 
 # Bits of one element; types without a size of their own are absent.
 _BITS = {
@@ -155,8 +156,18 @@ class _Subgraph:
         stored = 0 if data is None else len(data)
         if stored or 0 in shape:
             self._constants.add(index)
-        if stored and tensor.sparsity is None and kind in _BITS:
-            needed = -(-math.prod(shape) * _BITS[kind] // 8)
+        count = math.prod(shape)
+        if tensor.sparsity is not None:
+            if not stored:
+                raise ModelError(f"{where} is sparse, but has no values stored; {_AGAIN}")
+            try:
+                count = stored_values(tensor.sparsity, shape)
+            except ValueError as error:
+                raise ModelError(
+                    f"{where} is stored as no sparse tensor: {error}; {_AGAIN}"
+                ) from error
+        if stored and kind in _BITS:
+            needed = -(-count * _BITS[kind] // 8)
             if stored != needed:
                 raise ModelError(
                     f"{where} of shape {shape} and type {kind} needs {needed} bytes, but has "
@@ -226,6 +237,8 @@ class _Subgraph:
                         f"{self._where}: an {what} of the graph is tensor {index} of {count}; "
                         f"{_AGAIN}"
                     )
+        if not self._outputs and self._subgraph is self._model.subgraphs[0]:
+            raise ModelError(f"{self._where}: the graph has no output; convert the model again")
         for index in self._inputs:
             if index in self._constants and len(self._data(index)):
                 raise ModelError(

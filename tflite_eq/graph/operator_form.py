@@ -82,6 +82,16 @@ _SEVERAL_OUTPUTS = frozenset(
     STABLEHLO_RNG_BIT_GENERATOR STABLEHLO_SORT
     """.split()
 )
+# Operators whose integer kernels compute with scales, and end the process where one is missing.
+_COMPUTES = frozenset(
+    """
+    ABS ADD AVERAGE_POOL_2D BATCH_MATMUL CONCATENATION CONV_2D DEPTHWISE_CONV_2D DEQUANTIZE DIV ELU
+    EXP FULLY_CONNECTED GELU HARD_SWISH L2_NORMALIZATION LEAKY_RELU LOGISTIC LOG_SOFTMAX MEAN MUL
+    PRELU QUANTIZE REDUCE_PROD RELU RELU6 RELU_0_TO_1 RELU_N1_TO_1 RSQRT SOFTMAX SQUARED_DIFFERENCE
+    SUB SUM TANH TRANSPOSE_CONV
+    """.split()
+)
+_QUANTIZED = frozenset({"INT4", "INT8", "UINT8", "INT16"})
 _WITHOUT_INPUTS = frozenset({"CALL_ONCE", "VAR_HANDLE", "HASHTABLE", "CALL", "CUSTOM"})
 _WITHOUT_OUTPUTS = frozenset(
     "CALL_ONCE CALL ASSIGN_VARIABLE HASHTABLE_IMPORT WHILE IF CUSTOM".split()
@@ -120,6 +130,8 @@ def check_operator(
         if told != found:
             raise ModelError(f"{where} has {found} {counted}, but {field} {told}; {_AGAIN}")
     _check_activation(operator.builtinOptions, where)
+    if kind in _COMPUTES:
+        _check_scales([tensors[i] for i in (*inputs, *outputs) if i >= 0], where)
     if kind == "SOFTMAX":
         _check_softmax(operator.builtinOptions, tensors[inputs[0]], where)
     shapes = [_ints(tensors[index].shape) if index >= 0 else [] for index in inputs]
@@ -153,6 +165,17 @@ def _check_activation(options: Any, where: str) -> None:
         raise ModelError(
             f"{where} fuses activation function {code}, which is none that TFLite has; {_AGAIN}"
         )
+
+
+def _check_scales(tensors: Sequence[schema.TensorT], where: str) -> None:
+    for tensor in tensors:
+        kind = schema.tensor_type_names()[tensor.type]
+        if kind in _QUANTIZED and not len(_list(getattr(tensor.quantization, "scale", None))):
+            name = (tensor.name or b"").decode()[:100]
+            raise ModelError(
+                f"{where} computes with '{name}', which is {kind} without a scale; quantize the "
+                "float model again"
+            )
 
 
 def _check_softmax(options: Any, source: schema.TensorT, where: str) -> None:
