@@ -21,6 +21,9 @@ from tflite_eq.runtimes import Kernels
 
 Array = npt.NDArray[Any]
 
+# Whether there was a result, and what it was or what the refusal said.
+Ending = tuple[str, Any]
+
 REFUSED = "refused"
 RESULT = "result"
 
@@ -34,7 +37,7 @@ class BrokenContractError(AssertionError):
     """An input had an end that it must not have."""
 
 
-def held(function: Callable[[], Any]) -> tuple[str, Any]:
+def held(function: Callable[[], Any]) -> Ending:
     """Whether a call gave a result or refused its input, and what it gave or said.
 
     Raises:
@@ -57,7 +60,7 @@ def check_message(message: str) -> None:
         raise BrokenContractError(f"the message has no remedy: {message!r}")
 
 
-def command(folder: Path, *arguments: object, written: Sequence[str] = ()) -> tuple[str, str]:
+def command(folder: Path, *arguments: object, written: Sequence[str] = ()) -> Ending:
     """Run a sub-command in this process and judge how it ends.
 
     Args:

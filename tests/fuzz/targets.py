@@ -13,7 +13,14 @@ import numpy as np
 import numpy.typing as npt
 
 from tests.fuzz import data_damage, options_damage
-from tests.fuzz.contract import RESULT, BrokenContractError, check_quantized, command, held
+from tests.fuzz.contract import (
+    RESULT,
+    BrokenContractError,
+    Ending,
+    check_quantized,
+    command,
+    held,
+)
 from tests.fuzz.damage import damaged
 from tests.fuzz.networks import (
     LEAST_EFFORT,
@@ -32,7 +39,6 @@ from tflite_eq.graph import schema
 from tflite_eq.graph.model import Graph
 
 Array = npt.NDArray[Any]
-Ending = tuple[str, Any]
 
 _MOST_VALUES = 1 << 16
 
