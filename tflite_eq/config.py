@@ -269,7 +269,9 @@ def _check_expression(field: str, expression: Any) -> None:
     if expression is None:
         return
     if not isinstance(expression, str):
-        raise ConfigError(f"{field}: {expression!r} is no string; give a regular expression")
+        raise ConfigError(
+            f"{field}: {expression!r} is not a valid regular expression: it is no string"
+        )
     try:
         re.compile(expression)
     except (re.error, RecursionError, OverflowError) as error:

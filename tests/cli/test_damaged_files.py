@@ -97,7 +97,9 @@ def test_shape_in_the_file_that_is_not_the_one_computed(workspace: Workspace) ->
         graph.outputs = np.array(graph.operators[0].outputs, np.int32)
 
     message = workspace.refused(model=workspace.write("shape.tflite", broken(change)))
-    assert "has shape [1, 9, 9, 8] in the file, but is computed with shape [1, 12, 12, 8]" in message
+    assert (
+        "has shape [1, 9, 9, 8] in the file, but is computed with shape [1, 12, 12, 8]" in message
+    )
 
 
 @pytest.mark.parametrize(

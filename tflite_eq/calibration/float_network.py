@@ -91,6 +91,8 @@ class FloatNetwork:
     def _check_shape(self, tensor: int, values: npt.NDArray[Any]) -> None:
         """Layers are looked at and weighed by the shapes that the file declares."""
         declared = input_signature(self._graph, tensor)
+        if not declared:
+            return  # a scalar, or not known
         fits = len(declared) == values.ndim and all(
             size in (-1, found) for size, found in zip(declared, values.shape)
         )

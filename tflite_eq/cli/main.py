@@ -48,6 +48,13 @@ def main(args: argparse.Namespace) -> int:
     except TfliteEqError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
+    except MemoryError:
+        print(
+            f"error: {args.command}: the model and its data need more memory than there is; use a "
+            "smaller input size, fewer samples or fewer processes",
+            file=sys.stderr,
+        )
+        return 1
     except KeyboardInterrupt:
         print("error: interrupted, the model was not written", file=sys.stderr)
         return 130
