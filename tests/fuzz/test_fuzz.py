@@ -64,7 +64,7 @@ def refuse(rng: Random, folder: Path) -> contract.Ending:
     ("target", "kind", "said"),
     [
         (crash, "crash", "SIGABRT"),
-        (hang, "hang", "no end after"),
+        (hang, "hang", "no end"),
         (grow, "wrong", "MemoryError"),
         (fail, "wrong", "KeyError"),
         (two_lines, "wrong", "not one line"),

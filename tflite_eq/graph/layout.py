@@ -12,8 +12,10 @@ from __future__ import annotations
 import struct
 from typing import Union
 
-# As many as TFLite's own verifier follows.
+# As many as TFLite's own verifier follows. Besides, a table and the offset that leads to it take
+# eight bytes: where there are twice as many, offsets lead to the same one again and again.
 _MOST_TABLES = 1_000_000
+_BYTES_PER_TABLE = 4
 
 # Strings are copied where they are read; a file that shares one has room for so much more.
 _SHARED_TEXT = 1 << 26
@@ -77,7 +79,7 @@ _SCHEMA: dict[str, tuple[_Field, ...]] = {
 
 
 class LayoutError(ValueError):
-    """Something lies outside the file; says what and where."""
+    """Something lies outside the file, or is there too often; says what and where."""
 
 
 def check_layout(data: bytes | bytearray | memoryview) -> None:
@@ -92,11 +94,16 @@ def check_layout(data: bytes | bytearray | memoryview) -> None:
     _Walk(data).run()
 
 
+def _outside(what: str) -> LayoutError:
+    return LayoutError(f"{what} lies outside the file")
+
+
 class _Walk:
     def __init__(self, data: bytes | bytearray | memoryview) -> None:
         self._data = data
         self._end = len(data)
         self._tables = 0
+        self._most_tables = min(_MOST_TABLES, self._end // _BYTES_PER_TABLE)
         self._text = 0
 
     def run(self) -> None:
@@ -104,24 +111,24 @@ class _Walk:
 
     def _table(self, name: str, position: int) -> None:
         self._tables += 1
-        if self._tables > _MOST_TABLES:
-            raise LayoutError(f"there are more than {_MOST_TABLES:,} tables")
+        if self._tables > self._most_tables:
+            raise LayoutError(f"it unpacks to more than {self._most_tables:,} tables")
         shown = name or "options"
         # The distance may be negative: tables lie before or behind what describes them.
         description = position - self._read(_INT32, position, shown)
         size = self._read(_UINT16, description, shown)
         extent = self._read(_UINT16, description + 2, shown)
         if size < 4 or size % 2 or description + size > self._end:
-            raise LayoutError(f"the description of a table ({shown}) at byte {description}")
+            raise _outside(f"the description of a table ({shown}) at byte {description}")
         if extent < 4 or position + extent > self._end:
-            raise LayoutError(f"a table ({shown}) at byte {position}")
+            raise _outside(f"a table ({shown}) at byte {position}")
         fields = _SCHEMA[name]
         for number in range((size - 4) // 2):
             start = self._read(_UINT16, description + 4 + 2 * number, shown)
             if not start:
                 continue
             if start >= extent:
-                raise LayoutError(f"field {number} of a table ({shown}) at byte {position}")
+                raise _outside(f"field {number} of a table ({shown}) at byte {position}")
             if number < len(fields):
                 self._field(fields[number], position + start, shown)
 
@@ -144,7 +151,7 @@ class _Walk:
             self._check(target + 4, count + 1, shown)  # a zero ends it
             self._text += count
             if self._text > self._end + _SHARED_TEXT:
-                raise LayoutError("names are longer than the whole file")
+                raise LayoutError("it unpacks to more text than the whole file holds")
 
     def _target(self, position: int, shown: str) -> int:
         """Where an offset at a position leads."""
@@ -157,4 +164,4 @@ class _Walk:
 
     def _check(self, position: int, size: int, shown: str) -> None:
         if position < 0 or position + size > self._end:
-            raise LayoutError(f"what a table ({shown}) refers to at byte {position}")
+            raise _outside(f"what a table ({shown}) refers to, at byte {position},")

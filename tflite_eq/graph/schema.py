@@ -84,7 +84,7 @@ def parse(data: bytes, origin: str = "model") -> ModelT:
         check_layout(data)
     except LayoutError as error:
         raise ModelError(
-            f"{origin}: the flatbuffer is truncated or corrupt ({error} lies outside the file); "
+            f"{origin}: the flatbuffer is truncated or corrupt ({error}); "
             "write or download the file again"
         ) from error
     try:
