@@ -51,8 +51,8 @@ def main(args: argparse.Namespace) -> int:
         return 1
     except MemoryError:
         print(
-            "error: out of memory: the model and its data need more than there is; fewer samples "
-            "(--num_samples) or workers (--num_workers), or a smaller input, need less",
+            "error: out of memory; fewer samples (--num_samples) or workers (--num_workers), or a "
+            "smaller input, need less",
             file=sys.stderr,
         )
         return 1
