@@ -81,8 +81,8 @@ std::string RunJobs(WorkerPool* pool, int rounds) {
 }
 
 // Whether threads other than the caller ever take part.
-bool HasThreads(WorkerPool* pool) {
-  for (int round = 0; round < 200; ++round) {
+bool HasThreads(WorkerPool* pool, int rounds = 200) {
+  for (int round = 0; round < rounds; ++round) {
     Job job(40);
     job.patient = true;
     pool->Run(Job::Task, &job, 40);
@@ -136,7 +136,7 @@ TEST_P(ForkTest, ChildrenStopThePoolAndWorkAlone) {
   const std::string said = InChild([&] {
     pool->Stop();
     const std::string wrong = RunJobs(pool.get(), 5);
-    return HasThreads(pool.get()) ? "stopped, and yet there are threads" : wrong;
+    return HasThreads(pool.get(), 5) ? "stopped, and yet there are threads" : wrong;
   });
   EXPECT_EQ(said, "");
 }
