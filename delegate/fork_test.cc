@@ -15,7 +15,7 @@
 
 #include "delegate/delegate.h"
 #include "delegate/process_mark.h"
-#include "delegate/test_runtime.h"
+#include "delegate/testing/conv_chain.h"
 #include "delegate/worker_pool.h"
 #include "gtest/gtest.h"
 
@@ -259,21 +259,21 @@ struct Deleter {
 // A delegate that was made before forking, in parent and children at once, while other threads of the parent make, run and delete
 // interpreters of it.
 TEST_P(ForkTest, DelegatesOfParentAndChildren) {
-  const TestModel model = MakeTestModel("cc-cc", 16, Values::kInt8, 1);
+  const TestGraph model = MakeConvChain("cc-cc", 16, Values::kInt8, 1);
   DelegateOptions options;
   options.any_kernel = false;
   options.kernel = Algorithm::kWinogradF43;
   options.num_threads = threads();
   options.log_level = 0;
   std::unique_ptr<TfLiteDelegate, Deleter> delegate(CreateDelegate(options));
-  const auto invoke = [&model](TestRuntime* runtime, unsigned seed) -> std::string {
+  const auto invoke = [&model](ChainRuntime* runtime, unsigned seed) -> std::string {
     std::mt19937 random(seed);
     for (int8_t& code : runtime->input()) code = static_cast<int8_t>(random() % 256 - 128);
     if (!runtime->Invoke()) return runtime->error();
-    return runtime->output() == RunReference(model, 1, 9, 9, runtime->input()) ? "" : "codes differ";
+    return runtime->output() == RunChain(model, 1, 9, 9, runtime->input()) ? "" : "codes differ";
   };
   const auto make = [&] {
-    auto runtime = std::make_unique<TestRuntime>(model, 2);
+    auto runtime = std::make_unique<ChainRuntime>(model, 2);
     EXPECT_TRUE(runtime->Apply(delegate.get()) && runtime->Resize(1, 9, 9)) << runtime->error();
     return runtime;
   };
