@@ -162,7 +162,7 @@ TEST_P(ForkTest, ChildrenOfAProcessAtWork) {
   std::thread worker([&] {
     while (!stop && wrong.empty()) wrong = RunJobs(pool.get(), 1);
   });
-  for (int i = 0; i < 60; ++i) {
+  for (int i = 0; i < 30; ++i) {
     EXPECT_EQ(InChild([&] {
                 const std::string said = i % 3 == 0 ? "" : RunJobs(pool.get(), 3);
                 if (i % 3 != 1) pool.release()->~WorkerPool();
@@ -284,7 +284,7 @@ TEST_P(ForkTest, DelegatesOfParentAndChildren) {
   std::thread other([&] {
     while (!stop && wrong.empty()) wrong = invoke(make().get(), 2);
   });
-  for (int i = 0; i < 24; ++i) {
+  for (int i = 0; i < 12; ++i) {
     const std::string said = InChild([&] {
       std::string wrong = i % 2 == 0 ? "" : invoke(runtime.get(), 3);
       if (i % 3 == 0) runtime.reset();
