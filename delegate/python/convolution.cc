@@ -153,17 +153,29 @@ class Convolution {
   std::vector<int32_t> shift_;
 };
 
+MatrixUnit ParseMatrixUnit(const std::string& name) {
+  if (name.empty()) return MatrixUnit::kNone;
+  for (MatrixUnit unit : {MatrixUnit::kAmx, MatrixUnit::kSme}) {
+    if (name == MatrixUnitName(unit)) return unit;
+  }
+  throw py::value_error("there is no matrix unit " + name + "; there are AMX and SME");
+}
+
 }  // namespace
 
 void BindConvolution(py::module_& m) {
   py::class_<CpuProfile>(m, "Cpu")
-      .def(py::init([](const std::string& isa, bool two_vnni_units) {
-             return CpuProfile{ParseIsa(isa), two_vnni_units};
+      .def(py::init([](const std::string& isa, bool two_vnni_units, const std::string& matrix_unit) {
+             return CpuProfile{ParseIsa(isa), two_vnni_units, ParseMatrixUnit(matrix_unit)};
            }),
-           py::arg("isa"), py::arg("two_vnni_units") = false)
+           py::arg("isa"), py::arg("two_vnni_units") = false, py::arg("matrix_unit") = "")
       .def_static("detect", DetectCpu)
       .def_property_readonly("isa", [](const CpuProfile& cpu) { return IsaName(cpu.isa); })
-      .def_readonly("two_vnni_units", &CpuProfile::two_vnni_units);
+      .def_readonly("two_vnni_units", &CpuProfile::two_vnni_units)
+      .def_property_readonly("matrix_unit", [](const CpuProfile& cpu) {
+        const char* name = MatrixUnitName(cpu.matrix_unit);
+        return std::string(name != nullptr ? name : "");
+      });
 
   py::class_<Plan>(m, "Plan")
       .def_readonly("claim", &Plan::claim)

@@ -17,9 +17,12 @@ _ISAS = {
     Target.ARMV8_0: "neon",
     Target.ARMV8_2_DOTPROD: "neon_dotprod",
     Target.ARMV8_6_I8MM: "neon_i8mm",
+    Target.ARMV9_SME2: "neon_i8mm",
     Target.X86_AVX2: "avx2",
     Target.X86_VNNI: "avx512_vnni",
+    Target.X86_AMX: "avx512_vnni",
 }
+_MATRIX_UNITS = {Target.ARMV9_SME2: "SME", Target.X86_AMX: "AMX"}
 
 
 def cpu_of(target: Target, vnni_units: int = 2) -> kernels.Cpu:
@@ -29,7 +32,8 @@ def cpu_of(target: Target, vnni_units: int = 2) -> kernels.Cpu:
         target: The CPU family.
         vnni_units: 512-bit VNNI units of ``X86_VNNI``: two on Intel's server cores, one elsewhere.
     """
-    return kernels.Cpu(_ISAS[target], target is Target.X86_VNNI and vnni_units == 2)
+    two = target in (Target.X86_VNNI, Target.X86_AMX) and vnni_units == 2
+    return kernels.Cpu(_ISAS[target], two, _MATRIX_UNITS.get(target, ""))
 
 
 def explain(graph: Graph, cpu: kernels.Cpu, threads: int = 1) -> list[Claim]:
