@@ -44,7 +44,7 @@ CpuProfile DetectCpu() {
   CpuProfile cpu;
   cpu.isa = BestIsa();
   // SME2 implies it. Both multiply int8 matrices, and KleidiAI's kernels inside XNNPACK use either; no permission is needed.
-  if ((getauxval(AT_HWCAP2) & kHwcap2Sme) != 0) cpu.matrix_unit = MatrixUnit::kSme;
+  if ((getauxval(AT_HWCAP2) & kHwcap2Sme) != 0) cpu.peer = Peer::kSme;
   return cpu;
 }
 

@@ -21,7 +21,7 @@ TEST(DetectCpu, SaysTheSameEveryTime) {
     const CpuProfile again = DetectCpu();
     EXPECT_EQ(again.isa, first.isa);
     EXPECT_EQ(again.two_vnni_units, first.two_vnni_units);
-    EXPECT_EQ(again.matrix_unit, first.matrix_unit);
+    EXPECT_EQ(again.peer, first.peer);
   }
   EXPECT_TRUE(CpuSupports(first.isa));
   EXPECT_EQ(first.isa, BestIsa());

@@ -21,7 +21,9 @@ unsigned long long ExtendedControlRegister() {
 
 struct Features {
   bool avx2 = false;
+  bool avx512 = false;
   bool avx512_vnni = false;
+  bool avx_vnni = false;
   bool amx = false;
 };
 
@@ -41,10 +43,11 @@ Features Detect() {
   const bool byte_word = (b >> 30 & 1) != 0;
   const bool vector_length = (b >> 31 & 1) != 0;
   const bool vnni = (c >> 11 & 1) != 0;
-  features.avx512_vnni = features.avx2 && (saved & kZmm) == kZmm && foundation && doubleword_quadword && byte_word &&
-                         vector_length && vnni;
+  features.avx512 = features.avx2 && (saved & kZmm) == kZmm && foundation && doubleword_quadword && byte_word && vector_length;
+  features.avx512_vnni = features.avx512 && vnni;
   constexpr unsigned long long kTiles = 3ull << 17;  // their shapes and their data
   features.amx = (saved & kTiles) == kTiles && (d >> 24 & 1) != 0 && (d >> 25 & 1) != 0;
+  if (a >= 1 && __get_cpuid_count(7, 1, &a, &b, &c, &d)) features.avx_vnni = features.avx2 && (a >> 4 & 1) != 0;
   return features;
 }
 
@@ -103,9 +106,14 @@ bool MayUseTiles() {
 CpuProfile Profile() {
   CpuProfile cpu;
   cpu.isa = BestIsa();
-  if (cpu.isa != Isa::kAvx512Vnni) return cpu;
-  cpu.two_vnni_units = FlipsCost();
-  if (Detect().amx && MayUseTiles()) cpu.matrix_unit = MatrixUnit::kAmx;
+  const Features features = Detect();
+  if (cpu.isa == Isa::kAvx512Vnni) {
+    cpu.two_vnni_units = FlipsCost();
+    if (features.amx && MayUseTiles()) cpu.peer = Peer::kAmx;
+  } else if (cpu.isa == Isa::kAvx2) {
+    if (features.avx512) cpu.peer = Peer::kAvx512;
+    if (features.avx_vnni) cpu.peer = Peer::kAvxVnni;
+  }
   return cpu;
 }
 

@@ -23,6 +23,11 @@ constexpr CpuCosts kAvx2 = {
     /*f43=*/{29.4, 281}, /*f23=*/{13, 125}, /*triplets=*/{}, /*two_taps=*/{},
     /*byte=*/4,          /*delegate_switch=*/1e6, /*wake=*/2.5e6};
 
+// Not measured: XNNPACK taken to be twice as fast as with AVX2.
+constexpr CpuCosts kAvx2AgainstAvx512 = {
+    /*f43=*/{59, 562}, /*f23=*/{26, 250}, /*triplets=*/{}, /*two_taps=*/{},
+    /*byte=*/8,        /*delegate_switch=*/2e6, /*wake=*/5e6};
+
 // Estimated by llvm-mca for Cortex-A72 (delegate/README.md), 8 multiplications a cycle; Cortex-A53, which gains twice as much, looks
 // the same. Bytes: 7 GB/s. A switch is taken to need three times the cycles of Zen 4's; waking a thread 0.2 ms. F(2,3) would save
 // nothing there.
@@ -43,16 +48,34 @@ constexpr CpuCosts kNeonI8mm = {
 
 }  // namespace
 
-const char* MatrixUnitName(MatrixUnit unit) {
-  switch (unit) {
-    case MatrixUnit::kNone:
+const char* PeerInstructions(const CpuProfile& cpu) {
+  switch (cpu.peer) {
+    case Peer::kSameInstructions:
       break;
-    case MatrixUnit::kAmx:
+    case Peer::kAvx512:
+      return "AVX-512";
+    case Peer::kAvxVnni:
+      return "AVX-VNNI";
+    case Peer::kAmx:
       return "AMX";
-    case MatrixUnit::kSme:
+    case Peer::kSme:
       return "SME";
   }
-  return nullptr;
+  switch (cpu.isa) {
+    case Isa::kScalar:
+      break;
+    case Isa::kAvx2:
+      return "AVX2";
+    case Isa::kAvx512Vnni:
+      return "AVX-512 VNNI";
+    case Isa::kNeon:
+      return "NEON";
+    case Isa::kNeonDotprod:
+      return "NEON dot products";
+    case Isa::kNeonI8mm:
+      return "NEON i8mm";
+  }
+  return "no vectors, or unknown ones";
 }
 
 const CpuCosts& CostsOf(const CpuProfile& cpu) {
@@ -60,7 +83,7 @@ const CpuCosts& CostsOf(const CpuProfile& cpu) {
     case Isa::kAvx512Vnni:
       return cpu.two_vnni_units ? kTwoVnniUnits : kOneVnniUnit;
     case Isa::kAvx2:
-      return kAvx2;
+      return cpu.peer == Peer::kAvx512 ? kAvx2AgainstAvx512 : kAvx2;
     case Isa::kNeonDotprod:
       return kNeonDotprod;
     case Isa::kNeonI8mm:

@@ -6,16 +6,19 @@
 
 namespace tflite_eq {
 
-// Units that multiply whole matrices of int8, an order of magnitude faster than vectors do. XNNPACK has kernels for both, the
-// library has none: there the runtime alone is faster.
-enum class MatrixUnit {
-  kNone,
-  kAmx,  // x86: Intel's server cores from Sapphire Rapids on
-  kSme,  // ARM: SME and SME2
+// What XNNPACK's int8 kernels compute with in this process. The rule that a claimed layer is no slower than the runtime alone
+// depends on it as much as on the kernels here.
+enum class Peer {
+  kSameInstructions,
+  // AVX-512 without VNNI, twice as wide as the AVX2 that the kernels here have on such CPUs.
+  kAvx512,
+  // VNNI of 256 bits without AVX-512, as Intel's client CPUs have it; the library has no kernels for it.
+  kAvxVnni,
+  // Units that multiply matrices of int8, an order of magnitude faster than vectors do: of Intel's server CPUs from Sapphire Rapids
+  // on, and of ARM's with SME or SME2 (KleidiAI).
+  kAmx,
+  kSme,
 };
-
-// Null for none.
-const char* MatrixUnitName(MatrixUnit unit);
 
 struct CpuProfile {
   Isa isa = Isa::kScalar;
@@ -23,9 +26,11 @@ struct CpuProfile {
   // int8 kernel spends one vector instruction flipping signs for every two dot products; with one unit that is hidden, with
   // two it takes a third of the time, which the direct kernel here does not pay.
   bool two_vnni_units = false;
-  // One that XNNPACK would use in this process.
-  MatrixUnit matrix_unit = MatrixUnit::kNone;
+  Peer peer = Peer::kSameInstructions;
 };
+
+// The instructions of XNNPACK's int8 kernels, such as "AVX-512 VNNI".
+const char* PeerInstructions(const CpuProfile& cpu);
 
 // Times on a CPU, in multiplications that XNNPACK's int8 kernel does meanwhile: what matters is how kernels compare, not how fast
 // the clock is. Each row of the table in cpu_profile.cc names its origin.

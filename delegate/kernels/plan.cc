@@ -49,10 +49,10 @@ bool IsLargeFirstLayer(const ConvShape& s) {
 }
 
 Plan ChooseKernel(const ConvProblem& problem, const CpuProfile& cpu) {
-  // INT7's gains over vectors do not make up for it: on AMX the 1-D kernel ran at half of XNNPACK's speed.
-  if (cpu.matrix_unit != MatrixUnit::kNone) {
+  // Nor do INT7's gains make up for it: on AMX the 1-D kernel ran at half of XNNPACK's speed. AVX-VNNI was not measured.
+  if (cpu.peer == Peer::kAmx || cpu.peer == Peer::kSme || cpu.peer == Peer::kAvxVnni) {
     Reason reason;
-    reason.Set("XNNPACK is faster here: its int8 kernels multiply matrices by %s", MatrixUnitName(cpu.matrix_unit));
+    reason.Set("XNNPACK is faster here: its int8 kernels use %s", PeerInstructions(cpu));
     return Leave(reason);
   }
   switch (cpu.isa) {

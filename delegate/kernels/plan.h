@@ -2,7 +2,8 @@
 // the problem and a CPU profile, never at the running machine, so that it can answer for another one.
 //
 //   CPU                        INT8 weights or codes                      INT7 range and qualifying weights
-//   AMX, SME                   none: XNNPACK's kernels are faster         same
+//   AMX, SME; AVX-VNNI         none: XNNPACK's kernels are faster         same
+//   without AVX-512
 //   x86 AVX-512 VNNI,          F(4,3) where it pays and its weights       1-D F(2,3) where it pays; two taps only
 //   two units (Intel servers)  stay in cache; else direct                 where F(4,3) does not
 //   x86 AVX-512 VNNI,          F(4,3) likewise; else direct for large     F(4,3) where it is faster than the 1-D

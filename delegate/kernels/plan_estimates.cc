@@ -54,8 +54,9 @@ Estimate EstimateWinograd1d(const ConvShape& s, const CpuProfile& cpu, bool two_
   const CpuCosts::Kernel& costs = two_taps ? CostsOf(cpu).two_taps : CostsOf(cpu).triplets;
   const double inputs = RoundUp(s.input_channels, kChannelBlock);
   const double filters = RoundUp(s.output_channels, kChannelBlock);
-  // Outputs come in pairs.
-  const double pixels = static_cast<double>(s.batch) * s.output_height * RoundUp(s.output_width, 2);
+  // Outputs come in pairs; the last of an odd number takes three of a pair's four products.
+  const double columns = s.output_width + 0.5 * (s.output_width % 2);
+  const double pixels = s.batch * static_cast<double>(s.output_height) * columns;
   const double work = pixels * (costs.multiply * inputs * filters + costs.transform * (inputs + filters));
   const double taps = two_taps ? 15 : 12;  // of three rows
   return Finish(s, cpu, work, taps * inputs * filters);

@@ -12,12 +12,14 @@ namespace {
 
 constexpr CpuProfile kServer = {Isa::kAvx512Vnni, /*two_vnni_units=*/true};
 constexpr CpuProfile kOneUnit = {Isa::kAvx512Vnni, /*two_vnni_units=*/false};
-constexpr CpuProfile kAmx = {Isa::kAvx512Vnni, /*two_vnni_units=*/true, MatrixUnit::kAmx};
+constexpr CpuProfile kAmx = {Isa::kAvx512Vnni, /*two_vnni_units=*/true, Peer::kAmx};
 constexpr CpuProfile kAvx2 = {Isa::kAvx2};
 constexpr CpuProfile kNeon = {Isa::kNeon};
 constexpr CpuProfile kDotprod = {Isa::kNeonDotprod};
 constexpr CpuProfile kI8mm = {Isa::kNeonI8mm};
-constexpr CpuProfile kSme = {Isa::kNeonI8mm, false, MatrixUnit::kSme};
+constexpr CpuProfile kSme = {Isa::kNeonI8mm, false, Peer::kSme};
+constexpr CpuProfile kAvxVnni = {Isa::kAvx2, false, Peer::kAvxVnni};
+constexpr CpuProfile kAvx512 = {Isa::kAvx2, false, Peer::kAvx512};
 constexpr CpuProfile kScalar = {Isa::kScalar};
 
 // Choices for a layer of random weights of the given kind.
@@ -161,8 +163,8 @@ TEST(ChooseKernel, ArmDotProductsLeaveInt8ButForLargeFirstLayers) {
   }
 }
 
-TEST(ChooseKernel, MatrixUnitsAreLeftToXnnpack) {
-  for (const CpuProfile& cpu : {kAmx, kSme}) {
+TEST(ChooseKernel, FasterInstructionsAreLeftToXnnpack) {
+  for (const CpuProfile& cpu : {kAmx, kSme, kAvxVnni}) {
     for (Values values : {Values::kInt8, Values::kPlainInt7, Values::kEvenTriplets}) {
       for (int size : {7, 14, 28, 56}) EXPECT_FALSE(Choose(size, 128, 128, values, cpu).claim);
       EXPECT_FALSE(Choose(56, 128, 128, values, cpu, 3, 2).claim);
@@ -171,11 +173,26 @@ TEST(ChooseKernel, MatrixUnitsAreLeftToXnnpack) {
     }
   }
   EXPECT_STREQ(Choose(56, 64, 64, Values::kInt8, kAmx).reason.text,
-               "XNNPACK is faster here: its int8 kernels multiply matrices by AMX");
+               "XNNPACK is faster here: its int8 kernels use AMX");
   EXPECT_STREQ(Choose(56, 64, 64, Values::kInt8, kSme).reason.text,
-               "XNNPACK is faster here: its int8 kernels multiply matrices by SME");
+               "XNNPACK is faster here: its int8 kernels use SME");
   // What a process gets that may not use tiles.
   EXPECT_TRUE(Choose(56, 64, 64, Values::kInt8, kServer).claim);
+}
+
+TEST(ChooseKernel, Avx2GainsLessOverAvx512) {
+  const Plan wide = Choose(56, 64, 64, Values::kInt8, kAvx512);
+  EXPECT_EQ(wide.algorithm, Algorithm::kWinogradF43);
+  EXPECT_LT(wide.saved_multiplications, Choose(56, 64, 64, Values::kInt8, kAvx2).saved_multiplications);
+  EXPECT_FALSE(Choose(5, 16, 16, Values::kInt8, kAvx512).claim);
+}
+
+TEST(PeerInstructions, AreTheFastestThatXnnpackHas) {
+  EXPECT_STREQ(PeerInstructions(kOneUnit), "AVX-512 VNNI");
+  EXPECT_STREQ(PeerInstructions(kAmx), "AMX");
+  EXPECT_STREQ(PeerInstructions(kAvxVnni), "AVX-VNNI");
+  EXPECT_STREQ(PeerInstructions(kSme), "SME");
+  EXPECT_STREQ(PeerInstructions(kI8mm), "NEON i8mm");
 }
 
 // Layers of YOLOv5n at 320x320 pixels, and others that win in a benchmark that repeats them, where all data stay in caches.

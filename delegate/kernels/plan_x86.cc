@@ -16,24 +16,16 @@ constexpr int64_t kLargestF43Weights = 2 << 20;
 // Without VNNI the multiplications take longer and memory keeps up for longer. At 512->512 channels F(2,3) wins, with less than
 // half of the weights to fetch.
 constexpr int64_t kLargestF43WeightsAvx2 = 8 << 20;
-// A smaller first layer is mostly requantization and stores, and as fast elsewhere.
-constexpr int kFewestCostlyChannels = 16;
 // The direct kernel computes 32 output channels at a time.
 constexpr int kFewestOutputChannels = 16;
-// One output pixel of a 1x1 layer with fewer channels is mostly requantization, which all contenders share.
-constexpr int kFewestPointwiseChannels = 32;
 
 int64_t F43WeightBytes(const ConvShape& s) {
   return int64_t{36} * sizeof(int16_t) * s.input_channels * s.output_channels;
 }
 
-// What the direct kernel saves of XNNPACK's time, as measured (delegate/README.md), on the low side.
-double SavedByDirect(const ConvShape& s) {
-  // 224x224x3->32 3x3 gains nothing, 7x7 threefold.
-  if (s.input_channels < kFewestCostlyChannels && !HasManyTaps(s)) return 0;
-  // A 1x1 layer gains a few per cent at best: claimed in passing, between layers that pay, never for its own sake.
-  return s.filter_height * s.filter_width > 1 ? 0.25 : 0;
-}
+// What the direct kernel saves of XNNPACK's time, as measured (delegate/README.md), on the low side. A 1x1 layer gains a few per
+// cent at best: claimed in passing, between layers that pay, never for its own sake.
+double SavedByDirect(const ConvShape& s) { return s.filter_height * s.filter_width > 1 ? 0.25 : 0; }
 
 bool HasChannels(const ConvShape& s, int fewest, Reason* reason) {
   if (s.input_channels >= fewest && s.output_channels >= fewest) return true;
@@ -100,14 +92,15 @@ Plan ChooseAvx512(const ConvProblem& problem, const CpuProfile& cpu) {
     return Claim(s, Algorithm::kDirect, cpu.isa, SavedByDirect(s),
                  "XNNPACK pads so few input channels to eight; here filter rows are dense");
   }
+  Reason left;
+  Reason few;
   if (!cpu.two_vnni_units) {
-    Reason left;
     left.Set("XNNPACK is as fast here: AVX-512 VNNI, direct convolution (%.120s)", reason.text);
     return Leave(left);
   }
-  const bool pointwise = s.filter_height == 1 && s.filter_width == 1;
-  if (pointwise && s.input_channels < kFewestPointwiseChannels) {
-    return Leave("XNNPACK is as fast here: 1x1 with few channels");
+  if (!HasChannels(s, kFewestChannels, &few)) {
+    left.Set("XNNPACK is as fast here: %.150s", few.text);
+    return Leave(left);
   }
   return Claim(s, Algorithm::kDirect, cpu.isa, SavedByDirect(s), reason.text);
 }

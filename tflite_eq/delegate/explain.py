@@ -22,7 +22,9 @@ _ISAS = {
     Target.X86_VNNI: "avx512_vnni",
     Target.X86_AMX: "avx512_vnni",
 }
-_MATRIX_UNITS = {Target.ARMV9_SME2: "SME", Target.X86_AMX: "AMX"}
+# What XNNPACK has there and the delegate's kernels have not.
+_OTHER_PEERS = ("AVX-512", "AVX-VNNI", "AMX", "SME")
+_PEERS = {Target.ARMV9_SME2: "SME", Target.X86_AMX: "AMX"}
 
 
 def cpu_of(target: Target, vnni_units: int = 2) -> kernels.Cpu:
@@ -30,10 +32,23 @@ def cpu_of(target: Target, vnni_units: int = 2) -> kernels.Cpu:
 
     Args:
         target: The CPU family.
-        vnni_units: 512-bit VNNI units of ``X86_VNNI``: two on Intel's server cores, one elsewhere.
+        vnni_units: 512-bit VNNI units of ``X86_VNNI`` and ``X86_AMX``: two on Intel's server cores,
+            one elsewhere.
     """
     two = target in (Target.X86_VNNI, Target.X86_AMX) and vnni_units == 2
-    return kernels.Cpu(_ISAS[target], two, _MATRIX_UNITS.get(target, ""))
+    return kernels.Cpu(_ISAS[target], two, _PEERS.get(target, ""))
+
+
+def with_vnni_units(cpu: kernels.Cpu, vnni_units: int) -> kernels.Cpu:
+    """The same CPU with another number of 512-bit VNNI units."""
+    peer = cpu.peer if cpu.peer in _OTHER_PEERS else ""
+    return kernels.Cpu(cpu.isa, vnni_units == 2, peer)
+
+
+def describe(cpu: kernels.Cpu) -> str:
+    """A CPU in words: what either side computes with."""
+    units = " with two VNNI units" if cpu.two_vnni_units else ""
+    return f"{cpu.isa}{units} beside XNNPACK on {cpu.peer}"
 
 
 def explain(graph: Graph, cpu: kernels.Cpu, threads: int = 1) -> list[Claim]:
