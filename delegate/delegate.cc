@@ -57,12 +57,15 @@ void Leave(Delegate* delegate) {
 }
 
 void* InitInstance(TfLiteContext* context, const char* buffer, size_t) {
-  const auto& params = *reinterpret_cast<const TfLiteDelegateParams*>(buffer);
-  Instance* instance = NewObject<Instance>();
-  if (instance == nullptr) return nullptr;
-  instance->delegate = FromBase(params.delegate);
+  const auto* params = reinterpret_cast<const TfLiteDelegateParams*>(buffer);
+  Instance* instance = params != nullptr && params->delegate != nullptr ? NewObject<Instance>() : nullptr;
+  if (instance == nullptr) {
+    context->ReportError(context, "tflite_eq: out of memory for a group of nodes");
+    return nullptr;
+  }
+  instance->delegate = FromBase(params->delegate);
   const int workers = Enter(instance->delegate, *context);
-  if (!instance->partition.Init(context, params, instance->delegate->options, instance->delegate->cpu, workers)) {
+  if (!instance->partition.Init(context, *params, instance->delegate->options, instance->delegate->cpu, workers)) {
     Delegate* delegate = instance->delegate;
     DeleteObject(instance);
     Leave(delegate);
@@ -88,8 +91,16 @@ bool IsClosed(Delegate* delegate) {
   return closed;
 }
 
+// Null after reporting, when InitInstance failed: the runtime goes on with such a node.
+Instance* InstanceOf(TfLiteContext* context, const TfLiteNode* node) {
+  if (node->user_data == nullptr) {
+    context->ReportError(context, "tflite_eq: a group of nodes could not be set up when the delegate was applied, as reported then");
+  }
+  return static_cast<Instance*>(node->user_data);
+}
+
 TfLiteStatus PrepareInstance(TfLiteContext* context, TfLiteNode* node) {
-  auto* instance = static_cast<Instance*>(node->user_data);
+  auto* instance = InstanceOf(context, node);
   if (instance == nullptr) return kTfLiteError;
   const TfLiteStatus status = instance->partition.Prepare(context);
   // Here rather than where it was made: scratch is part of what it takes, and changes with the input's size.
@@ -101,7 +112,8 @@ TfLiteStatus PrepareInstance(TfLiteContext* context, TfLiteNode* node) {
 }
 
 TfLiteStatus InvokeInstance(TfLiteContext* context, TfLiteNode* node) {
-  auto* instance = static_cast<Instance*>(node->user_data);
+  auto* instance = InstanceOf(context, node);
+  if (instance == nullptr) return kTfLiteError;
   return instance->partition.Invoke(context, &instance->delegate->pool);
 }
 

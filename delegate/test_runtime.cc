@@ -5,6 +5,7 @@
 #include <cstdlib>
 #include <cstring>
 
+#include "delegate/kernels/geometry.h"
 #include "delegate/kernels/reference.h"
 #include "delegate/kernels/requantize.h"
 
