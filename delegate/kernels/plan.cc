@@ -69,6 +69,25 @@ Plan ChooseKernel(const ConvProblem& problem, const CpuProfile& cpu) {
   return Leave("this CPU has no instruction set with fast kernels; scalar ones run only when asked for by name");
 }
 
+Plan InsistOnKernel(const ConvProblem& problem, const CpuProfile& cpu) {
+  CpuProfile alone = cpu;
+  alone.peer = Peer::kSameInstructions;
+  const Plan chosen = ChooseKernel(problem, alone);
+  if (chosen.claim) return chosen;
+  constexpr Algorithm kOrder[] = {Algorithm::kWinograd1d, Algorithm::kDirect, Algorithm::kDirectInt7, Algorithm::kWinogradF43,
+                                  Algorithm::kWinogradF23};
+  for (int isa = static_cast<int>(cpu.isa); isa >= 0; --isa) {
+    for (Algorithm algorithm : kOrder) {
+      if (FindKernel(algorithm, static_cast<Isa>(isa)) == nullptr) continue;
+      Plan plan = ForceKernel(problem, algorithm, static_cast<Isa>(isa));
+      if (!plan.claim) continue;
+      plan.reason.Set("%s on %s: option claim matches its name", AlgorithmName(algorithm), IsaName(static_cast<Isa>(isa)));
+      return plan;
+    }
+  }
+  return ForceKernel(problem, Algorithm::kDirect, Isa::kScalar);
+}
+
 Plan ForceKernel(const ConvProblem& problem, Algorithm algorithm, Isa isa) {
   Reason reason;
   const ConvKernel* kernel = FindKernel(algorithm, isa);

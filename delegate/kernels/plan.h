@@ -40,6 +40,9 @@ struct Plan {
 // The policy. The problem's weights decide whether it counts as INT7: no layer quantized without that intent qualifies.
 Plan ChooseKernel(const ConvProblem& problem, const CpuProfile& cpu);
 
+// The policy's kernel if it claims the layer, whatever XNNPACK computes with; else the fastest kind that is exact for it.
+Plan InsistOnKernel(const ConvProblem& problem, const CpuProfile& cpu);
+
 // A named kernel for every layer it can compute exactly, whether or not it is fast; for validation.
 Plan ForceKernel(const ConvProblem& problem, Algorithm algorithm, Isa isa);
 
