@@ -105,6 +105,19 @@ TEST(OptionsFromC, ChecksRanges) {
   Reason error;
   EXPECT_TRUE(OptionsFromC(c, &options, &error)) << "null names mean auto";
   EXPECT_TRUE(options.any_kernel && options.any_isa);
+  EXPECT_EQ(options.min_saving, DelegateOptions::kAutomatic);
+  EXPECT_FALSE(options.leave.given() || options.claim.given());
+  c.min_saving = -1;
+  c.leave = "a|b";
+  EXPECT_TRUE(OptionsFromC(c, &options, &error));
+  EXPECT_EQ(options.min_saving, 0);
+  EXPECT_STREQ(options.leave.text(), "a|b");
+  c.claim = "(";
+  EXPECT_FALSE(OptionsFromC(c, &options, &error));
+  c.claim = nullptr;
+  c.min_saving = 1000000001;
+  EXPECT_FALSE(OptionsFromC(c, &options, &error));
+  c.min_saving = 0;
   c.num_threads = -3;
   EXPECT_FALSE(OptionsFromC(c, &options, &error));
   c.num_threads = 1;
@@ -142,7 +155,7 @@ TEST(OptionsFromC, RefusesEveryCallerOfTheLayoutWithoutASize) {
 TEST(OptionsFromC, RefusesOptionsOfALaterHeader) {
   TfLiteEqDelegateOptions c = {};
   c.struct_size = sizeof(c);
-  c.reserved[26] = 1;
+  c.reserved[sizeof(c.reserved) / sizeof(c.reserved[0]) - 1] = 1;
   DelegateOptions options;
   Reason error;
   EXPECT_FALSE(OptionsFromC(c, &options, &error));

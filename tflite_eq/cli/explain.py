@@ -8,6 +8,7 @@ import dataclasses
 import json
 from typing import Any
 
+from tflite_eq.cli.flags import add_policy_flags, policy_options_from
 from tflite_eq.cli.models import read_tflite
 from tflite_eq.delegate.claims import Claim
 from tflite_eq.errors import ConfigError
@@ -43,6 +44,7 @@ def register(subparsers: Any) -> None:
     parser.add_argument(
         "--num_threads", type=int, default=1, metavar="N", help="threads to compute with (1)"
     )
+    add_policy_flags(parser)
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
     parser.set_defaults(run=run)
 
@@ -66,7 +68,7 @@ def run(args: argparse.Namespace) -> int:
         cpu = cpu_of(Target(args.target), args.vnni_units or 2)
     if args.num_threads < 1:
         raise ConfigError(f"--num_threads {args.num_threads}: at least one thread is needed")
-    claims = explain(graph, cpu, args.num_threads)
+    claims = explain(graph, cpu, args.num_threads, policy_options_from(args))
     if args.json:
         plain = {
             "isa": cpu.isa,

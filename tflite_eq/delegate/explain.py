@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
+from tflite_eq.delegate import library
 from tflite_eq.delegate.binding import kernels
 from tflite_eq.delegate.claims import Claim
+from tflite_eq.errors import ConfigError
 from tflite_eq.graph import schema
 from tflite_eq.graph.model import Graph, Operator
 from tflite_eq.targets import Target
@@ -51,7 +54,12 @@ def describe(cpu: kernels.Cpu) -> str:
     return f"{cpu.isa}{units} beside XNNPACK on {cpu.peer}"
 
 
-def explain(graph: Graph, cpu: kernels.Cpu, threads: int = 1) -> list[Claim]:
+def explain(
+    graph: Graph,
+    cpu: kernels.Cpu,
+    threads: int = 1,
+    options: Mapping[str, library.Option] | None = None,
+) -> list[Claim]:
     """The delegate's decision on every CONV_2D of a model, in order.
 
     Args:
@@ -59,13 +67,22 @@ def explain(graph: Graph, cpu: kernels.Cpu, threads: int = 1) -> list[Claim]:
         cpu: The CPU to decide for.
         threads: Threads it would compute with: they divide what a layer saves, but not the cost of
             switching between delegates.
+        options: More options for the delegate; ``leave``, ``claim``, ``min_saving`` and ``kernel``
+            have a say in what it claims.
+
+    Raises:
+        ConfigError: The library refuses an option.
     """
-    decisions = kernels.select(
-        [_tensor(graph, tensor.index) for tensor in graph.tensors],
-        [_node(operator) for operator in graph.operators],
-        cpu,
-        threads=threads,
-    )
+    try:
+        decisions = kernels.select(
+            [_tensor(graph, tensor.index) for tensor in graph.tensors],
+            [_node(operator) for operator in graph.operators],
+            cpu,
+            threads=threads,
+            options={name: str(value) for name, value in (options or {}).items()},
+        )
+    except ValueError as error:
+        raise ConfigError(f"the delegate refuses its options: {error}") from error
     return [
         Claim(
             decision.node,
