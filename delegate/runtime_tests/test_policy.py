@@ -1,5 +1,7 @@
 """What the delegate leaves to the runtime when it chooses by itself."""
 
+import pathlib
+
 import numpy as np
 import pytest
 from one_conv_model import Chain, build, random_conv
@@ -64,7 +66,8 @@ def test_a_pattern_without_layers_is_told(runtime, delegate_path, capfd):
 
 def test_what_must_be_saved_is_an_option(runtime, delegate_path, capfd):
     model = build(chain_of_convs(np.random.default_rng(5)))
-    options = {"isa": "avx2"} if "avx2" in open("/proc/cpuinfo", encoding="ascii").read() else {}
+    has_avx2 = "avx2" in pathlib.Path("/proc/cpuinfo").read_text(encoding="ascii")
+    options = {"isa": "avx2"} if has_avx2 else {}
     claims, _ = claims_of(runtime, delegate_path, capfd, model, min_saving="0", **options)
     if not any(claims.values()):
         pytest.skip("nothing is faster here")

@@ -21,6 +21,9 @@ HOW_TO_BUILD = (
     "'pip install .' again, or 'make build-delegate' in a checkout"
 )
 
+# Characters that the options leave and claim may have (delegate/name_pattern.h).
+LONGEST_PATTERN = 1023
+
 Option = Union[str, int, bool]
 
 
