@@ -147,7 +147,7 @@ bool ConvNode::Resize(int batch, int height, int width, Reason* reason) {
   s.batch = batch;
   s.input_height = height;
   s.input_width = width;
-  ResolvePadding(padding_, &s);
+  if (!ResolvePadding(padding_, &s, reason)) return false;
   if (s.output_height < 1 || s.output_width < 1) {
     reason->Set("a %dx%d input is smaller than the filter", height, width);
     return false;

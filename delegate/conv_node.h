@@ -6,6 +6,7 @@
 
 #include "delegate/array.h"
 #include "delegate/kernels/conv_types.h"
+#include "delegate/kernels/geometry.h"
 #include "delegate/kernels/plan.h"
 #include "delegate/options.h"
 #include "delegate/tflite_abi.h"
@@ -21,7 +22,7 @@ class ConvNode {
   // The plan under the given options and CPU.
   Plan Choose(const DelegateOptions& options, const CpuProfile& cpu) const;
 
-  // Geometry for another input size. False with a reason when the filter no longer fits.
+  // Geometry for another input size. False with a reason when the filter no longer fits, or sizes are too large.
   bool Resize(int batch, int height, int width, Reason* reason);
 
   const ConvProblem& problem() const { return problem_; }

@@ -6,14 +6,9 @@
 #include <stdint.h>
 
 #include "delegate/kernels/conv_types.h"
+#include "delegate/kernels/reason.h"
 
 namespace tflite_eq {
-
-// A sentence for people, in a fixed buffer so that it can be made without a heap.
-struct Reason {
-  char text[192] = "";
-  void Set(const char* format, ...) __attribute__((format(printf, 2, 3)));
-};
 
 // The exact range of sum (q - zero_point) * w + bias over all int8 codes q. Padding lies within it: it reads as q = zero_point.
 struct AccumulatorRange {

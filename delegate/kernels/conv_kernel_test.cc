@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "delegate/kernels/cpu_features.h"
+#include "delegate/kernels/geometry.h"
 #include "delegate/kernels/prepared_conv.h"
 #include "delegate/kernels/random_problem.h"
 #include "delegate/kernels/reference.h"

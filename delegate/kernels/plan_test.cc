@@ -4,6 +4,7 @@
 #include <random>
 #include <string>
 
+#include "delegate/kernels/geometry.h"
 #include "delegate/kernels/random_problem.h"
 #include "gtest/gtest.h"
 

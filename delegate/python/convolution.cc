@@ -7,6 +7,7 @@
 
 #include "delegate/kernels/conv_kernel.h"
 #include "delegate/kernels/cpu_features.h"
+#include "delegate/kernels/geometry.h"
 #include "delegate/kernels/plan.h"
 #include "delegate/kernels/prepared_conv.h"
 #include "delegate/python/module.h"
@@ -58,7 +59,8 @@ class Convolution {
     Require(s.stride_height > 0 && s.stride_width > 0, "stride must be positive");
     Require(s.dilation_height > 0 && s.dilation_width > 0, "dilation must be positive");
     Require(padding == "same" || padding == "valid", "padding must be same or valid");
-    ResolvePadding(padding == "same" ? Padding::kSame : Padding::kValid, &s);
+    Reason reason;
+    Require(ResolvePadding(padding == "same" ? Padding::kSame : Padding::kValid, &s, &reason), reason.text);
     Require(s.output_height > 0 && s.output_width > 0, "the input is smaller than the filter");
     filter_.assign(filter.data(), filter.data() + filter.size());
     if (bias) bias_ = PerChannel(*bias, "bias must have one entry per output channel");
