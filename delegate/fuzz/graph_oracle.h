@@ -33,8 +33,8 @@ struct StepResult {
 std::vector<StepResult> RunAlone(const GraphCase& c);
 
 // Empty when the delegate keeps its promise: with it the same steps succeed as without, with the same shapes and codes; a refusal
-// is one line. It may refuse an input that is resized to another number of channels. Steps that have no meaning without it (TestRuntime::met_undefined) and cases in which calls or allocations are
-// made to fail may also be refused, and need only not to crash.
+// is one line. It may refuse an input that is resized to another number of channels. Steps that have no meaning without it
+// (TestRuntime::met_undefined), and cases in which calls or allocations are made to fail, need only not to crash.
 std::string FindDifference(const GraphCase& c);
 
 }  // namespace tflite_eq
