@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "delegate/kernels/cpu_features.h"
+#include "delegate/version.h"
 
 namespace tflite_eq {
 namespace {
@@ -83,6 +84,21 @@ bool ParseOptions(const char* const* keys, const char* const* values, size_t cou
 }
 
 bool OptionsFromC(const TfLiteEqDelegateOptions& c, DelegateOptions* options, Reason* error) {
+  static_assert(sizeof(TfLiteEqDelegateOptions) == 264 && sizeof(TfLiteEqDelegateOptions) > kMostThreads, "callers rely on it");
+  // Nothing behind the size is read before it is known to be there.
+  if (c.struct_size != sizeof(c)) {
+    error->Set("options: struct_size is %zu, not %zu: start from TfLiteEqDelegateOptionsDefault(), compiled with this library's "
+               "tflite_eq_delegate.h",
+               c.struct_size, sizeof(c));
+    return false;
+  }
+  for (uint64_t later : c.reserved) {
+    if (later == 0) continue;
+    error->Set("options: one is set that tflite_eq %s does not have: start from TfLiteEqDelegateOptionsDefault(), or use a newer "
+               "library",
+               kVersion);
+    return false;
+  }
   if (c.num_threads < 0 || c.num_threads > kMostThreads) {
     error->Set("option num_threads: %d is not from 0 to %d", c.num_threads, kMostThreads);
     return false;

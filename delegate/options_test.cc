@@ -1,6 +1,7 @@
 // Every option, good and bad, as strings and through the C API.
 #include "delegate/options.h"
 
+#include <memory>
 #include <string>
 
 #include "gtest/gtest.h"
@@ -82,6 +83,7 @@ TEST(ParseOptions, SurvivesMissingStrings) {
 
 TEST(OptionsFromC, ChecksRanges) {
   TfLiteEqDelegateOptions c = {};
+  c.struct_size = sizeof(c);
   DelegateOptions options;
   Reason error;
   EXPECT_TRUE(OptionsFromC(c, &options, &error)) << "null names mean auto";
@@ -94,6 +96,40 @@ TEST(OptionsFromC, ChecksRanges) {
   c.log_level = 0;
   c.kernel = "nothing";
   EXPECT_FALSE(OptionsFromC(c, &options, &error));
+}
+
+TEST(OptionsFromC, ReadsNothingBehindASizeItDoesNotKnow) {
+  // As short as the size says: a sanitizer sees any further read.
+  const auto size = std::make_unique<size_t>();
+  for (size_t wrong : {size_t{0}, size_t{1}, size_t{40}, size_t{48}, size_t{256}, sizeof(TfLiteEqDelegateOptions) - 8,
+                       sizeof(TfLiteEqDelegateOptions) + 8, ~size_t{0}}) {
+    *size = wrong;
+    DelegateOptions options;
+    Reason error;
+    EXPECT_FALSE(OptionsFromC(*reinterpret_cast<const TfLiteEqDelegateOptions*>(size.get()), &options, &error)) << wrong;
+    EXPECT_NE(std::string(error.text).find("start from TfLiteEqDelegateOptionsDefault()"), std::string::npos) << error.text;
+  }
+}
+
+// The layout before there was a size began with the number of threads, padded to eight bytes.
+TEST(OptionsFromC, RefusesEveryCallerOfTheLayoutWithoutASize) {
+  for (size_t threads = 0; threads <= 256; ++threads) {
+    TfLiteEqDelegateOptions c = {};
+    c.struct_size = threads;
+    DelegateOptions options;
+    Reason error;
+    EXPECT_FALSE(OptionsFromC(c, &options, &error)) << threads;
+  }
+}
+
+TEST(OptionsFromC, RefusesOptionsOfALaterHeader) {
+  TfLiteEqDelegateOptions c = {};
+  c.struct_size = sizeof(c);
+  c.reserved[26] = 1;
+  DelegateOptions options;
+  Reason error;
+  EXPECT_FALSE(OptionsFromC(c, &options, &error));
+  EXPECT_NE(std::string(error.text).find("one is set that tflite_eq"), std::string::npos) << error.text;
 }
 
 }  // namespace

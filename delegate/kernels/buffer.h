@@ -25,6 +25,7 @@ class Buffer {
     data_ = nullptr;
     size_ = 0;
     if (bytes == 0) return true;
+    if (bytes > SIZE_MAX - kAlignment) return false;
     const size_t rounded = (bytes + kAlignment - 1) / kAlignment * kAlignment;
     if (posix_memalign(&data_, kAlignment, rounded) != 0) {
       data_ = nullptr;
