@@ -75,12 +75,14 @@ void CheckStrings(const std::vector<const char*>& keys, const std::vector<const 
 
 void CheckStructure(const std::vector<const char*>& strings, ByteReader* bytes) {
   TfLiteEqDelegateOptions c = TfLiteEqDelegateOptionsDefault();
-  c.num_threads = bytes->Between(-5, 250) * (bytes->OneIn(8) ? 1 << 24 : 1);
+  c.num_threads = bytes->Between(-5, 250) * (bytes->OneIn(8) ? 1 << 22 : 1);
   c.log_level = bytes->Between(-2, 4);
   c.verify = bytes->OneIn(2);
   c.require_delegation = bytes->OneIn(2);
   c.profile = bytes->OneIn(2);
   c.reference_in_place = bytes->OneIn(2);
+  if (bytes->OneIn(16)) c.struct_size = bytes->Word();
+  if (bytes->OneIn(16)) c.reserved[bytes->Byte() % (sizeof(c.reserved) / sizeof(c.reserved[0]))] = bytes->Byte();
   if (!strings.empty()) c.kernel = strings[0];
   if (strings.size() > 1) c.isa = strings[1];
   DelegateOptions options;
