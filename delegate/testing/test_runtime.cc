@@ -78,6 +78,7 @@ void TestRuntime::CheckGraph() {
   }
   check(graph_.inputs);
   check(graph_.outputs);
+  consistent_ = consistent_ && table_.valid();
   for (const TestTensor& tensor : graph_.tensors) consistent_ = consistent_ && tensor.scales.size() == tensor.zero_points.size();
 }
 
