@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import fcntl
 import hashlib
 import io
 import json
@@ -42,6 +41,7 @@ from tflite_eq.config import Config
 from tflite_eq.equalization.factors import ChannelFactors
 from tflite_eq.errors import CheckpointError
 from tflite_eq.files import PathLike, write_atomically
+from tflite_eq.locking import try_lock
 
 FORMAT = "tflite_eq checkpoint 2"
 
@@ -259,14 +259,12 @@ class Checkpoint:
             lock = (self._folder / _LOCK).open("wb")
         except OSError as error:
             raise not_writable(self._folder, error) from error
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
+        if not try_lock(lock):
             lock.close()
             raise CheckpointError(
                 f"resume folder {self._shown}: another run is using it; wait for that run, or name "
                 "another folder"
-            ) from error
+            )
         return lock
 
     def _claim(self, run: str) -> None:
