@@ -5,6 +5,7 @@
 #include "delegate/graph/index_map.h"
 #include "delegate/kernels/reference.h"
 #include "delegate/log.h"
+#include "delegate/quoted.h"
 
 namespace tflite_eq {
 namespace {
@@ -35,7 +36,7 @@ bool Holds(TfLiteContext* context, int node, const char* role, int tensor, const
     return false;
   }
   if (view.bytes() < bytes || (view.data() == nullptr && bytes > 0)) {
-    context->ReportError(context, "tflite_eq: node %d: its %s \"%.60s\" has %zu bytes, not %zu", node, role, view.name(),
+    context->ReportError(context, "tflite_eq: node %d: its %s \"%s\" has %zu bytes, not %zu", node, role, Quoted(view.name()).text,
                          view.data() != nullptr ? view.bytes() : 0, bytes);
     return false;
   }
@@ -70,7 +71,9 @@ bool Partition::ReadSteps(TfLiteContext* context, const PartitionView& view, con
     reason.Set("the runtime does not have it");
     bool good = graph.node(step.node_index, &node) && step.node.Read(graph, node, &reason);
     if (good) {
-      const Plan plan = step.node.Choose(options, cpu);
+      Plan plan = step.node.Choose(options, cpu);
+      // Claimed although the policy would not: the option claim matched its name.
+      if (!plan.claim && options.claim.given()) plan = step.node.Insist(options, cpu);
       reason = plan.reason;
       const Algorithm algorithm = options.reference_in_place ? Algorithm::kReference : plan.algorithm;
       const Isa isa = options.reference_in_place ? Isa::kScalar : plan.isa;

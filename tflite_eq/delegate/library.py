@@ -24,6 +24,9 @@ HOW_TO_BUILD = (
     else "the delegate runs on Linux and Android only; quantize here, and run the model there"
 )
 
+# Characters that the options leave and claim may have (delegate/name_pattern.h).
+LONGEST_PATTERN = 1023
+
 Option = Union[str, int, bool]
 
 
