@@ -24,7 +24,7 @@ def warn_of_backend(backend: str | None) -> None:
     """
     if backend is None:
         return
-    if backend not in BACKENDS:
+    if not isinstance(backend, str) or backend not in BACKENDS:
         allowed = ", ".join(repr(name) for name in BACKENDS)
         raise ConfigError(
             f"backend: {described(backend)} is not one of {allowed}; leave the option out"

@@ -10,7 +10,6 @@ import numpy.typing as npt
 
 from tests.built_models import NetworkBuilder
 from tflite_eq import Config, SearchSettings, quantize
-from tflite_eq.backends import BackendName
 from tflite_eq.graph import schema
 from tflite_eq.graph.model import Graph
 
@@ -193,7 +192,7 @@ def _quantized(number: int) -> bytes:
         target="x86-vnni",
         search=LEAST_EFFORT,
     )
-    return quantize(model, samples_for(model, rng), config, backend=BackendName.AUTO).model
+    return quantize(model, samples_for(model, rng), config).model
 
 
 def quantized_network(rng: Random) -> bytes:

@@ -37,7 +37,7 @@ def some_options(rng: Random) -> tuple[Any, dict[str, Any]]:
         for key, value in search.items():
             if isinstance(value, int) and value > 1000 and key in ("steps", "max_rounds"):
                 search[key] = 100
-    others: dict[str, Any] = {"backend": "litert"}
+    others: dict[str, Any] = {}
     if rng.random() < 0.3:
         name = str(rng.choice(["num_samples", "backend", "origin", "resume_dir", "report_dir"]))
         value = _odd(rng)
@@ -52,7 +52,6 @@ def some_flags(rng: Random, folder: Path) -> list[object]:
         "model": folder / "model.tflite",
         "calibration": folder / "data.npy",
         "output": folder / "out.tflite",
-        "backend": "litert",
         "preset": "fast",
     }
     names = (

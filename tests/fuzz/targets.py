@@ -52,18 +52,16 @@ def model_to_quantize(rng: Random, folder: Path) -> Ending:
     model = whole if is_whole else damaged(rng, whole)
     samples = _fitting_samples(rng, model, whole)
     config = _config(rng)
-    backend = str(rng.choice(["litert", "tensorflow"]))
-    ending = held(lambda: quantize(model, samples, config, backend=backend))
+    ending = held(lambda: quantize(model, samples, config))
     if ending[0] == RESULT:
         result = ending[1]
         check_quantized(model, result.model, samples, config.skip)
         if rng.random() < 0.1:
-            again = quantize(model, samples, config, backend=backend).model
+            again = quantize(model, samples, config).model
             if again != result.model:
                 raise BrokenContractError("a second run gives other bytes")
         return RESULT, hashlib.sha256(result.model).hexdigest()[:16]
-    # LiteRT Quantizer knows fewer operators, which is said with the remedy.
-    if is_whole and not (backend == "litert" and "--backend tensorflow" in ending[1]):
+    if is_whole:
         raise BrokenContractError(f"a whole model is refused: {ending[1]}")
     return ending
 
@@ -79,8 +77,7 @@ def quantize_command(rng: Random, folder: Path) -> Ending:
     output = ["--output", folder / "out.tflite"]
     if rng.random() < 0.2:
         output += ["--save_calibration", folder / "out.json"]
-    backend = ["--backend", rng.choice(["litert", "tensorflow"])]
-    return command(folder, "quantize", *arguments, *output, *backend, written=["out.tflite"])
+    return command(folder, "quantize", *arguments, *output, written=["out.tflite"])
 
 
 def inspect_command(rng: Random, folder: Path) -> Ending:
@@ -144,13 +141,12 @@ def calibration_record(rng: Random, folder: Path) -> Ending:
     content = damaged_text(rng, text)
     path = folder / "record.json"
     path.write_bytes(content)
-    backend = str(rng.choice(["litert", "tensorflow"]))
     if rng.random() < 0.3:
         (folder / "model.tflite").write_bytes(model)
         arguments = ["--model", folder / "model.tflite", "--load_calibration", path]
-        output = ["--output", folder / "out.tflite", "--backend", backend]
+        output = ["--output", folder / "out.tflite"]
         return command(folder, "quantize", *arguments, *output, written=["out.tflite"])
-    ending = held(lambda: quantize(model, Calibration.load(path), backend=backend))
+    ending = held(lambda: quantize(model, Calibration.load(path)))
     if ending[0] == RESULT:
         return RESULT, hashlib.sha256(ending[1].model).hexdigest()[:16]
     return ending
@@ -191,7 +187,7 @@ def calibration_data(rng: Random, folder: Path) -> Ending:
             data = folder / "list.txt"
             data.write_bytes(data_damage.image_list(rng, names, "images"))
     arguments = ["--model", folder / "model.tflite", "--calibration", data, "--preset", "fast"]
-    output = ["--output", folder / "out.tflite", "--backend", "litert"]
+    output = ["--output", folder / "out.tflite"]
     return command(folder, "quantize", *arguments, *output, written=["out.tflite"])
 
 
@@ -223,7 +219,7 @@ def resume_folder(rng: Random, folder: Path) -> Ending:
         if name != chosen or rng.random() < 0.9:
             (state / name).write_bytes(content)
     config = Config(search=LEAST_EFFORT)
-    ending = held(lambda: quantize(model, samples, config, backend="litert", resume_dir=state))
+    ending = held(lambda: quantize(model, samples, config, resume_dir=state))
     if ending[0] == RESULT:
         return RESULT, hashlib.sha256(ending[1].model).hexdigest()[:16]
     return ending
@@ -247,7 +243,7 @@ def representative_dataset(rng: Random, folder: Path) -> Ending:
     """What Python programs may give for samples."""
     dataset = options_damage.some_dataset(rng, (1, *data_damage.SHAPE))
     config = Config(search=LEAST_EFFORT)
-    ending = held(lambda: quantize(_image_network(), dataset, config, backend="litert"))
+    ending = held(lambda: quantize(_image_network(), dataset, config))
     return (RESULT, "") if ending[0] == RESULT else ending
 
 
