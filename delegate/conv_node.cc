@@ -31,7 +31,7 @@ bool HasInt8Type(TensorView tensor, const char* role, Reason* reason) {
 
 // Dimensions of at least `least`.
 bool HasFourDimensions(TensorView tensor, const char* role, int least, Reason* reason) {
-  const IntArrayView shape = tensor.shape();
+  const IntView shape = tensor.shape();
   if (shape.size() != 4) {
     reason->Set("%s has %d dimensions, not 4", role, shape.size());
     return false;

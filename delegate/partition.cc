@@ -35,7 +35,7 @@ bool Holds(TfLiteContext* context, int node, const char* role, int tensor, const
     return false;
   }
   if (view.bytes() < bytes || (view.data() == nullptr && bytes > 0)) {
-    context->ReportError(context, "tflite_eq: node %d: its %s \"%.60s\" has %zu bytes, not %zu", node, role, view.name(),
+    context->ReportError(context, "tflite_eq: node %d: its %s \"%s\" has %zu bytes, not %zu", node, role, view.label().text,
                          view.data() != nullptr ? view.bytes() : 0, bytes);
     return false;
   }

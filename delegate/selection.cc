@@ -128,8 +128,8 @@ bool Selection::Select(TfLiteContext* context, const DelegateOptions& options, c
   }
   for (const Candidate& candidate : candidates_) {
     if (candidate.convolution && options.log_level > 1) {
-      Log(Severity::kInfo, "node %d %s (%s): %s", candidate.node, candidate.claimed ? "claimed" : "refused", candidate.name,
-          candidate.reason.text);
+      Log(Severity::kInfo, "node %d %s (%s): %s", candidate.node, candidate.claimed ? "claimed" : "refused",
+          LabelOf(candidate.name).text, candidate.reason.text);
     }
   }
   return true;

@@ -35,15 +35,22 @@ class ArrayView {
   const Array* array_ = nullptr;
 };
 
-using IntArrayView = ArrayView<TfLiteIntArray, int>;
-using FloatArrayView = ArrayView<TfLiteFloatArray, float>;
+using IntView = ArrayView<TfLiteIntArray, int>;
+using FloatView = ArrayView<TfLiteFloatArray, float>;
 
 // The affine quantization of a tensor. A tensor without one has no scales.
 struct QuantizationView {
-  FloatArrayView scales;
-  IntArrayView zero_points;
+  FloatView scales;
+  IntView zero_points;
   int dimension = 0;
 };
+
+// A name for messages, whatever a model calls its tensors: one line of well-formed UTF-8, cut where it is long.
+struct Label {
+  char text[64] = "";
+};
+
+Label LabelOf(const char* name);
 
 class TensorView {
  public:
@@ -54,9 +61,10 @@ class TensorView {
   bool exists() const { return tensor_ != nullptr; }
 
   int32_t type() const { return tensor_->type; }
-  // Never null.
+  // Never null; any bytes.
   const char* name() const { return tensor_->name != nullptr ? tensor_->name : ""; }
-  IntArrayView shape() const { return IntArrayView(tensor_->dims); }
+  Label label() const { return LabelOf(name()); }
+  IntView shape() const { return IntView(tensor_->dims); }
   // What `data` points to, which the runtime may not have allocated yet.
   size_t bytes() const { return tensor_->bytes; }
   void* data() const { return tensor_->data.raw; }
@@ -81,8 +89,8 @@ class TensorView {
 
 struct NodeView {
   int32_t builtin_code = -1;
-  IntArrayView inputs;
-  IntArrayView outputs;
+  IntView inputs;
+  IntView outputs;
   // The operator's own structure of tflite_abi.h; null when the model has none.
   const void* parameters = nullptr;
 };
@@ -91,9 +99,9 @@ struct NodeView {
 struct PartitionView {
   explicit PartitionView(const TfLiteDelegateParams& params)
       : nodes(params.nodes_to_replace), inputs(params.input_tensors), outputs(params.output_tensors) {}
-  IntArrayView nodes;
-  IntArrayView inputs;
-  IntArrayView outputs;
+  IntView nodes;
+  IntView inputs;
+  IntView outputs;
 };
 
 class GraphView {
