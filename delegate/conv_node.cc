@@ -130,7 +130,13 @@ bool ConvNode::ReadShape(TensorView input, TensorView filter, TensorView output,
     return false;
   }
   padding_ = parameters.padding == kTfLitePaddingSame ? Padding::kSame : Padding::kValid;
-  return Resize(in[0], in[1], in[2], reason);
+  if (!Resize(in[0], in[1], in[2], reason)) return false;
+  // Legal, but a model that is made for it was not meant so.
+  if (s.input_height > 0 && s.input_width > 0 && (s.output_height < 1 || s.output_width < 1)) {
+    reason->Set("a %dx%d input is smaller than the filter", s.input_height, s.input_width);
+    return false;
+  }
+  return true;
 }
 
 // Sizes are within kLargestSize once there is a shape.

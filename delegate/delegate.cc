@@ -167,6 +167,7 @@ TfLiteDelegate* CreateDelegate(const DelegateOptions& options) {
   delegate->cpu = DetectCpu();
   delegate->base.data_ = delegate;
   delegate->base.Prepare = PrepareDelegate;
+  // Partitions compute their shapes by themselves; the original nodes are prepared for what the runtime itself would refuse.
   delegate->base.flags = kTfLiteDelegateFlagsAllowDynamicTensors | kTfLiteDelegateFlagsRequirePropagatedShapes;
   return &delegate->base;
 }
