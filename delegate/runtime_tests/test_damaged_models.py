@@ -340,8 +340,8 @@ def test_nothing_is_claimed_of_a_model_that_is_not_in_order(runtime, delegate_pa
     assert alone[0] != "crash"
     if NOT_IN_ORDER[edit] or alone[0] != "done":
         assert delegated == alone
-    # Models that no runtime loads or prepares are shown to the delegate without the faulty operator,
-    # or not at all.
+    # A model that the runtime does not load or prepare is shown to the delegate without the faulty
+    # operator, or not at all.
     if alone[0] not in ("load", "allocate"):
         assert "the model is not in order" in log
         assert "tflite_eq: claimed 0 of" in log
@@ -360,7 +360,7 @@ KERNELS = [
 @pytest.mark.parametrize("options", KERNELS, ids=str)
 @pytest.mark.parametrize("padding", ["same", "valid"])
 def test_empty_tensors_are_the_runtimes_own(runtime, delegate_path, padding, options):
-    """A batch of 0, no rows, no columns, before and behind images that are none of it. Some runtimes
+    """A batch of 0, no rows, no columns, before and behind images that are none of it. Runtimes
     refuse some of them."""
     model = chain(2, padding=padding)
     image = (2, 9, 7, 8)
