@@ -42,6 +42,11 @@ class ComparisonSet:
     description: str
     labels: Sequence[int] | None = None
 
+    def __post_init__(self) -> None:
+        """Copy the labels: whoever made them may change them."""
+        if self.labels is not None:
+            object.__setattr__(self, "labels", tuple(self.labels))
+
 
 @dataclasses.dataclass(frozen=True)
 class Rival:
@@ -149,7 +154,7 @@ def compare(
     exact = _Instrumented(graph, {index: index for index in wanted})
     rivals = [_Compared(model, graph, [*wanted, *graph.inputs]) for model in models]
     scores_classes = is_classifier(graph)
-    scores: list[list[Any]] = [[] for _ in range(len(models) + 1)]
+    scores = [bytearray() for _ in range(len(models) + 1)]
     count = 0
     reader = SampleReader(graph, samples.samples)
     for sample in track(reader, "Comparing the models"):
@@ -159,11 +164,12 @@ def compare(
         logits = reference[target].reshape(-1)
         label = _label(samples, count, logits.size) if scores_classes else 0
         if scores_classes:
-            scores[0].append(metrics.score(logits, label))
+            scores[0] += metrics.packed(metrics.score(logits, label))
         for row, rival in enumerate(rivals, start=1):
             values = rival.run(inputs, reference)
             if scores_classes and target in values:
-                scores[row].append(metrics.score(values[target].reshape(-1), label, logits))
+                found = metrics.score(values[target].reshape(-1), label, logits)
+                scores[row] += metrics.packed(found)
         count += 1
     return Comparison(
         description=samples.description,
@@ -347,11 +353,15 @@ def _output_of(graph: Graph) -> int:
     return graph.outputs[0] if softmax is None else softmax.inputs[0]
 
 
-def _summary(scores: list[Any], reference: list[Any] | None = None) -> metrics.Metrics | None:
+def _summary(scores: bytearray, reference: bytearray | None = None) -> metrics.Metrics | None:
     if not scores:
         return None
-    own = np.array(scores, metrics.SCORE)
-    return metrics.summarize(own, None if reference is None else np.array(reference, metrics.SCORE))
+    own, others = (
+        None if packed is None else np.frombuffer(packed, metrics.SCORE)
+        for packed in (scores, reference)
+    )
+    assert own is not None
+    return metrics.summarize(own, others)
 
 
 def _decibels(signal: float, noise: float) -> float:

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 from typing import Any
 
-from tflite_eq.backends import Backend, BackendName, make_backend
-from tflite_eq.calibration.dataset import repeatable
-from tflite_eq.config import Config
+from tflite_eq.arguments import (
+    check_model,
+    check_path,
+    checked_count,
+)
+from tflite_eq.backends import Backend, BackendName, backend_of
+from tflite_eq.config import Config, checked_config
 from tflite_eq.files import PathLike
 from tflite_eq.graph.outputs import logits_view
 from tflite_eq.guard.folder import GuardFolder
 from tflite_eq.guard.run import Ranking, Run
 from tflite_eq.guard.search import Drop, Kept, Outcome, Unit, search
-from tflite_eq.guard.validation import Guard
+from tflite_eq.guard.validation import Guard, check_guard
 from tflite_eq.progress import note
 from tflite_eq.quantizer import QuantizationResult, apply_calibration
 from tflite_eq.report.guard import GuardRecord, Sensitivity, Step
@@ -56,7 +61,7 @@ def quantize_guarded(
 
     Args:
         model: A float ``.tflite`` with one input and one output.
-        representative_dataset: Sample inputs, see ``SampleReader``; read once per model tried.
+        representative_dataset: Sample inputs, see ``SampleReader``; read once.
         guard: The bound, and what it holds on; calibration must not have seen that.
         config: Options to start from.
         num_samples: Use at most so many calibration samples.
@@ -73,26 +78,45 @@ def quantize_guarded(
         TfliteEqError: As for ``quantize`` and ``evaluate``. A bound that cannot be met is no error:
             ``holds`` tells.
     """
-    config = config or Config()
+    check_model(model, origin)
+    config = checked_config(config)
+    check_guard(guard)
+    num_samples = checked_count(num_samples, "num_samples")
+    num_workers = checked_count(num_workers, "num_workers", "processes")
+    check_path(resume_dir, "resume_dir")
     if report_dir is not None:
+        check_path(report_dir, "report_dir")
         check_directory(report_dir)
     logits_view(model, origin)  # refuses now what ``evaluate`` would refuse after calibrating
     folder = None
     if resume_dir is not None:
         folder = GuardFolder(resume_dir, model, config, preferred_runtime().description)
-    if isinstance(backend, (str, BackendName)):
-        backend = make_backend(backend)
-    run = Run(
-        model,
-        repeatable(representative_dataset, num_samples),
-        guard,
-        config,
-        num_samples,
-        backend,
-        origin,
-        folder,
-        num_workers,
-    )
+    backend = backend_of(backend)
+    with contextlib.closing(
+        Run(
+            model,
+            representative_dataset,
+            guard,
+            config,
+            num_samples,
+            backend,
+            origin,
+            folder,
+            num_workers,
+        )
+    ) as run:
+        return _guarded(run, model, guard, backend, origin, report_dir)
+
+
+def _guarded(
+    run: Run,
+    model: bytes,
+    guard: Guard,
+    backend: Backend,
+    origin: str,
+    report_dir: PathLike | None,
+) -> Guarded:
+    """Search for what to keep, and write the model that the search ends with."""
 
     def measure(kept: Kept) -> Drop:
         drop = run.drop(kept)

@@ -7,8 +7,8 @@ import math
 from typing import Any
 
 from tflite_eq.backends import Backend
-from tflite_eq.calibration.dataset import SpreadSubset
 from tflite_eq.calibration.record import Calibration
+from tflite_eq.calibration.stored_samples import StoredSamples
 from tflite_eq.config import Config
 from tflite_eq.equalization.factors import with_factors
 from tflite_eq.errors import BackendError, VerificationError
@@ -62,12 +62,13 @@ class Run:
         folder: GuardFolder | None,
         num_workers: int | None,
     ) -> None:
-        """Run the float model on the validation data, which every other is compared with."""
+        """Read the calibration samples, and run the float model on the validation data.
+
+        Every other model is calibrated on these, and compared with that.
+        """
         self._model = model
-        self._dataset = dataset
         self._validation = guard.validation
         self._config = config
-        self._num_samples = num_samples
         self._backend = backend
         self._origin = origin
         self._folder = folder
@@ -79,17 +80,21 @@ class Run:
         outputs = [i for operator in self._graph.operators for i in operator.outputs]
         self._names = [self._graph.tensors[index].name for index in outputs]
         self._made: dict[Kept, tuple[QuantizationResult, PassTrace]] = {}
-        self._kept_samples = SpreadSubset(_SENSITIVITY_SAMPLES)
         self._all_int8 = Kept()
         self.int8_ranking: Ranking = []
         self.float_ranking: Ranking = []
         self.impossible: set[Kept] = set()
+        self._samples = StoredSamples(self._graph, dataset, num_samples)
         self._reference = predict(
             NamedModel(origin, model),
             self._validation.dataset,
             self._validation.preprocessing,
             num_workers=num_workers,
         )
+
+    def close(self) -> None:
+        """Forget the calibration samples."""
+        self._samples.close()
 
     def config(self, kept: Kept) -> Config:
         """The options with a choice added."""
@@ -103,12 +108,11 @@ class Run:
         """The model that a choice gives."""
         if kept not in self._made:
             config = self.config(kept)
-            trace = PassTrace(kept=self._kept_samples if not self._made else SpreadSubset(0))
+            trace = PassTrace()
             calibration = calibrate(
                 self._model,
-                self._dataset,
+                self._samples,
                 config,
-                num_samples=self._num_samples,
                 origin=self._origin,
                 resume_dir=None if self._folder is None else self._folder.calibration_of(config),
                 trace=trace,
@@ -206,7 +210,8 @@ class Run:
 
     def _noise(self, calibration: Calibration) -> dict[int, float]:
         graph = with_factors(prepared(self._model, self._origin), calibration.equalization)
-        samples = [dict(zip(graph.inputs, values)) for values in self._kept_samples.samples]
+        spread = self._samples.spread(_SENSITIVITY_SAMPLES)
+        samples = [dict(zip(graph.inputs, values)) for values in spread]
         return layer_noise(graph, linear_layers(graph), calibration, samples)
 
     def _measured(self, candidate: bytes) -> Drop:

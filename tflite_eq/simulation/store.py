@@ -25,7 +25,7 @@ class ActivationStore:
         self._used = 0
         self._memory: dict[tuple[str, int], dict[int, Array]] = {}
         self._directory = tempfile.TemporaryDirectory(prefix="tflite_eq_")
-        self._files: dict[tuple[str, int], dict[int, pathlib.Path]] = {}
+        self._files: dict[tuple[str, int], dict[int, int]] = {}  # number of each file
         self._serial = 0
 
     def __enter__(self) -> ActivationStore:
@@ -37,7 +37,12 @@ class ActivationStore:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Forget everything."""
         self._memory.clear()
+        self._files.clear()
         self._directory.cleanup()
 
     def put(self, network: str, tensor: int, sample: int, values: Array) -> None:
@@ -48,10 +53,9 @@ class ActivationStore:
             self._memory.setdefault(key, {})[sample] = values
             self._used += values.nbytes
             return
-        path = pathlib.Path(self._directory.name) / f"{self._serial}.npy"
+        np.save(self._path(self._serial), values, allow_pickle=False)
+        self._files.setdefault(key, {})[sample] = self._serial
         self._serial += 1
-        np.save(path, values, allow_pickle=False)
-        self._files.setdefault(key, {})[sample] = path
 
     def get(self, network: str, tensor: int, sample: int) -> Array:
         """Values stored before; treat them as read-only."""
@@ -59,7 +63,7 @@ class ActivationStore:
         held = self._memory.get(key, {}).get(sample)
         if held is not None:
             return held
-        loaded: Array = np.load(self._files[key][sample], allow_pickle=False)
+        loaded: Array = np.load(self._path(self._files[key][sample]), allow_pickle=False)
         return loaded
 
     def drop(self, network: str, tensor: int) -> None:
@@ -74,6 +78,9 @@ class ActivationStore:
         held = self._memory.get(key, {}).pop(sample, None)
         if held is not None:
             self._used -= held.nbytes
-        path = self._files.get(key, {}).pop(sample, None)
-        if path is not None:
-            path.unlink()
+        serial = self._files.get(key, {}).pop(sample, None)
+        if serial is not None:
+            self._path(serial).unlink()
+
+    def _path(self, serial: int) -> pathlib.Path:
+        return pathlib.Path(self._directory.name) / f"{serial}.npy"
