@@ -42,7 +42,7 @@ int Enter(Delegate* delegate, const TfLiteContext& context) {
   ++delegate->instances;
   if (!delegate->pool_started && !delegate->closed) {
     const int wanted = delegate->options.num_threads > 0 ? delegate->options.num_threads : context.recommended_num_threads;
-    delegate->pool.Start(wanted);
+    delegate->pool.Start(wanted < kMostThreads ? wanted : kMostThreads);
     delegate->pool_started = true;
   }
   const int workers = delegate->pool.workers();

@@ -9,8 +9,6 @@
 namespace tflite_eq {
 namespace {
 
-constexpr int kMostThreads = 256;
-
 bool ParseInteger(const char* key, const char* value, int low, int high, int* result, Reason* error) {
   char* end;
   const long number = strtol(value, &end, 10);

@@ -18,11 +18,11 @@ namespace tflite_eq {
 inline constexpr int kNoTensor = -1;
 
 // One of TFLite's arrays; empty where there is none.
-template <typename Array, typename T>
+template <typename List, typename T>
 class ArrayView {
  public:
   ArrayView() = default;
-  explicit ArrayView(const Array* array) : array_(array != nullptr && array->size > 0 ? array : nullptr) {}
+  explicit ArrayView(const List* array) : array_(array != nullptr && array->size > 0 ? array : nullptr) {}
 
   int size() const { return array_ != nullptr ? array_->size : 0; }
   bool has(int i) const { return i >= 0 && i < size(); }
@@ -32,7 +32,7 @@ class ArrayView {
   const T* end() const { return begin() + size(); }
 
  private:
-  const Array* array_ = nullptr;
+  const List* array_ = nullptr;
 };
 
 using IntView = ArrayView<TfLiteIntArray, int>;
@@ -98,10 +98,9 @@ struct NodeView {
 // A group of nodes that the runtime hands to the delegate, in the order they are to run in.
 struct PartitionView {
   explicit PartitionView(const TfLiteDelegateParams& params)
-      : nodes(params.nodes_to_replace), inputs(params.input_tensors), outputs(params.output_tensors) {}
+      : nodes(params.nodes_to_replace), outputs(params.output_tensors) {}
   IntView nodes;
-  IntView inputs;
-  IntView outputs;
+  IntView outputs;  // what the rest of the model reads, and the model's own outputs
 };
 
 class GraphView {
