@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "delegate/kernels/cpu_features.h"
+#include "delegate/quoted.h"
 #include "delegate/version.h"
 
 namespace tflite_eq {
@@ -13,7 +14,7 @@ bool ParseInteger(const char* key, const char* value, int low, int high, int* re
   char* end;
   const long number = strtol(value, &end, 10);
   if (end == value || *end != '\0' || number < low || number > high) {
-    error->Set("option %s: \"%.40s\" is not an integer from %d to %d", key, value, low, high);
+    error->Set("option %s: \"%s\" is not an integer from %d to %d", key, Quoted(value).text, low, high);
     return false;
   }
   *result = static_cast<int>(number);
@@ -23,7 +24,7 @@ bool ParseInteger(const char* key, const char* value, int low, int high, int* re
 bool ParseBoolean(const char* key, const char* value, bool* result, Reason* error) {
   const bool yes = strcmp(value, "1") == 0 || strcmp(value, "true") == 0;
   if (!yes && strcmp(value, "0") != 0 && strcmp(value, "false") != 0) {
-    error->Set("option %s: \"%.40s\" is none of 0, 1, false, true", key, value);
+    error->Set("option %s: \"%s\" is none of 0, 1, false, true", key, Quoted(value).text);
     return false;
   }
   *result = yes;
@@ -33,7 +34,8 @@ bool ParseBoolean(const char* key, const char* value, bool* result, Reason* erro
 bool ParseKernel(const char* value, DelegateOptions* options, Reason* error) {
   options->any_kernel = strcmp(value, "auto") == 0;
   if (options->any_kernel || AlgorithmFromName(value, &options->kernel)) return true;
-  error->Set("option kernel: \"%.40s\" is none of auto, winograd_f43, winograd_f23, winograd_1d, direct_int7, direct, reference", value);
+  error->Set("option kernel: \"%s\" is none of auto, winograd_f43, winograd_f23, winograd_1d, direct_int7, direct, reference",
+             Quoted(value).text);
   return false;
 }
 
@@ -41,7 +43,8 @@ bool ParseIsa(const char* value, DelegateOptions* options, Reason* error) {
   options->any_isa = strcmp(value, "auto") == 0;
   if (options->any_isa) return true;
   if (!IsaFromName(value, &options->isa)) {
-    error->Set("option isa: \"%.40s\" is none of auto, scalar, avx2, avx512_vnni, neon, neon_dotprod, neon_i8mm", value);
+    error->Set("option isa: \"%s\" is none of auto, scalar, avx2, avx512_vnni, neon, neon_dotprod, neon_i8mm",
+               Quoted(value).text);
     return false;
   }
   if (!CpuSupports(options->isa)) {
@@ -61,9 +64,9 @@ bool ParseOption(const char* key, const char* value, DelegateOptions* options, R
   if (strcmp(key, "profile") == 0) return ParseBoolean(key, value, &options->profile, error);
   if (strcmp(key, "reference_in_place") == 0) return ParseBoolean(key, value, &options->reference_in_place, error);
   error->Set(
-      "unknown option \"%.40s\"; there are num_threads, kernel, isa, verify, require_delegation, log_level, profile, "
+      "unknown option \"%s\"; there are num_threads, kernel, isa, verify, require_delegation, log_level, profile, "
       "reference_in_place",
-      key);
+      Quoted(key).text);
   return false;
 }
 

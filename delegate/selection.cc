@@ -1,6 +1,7 @@
 #include "delegate/selection.h"
 
 #include "delegate/log.h"
+#include "delegate/quoted.h"
 
 namespace tflite_eq {
 namespace {
@@ -129,7 +130,7 @@ bool Selection::Select(TfLiteContext* context, const DelegateOptions& options, c
   for (const Candidate& candidate : candidates_) {
     if (candidate.convolution && options.log_level > 1) {
       Log(Severity::kInfo, "node %d %s (%s): %s", candidate.node, candidate.claimed ? "claimed" : "refused",
-          LabelOf(candidate.name).text, candidate.reason.text);
+          Quoted(candidate.name).text, candidate.reason.text);
     }
   }
   return true;

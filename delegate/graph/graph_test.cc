@@ -140,25 +140,6 @@ TEST(GraphView, ATensorWithoutShapeOrQuantizationHasNone) {
   EXPECT_FALSE(tensor.HasShape({1, 2, 3, 4}));
 }
 
-TEST(GraphView, LabelsArePrintableWhateverTheNameIs) {
-  FakeGraph graph(1);
-  for (const auto& [name, label] : std::vector<std::pair<std::string, std::string>>{
-           {"conv/1", "conv/1"},
-           {"a\nb\x7f\x01", "a?b??"},
-           {"\xc3\xa4\xe5\x8d\xb7\xf0\x9f\x99\x82", "\xc3\xa4\xe5\x8d\xb7\xf0\x9f\x99\x82"},
-           {"\xc3", "?"},              // cut off
-           {"\xe0\x80\x80", "???"},    // a longer form of 0
-           {"\xed\xa0\x80", "???"},    // a surrogate
-           {"\xf4\x90\x80\x80", "????"},
-           {std::string(63, 'x') + "y", std::string(63, 'x')},
-           {std::string(62, 'x') + "\xc3\xa4", std::string(62, 'x')}}) {
-    graph.tensor(0).name = name.c_str();
-    EXPECT_EQ(graph.view().tensor(0).label().text, label) << name;
-  }
-  graph.tensor(0).name = nullptr;
-  EXPECT_STREQ(graph.view().tensor(0).label().text, "");
-}
-
 TEST(IndexMap, HoldsWhatWasSetLast) {
   IndexMap map;
   EXPECT_EQ(map.Get(0), IndexMap::kAbsent);

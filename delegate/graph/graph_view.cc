@@ -5,42 +5,6 @@
 #include <string.h>
 
 namespace tflite_eq {
-namespace {
-
-// Bytes of the character that begins there; 0 when it is no printable character of UTF-8, or the string ends.
-int CharacterBytes(const char* text) {
-  const auto* byte = reinterpret_cast<const unsigned char*>(text);
-  const unsigned first = byte[0];
-  if (first < 0x80) return first >= 0x20 && first != 0x7f ? 1 : 0;
-  const int bytes = first >= 0xc2 && first < 0xe0 ? 2 : first >= 0xe0 && first < 0xf0 ? 3 : first >= 0xf0 && first < 0xf5 ? 4 : 0;
-  // Bounds of the second byte, beyond which there are longer forms of shorter characters, surrogates, and no characters at all.
-  const unsigned least = first == 0xe0 ? 0xa0 : first == 0xf0 ? 0x90 : 0x80;
-  const unsigned most = first == 0xed ? 0x9f : first == 0xf4 ? 0x8f : 0xbf;
-  for (int i = 1; i < bytes; ++i) {
-    if (byte[i] < (i == 1 ? least : 0x80) || byte[i] > (i == 1 ? most : 0xbf)) return 0;
-  }
-  return bytes;
-}
-
-}  // namespace
-
-Label LabelOf(const char* name) {
-  Label label;
-  size_t length = 0;
-  while (*name != '\0') {
-    const int bytes = CharacterBytes(name);
-    const size_t kept = bytes > 0 ? static_cast<size_t>(bytes) : 1;
-    if (length + kept >= sizeof(label.text)) break;
-    if (bytes > 0) {
-      memcpy(label.text + length, name, kept);
-    } else {
-      label.text[length] = '?';
-    }
-    length += kept;
-    name += kept;
-  }
-  return label;
-}
 
 QuantizationView TensorView::quantization() const {
   const auto* affine = static_cast<const TfLiteAffineQuantizationParams*>(tensor_->quantization.params);

@@ -45,13 +45,6 @@ struct QuantizationView {
   int dimension = 0;
 };
 
-// A name for messages, whatever a model calls its tensors: one line of well-formed UTF-8, cut where it is long.
-struct Label {
-  char text[64] = "";
-};
-
-Label LabelOf(const char* name);
-
 class TensorView {
  public:
   TensorView() = default;
@@ -61,9 +54,8 @@ class TensorView {
   bool exists() const { return tensor_ != nullptr; }
 
   int32_t type() const { return tensor_->type; }
-  // Never null; any bytes.
+  // Never null; any bytes: Quoted in messages.
   const char* name() const { return tensor_->name != nullptr ? tensor_->name : ""; }
-  Label label() const { return LabelOf(name()); }
   IntView shape() const { return IntView(tensor_->dims); }
   // What `data` points to, which the runtime may not have allocated yet.
   size_t bytes() const { return tensor_->bytes; }

@@ -44,7 +44,7 @@ bool ResolveWindows(const TfLiteNode* node, const ConvTensors& t, Window* rows, 
 }
 
 TfLiteStatus CheckTensors(TfLiteContext* context, const TfLiteNode* node, const ConvTensors& t, const ConvKind& kind) {
-  if (node->builtin_data == nullptr) return Refuse(context, "convolution without parameters");
+  if (node->builtin_data == nullptr || !HasCounts(node, 2, 3)) return Refuse(context, "convolution without parameters or tensors");
   if (!IsInt8(t.input) || !IsInt8(t.filter) || !IsInt8(t.output)) return Refuse(context, "convolution of other types");
   if (!HasRank(t.input, 4) || !HasRank(t.filter, 4)) return Refuse(context, "convolution of other ranks");
   if (!IsWhole(*t.filter)) return Refuse(context, "sparse filter");
