@@ -51,7 +51,8 @@ bool HasQuantization(const QuantizationView& quantization, const char* role, Rea
     reason->Set("%s has no affine quantization", role);
     return false;
   }
-  if (quantization.zero_points.size() != scales) {
+  // One stands for all of them.
+  if (quantization.zero_points.size() != 1 && quantization.zero_points.size() != scales) {
     reason->Set("%s has %d zero points for %d scales", role, quantization.zero_points.size(), scales);
     return false;
   }

@@ -97,7 +97,8 @@ bool IsClosed(Delegate* delegate) {
 // Null after reporting, when InitInstance failed: the runtime goes on with such a node.
 Instance* InstanceOf(TfLiteContext* context, const TfLiteNode* node) {
   if (node->user_data == nullptr) {
-    context->ReportError(context, "tflite_eq: a group of nodes could not be set up when the delegate was applied, as reported then");
+    context->ReportError(context, "tflite_eq: a group of nodes could not be set up when the delegate was applied: see what was "
+                                  "reported then");
   }
   return static_cast<Instance*>(node->user_data);
 }

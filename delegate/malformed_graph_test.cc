@@ -1,5 +1,5 @@
-// Models whose tensors are wired as no converter would wire them, empty tensors, and a runtime that does not keep to what it said:
-// the outcome is what the runtime computes alone, or an error before anything is read or written.
+// Models whose tensors are wired as no converter would wire them, empty tensors, and a runtime that does not keep to what it
+// said: the outcome is what the runtime computes alone, or an error before anything is read or written.
 #include <cstdlib>
 #include <functional>
 #include <memory>
@@ -150,7 +150,7 @@ TEST(Wiring, NodesThatOneCannotReadAreLeft) {
        }},
       {"four inputs", [](TestGraph* g) { g->nodes[1].inputs.push_back(kInput); }},
       {"no scales", [](TestGraph* g) { g->tensors[Filter(1)].scales = {}; g->tensors[Filter(1)].zero_points = {}; }},
-      {"fewer zero points than scales", [](TestGraph* g) { g->tensors[Filter(1)].zero_points = {0}; }},
+      {"fewer zero points than scales", [](TestGraph* g) { g->tensors[Filter(1)].zero_points = {0, 0}; }},
       {"fewer weights", [](TestGraph* g) { g->tensors[Filter(1)].data.resize(100); }},
       {"a filter without a shape", [](TestGraph* g) { g->tensors[Filter(1)].shape = {}; }},
       {"a filter of height 0", [](TestGraph* g) { g->tensors[Filter(1)].shape[1] = 0; }},
