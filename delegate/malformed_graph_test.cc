@@ -154,7 +154,7 @@ TEST(Wiring, NodesThatOneCannotReadAreLeft) {
       {"fewer weights", [](TestGraph* g) { g->tensors[Filter(1)].data.resize(100); }},
       {"a filter without a shape", [](TestGraph* g) { g->tensors[Filter(1)].shape = {}; }},
       {"a filter of height 0", [](TestGraph* g) { g->tensors[Filter(1)].shape[1] = 0; }},
-      {"weights of more than all memory", [](TestGraph* g) { g->tensors[Filter(1)].shape = {1 << 30, 1 << 30, 1 << 30, 8}; }},
+      {"weights of more than all memory", [](TestGraph* g) { g->tensors[Filter(1)].shape = {1 << 20, 1 << 20, 1 << 10, 8}; }},
       {"a dilation beyond an int", [](TestGraph* g) { g->nodes[1].geometry.dilation_height_factor = 2147483647; }},
       {"a stride of 0", [](TestGraph* g) { g->nodes[1].geometry.stride_width = 0; }},
       {"a stride below 0", [](TestGraph* g) { g->nodes[1].geometry.stride_width = -2147483647 - 1; }},
