@@ -76,10 +76,11 @@ lint: $(ENV)/.complete
 build-tools: $(ENV)/.complete
 	tools/install_build_tools.sh $(BIN)/python
 
-# The module is for the environment's Python.
+# The module is for the environment's Python. What describe_cases prints is run in real runtimes.
 build-delegate: build-tools
 	bazel build $(BAZEL_FLAGS) --repo_env=TFLITE_EQ_PYTHON=$(CURDIR)/$(BIN)/python \
-	  //delegate:libtflite_eq_delegate.so //delegate/python:_kernels.so //delegate/benchmark:eq_benchmark
+	  //delegate:libtflite_eq_delegate.so //delegate/python:_kernels.so //delegate/benchmark:eq_benchmark \
+	  //delegate/fuzz:describe_cases
 
 # ThreadSanitizer looks at the tests of what threads share. The other parts need what build-delegate
 # builds, and Bazel does one thing at a time.

@@ -222,21 +222,24 @@ bool ConvNode::ReadQuantization(TensorView input, TensorView filter, TensorView 
   return true;
 }
 
-Plan ConvNode::Choose(const DelegateOptions& options, const CpuProfile& cpu) const {
+namespace {
+
+// The CPU as far as the options let it be used.
+CpuProfile Allowed(const DelegateOptions& options, const CpuProfile& cpu) {
   CpuProfile allowed = cpu;
-  if (!options.any_isa) {
+  if (!options.any_isa && options.isa != cpu.isa) {
     allowed.isa = options.isa;
-    allowed.two_vnni_units = cpu.two_vnni_units && options.isa == cpu.isa;
+    allowed.two_vnni_units = false;
+    if (allowed.peer == Peer::kAvx512) allowed.peer = Peer::kSameInstructions;
   }
-  if (options.any_kernel) {
-    // A batch of 0 stands for one that is not known yet: the layer is judged by one image.
-    ConvProblem judged = problem_;
-    if (judged.shape.batch == 0) judged.shape.batch = 1;
-    if (!IsEmpty(judged.shape)) return ChooseKernel(judged, allowed);
-    Plan plan;
-    plan.reason.Set("an input of %dx%d gives nothing to compute", judged.shape.input_height, judged.shape.input_width);
-    return plan;
-  }
+  return allowed;
+}
+
+}  // namespace
+
+Plan ConvNode::Choose(const DelegateOptions& options, const CpuProfile& cpu) const {
+  const CpuProfile allowed = Allowed(options, cpu);
+  if (options.any_kernel) return ChooseKernel(problem_, allowed);
   // A named kernel on the best instruction set it is written for.
   for (int isa = static_cast<int>(allowed.isa); isa > 0; --isa) {
     if (FindKernel(options.kernel, static_cast<Isa>(isa)) != nullptr) {
@@ -244,6 +247,11 @@ Plan ConvNode::Choose(const DelegateOptions& options, const CpuProfile& cpu) con
     }
   }
   return ForceKernel(problem_, options.kernel, Isa::kScalar);
+}
+
+Plan ConvNode::Insist(const DelegateOptions& options, const CpuProfile& cpu) const {
+  if (!options.any_kernel) return Choose(options, cpu);
+  return InsistOnKernel(problem_, Allowed(options, cpu));
 }
 
 }  // namespace tflite_eq

@@ -22,6 +22,8 @@ class ConvNode {
 
   // The plan under the given options and CPU.
   Plan Choose(const DelegateOptions& options, const CpuProfile& cpu) const;
+  // The kernel for a layer that is to be claimed if one is exact.
+  Plan Insist(const DelegateOptions& options, const CpuProfile& cpu) const;
 
   // Geometry for another input size; any may be 0. False with a reason when there is no such convolution.
   bool Resize(int batch, int height, int width, Reason* reason);

@@ -10,6 +10,8 @@
 namespace tflite_eq {
 namespace {
 
+constexpr int kMostSaving = 1000000000;
+
 bool ParseInteger(const char* key, const char* value, int low, int high, int* result, Reason* error) {
   char* end;
   const long number = strtol(value, &end, 10);
@@ -54,6 +56,17 @@ bool ParseIsa(const char* value, DelegateOptions* options, Reason* error) {
   return true;
 }
 
+bool ParseMinSaving(const char* value, DelegateOptions* options, Reason* error) {
+  if (strcmp(value, "auto") == 0) {
+    options->min_saving = DelegateOptions::kAutomatic;
+    return true;
+  }
+  if (ParseInteger("min_saving", value, 0, kMostSaving, &options->min_saving, error)) return true;
+  error->Set("option min_saving: \"%s\" is neither auto nor an integer from 0 to %d (thousands of multiplications)",
+             Quoted(value).text, kMostSaving);
+  return false;
+}
+
 bool ParseOption(const char* key, const char* value, DelegateOptions* options, Reason* error) {
   if (strcmp(key, "num_threads") == 0) return ParseInteger(key, value, 0, kMostThreads, &options->num_threads, error);
   if (strcmp(key, "kernel") == 0) return ParseKernel(value, options, error);
@@ -63,9 +76,12 @@ bool ParseOption(const char* key, const char* value, DelegateOptions* options, R
   if (strcmp(key, "log_level") == 0) return ParseInteger(key, value, 0, 2, &options->log_level, error);
   if (strcmp(key, "profile") == 0) return ParseBoolean(key, value, &options->profile, error);
   if (strcmp(key, "reference_in_place") == 0) return ParseBoolean(key, value, &options->reference_in_place, error);
+  if (strcmp(key, "leave") == 0) return options->leave.Set(key, value, error);
+  if (strcmp(key, "claim") == 0) return options->claim.Set(key, value, error);
+  if (strcmp(key, "min_saving") == 0) return ParseMinSaving(value, options, error);
   error->Set(
       "unknown option \"%s\"; there are num_threads, kernel, isa, verify, require_delegation, log_level, profile, "
-      "reference_in_place",
+      "reference_in_place, leave, claim, min_saving",
       Quoted(key).text);
   return false;
 }
@@ -108,13 +124,20 @@ bool OptionsFromC(const TfLiteEqDelegateOptions& c, DelegateOptions* options, Re
     error->Set("option log_level: %d is not from 0 to 2", c.log_level);
     return false;
   }
+  if (c.min_saving > kMostSaving) {
+    error->Set("option min_saving: %d is above %d (thousands of multiplications)", c.min_saving, kMostSaving);
+    return false;
+  }
   options->num_threads = c.num_threads;
   options->verify = c.verify;
   options->require_delegation = c.require_delegation;
   options->log_level = c.log_level;
   options->profile = c.profile;
   options->reference_in_place = c.reference_in_place;
-  return ParseKernel(c.kernel != nullptr ? c.kernel : "auto", options, error) &&
+  options->min_saving = c.min_saving == 0 ? DelegateOptions::kAutomatic : c.min_saving < 0 ? 0 : c.min_saving;
+  return options->leave.Set("leave", c.leave != nullptr ? c.leave : "", error) &&
+         options->claim.Set("claim", c.claim != nullptr ? c.claim : "", error) &&
+         ParseKernel(c.kernel != nullptr ? c.kernel : "auto", options, error) &&
          ParseIsa(c.isa != nullptr ? c.isa : "auto", options, error);
 }
 

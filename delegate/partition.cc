@@ -71,7 +71,9 @@ bool Partition::ReadSteps(TfLiteContext* context, const PartitionView& view, con
     reason.Set("the runtime does not have it");
     bool good = graph.node(step.node_index, &node) && step.node.Read(graph, node, &reason);
     if (good) {
-      const Plan plan = step.node.Choose(options, cpu);
+      Plan plan = step.node.Choose(options, cpu);
+      // Claimed although the policy would not: the option claim matched its name.
+      if (!plan.claim && options.claim.given()) plan = step.node.Insist(options, cpu);
       reason = plan.reason;
       const Algorithm algorithm = options.reference_in_place ? Algorithm::kReference : plan.algorithm;
       const Isa isa = options.reference_in_place ? Isa::kScalar : plan.isa;

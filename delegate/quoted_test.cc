@@ -27,6 +27,7 @@ TEST(Quoted, LeavesOutWhatIsTooLong) {
   EXPECT_EQ(Quote(std::string(37, 'a') + "\n"), std::string(37, 'a') + "...");
   EXPECT_EQ(Quote(std::string(36, 'a') + "\n"), std::string(36, 'a') + "\\x0a");
   EXPECT_EQ(Quote(std::string(10000, '\n')).size(), 43u);
+  EXPECT_EQ(std::string(Quoted(std::string(1000, 'a').c_str(), 1000).text), std::string(200, 'a') + "...");
 }
 
 }  // namespace

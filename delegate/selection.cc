@@ -4,17 +4,6 @@
 #include "delegate/quoted.h"
 
 namespace tflite_eq {
-namespace {
-
-// Claiming nodes in the middle of what XNNPACK runs cuts its subgraph in two, and each of them is set up anew at every
-// invocation. That takes about as long as XNNPACK needs for this many multiplications; a partition must save more.
-constexpr double kSwitchMultiplications = 3e6;
-// With several threads, either side finds the other's threads on the cores and its own asleep. Measured with two: 40 microseconds
-// for each partition.
-constexpr double kWakeMultiplications = 8e6;
-
-}  // namespace
-
 void Selection::Consider(const GraphView& graph, const DelegateOptions& options, const CpuProfile& cpu,
                          Candidate* candidate) {
   NodeView node;
@@ -28,11 +17,18 @@ void Selection::Consider(const GraphView& graph, const DelegateOptions& options,
     candidate->reason = producers_.disorder();
     return;
   }
+  const bool leave = leave_.Matches(candidate->name);
+  const bool insist = claim_.Matches(candidate->name);
   ConvNode conv;
   if (!conv.Read(graph, node, &candidate->reason)) return;
   candidate->output_channels = conv.problem().shape.output_channels;
   if (!AgreesWithItsInput(conv, &candidate->reason)) return;
-  const Plan plan = conv.Choose(options, cpu);
+  if (leave) {
+    candidate->reason.Set("option leave matches its name");
+    return;
+  }
+  const Plan plan = insist ? conv.Insist(options, cpu) : conv.Choose(options, cpu);
+  candidate->insisted = plan.claim && insist;
   candidate->claimed = plan.claim;
   candidate->saved_multiplications = plan.saved_multiplications;
   candidate->reason = plan.reason;
@@ -64,7 +60,7 @@ void Selection::DropAll(const char* why) {
   }
 }
 
-void Selection::DropPartitionsThatDoNotPay(TfLiteContext* context, const DelegateOptions& options) {
+void Selection::DropPartitionsThatDoNotPay(TfLiteContext* context, const DelegateOptions& options, const CpuProfile& cpu) {
   TfLiteDelegateParams* partitions = nullptr;
   int count = 0;
   if (context->PreviewDelegatePartitioning(context, claimed_, &partitions, &count) != kTfLiteOk || partitions == nullptr) {
@@ -76,26 +72,47 @@ void Selection::DropPartitionsThatDoNotPay(TfLiteContext* context, const Delegat
   int threads = options.num_threads > 0 ? options.num_threads : context->recommended_num_threads;
   if (threads < 1) threads = 1;
   // Threads divide the time that is saved, not the time a switch takes.
-  const double least = threads > 1 ? (kSwitchMultiplications + kWakeMultiplications) * threads : kSwitchMultiplications;
+  const CpuCosts& costs = CostsOf(cpu);
+  const double cost = threads > 1 ? (costs.delegate_switch + costs.wake) * threads : costs.delegate_switch;
+  const double least = options.min_saving == DelegateOptions::kAutomatic ? cost : options.min_saving * 1e3;
   for (int i = 0; i < count; ++i) {
     const PartitionView partition(partitions[i]);
     double saved = 0;
+    bool insisted = false;
     for (int node : partition.nodes) {
       const int position = candidate_of_.Get(node);
-      if (position != IndexMap::kAbsent) saved += candidates_[position].saved_multiplications;
+      if (position == IndexMap::kAbsent) continue;
+      saved += candidates_[position].saved_multiplications;
+      insisted = insisted || candidates_[position].insisted;
     }
-    if (saved >= least) continue;
+    if (insisted || saved >= least) continue;
     for (int node : partition.nodes) {
       const int position = candidate_of_.Get(node);
       if (position == IndexMap::kAbsent) continue;
       Candidate& candidate = candidates_[position];
       candidate.claimed = false;
       Reason reason;
-      reason.Set("a switch of delegates costs more than these %d nodes save (%.1f M multiplications); %.90s",
-                 partition.nodes.size(), saved * 1e-6, candidate.reason.text);
+      if (options.min_saving == DelegateOptions::kAutomatic) {
+        reason.Set("a switch of delegates costs more than these %d nodes save (%.1f M multiplications); %.90s",
+                   partition.nodes.size(), saved * 1e-6, candidate.reason.text);
+      } else {
+        reason.Set("option min_saving is above what these %d nodes save (%.0f thousand multiplications); %.90s",
+                   partition.nodes.size(), saved * 1e-3, candidate.reason.text);
+      }
       candidate.reason = reason;
     }
   }
+}
+
+// A pattern that means no layer is most likely misspelt.
+void Selection::WarnOfPatternsWithoutLayers(const DelegateOptions& options) const {
+  const auto warn = [&](const char* option, const NameMatcher& matcher, const NamePattern& pattern) {
+    if (!matcher.compiled() || matcher.matches() > 0 || options.log_level < 1) return;
+    Log(Severity::kError, "option %s: \"%.200s\" matches the name of none of the model's %d convolutions' output tensors", option,
+        pattern.text(), convolutions_);
+  };
+  warn("leave", leave_, options.leave);
+  warn("claim", claim_, options.claim);
 }
 
 bool Selection::FindCandidates(TfLiteContext* context) {
@@ -120,11 +137,16 @@ bool Selection::FindCandidates(TfLiteContext* context) {
 
 bool Selection::Select(TfLiteContext* context, const DelegateOptions& options, const CpuProfile& cpu) {
   if (!FindCandidates(context)) return false;
+  if (!leave_.Compile(options.leave) || !claim_.Compile(options.claim)) {
+    context->ReportError(context, "tflite_eq: out of memory for the regular expressions of the options leave and claim");
+    return false;
+  }
   const GraphView graph(context);
   for (Candidate& candidate : candidates_) Consider(graph, options, cpu, &candidate);
+  WarnOfPatternsWithoutLayers(options);
   CollectClaimed();
   if (claimed_->size > 0) {
-    DropPartitionsThatDoNotPay(context, options);
+    DropPartitionsThatDoNotPay(context, options, cpu);
     CollectClaimed();
   }
   for (const Candidate& candidate : candidates_) {

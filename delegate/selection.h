@@ -33,6 +33,7 @@ class Selection {
     int node = -1;
     bool convolution = false;
     bool claimed = false;
+    bool insisted = false;  // claimed by the option of that name
     double saved_multiplications = 0;
     int output_channels = 0;  // once it was read as a convolution
     const char* name = "";
@@ -44,13 +45,16 @@ class Selection {
   bool FindCandidates(TfLiteContext* context);
   void Consider(const GraphView& graph, const DelegateOptions& options, const CpuProfile& cpu, Candidate* candidate);
   bool AgreesWithItsInput(const ConvNode& conv, Reason* reason) const;
-  void DropPartitionsThatDoNotPay(TfLiteContext* context, const DelegateOptions& options);
+  void DropPartitionsThatDoNotPay(TfLiteContext* context, const DelegateOptions& options, const CpuProfile& cpu);
+  void WarnOfPatternsWithoutLayers(const DelegateOptions& options) const;
   void DropAll(const char* why);
   void CollectClaimed();
 
   Array<Candidate> candidates_;  // in the order of the execution plan
   IndexMap candidate_of_;        // by node
   Producers producers_;
+  NameMatcher leave_;
+  NameMatcher claim_;
   TfLiteIntArray* claimed_ = nullptr;
   int convolutions_ = 0;
 };

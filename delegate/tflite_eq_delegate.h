@@ -43,10 +43,17 @@ typedef struct {
   bool profile;
   // Claim the same nodes, but compute them by the reference kernel: the outputs that the other kernels' are compared with. Slow.
   bool reference_in_place;
+  // Thousands of multiplications by the runtime's own kernels that the claimed layers between two switches of delegates must
+  // save to be claimed; 0 takes what such a switch costs on this CPU, a negative number claims whatever is faster.
+  int32_t min_saving;
+  // Null, or POSIX extended regular expressions for the names of output tensors: layers that are never claimed, and layers that are
+  // claimed wherever a kernel is exact, fast or not. The former goes before the latter. Copied.
+  const char* leave;
+  const char* claim;
   // Zero. Later options take this place, in which 0 is their default: the structure keeps its size, so that callers compiled with
   // an older header and the function that returns it by value agree. A library older than its caller refuses what is set here.
   // The size is above any number of threads: in the layout before there was a size, that number stood in its place.
-  uint64_t reserved[27];
+  uint64_t reserved[25];
 } TfLiteEqDelegateOptions;
 
 TfLiteEqDelegateOptions TfLiteEqDelegateOptionsDefault(void);

@@ -18,6 +18,9 @@ from tflite_eq.calibration.record import Calibration
 from tflite_eq.calibration.statistics import observe_ranges
 from tflite_eq.calibration.stored_samples import StoredSamples
 from tflite_eq.config import BiasCorrection, Config, Equalization, checked_config
+from tflite_eq.conformance import subject as conformance
+from tflite_eq.conformance.computed import CHECKED_SAMPLES, check_computed
+from tflite_eq.conformance.stored import check_stored
 from tflite_eq.equalization.choose import equalizing_factors
 from tflite_eq.equalization.factors import ChannelFactors, with_factors
 from tflite_eq.errors import ConfigError
@@ -25,6 +28,7 @@ from tflite_eq.evaluation.layerwise import ComparisonSet
 from tflite_eq.files import PathLike
 from tflite_eq.fine_tuning import check_can_fine_tune, fine_tuned
 from tflite_eq.graph import schema
+from tflite_eq.graph.consistency import check_consistent
 from tflite_eq.graph.edit import with_biases
 from tflite_eq.graph.io_types import set_io_types
 from tflite_eq.graph.linear import linear_layers
@@ -232,7 +236,7 @@ def quantize(
         check_kind(comparison, ComparisonSet, "comparison", remedy)
     backend = backend_of(backend)
     keeps = report_dir is not None and comparison is None
-    trace = PassTrace(keeps=COMPARED_SAMPLES if keeps else 0)
+    trace = PassTrace(keeps=COMPARED_SAMPLES if keeps else CHECKED_SAMPLES)
     if isinstance(representative_dataset, Calibration):
         calibration = representative_dataset
         if config is not None:
@@ -366,7 +370,19 @@ def _apply(
         ),
     )
     data = schema.serialize(written.model)
+    check_consistent(schema.parse(data, origin), f"{origin}, quantized")
     ran = check_runs_everywhere(data, config.seed)
+    outcome = conformance.Subject(
+        graph=graph,
+        layers=layers,
+        skipped=skipped,
+        calibration=calibration,
+        written=Graph.from_bytes(data, origin),
+        meanings=written.meanings_by_index(),
+        remedy=f"Use --backend {'litert' if knows_all else 'tensorflow'}",
+    )
+    check_stored(outcome)
+    check_computed(outcome, trace.kept, config.seed)
     report = build_report(calibration, written.warnings, ran, len(model), len(data), origin)
     subject = Subject(given, graph, layers, skipped, calibration, trace, len(model), data, backend)
     return QuantizationResult(data, report, calibration), subject

@@ -11,6 +11,7 @@
 #include "delegate/delegate.h"
 #include "delegate/fuzz/byte_reader.h"
 #include "delegate/fuzz/fail.h"
+#include "delegate/name_pattern.h"
 #include "delegate/options.h"
 #include "delegate/tflite_eq_delegate.h"
 
@@ -52,6 +53,14 @@ void CheckError(const char* error) {
 void CheckParsed(const DelegateOptions& options) {
   if (options.num_threads < 0 || options.num_threads > 256) Fail("num_threads out of range");
   if (options.log_level < 0 || options.log_level > 2) Fail("log_level out of range");
+  // What an expression says is for name_pattern_test; here it must end, within its memory.
+  for (const NamePattern* pattern : {&options.leave, &options.claim}) {
+    if (!pattern->given()) continue;
+    NameMatcher matcher;
+    if (!matcher.Compile(*pattern)) Fail("an expression that was taken and does not compile");
+    for (const char* name : {"", "aaaaaaaaaaaaaaaaaaaaaaaa", "model/conv2d_1/Relu;model/bn/FusedBatchNormV3"}) matcher.Matches(name);
+    matcher.Matches(pattern->text());
+  }
 }
 
 void CheckStrings(const char* const* keys, const char* const* values, size_t count, bool whole) {
@@ -76,7 +85,7 @@ void CheckStrings(const char* const* keys, const char* const* values, size_t cou
   tflite_plugin_destroy_delegate(delegate);
 }
 
-void CheckStructure(const char* kernel, const char* isa, ByteReader* bytes, bool whole) {
+void CheckStructure(const char* const (&strings)[4], ByteReader* bytes, bool whole) {
   TfLiteEqDelegateOptions c = TfLiteEqDelegateOptionsDefault();
   c.num_threads = bytes->Between(-5, 250) * (bytes->OneIn(8) ? 1 << 22 : 1);
   c.log_level = bytes->Between(-2, 4);
@@ -86,8 +95,11 @@ void CheckStructure(const char* kernel, const char* isa, ByteReader* bytes, bool
   c.reference_in_place = bytes->OneIn(2);
   if (bytes->OneIn(16)) c.struct_size = bytes->Word();
   if (bytes->OneIn(16)) c.reserved[bytes->Byte() % (sizeof(c.reserved) / sizeof(c.reserved[0]))] = bytes->Byte();
-  c.kernel = kernel;
-  c.isa = isa;
+  c.min_saving = (bytes->Byte() - 128) * (bytes->OneIn(8) ? 1 << 24 : 1);
+  c.kernel = strings[0];
+  c.isa = strings[1];
+  c.leave = strings[2];
+  c.claim = strings[3];
   DelegateOptions options;
   Reason error;
   if (!OptionsFromC(c, &options, &error)) return CheckError(error.text);
@@ -118,7 +130,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     strings[count++] = missing ? nullptr : &text[begin];
   }
   if (structure) {
-    CheckStructure(count > 0 ? strings[0] : nullptr, count > 1 ? strings[1] : nullptr, &bytes, whole);
+    for (size_t i = count; i < 4; ++i) strings[i] = nullptr;
+    CheckStructure({strings[0], strings[1], strings[2], strings[3]}, &bytes, whole);
     return 0;
   }
   const char *keys[kMostOptions], *values[kMostOptions];

@@ -30,7 +30,10 @@ class Options(ctypes.Structure):
         ("log_level", ctypes.c_int32),
         ("profile", ctypes.c_bool),
         ("reference_in_place", ctypes.c_bool),
-        ("reserved", ctypes.c_uint64 * 27),
+        ("min_saving", ctypes.c_int32),
+        ("leave", ctypes.c_char_p),
+        ("claim", ctypes.c_char_p),
+        ("reserved", ctypes.c_uint64 * 25),
     )
 
 
@@ -76,6 +79,7 @@ def test_defaults(options: Options) -> None:
     assert (options.num_threads, options.kernel, options.isa) == (0, None, None)
     assert (options.verify, options.require_delegation, options.profile) == (False, False, False)
     assert options.log_level == 1
+    assert (options.min_saving, options.leave, options.claim) == (0, None, None)
 
 
 def run_model(library: Path, runtime: Runtime, model: bytes) -> tuple[list[Any], bool]:
@@ -127,7 +131,10 @@ def test_null_options_are_the_defaults(functions: Any) -> None:
         ("struct_size", 0, "start from TfLiteEqDelegateOptionsDefault()"),
         ("struct_size", 48, "start from TfLiteEqDelegateOptionsDefault()"),
         ("struct_size", 4096, "start from TfLiteEqDelegateOptionsDefault()"),
-        ("reserved", (ctypes.c_uint64 * 27)(7), "use a newer library"),
+        ("reserved", (ctypes.c_uint64 * 25)(7), "use a newer library"),
+        ("leave", b"conv(", "a ( without its )"),
+        ("claim", b"a{9}", "a repetition count"),
+        ("min_saving", 2000000000, "option min_saving: 2000000000 is above"),
     ],
 )
 def test_bad_options_give_null_and_a_message(

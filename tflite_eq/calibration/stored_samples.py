@@ -38,7 +38,7 @@ class StoredSamples:
         graph: Graph,
         dataset: Any,
         limit: int | None = None,
-        memory_budget: int = _MEMORY_BUDGET,
+        memory_budget: int | None = None,
     ) -> None:
         """Read the data set.
 
@@ -46,13 +46,13 @@ class StoredSamples:
             graph: The float network.
             dataset: In any form that ``SampleReader`` takes.
             limit: Take at most so many samples; ``None`` takes all.
-            memory_budget: Bytes of samples to keep in memory.
+            memory_budget: Bytes of samples to keep in memory, 64 MiB if it is ``None``.
 
         Raises:
             DatasetError: The data set is empty or does not fit the model.
         """
         self._inputs = tuple(graph.inputs)
-        self._store = ActivationStore(memory_budget)
+        self._store = ActivationStore(_MEMORY_BUDGET if memory_budget is None else memory_budget)
         try:
             reader = SampleReader(graph, dataset, limit)
             for number, sample in enumerate(track(reader, "Reading the calibration data", limit)):

@@ -10,9 +10,11 @@ from tflite_eq.backends import Backend
 from tflite_eq.calibration.record import Calibration
 from tflite_eq.calibration.stored_samples import StoredSamples
 from tflite_eq.config import Config
+from tflite_eq.conformance.computed import CHECKED_SAMPLES
 from tflite_eq.equalization.factors import with_factors
 from tflite_eq.errors import BackendError, VerificationError
 from tflite_eq.evaluation.evaluator import evaluate, predict
+from tflite_eq.evaluation.intervals import Estimate
 from tflite_eq.evaluation.team import NamedModel
 from tflite_eq.graph.float_islands import island_of, matching, with_movers
 from tflite_eq.graph.linear import linear_layers
@@ -108,7 +110,7 @@ class Run:
         """The model that a choice gives."""
         if kept not in self._made:
             config = self.config(kept)
-            trace = PassTrace()
+            trace = PassTrace(keeps=CHECKED_SAMPLES)
             calibration = calibrate(
                 self._model,
                 self._samples,
@@ -141,7 +143,7 @@ class Run:
                 raise
             note(f"Guard: a choice is left out: {error}")
             self.impossible.add(kept)
-            return Drop(math.inf, 0.0, len(self._validation.dataset.labels))
+            return Drop(Estimate(math.inf), len(self._validation.dataset.labels))
         if self._folder is None:
             return self._measured(candidate)
         drop = self._folder.drop_of(candidate, self._reference)
@@ -225,9 +227,6 @@ class Run:
         figures = evaluation.models[-1].metrics
         if self._validation.has_labels:
             assert figures.top1_drop is not None
-            found = figures.top1_drop
-            return Drop(found.value, found.standard_error, figures.n)
+            return Drop(figures.top1_drop, figures.n)
         assert figures.agreement is not None
-        found = figures.agreement
-        # 100 - 99.7 is not 0.3 in binary; a bound of 0.3 must hold all the same.
-        return Drop(round(100 - found.value, 9), found.standard_error, figures.n)
+        return Drop(figures.agreement.complement(100), figures.n)

@@ -10,7 +10,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from tflite_eq.errors import TfliteEqError
+
 Array = npt.NDArray[Any]
+
+MEMORY_BUDGET = 512 << 20  # bytes
 
 
 class ActivationStore:
@@ -19,9 +23,9 @@ class ActivationStore:
     Use as a context manager: the spill directory vanishes on exit.
     """
 
-    def __init__(self, memory_budget: int = 512 << 20) -> None:
-        """Keep at most ``memory_budget`` bytes in memory."""
-        self._budget = memory_budget
+    def __init__(self, memory_budget: int | None = None) -> None:
+        """Keep at most ``memory_budget`` bytes in memory, ``MEMORY_BUDGET`` if it is ``None``."""
+        self._budget = MEMORY_BUDGET if memory_budget is None else memory_budget
         self._used = 0
         self._memory: dict[tuple[str, int], dict[int, Array]] = {}
         self._directory = tempfile.TemporaryDirectory(prefix="tflite_eq_")
@@ -46,14 +50,25 @@ class ActivationStore:
         self._directory.cleanup()
 
     def put(self, network: str, tensor: int, sample: int, values: Array) -> None:
-        """Store one sample's values of a tensor, replacing earlier ones."""
+        """Store one sample's values of a tensor, replacing earlier ones.
+
+        Raises:
+            TfliteEqError: The disk is full.
+        """
         key = (network, tensor)
         self._forget(key, sample)
         if self._used + values.nbytes <= self._budget:
             self._memory.setdefault(key, {})[sample] = values
             self._used += values.nbytes
             return
-        np.save(self._path(self._serial), values, allow_pickle=False)
+        try:
+            np.save(self._path(self._serial), values, allow_pickle=False)
+        except OSError as error:
+            raise TfliteEqError(
+                f"{self._directory.name}: values beyond {self._budget >> 20} MiB cannot be kept "
+                f"there: {error.strerror or error}; name a folder with more room by TMPDIR, "
+                "or give fewer samples"
+            ) from error
         self._files.setdefault(key, {})[sample] = self._serial
         self._serial += 1
 
