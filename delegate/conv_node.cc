@@ -237,9 +237,22 @@ CpuProfile Allowed(const DelegateOptions& options, const CpuProfile& cpu) {
 
 }  // namespace
 
+// A batch of 0 stands for one that is not known yet: the layer is judged by one image.
+ConvProblem ConvNode::Judged() const {
+  ConvProblem judged = problem_;
+  if (judged.shape.batch == 0) judged.shape.batch = 1;
+  return judged;
+}
+
 Plan ConvNode::Choose(const DelegateOptions& options, const CpuProfile& cpu) const {
   const CpuProfile allowed = Allowed(options, cpu);
-  if (options.any_kernel) return ChooseKernel(problem_, allowed);
+  if (options.any_kernel) {
+    const ConvProblem judged = Judged();
+    if (!IsEmpty(judged.shape)) return ChooseKernel(judged, allowed);
+    Plan plan;
+    plan.reason.Set("an input of %dx%d gives nothing to compute", judged.shape.input_height, judged.shape.input_width);
+    return plan;
+  }
   // A named kernel on the best instruction set it is written for.
   for (int isa = static_cast<int>(allowed.isa); isa > 0; --isa) {
     if (FindKernel(options.kernel, static_cast<Isa>(isa)) != nullptr) {
@@ -251,7 +264,7 @@ Plan ConvNode::Choose(const DelegateOptions& options, const CpuProfile& cpu) con
 
 Plan ConvNode::Insist(const DelegateOptions& options, const CpuProfile& cpu) const {
   if (!options.any_kernel) return Choose(options, cpu);
-  return InsistOnKernel(problem_, Allowed(options, cpu));
+  return InsistOnKernel(Judged(), Allowed(options, cpu));
 }
 
 }  // namespace tflite_eq
