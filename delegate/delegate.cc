@@ -4,6 +4,7 @@
 #include "delegate/delegate.h"
 #include "delegate/log.h"
 #include "delegate/partition.h"
+#include "delegate/process_mark.h"
 #include "delegate/selection.h"
 #include "delegate/tflite_abi.h"
 #include "delegate/worker_pool.h"
@@ -17,7 +18,9 @@ struct Delegate {
   CpuProfile cpu;
   TfLiteEqObserver observer = {};
   WorkerPool pool;
-  pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;  // guards what follows
+  // Guards what follows. A child that was forked within one of the short sections under it may count an instance too many, and then
+  // never frees the delegate.
+  ForkSafeMutex mutex;
   bool pool_started = false;
   int instances = 0;  // in interpreters
   bool closed = false;
@@ -35,7 +38,7 @@ Delegate* FromBase(TfLiteDelegate* base) { return static_cast<Delegate*>(base->d
 // Threads are started when the first model needs them, with the number that model's interpreter has unless an option says
 // otherwise.
 int Enter(Delegate* delegate, const TfLiteContext& context) {
-  pthread_mutex_lock(&delegate->mutex);
+  delegate->mutex.Lock();
   ++delegate->instances;
   if (!delegate->pool_started && !delegate->closed) {
     const int wanted = delegate->options.num_threads > 0 ? delegate->options.num_threads : context.recommended_num_threads;
@@ -43,16 +46,16 @@ int Enter(Delegate* delegate, const TfLiteContext& context) {
     delegate->pool_started = true;
   }
   const int workers = delegate->pool.workers();
-  pthread_mutex_unlock(&delegate->mutex);
+  delegate->mutex.Unlock();
   return workers;
 }
 
 void Leave(Delegate* delegate) {
-  pthread_mutex_lock(&delegate->mutex);
+  delegate->mutex.Lock();
   const bool last = --delegate->instances == 0;
   if (last && delegate->closed) delegate->pool.Stop();
   const bool unowned = last && delegate->deleted;
-  pthread_mutex_unlock(&delegate->mutex);
+  delegate->mutex.Unlock();
   if (unowned) DeleteObject(delegate);
 }
 
@@ -85,9 +88,9 @@ void FreeInstance(TfLiteContext*, void* opaque) {
 }
 
 bool IsClosed(Delegate* delegate) {
-  pthread_mutex_lock(&delegate->mutex);
+  delegate->mutex.Lock();
   const bool closed = delegate->closed;
-  pthread_mutex_unlock(&delegate->mutex);
+  delegate->mutex.Unlock();
   return closed;
 }
 
@@ -175,19 +178,19 @@ void ObserveDelegate(TfLiteDelegate* base, const TfLiteEqObserver& observer) { F
 
 void CloseDelegate(TfLiteDelegate* base) {
   Delegate* delegate = FromBase(base);
-  pthread_mutex_lock(&delegate->mutex);
+  delegate->mutex.Lock();
   delegate->closed = true;
   if (delegate->instances == 0) delegate->pool.Stop();
-  pthread_mutex_unlock(&delegate->mutex);
+  delegate->mutex.Unlock();
 }
 
 void DeleteDelegate(TfLiteDelegate* base) {
   if (base == nullptr) return;
   Delegate* delegate = FromBase(base);
-  pthread_mutex_lock(&delegate->mutex);
+  delegate->mutex.Lock();
   delegate->deleted = true;
   const bool unused = delegate->instances == 0;
-  pthread_mutex_unlock(&delegate->mutex);
+  delegate->mutex.Unlock();
   if (unused) DeleteObject(delegate);
 }
 

@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "delegate/quoted.h"
+
 namespace tflite_eq {
 namespace {
 
@@ -192,7 +194,7 @@ bool InSet(const char* first, const char* last, char character) {
 
 bool NamePattern::Set(const char* option, const char* expression, Reason* error) {
   if (strlen(expression) > kLongest) {
-    error->Set("option %s: \"%.40s...\" has %zu characters; a regular expression may have %d", option, expression,
+    error->Set("option %s: \"%s\" has %zu characters; a regular expression may have %d", option, Quoted(expression).text,
                strlen(expression), kLongest);
     return false;
   }
@@ -204,7 +206,7 @@ bool NamePattern::Set(const char* option, const char* expression, Reason* error)
     }
     Translation translation(expression, program.begin());
     if (translation.Run() == 0) {
-      error->Set("option %s: \"%.40s\" has, at character %d, %s", option, expression, translation.position() + 1,
+      error->Set("option %s: \"%s\" has, at character %d, %s", option, Quoted(expression).text, translation.position() + 1,
                  translation.error());
       return false;
     }

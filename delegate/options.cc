@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "delegate/kernels/cpu_features.h"
+#include "delegate/quoted.h"
 #include "delegate/version.h"
 
 namespace tflite_eq {
@@ -16,7 +17,7 @@ bool ParseInteger(const char* key, const char* value, int low, int high, int* re
   char* end;
   const long number = strtol(value, &end, 10);
   if (end == value || *end != '\0' || number < low || number > high) {
-    error->Set("option %s: \"%.40s\" is not an integer from %d to %d", key, value, low, high);
+    error->Set("option %s: \"%s\" is not an integer from %d to %d", key, Quoted(value).text, low, high);
     return false;
   }
   *result = static_cast<int>(number);
@@ -26,7 +27,7 @@ bool ParseInteger(const char* key, const char* value, int low, int high, int* re
 bool ParseBoolean(const char* key, const char* value, bool* result, Reason* error) {
   const bool yes = strcmp(value, "1") == 0 || strcmp(value, "true") == 0;
   if (!yes && strcmp(value, "0") != 0 && strcmp(value, "false") != 0) {
-    error->Set("option %s: \"%.40s\" is none of 0, 1, false, true", key, value);
+    error->Set("option %s: \"%s\" is none of 0, 1, false, true", key, Quoted(value).text);
     return false;
   }
   *result = yes;
@@ -36,7 +37,8 @@ bool ParseBoolean(const char* key, const char* value, bool* result, Reason* erro
 bool ParseKernel(const char* value, DelegateOptions* options, Reason* error) {
   options->any_kernel = strcmp(value, "auto") == 0;
   if (options->any_kernel || AlgorithmFromName(value, &options->kernel)) return true;
-  error->Set("option kernel: \"%.40s\" is none of auto, winograd_f43, winograd_f23, winograd_1d, direct_int7, direct, reference", value);
+  error->Set("option kernel: \"%s\" is none of auto, winograd_f43, winograd_f23, winograd_1d, direct_int7, direct, reference",
+             Quoted(value).text);
   return false;
 }
 
@@ -44,7 +46,8 @@ bool ParseIsa(const char* value, DelegateOptions* options, Reason* error) {
   options->any_isa = strcmp(value, "auto") == 0;
   if (options->any_isa) return true;
   if (!IsaFromName(value, &options->isa)) {
-    error->Set("option isa: \"%.40s\" is none of auto, scalar, avx2, avx512_vnni, neon, neon_dotprod, neon_i8mm", value);
+    error->Set("option isa: \"%s\" is none of auto, scalar, avx2, avx512_vnni, neon, neon_dotprod, neon_i8mm",
+               Quoted(value).text);
     return false;
   }
   if (!CpuSupports(options->isa)) {
@@ -60,8 +63,8 @@ bool ParseMinSaving(const char* value, DelegateOptions* options, Reason* error) 
     return true;
   }
   if (ParseInteger("min_saving", value, 0, kMostSaving, &options->min_saving, error)) return true;
-  error->Set("option min_saving: \"%.40s\" is neither auto nor an integer from 0 to %d (thousands of multiplications)", value,
-             kMostSaving);
+  error->Set("option min_saving: \"%s\" is neither auto nor an integer from 0 to %d (thousands of multiplications)",
+             Quoted(value).text, kMostSaving);
   return false;
 }
 
@@ -78,9 +81,9 @@ bool ParseOption(const char* key, const char* value, DelegateOptions* options, R
   if (strcmp(key, "claim") == 0) return options->claim.Set(key, value, error);
   if (strcmp(key, "min_saving") == 0) return ParseMinSaving(value, options, error);
   error->Set(
-      "unknown option \"%.40s\"; there are num_threads, kernel, isa, verify, require_delegation, log_level, profile, "
+      "unknown option \"%s\"; there are num_threads, kernel, isa, verify, require_delegation, log_level, profile, "
       "reference_in_place, leave, claim, min_saving",
-      key);
+      Quoted(key).text);
   return false;
 }
 

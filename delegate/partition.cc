@@ -5,6 +5,7 @@
 #include "delegate/graph/index_map.h"
 #include "delegate/kernels/reference.h"
 #include "delegate/log.h"
+#include "delegate/quoted.h"
 
 namespace tflite_eq {
 namespace {
@@ -35,7 +36,7 @@ bool Holds(TfLiteContext* context, int node, const char* role, int tensor, const
     return false;
   }
   if (view.bytes() < bytes || (view.data() == nullptr && bytes > 0)) {
-    context->ReportError(context, "tflite_eq: node %d: its %s \"%.60s\" has %zu bytes, not %zu", node, role, view.name(),
+    context->ReportError(context, "tflite_eq: node %d: its %s \"%s\" has %zu bytes, not %zu", node, role, Quoted(view.name()).text,
                          view.data() != nullptr ? view.bytes() : 0, bytes);
     return false;
   }
@@ -180,7 +181,8 @@ bool Partition::ResizeStep(TfLiteContext* context, Step* step) {
     context->ReportError(context, "tflite_eq: node %d: %s", step->node_index, reason.text);
     return false;
   }
-  step->conv.Reshape(step->node.problem().shape);
+  // Without anything to compute the kernel is not asked at all.
+  if (!IsEmpty(step->node.problem().shape)) step->conv.Reshape(step->node.problem().shape);
   return true;
 }
 

@@ -1,6 +1,7 @@
 #include "delegate/selection.h"
 
 #include "delegate/log.h"
+#include "delegate/quoted.h"
 
 namespace tflite_eq {
 void Selection::Consider(const GraphView& graph, const DelegateOptions& options, const CpuProfile& cpu,
@@ -150,8 +151,8 @@ bool Selection::Select(TfLiteContext* context, const DelegateOptions& options, c
   }
   for (const Candidate& candidate : candidates_) {
     if (candidate.convolution && options.log_level > 1) {
-      Log(Severity::kInfo, "node %d %s (%s): %s", candidate.node, candidate.claimed ? "claimed" : "refused", candidate.name,
-          candidate.reason.text);
+      Log(Severity::kInfo, "node %d %s (%s): %s", candidate.node, candidate.claimed ? "claimed" : "refused",
+          Quoted(candidate.name).text, candidate.reason.text);
     }
   }
   return true;

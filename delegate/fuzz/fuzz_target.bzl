@@ -1,6 +1,7 @@
 """Fuzz targets: a program for libFuzzer, and a test that runs what is in the tree through the same function."""
 
 load("@rules_cc//cc:defs.bzl", "cc_binary", "cc_library", "cc_test")
+load("//bazel:copts.bzl", "ORACLE_COPTS")
 
 def fuzz_target(name, srcs, corpus, deps, **kwargs):
     """Defines NAME, to be built with --config=fuzz, and NAME_corpus_test, an ordinary test.
@@ -16,6 +17,7 @@ def fuzz_target(name, srcs, corpus, deps, **kwargs):
         name = name + "_function",
         testonly = True,
         srcs = srcs,
+        copts = ORACLE_COPTS,
         deps = deps,
         alwayslink = True,
         **kwargs

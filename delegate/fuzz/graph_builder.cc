@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <string>
 #include <utility>
 
 namespace tflite_eq {
@@ -102,6 +103,7 @@ class Builder {
 
   int AddTensor(const std::vector<int>& shape, float scale, int zero_point) {
     TestTensor tensor;
+    tensor.name += std::to_string(graph_.tensors.size());
     tensor.shape = shape;
     tensor.scales = {scale};
     tensor.zero_points = {zero_point};

@@ -26,6 +26,13 @@ DelegateOptions ReadOptions(ByteReader* bytes) {
   options.reference_in_place = bytes->OneIn(32);
   options.require_delegation = bytes->OneIn(64);
   options.profile = false;
+  if (options.any_kernel || bytes->OneIn(8)) {
+    constexpr const char* kPatterns[] = {"", "", ".*", "[13579]$", "^tensor1?[4-9]$", "x"};
+    Reason reason;
+    options.claim.Set("claim", bytes->Pick(kPatterns), &reason);
+    options.leave.Set("leave", bytes->Pick(kPatterns), &reason);
+    options.min_saving = bytes->OneIn(2) ? 0 : DelegateOptions::kAutomatic;
+  }
   return options;
 }
 

@@ -196,7 +196,7 @@ TEST(Producers, ReadEveryNodeOnce) {
 TEST(Producers, FindTensorsWithTwoWriters) {
   FakeGraph two(4);
   two.Node({0}, {1}).Node({1}, {2}).Node({0}, {1}).Node({1}, {3});
-  EXPECT_NE(Disorder(&two).find("before node 2 writes it"), std::string::npos);
+  EXPECT_NE(Disorder(&two).find("nodes 0 and 2 both write"), std::string::npos);
   FakeGraph unread(4);
   unread.Node({0}, {1}).Node({0}, {2, 1});
   EXPECT_NE(Disorder(&unread).find("nodes 0 and 1 both write"), std::string::npos);

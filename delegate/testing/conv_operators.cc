@@ -44,7 +44,7 @@ bool ResolveWindows(const TfLiteNode* node, const ConvTensors& t, Window* rows, 
 }
 
 TfLiteStatus CheckTensors(TfLiteContext* context, const TfLiteNode* node, const ConvTensors& t, const ConvKind& kind) {
-  if (node->builtin_data == nullptr) return Refuse(context, "convolution without parameters");
+  if (node->builtin_data == nullptr || !HasCounts(node, 2, 3)) return Refuse(context, "convolution without parameters or tensors");
   if (!IsInt8(t.input) || !IsInt8(t.filter) || !IsInt8(t.output)) return Refuse(context, "convolution of other types");
   if (!HasRank(t.input, 4) || !HasRank(t.filter, 4)) return Refuse(context, "convolution of other ranks");
   if (!IsWhole(*t.filter)) return Refuse(context, "sparse filter");
@@ -57,7 +57,9 @@ TfLiteStatus CheckTensors(TfLiteContext* context, const TfLiteNode* node, const 
   } else {
     if (filter_channels < 1 || input_channels % filter_channels != 0) return Refuse(context, "filter of another depth");
     const int groups = input_channels / filter_channels;
-    if (groups > 0 && output_channels % groups != 0) return Refuse(context, "groups of different sizes");
+    // TFLite divides by it.
+    if (groups == 0) return Refuse(context, "input without channels");
+    if (output_channels % groups != 0) return Refuse(context, "groups of different sizes");
   }
   if (!HasBias(*node)) return kTfLiteOk;
   if (t.bias == nullptr || t.bias->type != kTfLiteInt32 || !IsWhole(*t.bias) || t.bias->params.zero_point != 0 ||
@@ -136,7 +138,7 @@ TfLiteStatus Invoke(TfLiteContext* context, TfLiteNode* node, const ConvKind& ki
   ActivationCodes(parameters.activation, *t.output, &range);
   const int channels = t.output->dims->data[3];
   const int groups = kind.depthwise ? 1 : t.input->dims->data[3] / t.filter->dims->data[3];
-  const int groups_size = groups > 0 ? channels / groups : channels;
+  const int groups_size = channels / groups;
   std::vector<FixedPoint> scales(channels);
   for (int k = 0; k < channels; ++k) ChannelScale(t, quantization, k, &scales[k]);
   int8_t* output = t.output->data.int8;

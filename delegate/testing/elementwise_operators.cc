@@ -31,7 +31,7 @@ TfLiteStatus PrepareAdd(TfLiteContext* context, TfLiteNode* node) {
   TfLiteTensor* output = OutputAt(context, node);
   AddScales scales;
   CodeRange range;
-  if (!IsInt8(first) || !IsInt8(second) || !IsInt8(output) || !IsWhole(*first) || !IsWhole(*second)) {
+  if (!HasCounts(node, 2, 2) || !IsInt8(first) || !IsInt8(second) || !IsInt8(output) || !IsWhole(*first) || !IsWhole(*second)) {
     return Refuse(context, "sum of other types");
   }
   if (ToVector(first->dims) != ToVector(second->dims)) return Refuse(context, "sum of different shapes");
@@ -67,7 +67,7 @@ TfLiteStatus PrepareRelu(TfLiteContext* context, TfLiteNode* node) {
   const TfLiteTensor* input = InputAt(context, node, 0);
   TfLiteTensor* output = OutputAt(context, node);
   FixedPoint scale;
-  if (!IsInt8(input) || !IsInt8(output) || !IsWhole(*input)) return Refuse(context, "ReLU of other types");
+  if (!HasCounts(node, 1, 1) || !IsInt8(input) || !IsInt8(output) || !IsWhole(*input)) return Refuse(context, "ReLU of other types");
   if (!ReluScale(*input, *output, &scale)) return Refuse(context, "scales of a ReLU");
   return ResizeTo(context, output, ToVector(input->dims));
 }

@@ -25,6 +25,11 @@ inline TfLiteTensor* InputAt(const TfLiteContext* context, const TfLiteNode* nod
 }
 inline TfLiteTensor* OutputAt(const TfLiteContext* context, const TfLiteNode* node) { return TensorAt(context, node->outputs, 0); }
 
+// TFLite counts them, optional ones too.
+inline bool HasCounts(const TfLiteNode* node, int fewest_inputs, int most_inputs) {
+  return node->inputs->size >= fewest_inputs && node->inputs->size <= most_inputs && node->outputs->size == 1;
+}
+
 inline bool IsInt8(const TfLiteTensor* tensor) { return tensor != nullptr && tensor->type == kTfLiteInt8; }
 inline bool HasRank(const TfLiteTensor* tensor, int rank) { return tensor->dims->size == rank; }
 inline int64_t ElementCount(const TfLiteTensor& tensor) {

@@ -16,7 +16,8 @@ bool ResolveWindows(const TfLiteNode* node, const TfLiteTensor& input, Window* r
 TfLiteStatus Prepare(TfLiteContext* context, TfLiteNode* node) {
   const TfLiteTensor* input = InputAt(context, node, 0);
   TfLiteTensor* output = OutputAt(context, node);
-  if (node->builtin_data == nullptr || !IsInt8(input) || !IsInt8(output)) return Refuse(context, "pool of other types");
+  if (node->builtin_data == nullptr || !HasCounts(node, 1, 1)) return Refuse(context, "pool without parameters or tensors");
+  if (!IsInt8(input) || !IsInt8(output)) return Refuse(context, "pool of other types");
   if (!HasRank(input, 4) || !IsWhole(*input)) return Refuse(context, "pool of another rank");
   if (!(std::abs(input->params.scale - output->params.scale) <= kScaleTolerance) ||
       input->params.zero_point != output->params.zero_point) {

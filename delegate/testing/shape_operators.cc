@@ -33,6 +33,7 @@ TfLiteStatus PreparePad(TfLiteContext* context, TfLiteNode* node) {
   const TfLiteTensor* input = InputAt(context, node, 0);
   const TfLiteTensor* paddings = Int32Input(context, node);
   TfLiteTensor* output = OutputAt(context, node);
+  if (!HasCounts(node, 2, 2)) return Refuse(context, "PAD of other tensors");
   if (!IsInt8(input) || !IsInt8(output) || paddings == nullptr || !IsWhole(*input)) return Refuse(context, "PAD of other types");
   const int rank = input->dims->size;
   if (rank > kMostDimensions || ToVector(paddings->dims) != std::vector<int>{rank, 2}) return Refuse(context, "paddings");
@@ -83,7 +84,7 @@ int AxisOf(const TfLiteNode& node, int rank) {
 TfLiteStatus PrepareConcatenation(TfLiteContext* context, TfLiteNode* node) {
   TfLiteTensor* output = OutputAt(context, node);
   const TfLiteTensor* first = InputAt(context, node, 0);
-  if (!IsInt8(output) || first == nullptr) return Refuse(context, "CONCATENATION of other types");
+  if (!HasCounts(node, 1, node->inputs->size) || !IsInt8(output) || first == nullptr) return Refuse(context, "CONCATENATION of other types");
   const int axis = AxisOf(*node, first->dims->size);
   if (axis < 0 || ParametersOf(*node).geometry.activation != kTfLiteActNone) return Refuse(context, "axis");
   std::vector<int> shape = ToVector(first->dims);
@@ -148,6 +149,7 @@ TfLiteStatus PrepareReshape(TfLiteContext* context, TfLiteNode* node) {
   const TfLiteTensor* input = InputAt(context, node, 0);
   const TfLiteTensor* shape = Int32Input(context, node);
   TfLiteTensor* output = OutputAt(context, node);
+  if (!HasCounts(node, 2, 2)) return Refuse(context, "RESHAPE of other tensors");
   if (!IsInt8(input) || !IsInt8(output) || shape == nullptr || !IsWhole(*input)) return Refuse(context, "RESHAPE of other types");
   if (!HasRank(shape, 1)) return Refuse(context, "RESHAPE by another rank");
   if (IsConstant(*shape)) return ResizeReshaped(context, *input, *shape, output);

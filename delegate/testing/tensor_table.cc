@@ -51,6 +51,7 @@ TensorTable::TensorTable(const TestGraph& graph)
       to.bytes = from.data.size();
     } else if (!BytesRequired(to, *to.dims, &to.bytes)) {
       to.bytes = 0;
+      valid_ = false;
     }
     if (from.scales.empty()) continue;
     affine_[i].reset(static_cast<TfLiteAffineQuantizationParams*>(AllocateForTest(sizeof(TfLiteAffineQuantizationParams))));

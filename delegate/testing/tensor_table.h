@@ -19,6 +19,9 @@ class TensorTable {
   TensorTable& operator=(const TensorTable&) = delete;
   ~TensorTable();
 
+  // Whether every tensor has a size that can be represented.
+  bool valid() const { return valid_; }
+
   TfLiteTensor* tensors() { return tensors_.get(); }
   TfLiteTensor& at(int tensor) { return tensors_[tensor]; }
   int size() const { return size_; }
@@ -47,6 +50,7 @@ class TensorTable {
   void Fill(int tensor, size_t bytes);
 
   int size_;
+  bool valid_ = true;
   std::unique_ptr<TfLiteTensor[]> tensors_;
   std::vector<std::unique_ptr<TfLiteAffineQuantizationParams, FreeAffine>> affine_;
   std::vector<Block> blocks_;

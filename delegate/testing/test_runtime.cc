@@ -78,6 +78,7 @@ void TestRuntime::CheckGraph() {
   }
   check(graph_.inputs);
   check(graph_.outputs);
+  consistent_ = consistent_ && table_.valid();
   for (const TestTensor& tensor : graph_.tensors) consistent_ = consistent_ && tensor.scales.size() == tensor.zero_points.size();
 }
 
@@ -172,9 +173,10 @@ bool TestRuntime::Allocate() {
   return true;
 }
 
-// Up to and including the first node with a dynamic output: what comes after it waits for its shape.
-bool TestRuntime::PreparePlan(const std::vector<int>& plan, size_t first, size_t* prepared) {
-  for (size_t i = first; i < plan.size(); ++i) {
+// From node `*next` of the plan, which becomes the first that was not prepared, up to and including one with a dynamic output:
+// what comes after it waits for its shape. Nothing changes where a node fails.
+bool TestRuntime::PreparePlan(const std::vector<int>& plan, size_t* next) {
+  for (size_t i = *next; i < plan.size(); ++i) {
     Node& node = nodes_[plan[i]];
     table_.Move();
     SyncTable();
@@ -182,17 +184,20 @@ bool TestRuntime::PreparePlan(const std::vector<int>& plan, size_t first, size_t
       return Fail("node %d failed to prepare: %s", plan[i], std::string(error_).c_str());
     }
     node.shapes = ShapesOf(node);
-    *prepared = i + 1;
-    if (HasDynamicOutput(node)) return true;
+    if (HasDynamicOutput(node)) {
+      *next = i + 1;
+      return true;
+    }
   }
+  *next = plan.size();
   return true;
 }
 
 bool TestRuntime::PrepareAndAllocate() {
   // The nodes that were replaced are prepared too, before what replaces them.
-  if (propagates_shapes_ && !PreparePlan(original_plan_, next_original_to_prepare_, &next_original_to_prepare_)) return false;
+  if (propagates_shapes_ && !PreparePlan(original_plan_, &next_original_to_prepare_)) return false;
   const size_t first = next_to_prepare_;
-  if (!PreparePlan(plan_, first, &next_to_prepare_)) return false;
+  if (!PreparePlan(plan_, &next_to_prepare_)) return false;
   AllocateTensors(graph_.inputs);
   for (size_t i = first; i < next_to_prepare_; ++i) AllocateTensors(ToVector(nodes_[plan_[i]].node.outputs));
   return true;
@@ -231,7 +236,9 @@ bool TestRuntime::InvokeNode(Node* node) {
   if (node->registration.invoke(&context_, &node->node) != kTfLiteOk) {
     return Fail("node failed to invoke: %s", std::string(error_).c_str());
   }
-  for (int tensor : IntArrayView{node->node.outputs}) written_[tensor] = true;
+  for (int tensor : IntArrayView{node->node.outputs}) {
+    if (table_.Contains(tensor)) written_[tensor] = true;
+  }
   return true;
 }
 
@@ -251,9 +258,14 @@ bool TestRuntime::CheckDefined(const Node& node) {
   for (int tensor : IntArrayView{node.node.inputs}) {
     if (table_.Contains(tensor) && !written_[tensor]) met_undefined_ = true;
   }
-  if (ShapesOf(node) == node.shapes) return true;
+  bool has_memory = true;
+  for (int tensor : IntArrayView{node.node.outputs}) {
+    const bool planned = table_.Contains(tensor) && table_.at(tensor).allocation_type != kTfLiteDynamic;
+    has_memory = has_memory && !(planned && table_.at(tensor).data.raw == nullptr && table_.at(tensor).bytes > 0);
+  }
+  if (has_memory && ShapesOf(node) == node.shapes) return true;
   met_undefined_ = true;
-  return Fail("a tensor is of another shape than when its operator was prepared");
+  return Fail("an operator with a tensor that has no memory, or another shape than when it was prepared");
 }
 
 std::vector<int8_t> TestRuntime::Read(int tensor) {
@@ -277,6 +289,11 @@ TfLiteStatus TestRuntime::ResizeTensor(TfLiteContext* context, TfLiteTensor* ten
   if (self->CallFails()) {
     free(dims);
     return kTfLiteError;
+  }
+  if (tensor->data.raw != nullptr && ToVector(tensor->dims) == ToVector(dims)) {
+    if (tensor->dims != dims) free(tensor->dims);
+    tensor->dims = dims;  // the tensor keeps its memory, but not the array
+    return kTfLiteOk;
   }
   self->resized_since_invoke_ = self->resized_since_invoke_ || ToVector(tensor->dims) != ToVector(dims);
   return self->table_.Resize(tensor, dims) ? kTfLiteOk : kTfLiteError;

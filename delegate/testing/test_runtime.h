@@ -73,7 +73,7 @@ class TestRuntime {
   void FreeNode(Node* node);
   void AllowDelegateCalls(bool allow);
   void Restore();
-  bool PreparePlan(const std::vector<int>& plan, size_t first, size_t* prepared);
+  bool PreparePlan(const std::vector<int>& plan, size_t* next);
   bool PrepareAndAllocate();
   void AllocateTensors(const std::vector<int>& tensors);
   bool HasDynamicOutput(const Node& node);

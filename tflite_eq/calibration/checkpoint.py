@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import fcntl
 import hashlib
 import io
 import json
@@ -25,10 +24,12 @@ import pathlib
 import time
 from collections.abc import Callable, Iterator, Mapping
 from typing import IO, Any, NoReturn, TypeVar
+from zipfile import BadZipFile
 
 import numpy as np
 
 from tflite_eq.calibration.histogram import RangeObserver
+from tflite_eq.calibration.plausible import check_layer, check_tensor
 from tflite_eq.calibration.ranges import Interval
 from tflite_eq.calibration.record import LayerRecord, TensorRecord
 from tflite_eq.calibration.run_identity import describe_run, differences
@@ -40,10 +41,12 @@ from tflite_eq.calibration.state_folder import (
 )
 from tflite_eq.config import Config
 from tflite_eq.equalization.factors import ChannelFactors
-from tflite_eq.errors import CheckpointError
+from tflite_eq.errors import CheckpointError, ConfigError
 from tflite_eq.files import PathLike, write_atomically
+from tflite_eq.json_fields import parse_json, typed, typed_list, typed_pair
+from tflite_eq.locking import try_lock
 
-FORMAT = "tflite_eq checkpoint 1"
+FORMAT = "tflite_eq checkpoint 2"
 
 _S = TypeVar("_S")
 
@@ -83,25 +86,43 @@ class LayerState:
     @classmethod
     def from_bytes(cls, content: bytes) -> LayerState:
         """The state that ``to_bytes`` has written."""
-        plain = json.loads(content)
-        return cls(
-            LayerRecord.from_plain(plain["layer"]),
-            [TensorRecord.from_plain(tensor) for tensor in plain["tensors"]],
-            {int(index): scales for index, scales in plain["waiting_scales"].items()},
-            plain["searches"],
-        )
+        plain = parse_json(content)
+        layer = LayerRecord.from_plain(plain["layer"])
+        tensors = [TensorRecord.from_plain(tensor) for tensor in plain["tensors"]]
+        for tensor in tensors:
+            check_tensor(tensor, "checkpoint")
+        check_layer(layer, {tensor.index: tensor.scale for tensor in tensors}, "checkpoint")
+        waiting = {
+            int(index): typed_list(scales, float, "waiting_scales")
+            for index, scales in plain["waiting_scales"].items()
+        }
+        return cls(layer, tensors, waiting, _searches(plain["searches"]))
+
+
+def _searches(plain: Any) -> dict[str, Any]:
+    """Trials of searches, [factor, loss, round] each, by kind and index.
+
+    Raises:
+        ValueError: They are something else.
+    """
+    for trials in (t for found in typed(plain, dict, "searches").values() for t in found.values()):
+        for factor, loss, alternation in trials:
+            typed(factor, float, "factor")
+            typed(loss, float, "loss")
+            typed(alternation, int, "round")
+    return dict(plain)
 
 
 @dataclasses.dataclass(frozen=True)
 class SavedEqualization:
-    """What channels are scaled by, and the data that it was found with.
+    """What channels are scaled by, and the data that the run was begun with.
 
     Attributes:
-        samples: Number of samples looked at, 0 if nothing was to be scaled.
+        samples: Number of samples.
         digest: SHA-256 over them, hexadecimal.
         factors: One entry per domain.
-        extremes: Smallest and largest value by tensor index, for reports; empty if no samples were
-            looked at.
+        extremes: Smallest and largest value by tensor index, for reports; empty if nothing was to
+            be scaled.
     """
 
     samples: int
@@ -116,10 +137,18 @@ class SavedEqualization:
     @classmethod
     def from_bytes(cls, content: bytes) -> SavedEqualization:
         """What ``to_bytes`` has written."""
-        plain = json.loads(content)
+        plain = parse_json(content)
         factors = [ChannelFactors.from_plain(entry) for entry in plain.pop("factors")]
-        extremes = {int(i): (low, high) for i, (low, high) in plain.pop("extremes").items()}
-        return cls(factors=factors, extremes=extremes, **plain)
+        extremes = {
+            int(index): typed_pair(pair, float, "extremes")
+            for index, pair in plain.pop("extremes").items()
+        }
+        return cls(
+            typed(plain["samples"], int, "samples"),
+            typed(plain["digest"], str, "digest"),
+            factors,
+            extremes,
+        )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -128,13 +157,11 @@ class SavedStatistics:
 
     Attributes:
         samples: Number of samples seen.
-        digest: SHA-256 over them, hexadecimal.
         complete: Whether these were all samples.
         observers: ``RangeObserver.state`` by tensor index.
     """
 
     samples: int
-    digest: str
     complete: bool
     observers: dict[int, dict[str, Any]]
 
@@ -155,7 +182,7 @@ class SavedStatistics:
     def from_bytes(cls, content: bytes) -> SavedStatistics:
         """The statistics that ``to_bytes`` has written."""
         with np.load(io.BytesIO(content), allow_pickle=False) as stored:
-            head = json.loads(stored["head"].tobytes())
+            head = parse_json(stored["head"].tobytes())
             histograms = stored["histograms"]
         observers = {
             int(index): {**state, "histogram": histogram}
@@ -213,13 +240,13 @@ class Checkpoint:
         self._write(_EQUALIZATION, found.to_bytes())
 
     def save_statistics(
-        self, samples: int, digest: str, observers: Mapping[int, RangeObserver], complete: bool
+        self, samples: int, observers: Mapping[int, RangeObserver], complete: bool
     ) -> None:
         """Save the FP32 pass; between samples only if the last time is some seconds ago."""
         if not complete and time.monotonic() - self._saved_at < _SECONDS_BETWEEN_SAVES:
             return
         states = {index: observer.state() for index, observer in observers.items()}
-        self._write(_STATISTICS, SavedStatistics(samples, digest, complete, states).to_bytes())
+        self._write(_STATISTICS, SavedStatistics(samples, complete, states).to_bytes())
         self._saved_at = time.monotonic()
 
     def finish_layer(self, state: LayerState) -> None:
@@ -228,7 +255,7 @@ class Checkpoint:
         self._write(_layer_name(len(self.layers)), state.to_bytes())
 
     def check_data(self, samples: int, digest: str) -> None:
-        """Refuse other data than those that the saved equalization was found with.
+        """Refuse other data than those that the run was begun with.
 
         Args:
             samples: Number of samples.
@@ -240,17 +267,12 @@ class Checkpoint:
         saved = self.equalization
         if saved is None or (samples, digest) == (saved.samples, saved.digest):
             return
+        found = "other calibration data than these"
         if samples != saved.samples:
-            self.refuse_data(
-                f"it was begun with {saved.samples} calibration samples, now there are {samples}"
-            )
-        self.refuse_data("it was begun with other calibration data than these")
-
-    def refuse_data(self, found: str) -> NoReturn:
-        """Raise the error for calibration data that are not those of the interrupted run."""
+            found = f"{saved.samples} calibration samples, now there are {samples}"
         raise CheckpointError(
-            f"resume folder {self._shown}: {found}. Give the same data in the same order, or start "
-            "afresh with a new folder"
+            f"resume folder {self._shown}: it was begun with {found}. Give the same data in the "
+            "same order, or start afresh with a new folder"
         )
 
     def _locked(self) -> IO[bytes]:
@@ -266,14 +288,12 @@ class Checkpoint:
             lock = (self._folder / _LOCK).open("wb")
         except OSError as error:
             raise not_writable(self._folder, error) from error
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
+        if not try_lock(lock):
             lock.close()
             raise CheckpointError(
                 f"resume folder {self._shown}: another run is using it; wait for that run, or name "
                 "another folder"
-            ) from error
+            )
         return lock
 
     def _claim(self, run: str) -> None:
@@ -304,14 +324,22 @@ class Checkpoint:
     def _saved(self, name: str, parse: Callable[[bytes], _S]) -> _S | None:
         """What is in a file; ``None`` if there is none."""
         path = self._folder / name
-        return parse(self._read(path)) if path.exists() else None
+        return self._parsed(path, parse) if path.exists() else None
 
     def _read_layers(self) -> Iterator[LayerState]:
         count = sum(1 for _ in self._folder.glob(f"{_LAYER}*"))
         if count and not (self.statistics and self.statistics.complete):
             self._refuse_damaged(self._folder / _STATISTICS)
         for number in range(1, count + 1):
-            yield LayerState.from_bytes(self._read(self._folder / _layer_name(number)))
+            yield self._parsed(self._folder / _layer_name(number), LayerState.from_bytes)
+
+    def _parsed(self, path: pathlib.Path, parse: Callable[[bytes], _S]) -> _S:
+        """What is in a file: its hash does not tell who wrote it."""
+        content = self._read(path)
+        try:
+            return parse(content)
+        except (AttributeError, KeyError, OSError, TypeError, ValueError, ConfigError, BadZipFile):
+            self._refuse_damaged(path)
 
     def _write(self, name: str, content: bytes) -> None:
         write_atomically(self._folder / name, self._header(content) + content)

@@ -10,12 +10,13 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from tflite_eq.calibration.json_fields import known_fields, typed, typed_list, typed_pair
+from tflite_eq.arguments import check_path
 from tflite_eq.calibration.plausible import check_values
 from tflite_eq.config import Config
 from tflite_eq.equalization.factors import ChannelFactors
 from tflite_eq.errors import ConfigError, TfliteEqError
 from tflite_eq.files import PathLike, write_atomically
+from tflite_eq.json_fields import known_fields, parse_json, typed, typed_list, typed_pair
 from tflite_eq.targets import WeightGrid
 
 FORMAT = "tflite_eq calibration 1"
@@ -226,6 +227,7 @@ class Calibration:
         equalization: What channels between layers of the float network are scaled by first;
             everything else here is about the scaled network.
         fine_tuning: How the fine-tuning of biases went; ``None`` without one.
+        warnings: What a user should know about how it was made, one sentence each.
     """
 
     tool_version: str
@@ -237,6 +239,7 @@ class Calibration:
     layers: list[LayerRecord]
     equalization: list[ChannelFactors] = dataclasses.field(default_factory=list)
     fine_tuning: FineTuning | None = None
+    warnings: list[str] = dataclasses.field(default_factory=list)
 
     def to_text(self) -> str:
         """JSON with one tensor or layer field per line, so that line-based diffs stay readable."""
@@ -255,6 +258,9 @@ class Calibration:
             lines += ['  "equalization": [', *_joined(scaled, "    "), "  ],"]
         if self.fine_tuning is not None:
             lines.append(f'  "fine_tuning": {json.dumps(dataclasses.asdict(self.fine_tuning))},')
+        if self.warnings:
+            lines += ['  "warnings": [', *_joined(list(map(json.dumps, self.warnings)), "    ")]
+            lines.append("  ],")
         tensors = [json.dumps(dataclasses.asdict(t)) for t in self.tensors]
         lines += ['  "tensors": [', *_joined(tensors, "    "), "  ],"]
         layers = []
@@ -273,7 +279,7 @@ class Calibration:
             ConfigError: The text is no calibration record, is cut off, or has invalid values.
         """
         try:
-            plain = json.loads(text)
+            plain = parse_json(text)
         except ValueError as error:
             raise ConfigError(
                 f"{origin}: not valid JSON ({error}); the file is cut off or an edit broke it"
@@ -288,9 +294,9 @@ class Calibration:
             raise ConfigError(f"{origin}: unknown entry '{unknown[0]}'; undo the edit")
         try:
             record = cls(
-                tool_version=str(plain["tool_version"]),
-                model_sha256=str(plain["model_sha256"]),
-                data_sha256=str(plain["data_sha256"]),
+                tool_version=typed(plain["tool_version"], str, "tool_version"),
+                model_sha256=typed(plain["model_sha256"], str, "model_sha256"),
+                data_sha256=typed(plain["data_sha256"], str, "data_sha256"),
                 samples=typed(plain["samples"], int, "samples"),
                 config=Config.from_dict(plain["config"]),
                 tensors=_entries(plain, "tensors", "tensor", TensorRecord.from_plain),
@@ -303,6 +309,7 @@ class Calibration:
                 fine_tuning=FineTuning.from_plain(plain["fine_tuning"])
                 if "fine_tuning" in plain
                 else None,
+                warnings=typed_list(plain.get("warnings", []), str, "warnings"),
             )
         except KeyError as error:
             raise ConfigError(
@@ -324,6 +331,7 @@ class Calibration:
         Raises:
             TfliteEqError: The file cannot be read or is no calibration record.
         """
+        check_path(path, "path")
         try:
             text = pathlib.Path(path).read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError) as error:

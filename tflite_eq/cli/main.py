@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import io
 import os
 import sys
 from collections.abc import Sequence
@@ -46,7 +47,17 @@ def main(args: argparse.Namespace) -> int:
     try:
         code: Any = args.run(args)
     except TfliteEqError as error:
-        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    except MemoryError:
+        print(
+            "error: out of memory; fewer samples (--num_samples) or workers (--num_workers), or a "
+            "smaller input, need less",
+            file=sys.stderr,
+        )
+        return 1
+    except OSError as error:  # of a disk or a pipe, anywhere
+        print(f"error: {' '.join(str(error).split())}; see to that and try again", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("error: interrupted, the model was not written", file=sys.stderr)
@@ -56,4 +67,7 @@ def main(args: argparse.Namespace) -> int:
 
 def run() -> None:
     """Console-script entry point."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # A name that the terminal has no characters for must not end the command.
+        sys.stdout.reconfigure(errors="backslashreplace")
     app.run(main, flags_parser=parse)
