@@ -36,7 +36,9 @@ def written(
 
     calibration = running.quantized(name, config).calibration
     trace = PassTrace(kept=models.data(name) if has_samples else [])
-    monkeypatch.setattr(quantizer, "schema", types.SimpleNamespace(serialize=serialize))
+    monkeypatch.setattr(
+        quantizer, "schema", types.SimpleNamespace(serialize=serialize, parse=schema.parse)
+    )
     return quantizer.apply_calibration(models.build(name), calibration, trace=trace)
 
 
