@@ -94,12 +94,14 @@ def test_converter() -> None:
     assert_good(converter.convert())
 
 
-@pytest.mark.parametrize("make", ["from_keras_model", "from_saved_model"])
-def test_converter_for_what_needs_tensorflow_says_so(make: str) -> None:
+@pytest.mark.parametrize(
+    ("make", "model"), [("from_keras_model", object()), ("from_saved_model", "model")]
+)
+def test_converter_for_what_needs_tensorflow_says_so(make: str, model: object) -> None:
     with pytest.raises(
         tflite_eq.TfliteEqError, match=r"needs TensorFlow.*'tflite-eq\[tensorflow\]'"
     ):
-        getattr(EasyQuantConverter, make)("model")
+        getattr(EasyQuantConverter, make)(model)
 
 
 def test_backend_of_earlier_versions_is_ignored() -> None:
