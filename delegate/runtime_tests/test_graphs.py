@@ -1,5 +1,8 @@
-"""Random graphs of int8 operators, the fuzzer's: what the C++ test runtime computes for them is what
-this runtime's reference kernels compute, alone and with the delegate."""
+"""Random graphs of int8 operators, the fuzzer's.
+
+What the C++ test runtime computes for them is what this runtime's reference kernels compute, alone
+and with the delegate.
+"""
 
 from __future__ import annotations
 
