@@ -81,8 +81,8 @@ std::string RunJobs(WorkerPool* pool, int rounds) {
 }
 
 // Whether threads other than the caller ever take part.
-bool HasThreads(WorkerPool* pool) {
-  for (int round = 0; round < 200; ++round) {
+bool HasThreads(WorkerPool* pool, int rounds = 200) {
+  for (int round = 0; round < rounds; ++round) {
     Job job(40);
     job.patient = true;
     pool->Run(Job::Task, &job, 40);
@@ -136,7 +136,7 @@ TEST_P(ForkTest, ChildrenStopThePoolAndWorkAlone) {
   const std::string said = InChild([&] {
     pool->Stop();
     const std::string wrong = RunJobs(pool.get(), 5);
-    return HasThreads(pool.get()) ? "stopped, and yet there are threads" : wrong;
+    return HasThreads(pool.get(), 5) ? "stopped, and yet there are threads" : wrong;
   });
   EXPECT_EQ(said, "");
 }
@@ -162,7 +162,7 @@ TEST_P(ForkTest, ChildrenOfAProcessAtWork) {
   std::thread worker([&] {
     while (!stop && wrong.empty()) wrong = RunJobs(pool.get(), 1);
   });
-  for (int i = 0; i < 60; ++i) {
+  for (int i = 0; i < 30; ++i) {
     EXPECT_EQ(InChild([&] {
                 const std::string said = i % 3 == 0 ? "" : RunJobs(pool.get(), 3);
                 if (i % 3 != 1) pool.release()->~WorkerPool();
@@ -284,7 +284,7 @@ TEST_P(ForkTest, DelegatesOfParentAndChildren) {
   std::thread other([&] {
     while (!stop && wrong.empty()) wrong = invoke(make().get(), 2);
   });
-  for (int i = 0; i < 24; ++i) {
+  for (int i = 0; i < 12; ++i) {
     const std::string said = InChild([&] {
       std::string wrong = i % 2 == 0 ? "" : invoke(runtime.get(), 3);
       if (i % 3 == 0) runtime.reset();

@@ -56,6 +56,8 @@ class NetworkBuilder:
         """An operator whose options have their defaults, such as ADD."""
         name = f"{kind.title().replace('_', '')}OptionsT"
         options = getattr(self._schema, name, lambda: None)()
+        if kind == "SOFTMAX":
+            options.beta = 1.0
         return self._operator(kind, list(inputs), self._shape(inputs[0]), options)
 
     def max_pool(self, x: int) -> int:

@@ -75,3 +75,34 @@ def test_records_that_cannot_be_understood_count_as_none(content: bytes) -> None
     entry = next(m for m in model.metadata if m.name == "tflite_eq")
     model.buffers[entry.buffer].data = np.frombuffer(content, np.uint8)
     assert read_back(model) is None
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"tool_version": 3},
+        {"samples": "many"},
+        {"config": [1]},
+        {"lattice": "conv"},
+        {"lattice": [3]},
+        {"windows": {"a": [0.5, 3]}},
+        {"windows": {"a": [-500, 500]}},
+        {"windows": {"a": [63, -64]}},
+        {"backend": "\ud800"},
+    ],
+)
+def test_fields_of_other_types_count_as_no_record(change: dict[str, Any]) -> None:
+    model = schema.parse(models.conv_net())
+    metadata.attach(model, RECORD)
+    entry = next(m for m in model.metadata if m.name == "tflite_eq")
+    content = json.dumps({"schema": 1, **dataclasses.asdict(RECORD), **change}).encode()
+    model.buffers[entry.buffer].data = np.frombuffer(content, np.uint8)
+    assert read_back(model) is None
+
+
+def test_deeply_nested_record_counts_as_none() -> None:
+    model = schema.parse(models.conv_net())
+    metadata.attach(model, RECORD)
+    entry = next(m for m in model.metadata if m.name == "tflite_eq")
+    model.buffers[entry.buffer].data = np.frombuffer(b"[" * 100_000, np.uint8)
+    assert read_back(model) is None

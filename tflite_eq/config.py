@@ -312,7 +312,7 @@ def _check_expression(field: str, expression: Any) -> None:
         )
     try:
         re.compile(expression)
-    except re.error as error:
+    except (re.error, RecursionError, OverflowError) as error:
         raise ConfigError(
             f"{field}: {expression!r} is not a valid regular expression: {error}"
         ) from error

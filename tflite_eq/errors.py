@@ -7,9 +7,26 @@ that is not a ``TfliteEqError`` is a defect and keeps its traceback.
 
 from __future__ import annotations
 
+from tflite_eq.text import printable
+
+# What runtimes and files put into a message must not bury its remedy.
+_LONGEST = 1200
+
 
 class TfliteEqError(Exception):
-    """Base class of all errors a user can cause and mend."""
+    """Base class of all errors a user can cause and mend.
+
+    Its text is one line that any terminal and log takes, whatever names in a file and messages of a
+    runtime brought into it; of long ones the middle is left out.
+    """
+
+    def __str__(self) -> str:
+        lines = (line.strip() for line in super().__str__().splitlines())
+        text = printable(" ".join(line for line in lines if line))
+        if len(text) <= _LONGEST:
+            return text
+        half = _LONGEST // 2
+        return f"{text[:half]} [...] {text[-half:]}"
 
 
 class ModelError(TfliteEqError):

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from tflite_eq.graph import schema
+from tflite_eq.json_fields import known_fields, parse_json, typed, typed_list, typed_pair
 
 NAME = "tflite_eq"
 _SCHEMA = 1
@@ -62,21 +63,45 @@ def detach(model: schema.ModelT) -> None:
 
 
 def read(model: schema.ModelT) -> Record | None:
-    """The record of a model, ``None`` if it has none or one of another schema."""
+    """The record of a model, ``None`` if it has none that can be understood."""
     for entry in model.metadata or []:
         if _name(entry) != NAME:
             continue
         data = model.buffers[entry.buffer].data
         try:
-            plain = json.loads(np.asarray(data, np.uint8).tobytes())
+            plain = parse_json(np.asarray(() if data is None else data, np.uint8).tobytes())
             if plain.pop("schema") != _SCHEMA:
                 return None
-            record = Record(**plain)
-            windows = {name: (int(low), int(high)) for name, (low, high) in record.windows.items()}
+            return _from_plain(plain)
         except (ValueError, TypeError, KeyError, AttributeError):
             return None
-        return dataclasses.replace(record, windows=windows)
     return None
+
+
+def _from_plain(plain: dict[str, Any]) -> Record:
+    """The record with these fields.
+
+    Raises:
+        ValueError: A field is missing, unknown or of another type, or a window is none.
+    """
+    fields = known_fields(plain, Record)
+    for name in ("tool_version", "backend", "calibration_sha256", "data_sha256"):
+        fields[name] = typed(fields[name], str, name)
+    windows = {}
+    for name, pair in typed(fields["windows"], dict, "windows").items():
+        low, high = typed_pair(pair, int, "window")
+        if not -128 <= low < high <= 127:
+            raise ValueError(f"the window [{low}, {high}] is none")
+        windows[typed(name, str, "name")] = low, high
+    return Record(
+        **{
+            **fields,
+            "config": typed(fields["config"], dict, "config"),
+            "samples": typed(fields["samples"], int, "samples"),
+            "windows": windows,
+            "lattice": typed_list(fields["lattice"], str, "lattice"),
+        }
+    )
 
 
 def _name(entry: Any) -> str:

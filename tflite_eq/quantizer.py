@@ -28,6 +28,7 @@ from tflite_eq.evaluation.layerwise import ComparisonSet
 from tflite_eq.files import PathLike
 from tflite_eq.fine_tuning import check_can_fine_tune, fine_tuned
 from tflite_eq.graph import schema
+from tflite_eq.graph.consistency import check_consistent
 from tflite_eq.graph.edit import with_biases
 from tflite_eq.graph.io_types import set_io_types
 from tflite_eq.graph.linear import linear_layers
@@ -369,6 +370,7 @@ def _apply(
         ),
     )
     data = schema.serialize(written.model)
+    check_consistent(schema.parse(data, origin), f"{origin}, quantized")
     ran = check_runs_everywhere(data, config.seed)
     outcome = conformance.Subject(
         graph=graph,

@@ -5,6 +5,7 @@
 
 #include <stdint.h>
 
+#include "delegate/kernels/always_inline.h"
 #include "delegate/kernels/conv_types.h"
 #include "delegate/kernels/reason.h"
 
@@ -14,7 +15,7 @@ namespace tflite_eq {
 struct AccumulatorRange {
   int64_t min;
   int64_t max;
-  int64_t magnitude() const { return -min > max ? -min : max; }
+  TFLITE_EQ_ALWAYS_INLINE int64_t magnitude() const { return -min > max ? -min : max; }
 };
 AccumulatorRange ChannelRange(const ConvProblem& problem, int channel);
 

@@ -8,6 +8,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "delegate/kernels/always_inline.h"
+
 namespace tflite_eq {
 
 struct ConvShape {
@@ -30,9 +32,9 @@ struct ConvShape {
   int pad_left = 0;
 
   // Input codes one output channel looks at: filter_height * filter_width * input_channels.
-  int filter_size() const { return filter_height * filter_width * input_channels; }
+  TFLITE_EQ_ALWAYS_INLINE int filter_size() const { return filter_height * filter_width * input_channels; }
   // The shape all Winograd kernels here compute: 3x3, stride 1, dilation 1.
-  bool is_3x3_stride_1() const {
+  TFLITE_EQ_ALWAYS_INLINE bool is_3x3_stride_1() const {
     return filter_height == 3 && filter_width == 3 && stride_height == 1 && stride_width == 1 && dilation_height == 1 &&
            dilation_width == 1;
   }

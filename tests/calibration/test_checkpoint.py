@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import json
 import shutil
 import signal
@@ -411,3 +412,41 @@ def test_folder_that_cannot_be_used_is_refused(interrupted: Interrupted) -> None
         interrupted.go_on(resume_dir=interrupted.model)
     with pytest.raises(TfliteEqError, match="cannot be written"):
         interrupted.go_on(resume_dir="/proc/resume")
+
+
+def forged(folder: Path, name: str, change: Callable[[Any], None]) -> None:
+    """Change a file of a resume folder and give it the hash of its new content."""
+    path = folder / name
+    header, _, content = path.read_bytes().partition(b"\n")
+    plain = json.loads(content)
+    change(plain)
+    changed = json.dumps(plain).encode()
+    start = header.rpartition(b" ")[0]
+    path.write_bytes(start + b" " + hashlib.sha256(changed).hexdigest().encode() + b"\n" + changed)
+
+
+@pytest.mark.parametrize(
+    ("name", "change"),
+    [
+        ("layer_0001", lambda plain: plain.pop("layer")),
+        ("layer_0001", lambda plain: plain["layer"].update(input="x")),
+        ("layer_0001", lambda plain: plain["layer"].update(metrics=3)),
+        ("layer_0001", lambda plain: plain["layer"].update(scales=[float("nan")])),
+        ("layer_0001", lambda plain: plain["tensors"][0].update(zero_point=-129)),
+        ("layer_0001", lambda plain: plain["tensors"][0].update(scale=1e300)),
+        ("layer_0001", lambda plain: plain.update(waiting_scales=[1])),
+        ("layer_0001", lambda plain: plain.update(waiting_scales={"x": [1.0]})),
+        ("layer_0001", lambda plain: plain.update(searches={"activations": 0.5})),
+        ("layer_0001", lambda plain: plain.update(searches={"activations": {"1": [[1]]}})),
+        ("equalization", lambda plain: plain.update(samples="six")),
+        ("equalization", lambda plain: plain.update(extremes=[])),
+        ("equalization", lambda plain: plain.pop("digest")),
+    ],
+)
+def test_file_that_a_run_cannot_have_written_is_refused(
+    half: Interrupted, name: str, change: Callable[[Any], None]
+) -> None:
+    """Its hash says that it is whole, not that this program wrote it."""
+    forged(half.resume_dir, name, change)
+    with pytest.raises(CheckpointError, match=f"{name} is missing, cut off, changed"):
+        half.go_on()

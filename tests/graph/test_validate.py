@@ -102,7 +102,8 @@ def test_custom_operator_is_refused() -> None:
 
 def test_network_without_operators_is_refused() -> None:
     def change(model: Any) -> None:
-        model.subgraphs[0].operators = []
+        graph = model.subgraphs[0]
+        graph.operators, graph.outputs = [], graph.inputs
 
     refused(edited(change), "no operators")
 
@@ -145,15 +146,6 @@ def test_bad_constant_that_nothing_reads_is_harmless() -> None:
         subgraph.tensors.append(tensor)
 
     check_quantizable(edited(change))
-
-
-def test_constant_with_too_few_bytes_is_refused() -> None:
-    def change(model: Any) -> None:
-        subgraph = model.subgraphs[0]
-        filters = subgraph.tensors[subgraph.operators[1].inputs[1]]
-        model.buffers[filters.buffer].data = model.buffers[filters.buffer].data[:-4]
-
-    refused(edited(change), "truncated or corrupt")
 
 
 def test_fused_activation_without_int8_kernel_is_refused() -> None:

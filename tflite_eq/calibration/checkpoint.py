@@ -24,10 +24,12 @@ import pathlib
 import time
 from collections.abc import Callable, Iterator, Mapping
 from typing import IO, Any, NoReturn, TypeVar
+from zipfile import BadZipFile
 
 import numpy as np
 
 from tflite_eq.calibration.histogram import RangeObserver
+from tflite_eq.calibration.plausible import check_layer, check_tensor
 from tflite_eq.calibration.ranges import Interval
 from tflite_eq.calibration.record import LayerRecord, TensorRecord
 from tflite_eq.calibration.run_identity import describe_run, differences
@@ -39,8 +41,9 @@ from tflite_eq.calibration.state_folder import (
 )
 from tflite_eq.config import Config
 from tflite_eq.equalization.factors import ChannelFactors
-from tflite_eq.errors import CheckpointError
+from tflite_eq.errors import CheckpointError, ConfigError
 from tflite_eq.files import PathLike, write_atomically
+from tflite_eq.json_fields import parse_json, typed, typed_list, typed_pair
 from tflite_eq.locking import try_lock
 
 FORMAT = "tflite_eq checkpoint 2"
@@ -83,13 +86,31 @@ class LayerState:
     @classmethod
     def from_bytes(cls, content: bytes) -> LayerState:
         """The state that ``to_bytes`` has written."""
-        plain = json.loads(content)
-        return cls(
-            LayerRecord.from_plain(plain["layer"]),
-            [TensorRecord.from_plain(tensor) for tensor in plain["tensors"]],
-            {int(index): scales for index, scales in plain["waiting_scales"].items()},
-            plain["searches"],
-        )
+        plain = parse_json(content)
+        layer = LayerRecord.from_plain(plain["layer"])
+        tensors = [TensorRecord.from_plain(tensor) for tensor in plain["tensors"]]
+        for tensor in tensors:
+            check_tensor(tensor, "checkpoint")
+        check_layer(layer, {tensor.index: tensor.scale for tensor in tensors}, "checkpoint")
+        waiting = {
+            int(index): typed_list(scales, float, "waiting_scales")
+            for index, scales in plain["waiting_scales"].items()
+        }
+        return cls(layer, tensors, waiting, _searches(plain["searches"]))
+
+
+def _searches(plain: Any) -> dict[str, Any]:
+    """Trials of searches, [factor, loss, round] each, by kind and index.
+
+    Raises:
+        ValueError: They are something else.
+    """
+    for trials in (t for found in typed(plain, dict, "searches").values() for t in found.values()):
+        for factor, loss, alternation in trials:
+            typed(factor, float, "factor")
+            typed(loss, float, "loss")
+            typed(alternation, int, "round")
+    return dict(plain)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -116,10 +137,18 @@ class SavedEqualization:
     @classmethod
     def from_bytes(cls, content: bytes) -> SavedEqualization:
         """What ``to_bytes`` has written."""
-        plain = json.loads(content)
+        plain = parse_json(content)
         factors = [ChannelFactors.from_plain(entry) for entry in plain.pop("factors")]
-        extremes = {int(i): (low, high) for i, (low, high) in plain.pop("extremes").items()}
-        return cls(factors=factors, extremes=extremes, **plain)
+        extremes = {
+            int(index): typed_pair(pair, float, "extremes")
+            for index, pair in plain.pop("extremes").items()
+        }
+        return cls(
+            typed(plain["samples"], int, "samples"),
+            typed(plain["digest"], str, "digest"),
+            factors,
+            extremes,
+        )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -153,7 +182,7 @@ class SavedStatistics:
     def from_bytes(cls, content: bytes) -> SavedStatistics:
         """The statistics that ``to_bytes`` has written."""
         with np.load(io.BytesIO(content), allow_pickle=False) as stored:
-            head = json.loads(stored["head"].tobytes())
+            head = parse_json(stored["head"].tobytes())
             histograms = stored["histograms"]
         observers = {
             int(index): {**state, "histogram": histogram}
@@ -295,14 +324,22 @@ class Checkpoint:
     def _saved(self, name: str, parse: Callable[[bytes], _S]) -> _S | None:
         """What is in a file; ``None`` if there is none."""
         path = self._folder / name
-        return parse(self._read(path)) if path.exists() else None
+        return self._parsed(path, parse) if path.exists() else None
 
     def _read_layers(self) -> Iterator[LayerState]:
         count = sum(1 for _ in self._folder.glob(f"{_LAYER}*"))
         if count and not (self.statistics and self.statistics.complete):
             self._refuse_damaged(self._folder / _STATISTICS)
         for number in range(1, count + 1):
-            yield LayerState.from_bytes(self._read(self._folder / _layer_name(number)))
+            yield self._parsed(self._folder / _layer_name(number), LayerState.from_bytes)
+
+    def _parsed(self, path: pathlib.Path, parse: Callable[[bytes], _S]) -> _S:
+        """What is in a file: its hash does not tell who wrote it."""
+        content = self._read(path)
+        try:
+            return parse(content)
+        except (AttributeError, KeyError, OSError, TypeError, ValueError, ConfigError, BadZipFile):
+            self._refuse_damaged(path)
 
     def _write(self, name: str, content: bytes) -> None:
         write_atomically(self._folder / name, self._header(content) + content)

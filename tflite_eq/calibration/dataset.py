@@ -113,7 +113,9 @@ class SampleReader:
             sample[index] = self._checked(value, self._graph.tensors[index], where)
         missing = [name for name, index in self._names.items() if index not in sample]
         if missing:
-            raise DatasetError(f"{where} lacks the model's input {sorted(missing)}")
+            raise DatasetError(
+                f"{where} lacks the model's input {sorted(missing)}; give one array for every input"
+            )
         return sample
 
     def _check_signature(self, key: str, where: str) -> None:

@@ -104,7 +104,9 @@ def _check_names(what: str, found: list[tuple[int, str]], wanted: dict[int, str]
                 f"lacks; it was made for another model: {_REMEDY}"
             )
         if count > 1:
-            raise ConfigError(f"the calibration record has {what} '{name}' {count} times")
+            raise ConfigError(
+                f"the calibration record has {what} '{name}' {count} times; undo the edit"
+            )
     missing = [wanted[index] for index in sorted(wanted.keys() - dict(found).keys())]
     if missing:
         raise ConfigError(

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from tflite_eq.calibration.dataset import Sample
+from tflite_eq.calibration.dataset import Sample, input_signature
 from tflite_eq.calibration.histogram import describe_not_finite
 from tflite_eq.errors import BackendError, ModelError
 from tflite_eq.graph import edit
@@ -45,6 +45,8 @@ class FloatNetwork:
         self._inputs = self._interpreter.get_input_details()
         self._outputs = self._interpreter.get_output_details()
         self._shapes = [tuple(d["shape"]) for d in self._inputs]
+        self._declared = list(self._shapes)
+        self._is_resized = False
 
     @property
     def float_tensors(self) -> list[int]:
@@ -63,6 +65,7 @@ class FloatNetwork:
             ModelError: The network fails on the sample, or computes NaN, infinity or huge values.
         """
         values = [sample[index] for index in self._graph.inputs]
+        self._is_resized = [v.shape for v in values] != self._declared
         for index, value in zip(self._graph.inputs, values):
             self._check(index, value, number)
             yield index, value
@@ -81,8 +84,24 @@ class FloatNetwork:
             ) from error
         for index, detail in zip(self.computed, self._outputs):
             value = self._interpreter.get_tensor(detail["index"])
+            self._check_shape(index, value)
             self._check(index, value, number)
             yield index, value
+
+    def _check_shape(self, tensor: int, values: npt.NDArray[Any]) -> None:
+        """Layers are looked at and weighed by the shapes that the file declares."""
+        declared = input_signature(self._graph, tensor)
+        if not declared:
+            return  # a scalar, or not known
+        fits = len(declared) == values.ndim and all(
+            size in (-1, found) for size, found in zip(declared, values.shape)
+        )
+        if not fits and not self._is_resized:
+            raise ModelError(
+                f"{self._graph.origin}: tensor '{self._graph.tensors[tensor].name}' has shape "
+                f"{list(declared)} in the file, but is computed with shape {list(values.shape)}; "
+                "convert the model again"
+            )
 
     def _check(self, tensor: int, values: npt.NDArray[Any], number: int) -> None:
         if not values.size or not np.issubdtype(values.dtype, np.floating):

@@ -35,7 +35,7 @@ def check_values(calibration: Calibration, origin: str) -> None:
     if calibration.samples < 0:
         raise ConfigError(f"{origin}: it was made from {calibration.samples} samples")
     for tensor in calibration.tensors:
-        _check_tensor(tensor, origin)
+        check_tensor(tensor, origin)
     for scaled in calibration.equalization:
         if not _usable(scaled.factors):
             raise ConfigError(
@@ -44,13 +44,14 @@ def check_values(calibration: Calibration, origin: str) -> None:
             )
     scales = {tensor.index: tensor.scale for tensor in calibration.tensors}
     for layer in calibration.layers:
-        _check_layer(layer, scales, origin)
+        check_layer(layer, scales, origin)
 
 
 _WANTED = f"between {_SMALLEST:g} and {_LARGEST:g}"
 
 
-def _check_tensor(tensor: TensorRecord, origin: str) -> None:
+def check_tensor(tensor: TensorRecord, origin: str) -> None:
+    """``check_values`` for one tensor."""
     if not _usable(tensor.scale) or not -128 <= tensor.zero_point <= 127:
         raise ConfigError(
             f"{origin}: tensor '{tensor.name}' has scale {tensor.scale} and zero point "
@@ -75,7 +76,14 @@ def _check_tensor(tensor: TensorRecord, origin: str) -> None:
         )
 
 
-def _check_layer(layer: LayerRecord, input_scales: Mapping[int, float], origin: str) -> None:
+def check_layer(layer: LayerRecord, input_scales: Mapping[int, float], origin: str) -> None:
+    """``check_values`` for one layer.
+
+    Args:
+        layer: The layer.
+        input_scales: Scales of activations by tensor index, as far as they are known.
+        origin: What to call the record in messages.
+    """
     where = f"{origin}: layer '{layer.name}'"
     if not _usable(layer.scales):
         raise ConfigError(f"{where} has a weight scale that is not {_WANTED}")

@@ -11,12 +11,12 @@ from typing import Any, TypeVar
 import numpy as np
 
 from tflite_eq.arguments import check_path
-from tflite_eq.calibration.json_fields import known_fields, typed, typed_list, typed_pair
 from tflite_eq.calibration.plausible import check_values
 from tflite_eq.config import Config
 from tflite_eq.equalization.factors import ChannelFactors
 from tflite_eq.errors import ConfigError, TfliteEqError
 from tflite_eq.files import PathLike, write_atomically
+from tflite_eq.json_fields import known_fields, parse_json, typed, typed_list, typed_pair
 from tflite_eq.targets import WeightGrid
 
 FORMAT = "tflite_eq calibration 1"
@@ -279,7 +279,7 @@ class Calibration:
             ConfigError: The text is no calibration record, is cut off, or has invalid values.
         """
         try:
-            plain = json.loads(text)
+            plain = parse_json(text)
         except ValueError as error:
             raise ConfigError(
                 f"{origin}: not valid JSON ({error}); the file is cut off or an edit broke it"
@@ -294,9 +294,9 @@ class Calibration:
             raise ConfigError(f"{origin}: unknown entry '{unknown[0]}'; undo the edit")
         try:
             record = cls(
-                tool_version=str(plain["tool_version"]),
-                model_sha256=str(plain["model_sha256"]),
-                data_sha256=str(plain["data_sha256"]),
+                tool_version=typed(plain["tool_version"], str, "tool_version"),
+                model_sha256=typed(plain["model_sha256"], str, "model_sha256"),
+                data_sha256=typed(plain["data_sha256"], str, "data_sha256"),
                 samples=typed(plain["samples"], int, "samples"),
                 config=Config.from_dict(plain["config"]),
                 tensors=_entries(plain, "tensors", "tensor", TensorRecord.from_plain),

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from tflite_eq.config import Config
+from tflite_eq.json_fields import parse_json
 from tflite_eq.version import __version__
 
 
@@ -35,7 +36,7 @@ def describe_run(form: str, model_sha256: str, config: Config, runtime: str) -> 
 def differences(stored: str, run: str) -> list[str] | None:
     """What differs between two runs, one phrase each; ``None`` if one is no description."""
     try:
-        there, here = _flat(json.loads(stored)), _flat(json.loads(run))
+        there, here = _flat(parse_json(stored)), _flat(parse_json(run))
     except (ValueError, AttributeError):
         return None
     return [

@@ -12,6 +12,7 @@ from tflite_eq.cli.models import read_tflite
 from tflite_eq.graph.inspection import LayerFacts, layer_facts
 from tflite_eq.graph.model import Graph
 from tflite_eq.report.table import align, short_names
+from tflite_eq.text import printable
 
 _LATTICE = "even triplets"
 
@@ -111,14 +112,15 @@ def _footer(graph: Graph, facts: list[LayerFacts], record: metadata.Record | Non
         f"{len(graph.operators)} operators in all."
     ]
     if record is None:
-        lines.append("No tflite_eq record: windows are not known, bits are those of the type.")
-    else:
-        config = record.config
         lines.append(
-            f"Made by tflite_eq {record.tool_version} ({record.backend}): method "
-            f"{config['method']}, bits {config['bits']}, target {config['target']}, bias "
-            f"correction {config['bias_correction']}, seed {config['seed']}, "
-            f"{record.samples} samples, "
-            f"calibration {record.calibration_sha256[:12]}."
+            "No tflite_eq record that can be read: windows are unknown, bits are those of the type."
         )
+    else:
+        options = ("method", "bits", "target", "bias_correction", "seed")
+        shown = [f"{o.replace('_', ' ')} {record.config.get(o, 'unknown')}" for o in options]
+        made = (
+            f"Made by tflite_eq {record.tool_version} ({record.backend}): {', '.join(shown)}, "
+            f"{record.samples} samples, calibration {record.calibration_sha256[:12]}."
+        )
+        lines.append(printable(made))
     return "\n".join(lines)

@@ -47,12 +47,12 @@ def main(args: argparse.Namespace) -> int:
     try:
         code: Any = args.run(args)
     except TfliteEqError as error:
-        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
+        print(f"error: {error}", file=sys.stderr)
         return 1
     except MemoryError:
         print(
-            "error: out of memory; fewer samples (--num_samples) or workers (--num_workers) need "
-            "less",
+            "error: out of memory; fewer samples (--num_samples) or workers (--num_workers), or a "
+            "smaller input, need less",
             file=sys.stderr,
         )
         return 1

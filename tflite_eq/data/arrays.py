@@ -10,7 +10,6 @@ from __future__ import annotations
 import dataclasses
 import math
 import zipfile
-import zlib
 from pathlib import Path
 from typing import IO, Any
 
@@ -19,7 +18,8 @@ import numpy.typing as npt
 
 from tflite_eq.errors import DatasetError
 
-_READ_ERRORS = (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error, NotImplementedError)
+# An archive of a few kilobytes can hold more zeros than any memory.
+_MOST_BYTES = 4 << 30
 
 
 @dataclasses.dataclass(frozen=True)
@@ -58,15 +58,16 @@ def list_arrays(path: Path) -> list[ArrayInfo]:
     try:
         if path.suffix.lower() == ".npy":
             with path.open("rb") as stream:
-                return [_header(stream, path, "")]
+                return [_header(stream, path, "", path.stat().st_size)]
         with zipfile.ZipFile(path) as archive:
             infos = []
             for name in archive.namelist():
                 if name.endswith(".npy"):
                     with archive.open(name) as member:
-                        infos.append(_header(member, path, name[: -len(".npy")]))
+                        size = archive.getinfo(name).file_size
+                        infos.append(_header(member, path, name[: -len(".npy")], size))
             return infos
-    except _READ_ERRORS as error:
+    except Exception as error:  # NumPy has Python's own parser read headers: any type may surface
         raise _unreadable(path, error) from error
 
 
@@ -74,15 +75,20 @@ def read_array(info: ArrayInfo) -> npt.NDArray[Any]:
     """The whole array, for small ones such as labels.
 
     Raises:
-        DatasetError: The data are cut off or corrupt.
+        DatasetError: The data are cut off or corrupt, or would not fit into memory.
     """
     try:
+        if math.prod(info.shape) * info.dtype.itemsize > _MOST_BYTES:
+            raise ValueError(
+                f"{info} has more than {_MOST_BYTES >> 30} GiB and would have to be read at once: "
+                "store it in C order, or fewer values"
+            )
         loaded = np.load(info.file, allow_pickle=False)
         if not info.key:
             return np.asarray(loaded)
         with loaded:
             return np.asarray(loaded[info.key])
-    except _READ_ERRORS as error:
+    except Exception as error:
         raise _unreadable(info.file, error) from error
 
 
@@ -121,7 +127,9 @@ class Rows:
             if self._array is None:
                 self._array = self._open_array()
             return np.asarray(self._array[np.unravel_index(index, self._leading)])
-        except _READ_ERRORS as error:
+        except DatasetError:
+            raise
+        except Exception as error:
             raise _unreadable(self.info.file, error) from error
 
     def _open_array(self) -> npt.NDArray[Any]:
@@ -133,7 +141,7 @@ class Rows:
         if self._stream is None:
             with zipfile.ZipFile(self.info.file) as archive:  # the member keeps the file open
                 self._stream = archive.open(f"{self.info.key}.npy")
-            _header(self._stream, self.info.file, self.info.key)
+            _header(self._stream, self.info.file, self.info.key, None)
             self._start = self._stream.tell()
         size = math.prod(self.row_shape) * self.info.dtype.itemsize
         self._stream.seek(self._start + index * size)
@@ -143,7 +151,12 @@ class Rows:
         return np.frombuffer(data, self.info.dtype).reshape(self.row_shape)
 
 
-def _header(stream: IO[bytes], path: Path, key: str) -> ArrayInfo:
+def _header(stream: IO[bytes], path: Path, key: str, stored: int | None) -> ArrayInfo:
+    """The header that a stream begins with; ``stored`` bytes are said to be in it, header included.
+
+    Raises:
+        Exception: It is no header, or one for more than there is.
+    """
     npy: Any = np.lib.format
     version = npy.read_magic(stream)
     if version == (1, 0):
@@ -154,6 +167,13 @@ def _header(stream: IO[bytes], path: Path, key: str) -> ArrayInfo:
         raise ValueError(f"array format {version[0]}.{version[1]} is not supported")
     if dtype.hasobject:
         raise ValueError(f"{key or 'the array'} holds Python objects; store numbers instead")
+    if any(size < 0 for size in shape):
+        raise ValueError(f"{key or 'the array'} has the shape {list(shape)}")
+    needed = math.prod(shape) * dtype.itemsize
+    if stored is not None and needed > stored:
+        raise ValueError(
+            f"{key or 'the array'} of shape {list(shape)} needs {needed} bytes, there are {stored}"
+        )
     return ArrayInfo(path, key, shape, dtype, fortran)
 
 

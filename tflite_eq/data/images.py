@@ -8,6 +8,7 @@ with the reduction), as in torchvision and in ``tf.image.resize(antialias=True)`
 from __future__ import annotations
 
 import os
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -88,7 +89,7 @@ def load_pixels(path: Path, height: int, width: int, channels: int) -> npt.NDArr
         DatasetError: The file is missing or is no image that can be decoded to 8 bits.
     """
     try:
-        with Image.open(path) as opened:
+        with warnings.catch_warnings(), _opened(path) as opened:
             if opened.mode[:1] in "IF":  # Pillow would clip these at 255, not scale them
                 raise DatasetError(
                     f"{path}: has more than 8 bits per channel (mode {opened.mode}); "
@@ -105,6 +106,12 @@ def load_pixels(path: Path, height: int, width: int, channels: int) -> npt.NDArr
         ) from error
     image = _scale_and_crop(image, height, width, path)
     return np.asarray(image, np.uint8).reshape(height, width, channels)
+
+
+def _opened(path: Path) -> Image.Image:
+    """The image, its decoder told to keep to itself what it can mend."""
+    warnings.simplefilter("ignore")
+    return Image.open(path)
 
 
 def _scale_and_crop(image: Image.Image, height: int, width: int, path: Path) -> Image.Image:

@@ -133,6 +133,7 @@ def benchmark(
     Raises:
         TfliteEqError: The model, the library, an option or the runtime is at fault.
     """
+    Graph.from_bytes(model, origin)  # what is wrong with it is no matter for the processes
     options = {**(options or {}), "num_threads": threads}
     common = (model, runtime, threads)
     with (

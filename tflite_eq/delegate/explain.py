@@ -12,6 +12,7 @@ from tflite_eq.delegate.binding import kernels
 from tflite_eq.delegate.claims import Claim
 from tflite_eq.errors import ConfigError
 from tflite_eq.graph import schema
+from tflite_eq.graph.consistency import CODES
 from tflite_eq.graph.model import Graph, Operator
 from tflite_eq.targets import Target
 
@@ -113,7 +114,10 @@ def _node(operator: Operator) -> kernels.ModelNode:
 
 def _tensor(graph: Graph, index: int) -> kernels.NodeTensor:
     tensor, stored = graph.tensors[index], graph.subgraph.tensors[index]
-    quantization = stored.quantization
+    # Float tensors may keep the scale of codes that they were made from.
+    quantization = stored.quantization if tensor.type_name in CODES else None
+    if quantization is not None and not len(_values(quantization, "scale")):
+        quantization = None
     data = graph.model.buffers[stored.buffer].data if tensor.is_constant else None
     return kernels.NodeTensor(
         tensor.type_name,

@@ -71,13 +71,14 @@ class Comparison:
             self.first = self.first or Difference(sample, (), float("nan"), float("nan"))
             return
         # Bit patterns: NaN equals NaN, and -0 is not 0.
-        unequal = found.view(np.uint8) != expected.view(np.uint8)
-        unequal = unequal.reshape(*found.shape, -1).any(axis=-1)
+        shape, found, expected = found.shape, found.reshape(-1, 1), expected.reshape(-1, 1)
+        unequal = (found.view(np.uint8) != expected.view(np.uint8)).any(axis=-1)
         count = int(np.count_nonzero(unequal))
         if count and self.first is None:
-            position = tuple(int(i) for i in np.unravel_index(int(unequal.argmax()), found.shape))
+            place = int(unequal.argmax())
+            position = tuple(int(i) for i in np.unravel_index(place, shape or (1,))[: len(shape)])
             self.first = Difference(
-                sample, position, float(found[position]), float(expected[position])
+                sample, position, float(found[place, 0]), float(expected[place, 0])
             )
         self.differing += count
 

@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from tflite_eq.calibration.json_fields import known_fields, typed, typed_list
 from tflite_eq.equalization.domains import Domain, Port, find_domains
 from tflite_eq.equalization.layers import Double, Filters
 from tflite_eq.graph import properties, schema
 from tflite_eq.graph.model import Graph
+from tflite_eq.json_fields import known_fields, typed, typed_list
 
 
 @dataclasses.dataclass(frozen=True)

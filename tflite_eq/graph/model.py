@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from tflite_eq.errors import ModelError
 from tflite_eq.graph import schema
+from tflite_eq.graph.consistency import check_consistent
 
 _DTYPES = {
     "FLOAT32": np.float32,
@@ -108,16 +109,12 @@ class Graph:
         """Parse the content of a ``.tflite`` file.
 
         Raises:
-            ModelError: The bytes are no intact TFLite flatbuffer.
+            ModelError: The bytes are no intact TFLite flatbuffer, or its tables contradict each
+                other.
         """
         model = schema.parse(data, origin)
-        try:
-            return cls(model, origin)
-        except (IndexError, KeyError, TypeError, UnicodeDecodeError) as error:
-            raise ModelError(
-                f"{origin}: the flatbuffer is inconsistent ({type(error).__name__}: {error}); "
-                "write or download the file again"
-            ) from error
+        check_consistent(model, origin)
+        return cls(model, origin)
 
     def producer(self, tensor: int) -> Operator | None:
         """The operator that writes ``tensor``; ``None`` for graph inputs and constants."""

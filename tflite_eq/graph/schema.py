@@ -16,6 +16,7 @@ import flatbuffers
 import numpy as np
 
 from tflite_eq.errors import BackendError, ModelError
+from tflite_eq.graph.layout import LayoutError, check_layout
 from tflite_eq.quiet import quiet
 
 FILE_IDENTIFIER = b"TFL3"
@@ -79,6 +80,13 @@ def parse(data: bytes, origin: str = "model") -> ModelT:
             "SavedModel directory"
         )
     generated = schema()
+    try:
+        check_layout(data)
+    except LayoutError as error:
+        raise ModelError(
+            f"{origin}: the flatbuffer is truncated or corrupt ({error}); "
+            "write or download the file again"
+        ) from error
     try:
         model = generated.ModelT.InitFromObj(generated.Model.GetRootAs(data, 0))
         truncated = not model.subgraphs or not model.buffers

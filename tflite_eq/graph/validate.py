@@ -30,8 +30,15 @@ def check_quantizable(graph: Graph) -> None:
         raise ModelError(
             f"{graph.origin}: the model has no operators, there is nothing to quantize"
         )
+    if not graph.inputs:
+        raise ModelError(
+            f"{graph.origin}: the model has no inputs, so there is nothing to calibrate with; "
+            "convert the network with its input"
+        )
+    _refuse_constant_outputs(graph)
     _refuse_quantized(graph)
     _refuse_float16(graph)
+    _refuse_sparse(graph)
     for operator in graph.operators:
         if operator.kind in properties.UNSUPPORTED:
             raise ModelError(
@@ -89,6 +96,30 @@ def _refuse_float16(graph: Graph) -> None:
                 f"{graph.origin}: weights '{source.name}' are stored as {source.type_name} behind "
                 "a DEQUANTIZE operator. Convert the original model again without float16 or "
                 "weight quantization"
+            )
+
+
+def _refuse_constant_outputs(graph: Graph) -> None:
+    """What depends on no input is folded into constants, which no runtime takes for outputs."""
+    computed = set(graph.inputs)
+    for operator in graph.operators:
+        if computed.intersection(operator.inputs):
+            computed.update(operator.outputs)
+    for index in graph.outputs:
+        if index not in computed:
+            raise ModelError(
+                f"{graph.origin}: output '{graph.tensors[index].name}' depends on no input of the "
+                "model; convert the model without that output"
+            )
+
+
+def _refuse_sparse(graph: Graph) -> None:
+    for tensor in graph.tensors:
+        if graph.subgraph.tensors[tensor.index].sparsity is not None:
+            raise ModelError(
+                f"{graph.origin}: constant '{tensor.name}' is stored as a sparse tensor. Convert "
+                "the original model again with its weights stored densely (without "
+                "EXPERIMENTAL_SPARSITY)"
             )
 
 

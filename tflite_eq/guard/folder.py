@@ -18,7 +18,6 @@ import os
 import pathlib
 
 from tflite_eq.calibration.checkpoint import GUARD_STATE, RUN_STATE
-from tflite_eq.calibration.json_fields import known_fields, typed
 from tflite_eq.calibration.run_identity import describe_run, differences
 from tflite_eq.calibration.state_folder import names_in, refuse_other_run, refuse_others
 from tflite_eq.config import Config
@@ -27,6 +26,7 @@ from tflite_eq.evaluation.intervals import Estimate
 from tflite_eq.evaluation.predictions import Predictions
 from tflite_eq.files import PathLike, check_writable, write_atomically
 from tflite_eq.guard.search import Drop
+from tflite_eq.json_fields import known_fields, parse_json, typed
 
 FORMAT = "tflite_eq guard 2"
 
@@ -73,7 +73,7 @@ class GuardFolder:
         """
         path = self._drop_path(model, reference)
         try:
-            stored = known_fields(json.loads(path.read_bytes()), Drop)
+            stored = known_fields(parse_json(path.read_bytes()), Drop)
             loss = known_fields(stored["loss"], Estimate)
             value, *ends = (typed(loss[name], float, name) for name in ("value", "low", "high"))
             return Drop(Estimate(value, *ends), typed(stored["images"], int, "images"))

@@ -6,6 +6,7 @@ import collections
 from collections.abc import Sequence
 
 from tflite_eq.report.model import Report
+from tflite_eq.text import printable
 
 
 def layer_table(report: Report) -> str:
@@ -47,7 +48,7 @@ def short_names(names: Sequence[str], length: int = 40) -> list[str]:
     which is the one whose output this is; and it puts the model's name in front. A long rest is
     cut at the front: the end tells layers apart.
     """
-    first = [name.split(";")[0] or name for name in names]
+    first = [printable(name.split(";")[0] or name) for name in names]
     scopes = collections.Counter(name.split("/")[0] for name in first if "/" in name)
     scope, count = scopes.most_common(1)[0] if scopes else ("", 0)
     if count > 1:

@@ -1,4 +1,4 @@
-"""Fields of hand-edited JSON objects, checked for presence and type."""
+"""JSON that people edit: read without surprises, its fields checked for presence and type."""
 
 from __future__ import annotations
 
@@ -15,6 +15,28 @@ _TYPE_NAMES: dict[type[Any], str] = {
     str: "a string",
     dict: "an object in braces",
 }
+
+
+def parse_json(text: str | bytes) -> Any:
+    """What JSON holds.
+
+    Raises:
+        ValueError: It is no JSON, is nested deeper than Python reads, or an object names a field
+            twice: the reader would take the last one without a word.
+    """
+    try:
+        return json.loads(text, object_pairs_hook=_without_repeats)
+    except RecursionError:
+        raise ValueError("brackets are nested too deeply") from None
+
+
+def _without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    fields = dict(pairs)
+    if len(fields) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise ValueError(f"the field '{twice}' is there twice")
+    return fields
 
 
 def known_fields(entry: dict[str, Any], kind: type[Any]) -> dict[str, Any]:
@@ -48,7 +70,18 @@ def typed(value: Any, kind: type[V], field: str) -> V:
             raise ValueError(f"{field} has more digits than a number can") from None
     if not isinstance(value, kind) or (kind is not bool and isinstance(value, bool)):
         raise ValueError(f"{field} is {json.dumps(value)[:60]}, expected {_TYPE_NAMES[kind]}")
+    if isinstance(value, str) and not _is_text(value):
+        raise ValueError(f"{field} is {json.dumps(value)[:60]}, which is no text")
     return value
+
+
+def _is_text(value: str) -> bool:
+    """Whether it can be written anywhere; JSON can name halves of characters."""
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def typed_pair(value: Any, kind: type[V], field: str) -> tuple[V, V]:
