@@ -204,7 +204,8 @@ def _serve(pipe: multiprocessing.connection.Connection, folder: str) -> None:
     log = os.open(os.path.join(folder, "stderr"), os.O_RDWR | os.O_CREAT | os.O_TRUNC)
     os.dup2(log, 2)
     os.dup2(log, 1)
-    faulthandler.enable()
+    # Not through descriptor 2, which the package redirects around native code.
+    faulthandler.enable(os.fdopen(os.dup(log), "w"))
     while True:
         try:
             target, seed = pipe.recv()

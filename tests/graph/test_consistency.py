@@ -230,6 +230,16 @@ def test_zero_point_that_is_no_code(zero_points: list[int]) -> None:
     refused(with_scales(0.1, zero_points=zero_points), "zero points", "[-128, 127]")
 
 
+def test_quantization_in_blocks() -> None:
+    def change(model: Any) -> None:
+        generated = schema.schema()
+        quantization = generated.QuantizationParametersT()
+        quantization.detailsType = 1
+        model.subgraphs[0].tensors[1].quantization = quantization
+
+    refused(change, "quantized in blocks or by a custom scheme")
+
+
 @pytest.mark.parametrize("part", ["inputs", "outputs"])
 @pytest.mark.parametrize("index", [5, 1000, (1 << 32) - 1])
 def test_signature_of_a_tensor_that_is_no_end(part: str, index: int) -> None:

@@ -190,3 +190,22 @@ def test_codes_without_a_scale() -> None:
         graph.tensors[operator_of(model, "ADD").outputs[0]].type = schema.schema().TensorType.INT8
 
     refused(change, "ADD", "INT8 without a scale", model=built_models.conv_net())
+
+
+@pytest.mark.parametrize("field", ["builtinOptions", "builtinOptions2"])
+def test_type_of_options_that_are_not_there(field: str) -> None:
+    """TensorFlow's converter looks at the type and follows the offset."""
+
+    def change(model: Any) -> None:
+        operator = operator_of(model, "ADD")
+        setattr(operator, field, None)
+        setattr(operator, f"{field}Type", 8)
+
+    refused(change, "ADD", "options of type 8, but none are there")
+
+
+def test_custom_options_behind_the_flatbuffer() -> None:
+    def change(model: Any) -> None:
+        operator_of(model, "ADD").largeCustomOptionsOffset = 1 << 40
+
+    refused(change, "ADD", "behind the flatbuffer")

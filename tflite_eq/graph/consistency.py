@@ -202,6 +202,11 @@ class _Subgraph:
     ) -> None:
         if quantization is None:
             return
+        if quantization.detailsType != 0:
+            raise ModelError(
+                f"{where} is quantized in blocks or by a custom scheme, which this tool does not "
+                "read; convert the model with a scale per tensor or per channel"
+            )
         scales = np.asarray(_list(quantization.scale), np.float32)
         zero_points = _ints(quantization.zeroPoint)
         if not scales.size or kind not in CODES:

@@ -122,6 +122,7 @@ def check_operator(
         )
     if name not in _WITHOUT_OUTPUTS:
         _check_outputs(name, len(outputs), where)
+    _check_unions(operator, where)
     if form.options is not None:
         _check_options(operator.builtinOptions, form, where)
     if kind in _COUNTED:
@@ -143,6 +144,22 @@ def _check_outputs(name: str, count: int, where: str) -> None:
     """Kernels take their results' places for granted."""
     if count == 0 or (count > 1 and name not in _SEVERAL_OUTPUTS):
         raise ModelError(f"{where} has {count} outputs, expected one; {_AGAIN}")
+
+
+def _check_unions(operator: schema.OperatorT, where: str) -> None:
+    """Options are of the type that the operator says: readers look at nothing else."""
+    for field in ("builtinOptions", "builtinOptions2"):
+        told, options = getattr(operator, f"{field}Type", 0), getattr(operator, field, None)
+        if (told != 0) != (options is not None):
+            raise ModelError(
+                f"{where} has options of type {told}, but "
+                f"{'none' if options is None else 'others'} are there; {_AGAIN}"
+            )
+    if getattr(operator, "largeCustomOptionsOffset", 0) > 1:
+        raise ModelError(
+            f"{where} has custom options behind the flatbuffer, which this tool does not read; "
+            "convert the model with them inside"
+        )
 
 
 def _check_options(options: Any, form: _Form, where: str) -> None:

@@ -198,7 +198,7 @@ public final class EqDelegate implements Delegate, AutoCloseable {
 
     /**
      * Never claim layers whose output tensor's name this regular expression matches, anywhere in it: characters, {@code . [a-z] ( )
-     * | * + ? ^ $}, and {@code \\} before a character that means itself. Goes before {@link #setClaim}. Empty, the default, means none.
+     * | * + ? ^ $}, and {@code \} before a character that means itself. Goes before {@link #setClaim}. Empty, the default, means none.
      */
     public Options setLeave(String expression) {
       this.leave = notNull("leave", expression);
