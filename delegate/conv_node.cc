@@ -31,7 +31,7 @@ bool HasInt8Type(TensorView tensor, const char* role, Reason* reason) {
 
 // Dimensions of at least `least`.
 bool HasFourDimensions(TensorView tensor, const char* role, int least, Reason* reason) {
-  const IntArrayView shape = tensor.shape();
+  const IntView shape = tensor.shape();
   if (shape.size() != 4) {
     reason->Set("%s has %d dimensions, not 4", role, shape.size());
     return false;
@@ -51,7 +51,8 @@ bool HasQuantization(const QuantizationView& quantization, const char* role, Rea
     reason->Set("%s has no affine quantization", role);
     return false;
   }
-  if (quantization.zero_points.size() != scales) {
+  // One stands for all of them.
+  if (quantization.zero_points.size() != 1 && quantization.zero_points.size() != scales) {
     reason->Set("%s has %d zero points for %d scales", role, quantization.zero_points.size(), scales);
     return false;
   }
@@ -130,7 +131,13 @@ bool ConvNode::ReadShape(TensorView input, TensorView filter, TensorView output,
     return false;
   }
   padding_ = parameters.padding == kTfLitePaddingSame ? Padding::kSame : Padding::kValid;
-  return Resize(in[0], in[1], in[2], reason);
+  if (!Resize(in[0], in[1], in[2], reason)) return false;
+  // Legal, but a model that is made for it was not meant so.
+  if (s.input_height > 0 && s.input_width > 0 && (s.output_height < 1 || s.output_width < 1)) {
+    reason->Set("a %dx%d input is smaller than the filter", s.input_height, s.input_width);
+    return false;
+  }
+  return true;
 }
 
 // Sizes are within kLargestSize once there is a shape.
@@ -230,9 +237,22 @@ CpuProfile Allowed(const DelegateOptions& options, const CpuProfile& cpu) {
 
 }  // namespace
 
+// A batch of 0 stands for one that is not known yet: the layer is judged by one image.
+ConvProblem ConvNode::Judged() const {
+  ConvProblem judged = problem_;
+  if (judged.shape.batch == 0) judged.shape.batch = 1;
+  return judged;
+}
+
 Plan ConvNode::Choose(const DelegateOptions& options, const CpuProfile& cpu) const {
   const CpuProfile allowed = Allowed(options, cpu);
-  if (options.any_kernel) return ChooseKernel(problem_, allowed);
+  if (options.any_kernel) {
+    const ConvProblem judged = Judged();
+    if (!IsEmpty(judged.shape)) return ChooseKernel(judged, allowed);
+    Plan plan;
+    plan.reason.Set("an input of %dx%d gives nothing to compute", judged.shape.input_height, judged.shape.input_width);
+    return plan;
+  }
   // A named kernel on the best instruction set it is written for.
   for (int isa = static_cast<int>(allowed.isa); isa > 0; --isa) {
     if (FindKernel(options.kernel, static_cast<Isa>(isa)) != nullptr) {
@@ -244,7 +264,7 @@ Plan ConvNode::Choose(const DelegateOptions& options, const CpuProfile& cpu) con
 
 Plan ConvNode::Insist(const DelegateOptions& options, const CpuProfile& cpu) const {
   if (!options.any_kernel) return Choose(options, cpu);
-  return InsistOnKernel(problem_, Allowed(options, cpu));
+  return InsistOnKernel(Judged(), Allowed(options, cpu));
 }
 
 }  // namespace tflite_eq

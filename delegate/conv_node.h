@@ -33,6 +33,7 @@ class ConvNode {
   int output() const { return output_; }
 
  private:
+  ConvProblem Judged() const;
   bool ReadShape(TensorView input, TensorView filter, TensorView output, const TfLiteConvParams& parameters, Reason* reason);
   bool ReadWeights(TensorView filter, TensorView bias, Reason* reason);
   bool ReadQuantization(TensorView input, TensorView filter, TensorView output, const TfLiteConvParams& parameters,

@@ -42,7 +42,7 @@ int Enter(Delegate* delegate, const TfLiteContext& context) {
   ++delegate->instances;
   if (!delegate->pool_started && !delegate->closed) {
     const int wanted = delegate->options.num_threads > 0 ? delegate->options.num_threads : context.recommended_num_threads;
-    delegate->pool.Start(wanted);
+    delegate->pool.Start(wanted < kMostThreads ? wanted : kMostThreads);
     delegate->pool_started = true;
   }
   const int workers = delegate->pool.workers();
@@ -97,7 +97,8 @@ bool IsClosed(Delegate* delegate) {
 // Null after reporting, when InitInstance failed: the runtime goes on with such a node.
 Instance* InstanceOf(TfLiteContext* context, const TfLiteNode* node) {
   if (node->user_data == nullptr) {
-    context->ReportError(context, "tflite_eq: a group of nodes could not be set up when the delegate was applied, as reported then");
+    context->ReportError(context, "tflite_eq: a group of nodes could not be set up when the delegate was applied: see what was "
+                                  "reported then");
   }
   return static_cast<Instance*>(node->user_data);
 }
@@ -170,6 +171,7 @@ TfLiteDelegate* CreateDelegate(const DelegateOptions& options) {
   delegate->cpu = DetectCpu();
   delegate->base.data_ = delegate;
   delegate->base.Prepare = PrepareDelegate;
+  // Partitions compute their shapes by themselves; the original nodes are prepared for what the runtime itself would refuse.
   delegate->base.flags = kTfLiteDelegateFlagsAllowDynamicTensors | kTfLiteDelegateFlagsRequirePropagatedShapes;
   return &delegate->base;
 }

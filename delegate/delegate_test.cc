@@ -203,6 +203,19 @@ int ThreadsOnceSettled() {
   return threads;
 }
 
+TEST(Delegate, TakesNoNumberOfThreadsFromAnInterpreterThatAnOptionMayNotHave) {
+  const TestGraph model = MakeConvChain("c", 16, Values::kInt8, 10);
+  const int before = ThreadsOnceSettled();
+  const DelegatePointer delegate = MakeDelegate(Algorithm::kDirect, 0);
+  {
+    ChainRuntime runtime(model, 100000);
+    ASSERT_TRUE(runtime.Apply(delegate.get())) << runtime.error();
+    EXPECT_TRUE(ThreadsBecome(before + kMostThreads - 1));
+  }
+  CloseDelegate(delegate.get());
+  EXPECT_TRUE(ThreadsBecome(before));
+}
+
 TEST(Delegate, InterpretersOutliveAClosedDelegateAndKeepItsThreads) {
   const TestGraph model = MakeConvChain("cc-c", 16, Values::kInt8, 10);
   const int before = ThreadsOnceSettled();

@@ -10,7 +10,6 @@
 namespace tflite_eq {
 namespace {
 
-constexpr int kMostThreads = 256;
 constexpr int kMostSaving = 1000000000;
 
 bool ParseInteger(const char* key, const char* value, int low, int high, int* result, Reason* error) {

@@ -11,6 +11,9 @@
 
 namespace tflite_eq {
 
+// More are neither accepted nor taken from an interpreter.
+inline constexpr int kMostThreads = 256;
+
 struct DelegateOptions {
   int num_threads = 0;  // 0: the interpreter's
   bool any_kernel = true;

@@ -36,8 +36,20 @@ typedef enum { kTfLiteNoQuantization = 0, kTfLiteAffineQuantization = 1 } TfLite
 
 enum { kTfLiteBuiltinConv2d = 3, kTfLiteBuiltinDelegate = 51 };
 
-// The delegate can handle dynamic tensors in the graph, and computes the shapes of its outputs itself. Without the first, any
-// dynamic tensor anywhere in the model makes applying the delegate fail; without the second, resizing does.
+// What a delegate asks of the runtime, as Subgraph::ModifyGraphWithDelegate and PrepareOpsAndTensors do it in 2.14 to 2.19 and LiteRT.
+//
+// Without AllowDynamicTensors the runtime prepares the whole model before the delegate is applied, and refuses the delegate where any
+// tensor is dynamic. Afterwards the graph is immutable: a resize takes the delegate's nodes away, and the next AllocateTensors applies
+// the delegate anew.
+//
+// With it the delegate's nodes stay, and RequirePropagatedShapes has the runtime prepare the original nodes, those that the delegate
+// claimed among them, before it prepares the delegate's: the shapes of tensors that are not dynamic are then known by the time a
+// delegate's node is prepared, and what the runtime's own kernels refuse to prepare is refused in their words. Without it, only the
+// nodes of the present plan are prepared, and a delegate has to give its outputs their shapes by itself. (It changes nothing without
+// AllowDynamicTensors.)
+//
+// Neither promises anything about shapes behind a dynamic tensor. The runtime stops preparing at the node that writes it and goes on
+// while it invokes, and counts then the original nodes from the position that it has reached in the present plan, which is another.
 enum { kTfLiteDelegateFlagsAllowDynamicTensors = 1, kTfLiteDelegateFlagsRequirePropagatedShapes = 2 };
 
 typedef struct TfLiteIntArray {

@@ -115,7 +115,7 @@ TEST(GraphView, ReadsMissingArraysAsEmpty) {
 
 TEST(GraphView, ReadsNothingBeyondAnArray) {
   TfLiteIntArray* array = MakeArray({7, 8});
-  const IntArrayView view(array);
+  const IntView view(array);
   EXPECT_EQ(view.at(1, -9), 8);
   for (int i : {-1, 2, INT_MAX, INT_MIN}) EXPECT_EQ(view.at(i, -9), -9) << i;
   free(array);

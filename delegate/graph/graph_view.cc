@@ -9,11 +9,11 @@ namespace tflite_eq {
 QuantizationView TensorView::quantization() const {
   const auto* affine = static_cast<const TfLiteAffineQuantizationParams*>(tensor_->quantization.params);
   if (tensor_->quantization.type != kTfLiteAffineQuantization || affine == nullptr) return {};
-  return {FloatArrayView(affine->scale), IntArrayView(affine->zero_point), affine->quantized_dimension};
+  return {FloatView(affine->scale), IntView(affine->zero_point), affine->quantized_dimension};
 }
 
 bool TensorView::HasShape(const int (&expected)[4]) const {
-  const IntArrayView found = shape();
+  const IntView found = shape();
   return found.size() == 4 && memcmp(found.begin(), expected, sizeof(expected)) == 0;
 }
 
@@ -33,14 +33,14 @@ bool GraphView::node(int index, NodeView* view) const {
       registration == nullptr) {
     return false;
   }
-  *view = {registration->builtin_code, IntArrayView(node->inputs), IntArrayView(node->outputs), node->builtin_data};
+  *view = {registration->builtin_code, IntView(node->inputs), IntView(node->outputs), node->builtin_data};
   return true;
 }
 
 bool GraphView::ExecutionPlan(Array<int>* plan) const {
   TfLiteIntArray* array = nullptr;
   if (context_->GetExecutionPlan(context_, &array) != kTfLiteOk) return false;
-  const IntArrayView nodes(array);
+  const IntView nodes(array);
   if (!plan->Allocate(nodes.size())) return false;
   for (int i = 0; i < nodes.size(); ++i) (*plan)[i] = nodes.begin()[i];
   return true;

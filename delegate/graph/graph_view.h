@@ -18,11 +18,11 @@ namespace tflite_eq {
 inline constexpr int kNoTensor = -1;
 
 // One of TFLite's arrays; empty where there is none.
-template <typename Array, typename T>
+template <typename List, typename T>
 class ArrayView {
  public:
   ArrayView() = default;
-  explicit ArrayView(const Array* array) : array_(array != nullptr && array->size > 0 ? array : nullptr) {}
+  explicit ArrayView(const List* array) : array_(array != nullptr && array->size > 0 ? array : nullptr) {}
 
   int size() const { return array_ != nullptr ? array_->size : 0; }
   bool has(int i) const { return i >= 0 && i < size(); }
@@ -32,16 +32,16 @@ class ArrayView {
   const T* end() const { return begin() + size(); }
 
  private:
-  const Array* array_ = nullptr;
+  const List* array_ = nullptr;
 };
 
-using IntArrayView = ArrayView<TfLiteIntArray, int>;
-using FloatArrayView = ArrayView<TfLiteFloatArray, float>;
+using IntView = ArrayView<TfLiteIntArray, int>;
+using FloatView = ArrayView<TfLiteFloatArray, float>;
 
 // The affine quantization of a tensor. A tensor without one has no scales.
 struct QuantizationView {
-  FloatArrayView scales;
-  IntArrayView zero_points;
+  FloatView scales;
+  IntView zero_points;
   int dimension = 0;
 };
 
@@ -54,9 +54,9 @@ class TensorView {
   bool exists() const { return tensor_ != nullptr; }
 
   int32_t type() const { return tensor_->type; }
-  // Never null.
+  // Never null; any bytes: Quoted in messages.
   const char* name() const { return tensor_->name != nullptr ? tensor_->name : ""; }
-  IntArrayView shape() const { return IntArrayView(tensor_->dims); }
+  IntView shape() const { return IntView(tensor_->dims); }
   // What `data` points to, which the runtime may not have allocated yet.
   size_t bytes() const { return tensor_->bytes; }
   void* data() const { return tensor_->data.raw; }
@@ -81,8 +81,8 @@ class TensorView {
 
 struct NodeView {
   int32_t builtin_code = -1;
-  IntArrayView inputs;
-  IntArrayView outputs;
+  IntView inputs;
+  IntView outputs;
   // The operator's own structure of tflite_abi.h; null when the model has none.
   const void* parameters = nullptr;
 };
@@ -90,10 +90,9 @@ struct NodeView {
 // A group of nodes that the runtime hands to the delegate, in the order they are to run in.
 struct PartitionView {
   explicit PartitionView(const TfLiteDelegateParams& params)
-      : nodes(params.nodes_to_replace), inputs(params.input_tensors), outputs(params.output_tensors) {}
-  IntArrayView nodes;
-  IntArrayView inputs;
-  IntArrayView outputs;
+      : nodes(params.nodes_to_replace), outputs(params.output_tensors) {}
+  IntView nodes;
+  IntView outputs;  // what the rest of the model reads, and the model's own outputs
 };
 
 class GraphView {

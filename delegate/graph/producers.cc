@@ -1,5 +1,7 @@
 #include "delegate/graph/producers.h"
 
+#include "delegate/quoted.h"
+
 namespace tflite_eq {
 
 bool Producers::Read(const GraphView& graph, const Array<int>& plan, int position, int tensor) {
@@ -12,8 +14,8 @@ bool Producers::Read(const GraphView& graph, const Array<int>& plan, int positio
   Use& use = uses_[tensor];
   // Whoever reads a variable may change it.
   if (view.is_variable() && use.reader != kNone && use.reader != position) {
-    disorder_.Set("the model is not in order: nodes %d and %d share the variable \"%.60s\"", plan[use.reader], plan[position],
-                  view.name());
+    disorder_.Set("the model is not in order: nodes %d and %d share the variable \"%s\"", plan[use.reader], plan[position],
+                  Quoted(view.name()).text);
     return false;
   }
   use.reader = position;
@@ -28,13 +30,13 @@ bool Producers::Write(const GraphView& graph, const Array<int>& plan, int positi
   }
   Use& use = uses_[tensor];
   if (view.is_constant() || view.is_variable()) {
-    disorder_.Set("the model is not in order: node %d writes \"%.60s\", which is a %s", plan[position], view.name(),
+    disorder_.Set("the model is not in order: node %d writes \"%s\", which is a %s", plan[position], Quoted(view.name()).text,
                   view.is_constant() ? "constant" : "variable");
   } else if (use.writer != kNone) {
-    disorder_.Set("the model is not in order: nodes %d and %d both write \"%.60s\"", plan[use.writer], plan[position],
-                  view.name());
+    disorder_.Set("the model is not in order: nodes %d and %d both write \"%s\"", plan[use.writer], plan[position],
+                  Quoted(view.name()).text);
   } else if (use.reader != kNone) {
-    disorder_.Set("the model is not in order: node %d reads \"%.60s\" before node %d writes it", plan[use.reader], view.name(),
+    disorder_.Set("the model is not in order: node %d reads \"%s\" before node %d writes it", plan[use.reader], Quoted(view.name()).text,
                   plan[position]);
   } else {
     use.writer = position;

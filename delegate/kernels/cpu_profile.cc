@@ -6,10 +6,11 @@ namespace {
 // Measured on AMD EPYC (Zen 4), 512-bit instructions in two halves: chains of five 3x3 layers of 32 to 256 channels and 4x4 to
 // 56x56 pixels against LiteRT 2.3 (delegate/benchmark/compare_layers.py), where XNNPACK does 216 multiplications a nanosecond.
 // F(4,3) takes .33 ns for a product of channels of a tile and 3.4 for a channel. A layer whose data come from memory takes longer
-// by what its bytes take at 20 GB/s. A switch takes 0 to 26 us, growing with the tensors; with two threads 50 and more.
+// by what its bytes take at 20 GB/s. A switch takes up to 26 us, growing with the tensors; with two threads 50 and more. Two layers of
+// squeezenet1_1 that save 16 us each gained its whole nothing.
 constexpr CpuCosts kOneVnniUnit = {
     /*f43=*/{72, 736}, /*f23=*/{}, /*triplets=*/{6.12, 17.5}, /*two_taps=*/{7.17, 22},
-    /*byte=*/10.8,     /*delegate_switch=*/3e6, /*wake=*/8e6};
+    /*byte=*/10.8,     /*delegate_switch=*/6e6, /*wake=*/8e6};
 
 // Measured on Intel Emerald Rapids in a virtual machine, without AMX: the layers of delegate/README.md, XNNPACK 229 multiplications
 // a nanosecond. The weights of 7x7x512 came at 12 GB/s. A switch with two threads took 40 us.
