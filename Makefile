@@ -17,6 +17,9 @@ RUNTIMES := tflite_runtime tensorflow ai_edge_litert
 PYTEST_ARGS ?=
 BAZEL_ARGS ?=
 BAZEL_FLAGS := --show_progress_rate_limit=20 $(BAZEL_ARGS)
+# Seconds that `make fuzz` spends on each of the delegate's fuzz targets, and on Python's.
+FUZZ_SECONDS ?= 3600
+FUZZ := build/fuzz
 # Parts of `make test` that run at the same time. Most of them have one thread.
 JOBS ?= 2
 
@@ -29,6 +32,7 @@ export CUDA_VISIBLE_DEVICES := -1
 
 .PHONY: help setup demo test lint format unit-test test-compatibility peers clean
 .PHONY: test-parts build-tools build-delegate test-delegate test-runtimes test-packaging test-android
+.PHONY: fuzz build-fuzzers test-fuzz test-fuzz-in-turn
 .PHONY: browser test-android-in-turn setup-arm64 test-arm64 test-arm64-all test-arm64-in-turn
 
 help:
@@ -39,6 +43,8 @@ help:
 	@echo "make test-delegate        the delegate's C++ tests, plain and under the sanitizers"
 	@echo "make unit-test            the package, the delegate's Python side included"
 	@echo "make test-runtimes        the delegate inside each installed TFLite runtime"
+	@echo "make test-fuzz            a minute of each fuzz target from the corpus in the tree"
+	@echo "make fuzz                 hours of them: FUZZ_SECONDS=3600 for each"
 	@echo "make test-android         the Android package and its Java class; needs no NDK"
 	@echo "make test-compatibility   package and delegate on TensorFlow 2.14, 2.21 and none"
 	@echo "make test-packaging       what pip installs, with Bazel and without"
@@ -58,7 +64,8 @@ test:
 	$(MAKE) --jobs=$(JOBS) --no-print-directory test-parts
 	@echo "All tests passed."
 
-test-parts: lint unit-test test-delegate test-runtimes test-compatibility test-packaging test-android-in-turn test-arm64-in-turn
+test-parts: lint unit-test test-delegate test-runtimes test-compatibility test-fuzz-in-turn
+test-parts: test-packaging test-android-in-turn test-arm64-in-turn
 
 lint: $(ENV)/.complete
 	$(BIN)/ruff check
@@ -69,10 +76,11 @@ lint: $(ENV)/.complete
 build-tools: $(ENV)/.complete
 	tools/install_build_tools.sh $(BIN)/python
 
-# The module is for the environment's Python.
+# The module is for the environment's Python. What describe_cases prints is run in real runtimes.
 build-delegate: build-tools
 	bazel build $(BAZEL_FLAGS) --repo_env=TFLITE_EQ_PYTHON=$(CURDIR)/$(BIN)/python \
-	  //delegate:libtflite_eq_delegate.so //delegate/python:_kernels.so //delegate/benchmark:eq_benchmark
+	  //delegate:libtflite_eq_delegate.so //delegate/python:_kernels.so //delegate/benchmark:eq_benchmark \
+	  //delegate/fuzz:describe_cases
 
 # ThreadSanitizer looks at the tests of what threads share. The other parts need what build-delegate
 # builds, and Bazel does one thing at a time.
@@ -80,6 +88,32 @@ test-delegate: build-delegate
 	bazel test $(BAZEL_FLAGS) --build_tests_only //...
 	bazel test $(BAZEL_FLAGS) --config=sanitize //...
 	bazel test $(BAZEL_FLAGS) --config=tsan //...
+	$(MAKE) --no-print-directory build-fuzzers
+
+# Copied, so that who runs them need not wait for Bazel.
+build-fuzzers: build-tools
+	bazel build $(BAZEL_FLAGS) --config=fuzz //delegate/fuzz:fuzzers
+	mkdir -p $(FUZZ)/programs
+	cp -f "$$(bazel info --config=fuzz bazel-bin)"/delegate/fuzz/*_fuzzer $(FUZZ)/programs/
+
+# From the same inputs and seed every time.
+FUZZ_A_MINUTE = rm -rf $(FUZZ)/minute && \
+  delegate/fuzz/run_fuzzers.sh $(FUZZ)/programs $(FUZZ)/minute $(FUZZ)/findings 60 -seed=1
+
+test-fuzz: build-fuzzers
+	$(FUZZ_A_MINUTE)
+
+# Has its programs from test-delegate, and leaves Bazel to the other parts.
+test-fuzz-in-turn: test-delegate
+	$(FUZZ_A_MINUTE)
+
+# What reaches something new is kept below $(FUZZ)/corpus for the next time: docs/reliability.md.
+fuzz: build-delegate build-fuzzers
+	status=0; \
+	delegate/fuzz/run_fuzzers.sh $(FUZZ)/programs $(FUZZ)/corpus $(FUZZ)/findings $(FUZZ_SECONDS) || status=1; \
+	$(BIN)/python -m tests.fuzz --minutes $$(( ($(FUZZ_SECONDS) + 59) / 60 )) --seed $$(date +%s) \
+	  --log $(FUZZ)/findings/python.jsonl || status=1; \
+	exit $$status
 
 # The report is looked at in a browser.
 browser:

@@ -50,3 +50,9 @@ NEON_I8MM_COPTS = [
     "-march=armv8.2-a+dotprod+i8mm",
     "-mtune=cortex-a510",
 ]
+
+# What results are compared with under a fuzzer: fast, and nothing that the fuzzer should be guided by.
+ORACLE_COPTS = [
+    "-O2",
+    "-fno-sanitize=fuzzer-no-link",
+]

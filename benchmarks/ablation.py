@@ -27,7 +27,7 @@ import tflite_eq
 from benchmarks import accuracy
 from benchmarks.ablation_page import layer_table, render
 from benchmarks.cases import Case, open_case
-from benchmarks.tables import markdown, with_error
+from benchmarks.tables import markdown, with_interval
 from tests import shared_data
 from tflite_eq.equalization.factors import with_factors
 from tflite_eq.evaluation.team import NamedModel
@@ -201,7 +201,7 @@ def whole_table(entries: list[dict[str, Any]]) -> str:
     """Agreement and SQNR of the parts of a whole model."""
     rows = [["quantized", "Agreement %", "SQNR dB"]]
     rows += [
-        [e["part"], *(with_error(e, key) for key in ("agreement", "sqnr_db"))] for e in entries
+        [e["part"], *(with_interval(e, key) for key in ("agreement", "sqnr_db"))] for e in entries
     ]
     return markdown(rows)
 
@@ -217,7 +217,11 @@ def main() -> None:
     parser.add_argument("--output", help="JSON file for the results")
     args = parser.parse_args()
     if args.render:
-        print(render([json.loads(pathlib.Path(path).read_text()) for path in args.render]))
+        print(
+            render(
+                [json.loads(pathlib.Path(path).read_text(encoding="utf-8")) for path in args.render]
+            )
+        )
         return
     if not args.model:
         parser.error("--model or --render is required")

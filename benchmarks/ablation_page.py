@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from benchmarks.accuracy_page import TITLES
-from benchmarks.tables import markdown, value
+from benchmarks.tables import markdown, with_interval
 from tflite_eq.report.table import short_names
 
 _MOST_LAYERS = 5
@@ -16,8 +16,8 @@ _INTRODUCTION = """# What bounds the accuracy
 Written by `python -m benchmarks.ablation`, which quantizes a model and builds float models out of
 parts of the result: the quantized weights and biases alone, the quantized activations alone, both,
 and one layer at a time. Variants are those of [accuracy.md](accuracy.md), seed 0. Agreement with
-the FP32 top-1 in % / SQNR of the logits in dB on the validation images, standard errors in
-brackets:
+the FP32 top-1 in % / SQNR of the logits in dB on the validation images, 95 % confidence intervals
+in brackets:
 """
 
 _LAYERS = """
@@ -64,7 +64,4 @@ def _title(result: dict[str, Any]) -> str:
 
 
 def _figures(part: dict[str, Any]) -> str:
-    return " / ".join(
-        f"{value(part, key):.1f} ({part[key]['standard_error']:.1f})"
-        for key in ("agreement", "sqnr_db")
-    )
+    return " / ".join(with_interval(part, key) for key in ("agreement", "sqnr_db"))

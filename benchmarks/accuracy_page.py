@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from benchmarks.tables import Results, figures_cell, markdown, model_title, models_of, with_error
+from benchmarks.tables import Results, figures_cell, markdown, model_title, models_of, with_interval
 
 TITLES = {
     "default": "TFLite default INT8",
@@ -38,7 +38,8 @@ Other quantizers on the same models and images: [peers.md](peers.md).
 """
 
 _REMARKS = """
-Standard errors: about 1 point of agreement for n = 1,147; the images are the same for all seeds.
+Brackets hold 95 % confidence intervals, n being in the table above: Wilson's of the agreement, that
+of Bonett and Price of the drop, image by image. The images are the same for all seeds.
 The seed decides which values the searches sample, nothing else. What bounds the accuracy of some
 of the models: [ablation.md](ablation.md).
 
@@ -96,7 +97,7 @@ def per_tensor_table(results: Results) -> str:
 
 
 def seed_table(results: Results) -> str:
-    """Agreement and SQNR of every seed, with standard errors."""
+    """Agreement and SQNR of every seed, with their intervals."""
     rows = [["Model", "Variant", "Seed", "Agreement %", "SQNR dB", "Top-1 drop", "CPU s"]]
     for r in results:
         if r["variant"] not in TITLES:
@@ -106,7 +107,10 @@ def seed_table(results: Results) -> str:
                 r["model"],
                 TITLES[r["variant"]],
                 str(r["seed"]),
-                *(with_error(r["quantized"], key) for key in ("agreement", "sqnr_db", "top1_drop")),
+                *(
+                    with_interval(r["quantized"], key)
+                    for key in ("agreement", "sqnr_db", "top1_drop")
+                ),
                 f"{r['cpu_seconds']:.0f}",
             ]
         )

@@ -20,7 +20,7 @@ def load(path: pathlib.Path, must_exist: bool = False) -> list[dict[str, Any]]:
     if not path.exists() and not must_exist:
         return []
     try:
-        results = json.loads(path.read_text())
+        results = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise TfliteEqError(
             f"{path}: cannot read the results: {error.strerror}; name the file that a run wrote "

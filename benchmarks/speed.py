@@ -50,7 +50,7 @@ def quantize_once(path: pathlib.Path, samples: int, preset: str) -> None:
     figures = {
         "cpu_seconds": round(time.process_time() - cpu, 1),
         "seconds": round(time.monotonic() - wall, 1),
-        "peak_memory_mib": round(peak_memory_mib()),
+        "peak_memory_mib": peak_memory_mib(),
         "layers": len(result.report.layers),
     }
     print(json.dumps(figures))

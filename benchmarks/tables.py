@@ -10,6 +10,8 @@ import statistics
 from collections.abc import Sequence
 from typing import Any
 
+from tflite_eq.evaluation.intervals import shown
+
 Results = Sequence[dict[str, Any]]
 
 
@@ -36,9 +38,9 @@ def figures_cell(runs: Results) -> str:
     return f"{mean('agreement'):.1f} / {mean('sqnr_db'):.1f} / {mean('top1_drop'):.1f}"
 
 
-def with_error(metrics: dict[str, Any], key: str) -> str:
-    """A figure with its standard error."""
-    return f"{value(metrics, key):.1f} ± {metrics[key]['standard_error']:.1f}"
+def with_interval(metrics: dict[str, Any], key: str) -> str:
+    """A figure with its 95 % confidence interval."""
+    return shown(metrics[key], 1)
 
 
 def value(metrics: dict[str, Any], key: str) -> float:

@@ -2,6 +2,8 @@
 #ifndef TFLITE_EQ_DELEGATE_ARRAY_H_
 #define TFLITE_EQ_DELEGATE_ARRAY_H_
 
+#include <stddef.h>
+#include <stdint.h>
 #include <stdlib.h>
 
 #include <new>
@@ -11,6 +13,7 @@ namespace tflite_eq {
 // Null when memory runs out.
 template <typename T>
 T* NewObject() {
+  static_assert(alignof(T) <= alignof(max_align_t), "malloc aligns no further");
   void* memory = malloc(sizeof(T));
   return memory != nullptr ? new (memory) T : nullptr;
 }
@@ -30,10 +33,12 @@ class Array {
   Array& operator=(const Array&) = delete;
   ~Array() { Clear(); }
 
-  // Replaces the contents by `size` default-constructed elements. False when memory runs out.
+  // Replaces the contents by `size` default-constructed elements. False when memory runs out, or for a negative size.
   bool Allocate(int size) {
+    static_assert(alignof(T) <= alignof(max_align_t), "malloc aligns no further");
     Clear();
     if (size == 0) return true;
+    if (size < 0 || static_cast<size_t>(size) > SIZE_MAX / sizeof(T)) return false;
     items_ = static_cast<T*>(malloc(sizeof(T) * static_cast<size_t>(size)));
     if (items_ == nullptr) return false;
     for (; size_ < size; ++size_) new (items_ + size_) T();

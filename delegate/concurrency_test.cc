@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "delegate/delegate.h"
-#include "delegate/test_runtime.h"
+#include "delegate/testing/conv_chain.h"
 #include "gtest/gtest.h"
 
 namespace tflite_eq {
@@ -31,10 +31,10 @@ std::unique_ptr<TfLiteDelegate, Deleter> MakeDelegate(Algorithm kernel, int thre
 }
 
 // Makes interpreters, resizes and runs them; returns what went wrong.
-std::string Work(const TestModel& model, TfLiteDelegate* delegate, unsigned seed) {
+std::string Work(const TestGraph& model, TfLiteDelegate* delegate, unsigned seed) {
   std::mt19937 random(seed);
   for (int round = 0; round < kRounds; ++round) {
-    TestRuntime runtime(model, 2);
+    ChainRuntime runtime(model, 2);
     if (!runtime.Apply(delegate)) return runtime.error();
     if (runtime.delegated() != 4) return "not delegated";
     for (int size = 0; size < 3; ++size) {
@@ -44,7 +44,7 @@ std::string Work(const TestModel& model, TfLiteDelegate* delegate, unsigned seed
       for (int run = 0; run < 3; ++run) {
         for (int8_t& code : runtime.input()) code = static_cast<int8_t>(random() % 256 - 128);
         if (!runtime.Invoke()) return runtime.error();
-        if (runtime.output() != RunReference(model, batch, height, width, runtime.input())) return "codes differ";
+        if (runtime.output() != RunChain(model, batch, height, width, runtime.input())) return "codes differ";
       }
     }
   }
@@ -53,7 +53,7 @@ std::string Work(const TestModel& model, TfLiteDelegate* delegate, unsigned seed
 
 class ConcurrencyTest : public ::testing::TestWithParam<Algorithm> {
  protected:
-  const TestModel model_ = MakeTestModel("cc-cc", 16, GetParam() == Algorithm::kWinograd1d ? Values::kEvenTriplets : Values::kInt8, 1);
+  const TestGraph model_ = MakeConvChain("cc-cc", 16, GetParam() == Algorithm::kWinograd1d ? Values::kEvenTriplets : Values::kInt8, 1);
 
   // Each thread with the delegate that `delegate_of` gives it.
   template <typename DelegateOf>
@@ -102,7 +102,7 @@ TEST_P(ConcurrencyTest, DelegateThatGoesFirst) {
   std::vector<std::thread> threads;
   for (int i = 0; i < kThreads; ++i) {
     threads.emplace_back([&, i] {
-      TestRuntime runtime(model_, 2);
+      ChainRuntime runtime(model_, 2);
       const bool good = runtime.Apply(delegate.get());
       ++applied;
       std::mt19937 random(static_cast<unsigned>(i));
@@ -110,7 +110,7 @@ TEST_P(ConcurrencyTest, DelegateThatGoesFirst) {
         if (!good || !runtime.Resize(1, 9, 5 + round % 3)) wrong[i] = runtime.error();
         for (int8_t& code : runtime.input()) code = static_cast<int8_t>(random() % 256 - 128);
         if (!runtime.Invoke()) wrong[i] = runtime.error();
-        if (runtime.output() != RunReference(model_, 1, 9, 5 + round % 3, runtime.input())) wrong[i] = "codes differ";
+        if (runtime.output() != RunChain(model_, 1, 9, 5 + round % 3, runtime.input())) wrong[i] = "codes differ";
       }
     });
   }

@@ -5,7 +5,9 @@
 #include <stdint.h>
 
 #include "delegate/array.h"
+#include "delegate/graph/graph_view.h"
 #include "delegate/kernels/conv_types.h"
+#include "delegate/kernels/geometry.h"
 #include "delegate/kernels/plan.h"
 #include "delegate/options.h"
 #include "delegate/tflite_abi.h"
@@ -16,12 +18,14 @@ class ConvNode {
  public:
   // False with a reason when the node is no int8 convolution of constant weights, or its parameters are not understood. The
   // weights stay where they are, in the model.
-  bool Read(const TfLiteContext& context, const TfLiteNode& node, Reason* reason);
+  bool Read(const GraphView& graph, const NodeView& node, Reason* reason);
 
   // The plan under the given options and CPU.
   Plan Choose(const DelegateOptions& options, const CpuProfile& cpu) const;
+  // The kernel for a layer that is to be claimed if one is exact.
+  Plan Insist(const DelegateOptions& options, const CpuProfile& cpu) const;
 
-  // Geometry for another input size. False with a reason when the filter no longer fits.
+  // Geometry for another input size; any may be 0. False with a reason when there is no such convolution.
   bool Resize(int batch, int height, int width, Reason* reason);
 
   const ConvProblem& problem() const { return problem_; }
@@ -29,17 +33,17 @@ class ConvNode {
   int output() const { return output_; }
 
  private:
-  bool ReadShape(const TfLiteTensor& input, const TfLiteTensor& filter, const TfLiteTensor& output,
-                 const TfLiteConvParams& parameters, Reason* reason);
-  bool ReadQuantization(const TfLiteTensor& input, const TfLiteTensor& filter, const TfLiteTensor& output,
-                        const TfLiteConvParams& parameters, Reason* reason);
+  bool ReadShape(TensorView input, TensorView filter, TensorView output, const TfLiteConvParams& parameters, Reason* reason);
+  bool ReadWeights(TensorView filter, TensorView bias, Reason* reason);
+  bool ReadQuantization(TensorView input, TensorView filter, TensorView output, const TfLiteConvParams& parameters,
+                        Reason* reason);
 
   ConvProblem problem_;
   Padding padding_ = Padding::kSame;
   Array<int32_t> multiplier_;
   Array<int32_t> shift_;
-  int input_ = -1;
-  int output_ = -1;
+  int input_ = kNoTensor;
+  int output_ = kNoTensor;
 };
 
 }  // namespace tflite_eq

@@ -4,6 +4,7 @@
 #include "delegate/delegate.h"
 #include "delegate/log.h"
 #include "delegate/partition.h"
+#include "delegate/process_mark.h"
 #include "delegate/selection.h"
 #include "delegate/tflite_abi.h"
 #include "delegate/worker_pool.h"
@@ -17,7 +18,9 @@ struct Delegate {
   CpuProfile cpu;
   TfLiteEqObserver observer = {};
   WorkerPool pool;
-  pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;  // guards what follows
+  // Guards what follows. A child that was forked within one of the short sections under it may count an instance too many, and then
+  // never frees the delegate.
+  ForkSafeMutex mutex;
   bool pool_started = false;
   int instances = 0;  // in interpreters
   bool closed = false;
@@ -35,7 +38,7 @@ Delegate* FromBase(TfLiteDelegate* base) { return static_cast<Delegate*>(base->d
 // Threads are started when the first model needs them, with the number that model's interpreter has unless an option says
 // otherwise.
 int Enter(Delegate* delegate, const TfLiteContext& context) {
-  pthread_mutex_lock(&delegate->mutex);
+  delegate->mutex.Lock();
   ++delegate->instances;
   if (!delegate->pool_started && !delegate->closed) {
     const int wanted = delegate->options.num_threads > 0 ? delegate->options.num_threads : context.recommended_num_threads;
@@ -43,26 +46,29 @@ int Enter(Delegate* delegate, const TfLiteContext& context) {
     delegate->pool_started = true;
   }
   const int workers = delegate->pool.workers();
-  pthread_mutex_unlock(&delegate->mutex);
+  delegate->mutex.Unlock();
   return workers;
 }
 
 void Leave(Delegate* delegate) {
-  pthread_mutex_lock(&delegate->mutex);
+  delegate->mutex.Lock();
   const bool last = --delegate->instances == 0;
   if (last && delegate->closed) delegate->pool.Stop();
   const bool unowned = last && delegate->deleted;
-  pthread_mutex_unlock(&delegate->mutex);
+  delegate->mutex.Unlock();
   if (unowned) DeleteObject(delegate);
 }
 
 void* InitInstance(TfLiteContext* context, const char* buffer, size_t) {
-  const auto& params = *reinterpret_cast<const TfLiteDelegateParams*>(buffer);
-  Instance* instance = NewObject<Instance>();
-  if (instance == nullptr) return nullptr;
-  instance->delegate = FromBase(params.delegate);
+  const auto* params = reinterpret_cast<const TfLiteDelegateParams*>(buffer);
+  Instance* instance = params != nullptr && params->delegate != nullptr ? NewObject<Instance>() : nullptr;
+  if (instance == nullptr) {
+    context->ReportError(context, "tflite_eq: out of memory for a group of nodes");
+    return nullptr;
+  }
+  instance->delegate = FromBase(params->delegate);
   const int workers = Enter(instance->delegate, *context);
-  if (!instance->partition.Init(context, params, instance->delegate->options, instance->delegate->cpu, workers)) {
+  if (!instance->partition.Init(context, *params, instance->delegate->options, instance->delegate->cpu, workers)) {
     Delegate* delegate = instance->delegate;
     DeleteObject(instance);
     Leave(delegate);
@@ -82,14 +88,22 @@ void FreeInstance(TfLiteContext*, void* opaque) {
 }
 
 bool IsClosed(Delegate* delegate) {
-  pthread_mutex_lock(&delegate->mutex);
+  delegate->mutex.Lock();
   const bool closed = delegate->closed;
-  pthread_mutex_unlock(&delegate->mutex);
+  delegate->mutex.Unlock();
   return closed;
 }
 
+// Null after reporting, when InitInstance failed: the runtime goes on with such a node.
+Instance* InstanceOf(TfLiteContext* context, const TfLiteNode* node) {
+  if (node->user_data == nullptr) {
+    context->ReportError(context, "tflite_eq: a group of nodes could not be set up when the delegate was applied, as reported then");
+  }
+  return static_cast<Instance*>(node->user_data);
+}
+
 TfLiteStatus PrepareInstance(TfLiteContext* context, TfLiteNode* node) {
-  auto* instance = static_cast<Instance*>(node->user_data);
+  auto* instance = InstanceOf(context, node);
   if (instance == nullptr) return kTfLiteError;
   const TfLiteStatus status = instance->partition.Prepare(context);
   // Here rather than where it was made: scratch is part of what it takes, and changes with the input's size.
@@ -101,7 +115,8 @@ TfLiteStatus PrepareInstance(TfLiteContext* context, TfLiteNode* node) {
 }
 
 TfLiteStatus InvokeInstance(TfLiteContext* context, TfLiteNode* node) {
-  auto* instance = static_cast<Instance*>(node->user_data);
+  auto* instance = InstanceOf(context, node);
+  if (instance == nullptr) return kTfLiteError;
   return instance->partition.Invoke(context, &instance->delegate->pool);
 }
 
@@ -163,19 +178,19 @@ void ObserveDelegate(TfLiteDelegate* base, const TfLiteEqObserver& observer) { F
 
 void CloseDelegate(TfLiteDelegate* base) {
   Delegate* delegate = FromBase(base);
-  pthread_mutex_lock(&delegate->mutex);
+  delegate->mutex.Lock();
   delegate->closed = true;
   if (delegate->instances == 0) delegate->pool.Stop();
-  pthread_mutex_unlock(&delegate->mutex);
+  delegate->mutex.Unlock();
 }
 
 void DeleteDelegate(TfLiteDelegate* base) {
   if (base == nullptr) return;
   Delegate* delegate = FromBase(base);
-  pthread_mutex_lock(&delegate->mutex);
+  delegate->mutex.Lock();
   delegate->deleted = true;
   const bool unused = delegate->instances == 0;
-  pthread_mutex_unlock(&delegate->mutex);
+  delegate->mutex.Unlock();
   if (unused) DeleteObject(delegate);
 }
 

@@ -1,4 +1,4 @@
-// The delegate as a runtime drives it, on a runtime that holds still for sanitizers: see test_runtime.h. What it does inside
+// The delegate as a runtime drives it, on a runtime that holds still for sanitizers: see testing/test_runtime.h. What it does inside
 // real ones is for runtime_tests.
 #include "delegate/delegate.h"
 
@@ -15,7 +15,7 @@
 
 #include "delegate/allocation_counter.h"
 #include "delegate/kernels/cpu_features.h"
-#include "delegate/test_runtime.h"
+#include "delegate/testing/conv_chain.h"
 #include "gtest/gtest.h"
 
 namespace tflite_eq {
@@ -46,14 +46,14 @@ struct Size {
   int batch, height, width;
 };
 
-void FillInput(TestRuntime* runtime, std::mt19937* random) {
+void FillInput(ChainRuntime* runtime, std::mt19937* random) {
   for (int8_t& code : runtime->input()) code = static_cast<int8_t>((*random)() % 256 - 128);
 }
 
 // Invokes on new codes and compares with the reference.
-void CheckRun(const TestModel& model, const Size& size, TestRuntime* runtime, std::mt19937* random) {
+void CheckRun(const TestGraph& model, const Size& size, ChainRuntime* runtime, std::mt19937* random) {
   FillInput(runtime, random);
-  const std::vector<int8_t> expected = RunReference(model, size.batch, size.height, size.width, runtime->input());
+  const std::vector<int8_t> expected = RunChain(model, size.batch, size.height, size.width, runtime->input());
   ASSERT_TRUE(runtime->Invoke()) << runtime->error();
   ASSERT_EQ(runtime->output(), expected);
 }
@@ -61,9 +61,9 @@ void CheckRun(const TestModel& model, const Size& size, TestRuntime* runtime, st
 TEST(Delegate, EveryKernelThroughPartitionsAndSizes) {
   for (Algorithm kernel : kKernels) {
     for (int threads : {1, 3}) {
-      const TestModel model = MakeTestModel("cc-ccc-c", 24, ValuesFor(kernel), 1);
+      const TestGraph model = MakeConvChain("cc-ccc-c", 24, ValuesFor(kernel), 1);
       const DelegatePointer delegate = MakeDelegate(kernel, threads);
-      TestRuntime runtime(model, 1);
+      ChainRuntime runtime(model, 1);
       ASSERT_TRUE(runtime.Apply(delegate.get())) << runtime.error();
       EXPECT_EQ(runtime.delegated(), 6) << AlgorithmName(kernel);
       std::mt19937 random(2);
@@ -76,16 +76,16 @@ TEST(Delegate, EveryKernelThroughPartitionsAndSizes) {
 }
 
 TEST(Delegate, ServesSeveralInterpretersAndOutlivesThem) {
-  const TestModel model = MakeTestModel("ccc", 16, Values::kInt8, 3);
+  const TestGraph model = MakeConvChain("ccc", 16, Values::kInt8, 3);
   const DelegatePointer delegate = MakeDelegate(Algorithm::kWinogradF43, 2);
   std::mt19937 random(4);
   for (int round = 0; round < 3; ++round) {
-    TestRuntime first(model, 1), second(model, 1);
-    for (TestRuntime* runtime : {&first, &second}) {
+    ChainRuntime first(model, 1), second(model, 1);
+    for (ChainRuntime* runtime : {&first, &second}) {
       ASSERT_TRUE(runtime->Apply(delegate.get()));
       ASSERT_TRUE(runtime->Resize(1, 9, 9 + round));
     }
-    for (TestRuntime* runtime : {&first, &second, &first}) CheckRun(model, {1, 9, 9 + round}, runtime, &random);
+    for (ChainRuntime* runtime : {&first, &second, &first}) CheckRun(model, {1, 9, 9 + round}, runtime, &random);
   }
 }
 
@@ -116,7 +116,7 @@ struct Observation {
 };
 
 TEST(Delegate, TellsAnObserverWhatItDoes) {
-  const TestModel model = MakeTestModel("cc-c", 16, Values::kInt8, 12);
+  const TestGraph model = MakeConvChain("cc-c", 16, Values::kInt8, 12);
   DelegateOptions options;
   options.any_kernel = false;
   options.kernel = Algorithm::kDirect;
@@ -128,7 +128,7 @@ TEST(Delegate, TellsAnObserverWhatItDoes) {
   ObserveDelegate(delegate.get(), seen.observer());
   testing::internal::CaptureStderr();
   {
-    TestRuntime runtime(model, 1);
+    ChainRuntime runtime(model, 1);
     ASSERT_TRUE(runtime.Apply(delegate.get())) << runtime.error();
     EXPECT_EQ(seen.decisions, (std::vector<std::pair<int, bool>>{{0, true}, {1, true}, {3, true}}));
     ASSERT_TRUE(runtime.Resize(2, 9, 7)) << runtime.error();
@@ -157,7 +157,7 @@ TEST(Delegate, TellsAnObserverWhatItDoes) {
 }
 
 TEST(Delegate, TheReferenceInPlaceClaimsTheSameNodes) {
-  const TestModel model = MakeTestModel("cc-c", 16, Values::kInt8, 14);
+  const TestGraph model = MakeConvChain("cc-c", 16, Values::kInt8, 14);
   DelegateOptions options;
   options.any_kernel = false;
   options.kernel = Algorithm::kWinogradF43;
@@ -167,7 +167,7 @@ TEST(Delegate, TheReferenceInPlaceClaimsTheSameNodes) {
   Observation seen;
   ObserveDelegate(delegate.get(), seen.observer());
   {
-    TestRuntime runtime(model, 1);
+    ChainRuntime runtime(model, 1);
     ASSERT_TRUE(runtime.Apply(delegate.get())) << runtime.error();
     EXPECT_EQ(runtime.delegated(), 3);
     ASSERT_TRUE(runtime.Resize(1, 9, 9)) << runtime.error();
@@ -204,12 +204,12 @@ int ThreadsOnceSettled() {
 }
 
 TEST(Delegate, InterpretersOutliveAClosedDelegateAndKeepItsThreads) {
-  const TestModel model = MakeTestModel("cc-c", 16, Values::kInt8, 10);
+  const TestGraph model = MakeConvChain("cc-c", 16, Values::kInt8, 10);
   const int before = ThreadsOnceSettled();
   const DelegatePointer delegate = MakeDelegate(Algorithm::kWinogradF43, 3);
   std::mt19937 random(11);
   {
-    TestRuntime runtime(model, 1);
+    ChainRuntime runtime(model, 1);
     ASSERT_TRUE(runtime.Apply(delegate.get()));
     ASSERT_TRUE(runtime.Resize(1, 9, 9));
     CheckRun(model, {1, 9, 9}, &runtime, &random);
@@ -220,7 +220,7 @@ TEST(Delegate, InterpretersOutliveAClosedDelegateAndKeepItsThreads) {
     ASSERT_TRUE(runtime.Resize(2, 14, 5));
     CheckRun(model, {2, 14, 5}, &runtime, &random);
 
-    TestRuntime late(model, 1);
+    ChainRuntime late(model, 1);
     EXPECT_FALSE(late.Apply(delegate.get()));
     EXPECT_NE(late.error().find("the delegate was closed"), std::string::npos) << late.error();
   }
@@ -228,11 +228,11 @@ TEST(Delegate, InterpretersOutliveAClosedDelegateAndKeepItsThreads) {
 }
 
 TEST(Delegate, ClosingAnUnusedDelegateEndsItsThreads) {
-  const TestModel model = MakeTestModel("c", 16, Values::kInt8, 12);
+  const TestGraph model = MakeConvChain("c", 16, Values::kInt8, 12);
   const int before = ThreadsOnceSettled();
   const DelegatePointer delegate = MakeDelegate(Algorithm::kDirect, 3);
   {
-    TestRuntime runtime(model, 1);
+    ChainRuntime runtime(model, 1);
     ASSERT_TRUE(runtime.Apply(delegate.get()));
   }
   EXPECT_TRUE(ThreadsBecome(before + 2));
@@ -241,11 +241,11 @@ TEST(Delegate, ClosingAnUnusedDelegateEndsItsThreads) {
 }
 
 TEST(Delegate, InterpretersOutliveADeletedDelegate) {
-  const TestModel model = MakeTestModel("c-c", 16, Values::kInt8, 13);
+  const TestGraph model = MakeConvChain("c-c", 16, Values::kInt8, 13);
   const int before = ThreadsOnceSettled();
   std::mt19937 random(14);
   {
-    TestRuntime runtime(model, 1);
+    ChainRuntime runtime(model, 1);
     {
       const DelegatePointer delegate = MakeDelegate(Algorithm::kWinogradF23, 3);
       ASSERT_TRUE(runtime.Apply(delegate.get()));
@@ -281,9 +281,9 @@ TEST(Delegate, AllocatesNothingAtInvoke) {
     for (int isa = 0; isa <= static_cast<int>(BestIsa()); ++isa) {
       for (int threads : {1, 3}) {
         // All codes of the full range: the fallback of the one-dimensional kernel runs as well.
-        const TestModel model = MakeTestModel("ccc", 40, ValuesFor(kernel), 5);
+        const TestGraph model = MakeConvChain("ccc", 40, ValuesFor(kernel), 5);
         const DelegatePointer delegate = MakeDelegate(kernel, threads, static_cast<Isa>(isa));
-        TestRuntime runtime(model, 1);
+        ChainRuntime runtime(model, 1);
         ASSERT_TRUE(runtime.Apply(delegate.get())) << runtime.error();
         ASSERT_EQ(runtime.delegated(), 3);
         ASSERT_TRUE(runtime.Resize(1, 20, 20));
@@ -309,14 +309,14 @@ TEST(Delegate, AllocationsAreCounted) {
 }
 
 TEST(Delegate, ClaimsByThePolicyOrSaysThatNothingIsClaimed) {
-  const TestModel model = MakeTestModel("cccc", 64, Values::kInt8, 7);
+  const TestGraph model = MakeConvChain("cccc", 64, Values::kInt8, 7);
   DelegateOptions options;
   options.log_level = 0;
   options.require_delegation = true;
   options.any_isa = false;
   options.isa = Isa::kScalar;
   const DelegatePointer scalar(CreateDelegate(options));
-  TestRuntime refused(model, 1);
+  ChainRuntime refused(model, 1);
   EXPECT_FALSE(refused.Apply(scalar.get()));
   EXPECT_NE(refused.error().find("require_delegation: none of 4 nodes (4 convolutions) can be claimed"), std::string::npos)
       << refused.error();
@@ -324,25 +324,26 @@ TEST(Delegate, ClaimsByThePolicyOrSaysThatNothingIsClaimed) {
   if (!CpuSupports(Isa::kAvx2)) GTEST_SKIP() << "this CPU has no fast kernels";
   options.isa = Isa::kAvx2;
   const DelegatePointer vectors(CreateDelegate(options));
-  TestRuntime small(model, 1);
+  ChainRuntime small(model, 1);
   EXPECT_FALSE(small.Apply(vectors.get())) << "a 3x3 image does not pay for a switch of delegates";
-  TestRuntime claimed(model, 1, 24);
+  const TestGraph larger = MakeConvChain("cccc", 64, Values::kInt8, 7, 24);
+  ChainRuntime claimed(larger, 1);
   ASSERT_TRUE(claimed.Apply(vectors.get())) << claimed.error();
   EXPECT_EQ(claimed.delegated(), 4);
   ASSERT_TRUE(claimed.Resize(1, 24, 24));
   std::mt19937 random(10);
-  CheckRun(model, {1, 24, 24}, &claimed, &random);
+  CheckRun(larger, {1, 24, 24}, &claimed, &random);
 }
 
 TEST(Delegate, VerifyComparesEveryLayerWithTheReference) {
-  const TestModel model = MakeTestModel("ccc", 16, Values::kInt8, 8);
+  const TestGraph model = MakeConvChain("ccc", 16, Values::kInt8, 8);
   DelegateOptions options;
   options.any_kernel = false;
   options.kernel = Algorithm::kWinogradF43;
   options.verify = true;
   options.log_level = 0;
   const DelegatePointer delegate(CreateDelegate(options));
-  TestRuntime runtime(model, 1);
+  ChainRuntime runtime(model, 1);
   ASSERT_TRUE(runtime.Apply(delegate.get()));
   std::mt19937 random(9);
   for (const Size& size : {Size{1, 6, 6}, Size{2, 11, 7}}) {

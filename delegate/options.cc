@@ -4,17 +4,20 @@
 #include <string.h>
 
 #include "delegate/kernels/cpu_features.h"
+#include "delegate/quoted.h"
+#include "delegate/version.h"
 
 namespace tflite_eq {
 namespace {
 
 constexpr int kMostThreads = 256;
+constexpr int kMostSaving = 1000000000;
 
 bool ParseInteger(const char* key, const char* value, int low, int high, int* result, Reason* error) {
   char* end;
   const long number = strtol(value, &end, 10);
   if (end == value || *end != '\0' || number < low || number > high) {
-    error->Set("option %s: \"%.40s\" is not an integer from %d to %d", key, value, low, high);
+    error->Set("option %s: \"%s\" is not an integer from %d to %d", key, Quoted(value).text, low, high);
     return false;
   }
   *result = static_cast<int>(number);
@@ -24,7 +27,7 @@ bool ParseInteger(const char* key, const char* value, int low, int high, int* re
 bool ParseBoolean(const char* key, const char* value, bool* result, Reason* error) {
   const bool yes = strcmp(value, "1") == 0 || strcmp(value, "true") == 0;
   if (!yes && strcmp(value, "0") != 0 && strcmp(value, "false") != 0) {
-    error->Set("option %s: \"%.40s\" is none of 0, 1, false, true", key, value);
+    error->Set("option %s: \"%s\" is none of 0, 1, false, true", key, Quoted(value).text);
     return false;
   }
   *result = yes;
@@ -34,7 +37,8 @@ bool ParseBoolean(const char* key, const char* value, bool* result, Reason* erro
 bool ParseKernel(const char* value, DelegateOptions* options, Reason* error) {
   options->any_kernel = strcmp(value, "auto") == 0;
   if (options->any_kernel || AlgorithmFromName(value, &options->kernel)) return true;
-  error->Set("option kernel: \"%.40s\" is none of auto, winograd_f43, winograd_f23, winograd_1d, direct_int7, direct, reference", value);
+  error->Set("option kernel: \"%s\" is none of auto, winograd_f43, winograd_f23, winograd_1d, direct_int7, direct, reference",
+             Quoted(value).text);
   return false;
 }
 
@@ -42,7 +46,8 @@ bool ParseIsa(const char* value, DelegateOptions* options, Reason* error) {
   options->any_isa = strcmp(value, "auto") == 0;
   if (options->any_isa) return true;
   if (!IsaFromName(value, &options->isa)) {
-    error->Set("option isa: \"%.40s\" is none of auto, scalar, avx2, avx512_vnni, neon, neon_dotprod, neon_i8mm", value);
+    error->Set("option isa: \"%s\" is none of auto, scalar, avx2, avx512_vnni, neon, neon_dotprod, neon_i8mm",
+               Quoted(value).text);
     return false;
   }
   if (!CpuSupports(options->isa)) {
@@ -50,6 +55,17 @@ bool ParseIsa(const char* value, DelegateOptions* options, Reason* error) {
     return false;
   }
   return true;
+}
+
+bool ParseMinSaving(const char* value, DelegateOptions* options, Reason* error) {
+  if (strcmp(value, "auto") == 0) {
+    options->min_saving = DelegateOptions::kAutomatic;
+    return true;
+  }
+  if (ParseInteger("min_saving", value, 0, kMostSaving, &options->min_saving, error)) return true;
+  error->Set("option min_saving: \"%s\" is neither auto nor an integer from 0 to %d (thousands of multiplications)",
+             Quoted(value).text, kMostSaving);
+  return false;
 }
 
 bool ParseOption(const char* key, const char* value, DelegateOptions* options, Reason* error) {
@@ -61,10 +77,13 @@ bool ParseOption(const char* key, const char* value, DelegateOptions* options, R
   if (strcmp(key, "log_level") == 0) return ParseInteger(key, value, 0, 2, &options->log_level, error);
   if (strcmp(key, "profile") == 0) return ParseBoolean(key, value, &options->profile, error);
   if (strcmp(key, "reference_in_place") == 0) return ParseBoolean(key, value, &options->reference_in_place, error);
+  if (strcmp(key, "leave") == 0) return options->leave.Set(key, value, error);
+  if (strcmp(key, "claim") == 0) return options->claim.Set(key, value, error);
+  if (strcmp(key, "min_saving") == 0) return ParseMinSaving(value, options, error);
   error->Set(
-      "unknown option \"%.40s\"; there are num_threads, kernel, isa, verify, require_delegation, log_level, profile, "
-      "reference_in_place",
-      key);
+      "unknown option \"%s\"; there are num_threads, kernel, isa, verify, require_delegation, log_level, profile, "
+      "reference_in_place, leave, claim, min_saving",
+      Quoted(key).text);
   return false;
 }
 
@@ -83,6 +102,21 @@ bool ParseOptions(const char* const* keys, const char* const* values, size_t cou
 }
 
 bool OptionsFromC(const TfLiteEqDelegateOptions& c, DelegateOptions* options, Reason* error) {
+  static_assert(sizeof(TfLiteEqDelegateOptions) == 264 && sizeof(TfLiteEqDelegateOptions) > kMostThreads, "callers rely on it");
+  // Nothing behind the size is read before it is known to be there.
+  if (c.struct_size != sizeof(c)) {
+    error->Set("options: struct_size is %zu, not %zu: start from TfLiteEqDelegateOptionsDefault(), compiled with this library's "
+               "tflite_eq_delegate.h",
+               c.struct_size, sizeof(c));
+    return false;
+  }
+  for (uint64_t later : c.reserved) {
+    if (later == 0) continue;
+    error->Set("options: one is set that tflite_eq %s does not have: start from TfLiteEqDelegateOptionsDefault(), or use a newer "
+               "library",
+               kVersion);
+    return false;
+  }
   if (c.num_threads < 0 || c.num_threads > kMostThreads) {
     error->Set("option num_threads: %d is not from 0 to %d", c.num_threads, kMostThreads);
     return false;
@@ -91,13 +125,20 @@ bool OptionsFromC(const TfLiteEqDelegateOptions& c, DelegateOptions* options, Re
     error->Set("option log_level: %d is not from 0 to 2", c.log_level);
     return false;
   }
+  if (c.min_saving > kMostSaving) {
+    error->Set("option min_saving: %d is above %d (thousands of multiplications)", c.min_saving, kMostSaving);
+    return false;
+  }
   options->num_threads = c.num_threads;
   options->verify = c.verify;
   options->require_delegation = c.require_delegation;
   options->log_level = c.log_level;
   options->profile = c.profile;
   options->reference_in_place = c.reference_in_place;
-  return ParseKernel(c.kernel != nullptr ? c.kernel : "auto", options, error) &&
+  options->min_saving = c.min_saving == 0 ? DelegateOptions::kAutomatic : c.min_saving < 0 ? 0 : c.min_saving;
+  return options->leave.Set("leave", c.leave != nullptr ? c.leave : "", error) &&
+         options->claim.Set("claim", c.claim != nullptr ? c.claim : "", error) &&
+         ParseKernel(c.kernel != nullptr ? c.kernel : "auto", options, error) &&
          ParseIsa(c.isa != nullptr ? c.isa : "auto", options, error);
 }
 

@@ -6,6 +6,7 @@
 
 #include "delegate/kernels/certificate.h"
 #include "delegate/kernels/conv_types.h"
+#include "delegate/name_pattern.h"
 #include "delegate/tflite_eq_delegate.h"
 
 namespace tflite_eq {
@@ -21,6 +22,14 @@ struct DelegateOptions {
   int log_level = 1;
   bool profile = false;
   bool reference_in_place = false;
+  // By the names of their output tensors: layers that are never claimed, and layers that are wherever a kernel is exact, what the
+  // policy says notwithstanding. The former goes before the latter.
+  NamePattern leave;
+  NamePattern claim;
+  // What a partition must save to be claimed, in thousands of multiplications (Plan::saved_multiplications); kAutomatic: what the
+  // CPU's profile says a switch between delegates costs.
+  static constexpr int kAutomatic = -1;
+  int min_saving = kAutomatic;
 };
 
 // False with a message naming the option, what was found and what is allowed.

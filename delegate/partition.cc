@@ -1,10 +1,11 @@
 #include "delegate/partition.h"
 
-#include <string.h>
 #include <time.h>
 
+#include "delegate/graph/index_map.h"
 #include "delegate/kernels/reference.h"
 #include "delegate/log.h"
+#include "delegate/quoted.h"
 
 namespace tflite_eq {
 namespace {
@@ -15,146 +16,203 @@ double Milliseconds() {
   return static_cast<double>(now.tv_sec) * 1e3 + static_cast<double>(now.tv_nsec) * 1e-6;
 }
 
+// Both are at most kLargestSize: ResolvePadding has seen to it.
+size_t InputBytes(const ConvShape& s) {
+  return static_cast<size_t>(s.batch) * s.input_height * s.input_width * s.input_channels;
+}
+
 size_t OutputBytes(const ConvShape& s) {
   return static_cast<size_t>(s.batch) * s.output_height * s.output_width * s.output_channels;
 }
 
-// The runtime frees shapes with free().
-TfLiteIntArray* MakeShape(const ConvShape& s) {
-  auto* shape = static_cast<TfLiteIntArray*>(malloc(sizeof(TfLiteIntArray) + 4 * sizeof(int)));
-  if (shape == nullptr) return nullptr;
-  shape->size = 4;
-  shape->data[0] = s.batch;
-  shape->data[1] = s.output_height;
-  shape->data[2] = s.output_width;
-  shape->data[3] = s.output_channels;
-  return shape;
-}
-
-bool HasShape(const TfLiteTensor& tensor, const ConvShape& s) {
-  const TfLiteIntArray* dims = tensor.dims;
-  return dims != nullptr && dims->size == 4 && dims->data[0] == s.batch && dims->data[1] == s.output_height &&
-         dims->data[2] == s.output_width && dims->data[3] == s.output_channels;
+// Whether a tensor of the runtime is what a step was prepared for, and has memory for it.
+bool Holds(TfLiteContext* context, int node, const char* role, int tensor, const int (&shape)[4], size_t bytes) {
+  const TensorView view = GraphView(context).tensor(tensor);
+  if (!view.exists() || !view.HasShape(shape)) {
+    context->ReportError(context,
+                         "tflite_eq: node %d: its %s is no longer of shape [%d, %d, %d, %d], for which it was prepared: allocate "
+                         "tensors after resizing",
+                         node, role, shape[0], shape[1], shape[2], shape[3]);
+    return false;
+  }
+  if (view.bytes() < bytes || (view.data() == nullptr && bytes > 0)) {
+    context->ReportError(context, "tflite_eq: node %d: its %s \"%s\" has %zu bytes, not %zu", node, role, Quoted(view.name()).text,
+                         view.data() != nullptr ? view.bytes() : 0, bytes);
+    return false;
+  }
+  return true;
 }
 
 }  // namespace
-
-bool Partition::IsPartitionOutput(int tensor) const {
-  for (int output : outputs_) {
-    if (output == tensor) return true;
-  }
-  return false;
-}
 
 bool Partition::Init(TfLiteContext* context, const TfLiteDelegateParams& params, const DelegateOptions& options,
                      const CpuProfile& cpu, int workers) {
   const double start = Milliseconds();
   verify_ = options.verify;
   profile_ = options.profile;
-  const int count = params.nodes_to_replace->size;
-  if (!steps_.Allocate(count) || !outputs_.Allocate(params.output_tensors->size)) {
-    context->ReportError(context, "tflite_eq: out of memory");
+  const PartitionView view(params);
+  if (!ReadSteps(context, view, options, cpu, workers) || !Connect(context, view)) return false;
+  prepare_milliseconds_ = Milliseconds() - start;
+  return true;
+}
+
+bool Partition::ReadSteps(TfLiteContext* context, const PartitionView& view, const DelegateOptions& options,
+                          const CpuProfile& cpu, int workers) {
+  if (!steps_.Allocate(view.nodes.size())) {
+    context->ReportError(context, "tflite_eq: out of memory for %d nodes", view.nodes.size());
     return false;
   }
-  for (int i = 0; i < outputs_.size(); ++i) outputs_[i] = params.output_tensors->data[i];
-  for (int i = 0; i < count; ++i) {
+  const GraphView graph(context);
+  for (int i = 0; i < steps_.size(); ++i) {
     Step& step = steps_[i];
-    step.node_index = params.nodes_to_replace->data[i];
-    TfLiteNode* node;
-    TfLiteRegistration* registration;
+    step.node_index = view.nodes.begin()[i];
+    NodeView node;
     Reason reason;
-    bool good = context->GetNodeAndRegistration(context, step.node_index, &node, &registration) == kTfLiteOk &&
-                step.node.Read(*context, *node, &reason);
+    reason.Set("the runtime does not have it");
+    bool good = graph.node(step.node_index, &node) && step.node.Read(graph, node, &reason);
     if (good) {
-      const Plan plan = step.node.Choose(options, cpu);
+      Plan plan = step.node.Choose(options, cpu);
+      // Claimed although the policy would not: the option claim matched its name.
+      if (!plan.claim && options.claim.given()) plan = step.node.Insist(options, cpu);
       reason = plan.reason;
       const Algorithm algorithm = options.reference_in_place ? Algorithm::kReference : plan.algorithm;
       const Isa isa = options.reference_in_place ? Isa::kScalar : plan.isa;
       good = plan.claim && step.conv.Prepare(step.node.problem(), algorithm, isa, workers, &reason);
     }
     if (!good) {
-      context->ReportError(context, "tflite_eq: node %d was claimed but cannot be prepared: %s", step.node_index,
-                           reason.text);
+      context->ReportError(context, "tflite_eq: node %d was claimed but cannot be prepared: %s", step.node_index, reason.text);
       return false;
     }
   }
-  // Buffers for tensors inside the partition. A buffer is free again once the last reader of its tensor has run.
-  Array<int> free_after;
-  if (!buffers_.Allocate(count) || !buffer_bytes_.Allocate(count) || !free_after.Allocate(count)) {
-    context->ReportError(context, "tflite_eq: out of memory");
+  return true;
+}
+
+// Finds the step behind every input. Selection claims nodes of models in order only, and the runtime hands them over in order: what
+// is refused here does not happen, but it would cost more than a message.
+bool Partition::Connect(TfLiteContext* context, const PartitionView& view) {
+  const int count = steps_.size();
+  IndexMap writer;
+  Array<int> last_reader;
+  if (!writer.Reserve(count) || !last_reader.Allocate(count)) {
+    context->ReportError(context, "tflite_eq: out of memory for %d nodes", count);
     return false;
   }
-  for (int i = 0; i < count; ++i) free_after[i] = -1;
   for (int i = 0; i < count; ++i) {
-    const int tensor = steps_[i].node.output();
-    if (IsPartitionOutput(tensor)) continue;
-    int last_reader = i;
-    for (int j = i + 1; j < count; ++j) {
-      if (steps_[j].node.input() == tensor) last_reader = j;
+    Step& step = steps_[i];
+    const ConvShape& shape = step.node.problem().shape;
+    last_reader[i] = i;
+    step.producer = writer.Get(step.node.input());
+    if (step.producer != kOutside) {
+      const Step& producer = steps_[step.producer];
+      last_reader[step.producer] = i;
+      if (producer.node.problem().shape.output_channels != shape.input_channels) {
+        context->ReportError(context, "tflite_eq: node %d writes %d channels, of which node %d reads %d", producer.node_index,
+                             producer.node.problem().shape.output_channels, step.node_index, shape.input_channels);
+        return false;
+      }
     }
-    int buffer = 0;
-    while (free_after[buffer] >= i) ++buffer;  // there are as many buffers as steps: one is free
-    free_after[buffer] = last_reader;
-    steps_[i].output_buffer = buffer;
-    for (int j = i + 1; j <= last_reader; ++j) {
-      if (steps_[j].node.input() == tensor) steps_[j].input_buffer = buffer;
+    if (step.node.input() == step.node.output() || writer.Get(step.node.output()) != IndexMap::kAbsent) {
+      context->ReportError(context, "tflite_eq: node %d writes a tensor that is already in use", step.node_index);
+      return false;
     }
+    writer.Set(step.node.output(), i);
   }
-  prepare_milliseconds_ = Milliseconds() - start;
-  return true;
+  for (const Step& step : steps_) {
+    if (step.producer != kOutside || writer.Get(step.node.input()) == IndexMap::kAbsent) continue;
+    context->ReportError(context, "tflite_eq: node %d comes before the one that writes its input", step.node_index);
+    return false;
+  }
+  for (int tensor : view.outputs) {
+    const int step = writer.Get(tensor);
+    if (step == IndexMap::kAbsent) {
+      context->ReportError(context, "tflite_eq: no claimed node writes tensor %d", tensor);
+      return false;
+    }
+    last_reader[step] = kOutside;
+  }
+  if (AssignBuffers(last_reader)) return true;
+  context->ReportError(context, "tflite_eq: out of memory for %d nodes", count);
+  return false;
+}
+
+// Gives a buffer to each tensor inside the partition. A buffer is free again after the last reader of its tensor.
+bool Partition::AssignBuffers(const Array<int>& last_reader) {
+  const int count = steps_.size();
+  Array<int> free_buffers;
+  // The steps after which the same step's end frees a buffer, as lists: the first for each step, then the next of each.
+  Array<int> first, next;
+  if (!free_buffers.Allocate(count) || !first.Allocate(count) || !next.Allocate(count)) return false;
+  for (int& i : first) i = kOutside;
+  int free_count = 0;
+  int buffers = 0;
+  for (int i = 0; i < count; ++i) {
+    const int last = last_reader[i];
+    if (last != kOutside) {
+      steps_[i].output_buffer = free_count > 0 ? free_buffers[--free_count] : buffers++;
+      next[i] = first[last];
+      first[last] = i;
+    }
+    for (int dead = first[i]; dead != kOutside; dead = next[dead]) free_buffers[free_count++] = steps_[dead].output_buffer;
+  }
+  return buffers_.Allocate(buffers) && buffer_bytes_.Allocate(buffers);
 }
 
 bool Partition::ResizeStep(TfLiteContext* context, Step* step) {
   Reason reason;
   int batch, height, width;
-  if (step->input_buffer < 0) {
-    const TfLiteIntArray* dims = context->tensors[step->node.input()].dims;
-    if (dims == nullptr || dims->size != 4 || dims->data[3] != step->node.problem().shape.input_channels) {
-      context->ReportError(context, "tflite_eq: node %d: the input is no longer of shape [n, h, w, %d]", step->node_index,
-                           step->node.problem().shape.input_channels);
-      return false;
-    }
-    batch = dims->data[0];
-    height = dims->data[1];
-    width = dims->data[2];
-  } else {
-    // The step that wrote the tensor came earlier and knows its shape.
-    const Step* writer = nullptr;
-    for (const Step& other : steps_) {
-      if (other.node.output() == step->node.input()) writer = &other;
-    }
-    const ConvShape& s = writer->node.problem().shape;
+  if (step->producer != kOutside) {
+    const ConvShape& s = steps_[step->producer].node.problem().shape;
     batch = s.batch;
     height = s.output_height;
     width = s.output_width;
+  } else {
+    const TensorView input = GraphView(context).tensor(step->node.input());
+    const int channels = step->node.problem().shape.input_channels;
+    if (!input.exists() || input.shape().size() != 4 || input.shape().at(3, 0) != channels) {
+      context->ReportError(context, "tflite_eq: node %d: the input is no longer of shape [n, h, w, %d]", step->node_index,
+                           channels);
+      return false;
+    }
+    batch = input.shape().at(0, 0);
+    height = input.shape().at(1, 0);
+    width = input.shape().at(2, 0);
   }
   if (!step->node.Resize(batch, height, width, &reason)) {
     context->ReportError(context, "tflite_eq: node %d: %s", step->node_index, reason.text);
     return false;
   }
-  step->conv.Reshape(step->node.problem().shape);
+  // Without anything to compute the kernel is not asked at all.
+  if (!IsEmpty(step->node.problem().shape)) step->conv.Reshape(step->node.problem().shape);
   return true;
 }
 
+bool Partition::ResizeOutput(TfLiteContext* context, const Step& step) {
+  const ConvShape& s = step.node.problem().shape;
+  const int shape[4] = {s.batch, s.output_height, s.output_width, s.output_channels};
+  const GraphView graph(context);
+  const TensorView output = graph.tensor(step.node.output());
+  // A dynamic tensor may have the shape, and no memory yet.
+  if (output.exists() && output.HasShape(shape) && output.bytes() == OutputBytes(s) && !output.is_dynamic()) return true;
+  if (graph.Resize(step.node.output(), shape)) return true;
+  context->ReportError(context, "tflite_eq: node %d: the output cannot be given the shape [%d, %d, %d, %d]", step.node_index,
+                       shape[0], shape[1], shape[2], shape[3]);
+  return false;
+}
+
 TfLiteStatus Partition::Prepare(TfLiteContext* context) {
+  prepared_ = false;
   size_t scratch = 0;
   size_t largest = 0;
   for (size_t& bytes : buffer_bytes_) bytes = 0;
   for (Step& step : steps_) {
     if (!ResizeStep(context, &step)) return kTfLiteError;
-    const ConvShape& shape = step.node.problem().shape;
-    const size_t bytes = OutputBytes(shape);
+    const size_t bytes = OutputBytes(step.node.problem().shape);
     if (step.conv.scratch_bytes() > scratch) scratch = step.conv.scratch_bytes();
     if (bytes > largest) largest = bytes;
-    if (step.output_buffer >= 0) {
-      size_t& needed = buffer_bytes_[step.output_buffer];
-      if (bytes > needed) needed = bytes;
-      continue;
-    }
-    TfLiteTensor* output = &context->tensors[step.node.output()];
-    if (!HasShape(*output, shape)) {
-      TfLiteIntArray* dims = MakeShape(shape);
-      if (dims == nullptr || context->ResizeTensor(context, output, dims) != kTfLiteOk) return kTfLiteError;
+    if (step.output_buffer == kOutside) {
+      if (!ResizeOutput(context, step)) return kTfLiteError;
+    } else if (bytes > buffer_bytes_[step.output_buffer]) {
+      buffer_bytes_[step.output_buffer] = bytes;
     }
   }
   bool allocated = scratch_.size() >= scratch || scratch_.Allocate(scratch);
@@ -166,21 +224,43 @@ TfLiteStatus Partition::Prepare(TfLiteContext* context) {
     context->ReportError(context, "tflite_eq: out of memory: %zu bytes of scratch", scratch);
     return kTfLiteError;
   }
+  prepared_ = true;
   return kTfLiteOk;
 }
 
+bool Partition::HasItsTensors(TfLiteContext* context) const {
+  if (!prepared_) {
+    context->ReportError(context, "tflite_eq: %d nodes are to run that were not prepared: allocate tensors first", steps_.size());
+    return false;
+  }
+  for (const Step& step : steps_) {
+    const ConvShape& s = step.node.problem().shape;
+    if (step.producer == kOutside &&
+        !Holds(context, step.node_index, "input", step.node.input(),
+               {s.batch, s.input_height, s.input_width, s.input_channels}, InputBytes(s))) {
+      return false;
+    }
+    if (step.output_buffer == kOutside &&
+        !Holds(context, step.node_index, "output", step.node.output(),
+               {s.batch, s.output_height, s.output_width, s.output_channels}, OutputBytes(s))) {
+      return false;
+    }
+  }
+  return true;
+}
+
 TfLiteStatus Partition::Invoke(TfLiteContext* context, WorkerPool* pool) {
+  if (!HasItsTensors(context)) return kTfLiteError;
+  const GraphView graph(context);
   const WorkerPool::AwakeScope awake(pool);
   for (Step& step : steps_) {
-    const int8_t* input = step.input_buffer >= 0 ? buffers_[step.input_buffer].as<int8_t>()
-                                                 : context->tensors[step.node.input()].data.int8;
-    int8_t* output = step.output_buffer >= 0 ? buffers_[step.output_buffer].as<int8_t>()
-                                             : context->tensors[step.node.output()].data.int8;
-    if (input == nullptr || output == nullptr) {
-      context->ReportError(context, "tflite_eq: node %d has no data for its %s", step.node_index,
-                           input == nullptr ? "input" : "output");
-      return kTfLiteError;
-    }
+    // There is no memory behind a tensor without values.
+    if (IsEmpty(step.node.problem().shape)) continue;
+    const int input_buffer = step.producer != kOutside ? steps_[step.producer].output_buffer : kOutside;
+    const int8_t* input = input_buffer != kOutside ? buffers_[input_buffer].as<int8_t>()
+                                                   : static_cast<const int8_t*>(graph.tensor(step.node.input()).data());
+    int8_t* output = step.output_buffer != kOutside ? buffers_[step.output_buffer].as<int8_t>()
+                                                    : static_cast<int8_t*>(graph.tensor(step.node.output()).data());
     const double start = profile_ ? Milliseconds() : 0;
     step.conv.Run(input, output, scratch_.as<void>(), pool);
     if (profile_) {

@@ -20,6 +20,7 @@ extern "C" {
 EXPORTED TfLiteEqDelegateOptions TfLiteEqDelegateOptionsDefault(void) {
   const tflite_eq::DelegateOptions defaults;
   TfLiteEqDelegateOptions options = {};
+  options.struct_size = sizeof(options);
   options.num_threads = defaults.num_threads;
   options.verify = defaults.verify;
   options.require_delegation = defaults.require_delegation;

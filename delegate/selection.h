@@ -6,6 +6,9 @@
 
 #include "delegate/array.h"
 #include "delegate/conv_node.h"
+#include "delegate/graph/graph_view.h"
+#include "delegate/graph/index_map.h"
+#include "delegate/graph/producers.h"
 #include "delegate/options.h"
 #include "delegate/tflite_abi.h"
 
@@ -30,19 +33,28 @@ class Selection {
     int node = -1;
     bool convolution = false;
     bool claimed = false;
+    bool insisted = false;  // claimed by the option of that name
     double saved_multiplications = 0;
+    int output_channels = 0;  // once it was read as a convolution
     const char* name = "";
     Reason reason;
   };
   const Array<Candidate>& candidates() const { return candidates_; }
 
  private:
-  void Consider(TfLiteContext* context, const DelegateOptions& options, const CpuProfile& cpu, Candidate* candidate);
-  bool DropPartitionsThatDoNotPay(TfLiteContext* context, const DelegateOptions& options);
+  bool FindCandidates(TfLiteContext* context);
+  void Consider(const GraphView& graph, const DelegateOptions& options, const CpuProfile& cpu, Candidate* candidate);
+  bool AgreesWithItsInput(const ConvNode& conv, Reason* reason) const;
+  void DropPartitionsThatDoNotPay(TfLiteContext* context, const DelegateOptions& options, const CpuProfile& cpu);
+  void WarnOfPatternsWithoutLayers(const DelegateOptions& options) const;
+  void DropAll(const char* why);
   void CollectClaimed();
-  Candidate* Find(int node);
 
-  Array<Candidate> candidates_;
+  Array<Candidate> candidates_;  // in the order of the execution plan
+  IndexMap candidate_of_;        // by node
+  Producers producers_;
+  NameMatcher leave_;
+  NameMatcher claim_;
   TfLiteIntArray* claimed_ = nullptr;
   int convolutions_ = 0;
 };

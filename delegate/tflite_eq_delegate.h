@@ -20,7 +20,11 @@ extern "C" {
 
 struct TfLiteDelegate;
 
+// Made by TfLiteEqDelegateOptionsDefault, which fills in all of it.
 typedef struct {
+  // sizeof(TfLiteEqDelegateOptions). By it the library tells a caller that was compiled with this layout from others, which it
+  // refuses.
+  size_t struct_size;
   // Threads for one convolution; 0 takes the interpreter's number.
   int32_t num_threads;
   // Null or "auto" chooses by layer and CPU. "winograd_f43", "winograd_f23", "winograd_1d", "direct_int7", "direct" or
@@ -39,11 +43,22 @@ typedef struct {
   bool profile;
   // Claim the same nodes, but compute them by the reference kernel: the outputs that the other kernels' are compared with. Slow.
   bool reference_in_place;
+  // Thousands of multiplications by the runtime's own kernels that the claimed layers between two switches of delegates must
+  // save to be claimed; 0 takes what such a switch costs on this CPU, a negative number claims whatever is faster.
+  int32_t min_saving;
+  // Null, or POSIX extended regular expressions for the names of output tensors: layers that are never claimed, and layers that are
+  // claimed wherever a kernel is exact, fast or not. The former goes before the latter. Copied.
+  const char* leave;
+  const char* claim;
+  // Zero. Later options take this place, in which 0 is their default: the structure keeps its size, so that callers compiled with
+  // an older header and the function that returns it by value agree. A library older than its caller refuses what is set here.
+  // The size is above any number of threads: in the layout before there was a size, that number stood in its place.
+  uint64_t reserved[25];
 } TfLiteEqDelegateOptions;
 
 TfLiteEqDelegateOptions TfLiteEqDelegateOptionsDefault(void);
 
-// Null when the options are bad or memory runs out; the reason goes to stderr, on Android to logcat.
+// Null options are the defaults. Null when the options are bad or memory runs out; the reason goes to stderr, on Android to logcat.
 struct TfLiteDelegate* TfLiteEqDelegateCreate(const TfLiteEqDelegateOptions* options);
 // While an interpreter has the delegate, the last one to go takes it along.
 void TfLiteEqDelegateDelete(struct TfLiteDelegate* delegate);

@@ -31,27 +31,51 @@ void Pause() {
 
 void WorkerPool::Start(int workers) {
   if (workers < 2 || !threads_.Allocate(workers - 1)) return;
-  for (int i = 0; i < workers - 1; ++i) {
+  if (!mark_.IsOwn()) {  // created by the parent, never started there
+    if (!mark_.BeginAdoption()) return;
+    state_ = State();
+    mark_.FinishAdoption();
+  }
+  threads_started_ = StartThreads(workers - 1);
+  threads_wanted_ = threads_started_;
+}
+
+int WorkerPool::StartThreads(int count) {
+  for (int i = 0; i < count; ++i) {
     threads_[i].pool = this;
     threads_[i].worker = i + 1;
-    if (pthread_create(&threads_[i].handle, nullptr, ThreadMain, &threads_[i]) != 0) return;
-    ++threads_started_;
+    if (pthread_create(&threads_[i].handle, nullptr, ThreadMain, &threads_[i]) != 0) return i;
   }
+  return count;
+}
+
+bool WorkerPool::IsReady() {
+  if (threads_wanted_ == 0) return false;
+  if (mark_.IsOwn()) return threads_started_ > 0;
+  // Threads of a child that come here meanwhile work alone.
+  if (!mark_.BeginAdoption()) return false;
+  state_ = State();
+  threads_started_ = StartThreads(threads_wanted_);
+  mark_.FinishAdoption();
+  return threads_started_ > 0;
 }
 
 void WorkerPool::Stop() {
-  pthread_mutex_lock(&mutex_);
-  stop_ = true;
-  pthread_cond_broadcast(&work_);
-  pthread_mutex_unlock(&mutex_);
+  const bool own = mark_.IsOwn();
+  threads_wanted_ = 0;
+  if (!own || threads_started_ == 0) return;
+  pthread_mutex_lock(&state_.mutex);
+  state_.stop = true;
+  pthread_cond_broadcast(&state_.work);
+  pthread_mutex_unlock(&state_.mutex);
   for (int i = 0; i < threads_started_; ++i) pthread_join(threads_[i].handle, nullptr);
   threads_started_ = 0;
 }
 
 void WorkerPool::LookForWork(unsigned seen) const {
   const int64_t start = Nanoseconds();
-  while (__atomic_load_n(&generation_, __ATOMIC_RELAXED) == seen && Nanoseconds() - start < kLingerNanoseconds) {
-    if (__atomic_load_n(&awake_, __ATOMIC_RELAXED) > 0) {
+  while (__atomic_load_n(&state_.generation, __ATOMIC_RELAXED) == seen && Nanoseconds() - start < kLingerNanoseconds) {
+    if (__atomic_load_n(&state_.awake, __ATOMIC_RELAXED) > 0) {
       Pause();
     } else {
       sched_yield();
@@ -61,9 +85,9 @@ void WorkerPool::LookForWork(unsigned seen) const {
 
 void WorkerPool::WorkUntilDone(int worker) {
   for (;;) {
-    const int index = __atomic_fetch_add(&next_, 1, __ATOMIC_RELAXED);
-    if (index >= count_) return;
-    task_(context_, index, worker);
+    const int index = __atomic_fetch_add(&state_.next, 1, __ATOMIC_RELAXED);
+    if (index >= state_.count) return;
+    state_.task(state_.context, index, worker);
   }
 }
 
@@ -73,48 +97,48 @@ void* WorkerPool::ThreadMain(void* opaque) {
   unsigned seen = 0;
   for (;;) {
     pool->LookForWork(seen);
-    pthread_mutex_lock(&pool->mutex_);
-    while (!pool->stop_ && pool->generation_ == seen) {
-      ++pool->asleep_;
-      pthread_cond_wait(&pool->work_, &pool->mutex_);
-      --pool->asleep_;
+    pthread_mutex_lock(&pool->state_.mutex);
+    while (!pool->state_.stop && pool->state_.generation == seen) {
+      ++pool->state_.asleep;
+      pthread_cond_wait(&pool->state_.work, &pool->state_.mutex);
+      --pool->state_.asleep;
     }
-    const bool stop = pool->stop_;
-    const bool join = !stop && pool->open_;
-    seen = pool->generation_;
-    if (join) __atomic_fetch_add(&pool->joined_, 1, __ATOMIC_RELAXED);
-    pthread_mutex_unlock(&pool->mutex_);
+    const bool stop = pool->state_.stop;
+    const bool join = !stop && pool->state_.open;
+    seen = pool->state_.generation;
+    if (join) __atomic_fetch_add(&pool->state_.joined, 1, __ATOMIC_RELAXED);
+    pthread_mutex_unlock(&pool->state_.mutex);
     if (stop) return nullptr;
     if (!join) continue;  // woke up too late
     pool->WorkUntilDone(thread->worker);
-    pthread_mutex_lock(&pool->mutex_);
-    if (__atomic_sub_fetch(&pool->joined_, 1, __ATOMIC_RELAXED) == 0) pthread_cond_signal(&pool->done_);
-    pthread_mutex_unlock(&pool->mutex_);
+    pthread_mutex_lock(&pool->state_.mutex);
+    if (__atomic_sub_fetch(&pool->state_.joined, 1, __ATOMIC_RELAXED) == 0) pthread_cond_signal(&pool->state_.done);
+    pthread_mutex_unlock(&pool->state_.mutex);
   }
 }
 
 void WorkerPool::Run(Task task, void* context, int count) {
-  if (threads_started_ == 0 || count < 2 || pthread_mutex_trylock(&busy_) != 0) {
+  if (count < 2 || !IsReady() || pthread_mutex_trylock(&state_.busy) != 0) {
     for (int index = 0; index < count; ++index) task(context, index, 0);
     return;
   }
-  pthread_mutex_lock(&mutex_);
-  task_ = task;
-  context_ = context;
-  count_ = count;
-  __atomic_store_n(&next_, 0, __ATOMIC_RELAXED);
-  open_ = true;
-  __atomic_fetch_add(&generation_, 1, __ATOMIC_RELAXED);
-  if (asleep_ > 0) pthread_cond_broadcast(&work_);
-  pthread_mutex_unlock(&mutex_);
+  pthread_mutex_lock(&state_.mutex);
+  state_.task = task;
+  state_.context = context;
+  state_.count = count;
+  __atomic_store_n(&state_.next, 0, __ATOMIC_RELAXED);
+  state_.open = true;
+  __atomic_fetch_add(&state_.generation, 1, __ATOMIC_RELAXED);
+  if (state_.asleep > 0) pthread_cond_broadcast(&state_.work);
+  pthread_mutex_unlock(&state_.mutex);
   WorkUntilDone(0);
   // The others are at their last task: worth looking for a moment before going to sleep.
-  for (int i = 0; i < kLooks && __atomic_load_n(&joined_, __ATOMIC_RELAXED) != 0; ++i) Pause();
-  pthread_mutex_lock(&mutex_);
-  open_ = false;
-  while (joined_ != 0) pthread_cond_wait(&done_, &mutex_);
-  pthread_mutex_unlock(&mutex_);
-  pthread_mutex_unlock(&busy_);
+  for (int i = 0; i < kLooks && __atomic_load_n(&state_.joined, __ATOMIC_RELAXED) != 0; ++i) Pause();
+  pthread_mutex_lock(&state_.mutex);
+  state_.open = false;
+  while (state_.joined != 0) pthread_cond_wait(&state_.done, &state_.mutex);
+  pthread_mutex_unlock(&state_.mutex);
+  pthread_mutex_unlock(&state_.busy);
 }
 
 }  // namespace tflite_eq

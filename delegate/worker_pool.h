@@ -6,6 +6,7 @@
 
 #include "delegate/array.h"
 #include "delegate/kernels/thread_pool.h"
+#include "delegate/process_mark.h"
 
 namespace tflite_eq {
 
@@ -16,6 +17,9 @@ namespace tflite_eq {
 // for a worker that has not yet woken: a job is over when every task is done, and late workers find nothing. And workers look for
 // the next job for a moment before they sleep: busily while an AwakeScope lives; after it they hand the core to whoever wants it,
 // XNNPACK's own threads above all, which then need not wait for an idle core either.
+//
+// A forked child inherits the pool without its threads, in whatever state it was. The first thing that the child runs starts threads
+// of its own, as many as its parent had; a child that only deletes the pool starts and waits for none.
 class WorkerPool final : public ThreadPool {
  public:
   WorkerPool() = default;
@@ -26,18 +30,22 @@ class WorkerPool final : public ThreadPool {
   // Ends the threads; whoever calls Run from then on works alone. Not while Run is under way.
   void Stop();
 
-  int workers() const override { return threads_started_ + 1; }
+  int workers() const override { return threads_wanted_ + 1; }
   void Run(Task task, void* context, int count) override;
 
   class AwakeScope {
    public:
-    explicit AwakeScope(WorkerPool* pool) : pool_(pool) { __atomic_fetch_add(&pool_->awake_, 1, __ATOMIC_RELAXED); }
-    ~AwakeScope() { __atomic_fetch_sub(&pool_->awake_, 1, __ATOMIC_RELAXED); }
+    explicit AwakeScope(WorkerPool* pool) : pool_(pool->IsReady() ? pool : nullptr) {
+      if (pool_ != nullptr) __atomic_fetch_add(&pool_->state_.awake, 1, __ATOMIC_RELAXED);
+    }
+    ~AwakeScope() {
+      if (pool_ != nullptr) __atomic_fetch_sub(&pool_->state_.awake, 1, __ATOMIC_RELAXED);
+    }
     AwakeScope(const AwakeScope&) = delete;
     AwakeScope& operator=(const AwakeScope&) = delete;
 
    private:
-    WorkerPool* pool_;
+    WorkerPool* pool_;  // null where there are no threads to keep awake
   };
 
  private:
@@ -46,28 +54,39 @@ class WorkerPool final : public ThreadPool {
     WorkerPool* pool;
     int worker;
   };
+  // What threads share, all of it worthless in a child of the process that has the threads.
+  struct State {
+    int awake = 0;  // atomic: AwakeScopes
+
+    pthread_mutex_t busy = PTHREAD_MUTEX_INITIALIZER;   // held by the thread that runs a job
+    pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;  // guards what follows
+    pthread_cond_t work = PTHREAD_COND_INITIALIZER;
+    pthread_cond_t done = PTHREAD_COND_INITIALIZER;
+    unsigned generation = 0;  // written under the mutex, read without while looking for work: atomic
+    bool open = false;        // whether workers may join the job
+    int joined = 0;           // workers at the job; atomic, as the caller looks at it before it waits
+    int asleep = 0;           // workers waiting on `work`
+    bool stop = false;
+    Task task = nullptr;
+    void* context = nullptr;
+    int count = 0;
+    int next = 0;  // atomic, not guarded
+  };
   static void* ThreadMain(void* thread);
+  // Starts up to `count` threads; returns how many.
+  int StartThreads(int count);
+  // Whether there are threads to work with. In a forked child, starts them first.
+  bool IsReady();
   // Returns at a job newer than `seen`, or after a moment without one.
   void LookForWork(unsigned seen) const;
   void WorkUntilDone(int worker);
 
   Array<Thread> threads_;
-  int threads_started_ = 0;
-  int awake_ = 0;  // atomic: AwakeScopes
-
-  pthread_mutex_t busy_ = PTHREAD_MUTEX_INITIALIZER;   // held by the thread that runs a job
-  pthread_mutex_t mutex_ = PTHREAD_MUTEX_INITIALIZER;  // guards what follows
-  pthread_cond_t work_ = PTHREAD_COND_INITIALIZER;
-  pthread_cond_t done_ = PTHREAD_COND_INITIALIZER;
-  unsigned generation_ = 0;  // written under mutex_, read without while looking for work: atomic
-  bool open_ = false;        // whether workers may join the job
-  int joined_ = 0;           // workers at the job; atomic, as the caller looks at it before it waits
-  int asleep_ = 0;           // workers waiting on work_
-  bool stop_ = false;
-  Task task_ = nullptr;
-  void* context_ = nullptr;
-  int count_ = 0;
-  int next_ = 0;  // atomic, not guarded
+  // What Start achieved, and thereby what scratch is made for: a child starts no more.
+  int threads_wanted_ = 0;
+  int threads_started_ = 0;  // in the process that owns the mark
+  ProcessMark mark_;
+  State state_;
 };
 
 }  // namespace tflite_eq

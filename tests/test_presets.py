@@ -16,6 +16,16 @@ DOCUMENTED: dict[str, tuple[int, dict[str, Any]]] = {
     ),
     "default": (50, {}),
     "best": (200, {"reconstruction": "refit", "search": SearchSettings(max_rounds=4)}),
+    "paper": (
+        50,
+        {
+            "objective": "cosine",
+            "activation_mode": "symmetric",
+            "bias_correction": "none",
+            "equalization": "none",
+            "search": SearchSettings(coarse=1, activation_share=1, max_rounds=1),
+        },
+    ),
 }
 
 

@@ -33,17 +33,20 @@ CASES = {
     "dilated": DILATED, "grouped": GROUPED, "5x5": FIVE, "1x3": FLAT,
 }  # fmt: skip
 
-# On ARM a layer of few channels is as fast with XNNPACK.
-ARM_DOT_PRODUCT = {"winograd", "small", "many"}
+# A layer of few channels is as fast with XNNPACK.
+ENOUGH_CHANNELS = {"winograd", "small", "many"}
 DOT_PRODUCT = {
-    Target.ARMV8_2_DOTPROD: ARM_DOT_PRODUCT,
-    Target.ARMV8_6_I8MM: ARM_DOT_PRODUCT,
-    Target.X86_VNNI: {*ARM_DOT_PRODUCT, "stem"},
+    Target.ARMV8_2_DOTPROD: ENOUGH_CHANNELS,
+    Target.ARMV8_6_I8MM: ENOUGH_CHANNELS,
+    Target.X86_VNNI: ENOUGH_CHANNELS,
 }
 
 GAINS: dict[Target, set[str]] = {
     Target.GENERIC: set(),
     Target.X86_AVX2: set(),
+    # The runtime's kernels use matrix units, which outrun anything done with vectors.
+    Target.X86_AMX: set(),
+    Target.ARMV9_SME2: set(),
     # F(4x4,3x3) in int16 is exact for 8 bits; the direct 7-bit kernel serves the rest.
     Target.ARMV8_0: {"pointwise", "strided", "strided one way", "dilated", "5x5", "1x3"},
     **DOT_PRODUCT,

@@ -5,8 +5,12 @@ from __future__ import annotations
 import dataclasses
 import enum
 import re
+from collections.abc import Mapping
 from typing import Any, Generic, TypeVar
 
+import numpy as np
+
+from tflite_eq.arguments import check_kind, described, is_integer, is_number
 from tflite_eq.errors import ConfigError
 from tflite_eq.targets import Target
 
@@ -157,14 +161,22 @@ class SearchSettings:
 
     def __post_init__(self) -> None:
         """Reject settings the search cannot run with."""
+        for name in ("low", "high"):
+            value = getattr(self, name)
+            if not is_number(value):
+                raise ConfigError(f"search setting {name} must be a number, got {value!r}")
+            object.__setattr__(self, name, float(value))
         if not 0 < self.low <= 1 <= self.high:
             raise ConfigError(
                 f"search interval [{self.low}, {self.high}] must contain 1 and start above 0"
             )
         for name in ("steps", "coarse", "rows", "work", "activation_share", "max_rounds"):
             value = getattr(self, name)
-            if not isinstance(value, int) or value < 1:
-                raise ConfigError(f"search setting {name} must be at least 1, got {value!r}")
+            if not is_integer(value) or value < 1:
+                raise ConfigError(
+                    f"search setting {name} must be at least 1, got {value!r}; give a whole number"
+                )
+            object.__setattr__(self, name, int(value))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -222,16 +234,22 @@ class Config:
                 "keep_int8: with bits 8 every layer keeps 8 bits; choose bits 7 or auto, or leave "
                 "it out"
             )
-        if not isinstance(self.per_tensor, bool):
+        if not isinstance(self.per_tensor, (bool, np.bool_)):
             raise ConfigError(f"per_tensor must be true or false, got {self.per_tensor!r}")
+        object.__setattr__(self, "per_tensor", bool(self.per_tensor))
         if self.per_tensor and self.equalization is Equalization.ACTIVATIONS:
             raise ConfigError(
                 "per_tensor, equalization: 'activations' needs a weight scale per output channel; "
                 "with per_tensor choose equalization 'cross_layer', or leave it at 'auto', which "
                 "is that"
             )
-        if not isinstance(self.seed, int) or not 0 <= self.seed < 2**32:
+        if not is_integer(self.seed) or not 0 <= self.seed < 2**32:
             raise ConfigError(f"seed must be an integer in [0, 2^32), got {self.seed!r}")
+        object.__setattr__(self, "seed", int(self.seed))
+        fields = self.search.items() if isinstance(self.search, Mapping) else [("steps", 50)]
+        given = ", ".join(f"{name}={value!r}" for name, value in fields)
+        remedy = f"give tflite_eq.SearchSettings({given})"
+        check_kind(self.search, SearchSettings, "search", remedy)
 
     @property
     def equalization_used(self) -> Equalization:
@@ -265,12 +283,32 @@ class Config:
             raise ConfigError(f"unknown configuration entry: {error}") from error
 
 
+def checked_config(config: Any) -> Config:
+    """The options given; those by default for ``None``.
+
+    Raises:
+        ConfigError: It is something else than a ``Config``.
+    """
+    if config is None:
+        return Config()
+    if isinstance(config, Config):
+        return config
+    remedy = "give a tflite_eq.Config, such as tflite_eq.Config(bits='7')"
+    if isinstance(config, Mapping) and all(str(name).isidentifier() for name in config):
+        fields = ", ".join(f"{name}={value!r}" for name, value in config.items())
+        remedy = f"give tflite_eq.Config({fields})"
+    elif isinstance(config, str):
+        remedy = f"a preset's options are tflite_eq.preset_config({config!r})"
+    raise ConfigError(f"config is {described(config)}; {remedy}")
+
+
 def _check_expression(field: str, expression: Any) -> None:
     if expression is None:
         return
     if not isinstance(expression, str):
         raise ConfigError(
-            f"{field}: {expression!r} is not a valid regular expression: it is no string"
+            f"{field}: {expression!r} is not a valid regular expression: expected a str, found a "
+            f"{type(expression).__name__}"
         )
     try:
         re.compile(expression)

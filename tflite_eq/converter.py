@@ -11,14 +11,15 @@ from typing import Any
 
 import numpy as np
 
+from tflite_eq.arguments import check_model, check_path
 from tflite_eq.backends import Backend, BackendName
 from tflite_eq.backends.tensorflow import import_tensorflow
 from tflite_eq.calibration.record import Calibration
-from tflite_eq.config import Config, IoType
+from tflite_eq.config import Config, IoType, checked_config
 from tflite_eq.errors import ConfigError, DatasetError, ModelError
 from tflite_eq.files import PathLike
 from tflite_eq.guard.guard import Guarded, quantize_guarded
-from tflite_eq.guard.validation import Guard
+from tflite_eq.guard.validation import Guard, check_guard
 from tflite_eq.quantizer import QuantizationResult, quantize
 from tflite_eq.report.model import Report
 from tflite_eq.report.write import check_directory
@@ -57,7 +58,7 @@ class EasyQuantConverter:
         """Use the ``from_*`` methods instead."""
         self.float_converter = float_converter
         self._float_model = float_model
-        self.config = config or Config()
+        self.config = checked_config(config)
         self.representative_dataset: Any = None
         self.inference_input_type: Any = self.config.input_type
         self.inference_output_type: Any = self.config.output_type
@@ -87,6 +88,11 @@ class EasyQuantConverter:
     @classmethod
     def from_keras_model(cls, model: Any, config: Config | None = None) -> EasyQuantConverter:
         """A converter for a Keras model."""
+        if isinstance(model, (str, bytes, os.PathLike)):
+            raise ModelError(
+                f"expected a Keras model, found a {type(model).__name__}; load it first: "
+                "tf.keras.models.load_model(path)"
+            )
         tf = import_tensorflow("a Keras model", OTHERWISE)
         return cls(tf.lite.TFLiteConverter.from_keras_model(model), None, config)
 
@@ -99,6 +105,7 @@ class EasyQuantConverter:
         config: Config | None = None,
     ) -> EasyQuantConverter:
         """A converter for a SavedModel directory."""
+        check_path(saved_model_dir, "saved_model_dir")
         tf = import_tensorflow(f"the SavedModel {saved_model_dir}", OTHERWISE)
         directory = os.fspath(saved_model_dir)
         try:
@@ -125,6 +132,8 @@ class EasyQuantConverter:
         """A converter for a float ``.tflite``, given as bytes or as a path."""
         if isinstance(model, (bytes, bytearray)):
             return cls(None, bytes(model), config)
+        if not isinstance(model, (str, os.PathLike)):
+            check_model(model, "model")
         path = pathlib.Path(model)
         try:
             return cls(None, path.read_bytes(), config)
@@ -172,11 +181,14 @@ class EasyQuantConverter:
                 "function that yields them, as for tf.lite.TFLiteConverter"
             )
         config = dataclasses.replace(
-            self.config,
+            checked_config(self.config),
             input_type=io_type(self.inference_input_type, "inference_input_type"),
             output_type=io_type(self.inference_output_type, "inference_output_type"),
         )
+        if self.guard is not None:
+            check_guard(self.guard)
         if self.report_dir is not None:
+            check_path(self.report_dir, "report_dir")
             check_directory(self.report_dir)
         self.result, self.guarded = _quantized(
             self.float_model(),
@@ -253,7 +265,11 @@ def attach(
             "TensorFlow 2.14 to 2.21; use EasyQuantConverter instead"
         )
     tf = import_tensorflow("attach", OTHERWISE)
-    options = config or Config()
+    options = checked_config(config)
+    if guard is not None:
+        check_guard(guard)
+    check_path(report_dir, "report_dir")
+    check_path(resume_dir, "resume_dir")
     attachment = Attachment()
     convert = converter.convert
 

@@ -10,20 +10,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Union
 
-from tflite_eq.errors import ConfigError, TfliteEqError
+from tflite_eq.errors import TfliteEqError
 
 PathLike = Union[str, "os.PathLike[str]"]
-
-
-def checked_path(path: PathLike, option: str) -> PathLike:
-    """The path that an option names.
-
-    Raises:
-        ConfigError: It is no path.
-    """
-    if not isinstance(path, (str, os.PathLike)):
-        raise ConfigError(f"{option}: {path!r} is no path; give a string or a pathlib.Path")
-    return path
 
 
 def exists(path: PathLike) -> bool:

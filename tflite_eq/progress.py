@@ -2,21 +2,32 @@
 
 from __future__ import annotations
 
-import resource
 import sys
 from collections.abc import Iterable, Iterator, Sized
 from typing import TypeVar
 
 from tqdm import tqdm
 
+try:
+    import resource
+except ImportError:  # Windows
+    _HAS_RESOURCE = False
+else:
+    _HAS_RESOURCE = True
+
 T = TypeVar("T")
 
 
-def peak_memory_mib() -> float:
-    """Peak resident memory so far in MiB, of this process or its largest finished worker."""
+def peak_memory_mib() -> int | None:
+    """Peak resident memory so far in MiB, of this process or its largest finished worker.
+
+    ``None`` where Python cannot tell, which is on Windows.
+    """
+    if not _HAS_RESOURCE:
+        return None
     users = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
     peak = max(resource.getrusage(user).ru_maxrss for user in users)
-    return peak / (1 << 20 if sys.platform == "darwin" else 1 << 10)
+    return round(peak / (1 << 20 if sys.platform == "darwin" else 1 << 10))
 
 
 def track(items: Iterable[T], description: str, total: int | None = None) -> Iterator[T]:
@@ -30,7 +41,9 @@ def track(items: Iterable[T], description: str, total: int | None = None) -> Ite
     ) as bar:
         for item in items:
             yield item
-            bar.set_postfix_str(f"{peak_memory_mib():.0f} MiB", refresh=False)
+            memory = peak_memory_mib()
+            if memory is not None:
+                bar.set_postfix_str(f"{memory} MiB", refresh=False)
             bar.update()
 
 

@@ -8,19 +8,24 @@ import hashlib
 from typing import Any
 
 from tflite_eq import metadata
-from tflite_eq.backends import Backend, BackendName, make_backend
+from tflite_eq.arguments import check_kind, check_model, check_path, checked_count
+from tflite_eq.backends import Backend, BackendName, backend_of
 from tflite_eq.bias.finetune import check_enough
 from tflite_eq.calibration.checkpoint import Checkpoint, SavedEqualization
-from tflite_eq.calibration.dataset import SampleReader, SpreadSubset, repeatable
+from tflite_eq.calibration.doubts import doubts_about
 from tflite_eq.calibration.fit import check_equalization, check_fits
 from tflite_eq.calibration.record import Calibration
 from tflite_eq.calibration.statistics import observe_ranges
-from tflite_eq.config import BiasCorrection, Config, Equalization
+from tflite_eq.calibration.stored_samples import StoredSamples
+from tflite_eq.config import BiasCorrection, Config, Equalization, checked_config
+from tflite_eq.conformance import subject as conformance
+from tflite_eq.conformance.computed import CHECKED_SAMPLES, check_computed
+from tflite_eq.conformance.stored import check_stored
 from tflite_eq.equalization.choose import equalizing_factors
 from tflite_eq.equalization.factors import ChannelFactors, with_factors
 from tflite_eq.errors import ConfigError
 from tflite_eq.evaluation.layerwise import ComparisonSet
-from tflite_eq.files import PathLike, checked_path
+from tflite_eq.files import PathLike
 from tflite_eq.fine_tuning import check_can_fine_tune, fine_tuned
 from tflite_eq.graph import schema
 from tflite_eq.graph.consistency import check_consistent
@@ -30,7 +35,7 @@ from tflite_eq.graph.linear import linear_layers
 from tflite_eq.graph.model import Graph
 from tflite_eq.graph.scale_groups import scale_groups
 from tflite_eq.graph.validate import check_quantizable
-from tflite_eq.progress import track
+from tflite_eq.progress import note
 from tflite_eq.report.build import build_report
 from tflite_eq.report.full import Subject, complete
 from tflite_eq.report.guard import GuardRecord
@@ -81,7 +86,8 @@ def calibrate(
 
     Args:
         model: A float ``.tflite``.
-        representative_dataset: Sample inputs in any form TFLite accepts; see ``SampleReader``.
+        representative_dataset: Sample inputs in any form TFLite accepts, see ``SampleReader``; read
+            once.
         config: Options; defaults to ``Config()``.
         num_samples: Use at most so many samples; ``None`` uses all.
         origin: What to call the model in messages.
@@ -98,11 +104,9 @@ def calibrate(
             nothing, or ``num_samples`` is not positive.
         BackendError: Biases are to be fine-tuned and TensorFlow is not installed.
     """
-    config = config or Config()
-    if num_samples is not None and (not isinstance(num_samples, int) or num_samples < 1):
-        raise ConfigError(
-            f"num_samples is {num_samples!r}; give a whole number, 1 or more, or None for all"
-        )
+    config = checked_config(config)
+    num_samples = checked_count(num_samples, "num_samples")
+    check_path(resume_dir, "resume_dir")
     graph = prepared(model, origin)
     layers = linear_layers(graph)
     skipped = skipped_operators(graph, config.skip)
@@ -115,22 +119,23 @@ def calibrate(
         checkpoint = None
         if resume_dir is not None:
             checkpoint = Checkpoint(
-                checked_path(resume_dir, "resume_dir"),
-                model_sha256,
-                config,
-                preferred_runtime().description,
+                resume_dir, model_sha256, config, preferred_runtime().description
             )
             stack.callback(checkpoint.close)
-        representative_dataset = repeatable(representative_dataset, num_samples)
-        reader = SampleReader(graph, representative_dataset, num_samples)
-        equalization = _equalization(graph, skipped, reader, config, trace, checkpoint)
+        samples = representative_dataset
+        if not isinstance(samples, StoredSamples):
+            samples = stack.enter_context(StoredSamples(graph, samples, num_samples))
+        if checkpoint:
+            checkpoint.check_data(samples.count, samples.digest)
+        if trace is not None:
+            trace.kept = samples.spread(trace.keeps)
+        warnings = _doubts(graph, samples)
+        equalization = _equalization(graph, skipped, samples, config, trace, checkpoint)
         graph = with_factors(graph, equalization)
         layers = linear_layers(graph)
         groups = scale_groups(graph, layers, skipped)
-        kept = None if trace is None else trace.kept
-        reader = SampleReader(graph, representative_dataset, num_samples, kept)
         twins = TwinActivations(stack.enter_context(ActivationStore()), samples=0)
-        observers = observe_ranges(graph, reader, twins, config.seed, checkpoint)
+        observers = observe_ranges(graph, samples, twins, config.seed, checkpoint)
         if trace is not None:
             trace.take_ranges(observers)
         needed = set()
@@ -143,22 +148,32 @@ def calibrate(
         calibration = Calibration(
             tool_version=__version__,
             model_sha256=model_sha256,
-            data_sha256=reader.digest,
-            samples=reader.count,
+            data_sha256=samples.digest,
+            samples=samples.count,
             config=config,
             tensors=tensors,
             layers=records,
             equalization=equalization,
+            warnings=[*warnings, *twins.notices],
         )
         if fine_tunes:
             calibration = fine_tuned(graph, layers, skipped, calibration, twins)
     return calibration
 
 
+def _doubts(graph: Graph, samples: StoredSamples) -> list[str]:
+    """What is doubtful about the samples; said at once, and once however often they serve."""
+    if samples.doubts is None:
+        samples.doubts = doubts_about(graph, samples)
+        for doubt in samples.doubts:
+            note(f"warning: {doubt}")
+    return samples.doubts
+
+
 def _equalization(
     graph: Graph,
     skipped: set[int],
-    reader: SampleReader,
+    samples: StoredSamples,
     config: Config,
     trace: PassTrace | None,
     checkpoint: Checkpoint | None,
@@ -168,17 +183,13 @@ def _equalization(
     if checkpoint and checkpoint.equalization:
         checkpoint.check_equalization(graph, skipped)
         saved = checkpoint.equalization
-        if saved.samples:
-            for _ in track(reader, "Calibrating: comparing the data"):
-                pass
-            checkpoint.check_data(reader.count, reader.digest)
         seen.extremes.update(saved.extremes)
         return saved.factors
     is_used = config.equalization_used is not Equalization.NONE
-    factors = equalizing_factors(graph, skipped, reader, config, seen) if is_used else []
+    factors = equalizing_factors(graph, skipped, samples, config, seen) if is_used else []
     if checkpoint:
         checkpoint.save_equalization(
-            SavedEqualization(reader.count, reader.digest, factors, dict(seen.extremes))
+            SavedEqualization(samples.count, samples.digest, factors, dict(seen.extremes))
         )
     return factors
 
@@ -216,14 +227,17 @@ def quantize(
     Raises:
         TfliteEqError: One of its sub-classes says what is wrong and how to mend it.
     """
+    check_model(model, origin)
+    config = None if config is None else checked_config(config)
     if report_dir is not None:
-        check_directory(checked_path(report_dir, "report_dir"))
-    if isinstance(backend, (str, BackendName)):
-        backend = make_backend(backend)
-    elif not hasattr(backend, "quantize"):
-        raise ConfigError(f"backend: {backend!r} is none; give its name, such as 'litert'")
+        check_path(report_dir, "report_dir")
+        check_directory(report_dir)
+    if comparison is not None:
+        remedy = "give a ComparisonSet(samples, description)"
+        check_kind(comparison, ComparisonSet, "comparison", remedy)
+    backend = backend_of(backend)
     keeps = report_dir is not None and comparison is None
-    trace = PassTrace(kept=SpreadSubset(COMPARED_SAMPLES if keeps else 0))
+    trace = PassTrace(keeps=COMPARED_SAMPLES if keeps else CHECKED_SAMPLES)
     if isinstance(representative_dataset, Calibration):
         calibration = representative_dataset
         if config is not None:
@@ -300,6 +314,7 @@ def prepared(model: bytes, origin: str) -> Graph:
     Raises:
         ModelError: The model cannot be quantized.
     """
+    check_model(model, origin)
     graph = Graph.from_bytes(model, origin)
     check_quantizable(graph)
     return with_biases(graph)
@@ -316,10 +331,10 @@ def _check_belongs(calibration: Calibration, model: bytes, origin: str) -> None:
 
 def _calibration_samples(trace: PassTrace) -> ComparisonSet | None:
     """What the models are compared on without a set of its own; nothing for a loaded record."""
-    count = len(trace.kept.samples)
+    count = len(trace.kept)
     if not count:
         return None
-    return ComparisonSet(trace.kept.samples, f"{count} of the calibration samples")
+    return ComparisonSet(trace.kept, f"{count} of the calibration samples")
 
 
 def _apply(
@@ -358,6 +373,17 @@ def _apply(
     data = schema.serialize(written.model)
     check_consistent(schema.parse(data, origin), f"{origin}, quantized")
     ran = check_runs_everywhere(data, config.seed)
+    outcome = conformance.Subject(
+        graph=graph,
+        layers=layers,
+        skipped=skipped,
+        calibration=calibration,
+        written=Graph.from_bytes(data, origin),
+        meanings=written.meanings_by_index(),
+        remedy=f"Use --backend {'litert' if knows_all else 'tensorflow'}",
+    )
+    check_stored(outcome)
+    check_computed(outcome, trace.kept, config.seed)
     report = build_report(calibration, written.warnings, ran, len(model), len(data), origin)
     subject = Subject(given, graph, layers, skipped, calibration, trace, len(model), data, backend)
     return QuantizationResult(data, report, calibration), subject

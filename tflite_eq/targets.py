@@ -32,14 +32,19 @@ class Target(enum.Enum):
     ``X86_VNNI`` stands for Intel's server cores with AVX-512 VNNI, which have two such units. With
     one (client cores, AMD's Zen 4) the delegate keeps F(4x4,3x3) for wide layers with full tiles
     even where their weights are on the lattice: there 7 bits gain nothing and lose no speed.
+
+    ``X86_AMX`` (Intel's server cores from Sapphire Rapids on) and ``ARMV9_SME2`` have units that
+    multiply whole matrices, which the runtime's own kernels use: everything is left to them.
     """
 
     GENERIC = "generic"
     ARMV8_0 = "armv8.0"
     ARMV8_2_DOTPROD = "armv8.2-dotprod"
     ARMV8_6_I8MM = "armv8.6-i8mm"
+    ARMV9_SME2 = "armv9-sme2"
     X86_AVX2 = "x86-avx2"
     X86_VNNI = "x86-vnni"
+    X86_AMX = "x86-amx"
 
     @property
     def has_dot_product(self) -> bool:
@@ -47,8 +52,13 @@ class Target(enum.Enum):
         return self in (Target.ARMV8_2_DOTPROD, Target.ARMV8_6_I8MM, Target.X86_VNNI)
 
 
-# With fewer channels XNNPACK is as fast on ARM; direct_int7 reads input channels by sixteens.
-_FEWEST_ARM_CHANNELS = 16
+# With fewer channels XNNPACK is as fast; direct_int7 reads input channels by sixteens.
+_FEWEST_CHANNELS = {
+    Target.ARMV8_0: 16,
+    Target.ARMV8_2_DOTPROD: 32,
+    Target.ARMV8_6_I8MM: 64,
+    Target.X86_VNNI: 32,
+}
 _FEWEST_INT7_CHANNELS = 64
 _LEAST_INT7_CHANNEL_USE = 0.8
 
@@ -88,8 +98,10 @@ class ConvGeometry:
 
 def gains_from_int7(geometry: ConvGeometry, target: Target) -> bool:
     """Whether the delegate runs this convolution faster when its input codes are 7-bit."""
-    few = min(geometry.input_channels, geometry.output_channels) < _FEWEST_ARM_CHANNELS
-    if target in (Target.ARMV8_0, Target.ARMV8_2_DOTPROD, Target.ARMV8_6_I8MM) and few:
+    fewest_channels = _FEWEST_CHANNELS.get(target)
+    if fewest_channels is None:
+        return False
+    if min(geometry.input_channels, geometry.output_channels) < fewest_channels:
         return False
     if target is Target.ARMV8_0:
         # 3x3 stride 1 takes F(4x4,3x3) in int16 there, which is exact for 8-bit codes too.
@@ -98,7 +110,7 @@ def gains_from_int7(geometry: ConvGeometry, target: Target) -> bool:
         return (
             geometry.groups == 1 and not geometry.is_winograd and geometry.input_channels >= fewest
         )
-    return target.has_dot_product and geometry.is_winograd
+    return geometry.is_winograd
 
 
 def weight_grid(geometry: ConvGeometry | None, target: Target, input_is_int7: bool) -> WeightGrid:

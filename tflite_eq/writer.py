@@ -30,6 +30,22 @@ _SCALE_NOISE = 1e-5
 _UNIQUE_NAMES = re.compile(r"^(t\d+;(?:;t\d+;)*)(.*)$", re.DOTALL)
 
 
+@dataclasses.dataclass(frozen=True)
+class Meaning:
+    """What a tensor of the written model stands for.
+
+    Attributes:
+        tensor: The tensor, an object of the flatbuffer's object API.
+        source: Tensor index in the float network.
+        params: Scale and zero point that its int8 codes are to have: the record's, or where the
+            backend imposes others, these. ``None`` for tensors that are not int8.
+    """
+
+    tensor: schema.TensorT
+    source: int
+    params: AffineParams | None
+
+
 @dataclasses.dataclass
 class Written:
     """A quantized model before its ends and metadata are put in place.
@@ -37,10 +53,18 @@ class Written:
     Attributes:
         model: The flatbuffer's object API, with float inputs and outputs.
         warnings: Deviations from the record that the backend imposed, one sentence each.
+        meanings: What the quantizer wants of the tensors of ``model``.
     """
 
     model: schema.ModelT
     warnings: list[str]
+    meanings: list[Meaning]
+
+    def meanings_by_index(self) -> dict[int, Meaning]:
+        """The same by position in the model's list of tensors as it is now: edits may move them."""
+        known = {id(meaning.tensor): meaning for meaning in self.meanings}
+        tensors = self.model.subgraphs[0].tensors
+        return {i: known[id(t)] for i, t in enumerate(tensors) if id(t) in known}
 
 
 def write(
@@ -73,7 +97,7 @@ def write(
     model.signatureDefs = _moved_signatures(graph, result)
     model.metadata = _without_repeats(model.metadata)
     drop_unused_buffers(model)
-    return Written(model, written.warnings)
+    return Written(model, written.warnings, written.meanings)
 
 
 class _Writer:
@@ -95,22 +119,28 @@ class _Writer:
         self._subgraph = result.subgraph
         self._written: dict[int, tuple[bytes, bytes]] = {}
         self.warnings: list[str] = []
+        self.meanings: list[Meaning] = []
 
     def settle_activations(self) -> None:
         """Take rounding noise out of the backend's scales; note real deviations."""
         for index, origin in self._origins.items():
             tensor = self._result.tensors[index]
-            if tensor.type_name != "INT8" or tensor.is_constant:
+            if origin is None or tensor.is_constant:
                 continue
-            if origin is None or origin[0] not in self._params:
+            source, object_ = origin[0], self._subgraph.tensors[index]
+            if tensor.type_name != "INT8":
+                self.meanings.append(Meaning(object_, source, None))
                 continue
-            source = origin[0]
+            if source not in self._params:
+                continue
             planned = self._params[source]
-            stored = self._subgraph.tensors[index].quantization
+            stored = object_.quantization
             scale, zero_point = float(stored.scale[0]), int(stored.zeroPoint[0])
             if zero_point == planned.zero_point and (abs(scale / planned.scale - 1) < _SCALE_NOISE):
                 stored.scale = np.array([planned.scale], np.float32)
+                self.meanings.append(Meaning(object_, source, planned))
                 continue
+            self.meanings.append(Meaning(object_, source, AffineParams(scale, zero_point)))
             self.warnings.append(
                 f"tensor '{self._graph.tensors[source].name}': the backend imposes scale "
                 f"{scale:.6g}, zero point {zero_point} instead of {planned.scale:.6g}, "

@@ -12,8 +12,12 @@ python=$1
 target=${2:-}
 here=$(dirname "$0")
 
+# libFuzzer comes with them.
 has_sanitizers() {
-  [ -n "$(find "$(clang-19 -print-resource-dir)/lib" -name 'libclang_rt.asan*' -print -quit)" ]
+  local runtime
+  for runtime in asan fuzzer; do
+    [ -n "$(find "$(clang-19 -print-resource-dir)/lib" -name "libclang_rt.$runtime*" -print -quit)" ] || return 1
+  done
 }
 has_python_headers() {
   "$python" -c 'import os, sysconfig as s, sys

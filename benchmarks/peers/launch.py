@@ -26,7 +26,7 @@ def main() -> None:
         "peak_memory_mib": round(used.ru_maxrss / 1024, 1),  # the system counts in KiB
         "status": os.waitstatus_to_exitcode(status),
     }
-    with open(usage_file, "w") as stream:
+    with open(usage_file, "w", encoding="utf-8") as stream:
         json.dump(figures, stream)
 
 

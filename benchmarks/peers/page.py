@@ -13,7 +13,7 @@ from benchmarks.tables import (
     model_title,
     models_of,
     value,
-    with_error,
+    with_interval,
 )
 from tflite_eq.errors import TfliteEqError
 
@@ -30,7 +30,7 @@ Versions: {versions}.
 ## Accuracy
 
 A cell holds the agreement with the FP32 top-1 in %, the logit SQNR in dB and the drop in top-1 in
-points. In the heading: number of validation images, FP32 top-1. Standard errors are below. "In
+points. In the heading: number of validation images, FP32 top-1. 95 % intervals are below. "In
 float" are operators that the quantizer left in float: such a file is not an integer model, and is
 not to be compared with those that are.
 """
@@ -39,7 +39,7 @@ _AHEAD = """
 ### Where another quantizer is ahead
 
 Every cell in which a peer's figure is better than tflite_eq's, by how much; "top-1" is the drop.
-Differences in agreement and top-1 of less than a point are mostly within the standard error.
+Differences in agreement and top-1 of less than a point are mostly within the intervals.
 """
 
 _COST = """
@@ -185,7 +185,7 @@ def _better(own: dict[str, Any], measured: Results) -> str:
 
 
 def _every_run(results: Results) -> str:
-    """All figures with standard errors."""
+    """All figures with 95 % confidence intervals."""
     rows = [
         [
             *("Model", "Quantizer", "Agreement %", "SQNR dB", "Top-1 drop"),
@@ -201,7 +201,7 @@ def _every_run(results: Results) -> str:
             [
                 r["model"],
                 title,
-                *(with_error(r["quantized"], key) for key in _FIGURES),
+                *(with_interval(r["quantized"], key) for key in _FIGURES),
                 f"{r['wall_seconds']:.1f}",
                 f"{r['cpu_seconds']:.1f}",
                 f"{r['peak_memory_mib']:.0f}",

@@ -109,11 +109,11 @@ def quantize(
             env=_variables(environment),
             check=True,
         )
-    used = json.loads(usage.read_text())
+    used = json.loads(usage.read_text(encoding="utf-8"))
     status = used.pop("status")
     if not answer.exists():
         raise RunnerError(f"{_ending(status)}: {_last_line(log)}")
-    answered = json.loads(answer.read_text())
+    answered = json.loads(answer.read_text(encoding="utf-8"))
     if "error" in answered:
         raise RunnerError(answered["error"])
     return Run(output.read_bytes(), answered["versions"], used)

@@ -16,6 +16,7 @@ the even-triplet lattice, 7-bit activation codes.
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import importlib
 import json
 import multiprocessing
@@ -29,6 +30,12 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import flatbuffers
 import numpy as np
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT))
+
+from tflite_eq.delegate.peer import peer_instructions  # noqa: E402
+from tflite_eq.delegate.verdict import judge  # noqa: E402
 
 RUNTIMES = {
     "tensorflow": "tensorflow.lite.python.interpreter",
@@ -164,7 +171,7 @@ def to_int7(model: bytes) -> bytes:
 
 def serve(path: str, model: bytes, delegate: str | None, threads: int, pipe) -> None:
     """Runs in a process of its own; times one invocation for every message. First sends
-    milliseconds of preparation."""
+    milliseconds of preparation, and what the runtime's own kernels compute with."""
     runtime = importlib.import_module(path)
     start = time.perf_counter()
     delegates = [runtime.load_delegate(delegate, {"log_level": "0"})] if delegate else None
@@ -180,7 +187,9 @@ def serve(path: str, model: bytes, delegate: str | None, threads: int, pipe) -> 
         real = np.clip(np.round(real / scale) + zero_point, -128, 127)
     interpreter.set_tensor(details["index"], real.astype(details["dtype"]))
     interpreter.invoke()
-    pipe.send((time.perf_counter() - start) * 1e3)
+    first = (time.perf_counter() - start) * 1e3
+    # Of this process: what lies around it may hide instructions or deny them.
+    pipe.send((first, peer_instructions(path.split(".")[0].replace("_", "-"), "")))
     while pipe.recv():
         start = time.perf_counter()
         interpreter.invoke()
@@ -194,7 +203,7 @@ class Contender:
         self._process = context.Process(target=serve, args=(*arguments, theirs), daemon=True)
         self._process.start()
         theirs.close()
-        self.first_milliseconds = self._pipe.recv()
+        self.first_milliseconds, self.peer = self._pipe.recv()
         self.times: list[float] = []
 
     def run(self) -> None:
@@ -213,7 +222,8 @@ def compare(name: str, model: bytes, delegate: str, threads: int, rounds: int) -
         for with_it in (False, True)
     }
     for index in range(rounds + 3):
-        for contender in contenders.values():
+        # Either side is first as often.
+        for contender in list(contenders.values())[:: 1 if index % 2 == 0 else -1]:
             contender.run()
             if index < 3:
                 contender.times.clear()
@@ -224,6 +234,8 @@ def compare(name: str, model: bytes, delegate: str, threads: int, rounds: int) -
             "model": name,
             "runtime": runtime,
             "threads": threads,
+            "peer": without.peer,
+            "verdict": dataclasses.asdict(judge(without.times, with_it.times)),
             "xnnpack_ms": {"min": min(without.times), "median": statistics.median(without.times)},
             "delegate_ms": {"min": min(with_it.times), "median": statistics.median(with_it.times)},
             "first_run_ms": {
@@ -234,10 +246,11 @@ def compare(name: str, model: bytes, delegate: str, threads: int, rounds: int) -
         results.append(row)
         alone, helped = row["xnnpack_ms"], row["delegate_ms"]
         print(
-            f"{name:24s} {runtime:15s} {threads} thread(s)  XNNPACK {alone['min']:8.3f} min "
+            f"{name:24s} {runtime:15s} {threads} thread(s)  {without.peer} {alone['min']:8.3f} min "
             f"{alone['median']:8.3f} median  delegate {helped['min']:8.3f} min "
             f"{helped['median']:8.3f} median  {alone['min'] / helped['min']:.2f}x min "
-            f"{alone['median'] / helped['median']:.2f}x median  "
+            f"{alone['median'] / helped['median']:.2f}x median  {row['verdict']['speed']} "
+            f"({row['verdict']['low']:.2f} to {row['verdict']['high']:.2f})  "
             f"first run {without.first_milliseconds:.0f} -> {with_it.first_milliseconds:.0f} ms",
             flush=True,
         )
@@ -247,7 +260,6 @@ def compare(name: str, model: bytes, delegate: str, threads: int, rounds: int) -
 
 
 def main() -> int:
-    root = pathlib.Path(__file__).resolve().parents[2]
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -257,7 +269,7 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=30)
     parser.add_argument("--json", type=pathlib.Path)
     parser.add_argument(
-        "--delegate", default=str(root / "bazel-bin/delegate/libtflite_eq_delegate.so")
+        "--delegate", default=str(ROOT / "bazel-bin/delegate/libtflite_eq_delegate.so")
     )
     arguments = parser.parse_args()
     results = []

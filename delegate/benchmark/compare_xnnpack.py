@@ -37,6 +37,10 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import numpy as np
 
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2]))
+
+from tflite_eq.delegate.peer import peer_instructions
+
 LAYERS = 5
 ISSUE_SHAPES = ["56x64x64", "28x128x128", "14x256x256", "7x512x512", "112x32x64"]
 # (kernel, values): what an INT8 and what an INT7 model may run on.
@@ -125,14 +129,18 @@ def find_runtimes() -> dict[str, str]:
     return found
 
 
-def serve_interpreter(path: str, model: bytes, pipe: multiprocessing.connection.Connection) -> None:
-    """Runs in a process of its own; times one invocation for every message."""
+def serve_interpreter(
+    path: str, name: str, model: bytes, pipe: multiprocessing.connection.Connection
+) -> None:
+    """Runs in a process of its own; times one invocation for every message. First sends what the
+    runtime's own kernels compute with there."""
     interpreter = importlib.import_module(path).Interpreter(model_content=model, num_threads=1)
     interpreter.allocate_tensors()
     details = interpreter.get_input_details()[0]
     codes = np.random.default_rng(0).integers(-128, 128, details["shape"], dtype=np.int8)
     interpreter.set_tensor(details["index"], codes)
-    pipe.send(None)
+    package, _, version = name.partition(" ")
+    pipe.send(peer_instructions(package.replace("_", "-"), version))
     while pipe.recv():
         start = time.perf_counter()
         interpreter.invoke()
@@ -143,18 +151,18 @@ class InterpreterContender:
     """One runtime. Runtimes in the same process share classes by name, and one may silently
     answer for another."""
 
-    def __init__(self, path: str, model: bytes, preload: pathlib.Path | None) -> None:
+    def __init__(self, path: str, name: str, model: bytes, preload: pathlib.Path | None) -> None:
         context = multiprocessing.get_context("spawn")
         self._pipe, theirs = context.Pipe()
         self._process = context.Process(
-            target=serve_interpreter, args=(path, model, theirs), daemon=True
+            target=serve_interpreter, args=(path, name, model, theirs), daemon=True
         )
         if preload is not None:
             os.environ["LD_PRELOAD"] = str(preload)
         self._process.start()
         os.environ.pop("LD_PRELOAD", None)
         theirs.close()
-        self._pipe.recv()
+        self.peer = self._pipe.recv()
 
     def __call__(self) -> float:
         self._pipe.send(True)
@@ -201,7 +209,8 @@ def compare(
     contenders: dict[str, Callable[[], float]] = {}
     model = make_model(shape)
     interpreters = {
-        name: InterpreterContender(path, model, preload) for name, path in find_runtimes().items()
+        name: InterpreterContender(path, name, model, preload)
+        for name, path in find_runtimes().items()
     }
     contenders.update(interpreters)
     refused = {}
@@ -225,6 +234,7 @@ def compare(
             n: {"min": min(t), "median": statistics.median(t)} for n, t in times.items()
         },
         "refused": refused,
+        "peers": {name: interpreter.peer for name, interpreter in interpreters.items()},
     }
     print(f"\n{shape}")
     # tflite-runtime 2.14 gives XNNPACK no int8 node: it is timed, but it is no peer.
@@ -235,7 +245,8 @@ def compare(
             f"{peer['min'] / low:.2f}x min {peer['median'] / mid:.2f}x median"
             for peer in (result["milliseconds"][p] for p in peers)
         )
-        print(f"  {name:28s} {low:.4f} min  {mid:.4f} median ms   {ratios}")
+        peer = f"{result['peers'][name]}  " if name in interpreters else ""
+        print(f"  {name:28s} {low:.4f} min  {mid:.4f} median ms   {peer}{ratios}")
     for name, why in refused.items():
         print(f"  {name:28s} refused: {why}")
     return result

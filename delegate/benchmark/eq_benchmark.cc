@@ -25,6 +25,8 @@ int main(int argc, char** argv) {
     code = flags.layers ? tflite_eq::RunLayersMode(flags, &error) : tflite_eq::RunModelMode(flags, &error);
   }
   fflush(stdout);
+  // Runtimes report in several lines.
+  error.JoinLines();
   if (code != tflite_eq::kExitOk) fprintf(stderr, "eq_benchmark: %s\n", error.text);
   return code;
 }

@@ -3,6 +3,8 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "delegate/quoted.h"
+
 namespace tflite_eq {
 namespace {
 
@@ -81,7 +83,7 @@ bool ParseNumber(const Flag& flag, const char* value, double* number, Message* e
   const bool whole = flag.integer == nullptr || *number == floor(*number);
   // Negated so that a NaN is refused too.
   if (value == nullptr || end == value || *end != '\0' || !whole || !(*number >= flag.low && *number <= flag.high)) {
-    error->Set("--%s=%s: %s from %.0f to %.0f is needed", flag.name, value != nullptr ? value : "",
+    error->Set("--%s=%s: %s from %.0f to %.0f is needed", flag.name, Quoted(value != nullptr ? value : "", Quoted::kLongest).text,
                flag.integer != nullptr ? "an integer" : "a number", flag.low, flag.high);
     return false;
   }
@@ -91,7 +93,7 @@ bool ParseNumber(const Flag& flag, const char* value, double* number, Message* e
 bool ParseBoolean(const Flag& flag, const char* value, bool* result, Message* error) {
   *result = value == nullptr || strcmp(value, "true") == 0 || strcmp(value, "1") == 0;
   if (*result || strcmp(value, "false") == 0 || strcmp(value, "0") == 0) return true;
-  error->Set("--%s=%s: true or false is needed", flag.name, value);
+  error->Set("--%s=%s: true or false is needed", flag.name, Quoted(value, Quoted::kLongest).text);
   return false;
 }
 
@@ -157,7 +159,7 @@ bool ParseFlags(int argc, const char* const* argv, Flags* flags, Message* error)
   for (int i = 1; i < argc; ++i) {
     const char* argument = argv[i];
     if (strncmp(argument, "--", 2) != 0) {
-      error->Set("\"%.200s\" is no flag: flags are --name=value; --help lists them", argument);
+      error->Set("\"%s\" is no flag: flags are --name=value; --help lists them", Quoted(argument, Quoted::kLongest).text);
       return false;
     }
     const char* name = argument + 2;
@@ -165,7 +167,9 @@ bool ParseFlags(int argc, const char* const* argv, Flags* flags, Message* error)
     const size_t length = equals != nullptr ? static_cast<size_t>(equals - name) : strlen(name);
     const Flag* flag = Find(name, length);
     if (flag == nullptr) {
-      error->Set("unknown flag --%.*s; --help lists all", static_cast<int>(length < 200 ? length : 200), name);
+      char alone[Quoted::kLongest + 1];
+      snprintf(alone, sizeof(alone), "%.*s", static_cast<int>(length < sizeof(alone) ? length : sizeof(alone)), name);
+      error->Set("unknown flag --%s; --help lists all", Quoted(alone, Quoted::kLongest).text);
       return false;
     }
     if (!SetFlag(*flag, equals != nullptr ? equals + 1 : nullptr, flags, error)) return false;

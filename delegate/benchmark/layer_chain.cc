@@ -1,6 +1,7 @@
 #include "delegate/benchmark/layer_chain.h"
 
 #include "delegate/benchmark/random.h"
+#include "delegate/kernels/geometry.h"
 #include "delegate/kernels/reference.h"
 
 namespace tflite_eq {
@@ -23,7 +24,7 @@ bool LayerChain::Prepare(const LayerShape& shape, Values values, Algorithm algor
   conv.output_channels = shape.output_channels;
   conv.filter_height = conv.filter_width = shape.filter;
   conv.stride_height = conv.stride_width = shape.stride;
-  ResolvePadding(Padding::kSame, &conv);
+  if (!ResolvePadding(Padding::kSame, &conv, reason)) return false;
   const size_t channels = static_cast<size_t>(conv.output_channels);
   const size_t filter = channels * conv.filter_size();
   bool allocated = input_.Allocate(ProblemInputSize(conv)) && ping_.Allocate(OutputSize(conv)) &&

@@ -24,6 +24,12 @@ struct Message {
     AppendV(format, arguments);
     va_end(arguments);
   }
+  // Makes one line of it.
+  void JoinLines() {
+    for (char* c = text; *c != '\0'; ++c) {
+      if (*c == '\n' || *c == '\r') *c = ' ';
+    }
+  }
   void AppendV(const char* format, va_list arguments) {
     const size_t used = strlen(text);
     vsnprintf(text + used, sizeof(text) - used, format, arguments);

@@ -5,6 +5,7 @@
 #include <initializer_list>
 
 #include "delegate/benchmark/mapped_file.h"
+#include "delegate/quoted.h"
 
 namespace tflite_eq {
 namespace {
@@ -237,7 +238,7 @@ bool CheckModelFile(const char* path, Message* error) {
   MappedFile file;
   Message reason;
   if (file.Open(path, &reason) && CheckModel(file.data(), file.size(), &reason)) return true;
-  error->Set("--graph=%s: %s", path, reason.text);
+  error->Set("--graph=%s: %s", Quoted(path, Quoted::kLongest).text, reason.text);
   return false;
 }
 

@@ -2,6 +2,7 @@
 #include <initializer_list>
 
 #include "delegate/benchmark/model_result.h"
+#include "delegate/kernels/cpu_features.h"
 
 namespace tflite_eq {
 namespace {
@@ -137,6 +138,7 @@ void WriteCpu(const CpuInfo& cpu, JsonWriter* json) {
   json->Field("model", cpu.model);
   json->Field("cores", cpu.cores);
   json->Field("features", cpu.features);
+  json->Field("xnnpack", PeerInstructions(DetectCpu()));
   json->Key("isa");
   json->BeginArray();
   for (int i = 0; i < kIsaCount; ++i) {

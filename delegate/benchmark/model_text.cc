@@ -2,6 +2,7 @@
 #include <stdio.h>
 
 #include "delegate/benchmark/model_result.h"
+#include "delegate/kernels/cpu_features.h"
 
 namespace tflite_eq {
 namespace {
@@ -82,6 +83,7 @@ const char* VerdictName(Verdict verdict) {
 
 void PrintCpu(const CpuInfo& cpu) {
   printf("CPU: %s, %d cores; %s\n", cpu.model, cpu.cores, cpu.features);
+  printf("XNNPACK's int8 kernels use here: %s\n", PeerInstructions(DetectCpu()));
   printf("Kernels for:");
   for (int i = 0; i < kIsaCount; ++i) {
     if (cpu.isa[i]) printf(" %s", IsaName(static_cast<Isa>(i)));

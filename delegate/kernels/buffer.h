@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "delegate/kernels/always_inline.h"
+
 namespace tflite_eq {
 
 class Buffer {
@@ -25,6 +27,7 @@ class Buffer {
     data_ = nullptr;
     size_ = 0;
     if (bytes == 0) return true;
+    if (bytes > SIZE_MAX - kAlignment) return false;
     const size_t rounded = (bytes + kAlignment - 1) / kAlignment * kAlignment;
     if (posix_memalign(&data_, kAlignment, rounded) != 0) {
       data_ = nullptr;
@@ -35,14 +38,14 @@ class Buffer {
     return true;
   }
 
-  size_t size() const { return size_; }
+  TFLITE_EQ_ALWAYS_INLINE size_t size() const { return size_; }
 
   template <typename T>
-  T* as() {
+  TFLITE_EQ_ALWAYS_INLINE T* as() {
     return static_cast<T*>(data_);
   }
   template <typename T>
-  const T* as() const {
+  TFLITE_EQ_ALWAYS_INLINE const T* as() const {
     return static_cast<const T*>(data_);
   }
 

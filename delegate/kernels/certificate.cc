@@ -1,8 +1,5 @@
 #include "delegate/kernels/certificate.h"
 
-#include <stdarg.h>
-#include <stdio.h>
-
 namespace tflite_eq {
 namespace {
 
@@ -50,13 +47,6 @@ bool CertifyMagnitude(const ConvProblem& problem, int bits, Reason* reason) {
 }
 
 }  // namespace
-
-void Reason::Set(const char* format, ...) {
-  va_list arguments;
-  va_start(arguments, format);
-  vsnprintf(text, sizeof(text), format, arguments);
-  va_end(arguments);
-}
 
 int WinogradPartBegin(int input_channels, int parts, int part) {
   const int blocks = (input_channels + kWinogradPartChannels - 1) / kWinogradPartChannels;

@@ -5,21 +5,17 @@
 
 #include <stdint.h>
 
+#include "delegate/kernels/always_inline.h"
 #include "delegate/kernels/conv_types.h"
+#include "delegate/kernels/reason.h"
 
 namespace tflite_eq {
-
-// A sentence for people, in a fixed buffer so that it can be made without a heap.
-struct Reason {
-  char text[192] = "";
-  void Set(const char* format, ...) __attribute__((format(printf, 2, 3)));
-};
 
 // The exact range of sum (q - zero_point) * w + bias over all int8 codes q. Padding lies within it: it reads as q = zero_point.
 struct AccumulatorRange {
   int64_t min;
   int64_t max;
-  int64_t magnitude() const { return -min > max ? -min : max; }
+  TFLITE_EQ_ALWAYS_INLINE int64_t magnitude() const { return -min > max ? -min : max; }
 };
 AccumulatorRange ChannelRange(const ConvProblem& problem, int channel);
 

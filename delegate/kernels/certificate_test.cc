@@ -4,6 +4,7 @@
 
 #include <vector>
 
+#include "delegate/kernels/geometry.h"
 #include "delegate/kernels/reference.h"
 #include "gtest/gtest.h"
 

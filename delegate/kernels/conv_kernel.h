@@ -8,6 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "delegate/kernels/always_inline.h"
 #include "delegate/kernels/certificate.h"
 #include "delegate/kernels/conv_types.h"
 #include "delegate/kernels/requantize.h"
@@ -33,6 +34,7 @@ struct KernelContext {
 
 // How the output is divided for one shape.
 struct WorkPlan {
+  TFLITE_EQ_ALWAYS_INLINE WorkPlan() = default;
   int units = 0;
   // Kernel-specific: output rows or tiles in a unit.
   int unit_size = 0;

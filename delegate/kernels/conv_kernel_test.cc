@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "delegate/kernels/cpu_features.h"
+#include "delegate/kernels/geometry.h"
 #include "delegate/kernels/prepared_conv.h"
 #include "delegate/kernels/random_problem.h"
 #include "delegate/kernels/reference.h"
@@ -61,7 +62,7 @@ class ConvKernelTest : public ::testing::TestWithParam<Target> {
     std::vector<int8_t> actual(p.output_size() + 2 * kGuard, 99);
     // The input at the very end of an allocation, so that a sanitizer sees reads past it.
     std::unique_ptr<int8_t[]> input(new int8_t[p.input.size()]);
-    memcpy(input.get(), p.input.data(), p.input.size());
+    std::copy(p.input.begin(), p.input.end(), input.get());
     Buffer scratch;
     ASSERT_TRUE(scratch.Allocate(conv.scratch_bytes()));
     if (scratch.size() > 0) memset(scratch.as<void>(), 0x5a, scratch.size());
@@ -465,6 +466,177 @@ TEST_P(ConvKernelTest, OtherFiltersStridesAndDilations) {
         }
       }
     }
+  }
+}
+
+// What a kernel may take for itself: a fixed amount, and what it reads, writes and holds, padded to whole lines of channels.
+void ExpectModestMemory(const ConvShape& s, const PreparedConv& conv, int workers) {
+  constexpr size_t kFixed = 5 << 20;
+  const size_t lines = static_cast<size_t>(s.filter_height) * s.filter_width * ((s.input_channels + 63) / 64);
+  EXPECT_LE(conv.scratch_bytes(), workers * (kFixed + 64 * lines));
+}
+
+struct Geometry {
+  int batch, height, width, in, out;
+  int filter_height, filter_width, stride_height, stride_width, dilation_height, dilation_width;
+};
+
+ConvShape ShapeOf(const Geometry& g) {
+  ConvShape s;
+  s.batch = g.batch;
+  s.input_height = g.height;
+  s.input_width = g.width;
+  s.input_channels = g.in;
+  s.output_channels = g.out;
+  s.filter_height = g.filter_height;
+  s.filter_width = g.filter_width;
+  s.stride_height = g.stride_height;
+  s.stride_width = g.stride_width;
+  s.dilation_height = g.dilation_height;
+  s.dilation_width = g.dilation_width;
+  return s;
+}
+
+// Strides, dilations and filters that have little to do with the image: exact, and without memory for what lies outside it.
+TEST_P(ConvKernelTest, FiltersFarLargerThanTheImage) {
+  if (winograd()) return;
+  const Geometry geometries[] = {
+      {1, 40, 40, 64, 8, 3, 3, 1, 1, 32767, 1},
+      {1, 12, 40, 20, 8, 3, 3, 1, 1, 1, 32767},
+      {1, 9, 9, 3, 5, 3, 3, 1, 1, 1 << 29, 1 << 29},
+      {1, 9, 9, 3, 5, 2, 2, 1, 1, 2147418000, 2147418000},
+      {2, 7, 9, 17, 33, 3, 2, 1 << 30, 1 << 30, 1, 1},
+      {1, 12, 12, 5, 3, 3, 3, 5, 7, 1 << 20, 11},
+      {1, 1, 1, 1, 1, 1, 1000, 1, 1, 1, 1},
+      {1, 1, 1, 1, 3, 1000, 1, 1, 1, 1, 1},
+      {1, 1, 1, 3, 3, 999, 5, 1, 1, 2, 1000000},
+      {1, 3, 2, 1, 1, 100, 200, 1, 1, 3, 5},
+      {1, 1, 3, 1, 1, 1, 10000, 1, 1, 1, 2},
+      {1, 300, 1, 4, 2, 200, 1, 100, 1, 1, 1},
+      {1, 20, 80, 1, 2, 13, 70, 1, 1, 1, 1},
+      {1, 64, 70, 2, 2, 40, 40, 30, 3, 1, 1},
+  };
+  for (const Geometry& geometry : geometries) {
+    for (Padding padding : {Padding::kSame, Padding::kValid}) {
+      ConvShape s = ShapeOf(geometry);
+      if (!ResolvePadding(padding, &s)) continue;
+      SCOPED_TRACE(testing::Message() << "filter " << s.filter_height << "x" << s.filter_width << " stride " << s.stride_height
+                                      << "x" << s.stride_width << " dilation " << s.dilation_height << "x" << s.dilation_width);
+      RandomProblem p;
+      ProblemOptions options;
+      options.values = direct_int7() ? Values::kPlainInt7 : Values::kInt8;
+      FillRandomProblem(s, options, &random_, &p);
+      PreparedConv conv;
+      Reason reason;
+      ASSERT_TRUE(conv.Prepare(p.problem, GetParam().algorithm, GetParam().isa, 2, &reason)) << reason.text;
+      ExpectModestMemory(s, conv, 2);
+      CheckPrepared(p, conv, 2);
+    }
+  }
+}
+
+TEST_P(ConvKernelTest, RandomGeometries) {
+  if (winograd()) return;
+  const auto up_to = [this](int most) { return 1 + static_cast<int>(random_() % static_cast<unsigned>(most)); };
+  int checked = 0;
+  for (int round = 0; round < 300; ++round) {
+    const int far = up_to(4) == 1 ? 50 : 6;
+    ConvShape s = ShapeOf({up_to(2), up_to(14), up_to(14), up_to(5) == 1 ? up_to(70) : up_to(5), up_to(36), up_to(7), up_to(7), up_to(far),
+                           up_to(far), up_to(far), up_to(far)});
+    if (!ResolvePadding(random_() % 2 ? Padding::kSame : Padding::kValid, &s)) continue;
+    SCOPED_TRACE(testing::Message() << "filter " << s.filter_height << "x" << s.filter_width << " stride " << s.stride_height << "x"
+                                    << s.stride_width << " dilation " << s.dilation_height << "x" << s.dilation_width);
+    RandomProblem p;
+    ProblemOptions options;
+    options.values = direct_int7() ? Values::kPlainInt7 : Values::kInt8;
+    FillRandomProblem(s, options, &random_, &p);
+    Check(p, up_to(3));
+    if (HasFatalFailure()) return;
+    ++checked;
+  }
+  EXPECT_GT(checked, 100);
+}
+
+// Rows that are computed in segments, and codes that send one of them to the fallback.
+TEST_P(ConvKernelTest, RowsTooLongForTheScratch) {
+  const int width = GetParam().isa == Isa::kScalar ? 500 : 2503;
+  for (int in : {3, 70}) {
+    for (Padding padding : {Padding::kSame, Padding::kValid}) {
+      RandomProblem p;
+      ProblemOptions options;
+      options.values = ordinary();
+      FillRandomProblem(Shape3x3(1, padding == Padding::kSame ? 2 : 4, width, in, 5, padding), options, &random_, &p);
+      PreparedConv conv;
+      Reason reason;
+      ASSERT_TRUE(conv.Prepare(p.problem, GetParam().algorithm, GetParam().isa, 2, &reason)) << reason.text;
+      ExpectModestMemory(p.problem.shape, conv, 2);
+      CheckPrepared(p, conv, 2);
+      if (!seven_bits()) continue;
+      p.input[p.input.size() / 2 + random_() % 1000] = -128;
+      CheckPrepared(p, conv, 2);
+    }
+  }
+}
+
+// Each dimension may be 0. An empty output takes no work at all; without input channels the biases are left.
+TEST_P(ConvKernelTest, EmptyTensors) {
+  for (int ConvShape::*dimension : {&ConvShape::batch, &ConvShape::input_height, &ConvShape::input_width, &ConvShape::output_channels,
+                                    &ConvShape::input_channels}) {
+    for (int workers : {1, 4}) {
+      ConvShape s = Shape3x3(2, 5, 6, 20, 34, Padding::kSame);
+      s.*dimension = 0;
+      ASSERT_TRUE(ResolvePadding(Padding::kSame, &s));
+      RandomProblem p;
+      ProblemOptions options;
+      options.values = ordinary();
+      FillRandomProblem(s, options, &random_, &p);
+      PreparedConv conv;
+      Reason reason;
+      ASSERT_TRUE(conv.Prepare(p.problem, GetParam().algorithm, GetParam().isa, workers, &reason)) << reason.text;
+      CheckPrepared(p, conv, workers);
+      const WorkPlan plan = FindKernel(GetParam().algorithm, GetParam().isa)->plan(s, workers);
+      EXPECT_EQ(plan.units == 0, IsEmpty(s));
+      if (IsEmpty(s)) {
+        EXPECT_EQ(conv.scratch_bytes(), 0u);
+        // Not even pointers.
+        ShufflingPool pool(workers);
+        conv.Run(nullptr, nullptr, nullptr, &pool);
+      }
+    }
+  }
+}
+
+// A filter without rows or columns, where TFLite's formulas still give an output.
+TEST_P(ConvKernelTest, EmptyFilters) {
+  if (winograd()) return;
+  for (int ConvShape::*dimension : {&ConvShape::filter_height, &ConvShape::filter_width}) {
+    ConvShape s = Shape3x3(1, 5, 6, 20, 34, Padding::kSame);
+    s.*dimension = 0;
+    ASSERT_TRUE(ResolvePadding(Padding::kSame, &s));
+    RandomProblem p;
+    ProblemOptions options;
+    options.values = direct_int7() ? Values::kPlainInt7 : Values::kInt8;
+    options.output_range = 100;
+    FillRandomProblem(s, options, &random_, &p);
+    Check(p, 2);
+  }
+}
+
+// There and back: plans of one shape leave nothing to the next.
+TEST_P(ConvKernelTest, ReshapesToEmptyAndBack) {
+  RandomProblem p;
+  ProblemOptions options;
+  options.values = ordinary();
+  FillRandomProblem(Shape3x3(1, 8, 8, 24, 40, Padding::kSame), options, &random_, &p);
+  const std::vector<int8_t> input = p.input;
+  PreparedConv conv;
+  Reason reason;
+  ASSERT_TRUE(conv.Prepare(p.problem, GetParam().algorithm, GetParam().isa, 2, &reason)) << reason.text;
+  for (int batch : {0, 1, 0, 1}) {
+    p.problem.shape = Shape3x3(batch, 8, 8, 24, 40, Padding::kSame);
+    p.input = batch == 0 ? std::vector<int8_t>() : input;
+    conv.Reshape(p.problem.shape);
+    CheckPrepared(p, conv, 2);
   }
 }
 

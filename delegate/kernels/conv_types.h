@@ -1,5 +1,4 @@
-// What a quantized convolution is: its geometry, its arithmetic and its weights. Plain data, no behaviour beyond the
-// shape arithmetic that every kernel needs.
+// What a quantized convolution is: its geometry, its arithmetic and its weights. Plain data; geometry.h says which sizes it may have.
 //
 // Layouts are TFLite's: activations NHWC, filters OHWI ([output channel][row][column][input channel]), one int32 bias
 // per output channel. Codes are int8. Weights are symmetric (zero point 0).
@@ -8,6 +7,8 @@
 
 #include <stddef.h>
 #include <stdint.h>
+
+#include "delegate/kernels/always_inline.h"
 
 namespace tflite_eq {
 
@@ -31,9 +32,9 @@ struct ConvShape {
   int pad_left = 0;
 
   // Input codes one output channel looks at: filter_height * filter_width * input_channels.
-  int filter_size() const { return filter_height * filter_width * input_channels; }
+  TFLITE_EQ_ALWAYS_INLINE int filter_size() const { return filter_height * filter_width * input_channels; }
   // The shape all Winograd kernels here compute: 3x3, stride 1, dilation 1.
-  bool is_3x3_stride_1() const {
+  TFLITE_EQ_ALWAYS_INLINE bool is_3x3_stride_1() const {
     return filter_height == 3 && filter_width == 3 && stride_height == 1 && stride_width == 1 && dilation_height == 1 &&
            dilation_width == 1;
   }
@@ -63,30 +64,6 @@ struct ConvProblem {
   ConvQuantization quantization;
   ConvWeights weights;
 };
-
-enum class Padding { kSame, kValid };
-
-// Fills in the output size and the padding the way TFLite does for the given mode.
-inline void ResolvePadding(Padding padding, ConvShape* shape) {
-  struct Axis {
-    int output;
-    int pad;
-  };
-  const auto resolve = [padding](int input, int filter, int stride, int dilation) {
-    const int reach = (filter - 1) * dilation + 1;
-    const int output =
-        padding == Padding::kSame ? (input + stride - 1) / stride : (input + stride - reach) / stride;
-    const int total = (output - 1) * stride + reach - input;
-    return Axis{output, total > 0 ? total / 2 : 0};
-  };
-  const Axis rows =
-      resolve(shape->input_height, shape->filter_height, shape->stride_height, shape->dilation_height);
-  const Axis columns = resolve(shape->input_width, shape->filter_width, shape->stride_width, shape->dilation_width);
-  shape->output_height = rows.output;
-  shape->pad_top = rows.pad;
-  shape->output_width = columns.output;
-  shape->pad_left = columns.pad;
-}
 
 // The algorithms, by the names the delegate's `kernel` option takes.
 enum class Algorithm { kReference, kDirect, kDirectInt7, kWinogradF43, kWinogradF23, kWinograd1d };

@@ -3,19 +3,14 @@
 #define TFLITE_EQ_DELEGATE_KERNELS_CPU_FEATURES_H_
 
 #include "delegate/kernels/conv_types.h"
+#include "delegate/kernels/cpu_profile.h"
 
 namespace tflite_eq {
 
 // True when the running CPU and operating system support everything kernels of `isa` use.
 bool CpuSupports(Isa isa);
 
-// What the selection policy needs to know about a CPU; the running one's or, for `explain`, another's.
-struct CpuProfile {
-  Isa isa = Isa::kScalar;
-  // Two 512-bit VNNI units. XNNPACK's int8 kernel spends one vector instruction flipping signs for every two dot products; with
-  // one unit that is hidden, with two it takes a third of the time, which the direct kernel here does not pay.
-  bool two_vnni_units = false;
-};
+// The running CPU's profile. Determined once per process, in well under a millisecond.
 CpuProfile DetectCpu();
 
 // The most preferred instruction set the CPU supports.

@@ -1,4 +1,4 @@
-// aarch64: the kernel says what the processor has. Which extensions are present does not tell cores apart, and need not: the policy
+// aarch64: Linux says what the processor has. Which extensions are present does not tell cores apart, and need not: the policy
 // asks for no more (plan.h).
 #include "delegate/kernels/cpu_features.h"
 
@@ -11,6 +11,7 @@ namespace {
 constexpr unsigned long kHwcapAdvancedSimd = 1ul << 1;
 constexpr unsigned long kHwcapDotProduct = 1ul << 20;
 constexpr unsigned long kHwcap2Int8MatrixMultiply = 1ul << 13;
+constexpr unsigned long kHwcap2Sme = 1ul << 23;
 
 }  // namespace
 
@@ -42,6 +43,8 @@ Isa BestIsa() {
 CpuProfile DetectCpu() {
   CpuProfile cpu;
   cpu.isa = BestIsa();
+  // SME2 implies it. Both multiply int8 matrices, and KleidiAI's kernels inside XNNPACK use either; no permission is needed.
+  if ((getauxval(AT_HWCAP2) & kHwcap2Sme) != 0) cpu.peer = Peer::kSme;
   return cpu;
 }
 

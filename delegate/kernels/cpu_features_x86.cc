@@ -1,7 +1,13 @@
 // x86: CPUID for what the processor has, XGETBV for which registers the operating system saves.
 #include <cpuid.h>
+#include <errno.h>
+#include <pthread.h>
+#include <stdint.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include "delegate/kernels/cpu_features.h"
+#include "delegate/kernels/vnni_probe.h"
 
 namespace tflite_eq {
 namespace {
@@ -15,7 +21,10 @@ unsigned long long ExtendedControlRegister() {
 
 struct Features {
   bool avx2 = false;
+  bool avx512 = false;
   bool avx512_vnni = false;
+  bool avx_vnni = false;
+  bool amx = false;
 };
 
 Features Detect() {
@@ -34,8 +43,11 @@ Features Detect() {
   const bool byte_word = (b >> 30 & 1) != 0;
   const bool vector_length = (b >> 31 & 1) != 0;
   const bool vnni = (c >> 11 & 1) != 0;
-  features.avx512_vnni = features.avx2 && (saved & kZmm) == kZmm && foundation && doubleword_quadword && byte_word &&
-                         vector_length && vnni;
+  features.avx512 = features.avx2 && (saved & kZmm) == kZmm && foundation && doubleword_quadword && byte_word && vector_length;
+  features.avx512_vnni = features.avx512 && vnni;
+  constexpr unsigned long long kTiles = 3ull << 17;  // their shapes and their data
+  features.amx = (saved & kTiles) == kTiles && (d >> 24 & 1) != 0 && (d >> 25 & 1) != 0;
+  if (a >= 1 && __get_cpuid_count(7, 1, &a, &b, &c, &d)) features.avx_vnni = features.avx2 && (a >> 4 & 1) != 0;
   return features;
 }
 
@@ -55,34 +67,64 @@ bool CpuSupports(Isa isa) {
   }
 }
 
-// Intel's server cores from Cascade Lake on. Their client siblings and AMD's Zen 4 have one 512-bit VNNI unit, or two halves.
-bool HasTwoVnniUnits() {
-  unsigned a, b, c, d;
-  if (!__get_cpuid(0, &a, &b, &c, &d)) return false;
-  constexpr unsigned kGenu = 0x756e6547, kIneI = 0x49656e69, kNtel = 0x6c65746e;
-  if (b != kGenu || d != kIneI || c != kNtel) return false;
-  if (!__get_cpuid(1, &a, &b, &c, &d)) return false;
-  if ((a >> 8 & 15) != 6) return false;
-  const unsigned model = (a >> 4 & 15) | (a >> 12 & 0xf0);
-  switch (model) {
-    case 0x55:  // Cascade Lake, Cooper Lake
-    case 0x6a:  // Ice Lake-SP
-    case 0x6c:  // Ice Lake-D
-    case 0x8f:  // Sapphire Rapids
-    case 0xcf:  // Emerald Rapids
-    case 0xad:  // Granite Rapids
-    case 0xae:  // Granite Rapids-D
-      return true;
-    default:
-      return false;
-  }
+namespace {
+
+// Whether sign flips cost time beside dot products: with two units that all 512-bit instructions share it takes 1.5 times as
+// long to do both, with one, or where others take the flips, just as long. A quotient of two times taken within a microsecond
+// depends neither on the clock frequency nor on how much of the core a neighbouring thread takes. One that an interrupt falls
+// into is wrong, so there are many, and three quarters of them must agree: else one unit, with which nothing is claimed that
+// would not pay with two. The first microseconds, in which a CPU may throttle 512-bit instructions, are a small part.
+bool FlipsCost() {
+  constexpr int kMeasurements = 64;
+  constexpr double kThreshold = 1.25;  // halfway
+  double quotients[kMeasurements];
+  MeasureSignFlips(quotients, kMeasurements);
+  int above = 0;
+  for (double quotient : quotients) above += quotient > kThreshold;
+  return above * 4 >= kMeasurements * 3;
 }
 
-CpuProfile DetectCpu() {
+// Whether XNNPACK would get to use AMX tiles here. It asks Linux for the permission, as every process has to; only the same
+// request tells how that ends, for a sandbox may refuse what the processor and the kernel offer. The request grants the permission
+// to the whole process, moments before XNNPACK would have; its one effect is that stacks for signals must be larger from then on.
+bool MayUseTiles() {
+#if defined(__linux__) && defined(SYS_arch_prctl)
+  constexpr int kGetPermission = 0x1022;      // ARCH_GET_XCOMP_PERM, asm/prctl.h from Linux 5.16 on
+  constexpr int kRequestPermission = 0x1023;  // ARCH_REQ_XCOMP_PERM
+  constexpr int kTileData = 18;               // the bit of XCR0
+  const int error = errno;
+  uint64_t permitted = 0;
+  const bool granted = syscall(SYS_arch_prctl, kGetPermission, &permitted) == 0 && (permitted >> kTileData & 1) != 0;
+  const bool may = granted || syscall(SYS_arch_prctl, kRequestPermission, kTileData) == 0;
+  errno = error;
+  return may;
+#else
+  return false;
+#endif
+}
+
+CpuProfile Profile() {
   CpuProfile cpu;
   cpu.isa = BestIsa();
-  cpu.two_vnni_units = cpu.isa == Isa::kAvx512Vnni && HasTwoVnniUnits();
+  const Features features = Detect();
+  if (cpu.isa == Isa::kAvx512Vnni) {
+    cpu.two_vnni_units = FlipsCost();
+    if (features.amx && MayUseTiles()) cpu.peer = Peer::kAmx;
+  } else if (cpu.isa == Isa::kAvx2) {
+    if (features.avx512) cpu.peer = Peer::kAvx512;
+    if (features.avx_vnni) cpu.peer = Peer::kAvxVnni;
+  }
   return cpu;
+}
+
+CpuProfile detected;
+pthread_once_t once = PTHREAD_ONCE_INIT;
+
+}  // namespace
+
+CpuProfile DetectCpu() {
+  pthread_once(&once, [] { detected = Profile(); });
+  return detected;
 }
 
 Isa BestIsa() {

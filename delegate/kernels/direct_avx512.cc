@@ -7,13 +7,14 @@
 //   ...              ...                 ...                     zmm30: four channels of a pixel in all lanes
 //   zmm30 (pixel 13) acc 13,0            acc 13,1                28 accumulators
 //
-// The input rows of a unit are first copied into planes (dot8_avx512.h), one per filter column and vertical phase: the plane of
-// (kx, phase) holds what output columns 0, 1, 2 ... see through tap kx in every input row that is `phase` modulo the vertical
-// stride. A filter row is then an offset of whole rows inside a plane.
+// The input under a unit is first copied into planes (dot8_avx512.h), one per filter column and plane of plane_rows.h: it holds what
+// output columns 0, 1, 2 ... see through tap kx in some input rows. A filter row is then an offset of whole rows inside a plane.
+// Where a unit is one row and too long, it is computed in segments of columns.
 #include "delegate/kernels/dot8_avx512.h"
 #include "delegate/kernels/filter_taps.h"
 #include "delegate/kernels/folded_bias.h"
 #include "delegate/kernels/kernels.h"
+#include "delegate/kernels/plane_rows.h"
 #include "delegate/kernels/row_units.h"
 
 namespace tflite_eq {
@@ -27,43 +28,31 @@ struct Taps : FilterTaps {
   size_t packed_bytes() const { return static_cast<size_t>(positions()) * Groups(channels) * kGroupBytes; }
 };
 
-// The planes of `output_rows` output rows.
-struct Planes {
-  Planes(const ConvShape& s, int output_rows)
-      : taps(s),
-        stride(s.stride_height),
-        dilation(s.dilation_height),
-        phases(stride < taps.rows ? stride : taps.rows),
-        rows(output_rows + (taps.rows - 1) * dilation / stride),
-        columns(s.output_width),
-        blocks(LineBlocks(taps.channels)) {
+// The planes of `output_rows` rows of `output_columns` outputs.
+struct Planes : PlaneRows {
+  Planes(const ConvShape& s, int output_rows, int output_columns)
+      : PlaneRows(s, output_rows), taps(s), columns(output_columns), blocks(LineBlocks(taps.channels)) {
     for (int ky = 0; ky < kTabled && ky < taps.rows; ++ky) row_offsets[ky] = RowOffset(ky);
+  }
+
+  // What they take, for any sizes.
+  static size_t Bytes(const ConvShape& s, int output_rows, int output_columns) {
+    const PlaneRows plane(s, output_rows);
+    const Taps taps(s);
+    const size_t lines = (static_cast<size_t>(plane.rows) * output_columns | 1) * LineBlocks(taps.channels);
+    return SaturatingProduct(SaturatingProduct(lines, static_cast<size_t>(taps.columns) * plane.planes), kLine);
   }
 
   // An odd number of lines, so that planes do not fall into the same cache sets.
   size_t plane_bytes() const { return (static_cast<size_t>(rows) * columns | 1) * kLine; }
   size_t phase_bytes() const { return plane_bytes() * blocks * taps.columns; }
-  size_t bytes() const { return phase_bytes() * phases; }
-  // Phases are numbered by the first filter row that has them.
-  int phase_of(int ky) const {
-    for (int first = 0; first < phases; ++first) {
-      if (first * dilation % stride == ky * dilation % stride) return first;
-    }
-    return 0;  // not reached: phases repeat after at most `stride` rows
-  }
   // The first line that filter row ky reads.
   size_t RowOffset(int ky) const {
-    return phase_of(ky) * phase_bytes() + static_cast<size_t>(ky * dilation / stride) * columns * kLine;
+    return plane_of(ky) * phase_bytes() + static_cast<size_t>(first_row(ky)) * columns * kLine;
   }
   size_t row_offset(int ky) const { return ky < kTabled ? row_offsets[ky] : RowOffset(ky); }
-  // The input row that row `row` of a phase's planes holds, counted from the input row of (output row 0, ky = 0).
-  int input_row(int phase, int row) const { return row * stride + phase * dilation % stride; }
 
   Taps taps;
-  int stride;
-  int dilation;
-  int phases;
-  int rows;
   int columns;
   int blocks;
   // The divisions in RowOffset would show in the innermost loops.
@@ -80,7 +69,7 @@ size_t WeightBytes(const ConvShape& s) {
 
 // Packed: weights, then folded biases, the 128s of the unsigned operand included.
 size_t PackedBytes(const ConvProblem& problem) {
-  return WeightBytes(problem.shape) + (problem.shape.output_channels + kCoutBlock) * sizeof(int32_t);
+  return WeightBytes(problem.shape) + (static_cast<size_t>(problem.shape.output_channels) + kCoutBlock) * sizeof(int32_t);
 }
 
 void Pack(const ConvProblem& problem, void* packed) {
@@ -106,21 +95,25 @@ void Pack(const ConvProblem& problem, void* packed) {
 
 WorkPlan Plan(const ConvShape& shape, int workers) {
   // As many rows as keep the planes in the second-level cache.
-  int most = shape.output_height > 0 ? shape.output_height : 1;
-  while (most > 1 && Planes(shape, most).bytes() > kScratchTarget) --most;
-  WorkPlan plan = PlanRows(shape, workers, most);
-  plan.scratch_bytes = Planes(shape, plan.unit_size).bytes();
-  return plan;
+  return PlanSegments(shape, workers, shape.output_width, kScratchTarget,
+                      [&shape](int rows, int columns) { return Planes::Bytes(shape, rows, columns); });
 }
+
+// Where the input begins that some outputs look at: it may be outside the image.
+struct Corner {
+  const int8_t* image;
+  int y;
+  int x;
+};
 
 __m512i Flipped(__m512i codes) { return _mm512_xor_si512(codes, _mm512_set1_epi8(static_cast<char>(0x80))); }
 
 // One row of the planes of filter column kx: what it sees in input row y, for every channel block.
-void FillRow(const KernelContext& context, const int8_t* image, int y, int kx, const Planes& planes, uint8_t* line) {
+void FillRow(const KernelContext& context, const Corner& corner, int y, int kx, const Planes& planes, uint8_t* line) {
   const ConvShape& s = context.shape;
   const __m512i padding = Flipped(_mm512_set1_epi8(static_cast<char>(context.input_zero_point)));
   const bool row_inside = y >= 0 && y < s.input_height;
-  const int x0 = kx * s.dilation_width - s.pad_left;
+  const int x0 = corner.x + kx * s.dilation_width;
   for (int block = 0; block < planes.blocks; ++block, line += planes.plane_bytes()) {
     const int channel = block * kLine;
     const int left = s.input_channels - channel;
@@ -128,7 +121,7 @@ void FillRow(const KernelContext& context, const int8_t* image, int y, int kx, c
       const int x = x0 + column * s.stride_width;
       __m512i codes = padding;
       if (row_inside && x >= 0 && x < s.input_width) {
-        const int8_t* from = image + (static_cast<size_t>(y) * s.input_width + x) * s.input_channels + channel;
+        const int8_t* from = corner.image + (static_cast<size_t>(y) * s.input_width + x) * s.input_channels + channel;
         codes = Flipped(LoadLine(from, left));
       }
       _mm512_store_si512(line + static_cast<size_t>(column) * kLine, codes);
@@ -137,12 +130,12 @@ void FillRow(const KernelContext& context, const int8_t* image, int y, int kx, c
 }
 
 // The same with all filter columns in one line.
-void FillFoldedRow(const KernelContext& context, const int8_t* image, int y, const Planes& planes, uint8_t* line) {
+void FillFoldedRow(const KernelContext& context, const Corner& corner, int y, const Planes& planes, uint8_t* line) {
   const ConvShape& s = context.shape;
   const __m512i padding = _mm512_set1_epi8(static_cast<char>(context.input_zero_point));
   const bool row_inside = y >= 0 && y < s.input_height;
   for (int column = 0; column < planes.columns; ++column, line += kLine) {
-    const int x = column * s.stride_width - s.pad_left;
+    const int x = corner.x + column * s.stride_width;
     __m512i codes = padding;
     if (row_inside) {
       // The taps inside the image are neighbours in memory; they are loaded to where they belong in the line.
@@ -152,7 +145,7 @@ void FillFoldedRow(const KernelContext& context, const int8_t* image, int y, con
         const int bytes = end * s.input_channels;
         const __mmask64 to_end = bytes == kLine ? ~__mmask64{0} : (__mmask64{1} << bytes) - 1;
         const __mmask64 before = (__mmask64{1} << first * s.input_channels) - 1;
-        const int8_t* from = image + (static_cast<ptrdiff_t>(y) * s.input_width + x) * s.input_channels;
+        const int8_t* from = corner.image + (static_cast<ptrdiff_t>(y) * s.input_width + x) * s.input_channels;
         codes = _mm512_mask_loadu_epi8(padding, to_end & ~before, from);
       }
     }
@@ -160,18 +153,17 @@ void FillFoldedRow(const KernelContext& context, const int8_t* image, int y, con
   }
 }
 
-void FillPlanes(const KernelContext& context, const int8_t* image, int row_begin, const Planes& planes, uint8_t* scratch) {
+void FillPlanes(const KernelContext& context, const Corner& corner, const Planes& planes, uint8_t* scratch) {
   const size_t row_bytes = static_cast<size_t>(planes.columns) * kLine;
-  const int top = row_begin * planes.stride - context.shape.pad_top;
-  for (int phase = 0; phase < planes.phases; ++phase) {
+  for (int plane = 0; plane < planes.planes; ++plane) {
     for (int kx = 0; kx < planes.taps.columns; ++kx) {
-      uint8_t* lines = scratch + phase * planes.phase_bytes() + static_cast<size_t>(kx) * planes.blocks * planes.plane_bytes();
+      uint8_t* lines = scratch + plane * planes.phase_bytes() + static_cast<size_t>(kx) * planes.blocks * planes.plane_bytes();
       for (int row = 0; row < planes.rows; ++row) {
-        const int y = top + planes.input_row(phase, row);
+        const int y = corner.y + planes.input_row(plane, row);
         if (planes.taps.folded) {
-          FillFoldedRow(context, image, y, planes, lines + row * row_bytes);
+          FillFoldedRow(context, corner, y, planes, lines + row * row_bytes);
         } else {
-          FillRow(context, image, y, kx, planes, lines + row * row_bytes);
+          FillRow(context, corner, y, kx, planes, lines + row * row_bytes);
         }
       }
     }
@@ -209,20 +201,16 @@ constexpr TileFunction kTiles[kMaxPixels + 1] = {nullptr,  Tile<1>,  Tile<2>,  T
                                                  Tile<5>,  Tile<6>,  Tile<7>,  Tile<8>,  Tile<9>,
                                                  Tile<10>, Tile<11>, Tile<12>, Tile<13>, Tile<14>};
 
-void RunRows(const KernelContext& context, int image, int row_begin, int row_end, const int8_t* input, int8_t* output,
-             void* scratch) {
+// Whole rows, or a part of one; `output` is where it begins.
+void RunBlock(const KernelContext& context, const Corner& corner, int rows, int columns, int8_t* output, uint8_t* lines) {
   const ConvShape& s = context.shape;
-  uint8_t* lines = static_cast<uint8_t*>(scratch);
-  const Planes planes(s, row_end - row_begin);
-  FillPlanes(context, input + static_cast<size_t>(image) * s.input_height * s.input_width * s.input_channels, row_begin,
-             planes, lines);
-
+  const Planes planes(s, rows, columns);
+  FillPlanes(context, corner, planes, lines);
   const int8_t* weights = static_cast<const int8_t*>(context.packed);
   const int32_t* bias = reinterpret_cast<const int32_t*>(weights + WeightBytes(s));
   const size_t block_bytes = planes.taps.packed_bytes();
-  const int pixels = (row_end - row_begin) * s.output_width;
+  const int pixels = rows * columns;
   const int tiles = (pixels + kMaxPixels - 1) / kMaxPixels;
-  output += (static_cast<size_t>(image) * s.output_height + row_begin) * s.output_width * s.output_channels;
   for (int cout = 0; cout < s.output_channels; cout += kCoutBlock) {
     const StoreCodes store(*context.requantization, cout, s.output_channels - cout);
     int pixel = 0;
@@ -233,6 +221,21 @@ void RunRows(const KernelContext& context, int image, int row_begin, int row_end
                           store, s.output_channels, output + static_cast<size_t>(pixel) * s.output_channels + cout);
       pixel = end;
     }
+  }
+}
+
+void RunRows(const KernelContext& context, int image, int row_begin, int row_end, const int8_t* input, int8_t* output,
+             void* scratch) {
+  const ConvShape& s = context.shape;
+  input += static_cast<size_t>(image) * s.input_height * s.input_width * s.input_channels;
+  output += (static_cast<size_t>(image) * s.output_height + row_begin) * s.output_width * s.output_channels;
+  const int y = row_begin * s.stride_height - s.pad_top;
+  const int segment = SegmentColumns(s.output_width, kScratchTarget,
+                                     [&s](int rows, int columns) { return Planes::Bytes(s, rows, columns); });
+  for (int column = 0; column < s.output_width; column += segment) {
+    const int left = s.output_width - column;
+    RunBlock(context, {input, y, column * s.stride_width - s.pad_left}, row_end - row_begin, left < segment ? left : segment,
+             output + static_cast<size_t>(column) * s.output_channels, static_cast<uint8_t*>(scratch));
   }
 }
 

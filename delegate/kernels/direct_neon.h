@@ -1,9 +1,9 @@
 // Direct convolution for NEON, for any filter size, stride and dilation, written once for the ways NEON multiplies bytes.
 //
-// The input rows of a unit are first copied into planes, one per filter column and vertical phase: the plane of (kx, phase) holds
-// what output columns 0, 1, 2 ... see through tap kx in every input row that is `phase` modulo the vertical stride. A filter row is
-// then an offset of whole rows inside a plane, and outputs that are neighbours, across rows too, are neighbours in the plane.
-// Filters whose rows are short have one column (filter_taps.h).
+// The input under a unit is first copied into planes, one per filter column and plane of plane_rows.h: it holds what output columns 0,
+// 1, 2 ... see through tap kx in some input rows. A filter row is then an offset of whole rows inside a plane, and outputs that are
+// neighbours, across rows too, are neighbours in the plane. Filters whose rows are short have one column (filter_taps.h). Where a
+// unit is one row and too long, it is computed in segments of columns.
 //
 // Weights are packed in the order of use: [cout block][filter position][16 channels][cout block * 16]. A tile holds the sums of some
 // neighbouring outputs and one cout block, for all filter positions, in registers. An instruction set says how:
@@ -33,6 +33,7 @@
 
 #include "delegate/kernels/filter_taps.h"
 #include "delegate/kernels/int8_neon.h"
+#include "delegate/kernels/plane_rows.h"
 #include "delegate/kernels/row_units.h"
 
 namespace tflite_eq {
@@ -67,11 +68,8 @@ class DirectNeon {
   }
 
   static WorkPlan Plan(const ConvShape& shape, int workers) {
-    int most = shape.output_height > 0 ? shape.output_height : 1;
-    while (most > 1 && Planes(shape, most).bytes() > kScratchTarget) --most;
-    WorkPlan plan = PlanRows(shape, workers, most);
-    plan.scratch_bytes = Planes(shape, plan.unit_size).bytes();
-    return plan;
+    return PlanSegments(shape, workers, shape.output_width, kScratchTarget,
+                        [&shape](int rows, int columns) { return Planes::Bytes(shape, rows, columns); });
   }
 
   static void Run(const KernelContext& context, const WorkPlan& plan, int unit, const int8_t* input, int8_t* output,
@@ -83,26 +81,21 @@ class DirectNeon {
   static void RunRows(const KernelContext& context, int image, int row_begin, int row_end, const int8_t* input,
                       int8_t* output, void* scratch) {
     const ConvShape& s = context.shape;
-    int8_t* lines = static_cast<int8_t*>(scratch);
-    const Planes planes(s, row_end - row_begin);
+    const int rows = row_end - row_begin;
     const int8_t* from = input + static_cast<size_t>(image) * s.input_height * s.input_width * s.input_channels;
-    const int top = row_begin * planes.stride - s.pad_top;
-    const bool non_negative = Ops::kSevenBits && IsNonNegative(context, from, top, top + planes.input_rows());
-    if (!FillPlanes(context, from, top, CodeWindow(non_negative), planes, lines)) {
-      RunFallback(context, image, row_begin, row_end, input, output, scratch);
-      return;
-    }
-    const Layout layout(s);
-    const int8_t* weights = static_cast<const int8_t*>(context.packed);
-    const int32_t* bias = reinterpret_cast<const int32_t*>(weights + layout.bias());
-    if (non_negative) bias += layout.padded_channels();
-    const size_t pixel = s.output_channels;
-    output += (static_cast<size_t>(image) * s.output_height + row_begin) * s.output_width * pixel;
-    const int pixels = (row_end - row_begin) * s.output_width;
-    for (int cout = 0; cout < s.output_channels; cout += kCout) {
-      const StoreCodesNeon<Ops::kVectors> store(*context.requantization, cout, s.output_channels - cout);
-      RunCoutBlock({planes, lines, weights + cout / kCout * layout.block_bytes, bias + cout, store, pixel, output + cout},
-                   pixels);
+    const int top = row_begin * s.stride_height - s.pad_top;
+    const bool non_negative = Ops::kSevenBits && IsNonNegative(context, from, top, top + PlaneRows(s, rows).input_rows);
+    int8_t* to = output + (static_cast<size_t>(image) * s.output_height + row_begin) * s.output_width * s.output_channels;
+    const int segment = SegmentColumns(s.output_width, kScratchTarget,
+                                       [&s](int rows, int columns) { return Planes::Bytes(s, rows, columns); });
+    for (int column = 0; column < s.output_width; column += segment) {
+      const int left = s.output_width - column;
+      const Corner corner = {from, top, column * s.stride_width - s.pad_left};
+      if (!RunBlock(context, corner, non_negative, rows, left < segment ? left : segment,
+                    to + static_cast<size_t>(column) * s.output_channels, static_cast<int8_t*>(scratch))) {
+        RunFallback(context, image, row_begin, row_end, input, output, scratch);
+        return;
+      }
     }
   }
 
@@ -133,54 +126,52 @@ class DirectNeon {
     size_t block_bytes;
   };
 
-  // The planes of `output_rows` output rows.
-  struct Planes {
-    Planes(const ConvShape& s, int output_rows)
-        : taps(s, kLongestFoldedRow),
-          stride(s.stride_height),
-          dilation(s.dilation_height),
-          phases(stride < taps.rows ? stride : taps.rows),
-          rows(output_rows + (taps.rows - 1) * dilation / stride),
-          columns(s.output_width),
+  // The planes of `output_rows` rows of `output_columns` outputs.
+  struct Planes : PlaneRows {
+    Planes(const ConvShape& s, int output_rows, int output_columns)
+        : PlaneRows(s, output_rows),
+          taps(s, kLongestFoldedRow),
+          columns(output_columns),
           vectors(VectorBlocks(taps.channels)),
           plane_bytes(PlaneBytes(static_cast<size_t>(rows) * columns)),
-          seen_columns((columns - 1) * s.stride_width + s.filter_width),
-          row_copy_bytes(taps.folded ? static_cast<size_t>(seen_columns) * s.input_channels + vectors * kVector : 0) {
+          seen_columns(SeenColumns(s, output_columns)),
+          row_copy_bytes(RowCopyBytes(s, taps, output_columns)) {
       for (int ky = 0; ky < kTabled && ky < taps.rows; ++ky) row_offsets[ky] = RowOffset(ky);
+    }
+
+    // What they take, for any sizes.
+    static size_t Bytes(const ConvShape& s, int output_rows, int output_columns) {
+      const PlaneRows plane(s, output_rows);
+      const FilterTaps taps(s, kLongestFoldedRow);
+      const size_t plane_bytes = PlaneBytes(static_cast<size_t>(plane.rows) * output_columns);
+      const size_t blocks = static_cast<size_t>(VectorBlocks(taps.channels)) * (kVector / Ops::kPlaneChannels);
+      const size_t planes = SaturatingProduct(SaturatingProduct(plane_bytes, blocks), static_cast<size_t>(taps.columns) * plane.planes);
+      const size_t row_copy = RowCopyBytes(s, taps, output_columns);
+      return planes > SIZE_MAX - row_copy ? SIZE_MAX : planes + row_copy;
     }
 
     // An odd number of lines, so that planes do not fall into the same cache sets, with room to read a step that begins inside.
     static size_t PlaneBytes(size_t columns) {
       return (((columns + Ops::kStep - 1) * Ops::kPlaneChannels + kCacheLine - 1) / kCacheLine | 1) * kCacheLine;
     }
+    static int SeenColumns(const ConvShape& s, int columns) { return (columns - 1) * s.stride_width + s.filter_width; }
+    // Folded taps: a row of the input with its padding, and a vector's length after it, is copied behind the planes.
+    static size_t RowCopyBytes(const ConvShape& s, const FilterTaps& taps, int columns) {
+      if (!taps.folded) return 0;
+      return static_cast<size_t>(SeenColumns(s, columns)) * s.input_channels + static_cast<size_t>(VectorBlocks(taps.channels)) * kVector;
+    }
     size_t position_bytes() const { return plane_bytes * vectors * (kVector / Ops::kPlaneChannels); }
     size_t phase_bytes() const { return position_bytes() * taps.columns; }
-    size_t plane_area() const { return phase_bytes() * phases; }
-    size_t bytes() const { return plane_area() + row_copy_bytes; }
+    size_t plane_area() const { return phase_bytes() * planes; }
     size_t row_bytes() const { return static_cast<size_t>(columns) * Ops::kPlaneChannels; }
-    // Phases are numbered by the first filter row that has them.
-    int phase_of(int ky) const {
-      for (int first = 0; first < phases; ++first) {
-        if (first * dilation % stride == ky * dilation % stride) return first;
-      }
-      return 0;  // not reached: phases repeat after at most `stride` rows
-    }
     // Where filter row ky begins to read.
-    size_t RowOffset(int ky) const { return phase_of(ky) * phase_bytes() + ky * dilation / stride * row_bytes(); }
+    size_t RowOffset(int ky) const { return plane_of(ky) * phase_bytes() + first_row(ky) * row_bytes(); }
     size_t row_offset(int ky) const { return ky < kTabled ? row_offsets[ky] : RowOffset(ky); }
-    // The input row that row `row` of a phase's planes holds, counted from the input row of (output row 0, ky = 0).
-    int input_row(int phase, int row) const { return row * stride + phase * dilation % stride; }
-    int input_rows() const { return input_row(0, rows - 1) + stride; }
 
     FilterTaps taps;
-    int stride;
-    int dilation;
-    int phases;
-    int rows;
     int columns;
     int vectors;
     size_t plane_bytes;
-    // Folded taps: a row of the input with its padding, and a vector's length after it, is copied behind the planes.
     int seen_columns;
     size_t row_copy_bytes;
     // The divisions in RowOffset would show in the innermost loops.
@@ -188,13 +179,20 @@ class DirectNeon {
     size_t row_offsets[kTabled];
   };
 
+  // Where the input begins that some outputs look at: it may be outside the image.
+  struct Corner {
+    const int8_t* image;
+    int y;
+    int x;
+  };
+
   // One row of the planes of filter column kx: what it sees in input row y. Adds to `outside` as CodeWindow has it.
-  static void FillRow(const KernelContext& context, const int8_t* image, int y, int kx, const CodeWindow& window,
+  static void FillRow(const KernelContext& context, const Corner& corner, int y, int kx, const CodeWindow& window,
                       const Planes& planes, int8_t* line, int8x16_t* outside) {
     const ConvShape& s = context.shape;
     const int8x16_t padding = window.Move(vdupq_n_s8(static_cast<int8_t>(context.input_zero_point)));
     const bool row_inside = y >= 0 && y < s.input_height;
-    const int x0 = kx * s.dilation_width - s.pad_left;
+    const int x0 = corner.x + kx * s.dilation_width;
     int8x16_t seen = *outside;
     for (int channel = 0; channel < s.input_channels; channel += kVector) {
       const int left = s.input_channels - channel;
@@ -203,7 +201,7 @@ class DirectNeon {
         const int x = x0 + column * s.stride_width;
         int8x16_t codes = padding;
         if (row_inside && x >= 0 && x < s.input_width) {
-          const int8_t* from = image + (static_cast<size_t>(y) * s.input_width + x) * s.input_channels + channel;
+          const int8_t* from = corner.image + (static_cast<size_t>(y) * s.input_width + x) * s.input_channels + channel;
           codes = window.Move(LoadVector(from, left));
         }
         seen = vorrq_s8(seen, CodeWindow::Outside(codes));
@@ -215,14 +213,16 @@ class DirectNeon {
   }
 
   // The same with all filter columns in one. Vectors may reach into the taps of the next output, where weights are zero.
-  static void FillFoldedRow(const KernelContext& context, const int8_t* image, int y, const CodeWindow& window,
+  static void FillFoldedRow(const KernelContext& context, const Corner& corner, int y, const CodeWindow& window,
                             const Planes& planes, int8_t* row, int8_t* line, int8x16_t* outside) {
     const ConvShape& s = context.shape;
     memset(row, static_cast<int8_t>(context.input_zero_point), planes.row_copy_bytes);
-    const int inside = planes.seen_columns - s.pad_left < s.input_width ? planes.seen_columns - s.pad_left : s.input_width;
-    if (y >= 0 && y < s.input_height && inside > 0) {
-      memcpy(row + static_cast<size_t>(s.pad_left) * s.input_channels,
-             image + static_cast<size_t>(y) * s.input_width * s.input_channels, static_cast<size_t>(inside) * s.input_channels);
+    const int begin = corner.x > 0 ? corner.x : 0;
+    const int end = planes.seen_columns < s.input_width - corner.x ? corner.x + planes.seen_columns : s.input_width;
+    if (y >= 0 && y < s.input_height && begin < end) {
+      memcpy(row + static_cast<size_t>(begin - corner.x) * s.input_channels,
+             corner.image + (static_cast<size_t>(y) * s.input_width + begin) * s.input_channels,
+             static_cast<size_t>(end - begin) * s.input_channels);
     }
     const size_t step = static_cast<size_t>(s.stride_width) * s.input_channels;
     int8x16_t seen = *outside;
@@ -239,23 +239,42 @@ class DirectNeon {
     *outside = seen;
   }
 
-  // False when the kernel is for 7-bit codes and met others; `top` is the input row of (first output row, ky = 0).
-  static bool FillPlanes(const KernelContext& context, const int8_t* image, int top, const CodeWindow& window,
-                         const Planes& planes, int8_t* scratch) {
+  // False when the kernel is for 7-bit codes and met others.
+  static bool FillPlanes(const KernelContext& context, const Corner& corner, const CodeWindow& window, const Planes& planes,
+                         int8_t* scratch) {
     int8x16_t outside = vdupq_n_s8(0);
-    for (int phase = 0; phase < planes.phases; ++phase) {
+    for (int plane = 0; plane < planes.planes; ++plane) {
       for (int kx = 0; kx < planes.taps.columns; ++kx) {
-        int8_t* line = scratch + phase * planes.phase_bytes() + kx * planes.position_bytes();
+        int8_t* line = scratch + plane * planes.phase_bytes() + kx * planes.position_bytes();
         for (int row = 0; row < planes.rows; ++row, line += planes.row_bytes()) {
-          const int y = top + planes.input_row(phase, row);
+          const int y = corner.y + planes.input_row(plane, row);
           if (planes.taps.folded) {
-            FillFoldedRow(context, image, y, window, planes, scratch + planes.plane_area(), line, &outside);
+            FillFoldedRow(context, corner, y, window, planes, scratch + planes.plane_area(), line, &outside);
           } else {
-            FillRow(context, image, y, kx, window, planes, line, &outside);
+            FillRow(context, corner, y, kx, window, planes, line, &outside);
           }
         }
       }
       if (Ops::kSevenBits && !CodeWindow::Clean(outside)) return false;
+    }
+    return true;
+  }
+
+  // Whole rows, or a part of one; `output` is where it begins. False when the kernel is for 7-bit codes and met others.
+  static bool RunBlock(const KernelContext& context, const Corner& corner, bool non_negative, int rows, int columns,
+                       int8_t* output, int8_t* lines) {
+    const ConvShape& s = context.shape;
+    const Planes planes(s, rows, columns);
+    if (!FillPlanes(context, corner, CodeWindow(non_negative), planes, lines)) return false;
+    const Layout layout(s);
+    const int8_t* weights = static_cast<const int8_t*>(context.packed);
+    const int32_t* bias = reinterpret_cast<const int32_t*>(weights + layout.bias());
+    if (non_negative) bias += layout.padded_channels();
+    const size_t pixel = s.output_channels;
+    for (int cout = 0; cout < s.output_channels; cout += kCout) {
+      const StoreCodesNeon<Ops::kVectors> store(*context.requantization, cout, s.output_channels - cout);
+      RunCoutBlock({planes, lines, weights + cout / kCout * layout.block_bytes, bias + cout, store, pixel, output + cout},
+                   rows * columns);
     }
     return true;
   }

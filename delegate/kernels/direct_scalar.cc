@@ -13,19 +13,21 @@ bool Certify(const ConvProblem&, Reason*) { return true; }
 
 // Packed: folded biases, then the filter as it was.
 size_t PackedBytes(const ConvProblem& problem) {
-  return problem.shape.output_channels * (sizeof(int32_t) + problem.shape.filter_size());
+  const size_t filter = problem.shape.filter_size();
+  return problem.shape.output_channels * (sizeof(int32_t) + filter);
 }
 
 void Pack(const ConvProblem& problem, void* packed) {
   int32_t* bias = static_cast<int32_t*>(packed);
   const int channels = problem.shape.output_channels;
   for (int k = 0; k < channels; ++k) bias[k] = FoldedBias(problem, k);
-  memcpy(bias + channels, problem.weights.filter, static_cast<size_t>(channels) * problem.shape.filter_size());
+  const size_t filters = static_cast<size_t>(channels) * problem.shape.filter_size();
+  if (filters > 0) memcpy(bias + channels, problem.weights.filter, filters);
 }
 
 WorkPlan Plan(const ConvShape& shape, int workers) {
   WorkPlan plan = PlanRows(shape, workers, /*most=*/8);
-  plan.scratch_bytes = shape.filter_size();
+  if (plan.units > 0) plan.scratch_bytes = shape.filter_size();
   return plan;
 }
 
@@ -56,7 +58,7 @@ void RunRows(const KernelContext& context, int image, int row_begin, int row_end
   output += (static_cast<size_t>(image) * s.output_height + row_begin) * s.output_width * s.output_channels;
   for (int row = row_begin; row < row_end; ++row) {
     for (int column = 0; column < s.output_width; ++column) {
-      GatherWindow(context, input, row, column, window);
+      if (size > 0) GatherWindow(context, input, row, column, window);
       for (int k = 0; k < s.output_channels; ++k) {
         const int8_t* filter = filters + static_cast<size_t>(k) * size;
         uint32_t acc = static_cast<uint32_t>(bias[k]);

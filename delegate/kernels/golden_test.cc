@@ -8,6 +8,7 @@
 
 #include "delegate/kernels/conv_kernel.h"
 #include "delegate/kernels/cpu_features.h"
+#include "delegate/kernels/geometry.h"
 #include "delegate/kernels/prepared_conv.h"
 #include "delegate/kernels/reference.h"
 #include "delegate/kernels/requantize.h"

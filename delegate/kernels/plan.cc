@@ -1,27 +1,16 @@
 #include "delegate/kernels/plan.h"
 
 #include "delegate/kernels/conv_kernel.h"
+#include "delegate/kernels/plan_estimates.h"
 #include "delegate/kernels/plan_policies.h"
 
 namespace tflite_eq {
-namespace {
-
-// XNNPACK's multiplications per layer. Its kernels take input channels by eights, and pad fewer.
-double XnnpackMultiplications(const ConvShape& s) {
-  constexpr int kChannelGroup = 8;
-  const double channels = s.input_channels < kChannelGroup ? kChannelGroup : s.input_channels;
-  return static_cast<double>(s.batch) * s.output_height * s.output_width * s.output_channels * s.filter_height *
-         s.filter_width * channels;
-}
-
-}  // namespace
-
 Plan Claim(const ConvShape& shape, Algorithm algorithm, Isa isa, double saved_share, const char* why) {
   Plan plan;
   plan.claim = true;
   plan.algorithm = algorithm;
   plan.isa = isa;
-  plan.saved_multiplications = saved_share * XnnpackMultiplications(shape);
+  plan.saved_multiplications = (saved_share > 0 ? saved_share : 0) * XnnpackMultiplications(shape);
   plan.reason.Set("%s on %s: %s", AlgorithmName(algorithm), IsaName(isa), why);
   return plan;
 }
@@ -59,13 +48,13 @@ bool IsLargeFirstLayer(const ConvShape& s) {
   return s.input_channels <= kPaddedByXnnpack && HasManyTaps(s) && s.dilation_width == 1;
 }
 
-double TileUse(const ConvShape& s, int m) {
-  const auto rounded = [m](int size) { return (size + m - 1) / m * m; };
-  return static_cast<double>(s.output_height) * s.output_width /
-         (static_cast<double>(rounded(s.output_height)) * rounded(s.output_width));
-}
-
 Plan ChooseKernel(const ConvProblem& problem, const CpuProfile& cpu) {
+  // Nor do INT7's gains make up for it: on AMX the 1-D kernel ran at half of XNNPACK's speed. AVX-VNNI was not measured.
+  if (cpu.peer == Peer::kAmx || cpu.peer == Peer::kSme || cpu.peer == Peer::kAvxVnni) {
+    Reason reason;
+    reason.Set("XNNPACK is faster here: its int8 kernels use %s", PeerInstructions(cpu));
+    return Leave(reason);
+  }
   switch (cpu.isa) {
     case Isa::kScalar:
       break;
@@ -78,6 +67,25 @@ Plan ChooseKernel(const ConvProblem& problem, const CpuProfile& cpu) {
       return ChooseArm(problem, cpu);
   }
   return Leave("this CPU has no instruction set with fast kernels; scalar ones run only when asked for by name");
+}
+
+Plan InsistOnKernel(const ConvProblem& problem, const CpuProfile& cpu) {
+  CpuProfile alone = cpu;
+  alone.peer = Peer::kSameInstructions;
+  const Plan chosen = ChooseKernel(problem, alone);
+  if (chosen.claim) return chosen;
+  constexpr Algorithm kOrder[] = {Algorithm::kWinograd1d, Algorithm::kDirect, Algorithm::kDirectInt7, Algorithm::kWinogradF43,
+                                  Algorithm::kWinogradF23};
+  for (int isa = static_cast<int>(cpu.isa); isa >= 0; --isa) {
+    for (Algorithm algorithm : kOrder) {
+      if (FindKernel(algorithm, static_cast<Isa>(isa)) == nullptr) continue;
+      Plan plan = ForceKernel(problem, algorithm, static_cast<Isa>(isa));
+      if (!plan.claim) continue;
+      plan.reason.Set("%s on %s: option claim matches its name", AlgorithmName(algorithm), IsaName(static_cast<Isa>(isa)));
+      return plan;
+    }
+  }
+  return ForceKernel(problem, Algorithm::kDirect, Isa::kScalar);
 }
 
 Plan ForceKernel(const ConvProblem& problem, Algorithm algorithm, Isa isa) {

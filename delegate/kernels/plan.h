@@ -2,17 +2,21 @@
 // the problem and a CPU profile, never at the running machine, so that it can answer for another one.
 //
 //   CPU                        INT8 weights or codes                      INT7 range and qualifying weights
-//   x86 AVX-512 VNNI,          F(4,3) where the channels are many enough  1-D F(2,3); two taps only where F(4,3)
-//   two units (Intel servers)  and its weights stay in cache; else direct does not fit
-//   x86 AVX-512 VNNI,          F(4,3) likewise; else direct up to four    F(4,3) where it fits from 64 channels and
-//   one unit                   input channels; else none                  with full tiles; else as above
+//   AMX, SME; AVX-VNNI         none: XNNPACK's kernels are faster         same
+//   without AVX-512
+//   x86 AVX-512 VNNI,          F(4,3) where it pays and its weights       1-D F(2,3) where it pays; two taps only
+//   two units (Intel servers)  stay in cache; else direct                 where F(4,3) does not
+//   x86 AVX-512 VNNI,          F(4,3) likewise; else direct for large     F(4,3) where it is faster than the 1-D
+//   one unit                   first layers; else none                    kernel; else that where it pays
 //   x86 AVX2                   F(4,3), or F(2,3) where its weights fill   same
-//                              the cache
-//   ARMv8.0                    3x3 stride 1: F(4,3), or F(2,3) where      3x3 stride 1: same; others: direct_int7
-//                              that multiplies less; else none
-//   ARM dot products, i8mm     direct for 5x5 and larger filters up to    same; 3x3 stride 1: 1-D F(2,3)
-//                              four input channels; else none
+//                              the cache, where it pays
+//   ARMv8.0                    3x3 stride 1: F(4,3) where it pays; else   3x3 stride 1: same; others: direct_int7
+//                              none
+//   ARM dot products, i8mm     direct for 5x5 and larger filters up to    same; 3x3 stride 1: 1-D F(2,3) where it
+//                              four input channels; else none             pays
 //   anything else              none: scalar kernels only when asked for   same
+//
+// A Winograd kernel pays where it is estimated to be clearly faster than XNNPACK (plan_estimates.h).
 #ifndef TFLITE_EQ_DELEGATE_KERNELS_PLAN_H_
 #define TFLITE_EQ_DELEGATE_KERNELS_PLAN_H_
 
@@ -35,6 +39,9 @@ struct Plan {
 
 // The policy. The problem's weights decide whether it counts as INT7: no layer quantized without that intent qualifies.
 Plan ChooseKernel(const ConvProblem& problem, const CpuProfile& cpu);
+
+// The policy's kernel if it claims the layer, whatever XNNPACK computes with; else the fastest kind that is exact for it.
+Plan InsistOnKernel(const ConvProblem& problem, const CpuProfile& cpu);
 
 // A named kernel for every layer it can compute exactly, whether or not it is fast; for validation.
 Plan ForceKernel(const ConvProblem& problem, Algorithm algorithm, Isa isa);

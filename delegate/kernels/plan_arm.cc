@@ -2,6 +2,7 @@
 //
 // The shares of XNNPACK's time that a kernel saves come from instruction counts and from llvm-mca's cycles of the innermost loops
 // (delegate/README.md), on the low side; no ARM machine has measured them.
+#include "delegate/kernels/plan_estimates.h"
 #include "delegate/kernels/plan_policies.h"
 
 namespace tflite_eq {
@@ -9,38 +10,25 @@ namespace {
 
 // With fewer channels the transforms, requantization and stores that all contenders share outweigh what is saved.
 constexpr int kFewestChannels = 16;
+// With dot products XNNPACK needs less, and with smmla half of that, while the transforms cost what they did.
+constexpr int kFewestDotProductChannels = 32;
+constexpr int kFewestI8mmChannels = 64;
 // What a large first layer saves.
 constexpr double kSavedByDenseRows = 0.3;
 // direct_int7 reads 16 channels at a time; XNNPACK reads 8. XNNPACK's instructions over direct_int7's, 1x1 on a Cortex-A53: 0.79 for
 // 48->96 channels, 1.12 for 96->96, 1.52 for 192->192, 2.01 for 768->768.
 constexpr int kFewestInt7Channels = 64;
 constexpr double kLeastInt7ChannelUse = 0.8;
-// What F(4,3) and F(2,3) divide multiplications by when tiles lie inside the image, and what is left of that against XNNPACK, whose
-// multiplications of 8 bits cost less than those of 16.
-constexpr double kF43Reduction = 4;
-constexpr double kF23Reduction = 2.25;
-constexpr double kCostOf16Bits = 1.4;
-
-// F(4x4,3x3) or F(2x2,3x3), whichever multiplies less for outputs of this size.
 Plan ChooseInt16Winograd(const ConvProblem& problem, const CpuProfile& cpu) {
-  const ConvShape& s = problem.shape;
+  const Estimate estimate = EstimateWinogradF43(problem.shape, cpu);
   Reason reason;
-  const double f43 = kF43Reduction * TileUse(s, 4);
-  const double f23 = kF23Reduction * TileUse(s, 2);
-  const bool large = f43 > f23;
-  const double saved = 1 - kCostOf16Bits / (large ? f43 : f23);
-  if (saved <= 0) {
-    reason.Set("XNNPACK is as fast here: %dx%d outputs fill little of Winograd's tiles", s.output_height, s.output_width);
-    return Leave(reason);
+  if (!Pays(estimate, "F(4x4,3x3)", &reason)) {
+    Reason left;
+    left.Set("XNNPACK is as fast here: %.150s", reason.text);
+    return Leave(left);
   }
-  if (large && CertifyWinogradF43(problem, &reason)) {
-    return ClaimWinograd2d(problem, Algorithm::kWinogradF43, cpu.isa, saved, "certified");
-  }
-  if (CertifyWinogradF23(problem, &reason) && kCostOf16Bits < f23) {
-    return ClaimWinograd2d(problem, Algorithm::kWinogradF23, cpu.isa, 1 - kCostOf16Bits / f23,
-                           large ? "certified, F(4x4,3x3) is not" : "certified, and multiplies no more than F(4x4,3x3)");
-  }
-  return Leave(reason);
+  if (!CertifyWinogradF43(problem, &reason)) return Leave(reason);
+  return ClaimWinograd2d(problem, Algorithm::kWinogradF43, cpu.isa, estimate.saved_share(), "certified");
 }
 
 // ARMv8.0: 8-bit products are widened to 16 bits, at two additions of 32 bits for every eight of them.
@@ -81,7 +69,8 @@ Plan ChooseDotProduct(const ConvProblem& problem, const CpuProfile& cpu) {
   if (!s.is_3x3_stride_1()) {
     return Leave("XNNPACK is as fast here: ARM with dot products, not a 3x3 convolution with stride 1");
   }
-  if (s.input_channels < kFewestChannels || s.output_channels < kFewestChannels) {
+  const int fewest = cpu.isa == Isa::kNeonI8mm ? kFewestI8mmChannels : kFewestDotProductChannels;
+  if (s.input_channels < fewest || s.output_channels < fewest) {
     reason.Set("XNNPACK is as fast here: %d->%d channels are few", s.input_channels, s.output_channels);
     return Leave(reason);
   }
@@ -96,10 +85,13 @@ Plan ChooseDotProduct(const ConvProblem& problem, const CpuProfile& cpu) {
     left.Set("XNNPACK is as fast here: ARM with dot products, not INT7 (%.100s)", reason.text);
     return Leave(left);
   }
-  constexpr double kSavedByTriplets = 0.25;
-  constexpr double kSavedByTwoTaps = 0.1;
-  if (two_taps) return Claim(s, Algorithm::kWinograd1d, cpu.isa, kSavedByTwoTaps, "INT7 weights, two-tap form");
-  return Claim(s, Algorithm::kWinograd1d, cpu.isa, kSavedByTriplets, "INT7 weights, sums of taps fit in int8");
+  const Estimate estimate = EstimateWinograd1d(s, cpu, two_taps);
+  if (!Pays(estimate, "1-D F(2,3)", &reason)) {
+    left.Set("XNNPACK is as fast here: ARM with dot products, %.120s", reason.text);
+    return Leave(left);
+  }
+  return Claim(s, Algorithm::kWinograd1d, cpu.isa, estimate.saved_share(),
+               two_taps ? "INT7 weights, two-tap form" : "INT7 weights, sums of taps fit in int8");
 }
 
 }  // namespace

@@ -28,9 +28,6 @@ bool IsLargeFirstLayer(const ConvShape& shape);
 // Filters with as many taps as a large first layer's.
 bool HasManyTaps(const ConvShape& shape);
 
-// The part of the outputs of m x m tiles that lies inside the image.
-double TileUse(const ConvShape& shape, int m);
-
 }  // namespace tflite_eq
 
 #endif  // TFLITE_EQ_DELEGATE_KERNELS_PLAN_POLICIES_H_

@@ -4,6 +4,7 @@
 #include <random>
 #include <string>
 
+#include "delegate/kernels/geometry.h"
 #include "delegate/kernels/random_problem.h"
 #include "gtest/gtest.h"
 
@@ -12,11 +13,15 @@ namespace {
 
 constexpr CpuProfile kServer = {Isa::kAvx512Vnni, /*two_vnni_units=*/true};
 constexpr CpuProfile kOneUnit = {Isa::kAvx512Vnni, /*two_vnni_units=*/false};
-constexpr CpuProfile kAvx2 = {Isa::kAvx2, false};
-constexpr CpuProfile kNeon = {Isa::kNeon, false};
-constexpr CpuProfile kDotprod = {Isa::kNeonDotprod, false};
-constexpr CpuProfile kI8mm = {Isa::kNeonI8mm, false};
-constexpr CpuProfile kScalar = {Isa::kScalar, false};
+constexpr CpuProfile kAmx = {Isa::kAvx512Vnni, /*two_vnni_units=*/true, Peer::kAmx};
+constexpr CpuProfile kAvx2 = {Isa::kAvx2};
+constexpr CpuProfile kNeon = {Isa::kNeon};
+constexpr CpuProfile kDotprod = {Isa::kNeonDotprod};
+constexpr CpuProfile kI8mm = {Isa::kNeonI8mm};
+constexpr CpuProfile kSme = {Isa::kNeonI8mm, false, Peer::kSme};
+constexpr CpuProfile kAvxVnni = {Isa::kAvx2, false, Peer::kAvxVnni};
+constexpr CpuProfile kAvx512 = {Isa::kAvx2, false, Peer::kAvx512};
+constexpr CpuProfile kScalar = {Isa::kScalar};
 
 // Choices for a layer of random weights of the given kind.
 Plan Choose(int size, int in, int out, Values values, const CpuProfile& cpu, int filter = 3, int stride = 1,
@@ -51,6 +56,7 @@ TEST(ChooseKernel, OneVnniUnitKeepsF43WhereItIsFasterThanOneDimensional) {
   };
   EXPECT_EQ(chosen(56, 64, 64), Algorithm::kWinogradF43);
   EXPECT_EQ(chosen(28, 128, 128), Algorithm::kWinogradF43);
+  EXPECT_EQ(chosen(28, 64, 64), Algorithm::kWinograd1d) << "as fast, with a sixth of the weights";
   EXPECT_EQ(chosen(112, 32, 64), Algorithm::kWinograd1d) << "transforms for too few channels";
   EXPECT_EQ(chosen(14, 128, 128), Algorithm::kWinograd1d) << "tiles that are not full";
   EXPECT_EQ(chosen(28, 256, 256), Algorithm::kWinograd1d) << "weights that do not stay in cache";
@@ -98,7 +104,7 @@ TEST(ChooseKernel, LayersThatGainNothingAreOnlyTakenInPassing) {
 
 TEST(ChooseKernel, RefusesPoorTileUseAndFewChannels) {
   EXPECT_STREQ(Choose(13, 64, 64, Values::kInt8, kOneUnit).reason.text,
-               "XNNPACK is as fast here: AVX-512 VNNI, direct convolution (13x13 outputs fill only 66 % of 4x4 tiles)");
+               "XNNPACK is as fast here: AVX-512 VNNI, direct convolution (F(4x4,3x3) would take 1 % more time)");
   EXPECT_FALSE(Choose(56, 16, 64, Values::kInt8, kOneUnit).claim);
 }
 
@@ -122,7 +128,7 @@ TEST(ChooseKernel, Armv8TakesInt16Winograd) {
   for (Values values : {Values::kInt8, Values::kEvenTriplets}) {
     EXPECT_EQ(Choose(56, 64, 64, values, kNeon).algorithm, Algorithm::kWinogradF43);
     EXPECT_EQ(Choose(7, 512, 512, values, kNeon).algorithm, Algorithm::kWinogradF43);
-    EXPECT_EQ(Choose(2, 64, 64, values, kNeon).algorithm, Algorithm::kWinogradF23);  // one of four in a 4x4 tile
+    EXPECT_FALSE(Choose(2, 64, 64, values, kNeon).claim);  // a quarter of a 4x4 tile
   }
   EXPECT_FALSE(Choose(56, 3, 64, Values::kInt8, kNeon).claim);
 }
@@ -155,6 +161,81 @@ TEST(ChooseKernel, ArmDotProductsLeaveInt8ButForLargeFirstLayers) {
     EXPECT_EQ(Choose(112, 3, 64, Values::kInt8, cpu, 7, 2).algorithm, Algorithm::kDirect);
     EXPECT_FALSE(Choose(112, 3, 32, Values::kInt8, cpu, 3, 2).claim);
     EXPECT_FALSE(Choose(112, 8, 64, Values::kInt8, cpu, 7, 2).claim);
+  }
+}
+
+TEST(ChooseKernel, FasterInstructionsAreLeftToXnnpack) {
+  for (const CpuProfile& cpu : {kAmx, kSme, kAvxVnni}) {
+    for (Values values : {Values::kInt8, Values::kPlainInt7, Values::kEvenTriplets}) {
+      for (int size : {7, 14, 28, 56}) EXPECT_FALSE(Choose(size, 128, 128, values, cpu).claim);
+      EXPECT_FALSE(Choose(56, 128, 128, values, cpu, 3, 2).claim);
+      EXPECT_FALSE(Choose(56, 128, 128, values, cpu, 1, 1).claim);
+      EXPECT_FALSE(Choose(112, 3, 64, values, cpu, 7, 2).claim);
+    }
+  }
+  EXPECT_STREQ(Choose(56, 64, 64, Values::kInt8, kAmx).reason.text,
+               "XNNPACK is faster here: its int8 kernels use AMX");
+  EXPECT_STREQ(Choose(56, 64, 64, Values::kInt8, kSme).reason.text,
+               "XNNPACK is faster here: its int8 kernels use SME");
+  // What a process gets that may not use tiles.
+  EXPECT_TRUE(Choose(56, 64, 64, Values::kInt8, kServer).claim);
+}
+
+TEST(ChooseKernel, Avx2GainsLessOverAvx512) {
+  const Plan wide = Choose(56, 64, 64, Values::kInt8, kAvx512);
+  EXPECT_EQ(wide.algorithm, Algorithm::kWinogradF43);
+  EXPECT_LT(wide.saved_multiplications, Choose(56, 64, 64, Values::kInt8, kAvx2).saved_multiplications);
+  EXPECT_FALSE(Choose(5, 16, 16, Values::kInt8, kAvx512).claim);
+}
+
+TEST(PeerInstructions, AreTheFastestThatXnnpackHas) {
+  EXPECT_STREQ(PeerInstructions(kOneUnit), "AVX-512 VNNI");
+  EXPECT_STREQ(PeerInstructions(kAmx), "AMX");
+  EXPECT_STREQ(PeerInstructions(kAvxVnni), "AVX-VNNI");
+  EXPECT_STREQ(PeerInstructions(kSme), "SME");
+  EXPECT_STREQ(PeerInstructions(kI8mm), "NEON i8mm");
+}
+
+// Layers of YOLOv5n at 320x320 pixels, and others that win in a benchmark that repeats them, where all data stay in caches.
+TEST(ChooseKernel, LayersTooSmallForWhatF43FetchesAreLeft) {
+  for (int size : {10, 20, 40}) {
+    const int channels = 1280 / size;
+    EXPECT_FALSE(Choose(size, channels, channels, Values::kInt8, kOneUnit).claim) << size;
+    EXPECT_NE(Choose(size, channels, channels, Values::kInt8, kServer).algorithm, Algorithm::kWinogradF43) << size;
+  }
+  EXPECT_FALSE(Choose(14, 32, 32, Values::kInt8, kOneUnit).claim);
+  const Plan plan = Choose(20, 64, 64, Values::kInt8, kOneUnit);
+  EXPECT_NE(std::string(plan.reason.text).find("F(4x4,3x3) saves less than fetching its 0.5 MB from memory can take"),
+            std::string::npos)
+      << plan.reason.text;
+}
+
+// XNNPACK's time over the kernels', in chains on Zen 4 against LiteRT 2.3 (benchmark/compare_layers.py).
+TEST(ChooseKernel, OneVnniUnitClaimsWhatWasMeasuredToWin) {
+  struct Measured {
+    int size, in, out;
+    double f43, triplets, two_taps;
+  };
+  constexpr Measured kMeasured[] = {
+      {4, 32, 32, .88, 1.44, 1.27},     {5, 32, 32, .58, 1.15, .99},      {7, 32, 32, .93, 1.11, .95},
+      {10, 32, 32, .88, 1.32, 1.12},    {14, 32, 32, .93, 1.29, 1.09},    {20, 32, 32, 1.26, 1.32, 1.10},
+      {4, 32, 64, .86, 1.58, 1.37},     {5, 32, 64, .63, 1.22, 1.04},     {7, 32, 64, 1.02, 1.18, 1.00},
+      {14, 32, 64, 1.03, 1.36, 1.13},   {28, 32, 64, 1.37, 1.37, 1.13},   {5, 64, 64, .69, 1.20, 1.08},
+      {7, 64, 64, 1.12, 1.18, 1.02},    {10, 64, 64, 1.08, 1.48, 1.22},   {14, 64, 64, 1.15, 1.42, 1.16},
+      {20, 64, 64, 1.55, 1.44, 1.18},   {56, 64, 64, 1.51, 1.40, 1.16},   {4, 128, 128, .77, 1.76, 1.51},
+      {5, 128, 128, .75, 1.35, 1.11},   {7, 128, 128, .88, 1.25, 1.05},   {10, 128, 128, .72, 1.52, 1.24},
+      {14, 128, 128, 1.33, 1.35, 1.19}, {28, 128, 128, 1.65, 1.35, 1.18}, {7, 256, 256, .48, 1.25, 1.09},
+      {16, 16, 16, .39, .59, .51},      {56, 8, 32, .65, .80, .70},       {56, 3, 16, .45, .63, .56},
+  };
+  for (const Measured& m : kMeasured) {
+    for (Values values : {Values::kInt8, Values::kEvenTriplets, Values::kPlainInt7}) {
+      const Plan plan = Choose(m.size, m.in, m.out, values, kOneUnit);
+      if (!plan.claim) continue;
+      const double gain = plan.algorithm == Algorithm::kWinogradF43 ? m.f43
+                          : values == Values::kEvenTriplets         ? m.triplets
+                                                                    : m.two_taps;
+      EXPECT_GE(gain, 1.05) << m.size << " " << m.in << "->" << m.out << " " << plan.reason.text;
+    }
   }
 }
 

@@ -1,99 +1,86 @@
 // The policy for x86: plan.h has it as a table.
+#include "delegate/kernels/plan_estimates.h"
 #include "delegate/kernels/plan_policies.h"
 
 namespace tflite_eq {
 namespace {
 
-// Below this many channels the transforms of F(4,3), which do not depend on it, outweigh what they save.
-constexpr int kFewestF43Channels = 32;
+// The Winograd kernels take channels by 32. With fewer, the requantization and stores that all contenders share outweigh what is
+// saved: 16->16 channels take twice XNNPACK's time.
+constexpr int kFewestChannels = 32;
+// AVX2, where XNNPACK takes five times as long.
+constexpr int kFewestAvx2Channels = 16;
 // Transformed weights of F(4,3) take eight times the space. Past the second-level cache they are fetched anew for every layer
-// and inference, and the direct kernel wins.
+// and inference, and what that takes depends on who else uses the third.
 constexpr int64_t kLargestF43Weights = 2 << 20;
 // Without VNNI the multiplications take longer and memory keeps up for longer. At 512->512 channels F(2,3) wins, with less than
 // half of the weights to fetch.
 constexpr int64_t kLargestF43WeightsAvx2 = 8 << 20;
-// Outputs that F(4x4) computes and that lie inside the image. 13x13 uses 66 % of four by four tiles.
-constexpr double kLeastTileUse = 0.75;
-// With one VNNI unit F(4,3), which does four times fewer multiplications to the 1-D kernel's one and a half, comes out ahead
-// even for INT7 weights where its transforms spread over enough channels and its tiles are full. Zen 4, ms per layer, F(4,3)
-// against 1-D: 56x56x64->64 .330 .357, 28x28x128->128 .294 .347, but 112x112x32->64 .882 .757.
-constexpr int kFewestF43ChannelsOneUnit = 64;
-constexpr double kLeastTileUseOneUnit = 0.9;
-constexpr int kFewestCostlyChannels = 16;
 // The direct kernel computes 32 output channels at a time.
 constexpr int kFewestOutputChannels = 16;
-// One output pixel of a 1x1 layer with fewer channels is mostly requantization, which all contenders share.
-constexpr int kFewestPointwiseChannels = 32;
 
 int64_t F43WeightBytes(const ConvShape& s) {
   return int64_t{36} * sizeof(int16_t) * s.input_channels * s.output_channels;
 }
 
-// The part of XNNPACK's time that a kernel saves, as measured (delegate/README.md), on the low side.
-double SavedShare(const ConvShape& s, Algorithm algorithm, Isa isa, bool two_taps) {
-  // A small first layer is mostly requantization and stores, and as fast elsewhere: 224x224x3->32 3x3 gains nothing, 7x7 threefold.
-  if (s.input_channels < kFewestCostlyChannels && !HasManyTaps(s)) return 0;
-  if (isa == Isa::kAvx2) return algorithm == Algorithm::kWinogradF43 ? 0.6 : 0.4;
-  switch (algorithm) {
-    case Algorithm::kWinograd1d:
-      return two_taps ? 0.3 : 0.4;
-    case Algorithm::kWinogradF43:
-      return 0.35;
-    case Algorithm::kDirect:
-      // A 1x1 layer gains a few per cent at best: claimed in passing, between layers that pay, never for its own sake.
-      return s.filter_height * s.filter_width > 1 ? 0.25 : 0;
-    default:
-      return 0;
-  }
+// What the direct kernel saves of XNNPACK's time, as measured (delegate/README.md), on the low side. A 1x1 layer gains a few per
+// cent at best: claimed in passing, between layers that pay, never for its own sake.
+double SavedByDirect(const ConvShape& s) { return s.filter_height * s.filter_width > 1 ? 0.25 : 0; }
+
+bool HasChannels(const ConvShape& s, int fewest, Reason* reason) {
+  if (s.input_channels >= fewest && s.output_channels >= fewest) return true;
+  reason->Set("%d->%d channels are few", s.input_channels, s.output_channels);
+  return false;
 }
 
 // Whether F(4,3) is worth it here; sets the reason if not.
-bool F43Pays(const ConvProblem& problem, Reason* reason) {
+bool F43Pays(const ConvProblem& problem, const Estimate& estimate, Reason* reason) {
   const ConvShape& s = problem.shape;
-  if (s.input_channels < kFewestF43Channels || s.output_channels < kFewestF43Channels) {
-    reason->Set("%d->%d channels are too few for F(4x4,3x3)", s.input_channels, s.output_channels);
-    return false;
-  }
   if (F43WeightBytes(s) > kLargestF43Weights) {
     reason->Set("%.1f MB of F(4x4,3x3) weights do not stay in cache", static_cast<double>(F43WeightBytes(s)) / 1048576);
     return false;
   }
-  if (TileUse(s, 4) < kLeastTileUse) {
-    reason->Set("%dx%d outputs fill only %.0f %% of 4x4 tiles", s.output_height, s.output_width, 100 * TileUse(s, 4));
+  return Pays(estimate, "F(4x4,3x3)", reason) && CertifyWinogradF43(problem, reason);
+}
+
+// Whether the 1-D kernel is, with weights it takes; sets the reason if not.
+bool Winograd1dPays(const ConvProblem& problem, const Estimate& estimate, Reason* reason) {
+  if (!InWindow(problem.quantization.input_zero_point)) {
+    reason->Set("not INT7: input zero point %d", problem.quantization.input_zero_point);
     return false;
   }
-  return CertifyWinogradF43(problem, reason);
+  return Pays(estimate, "1-D F(2,3)", reason);
 }
 
-// Whether F(4,3) is the better choice even where the 1-D kernel runs.
-bool F43BeatsWinograd1d(const ConvProblem& problem, const CpuProfile& cpu) {
+// The faster of the Winograd kernels that pay, if one does; else sets the reason.
+bool ChooseWinograd(const ConvProblem& problem, const CpuProfile& cpu, Plan* plan, Reason* reason) {
   const ConvShape& s = problem.shape;
+  if (!HasChannels(s, kFewestChannels, reason)) return false;
+  bool two_taps = false;
   Reason ignored;
-  return !cpu.two_vnni_units && s.input_channels >= kFewestF43ChannelsOneUnit &&
-         s.output_channels >= kFewestF43ChannelsOneUnit && TileUse(s, 4) >= kLeastTileUseOneUnit && F43Pays(problem, &ignored);
-}
-
-Plan Take(const ConvShape& s, Algorithm algorithm, const CpuProfile& cpu, const char* why, bool two_taps = false) {
-  return Claim(s, algorithm, cpu.isa, SavedShare(s, algorithm, cpu.isa, two_taps), why);
-}
-
-Plan TakeWinograd2d(const ConvProblem& problem, Algorithm algorithm, const CpuProfile& cpu, const char* why) {
-  return ClaimWinograd2d(problem, algorithm, cpu.isa, SavedShare(problem.shape, algorithm, cpu.isa, false), why);
+  const bool int7 = CertifyWinograd1d(problem, &two_taps, &ignored);
+  const Estimate one = EstimateWinograd1d(s, cpu, two_taps);
+  const Estimate two = EstimateWinogradF43(s, cpu);
+  const bool one_pays = int7 && Winograd1dPays(problem, one, &ignored);
+  const bool two_pays = F43Pays(problem, two, reason);
+  // Where they are close, the one with less to fetch.
+  constexpr double kClose = 1.05;
+  if (one_pays && (!two_pays || one.expected() < kClose * two.expected())) {
+    *plan = Claim(s, Algorithm::kWinograd1d, cpu.isa, one.saved_share(),
+                  two_taps ? "INT7 weights, two-tap form" : "INT7 weights, sums of taps fit in int8");
+    return true;
+  }
+  if (!two_pays) return false;
+  *plan = ClaimWinograd2d(problem, Algorithm::kWinogradF43, cpu.isa, two.saved_share(), "certified, weights stay in cache");
+  return true;
 }
 
 Plan ChooseAvx512(const ConvProblem& problem, const CpuProfile& cpu) {
   const ConvShape& s = problem.shape;
   Reason reason;
   if (s.is_3x3_stride_1()) {
-    bool two_taps = false;
-    const bool certified = InWindow(problem.quantization.input_zero_point) && CertifyWinograd1d(problem, &two_taps, &reason);
-    if (certified && !two_taps && !F43BeatsWinograd1d(problem, cpu)) {
-      return Take(s, Algorithm::kWinograd1d, cpu, "INT7 weights, sums of taps fit in int8");
-    }
-    if (F43Pays(problem, &reason)) {
-      return TakeWinograd2d(problem, Algorithm::kWinogradF43, cpu, "certified, weights stay in cache");
-    }
-    if (certified) return Take(s, Algorithm::kWinograd1d, cpu, "INT7 weights, two-tap form", /*two_taps=*/true);
+    Plan plan;
+    if (ChooseWinograd(problem, cpu, &plan, &reason)) return plan;
   } else {
     reason.Set("%dx%d stride %d", s.filter_height, s.filter_width, s.stride_width);
   }
@@ -102,30 +89,40 @@ Plan ChooseAvx512(const ConvProblem& problem, const CpuProfile& cpu) {
     return Leave(reason);
   }
   if (IsLargeFirstLayer(s)) {
-    return Take(s, Algorithm::kDirect, cpu, "XNNPACK pads so few input channels to eight; here filter rows are dense");
+    return Claim(s, Algorithm::kDirect, cpu.isa, SavedByDirect(s),
+                 "XNNPACK pads so few input channels to eight; here filter rows are dense");
   }
+  Reason left;
+  Reason few;
   if (!cpu.two_vnni_units) {
-    Reason left;
     left.Set("XNNPACK is as fast here: AVX-512 VNNI, direct convolution (%.120s)", reason.text);
     return Leave(left);
   }
-  const bool pointwise = s.filter_height == 1 && s.filter_width == 1;
-  if (pointwise && s.input_channels < kFewestPointwiseChannels) {
-    return Leave("XNNPACK is as fast here: 1x1 with few channels");
+  if (!HasChannels(s, kFewestChannels, &few)) {
+    left.Set("XNNPACK is as fast here: %.150s", few.text);
+    return Leave(left);
   }
-  return Take(s, Algorithm::kDirect, cpu, reason.text);
+  return Claim(s, Algorithm::kDirect, cpu.isa, SavedByDirect(s), reason.text);
 }
 
 Plan ChooseAvx2(const ConvProblem& problem, const CpuProfile& cpu) {
+  const ConvShape& s = problem.shape;
   Reason reason;
-  if (!problem.shape.is_3x3_stride_1()) return Leave("XNNPACK is faster here: AVX2, not a 3x3 convolution with stride 1");
-  if (problem.shape.input_channels < kFewestF43Channels / 2) return Leave("XNNPACK is faster here: AVX2, few channels");
+  Reason left;
+  if (!s.is_3x3_stride_1()) return Leave("XNNPACK is faster here: AVX2, not a 3x3 convolution with stride 1");
   // Cut into parts, both are certified or neither is.
   if (!CertifyWinogradF43(problem, &reason)) return Leave(reason);
-  if (F43WeightBytes(problem.shape) > kLargestF43WeightsAvx2) {
-    return TakeWinograd2d(problem, Algorithm::kWinogradF23, cpu, "certified, F(4x4,3x3) has too many weights");
+  const bool large = F43WeightBytes(s) > kLargestF43WeightsAvx2;
+  const Estimate estimate = large ? EstimateWinogradF23(s, cpu) : EstimateWinogradF43(s, cpu);
+  if (!HasChannels(s, kFewestAvx2Channels, &reason) || !Pays(estimate, large ? "F(2x2,3x3)" : "F(4x4,3x3)", &reason)) {
+    left.Set("XNNPACK is faster here: AVX2, %.150s", reason.text);
+    return Leave(left);
   }
-  return TakeWinograd2d(problem, Algorithm::kWinogradF43, cpu, "certified");
+  if (large) {
+    return ClaimWinograd2d(problem, Algorithm::kWinogradF23, cpu.isa, estimate.saved_share(),
+                           "certified, F(4x4,3x3) has too many weights");
+  }
+  return ClaimWinograd2d(problem, Algorithm::kWinogradF43, cpu.isa, estimate.saved_share(), "certified");
 }
 
 }  // namespace

@@ -96,7 +96,8 @@ void PreparedConv::Reshape(const ConvShape& shape) {
 
 void PreparedConv::Replan() {
   plan_ = kernel_->plan(context_.shape, workers_);
-  plan_.scratch_bytes = RoundUp(plan_.scratch_bytes);
+  // Something, wherever there is work: without input channels kernels gather nothing, but still count from where they would.
+  plan_.scratch_bytes = RoundUp(plan_.units > 0 && plan_.scratch_bytes == 0 ? 1 : plan_.scratch_bytes);
   if (fallback_ != nullptr) {
     context_.fallback_kernel = fallback_->kernel_;
     context_.fallback_context = &fallback_->context_;

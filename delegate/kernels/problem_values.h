@@ -70,7 +70,7 @@ void FillProblemFilter(const ConvShape& shape, Values values, Uniform&& uniform,
                                                                    : uniform(-127, 127));
   }
   // Triplets are horizontal and of filters that are three wide.
-  if (values != Values::kEvenTriplets) return;
+  if (values != Values::kEvenTriplets || channels == 0) return;
   for (size_t row = 0; row < size / (3 * static_cast<size_t>(channels)); ++row) {
     for (int c = 0; c < channels; ++c) {
       int8_t* w = &filter[row * 3 * channels + c];
@@ -95,7 +95,7 @@ void FillProblemQuantization(const ConvShape& shape, const ProblemOptions& optio
   q->activation_min = options.relu ? q->output_zero_point : -128;
   q->activation_max = options.relu ? uniform(q->output_zero_point, 127) : 127;
   // Accumulators spread like sqrt(filter size) times the product of two typical codes.
-  const double spread = sqrt(static_cast<double>(shape.filter_size())) * 74.0 * 74.0;
+  const double spread = sqrt(static_cast<double>(shape.filter_size() > 0 ? shape.filter_size() : 1)) * 74.0 * 74.0;
   const double scale = 64.0 / (spread * (options.output_range > 0 ? options.output_range : 1.0));
   for (int k = 0; k < shape.output_channels; ++k) {
     arrays.bias[k] = uniform(-20000, 20000);

@@ -1,6 +1,7 @@
 // The reference behind the kernel interface, so that it can be asked for by name. It packs nothing but a copy of the weights.
 #include <string.h>
 
+#include "delegate/kernels/geometry.h"
 #include "delegate/kernels/kernels.h"
 #include "delegate/kernels/reference.h"
 
@@ -30,16 +31,18 @@ size_t PackedBytes(const ConvProblem& problem) { return Layout(problem.shape).by
 void Pack(const ConvProblem& problem, void* packed) {
   const Layout layout(problem.shape);
   memcpy(packed, &problem.quantization, sizeof(ConvQuantization));
+  if (layout.channels == 0) return;
   memcpy(layout.multiplier(packed), problem.quantization.multiplier, layout.channels * sizeof(int32_t));
   memcpy(layout.shift(packed), problem.quantization.shift, layout.channels * sizeof(int32_t));
   if (problem.weights.bias != nullptr) {
     memcpy(layout.bias(packed), problem.weights.bias, layout.channels * sizeof(int32_t));
   }
-  memcpy(layout.weights(packed), problem.weights.filter, layout.filter);
+  if (layout.filter > 0) memcpy(layout.weights(packed), problem.weights.filter, layout.filter);
 }
 
 WorkPlan Plan(const ConvShape& shape, int) {
   WorkPlan plan;
+  if (IsEmpty(shape)) return plan;
   plan.unit_size = 1;
   plan.units = shape.batch * shape.output_height;
   return plan;

@@ -24,6 +24,7 @@
 
 #include <stdint.h>
 
+#include "delegate/kernels/always_inline.h"
 #include "delegate/kernels/buffer.h"
 #include "delegate/kernels/conv_types.h"
 
@@ -78,19 +79,19 @@ class Requantization {
 
   // p of the formulas above for the block that holds a channel: the largest in [2, 6] that all its channels allow, or 0 where
   // the one-multiplication form is not exact.
-  int pre_shift(int channel) const { return pre_shift_.as<int32_t>()[channel / kBlock]; }
+  TFLITE_EQ_ALWAYS_INLINE int pre_shift(int channel) const { return pre_shift_.as<int32_t>()[channel / kBlock]; }
 
-  const int32_t* multiplier() const { return multiplier_.as<int32_t>(); }
-  const int32_t* shift() const { return shift_.as<int32_t>(); }
+  TFLITE_EQ_ALWAYS_INLINE const int32_t* multiplier() const { return multiplier_.as<int32_t>(); }
+  TFLITE_EQ_ALWAYS_INLINE const int32_t* shift() const { return shift_.as<int32_t>(); }
   // The two addends and the final shift e + p - 1.
-  const int32_t* addend() const { return addend_.as<int32_t>(); }
-  const int32_t* negative_addend() const { return negative_addend_.as<int32_t>(); }
-  const int32_t* right_shift() const { return right_shift_.as<int32_t>(); }
+  TFLITE_EQ_ALWAYS_INLINE const int32_t* addend() const { return addend_.as<int32_t>(); }
+  TFLITE_EQ_ALWAYS_INLINE const int32_t* negative_addend() const { return negative_addend_.as<int32_t>(); }
+  TFLITE_EQ_ALWAYS_INLINE const int32_t* right_shift() const { return right_shift_.as<int32_t>(); }
   // Bias that is not part of the accumulator yet (see BiasComesLate); zero in blocks with pre-shift 6.
-  const int32_t* late_bias() const { return late_bias_.as<int32_t>(); }
-  int32_t zero_point() const { return zero_point_; }
-  int32_t activation_min() const { return activation_min_; }
-  int32_t activation_max() const { return activation_max_; }
+  TFLITE_EQ_ALWAYS_INLINE const int32_t* late_bias() const { return late_bias_.as<int32_t>(); }
+  TFLITE_EQ_ALWAYS_INLINE int32_t zero_point() const { return zero_point_; }
+  TFLITE_EQ_ALWAYS_INLINE int32_t activation_min() const { return activation_min_; }
+  TFLITE_EQ_ALWAYS_INLINE int32_t activation_max() const { return activation_max_; }
 
   // The whole of the arithmetic for one accumulator.
   int8_t Requantize(int32_t acc, int channel) const;

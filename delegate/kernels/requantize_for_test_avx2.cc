@@ -1,5 +1,5 @@
 #include "delegate/kernels/requantize_avx2.h"
-#include "delegate/kernels/requantize_vectors_for_test.h"
+#include "delegate/kernels/requantize_for_test.h"
 
 namespace tflite_eq {
 

@@ -1,9 +1,8 @@
 #include "delegate/kernels/requantize_vectors_for_test.h"
 
-namespace tflite_eq {
+#include "delegate/kernels/requantize_for_test.h"
 
-void RequantizeForTestAvx2(const Requantization& r, const int32_t* acc, int count, int32_t* z);
-void RequantizeForTestAvx512(const Requantization& r, const int32_t* acc, int count, int32_t* z);
+namespace tflite_eq {
 
 std::vector<VectorRequantizeFunction> VectorRequantizeFunctions() {
   return {{Isa::kAvx2, RequantizeForTestAvx2}, {Isa::kAvx512Vnni, RequantizeForTestAvx512}};

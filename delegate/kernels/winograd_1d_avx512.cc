@@ -123,31 +123,36 @@ void Pack(const ConvProblem& problem, void* packed) {
   }
 }
 
-// The planes of `rows` output rows: rows + 2 input rows, a line per pair of output columns.
+// The planes of `output_rows` rows of `output_pairs` pairs from `first_pair` on: rows + 2 input rows, a line per pair of output
+// columns.
 struct Planes {
-  Planes(const ConvShape& s, int rows, bool two_taps)
-      : rows(rows + kRows - 1), pairs((s.output_width + 1) / 2), blocks(LineBlocks(s.input_channels)),
+  Planes(const ConvShape& s, int output_rows, int first_pair, int output_pairs, bool two_taps)
+      : rows(output_rows + kRows - 1),
+        first_column(2 * first_pair),
+        pairs(output_pairs),
+        blocks(LineBlocks(s.input_channels)),
         count(two_taps ? 5 : 4) {}
+  // What they take, for any sizes. The form is not known: room for the one with more planes.
+  static size_t Bytes(const ConvShape& s, int output_rows, int output_pairs) {
+    const Planes planes(s, output_rows, 0, output_pairs, /*two_taps=*/true);
+    return SaturatingProduct(planes.plane_bytes(), static_cast<size_t>(planes.blocks) * planes.count) + planes.rows;
+  }
   size_t plane_bytes() const { return (static_cast<size_t>(rows) * pairs | 1) * kLine; }
   // The planes, then a byte for each row that tells whether it holds codes outside the window.
   size_t flags() const { return plane_bytes() * blocks * count; }
-  size_t bytes() const { return flags() + static_cast<size_t>(rows); }
   size_t offset(int plane, int row, int block) const {
     return (static_cast<size_t>(plane) * blocks + block) * plane_bytes() + static_cast<size_t>(row) * pairs * kLine;
   }
   int rows;
+  int first_column;
   int pairs;
   int blocks;
   int count;
 };
 
 WorkPlan Plan(const ConvShape& shape, int workers) {
-  // The form is not known here: room for the one with more planes.
-  int most = shape.output_height > 0 ? shape.output_height : 1;
-  while (most > 1 && Planes(shape, most, true).bytes() > kScratchTarget) --most;
-  WorkPlan plan = PlanRows(shape, workers, most);
-  plan.scratch_bytes = Planes(shape, plan.unit_size, true).bytes();
-  return plan;
+  return PlanSegments(shape, workers, Winograd1dPairs(shape), kScratchTarget,
+                      [&shape](int rows, int pairs) { return Planes::Bytes(shape, rows, pairs); });
 }
 
 // Whether the input rows [begin, end) of an image and the padding around them belong in the window [0, 127].
@@ -183,6 +188,7 @@ bool TransformRow(const KernelContext& context, const int8_t* image, int y, bool
   const bool row_inside = y >= 0 && y < s.input_height;
   const size_t plane = planes.plane_bytes();
   const size_t next_tap = plane * planes.blocks;
+  const int left_column = planes.first_column - s.pad_left;
   __m512i outside = _mm512_setzero_si512();
   for (int block = 0; block < planes.blocks; ++block, lines += plane) {
     const int left = s.input_channels - block * kLine;
@@ -191,13 +197,13 @@ bool TransformRow(const KernelContext& context, const int8_t* image, int y, bool
       if (!row_inside || x < 0 || x >= s.input_width) return padding;
       return LoadLine(row + static_cast<ptrdiff_t>(x) * s.input_channels, left);
     };
-    __m512i d0 = load(-s.pad_left);
-    __m512i d1 = load(1 - s.pad_left);
+    __m512i d0 = load(left_column);
+    __m512i d1 = load(left_column + 1);
     outside = _mm512_or_si512(outside, _mm512_or_si512(_mm512_add_epi8(d0, window), _mm512_add_epi8(d1, window)));
     uint8_t* line = lines;
     for (int pair = 0; pair < planes.pairs; ++pair, line += kLine) {
-      const __m512i d2 = load(2 * pair + 2 - s.pad_left);
-      const __m512i d3 = load(2 * pair + 3 - s.pad_left);
+      const __m512i d2 = load(left_column + 2 * pair + 2);
+      const __m512i d3 = load(left_column + 2 * pair + 3);
       outside = _mm512_or_si512(outside, _mm512_or_si512(_mm512_add_epi8(d2, window), _mm512_add_epi8(d3, window)));
       if (two_taps) {
         _mm512_store_si512(line, _mm512_xor_si512(_mm512_sub_epi8(d0, d1), flip));
@@ -293,7 +299,7 @@ inline __attribute__((always_inline)) void TwoTaps(const ConvShape& s, const Pla
   }
 }
 
-// `pair` counts from the first row of the unit; `out` is where that row's pixels begin.
+// `pair` counts from the planes' first row and column; `out` is where their pixels begin.
 template <int pairs, bool two_taps>
 void Tile(const ConvShape& s, const Planes& planes, const uint8_t* lines, int pair, WeightStream weights,
           const ChannelConstants& constants, bool non_negative, const StoreCodes& store, int8_t* out) {
@@ -308,12 +314,13 @@ void Tile(const ConvShape& s, const Planes& planes, const uint8_t* lines, int pa
   Add(a, constants.end_a);
   Add(b, constants.end_b);
   const size_t pixel = s.output_channels;
+  const int columns = s.output_width - planes.first_column;
   int row = pair / planes.pairs;
   int column = pair % planes.pairs;
 #pragma GCC unroll 16
   for (int i = 0; i < pairs; ++i) {
     int8_t* to = out + (static_cast<size_t>(row) * s.output_width + 2 * column) * pixel;
-    store.Pair(a[i][0], a[i][1], b[i][0], b[i][1], to, 2 * column + 1 < s.output_width ? to + pixel : nullptr);
+    store.Pair(a[i][0], a[i][1], b[i][0], b[i][1], to, 2 * column + 1 < columns ? to + pixel : nullptr);
     if (++column == planes.pairs) {
       column = 0;
       ++row;
@@ -358,27 +365,35 @@ template <bool two_taps>
 void RunUnit(const KernelContext& context, const RowRange& range, const int8_t* input, int8_t* output, void* scratch) {
   const ConvShape& s = context.shape;
   const int rows = range.end - range.begin;
-  const Planes planes(s, rows, two_taps);
+  const int pairs = Winograd1dPairs(s);
   uint8_t* lines = static_cast<uint8_t*>(scratch);
-  uint8_t* clean = lines + planes.flags();
   const int8_t* image = input + static_cast<size_t>(range.image) * s.input_height * s.input_width * s.input_channels;
-  const int first = range.begin - s.pad_top;
-  const bool non_negative = IsNonNegative(context, image, first, first + planes.rows);
-  for (int row = 0; row < planes.rows; ++row) {
-    clean[row] =
-        TransformRow<two_taps>(context, image, first + row, non_negative, planes, lines + planes.offset(0, row, 0));
-  }
-  // From here on, clean[row] is about output rows: all three input rows are in the window.
-  for (int row = 0; row < rows; ++row) clean[row] = clean[row] & clean[row + 1] & clean[row + 2];
   int8_t* unit_output =
       output + (static_cast<size_t>(range.image) * s.output_height + range.begin) * s.output_width * s.output_channels;
-  for (int begin = 0, end; begin < rows; begin = end) {
-    end = begin + 1;
-    while (end < rows && clean[end] == clean[begin]) ++end;
-    if (clean[begin]) {
-      RunCleanRows<two_taps>(context, planes, lines, non_negative, begin, end, unit_output);
-    } else {
+  const int first = range.begin - s.pad_top;
+  const bool non_negative = IsNonNegative(context, image, first, first + rows + kRows - 1);
+  // All pairs, or, where the unit is one row, some of them.
+  const int segment =
+      SegmentColumns(pairs, kScratchTarget, [&s](int rows, int pairs) { return Planes::Bytes(s, rows, pairs); });
+  for (int pair = 0; pair < pairs; pair += segment) {
+    const Planes planes(s, rows, pair, pairs - pair < segment ? pairs - pair : segment, two_taps);
+    int8_t* segment_output = unit_output + static_cast<size_t>(planes.first_column) * s.output_channels;
+    uint8_t* clean = lines + planes.flags();
+    for (int row = 0; row < planes.rows; ++row) {
+      clean[row] =
+          TransformRow<two_taps>(context, image, first + row, non_negative, planes, lines + planes.offset(0, row, 0));
+    }
+    // From here on, clean[row] is about output rows: all three input rows are in the window.
+    for (int row = 0; row < rows; ++row) clean[row] = clean[row] & clean[row + 1] & clean[row + 2];
+    for (int begin = 0, end; begin < rows; begin = end) {
+      end = begin + 1;
+      while (end < rows && clean[end] == clean[begin]) ++end;
+      if (clean[begin]) {
+        RunCleanRows<two_taps>(context, planes, lines, non_negative, begin, end, segment_output);
+        continue;
+      }
       RunFallback(context, range.image, range.begin + begin, range.begin + end, input, output, scratch);
+      if (segment < pairs) return;  // it has done the row's other segments as well
     }
   }
 }

@@ -51,12 +51,8 @@ class Winograd1dNeon {
   }
 
   static WorkPlan Plan(const ConvShape& shape, int workers) {
-    // The form is not known here: room for the one with more planes.
-    int most = shape.output_height > 0 ? shape.output_height : 1;
-    while (most > 1 && Planes(shape, most, true).bytes() > kScratchTarget) --most;
-    WorkPlan plan = PlanRows(shape, workers, most);
-    plan.scratch_bytes = Planes(shape, plan.unit_size, true).bytes();
-    return plan;
+    return PlanSegments(shape, workers, Winograd1dPairs(shape), kScratchTarget,
+                        [&shape](int rows, int pairs) { return Planes::Bytes(shape, rows, pairs); });
   }
 
   static void Run(const KernelContext& context, const WorkPlan& plan, int unit, const int8_t* input, int8_t* output,
@@ -108,20 +104,27 @@ class Winograd1dNeon {
     size_t tap_bytes;
   };
 
-  // The planes of `rows` output rows: rows + 2 input rows, a place per pair of output columns.
+  // The planes of `output_rows` rows of `output_pairs` pairs from `first_pair` on: rows + 2 input rows, a place per pair of output
+  // columns.
   struct Planes {
-    Planes(const ConvShape& s, int output_rows, bool two_taps)
+    Planes(const ConvShape& s, int output_rows, int first_pair, int output_pairs, bool two_taps)
         : rows(output_rows + kRows - 1),
-          pairs((s.output_width + 1) / 2),
+          first_column(2 * first_pair),
+          pairs(output_pairs),
           blocks(DotBlocks(s.input_channels)),
           count(two_taps ? 5 : 4),
           plane_bytes(DotPlaneBytes(static_cast<size_t>(rows) * pairs)) {}
+    // What they take, for any sizes. The form is not known: room for the one with more planes.
+    static size_t Bytes(const ConvShape& s, int output_rows, int output_pairs) {
+      const Planes planes(s, output_rows, 0, output_pairs, /*two_taps=*/true);
+      return SaturatingProduct(planes.plane_bytes, static_cast<size_t>(planes.blocks) * planes.count) + planes.rows;
+    }
     // The planes, then a byte for each row that tells whether all its codes are in the window.
     size_t flags() const { return plane_bytes * blocks * count; }
-    size_t bytes() const { return flags() + static_cast<size_t>(rows); }
     size_t offset(int plane, int row) const { return plane_bytes * blocks * plane + row_bytes() * row; }
     size_t row_bytes() const { return static_cast<size_t>(pairs) * kDotChannels; }
     int rows;
+    int first_column;
     int pairs;
     int blocks;
     int count;
@@ -172,6 +175,7 @@ class Winograd1dNeon {
     const bool row_inside = y >= 0 && y < s.input_height;
     const size_t plane = planes.plane_bytes;
     const size_t tap = plane * planes.blocks;
+    const int left_column = planes.first_column - s.pad_left;
     int8x16_t outside = vdupq_n_s8(0);
     for (int channel = 0; channel < s.input_channels; channel += kVector, lines += 2 * plane) {
       const int left = s.input_channels - channel;
@@ -180,13 +184,13 @@ class Winograd1dNeon {
         if (!row_inside || x < 0 || x >= s.input_width) return padding;
         return window.Move(LoadVector(row + static_cast<ptrdiff_t>(x) * s.input_channels, left));
       };
-      int8x16_t d0 = load(-s.pad_left);
-      int8x16_t d1 = load(1 - s.pad_left);
+      int8x16_t d0 = load(left_column);
+      int8x16_t d1 = load(left_column + 1);
       outside = vorrq_s8(outside, vorrq_s8(CodeWindow::Outside(d0), CodeWindow::Outside(d1)));
       int8_t* line = lines;
       for (int pair = 0; pair < planes.pairs; ++pair, line += kDotChannels) {
-        const int8x16_t d2 = load(2 * pair + 2 - s.pad_left);
-        const int8x16_t d3 = load(2 * pair + 3 - s.pad_left);
+        const int8x16_t d2 = load(left_column + 2 * pair + 2);
+        const int8x16_t d3 = load(left_column + 2 * pair + 3);
         outside = vorrq_s8(outside, vorrq_s8(CodeWindow::Outside(d2), CodeWindow::Outside(d3)));
         TransformPair<two_taps>(d0, d1, d2, d3, line, plane, tap);
         d0 = d2;
@@ -262,10 +266,10 @@ class Winograd1dNeon {
     StoreCodesNeon<2> store;
     size_t pixel;      // bytes from one pixel of the output to the next
     int output_width;
-    int8_t* out;       // where the pixels of the unit's first row begin
+    int8_t* out;       // where the planes' pixels begin
   };
 
-  // Pairs [pair, end), counted from the first row of the unit.
+  // Pairs [pair, end), counted from the planes' first row and column.
   template <int couples, bool two_taps>
   static void Tile(const TileArguments& t, int pair, int end) {
     const int8_t* lines = t.lines + static_cast<size_t>(pair) * kDotChannels;
@@ -305,7 +309,7 @@ class Winograd1dNeon {
         const int32x4_t sums[4] = {vaddq_s32(y0[2 * i], bias[0]), vaddq_s32(y0[2 * i + 1], bias[1]),
                                    vaddq_s32(y1[2 * i], bias[0]), vaddq_s32(y1[2 * i + 1], bias[1])};
         int8_t* first = t.out + (static_cast<size_t>(row) * t.output_width + 2 * column) * t.pixel;
-        int8_t* const out[2] = {first, 2 * column + 1 < t.output_width ? first + t.pixel : nullptr};
+        int8_t* const out[2] = {first, 2 * column + 1 < t.output_width - t.planes.first_column ? first + t.pixel : nullptr};
         t.store.Store(sums, out);
         if (++column == t.planes.pairs) {
           column = 0;
@@ -356,27 +360,35 @@ class Winograd1dNeon {
                       void* scratch) {
     const ConvShape& s = context.shape;
     const int rows = range.end - range.begin;
-    const Planes planes(s, rows, two_taps);
+    const int pairs = Winograd1dPairs(s);
     int8_t* lines = static_cast<int8_t*>(scratch);
-    int8_t* clean = lines + planes.flags();
     const int8_t* image = input + static_cast<size_t>(range.image) * s.input_height * s.input_width * s.input_channels;
-    const int first = range.begin - s.pad_top;
-    const bool non_negative = IsNonNegative(context, image, first, first + planes.rows);
-    const CodeWindow window(non_negative);
-    for (int row = 0; row < planes.rows; ++row) {
-      clean[row] = TransformRow<two_taps>(context, image, first + row, window, planes, lines + planes.offset(0, row));
-    }
-    // From here on, clean[row] is about output rows: all three input rows are in the window.
-    for (int row = 0; row < rows; ++row) clean[row] = clean[row] & clean[row + 1] & clean[row + 2];
     int8_t* unit_output =
         output + (static_cast<size_t>(range.image) * s.output_height + range.begin) * s.output_width * s.output_channels;
-    for (int begin = 0, end; begin < rows; begin = end) {
-      end = begin + 1;
-      while (end < rows && clean[end] == clean[begin]) ++end;
-      if (clean[begin]) {
-        RunCleanRows<two_taps>(context, planes, lines, non_negative, begin, end, unit_output);
-      } else {
+    const int first = range.begin - s.pad_top;
+    const bool non_negative = IsNonNegative(context, image, first, first + rows + kRows - 1);
+    const CodeWindow window(non_negative);
+    // All pairs, or, where the unit is one row, some of them.
+    const int segment =
+        SegmentColumns(pairs, kScratchTarget, [&s](int rows, int pairs) { return Planes::Bytes(s, rows, pairs); });
+    for (int pair = 0; pair < pairs; pair += segment) {
+      const Planes planes(s, rows, pair, pairs - pair < segment ? pairs - pair : segment, two_taps);
+      int8_t* segment_output = unit_output + static_cast<size_t>(planes.first_column) * s.output_channels;
+      int8_t* clean = lines + planes.flags();
+      for (int row = 0; row < planes.rows; ++row) {
+        clean[row] = TransformRow<two_taps>(context, image, first + row, window, planes, lines + planes.offset(0, row));
+      }
+      // From here on, clean[row] is about output rows: all three input rows are in the window.
+      for (int row = 0; row < rows; ++row) clean[row] = clean[row] & clean[row + 1] & clean[row + 2];
+      for (int begin = 0, end; begin < rows; begin = end) {
+        end = begin + 1;
+        while (end < rows && clean[end] == clean[begin]) ++end;
+        if (clean[begin]) {
+          RunCleanRows<two_taps>(context, planes, lines, non_negative, begin, end, segment_output);
+          continue;
+        }
         RunFallback(context, range.image, range.begin + begin, range.begin + end, input, output, scratch);
+        if (segment < pairs) return;  // it has done the row's other segments as well
       }
     }
   }

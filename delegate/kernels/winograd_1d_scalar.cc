@@ -24,7 +24,7 @@ bool Certify(const ConvProblem& problem, Reason* reason) {
 }
 
 size_t PackedBytes(const ConvProblem& problem) {
-  return problem.shape.output_channels * (sizeof(Channel) + 3 * kTaps * problem.shape.input_channels);
+  return problem.shape.output_channels * (sizeof(Channel) + size_t{3} * kTaps * problem.shape.input_channels);
 }
 
 void Pack(const ConvProblem& problem, void* packed) {
@@ -49,7 +49,7 @@ void Pack(const ConvProblem& problem, void* packed) {
 
 WorkPlan Plan(const ConvShape& shape, int workers) {
   WorkPlan plan = PlanRows(shape, workers, /*most=*/4);
-  plan.scratch_bytes = static_cast<size_t>(3) * 4 * shape.input_channels;
+  if (plan.units > 0) plan.scratch_bytes = static_cast<size_t>(3) * 4 * shape.input_channels;
   return plan;
 }
 

@@ -20,6 +20,9 @@
 
 namespace tflite_eq {
 
+// Pairs of output columns in a row; the last may lack its second.
+static inline int Winograd1dPairs(const ConvShape& s) { return s.output_width / 2 + s.output_width % 2; }
+
 // Taps of one row and input channel: {U0, U1, U2, U3} for the halving forms, {w0, w0+w1, w1, w2} for kTwoTaps.
 static inline void TransformWinograd1dTaps(Winograd1dForm form, int w0, int w1, int w2, int8_t u[4]) {
   if (form == Winograd1dForm::kTwoTaps) {

@@ -34,6 +34,7 @@
 #include "delegate/kernels/certificate.h"
 #include "delegate/kernels/conv_kernel.h"
 #include "delegate/kernels/conv_types.h"
+#include "delegate/kernels/geometry.h"
 #include "delegate/kernels/winograd_2d_weights.h"
 
 namespace tflite_eq {
@@ -156,6 +157,8 @@ class Winograd2d {
   }
 
   static WorkPlan Plan(const ConvShape& shape, int workers) {
+    WorkPlan plan;
+    if (IsEmpty(shape)) return plan;
     const int tiles = TileGrid<Scheme>(shape, 1).tiles();
     // Transformed codes and sums of a block stay in the second-level cache, and each weight is used for many tiles. Blocks of
     // equal size: a last block of a few tiles would use the weights badly.
@@ -163,11 +166,10 @@ class Winograd2d {
     int most = static_cast<int>(kScratchTarget / tile_bytes);
     if (most < 2 * Ops::kMaxTiles) most = 2 * Ops::kMaxTiles;
     if (most > kMaxBlock) most = kMaxBlock;
-    int blocks = (tiles + most - 1) / most;
-    if (blocks * shape.batch < workers) blocks = (workers + shape.batch - 1) / shape.batch;
-    if (blocks > tiles) blocks = tiles > 0 ? tiles : 1;
-    const int block = tiles > 0 ? (tiles + blocks - 1) / blocks : 1;
-    WorkPlan plan;
+    int blocks = (tiles - 1) / most + 1;
+    const int wanted = (workers - 1) / shape.batch + 1;
+    if (blocks < wanted) blocks = wanted < tiles ? wanted : tiles;
+    const int block = (tiles - 1) / blocks + 1;
     plan.unit_size = block;
     plan.units = shape.batch * TileGrid<Scheme>(shape, block).blocks;
     plan.scratch_bytes = VBytes(shape, block) + kMBytes + (MayNeedParts(shape) ? kSumsBytes : 0);

@@ -5,6 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "delegate/kernels/always_inline.h"
 #include "delegate/kernels/conv_types.h"
 
 namespace tflite_eq {
@@ -32,13 +33,13 @@ class Winograd2dWeights {
   Winograd2dWeights(const void* packed, const Winograd2dFormat& format, const ConvShape& shape);
 
   // In how many parts a cout block's input channels are multiplied.
-  int parts(int block) const { return part_counts()[block]; }
-  const int16_t* position(int block, int position) const {
+  TFLITE_EQ_ALWAYS_INLINE int parts(int block) const { return part_counts()[block]; }
+  TFLITE_EQ_ALWAYS_INLINE const int16_t* position(int block, int position) const {
     return packed_ + (static_cast<size_t>(block) * positions_ + position) * position_size_;
   }
   // The values a position's accumulators start from. Only position (1, 1), which A^T passes to every output with weight 1,
   // starts from anything but zero.
-  const int32_t* initial(int block, int position, int part) const {
+  TFLITE_EQ_ALWAYS_INLINE const int32_t* initial(int block, int position, int part) const {
     const int32_t* values = part_counts() + part_counts_size_;
     return values + (position == bias_position_ ? 1 + block * most_parts() + part : 0) * cout_block_;
   }
@@ -47,10 +48,10 @@ class Winograd2dWeights {
   friend void PackWinograd2d(const Winograd2dFormat& format, const ConvProblem& problem, void* packed);
 
   // One per block, and the largest of them.
-  const int32_t* part_counts() const {
+  TFLITE_EQ_ALWAYS_INLINE const int32_t* part_counts() const {
     return reinterpret_cast<const int32_t*>(packed_ + blocks_ * positions_ * position_size_);
   }
-  int most_parts() const { return part_counts()[blocks_]; }
+  TFLITE_EQ_ALWAYS_INLINE int most_parts() const { return part_counts()[blocks_]; }
 
   const int16_t* packed_;
   int cout_block_;

@@ -7,6 +7,7 @@
 
 #include "delegate/kernels/conv_kernel.h"
 #include "delegate/kernels/cpu_features.h"
+#include "delegate/kernels/geometry.h"
 #include "delegate/kernels/plan.h"
 #include "delegate/kernels/prepared_conv.h"
 #include "delegate/python/module.h"
@@ -58,7 +59,8 @@ class Convolution {
     Require(s.stride_height > 0 && s.stride_width > 0, "stride must be positive");
     Require(s.dilation_height > 0 && s.dilation_width > 0, "dilation must be positive");
     Require(padding == "same" || padding == "valid", "padding must be same or valid");
-    ResolvePadding(padding == "same" ? Padding::kSame : Padding::kValid, &s);
+    Reason reason;
+    Require(ResolvePadding(padding == "same" ? Padding::kSame : Padding::kValid, &s, &reason), reason.text);
     Require(s.output_height > 0 && s.output_width > 0, "the input is smaller than the filter");
     filter_.assign(filter.data(), filter.data() + filter.size());
     if (bias) bias_ = PerChannel(*bias, "bias must have one entry per output channel");
@@ -153,17 +155,27 @@ class Convolution {
   std::vector<int32_t> shift_;
 };
 
+// Empty: the instructions that the delegate's own kernels have.
+Peer ParsePeer(const std::string& instructions) {
+  if (instructions.empty()) return Peer::kSameInstructions;
+  for (Peer peer : {Peer::kAvx512, Peer::kAvxVnni, Peer::kAmx, Peer::kSme}) {
+    if (instructions == PeerInstructions({Isa::kScalar, false, peer})) return peer;
+  }
+  throw py::value_error("no peer has " + instructions + "; there are AVX-512, AVX-VNNI, AMX and SME");
+}
+
 }  // namespace
 
 void BindConvolution(py::module_& m) {
   py::class_<CpuProfile>(m, "Cpu")
-      .def(py::init([](const std::string& isa, bool two_vnni_units) {
-             return CpuProfile{ParseIsa(isa), two_vnni_units};
+      .def(py::init([](const std::string& isa, bool two_vnni_units, const std::string& peer) {
+             return CpuProfile{ParseIsa(isa), two_vnni_units, ParsePeer(peer)};
            }),
-           py::arg("isa"), py::arg("two_vnni_units") = false)
+           py::arg("isa"), py::arg("two_vnni_units") = false, py::arg("peer") = "")
       .def_static("detect", DetectCpu)
       .def_property_readonly("isa", [](const CpuProfile& cpu) { return IsaName(cpu.isa); })
-      .def_readonly("two_vnni_units", &CpuProfile::two_vnni_units);
+      .def_readonly("two_vnni_units", &CpuProfile::two_vnni_units)
+      .def_property_readonly("peer", PeerInstructions);
 
   py::class_<Plan>(m, "Plan")
       .def_readonly("claim", &Plan::claim)

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include <algorithm>
+#include <map>
 #include <memory>
 #include <optional>
 #include <vector>
@@ -217,7 +218,7 @@ class MockRuntime {
 };
 
 std::vector<Decision> SelectNodes(const std::vector<const NodeTensor*>& tensors, const std::vector<ModelNode>& nodes,
-                                  const CpuProfile& cpu, const std::string& kernel, int threads) {
+                                  const CpuProfile& cpu, int threads, const std::map<std::string, std::string>& texts) {
   const int count = static_cast<int>(tensors.size());
   for (const ModelNode& node : nodes) {
     for (int index : node.inputs) {
@@ -229,8 +230,12 @@ std::vector<Decision> SelectNodes(const std::vector<const NodeTensor*>& tensors,
   }
   if (threads < 1) throw py::value_error("threads must be positive");
   DelegateOptions options;
-  options.any_kernel = kernel == "auto";
-  if (!options.any_kernel) options.kernel = ParseAlgorithm(kernel);
+  for (const auto& [key, value] : texts) {
+    const char* name = key.c_str();
+    const char* text = value.c_str();
+    Reason error;
+    if (!ParseOptions(&name, &text, 1, &options, &error)) throw py::value_error(error.text);
+  }
   options.num_threads = threads;
   options.log_level = 0;
   return MockRuntime(tensors, nodes).Select(options, cpu);
@@ -263,8 +268,8 @@ void BindModel(py::module_& m) {
       .def_readonly("claimed", &Decision::claimed)
       .def_readonly("reason", &Decision::reason)
       .def_readonly("saved_multiplications", &Decision::saved_multiplications);
-  m.def("select", SelectNodes, py::arg("tensors"), py::arg("nodes"), py::arg("cpu"), py::arg("kernel") = "auto",
-        py::arg("threads") = 1);
+  m.def("select", SelectNodes, py::arg("tensors"), py::arg("nodes"), py::arg("cpu"), py::arg("threads") = 1,
+        py::arg("options") = std::map<std::string, std::string>());
 }
 
 }  // namespace tflite_eq

@@ -1,5 +1,7 @@
 """What the delegate leaves to the runtime when it chooses by itself."""
 
+import pathlib
+
 import numpy as np
 import pytest
 from one_conv_model import Chain, build, random_conv
@@ -8,8 +10,8 @@ from pair import Pair, chain_of_convs
 
 def test_partitions_too_small_to_pay_are_left(runtime, delegate_path, capfd):
     rng = np.random.default_rng(13)
-    convs = [random_conv(rng, 32, 32)]
-    pair = Pair(runtime, delegate_path, build(Chain((1, 8, 8, 32), 0.05, 0, convs)), log_level="2")
+    convs = [random_conv(rng, 64, 64, values="even_triplets")]
+    pair = Pair(runtime, delegate_path, build(Chain((1, 6, 6, 64), 0.05, 0, convs)), log_level="2")
     assert not pair.delegate_nodes()
     assert "a switch of delegates costs more than these 1 nodes save" in capfd.readouterr().err
 
@@ -25,3 +27,50 @@ def test_require_delegation_fails_when_nothing_is_claimed(runtime, delegate_path
     model = build(chain_of_convs(np.random.default_rng(8)))
     with pytest.raises(RuntimeError, match="none of 4 nodes"):
         Pair(runtime, delegate_path, model, isa="scalar", require_delegation="1")
+
+
+def claims_of(runtime, delegate_path, capfd, model, **options):
+    capfd.readouterr()
+    Pair(runtime, delegate_path, model, log_level="2", **options)
+    log = capfd.readouterr().err
+    return {
+        line.split("(")[1].split(")")[0]: " claimed " in line
+        for line in log.splitlines()
+        if " claimed (" in line or " refused (" in line
+    }, log
+
+
+def test_layers_are_left_and_claimed_by_name(runtime, delegate_path, capfd):
+    rng = np.random.default_rng(3)
+    convs = [random_conv(rng, 32, 32, size=size) for size in (3, 1, 3, 1, 3)]
+    model = build(Chain((1, 6, 6, 32), 0.05, 0, convs))
+    claims, _ = claims_of(runtime, delegate_path, capfd, model)
+    assert not any(claims.values())
+    claims, log = claims_of(
+        runtime, delegate_path, capfd, model, claim="output[0-3]", leave="^output(1|2)$"
+    )
+    assert [name for name, claimed in claims.items() if claimed] == ["output0", "output3"]
+    assert "node 1 refused (output1): option leave matches its name" in log
+    assert "option claim matches its name" in log
+    # What the policy does not want is exact all the same.
+    Pair(runtime, delegate_path, model, claim="output").check(rng)
+
+
+def test_a_pattern_without_layers_is_told(runtime, delegate_path, capfd):
+    model = build(chain_of_convs(np.random.default_rng(4)))
+    Pair(runtime, delegate_path, model, log_level="1", leave="conv_that_is_not_there")
+    assert 'option leave: "conv_that_is_not_there" matches the name of none of' in (
+        capfd.readouterr().err
+    )
+
+
+def test_what_must_be_saved_is_an_option(runtime, delegate_path, capfd):
+    model = build(chain_of_convs(np.random.default_rng(5)))
+    has_avx2 = "avx2" in pathlib.Path("/proc/cpuinfo").read_text(encoding="ascii")
+    options = {"isa": "avx2"} if has_avx2 else {}
+    claims, _ = claims_of(runtime, delegate_path, capfd, model, min_saving="0", **options)
+    if not any(claims.values()):
+        pytest.skip("nothing is faster here")
+    claims, log = claims_of(runtime, delegate_path, capfd, model, min_saving="1000000", **options)
+    assert not any(claims.values())
+    assert "option min_saving is above what these 4 nodes save" in log

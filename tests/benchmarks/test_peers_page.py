@@ -36,7 +36,7 @@ def test_figures_stand_in_the_row_of_the_peer_and_the_column_of_the_model() -> N
     ]
     assert rows_of(text, "## Time and memory")[1] == ["TFLite default", *["12 / 8 / 640"] * 2]
     assert rows_of(text, "## Every run")[1] == [
-        *("a", "tflite_eq INT8", "91.0 ± 0.5", "21.0 ± 0.5", "0.1 ± 0.5"),
+        *("a", "tflite_eq INT8", "91.0 [90.0, 92.0]", "21.0 [20.0, 22.0]", "0.1 [-0.9, 1.1]"),
         *("12.2", "8.5", "640", "2", "nothing"),
     ]
 

@@ -36,6 +36,41 @@ def test_by_hand() -> None:
     assert corrected.rqnsr == errors.rqnsr
 
 
+@pytest.mark.parametrize("mean", [0.0, 1e4, -1e4])
+def test_means_far_above_what_varies_do_not_drown_it(mean: float) -> None:
+    """Gain and noise as float64 has them; around 0 nothing would be left of either."""
+    rng = np.random.default_rng(2)
+    y = (mean + rng.normal(0, 1, (5, 400, 3))).astype(np.float32)
+    shrunk = (mean + 0.8 * (y.astype(np.float64) - mean) + rng.normal(0, 0.05, y.shape)).astype(
+        np.float32
+    )
+    sums = ErrorSums(3)
+    for reference, quantized in zip(y, shrunk):
+        sums.update(reference, quantized)
+    exact, found = (values.reshape(-1, 3).astype(np.float64) for values in (y, shrunk))
+    centred = [values - values.mean(axis=0) for values in (exact, found)]
+    gain = (centred[0] * centred[1]).sum() / (centred[1] ** 2).sum()
+    assert sums.restoring_gain == pytest.approx(gain, rel=1e-3)
+    noise = (found - exact).var(axis=0).sum() * len(exact) / (exact**2).sum()
+    assert sums.layer_errors().rqnsr == pytest.approx(noise, rel=1e-3)
+    np.testing.assert_allclose(sums.signal, (exact**2).sum(axis=0), rtol=1e-5)
+
+
+@pytest.mark.parametrize("shift", [1e3, -1e4])
+def test_a_shift_far_above_the_rest_of_the_error_does_not_drown_it(shift: float) -> None:
+    rng = np.random.default_rng(3)
+    y = rng.normal(0, 1, (4, 300, 2)).astype(np.float32)
+    wrong = (y + np.float32(shift) + rng.normal(0, 1, y.shape)).astype(np.float32)
+    sums = ErrorSums(2)
+    for reference, quantized in zip(y, wrong):
+        sums.update(reference, quantized)
+    error = (wrong - y).astype(np.float64).reshape(-1, 2)
+    signal = (y.astype(np.float64) ** 2).sum()
+    expected = error.var(axis=0).sum() * len(error) / signal
+    assert sums.layer_errors().rqnsr == pytest.approx(expected, rel=1e-3)
+    np.testing.assert_allclose(sums.mean_shift, error.mean(axis=0), rtol=1e-6)
+
+
 def random_outputs(seed: int, samples: int, channels: int) -> list[tuple[Array, Array]]:
     rng = np.random.default_rng(seed)
     shift = rng.normal(0, 1, channels)

@@ -56,7 +56,7 @@ def test_table_json_and_last_line_say_the_same(capsys: pytest.CaptureFixture[str
     assert reference.startswith("float.tflite *")
     measured = result["models"][1]
     for name in ("top1", "top5", "agreement", "sqnr_db", "top1_drop"):
-        shown = f"{measured[name]['value']:.1f} ± {measured[name]['standard_error']:.1f}"
+        shown = "{value:.1f} [{low:.1f}, {high:.1f}]".format(**measured[name])
         assert shown in int8
     assert measured["n"] == 20
     assert measured["agreement"]["value"] > 60

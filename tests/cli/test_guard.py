@@ -17,6 +17,7 @@ from tests.evaluation import classifiers
 from tests.guard import networks
 from tflite_eq import quantizer
 from tflite_eq.cli.guard import text
+from tflite_eq.evaluation.intervals import Estimate
 from tflite_eq.report.guard import GuardRecord, Price, Step
 from tflite_eq.report.model import TargetSummary
 from tflite_eq.targets import Target
@@ -73,7 +74,7 @@ def test_a_report_shows_the_model_that_the_guard_chose(
     record = json.loads((report / "report.json").read_text())["guard"]
     final = record["steps"][record["chosen"]]
     result = finished.result["guard"]
-    assert (final["drop"], final["kept_int8"]) == (result["drop"], result["kept_int8"])
+    assert (final["loss"]["value"], final["kept_int8"]) == (result["drop"], result["kept_int8"])
     assert len(record["steps"]) == result["tries"]
 
 
@@ -121,7 +122,8 @@ def test_with_labels_the_bound_is_about_top_1(workspace: Workspace) -> None:
     assert finished.code == (0 if result["drop"] <= 1 else 3)
     assert result["measure"] == "top-1 drop"
     assert result["images"] == 20
-    assert "One of 20 images is 5 points" in finished.out
+    assert "20 images cannot tell a loss of 1 points from a larger one" in finished.out
+    assert "use 276 or more" in finished.out
     assert "use 100 or more" in finished.out
 
 
@@ -222,7 +224,10 @@ def described(target: str, **price: Any) -> str:
     before = Price(1000, 0.0, (avx2, vnni))
     slower = dataclasses.replace(vnni, claimed=4, speedup=1.25)
     after = dataclasses.replace(before, size_bytes=1024, targets=(avx2, slower), **price)
-    steps = Step((), (), 3.0, 0.1, False, before), Step(("a b",), (), 0.2, 0.1, True, after)
+    steps = (
+        Step((), (), Estimate(3.0), False, before),
+        Step(("a b",), (), Estimate(0.2, 0.1, 0.3), True, after),
+    )
     record = GuardRecord(
         *(0.5, "top-1 drop", 9000, "9000 labelled samples", steps, 1, (), (), "^a b$", None, ())
     )
@@ -231,7 +236,7 @@ def described(target: str, **price: Any) -> str:
 
 def test_the_price_in_size_and_speed() -> None:
     printed = described("x86-vnni", float_share=0.25)
-    assert "top-1 drop 0.20 ± 0.10 points on 9000 images (3.00 with nothing kept)" in printed
+    assert "top-1 drop 0.20 [0.10, 0.30] points on 9000 images (3.00 with nothing kept)" in printed
     assert "Price: +24 bytes (1,000 -> 1,024)." in printed
     assert "on x86-vnni (an estimate): 1.25 instead of 1.50, 4 instead of 5 of 9" in printed
     assert "25 % of the multiplications are in float (before 0 %)" in printed

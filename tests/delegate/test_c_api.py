@@ -21,6 +21,7 @@ class Options(ctypes.Structure):
     """TfLiteEqDelegateOptions of delegate/tflite_eq_delegate.h."""
 
     _fields_ = (
+        ("struct_size", ctypes.c_size_t),
         ("num_threads", ctypes.c_int32),
         ("kernel", ctypes.c_char_p),
         ("isa", ctypes.c_char_p),
@@ -29,6 +30,10 @@ class Options(ctypes.Structure):
         ("log_level", ctypes.c_int32),
         ("profile", ctypes.c_bool),
         ("reference_in_place", ctypes.c_bool),
+        ("min_saving", ctypes.c_int32),
+        ("leave", ctypes.c_char_p),
+        ("claim", ctypes.c_char_p),
+        ("reserved", ctypes.c_uint64 * 25),
     )
 
 
@@ -69,9 +74,12 @@ def options(functions: Any) -> Options:
 
 
 def test_defaults(options: Options) -> None:
+    assert options.struct_size == ctypes.sizeof(Options)
+    assert not any(options.reserved)
     assert (options.num_threads, options.kernel, options.isa) == (0, None, None)
     assert (options.verify, options.require_delegation, options.profile) == (False, False, False)
     assert options.log_level == 1
+    assert (options.min_saving, options.leave, options.claim) == (0, None, None)
 
 
 def run_model(library: Path, runtime: Runtime, model: bytes) -> tuple[list[Any], bool]:
@@ -120,6 +128,13 @@ def test_null_options_are_the_defaults(functions: Any) -> None:
         ("kernel", b"fast", '"fast" is none of auto, winograd_f43'),
         ("isa", b"mmx", '"mmx" is none of auto, scalar'),
         ("log_level", 3, "3"),
+        ("struct_size", 0, "start from TfLiteEqDelegateOptionsDefault()"),
+        ("struct_size", 48, "start from TfLiteEqDelegateOptionsDefault()"),
+        ("struct_size", 4096, "start from TfLiteEqDelegateOptionsDefault()"),
+        ("reserved", (ctypes.c_uint64 * 25)(7), "use a newer library"),
+        ("leave", b"conv(", "a ( without its )"),
+        ("claim", b"a{9}", "a repetition count"),
+        ("min_saving", 2000000000, "option min_saving: 2000000000 is above"),
     ],
 )
 def test_bad_options_give_null_and_a_message(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -105,7 +106,14 @@ def test_explain(capsys: pytest.CaptureFixture[str]) -> None:
     assert run("explain --model lattice.tflite --target x86-vnni") == 0
     output = capsys.readouterr().out
     assert "winograd_1d on avx512_vnni" in output
-    assert "of 7 convolutions would be delegated on avx512_vnni with two VNNI units; " in output
+    assert "delegated on avx512_vnni with two VNNI units beside XNNPACK on AVX-512 VNNI; " in output
+    assert run("explain --model lattice.tflite --target x86-vnni --vnni_units 1 --json") == 0
+    assert not json.loads(capsys.readouterr().out)["two_vnni_units"]
+    for target, unit in (("x86-amx", "AMX"), ("armv9-sme2", "SME")):
+        assert run(f"explain --model lattice.tflite --target {target}") == 0
+        output = capsys.readouterr().out
+        assert f"XNNPACK is faster here: its int8 kernels use {unit}" in output
+        assert "0 of 7 convolutions would be delegated" in output
     assert run("explain --model lattice.tflite --target armv8.2-dotprod") == 0
     assert "winograd_1d on neon_dotprod" in capsys.readouterr().out
     assert run("explain --model int8.tflite --target armv8.6-i8mm") == 0
@@ -119,11 +127,20 @@ def test_explain(capsys: pytest.CaptureFixture[str]) -> None:
 @pytest.mark.usefixtures("here")
 def test_benchmark(capsys: pytest.CaptureFixture[str]) -> None:
     flags = "--num_runs 5 --warmup_runs 1 --num_threads 2 --kernel direct"
+    peer = pytest.importorskip("tflite_eq.delegate.peer").peer_instructions("ai-edge-litert", "")
     assert run(f"benchmark --model int8.tflite {RUNTIME} {flags}") == 0
     output = capsys.readouterr().out
     assert "7 of 7 convolutions delegated" in output
     assert "times faster" in output
+    assert f"times the speed of {peer} (" in output
+    assert "in 5 pairs; too few to tell more)" in output
     (found,) = result_line(output)["runtimes"]
+    assert found["peer"] == peer
+    assert (found["verdict"]["speed"], found["verdict"]["pairs"], found["leave"]) == (
+        "equal",
+        5,
+        "",
+    )
     for side in ("without", "delegated"):
         assert 0 < found[side]["times"]["min"] <= found[side]["times"]["median"]
         assert found[side]["first_run_ms"] > found[side]["times"]["min"]
@@ -138,8 +155,31 @@ def test_benchmark(capsys: pytest.CaptureFixture[str]) -> None:
 @pytest.mark.usefixtures("here")
 def test_benchmark_with_nothing_delegated(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(f"benchmark --model int8.tflite {RUNTIME} --num_runs 3 --isa scalar") == 0
-    (found,) = result_line(capsys.readouterr().out)["runtimes"]
+    output = capsys.readouterr().out
+    assert "Verdict: equal, 1.00 times the speed: nothing is delegated" in output
+    (found,) = result_line(output)["runtimes"]
     assert (found["claimed"], found["convolutions"], found["layers"]) == (0, 7, [])
+    assert (found["without"], found["delegated"]) == (None, None)
+    assert (found["verdict"]["ratio"], found["verdict"]["pairs"]) == (1.0, 0)
+
+
+@pytest.mark.usefixtures("here")
+def test_a_slower_benchmark_names_the_option_that_mends_it(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    flags = f"benchmark --model int8.tflite {RUNTIME} --num_runs 8 --kernel reference"
+    assert run(flags) == 0
+    output = capsys.readouterr().out
+    verdict = next(line for line in output.splitlines() if line.startswith("Verdict: "))
+    assert verdict.startswith("Verdict: slower, 0.")
+    advice = shlex.split(verdict.partition("to leave the layers responsible: ")[2])
+    assert len(advice) == 1
+    (found,) = result_line(output)["runtimes"]
+    assert advice[0] == f"--leave={found['leave']}"
+    assert main(parse(["tflite-eq", *flags.split(), *advice])) == 0
+    (mended,) = result_line(capsys.readouterr().out)["runtimes"]
+    assert mended["claimed"] < found["claimed"]
+    assert mended["verdict"]["speed"] != "slower"
 
 
 def test_comparison_counts_and_locates() -> None:

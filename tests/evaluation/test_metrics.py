@@ -52,13 +52,13 @@ def test_vectors_of_zeros() -> None:
     assert scored([1, 0], 0, [0, 0])["cosine"] == 0
 
 
-def test_rates_and_their_binomial_errors() -> None:
+def test_rates_have_wilson_intervals() -> None:
     result = summarize(
         scores((1, 1, 0, 0, 0, 0), (0, 1, 0, 0, 0, 0), (0, 1, 0, 0, 0, 0), (0, 0, 0, 0, 0, 0))
     )
     assert result.n == 4
     assert result.top1.value == 25
-    assert result.top1.standard_error == pytest.approx(100 * math.sqrt(0.25 * 0.75 / 4))
+    assert (result.top1.low, result.top1.high) == pytest.approx((4.559, 69.936), abs=1e-3)
     assert result.top5.value == 75
     assert result.agreement is result.cosine is result.sqnr_db is result.top1_drop is None
 
@@ -76,13 +76,17 @@ def test_comparison_with_the_reference_by_hand() -> None:
     assert result.agreement.value == 50
     assert result.cosine is not None
     assert result.cosine.value == pytest.approx(0.8)
-    assert result.cosine.standard_error == pytest.approx(math.sqrt(0.08 / 3 / 4))
+    # Three degrees of freedom; a mean of cosines does not exceed 1.
+    assert result.cosine.low == pytest.approx(0.8 - 3.182 * math.sqrt(0.08 / 3 / 4), rel=5e-3)
+    assert result.cosine.high == 1
     assert result.sqnr_db is not None
     assert result.sqnr_db.value == pytest.approx(20)
-    # Drops 0, 1, 1, -1: mean 1/4, sample variance 11/12.
+    # Two lost, one gained, one alike: (3 - 2) / 6 -+ 1.96 sqrt((5 / 6 - 1 / 36) / 6).
     assert result.top1_drop is not None
     assert result.top1_drop.value == 25
-    assert result.top1_drop.standard_error == pytest.approx(100 * math.sqrt(11 / 12 / 4))
+    spread = 1.959964 * math.sqrt((5 / 6 - 1 / 36) / 6)
+    assert result.top1_drop.low == pytest.approx(100 * (1 / 6 - spread))
+    assert result.top1_drop.high == pytest.approx(100 * (1 / 6 + spread))
 
 
 def test_an_identical_model_has_no_noise() -> None:
@@ -91,7 +95,9 @@ def test_an_identical_model_has_no_noise() -> None:
     result = summarize(scores(entry, entry), scores(entry, entry))
     assert result.sqnr_db is not None
     assert result.sqnr_db.value == math.inf
-    assert result.to_dict()["sqnr_db"] == {"value": None, "standard_error": 0.0}
+    assert result.to_dict()["sqnr_db"] == {"value": None, "low": None, "high": None}
+    assert result.top1_drop is not None
+    assert result.top1_drop.low != result.top1_drop.high
     json.dumps(result.to_dict(), allow_nan=False)
 
 
@@ -99,10 +105,10 @@ def test_one_image_is_enough() -> None:
     entry = scores(score(np.array([1.0, 2.0]), 0, np.array([2.0, 1.0])))
     result = summarize(entry, entry)
     assert result.sqnr_db is not None
-    assert result.sqnr_db.standard_error == 0
+    assert result.sqnr_db.low is result.sqnr_db.high is None
 
 
-def test_standard_error_of_sqnr_agrees_with_the_bootstrap() -> None:
+def test_interval_of_sqnr_agrees_with_the_bootstrap() -> None:
     rng = np.random.default_rng(0)
     drawn = np.zeros(400, SCORE)
     drawn["signal"] = rng.gamma(5, 2, 400)
@@ -113,7 +119,10 @@ def test_standard_error_of_sqnr_agrees_with_the_bootstrap() -> None:
         picked = drawn[rng.integers(0, 400, 400)]
         again.append(10 * np.log10(picked["signal"].sum() / picked["noise"].sum()))
     assert result.sqnr_db is not None
-    assert result.sqnr_db.standard_error == pytest.approx(np.std(again), rel=0.1)
+    assert result.sqnr_db.low is not None
+    assert result.sqnr_db.high is not None
+    width = result.sqnr_db.high - result.sqnr_db.low
+    assert width == pytest.approx(2 * 1.966 * np.std(again), rel=0.1)
 
 
 @given(st.floats(0.01, 100), st.integers(0, 2**32 - 1))

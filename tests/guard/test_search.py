@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 import pytest
 
+from tflite_eq.evaluation.intervals import Estimate
 from tflite_eq.guard.search import Drop, Kept, Outcome, Unit, search
 
 LAYERS = tuple("abcdefghij")
@@ -33,7 +34,7 @@ class Network:
 
     def _measure(self, kept: Kept) -> Drop:
         self.asked.append(kept)
-        return Drop(self._loss(kept), 0.1, 1000)
+        return Drop(Estimate(self._loss(kept)), 1000)
 
     def _rank_units(self) -> Sequence[Unit]:
         self.rankings.append("int8")

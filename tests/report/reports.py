@@ -22,6 +22,7 @@ from tflite_eq import (
     quantize,
     quantize_guarded,
 )
+from tflite_eq.evaluation.intervals import Estimate
 from tflite_eq.evaluation.layerwise import ComparisonSet
 from tflite_eq.graph import schema
 from tflite_eq.graph.float_islands import matching
@@ -117,7 +118,13 @@ def hopeless() -> Made:
         TargetSummary("x86-avx2", False, "not built"),
     )
     steps = tuple(
-        Step(names[:n], names[: n // 3], 9 - n / 30, 0.3, False, Price(10_000, n / 200, targets))
+        Step(
+            names[:n],
+            names[: n // 3],
+            Estimate(9 - n / 30, 8.5 - n / 30, 9.5 - n / 30),
+            False,
+            Price(10_000, n / 200, targets),
+        )
         for n in (0, 60, 1, 2, 4)
     )
     ranking = tuple(Sensitivity(names[i : i + 2], 0.1 / (i + 1), i < 4) for i in range(59))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 
 from tests.report import reports
+from tflite_eq.evaluation.intervals import Estimate
 from tflite_eq.report.findings import find
 from tflite_eq.report.model import LayerComparison, LayerReport, ModelSummary, TargetSummary
 
@@ -79,12 +80,16 @@ def test_outcome() -> None:
 
 
 def test_agreement_counts_as_well() -> None:
-    def agreeing(percent: float, error: float) -> list[ModelSummary]:
+    def agreeing(percent: float, reach: float) -> list[ModelSummary]:
         float_model, default, final = outputs(20, 22)
         return [
             float_model,
-            dataclasses.replace(default, agreement=92.0, agreement_error=error),
-            dataclasses.replace(final, agreement=percent, agreement_error=error),
+            dataclasses.replace(default, agreement=Estimate(92.0)),
+            dataclasses.replace(
+                final,
+                agreement=Estimate(percent),
+                agreement_lost=Estimate(92 - percent, 92 - percent - reach, 92 - percent + reach),
+            ),
         ]
 
     assert titles(layer(), models=agreeing(91.0, 3.0)) == [

@@ -54,9 +54,9 @@ def test_models_side_by_side() -> None:
     ]
     winners = [o.argmax(axis=1) for o in outputs]
     labels = np.asarray(made.comparison.labels)
-    assert ours.agreement == pytest.approx(100 * np.mean(winners[0] == winners[1]))
-    assert ours.top1 == pytest.approx(100 * np.mean(winners[1] == labels))
-    assert float_model.top1 == pytest.approx(100 * np.mean(winners[0] == labels))
+    assert ours.agreement.value == pytest.approx(100 * np.mean(winners[0] == winners[1]))
+    assert ours.top1.value == pytest.approx(100 * np.mean(winners[1] == labels))
+    assert float_model.top1.value == pytest.approx(100 * np.mean(winners[0] == labels))
     assert ours.sqnr_db == pytest.approx(reports.decibels(*outputs), abs=1e-3)
     assert default.sqnr_db is not None
     assert "5 random samples" in made.report.compared_on

@@ -184,7 +184,10 @@ def test_losses_of_the_guard_are_drawn_to_scale(browser: Any, width: int) -> Non
         track = row.query_selector(".track").bounding_box()
         assert middle(row, "point") == pytest.approx(zero + step.drop * scale, abs=1.5)
         error = box(row, "error")
-        assert error["width"] == pytest.approx(2 * step.standard_error * scale, abs=1.5)
+        assert step.loss.low is not None
+        assert step.loss.high is not None
+        assert error["x"] == pytest.approx(zero + step.loss.low * scale, abs=1.5)
+        assert error["width"] == pytest.approx((step.loss.high - step.loss.low) * scale, abs=1.5)
         assert track["x"] - 1 <= error["x"]
         assert error["x"] + error["width"] <= track["x"] + track["width"] + 1
         assert (middle(row, "point") <= bound + 1) == step.holds

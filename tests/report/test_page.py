@@ -134,7 +134,7 @@ def test_what_the_guard_found_reaches_page_and_data() -> None:
     assert record.final.kept_float
     text = " ".join(" ".join(Page(made.page).text).split())
     for step in record.steps:
-        assert f"{step.drop:.2f} ± {step.standard_error:.2f}" in text
+        assert step.loss.text(2) in text
     assert f"bound {record.bound:g}; {record.plain.drop:.2f} with nothing kept" in text
     assert "200 samples" in text
     for option in record.options:

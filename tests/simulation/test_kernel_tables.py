@@ -16,6 +16,7 @@ from tflite_eq import quantize as quantize_model
 from tflite_eq.numerics.affine import AffineParams, dequantize, quantize
 from tflite_eq.numerics.windows import Window
 from tflite_eq.runtimes import Kernels
+from tflite_eq.simulation import kernel_tables
 from tflite_eq.simulation.kernel_tables import KernelTable, kernel_table
 from tflite_eq.simulation.operator_runner import OperatorRunner
 from tflite_eq.simulation.store import ActivationStore
@@ -158,3 +159,23 @@ def test_a_function_that_turns_may_have_two_codes_for_one_value(follow: str) -> 
     for operator, difference in differences_behind(follow, -0.2, "8").items():
         assert np.abs(difference).max() <= 1, operator
         assert np.abs(difference).mean() <= 0.05, operator
+
+
+@pytest.mark.parametrize("config", [Config(), Config(bits="7", equalization="none")])
+def test_a_fall_back_to_nearest_codes_is_reported(
+    config: Config, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_kernel(*_: Any) -> Any:
+        raise RuntimeError("Type INT8 (9) not supported")
+
+    monkeypatch.setattr(kernel_tables, "_run", no_kernel)
+    result = quantize_model(models.leaky_net(), models.data("leaky_net"), config)
+    found = [w for w in result.report.warnings if "cannot run LEAKY_RELU with int8 codes" in w]
+    assert found
+    assert all("taken for the nearest ones" in warning for warning in found)
+    assert result.calibration.warnings == result.report.warnings
+
+
+def test_kernels_that_are_known_are_not_reported() -> None:
+    result = quantize_model(models.leaky_net(), models.data("leaky_net"))
+    assert result.report.warnings == []

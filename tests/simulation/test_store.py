@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import os
 import pathlib
 import tempfile
@@ -7,6 +8,7 @@ import tempfile
 import numpy as np
 import pytest
 
+from tflite_eq.errors import TfliteEqError
 from tflite_eq.simulation.store import ActivationStore
 
 
@@ -99,3 +101,12 @@ def test_spill_directory_vanishes_after_an_error(spill_root: pathlib.Path) -> No
     with pytest.raises(ZeroDivisionError):
         fail()
     assert os.listdir(spill_root) == []
+
+
+def test_a_full_disk_is_an_error_with_a_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(np, "save", full)
+    with ActivationStore(0) as store, pytest.raises(TfliteEqError, match=r"No space .* by TMPDIR"):
+        store.put("float", 0, 0, values(0))

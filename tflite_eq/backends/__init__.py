@@ -11,6 +11,7 @@ import importlib.util
 from collections.abc import Mapping, Set
 from typing import Protocol
 
+from tflite_eq.arguments import described
 from tflite_eq.errors import BackendError, ConfigError
 from tflite_eq.graph.model import Graph
 from tflite_eq.numerics.affine import AffineParams
@@ -70,6 +71,23 @@ def make_backend(name: BackendName | str = BackendName.AUTO) -> Backend:
     from tflite_eq.backends.tensorflow import TensorFlowBackend
 
     return TensorFlowBackend()
+
+
+def backend_of(given: Backend | BackendName | str) -> Backend:
+    """The backend that was given, or whose name was.
+
+    Raises:
+        BackendError: It is not installed; the message says how to install it.
+        ConfigError: It is neither.
+    """
+    if isinstance(given, (str, BackendName)):
+        return make_backend(given)
+    if not (callable(getattr(given, "quantize", None)) and hasattr(given, "name")):
+        raise ConfigError(
+            f"backend is {described(given)}; give 'auto', 'tensorflow' or 'litert', or an object "
+            "with name and quantize as tflite_eq.backends.Backend has them"
+        )
+    return given
 
 
 def _installed_backend() -> BackendName:

@@ -1,5 +1,8 @@
 """TensorFlow's MLIR quantizer as the backend: the one module that calls a private function.
 
+(``converter.attach`` replaces a private method, of one converter; nothing else is used of what
+TensorFlow does not document. ``tests/test_private_names.py`` holds the tree to that.)
+
 ``mlir_quantize`` turns min/max annotations of a float flatbuffer into int8 parameters and honours
 them exactly. It has kept its place and the parameters used here from TensorFlow 2.14 to 2.21.
 """

@@ -22,33 +22,76 @@ Double = npt.NDArray[np.float64]
 _MAX_GAIN = 2.0
 
 
+# A mean of more deviations than this drowns what varies around it in float32 sums of squares.
+_LARGEST_MEAN = 64.0
+_DECIDING_ROWS = 8
+
+
 class ErrorSums:
-    """Running per-channel sums over FP32 output y and quantization error d = y' - y."""
+    """Running per-channel sums over FP32 output y and quantization error d = y' - y.
+
+    Squares and products of channels whose mean is far above what varies around it are summed
+    around an origin near that mean: around 0 nothing would be left of the variation. The first
+    few rows decide.
+    """
 
     def __init__(self, channels: int) -> None:
         """Start with no values for ``channels`` output channels."""
         self.count = 0
-        self.signal = np.zeros(channels)
-        self.error = np.zeros(channels)
-        self.squared_error = np.zeros(channels)
-        self.mean_sum = np.zeros(channels)
-        self.alignment = np.zeros(channels)
+        self._is_decided = False
+        self._waiting: list[tuple[Float, Float]] = []
+        self._y_origin: Float = np.zeros(channels, np.float32)
+        self._d_origin: Float = np.zeros(channels, np.float32)
+        self._error = np.zeros(channels)
+        self._y = np.zeros(channels)
+        self._d = np.zeros(channels)
+        self._yy = np.zeros(channels)
+        self._yd = np.zeros(channels)
+        self._dd = np.zeros(channels)
 
     def update(self, reference: Float, quantized: Float) -> None:
         """Add one sample's pre-activation outputs, channels last."""
         y = reference.reshape(-1, reference.shape[-1])
         d = quantized.reshape(y.shape) - y
         self.count += len(y)
-        self.signal += np.einsum("nk,nk->k", y, y)
-        self.error += d.sum(axis=0, dtype=np.float64)
-        self.squared_error += np.einsum("nk,nk->k", d, d)
-        self.mean_sum += y.sum(axis=0, dtype=np.float64)
-        self.alignment += np.einsum("nk,nk->k", y, d)
+        if self._is_decided:
+            self._add(y, d)
+            return
+        self._waiting.append((y, d))
+        if self.count >= _DECIDING_ROWS:
+            self._decide()
+
+    def _decide(self) -> None:
+        """Choose the origins by the rows so far, and add these."""
+        if not self._waiting:
+            return
+        waiting, self._waiting, self._is_decided = self._waiting, [], True
+        self._y_origin, self._d_origin = (_origin(rows) for rows in zip(*waiting))
+        for y, d in waiting:
+            self._add(y, d)
+
+    def _add(self, y: Float, d: Float) -> None:
+        self._error += d.sum(axis=0, dtype=np.float64)
+        y = y - self._y_origin
+        d = d - self._d_origin
+        self._y += y.sum(axis=0, dtype=np.float64)
+        self._d += d.sum(axis=0, dtype=np.float64)
+        self._yy += np.einsum("nk,nk->k", y, y)
+        self._yd += np.einsum("nk,nk->k", y, d)
+        self._dd += np.einsum("nk,nk->k", d, d)
+
+    @property
+    def signal(self) -> Double:
+        """Energy of the FP32 output per channel, [K]."""
+        self._decide()
+        origin = self._y_origin.astype(np.float64)
+        return np.asarray(self._yy + 2 * origin * self._y + self.count * origin**2)
 
     @property
     def mean_shift(self) -> Double:
         """Mean of the error per channel, [K]; its negative is what IBC adds to the bias."""
-        return self.error / max(self.count, 1)
+        self._decide()
+        return np.asarray(self._error / max(self.count, 1))
 
     @property
     def restoring_gain(self) -> float:
@@ -58,10 +101,10 @@ class ErrorSums:
         signal for noise that the next layer averages out anyway, so it stops at 1.
         This step is ours, not the paper's: the second moment's counterpart of the bias.
         """
-        count = max(self.count, 1)
-        spread = self.signal - self.mean_sum**2 / count
-        shared = self.alignment - self.mean_sum * self.error / count
-        noise = self.squared_error - self.error**2 / count
+        self._decide()
+        spread = self._variation(self._yy, self._y, self._y)
+        shared = self._variation(self._yd, self._y, self._d)
+        noise = self._variation(self._dd, self._d, self._d)
         energy = float((spread + 2 * shared + noise).sum())
         if energy <= 0:
             return 1.0
@@ -70,12 +113,25 @@ class ErrorSums:
     def layer_errors(self, offset: Float | Double | float = 0.0) -> LayerErrors:
         """The layer's figures if ``offset`` [K] were added to the quantized output."""
         shift = self.mean_shift + offset
-        spread = np.maximum(self.squared_error - self.count * self.mean_shift**2, 0.0)
+        around = self._d / max(self.count, 1)
+        spread = np.maximum(self._dd - self.count * around**2, 0.0)
         signal = max(float(self.signal.sum()), np.finfo(np.float64).tiny)
         return LayerErrors(
             mssr=float(self.count * (shift**2).sum() / signal),
             rqnsr=float(spread.sum() / signal),
         )
+
+    def _variation(self, products: Double, one: Double, other: Double) -> Double:
+        """Sum of products of what varies around the means, from sums around the origins, [K]."""
+        return products - one * other / max(self.count, 1)
+
+
+def _origin(pieces: tuple[Float, ...]) -> Float:
+    """Means [K] of the channels of pieces [n, K] that need one, else 0."""
+    rows = np.concatenate(pieces)
+    mean, deviation = rows.mean(axis=0, dtype=np.float64), rows.std(axis=0, dtype=np.float64)
+    is_far = (np.abs(mean) > _LARGEST_MEAN * deviation) & (deviation > 0)
+    return np.where(is_far, mean, 0.0).astype(np.float32)
 
 
 @dataclasses.dataclass(frozen=True)

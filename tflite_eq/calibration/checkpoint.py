@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import fcntl
 import hashlib
 import io
 import json
@@ -48,8 +47,9 @@ from tflite_eq.files import PathLike, write_atomically
 from tflite_eq.graph.linear import LinearLayer
 from tflite_eq.graph.model import Graph
 from tflite_eq.json_fields import parse_json, typed, typed_list, typed_pair
+from tflite_eq.locking import try_lock
 
-FORMAT = "tflite_eq checkpoint 1"
+FORMAT = "tflite_eq checkpoint 2"
 
 _S = TypeVar("_S")
 
@@ -118,14 +118,14 @@ def _searches(plain: Any) -> dict[str, Any]:
 
 @dataclasses.dataclass(frozen=True)
 class SavedEqualization:
-    """What channels are scaled by, and the data that it was found with.
+    """What channels are scaled by, and the data that the run was begun with.
 
     Attributes:
-        samples: Number of samples looked at, 0 if nothing was to be scaled.
+        samples: Number of samples.
         digest: SHA-256 over them, hexadecimal.
         factors: One entry per domain.
-        extremes: Smallest and largest value by tensor index, for reports; empty if no samples were
-            looked at.
+        extremes: Smallest and largest value by tensor index, for reports; empty if nothing was to
+            be scaled.
     """
 
     samples: int
@@ -160,13 +160,11 @@ class SavedStatistics:
 
     Attributes:
         samples: Number of samples seen.
-        digest: SHA-256 over them, hexadecimal.
         complete: Whether these were all samples.
         observers: ``RangeObserver.state`` by tensor index.
     """
 
     samples: int
-    digest: str
     complete: bool
     observers: dict[int, dict[str, Any]]
 
@@ -245,13 +243,13 @@ class Checkpoint:
         self._write(_EQUALIZATION, found.to_bytes())
 
     def save_statistics(
-        self, samples: int, digest: str, observers: Mapping[int, RangeObserver], complete: bool
+        self, samples: int, observers: Mapping[int, RangeObserver], complete: bool
     ) -> None:
         """Save the FP32 pass; between samples only if the last time is some seconds ago."""
         if not complete and time.monotonic() - self._saved_at < _SECONDS_BETWEEN_SAVES:
             return
         states = {index: observer.state() for index, observer in observers.items()}
-        self._write(_STATISTICS, SavedStatistics(samples, digest, complete, states).to_bytes())
+        self._write(_STATISTICS, SavedStatistics(samples, complete, states).to_bytes())
         self._saved_at = time.monotonic()
 
     def finish_layer(self, state: LayerState) -> None:
@@ -289,7 +287,7 @@ class Checkpoint:
                 self._refuse_damaged(self._folder / _layer_name(number))
 
     def check_data(self, samples: int, digest: str) -> None:
-        """Refuse other data than those that the saved equalization was found with.
+        """Refuse other data than those that the run was begun with.
 
         Args:
             samples: Number of samples.
@@ -301,17 +299,12 @@ class Checkpoint:
         saved = self.equalization
         if saved is None or (samples, digest) == (saved.samples, saved.digest):
             return
+        found = "other calibration data than these"
         if samples != saved.samples:
-            self.refuse_data(
-                f"it was begun with {saved.samples} calibration samples, now there are {samples}"
-            )
-        self.refuse_data("it was begun with other calibration data than these")
-
-    def refuse_data(self, found: str) -> NoReturn:
-        """Raise the error for calibration data that are not those of the interrupted run."""
+            found = f"{saved.samples} calibration samples, now there are {samples}"
         raise CheckpointError(
-            f"resume folder {self._shown}: {found}. Give the same data in the same order, or start "
-            "afresh with a new folder"
+            f"resume folder {self._shown}: it was begun with {found}. Give the same data in the "
+            "same order, or start afresh with a new folder"
         )
 
     def _locked(self) -> IO[bytes]:
@@ -327,14 +320,12 @@ class Checkpoint:
             lock = (self._folder / _LOCK).open("wb")
         except OSError as error:
             raise not_writable(self._folder, error) from error
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
+        if not try_lock(lock):
             lock.close()
             raise CheckpointError(
                 f"resume folder {self._shown}: another run is using it; wait for that run, or name "
                 "another folder"
-            ) from error
+            )
         return lock
 
     def _claim(self, run: str) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-import itertools
+import os
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
@@ -17,30 +17,6 @@ Array = npt.NDArray[Any]
 Sample = dict[int, Array]
 
 
-class SpreadSubset:
-    """A few samples out of a stream of unknown length, evenly spread over it.
-
-    Attributes:
-        samples: Between half of ``limit`` and ``limit`` of them, all if there are no more.
-    """
-
-    def __init__(self, limit: int) -> None:
-        """Keep at most ``limit`` samples; 0 keeps none."""
-        self._limit = limit
-        self._stride = 1
-        self._count = 0
-        self.samples: list[list[Array]] = []
-
-    def offer(self, values: list[Array]) -> None:
-        """Take the next sample of the stream into account."""
-        if self._limit and self._count % self._stride == 0:
-            self.samples.append(values)
-            if len(self.samples) > self._limit:
-                self.samples = self.samples[::2]
-                self._stride *= 2
-        self._count += 1
-
-
 class SampleReader:
     """Turns a representative data set into single samples keyed by input tensor index.
 
@@ -49,26 +25,18 @@ class SampleReader:
     each element a list or tuple of arrays in input order, a dict of arrays by input name, or a
     pair (signature key, dict). A bare array serves for a model with one input.
 
+    Samples are copies: what yields them may fill the same buffer again and again, as TFLite allows.
+
     Attributes:
         count: Samples read so far.
         digest: SHA-256 over all samples read so far, hexadecimal.
     """
 
-    def __init__(
-        self,
-        graph: Graph,
-        dataset: Any,
-        limit: int | None = None,
-        kept: SpreadSubset | None = None,
-    ) -> None:
-        """Read at most ``limit`` samples of ``dataset`` for ``graph`` (``None``: all).
-
-        ``kept`` is offered every sample, as arrays in input order.
-        """
+    def __init__(self, graph: Graph, dataset: Any, limit: int | None = None) -> None:
+        """Read at most ``limit`` samples of ``dataset`` for ``graph`` (``None``: all)."""
         self._graph = graph
         self._dataset = dataset
         self._limit = limit
-        self._kept = kept
         self._hash = hashlib.sha256()
         self.count = 0
         self._names = _input_names(graph)
@@ -85,23 +53,24 @@ class SampleReader:
             DatasetError: The data set is empty or an element does not fit the model.
         """
         for position, element in enumerate(_elements(self._dataset)):
-            if self._limit is not None and self.count >= self._limit:
-                return
             for sample in self._split(self._arrays(element, position), position):
-                if self._limit is not None and self.count >= self._limit:
-                    return
                 for index in self._graph.inputs:
-                    self._hash.update(np.ascontiguousarray(sample[index]).tobytes())
+                    self._hash.update(self._identity(index, sample[index]))
                 self.count += 1
-                if self._kept is not None:
-                    self._kept.offer([sample[index] for index in self._graph.inputs])
                 yield sample
+                # Asking for one more might wait for it, or find nothing but an error.
+                if self.count == self._limit:
+                    return
         if self.count == 0:
             raise DatasetError(
                 "the representative data set is empty: without data there are no ranges and the "
-                "model would stay in float. Give it at least one sample (50 are usual); it is "
-                "read more than once, so a function must return a new iterator every time"
+                "model would stay in float. Give it at least one sample (50 are usual)"
             )
+
+    def _identity(self, index: int, values: Array) -> bytes:
+        """What the digest takes of one input: its values, and their shape where it may vary."""
+        varies = any(size < 0 for size in input_signature(self._graph, index)[1:])
+        return (repr(values.shape).encode() if varies else b"") + values.tobytes()
 
     def _arrays(self, element: Any, position: int) -> Sample:
         where = f"element {position} of the representative data set"
@@ -202,19 +171,9 @@ class SampleReader:
             )
         for part in range(numbers.pop()):
             yield {
-                index: array[part * counts[index][1] : (part + 1) * counts[index][1]]
-                for index, array in element.items()
+                index: np.array(array[part * step : (part + 1) * step], order="C")
+                for (index, array), (_, step) in zip(element.items(), counts.values())
             }
-
-
-def repeatable(dataset: Any, limit: int | None = None) -> Any:
-    """The data set in a form that can be read more than once: what runs dry becomes a list.
-
-    Args:
-        dataset: In any form that ``SampleReader`` takes.
-        limit: Samples that will be read; others may be endless.
-    """
-    return list(itertools.islice(dataset, limit)) if isinstance(dataset, Iterator) else dataset
 
 
 def _elements(dataset: Any) -> Iterable[Any]:
@@ -226,9 +185,14 @@ def _elements(dataset: Any) -> Iterable[Any]:
     generator = getattr(dataset, "input_gen", dataset)
     produced = generator() if callable(generator) else generator
     if isinstance(produced, (str, bytes, Mapping)) or not isinstance(produced, Iterable):
+        remedy = "yield lists of arrays, dicts of arrays or single arrays, one a sample"
+        if isinstance(produced, (str, bytes, os.PathLike)):
+            remedy = "read what it names first: a record with Calibration.load, images as arrays"
+        elif isinstance(produced, Mapping):
+            remedy = "put the samples into a list, [{...}, {...}]"
         raise DatasetError(
             f"the representative data set gives a {type(produced).__name__}, not an iterable of "
-            "samples"
+            f"samples; {remedy}"
         )
     return produced
 

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from tflite_eq.arguments import check_path
 from tflite_eq.calibration.plausible import check_values
 from tflite_eq.config import Config
 from tflite_eq.equalization.factors import ChannelFactors
@@ -226,6 +227,7 @@ class Calibration:
         equalization: What channels between layers of the float network are scaled by first;
             everything else here is about the scaled network.
         fine_tuning: How the fine-tuning of biases went; ``None`` without one.
+        warnings: What a user should know about how it was made, one sentence each.
     """
 
     tool_version: str
@@ -237,6 +239,7 @@ class Calibration:
     layers: list[LayerRecord]
     equalization: list[ChannelFactors] = dataclasses.field(default_factory=list)
     fine_tuning: FineTuning | None = None
+    warnings: list[str] = dataclasses.field(default_factory=list)
 
     def to_text(self) -> str:
         """JSON with one tensor or layer field per line, so that line-based diffs stay readable."""
@@ -255,6 +258,9 @@ class Calibration:
             lines += ['  "equalization": [', *_joined(scaled, "    "), "  ],"]
         if self.fine_tuning is not None:
             lines.append(f'  "fine_tuning": {json.dumps(dataclasses.asdict(self.fine_tuning))},')
+        if self.warnings:
+            lines += ['  "warnings": [', *_joined(list(map(json.dumps, self.warnings)), "    ")]
+            lines.append("  ],")
         tensors = [json.dumps(dataclasses.asdict(t)) for t in self.tensors]
         lines += ['  "tensors": [', *_joined(tensors, "    "), "  ],"]
         layers = []
@@ -303,6 +309,7 @@ class Calibration:
                 fine_tuning=FineTuning.from_plain(plain["fine_tuning"])
                 if "fine_tuning" in plain
                 else None,
+                warnings=typed_list(plain.get("warnings", []), str, "warnings"),
             )
         except KeyError as error:
             raise ConfigError(
@@ -324,6 +331,7 @@ class Calibration:
         Raises:
             TfliteEqError: The file cannot be read or is no calibration record.
         """
+        check_path(path, "path")
         try:
             text = pathlib.Path(path).read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError) as error:

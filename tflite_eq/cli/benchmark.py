@@ -68,15 +68,21 @@ def run(args: argparse.Namespace) -> int:
 
 def _text(result: Benchmark) -> str:
     lines = [
-        f"{result.runtime}, {result.threads} thread(s): {result.claimed} of {result.convolutions} "
-        "convolutions delegated; milliseconds, minimum and median"
+        f"{result.runtime}, {result.peer}, {result.threads} thread(s): {result.claimed} of "
+        f"{result.convolutions} convolutions delegated"
     ]
-    if result.layers:
-        lines.append(_layer_table(result))
+    if result.without is None or result.delegated is None:
         lines.append(
-            "Layers are cut out and run alone, in turns, but for the last column. Alone they find "
-            "caches that a network would use: only the whole model's figures decide."
+            "Verdict: equal, 1.00 times the speed: nothing is delegated, both sides are the same. "
+            "'tflite-eq explain' tells why."
         )
+        return "\n".join(lines) + "\n"
+    lines[0] += "; milliseconds, minimum and median"
+    lines.append(_layer_table(result))
+    lines.append(
+        "Layers are cut out and run alone, in turns, but for the last column. Alone they find "
+        "caches that a network would use: only the whole model's figures decide."
+    )
     rows: list[tuple[str, ...]] = [("", "min", "median", "first run", "memory MiB")]
     for name, side in (("without", result.without), ("with delegate", result.delegated)):
         figures = (side.times.min, side.times.median, side.first_run_ms, side.memory_mib)
@@ -84,8 +90,20 @@ def _text(result: Benchmark) -> str:
     without, delegated = result.without.times, result.delegated.times
     ratios = (without.min / delegated.min, without.median / delegated.median)
     rows.append(("times faster", *(f"{ratio:.2f}" for ratio in ratios), "", ""))
-    lines.append(align(rows))
+    lines += [align(rows), _verdict(result)]
     return "\n".join(lines) + "\n"
+
+
+def _verdict(result: Benchmark) -> str:
+    verdict = result.verdict
+    told = (
+        f"Verdict: {verdict.speed}, {verdict.ratio:.2f} times the speed of {result.peer} "
+        f"({verdict.low:.2f} to {verdict.high:.2f} in {verdict.pairs} pairs"
+    )
+    told += ")" if verdict.pairs > 5 else "; too few to tell more)"
+    if result.leave:
+        told += f"; to leave the layers responsible: --leave='{result.leave}'"
+    return told
 
 
 def _layer_table(result: Benchmark) -> str:

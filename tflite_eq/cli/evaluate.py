@@ -12,8 +12,8 @@ from typing import Any
 from tflite_eq.cli.flags import add_preprocessing_flags, preprocessing_from
 from tflite_eq.cli.models import read_tflite
 from tflite_eq.evaluation.evaluator import Engine, Evaluation, ModelResult, evaluate
+from tflite_eq.evaluation.intervals import Estimate
 from tflite_eq.evaluation.labels import DEFAULT_LABEL_COLUMN, open_labelled
-from tflite_eq.evaluation.metrics import Estimate
 from tflite_eq.evaluation.team import NamedModel
 from tflite_eq.files import check_writable, exists, write_atomically
 from tflite_eq.progress import peak_memory_mib
@@ -118,15 +118,15 @@ def run(args: argparse.Namespace) -> int:
     if args.json:
         write_atomically(args.json, (json.dumps(result.to_dict(), indent=2) + "\n").encode())
     print(table(result))
-    line = {**result.to_dict(), "peak_memory_mib": round(peak_memory_mib())}
+    line = {**result.to_dict(), "peak_memory_mib": peak_memory_mib()}
     print(f"RESULT {json.dumps(line)}")
     return 0
 
 
 def table(result: Evaluation) -> str:
-    """One line per model, values with their standard errors, and how it was measured."""
+    """One line per model, values with their intervals, and how it was measured."""
     lines = _align([_HEADER, *(_row(model) for model in result.models)])
-    lines.append(f"Logits on {result.runtime}, {result.kernels.value} kernels; ± standard error.")
+    lines.append(f"Logits on {result.runtime}, {result.kernels.value} kernels; [95 % interval].")
     if any(model.is_reference for model in result.models):
         lines.append(
             "Drop is top-1 of the reference (*) minus top-1, in points; agreement, cosine and "
@@ -140,20 +140,18 @@ def _row(model: ModelResult) -> tuple[str, ...]:
     return (
         f"{model.name}{' *' if model.is_reference else ''}",
         f"{model.size_bytes / 1e6:.2f}",
-        _with_error(figures.top1, 1),
-        _NOTHING if model.is_reference else _with_error(figures.top1_drop, 1),
-        _with_error(figures.top5, 1),
-        _NOTHING if model.is_reference else _with_error(figures.agreement, 1),
-        _NOTHING if model.is_reference else _with_error(figures.cosine, 4),
-        _NOTHING if model.is_reference else _with_error(figures.sqnr_db, 1),
+        _shown(figures.top1, 1),
+        _NOTHING if model.is_reference else _shown(figures.top1_drop, 1),
+        _shown(figures.top5, 1),
+        _NOTHING if model.is_reference else _shown(figures.agreement, 1),
+        _NOTHING if model.is_reference else _shown(figures.cosine, 4),
+        _NOTHING if model.is_reference else _shown(figures.sqnr_db, 1),
         str(figures.n),
     )
 
 
-def _with_error(figure: Estimate | None, digits: int) -> str:
-    if figure is None:
-        return _NOTHING
-    return f"{figure.value:.{digits}f} ± {figure.standard_error:.{digits}f}"
+def _shown(figure: Estimate | None, digits: int) -> str:
+    return _NOTHING if figure is None else figure.text(digits)
 
 
 def _align(rows: Sequence[Sequence[str]]) -> list[str]:

@@ -8,6 +8,7 @@ import dataclasses
 import json
 from typing import Any
 
+from tflite_eq.cli.flags import add_policy_flags, policy_options_from
 from tflite_eq.cli.models import read_tflite
 from tflite_eq.delegate.claims import Claim
 from tflite_eq.errors import ConfigError
@@ -37,12 +38,13 @@ def register(subparsers: Any) -> None:
         "--vnni_units",
         type=int,
         choices=(1, 2),
-        default=2,
-        help="512-bit VNNI units of x86-vnni: 2 for Intel's server cores, 1 for others (2)",
+        help="512-bit VNNI units of x86-vnni: 2 for Intel's server cores, 1 for others (2; of this "
+        "CPU: measured)",
     )
     parser.add_argument(
         "--num_threads", type=int, default=1, metavar="N", help="threads to compute with (1)"
     )
+    add_policy_flags(parser)
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
     parser.set_defaults(run=run)
 
@@ -55,26 +57,31 @@ def run(args: argparse.Namespace) -> int:
     """
     # Only this command needs the compiled module.
     from tflite_eq.delegate.binding import kernels
-    from tflite_eq.delegate.explain import cpu_of, explain
+    from tflite_eq.delegate.explain import cpu_of, describe, explain, with_vnni_units
 
     graph = Graph.from_bytes(read_tflite(args.model), args.model)
     if args.target == _HOST:
         cpu = kernels.Cpu.detect()
+        if args.vnni_units is not None:
+            cpu = with_vnni_units(cpu, args.vnni_units)
     else:
-        cpu = cpu_of(Target(args.target), args.vnni_units)
+        cpu = cpu_of(Target(args.target), args.vnni_units or 2)
     if args.num_threads < 1:
         raise ConfigError(f"--num_threads {args.num_threads}: at least one thread is needed")
-    claims = explain(graph, cpu, args.num_threads)
+    claims = explain(graph, cpu, args.num_threads, policy_options_from(args))
     if args.json:
-        plain = {"isa": cpu.isa, "two_vnni_units": cpu.two_vnni_units}
+        plain = {
+            "isa": cpu.isa,
+            "two_vnni_units": cpu.two_vnni_units,
+            "peer": cpu.peer,
+        }
         print(json.dumps({**plain, "layers": [dataclasses.asdict(c) for c in claims]}, indent=2))
         return 0
     rows = [("layer", "delegate", "because")]
     names = short_names([c.name for c in claims])
     rows += [(n, "yes" if c.claimed else "no", c.reason) for n, c in zip(names, claims)]
     print(align(rows))
-    units = " with two VNNI units" if cpu.two_vnni_units else ""
-    print(_footer(graph, claims, f"{cpu.isa}{units}"))
+    print(_footer(graph, claims, describe(cpu)))
     return 0
 
 

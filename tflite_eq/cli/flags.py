@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 
 from tflite_eq.data.preprocessing import Preprocessing
 from tflite_eq.delegate.library import Option
 from tflite_eq.errors import BackendError
 from tflite_eq.runtimes import Runtime, available_runtimes, runtime_named
 
-_DELEGATE_OPTIONS = ("kernel", "isa", "num_threads")
+_POLICY_OPTIONS = ("leave", "claim", "min_saving")
+_DELEGATE_OPTIONS = ("kernel", "isa", "num_threads", *_POLICY_OPTIONS)
 
 
 def add_preprocessing_flags(parser: argparse.ArgumentParser) -> None:
@@ -58,12 +60,41 @@ def add_delegate_flags(parser: argparse.ArgumentParser) -> None:
         "neon_i8mm (auto: the best)",
     )
     group.add_argument("--num_threads", type=int, metavar="N", help="threads to compute with (1)")
+    add_policy_flags(group)
+
+
+def add_policy_flags(group: argparse._ActionsContainer) -> None:
+    """Add ``--leave``, ``--claim`` and ``--min_saving``; the library checks their values."""
+    group.add_argument(
+        "--leave",
+        metavar="REGEX",
+        help="never claim layers whose output tensor's name this matches; before --claim",
+    )
+    group.add_argument(
+        "--claim",
+        metavar="REGEX",
+        help="claim layers whose output tensor's name this matches wherever a kernel is exact",
+    )
+    group.add_argument(
+        "--min_saving",
+        metavar="N",
+        help="thousands of multiplications that layers between two switches of delegates must save "
+        "(auto: what a switch costs on the CPU)",
+    )
+
+
+def policy_options_from(args: argparse.Namespace) -> dict[str, Option]:
+    """The options of ``add_policy_flags`` that are set."""
+    return _given(args, _POLICY_OPTIONS)
 
 
 def delegate_options_from(args: argparse.Namespace) -> dict[str, Option]:
     """The delegate options that the flags set."""
-    given = {name: getattr(args, name) for name in _DELEGATE_OPTIONS}
-    return {name: value for name, value in given.items() if value is not None}
+    return _given(args, _DELEGATE_OPTIONS)
+
+
+def _given(args: argparse.Namespace, names: Sequence[str]) -> dict[str, Option]:
+    return {name: getattr(args, name) for name in names if getattr(args, name) is not None}
 
 
 def add_runtime_flag(parser: argparse.ArgumentParser, meaning: str) -> None:

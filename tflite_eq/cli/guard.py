@@ -7,6 +7,7 @@ import os
 from typing import Any
 
 from tflite_eq.errors import ConfigError
+from tflite_eq.evaluation.intervals import CONFIDENCE
 from tflite_eq.guard.validation import check_bound
 from tflite_eq.progress import note
 from tflite_eq.report.guard import GuardRecord, Price
@@ -50,7 +51,7 @@ def text(record: GuardRecord, target: Target) -> str:
     final = record.final
     end = "holds" if final.holds else "CANNOT BE MET; this is the best model found"
     lines = [
-        f"Guard: {record.measure} {final.drop:.2f} ± {final.standard_error:.2f} points on "
+        f"Guard: {record.measure} {final.loss.text(2)} points on "
         f"{record.images} images ({record.plain.drop:.2f} with nothing kept); the bound of "
         f"{record.bound:g} {end}. Models tried: {len(record.steps)}.",
         *record.notes,
@@ -71,7 +72,9 @@ def summary(record: GuardRecord) -> dict[str, Any]:
         "holds": final.holds,
         "measure": record.measure,
         "drop": final.drop,
-        "standard_error": final.standard_error,
+        "drop_low": final.loss.low,
+        "drop_high": final.loss.high,
+        "confidence": CONFIDENCE,
         "images": record.images,
         "plain_drop": record.plain.drop,
         "kept_int8": list(final.kept_int8),

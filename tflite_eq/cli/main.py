@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import io
 import os
 import sys
 from collections.abc import Sequence
@@ -50,10 +51,13 @@ def main(args: argparse.Namespace) -> int:
         return 1
     except MemoryError:
         print(
-            f"error: {args.command}: the model and its data need more memory than there is; use a "
-            "smaller input size, fewer samples or fewer processes",
+            "error: out of memory; fewer samples (--num_samples) or workers (--num_workers), or a "
+            "smaller input, need less",
             file=sys.stderr,
         )
+        return 1
+    except OSError as error:  # of a disk or a pipe, anywhere
+        print(f"error: {' '.join(str(error).split())}; see to that and try again", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("error: interrupted, the model was not written", file=sys.stderr)
@@ -63,4 +67,7 @@ def main(args: argparse.Namespace) -> int:
 
 def run() -> None:
     """Console-script entry point."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # A name that the terminal has no characters for must not end the command.
+        sys.stdout.reconfigure(errors="backslashreplace")
     app.run(main, flags_parser=parse)

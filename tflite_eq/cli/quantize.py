@@ -115,7 +115,8 @@ def _add_options(options: Any) -> None:
         "--preset",
         choices=[p.value for p in Preset],
         help="how much time to spend: sets --reconstruction, --num_samples and the effort of the "
-        "search, where they are not given (default)",
+        "search, where they are not given; paper: the EasyQuant paper's setting (docs/method.md) "
+        "(default)",
     )
     _choice(options, "bits", Bits, "width of the codes that feed convolutions")
     _choice(options, "target", Target, "CPU the model is meant for")
@@ -372,7 +373,7 @@ def _print(
         "warnings": len(result.report.warnings),
         "seconds": round(time.monotonic() - started[0], 1),
         "cpu_seconds": round(time.process_time() - started[1], 1),
-        "peak_memory_mib": round(peak_memory_mib()),
+        "peak_memory_mib": peak_memory_mib(),
     }
     if guarded is not None:
         line["guard"] = guard.summary(guarded.record)

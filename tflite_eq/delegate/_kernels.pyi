@@ -5,7 +5,7 @@ options ``kernel`` and ``isa`` take. Bad arguments raise ``ValueError``; arrays 
 type than the one given, ``TypeError``.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -49,7 +49,8 @@ def transform_taps(form: str, w0: int, w1: int, w2: int) -> npt.NDArray[np.int8]
 class Cpu:
     """What the selection policy knows about a CPU."""
 
-    def __init__(self, isa: str, two_vnni_units: bool = False) -> None: ...
+    def __init__(self, isa: str, two_vnni_units: bool = False, peer: str = "") -> None:
+        """``peer``: AVX-512, AVX-VNNI, AMX or SME where XNNPACK has that beyond ``isa``."""
     @staticmethod
     def detect() -> Cpu:
         """This machine."""
@@ -59,6 +60,9 @@ class Cpu:
     @property
     def two_vnni_units(self) -> bool:
         """Whether it has two 512-bit VNNI units."""
+    @property
+    def peer(self) -> str:
+        """What XNNPACK's int8 kernels compute with, such as ``AVX-512 VNNI``."""
 
 class Plan:
     """Which kernel computes a convolution, or why none does."""
@@ -195,8 +199,8 @@ def select(
     tensors: Sequence[NodeTensor],
     nodes: Sequence[ModelNode],
     cpu: Cpu,
-    kernel: str = "auto",
     threads: int = 1,
+    options: Mapping[str, str] = ...,
 ) -> list[Decision]:
     """What the delegate would claim of a model on a CPU that need not be this one.
 

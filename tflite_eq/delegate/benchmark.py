@@ -16,6 +16,8 @@ from typing import Any
 from tflite_eq.delegate import library
 from tflite_eq.delegate.claims import Claim, captured_stderr, parse_claims
 from tflite_eq.delegate.inputs import ordinary_inputs, values_inside
+from tflite_eq.delegate.peer import peer_instructions
+from tflite_eq.delegate.verdict import NOTHING_TO_COMPARE, Speed, Verdict, judge, pattern_of
 from tflite_eq.errors import BackendError, TfliteEqError
 from tflite_eq.graph import edit
 from tflite_eq.graph.model import Graph
@@ -65,6 +67,7 @@ class LayerTimes:
         without: The layer alone, by the runtime's own kernels.
         delegated: The layer alone, by the delegate.
         in_network_ms: Its mean time inside the whole model, by the delegate.
+        verdict: The layer alone, in pairs.
     """
 
     name: str
@@ -72,6 +75,7 @@ class LayerTimes:
     without: Times
     delegated: Times
     in_network_ms: float | None
+    verdict: Verdict
 
 
 @dataclasses.dataclass(frozen=True)
@@ -80,21 +84,29 @@ class Benchmark:
 
     Attributes:
         runtime: Name and version.
+        peer: What the runtime's own int8 kernels compute with.
         threads: Threads on either side.
         convolutions: CONV_2D operators in the model.
         claimed: How many of them the delegate runs.
-        without: The runtime alone.
+        without: The runtime alone. ``None``, as ``delegated``, if nothing is claimed: both sides
+            are the same, and a measured difference would be noise.
         delegated: With the delegate.
         layers: The delegated layers.
+        verdict: The whole model, in pairs.
+        leave: Where the verdict is slower, the value of the option ``leave`` that leaves the layers
+            responsible: those that are slower one by one, or all if none is. Else empty.
     """
 
     runtime: str
+    peer: str
     threads: int
     convolutions: int
     claimed: int
-    without: Side
-    delegated: Side
+    without: Side | None
+    delegated: Side | None
     layers: list[LayerTimes]
+    verdict: Verdict
+    leave: str
 
 
 def benchmark(
@@ -128,25 +140,38 @@ def benchmark(
         _Contender(_serve_model, *common, None) as without,
         _Contender(_serve_model, *common, options) as delegated,
     ):
+        claims: list[Claim] = delegated.greeting[2]
+        claimed = [claim for claim in claims if claim.claimed]
+        found = (runtime.description, without.greeting[3], threads, len(claims), len(claimed))
+        if not claimed:
+            return Benchmark(*found, None, None, [], NOTHING_TO_COMPARE, "")
+        contenders = (without, delegated)
         times: tuple[list[float], list[float]] = ([], [])
         for number in range(warmup_runs + runs):
-            for contender, collected in zip((without, delegated), times):
-                elapsed = contender.ask()
+            # Either is first as often: who follows finds caches and clocks as the other left them.
+            for side in (0, 1) if number % 2 == 0 else (1, 0):
+                elapsed = contenders[side].ask()
                 if number >= warmup_runs:
-                    collected.append(elapsed)
-        sides = [Side(Times.of(t), *c.greeting[:2]) for c, t in zip((without, delegated), times)]
-        claims: list[Claim] = delegated.greeting[2]
+                    times[side].append(elapsed)
+        sides = [Side(Times.of(t), *c.greeting[:2]) for c, t in zip(contenders, times)]
         profile: dict[int, float] = delegated.ask("profile")
-    claimed = [claim for claim in claims if claim.claimed]
-    return Benchmark(
-        runtime=runtime.description,
-        threads=threads,
-        convolutions=len(claims),
-        claimed=len(claimed),
-        without=sides[0],
-        delegated=sides[1],
-        layers=_time_layers(model, claimed, profile, runtime, options, warmup_runs, runs),
-    )
+    layers = _time_layers(model, claimed, profile, runtime, options, warmup_runs, runs)
+    verdict = judge(*times)
+    leave = ""
+    if verdict.speed == Speed.SLOWER.value:
+        leave = _responsible(layers)
+    return Benchmark(*found, sides[0], sides[1], layers, verdict, leave)
+
+
+def _responsible(layers: Sequence[LayerTimes]) -> str:
+    """The option's value for the layers to leave so that a model is no slower.
+
+    Layers that are slower by themselves; where none is, switching between delegates costs more than
+    all save.
+    """
+    slower = [layer.name for layer in layers if layer.verdict.speed == Speed.SLOWER.value]
+    pattern = pattern_of(slower or [layer.name for layer in layers])
+    return pattern if len(pattern) <= library.LONGEST_PATTERN else ".*"
 
 
 def _time_layers(
@@ -169,6 +194,7 @@ def _time_layers(
             Times.of([r[index][0] for r in rounds]),
             Times.of([r[index][1] for r in rounds]),
             profile.get(claim.operator),
+            judge([r[index][0] for r in rounds], [r[index][1] for r in rounds]),
         )
         for index, claim in enumerate(claims)
     ]
@@ -243,7 +269,9 @@ def _serve_model(
         interpreter.invoke()
     first = (time.perf_counter() - start) * 1e3
     grown = _resident_mib() - before
-    pipe.send((round(first, 2), round(grown, 1), parse_claims(log.getvalue())))
+    claims = parse_claims(log.getvalue())
+    peer = peer_instructions(runtime.name, runtime.version)
+    pipe.send((round(first, 2), round(grown, 1), claims, peer))
     while pipe.recv() == "run":
         pipe.send(_timed(interpreter))
     with captured_stderr() as log:
@@ -269,7 +297,7 @@ def _serve_layers(
         for operator, claim in zip(operators, claims):
             layer, _ = edit.single_operator_model(graph, operator)
             # By name: the delegate might not take the layer if it were alone.
-            forced = {**options, "kernel": claim.reason.split()[0], "log_level": 0}
+            forced = {**options, "kernel": claim.reason.split()[0], "log_level": 0, "leave": ""}
             pair = []
             for delegates in ([], [library.load(runtime, **forced)]):
                 interpreter = runtime.interpreter(
@@ -280,9 +308,12 @@ def _serve_layers(
                 pair.append(interpreter)
             pairs.append(pair)
     pipe.send(None)
+    rounds = 0
     while pipe.recv() == "run":
         # All layers in turn: each finds the caches as another layer left them.
-        pipe.send([tuple(_timed(interpreter) for interpreter in pair) for pair in pairs])
+        rounds += 1
+        turn = slice(None, None, 1 if rounds % 2 else -1)
+        pipe.send([[_timed(interpreter) for interpreter in pair[turn]][turn] for pair in pairs])
 
 
 def _timed(interpreter: Interpreter) -> float:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
+from tflite_eq.delegate import library
 from tflite_eq.delegate.binding import kernels
 from tflite_eq.delegate.claims import Claim
+from tflite_eq.errors import ConfigError
 from tflite_eq.graph import schema
 from tflite_eq.graph.consistency import CODES
 from tflite_eq.graph.model import Graph, Operator
@@ -18,9 +21,14 @@ _ISAS = {
     Target.ARMV8_0: "neon",
     Target.ARMV8_2_DOTPROD: "neon_dotprod",
     Target.ARMV8_6_I8MM: "neon_i8mm",
+    Target.ARMV9_SME2: "neon_i8mm",
     Target.X86_AVX2: "avx2",
     Target.X86_VNNI: "avx512_vnni",
+    Target.X86_AMX: "avx512_vnni",
 }
+# What XNNPACK has there and the delegate's kernels have not.
+_OTHER_PEERS = ("AVX-512", "AVX-VNNI", "AMX", "SME")
+_PEERS = {Target.ARMV9_SME2: "SME", Target.X86_AMX: "AMX"}
 
 
 def cpu_of(target: Target, vnni_units: int = 2) -> kernels.Cpu:
@@ -28,12 +36,31 @@ def cpu_of(target: Target, vnni_units: int = 2) -> kernels.Cpu:
 
     Args:
         target: The CPU family.
-        vnni_units: 512-bit VNNI units of ``X86_VNNI``: two on Intel's server cores, one elsewhere.
+        vnni_units: 512-bit VNNI units of ``X86_VNNI`` and ``X86_AMX``: two on Intel's server cores,
+            one elsewhere.
     """
-    return kernels.Cpu(_ISAS[target], target is Target.X86_VNNI and vnni_units == 2)
+    two = target in (Target.X86_VNNI, Target.X86_AMX) and vnni_units == 2
+    return kernels.Cpu(_ISAS[target], two, _PEERS.get(target, ""))
 
 
-def explain(graph: Graph, cpu: kernels.Cpu, threads: int = 1) -> list[Claim]:
+def with_vnni_units(cpu: kernels.Cpu, vnni_units: int) -> kernels.Cpu:
+    """The same CPU with another number of 512-bit VNNI units."""
+    peer = cpu.peer if cpu.peer in _OTHER_PEERS else ""
+    return kernels.Cpu(cpu.isa, vnni_units == 2, peer)
+
+
+def describe(cpu: kernels.Cpu) -> str:
+    """A CPU in words: what either side computes with."""
+    units = " with two VNNI units" if cpu.two_vnni_units else ""
+    return f"{cpu.isa}{units} beside XNNPACK on {cpu.peer}"
+
+
+def explain(
+    graph: Graph,
+    cpu: kernels.Cpu,
+    threads: int = 1,
+    options: Mapping[str, library.Option] | None = None,
+) -> list[Claim]:
     """The delegate's decision on every CONV_2D of a model, in order.
 
     Args:
@@ -41,13 +68,22 @@ def explain(graph: Graph, cpu: kernels.Cpu, threads: int = 1) -> list[Claim]:
         cpu: The CPU to decide for.
         threads: Threads it would compute with: they divide what a layer saves, but not the cost of
             switching between delegates.
+        options: More options for the delegate; ``leave``, ``claim``, ``min_saving`` and ``kernel``
+            have a say in what it claims.
+
+    Raises:
+        ConfigError: The library refuses an option.
     """
-    decisions = kernels.select(
-        [_tensor(graph, tensor.index) for tensor in graph.tensors],
-        [_node(operator) for operator in graph.operators],
-        cpu,
-        threads=threads,
-    )
+    try:
+        decisions = kernels.select(
+            [_tensor(graph, tensor.index) for tensor in graph.tensors],
+            [_node(operator) for operator in graph.operators],
+            cpu,
+            threads=threads,
+            options={name: str(value) for name, value in (options or {}).items()},
+        )
+    except ValueError as error:
+        raise ConfigError(f"the delegate refuses its options: {error}") from error
     return [
         Claim(
             decision.node,

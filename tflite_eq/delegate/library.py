@@ -7,6 +7,7 @@ import functools
 import importlib
 import os
 import pathlib
+import sys
 from typing import Any, Union
 
 from tflite_eq.errors import BackendError, ConfigError
@@ -19,7 +20,12 @@ VARIABLE = "TFLITE_EQ_DELEGATE"
 HOW_TO_BUILD = (
     "install Bazel (apt-get install bazel-bootstrap clang-19 python3-dev pybind11-dev) and run "
     "'pip install .' again, or 'make build-delegate' in a checkout"
+    if sys.platform.startswith("linux")
+    else "the delegate runs on Linux and Android only; quantize here, and run the model there"
 )
+
+# Characters that the options leave and claim may have (delegate/name_pattern.h).
+LONGEST_PATTERN = 1023
 
 Option = Union[str, int, bool]
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Iterable, Mapping, Sequence, Set
 
 from tflite_eq.calibration.channel_statistics import ChannelStatistics, observe_channels
-from tflite_eq.calibration.dataset import SampleReader
+from tflite_eq.calibration.dataset import Sample
 from tflite_eq.config import ActivationMode, Config, Equalization
 from tflite_eq.equalization.balance import Precision, balancing_factors
 from tflite_eq.equalization.cross_layer import cross_layer_factors
@@ -21,7 +21,7 @@ from tflite_eq.simulation.trace import PassTrace
 def equalizing_factors(
     graph: Graph,
     skipped: Set[int],
-    reader: SampleReader,
+    samples: Iterable[Sample],
     config: Config,
     trace: PassTrace | None = None,
 ) -> list[ChannelFactors]:
@@ -30,9 +30,9 @@ def equalizing_factors(
     Args:
         graph: The float network; every layer has a bias.
         skipped: Indices of operators that stay in float.
-        reader: The calibration samples; read once, or not at all if nothing can be scaled.
+        samples: The calibration samples; iterated once, or not at all if nothing can be scaled.
         config: Options.
-        trace: Receives the extremes of the network as it is, if the samples are read.
+        trace: Receives the extremes of the network as it is, if the samples are looked at.
 
     Raises:
         DatasetError: The data set is empty or does not fit the model.
@@ -45,7 +45,7 @@ def equalizing_factors(
     if not domains:
         return []
     tensors = sorted({tensor for domain in domains for tensor in domain.tensors})
-    observed = observe_channels(graph, tensors, reader, config.seed)
+    observed = observe_channels(graph, tensors, samples, config.seed)
     if trace is not None:
         trace.extremes.update(observed.extremes)
     if is_cross_layer:

@@ -16,14 +16,14 @@ import numpy as np
 import numpy.typing as npt
 
 from tflite_eq.calibration.dataset import SampleReader
-from tflite_eq.errors import BackendError, DatasetError
+from tflite_eq.errors import DatasetError
 from tflite_eq.evaluation import metrics
-from tflite_eq.evaluation.classifier import decode, encode
-from tflite_eq.graph import edit
+from tflite_eq.evaluation.classifier import decode
+from tflite_eq.evaluation.instrumented import Instrumented
+from tflite_eq.evaluation.intervals import Estimate
 from tflite_eq.graph.model import Graph
 from tflite_eq.graph.outputs import final_softmax
 from tflite_eq.progress import track
-from tflite_eq.runtimes import preferred_runtime
 
 Array = npt.NDArray[Any]
 
@@ -41,6 +41,11 @@ class ComparisonSet:
     samples: Any
     description: str
     labels: Sequence[int] | None = None
+
+    def __post_init__(self) -> None:
+        """Copy the labels: whoever made them may change them."""
+        if self.labels is not None:
+            object.__setattr__(self, "labels", tuple(self.labels))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -97,12 +102,14 @@ class ModelErrors:
             where there are several.
         figures: Figures of a classifier; ``None`` for other networks. Those that need labels mean
             nothing without them.
+        agreement_lost: What its agreement is below that of the first model, in points.
     """
 
     name: str
     tensors: dict[int, TensorError]
     output: TensorError | None
     figures: metrics.Metrics | None
+    agreement_lost: Estimate | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -146,10 +153,10 @@ def compare(
     """
     target = _output_of(graph)
     wanted = sorted({*tensors, target} - set(graph.inputs))
-    exact = _Instrumented(graph, {index: index for index in wanted})
+    exact = Instrumented(graph, {index: index for index in wanted})
     rivals = [_Compared(model, graph, [*wanted, *graph.inputs]) for model in models]
     scores_classes = is_classifier(graph)
-    scores: list[list[Any]] = [[] for _ in range(len(models) + 1)]
+    scores = [bytearray() for _ in range(len(models) + 1)]
     count = 0
     reader = SampleReader(graph, samples.samples)
     for sample in track(reader, "Comparing the models"):
@@ -159,11 +166,12 @@ def compare(
         logits = reference[target].reshape(-1)
         label = _label(samples, count, logits.size) if scores_classes else 0
         if scores_classes:
-            scores[0].append(metrics.score(logits, label))
+            scores[0] += metrics.packed(metrics.score(logits, label))
         for row, rival in enumerate(rivals, start=1):
             values = rival.run(inputs, reference)
             if scores_classes and target in values:
-                scores[row].append(metrics.score(values[target].reshape(-1), label, logits))
+                found = metrics.score(values[target].reshape(-1), label, logits)
+                scores[row] += metrics.packed(found)
         count += 1
     return Comparison(
         description=samples.description,
@@ -172,7 +180,8 @@ def compare(
         runtime=exact.runtime,
         reference=_summary(scores[0]),
         models=tuple(
-            rival.errors(target, _summary(own, scores[0])) for rival, own in zip(rivals, scores[1:])
+            rival.errors(target, _summary(own, scores[0]), _agreement_lost(scores[1], own))
+            for rival, own in zip(rivals, scores[1:])
         ),
     )
 
@@ -216,65 +225,13 @@ class ErrorSums:
         )
 
 
-class _Instrumented:
-    """A model with chosen tensors as its outputs.
-
-    Attributes:
-        runtime: Name and version of the runtime.
-    """
-
-    def __init__(self, graph: Graph, tensors: Mapping[int, int]) -> None:
-        """Prepare the interpreter.
-
-        Args:
-            graph: The model.
-            tensors: What to call the outputs, by tensor index of this graph.
-        """
-        runtime = preferred_runtime()
-        self.runtime = runtime.description
-        self._keys = [tensors[index] for index in sorted(tensors)]
-        self._name = graph.origin
-        try:
-            self._interpreter = runtime.interpreter(edit.with_outputs(graph, sorted(tensors)))
-            self._interpreter.allocate_tensors()
-        except (ValueError, RuntimeError) as error:
-            raise self._failed(error) from error
-        self._inputs = self._interpreter.get_input_details()
-        self._outputs = self._interpreter.get_output_details()
-        self._shapes = [tuple(detail["shape"]) for detail in self._inputs]
-
-    def run(self, inputs: Sequence[Array]) -> dict[int, Array]:
-        """Real values of the chosen tensors for one sample."""
-        return {key: decode(codes, detail) for key, codes, detail in self.run_codes(inputs)}
-
-    def run_codes(self, inputs: Sequence[Array]) -> list[tuple[int, Array, dict[str, Any]]]:
-        """The chosen tensors as they are, with what the interpreter says of them."""
-        try:
-            shapes = [value.shape for value in inputs]
-            if shapes != self._shapes:
-                for detail, shape in zip(self._inputs, shapes):
-                    self._interpreter.resize_tensor_input(detail["index"], shape)
-                self._interpreter.allocate_tensors()
-                self._shapes = shapes
-            for detail, value in zip(self._inputs, inputs):
-                self._interpreter.set_tensor(detail["index"], encode(value, detail))
-            self._interpreter.invoke()
-            values = [self._interpreter.get_tensor(d["index"]) for d in self._outputs]
-        except (ValueError, RuntimeError) as error:
-            raise self._failed(error) from error
-        return list(zip(self._keys, values, self._outputs))
-
-    def _failed(self, error: Exception) -> BackendError:
-        return BackendError(f"{self._name}: {self.runtime} cannot run the model: {error}")
-
-
 class _Compared:
     """A quantized model and the sums over its tensors."""
 
     def __init__(self, model: Rival, graph: Graph, wanted: Sequence[int]) -> None:
         self._rival = model
         own = Graph.from_bytes(model.data, model.name)
-        self._model = _Instrumented(own, corresponding_tensors(graph, own, wanted))
+        self._model = Instrumented(own, corresponding_tensors(graph, own, wanted))
         self._sums: dict[int, ErrorSums] = {}
 
     def run(self, inputs: Sequence[Array], reference: Mapping[int, Array]) -> dict[int, Array]:
@@ -292,10 +249,12 @@ class _Compared:
             found[index] = values
         return found
 
-    def errors(self, target: int, figures: metrics.Metrics | None) -> ModelErrors:
+    def errors(
+        self, target: int, figures: metrics.Metrics | None, agreement_lost: Estimate | None
+    ) -> ModelErrors:
         """What was measured."""
         tensors = {index: sums.result() for index, sums in self._sums.items()}
-        return ModelErrors(self._rival.name, tensors, tensors.get(target), figures)
+        return ModelErrors(self._rival.name, tensors, tensors.get(target), figures, agreement_lost)
 
 
 def corresponding_tensors(graph: Graph, other: Graph, wanted: Sequence[int]) -> dict[int, int]:
@@ -347,11 +306,22 @@ def _output_of(graph: Graph) -> int:
     return graph.outputs[0] if softmax is None else softmax.inputs[0]
 
 
-def _summary(scores: list[Any], reference: list[Any] | None = None) -> metrics.Metrics | None:
+def _summary(scores: bytearray, reference: bytearray | None = None) -> metrics.Metrics | None:
     if not scores:
         return None
-    own = np.array(scores, metrics.SCORE)
-    return metrics.summarize(own, None if reference is None else np.array(reference, metrics.SCORE))
+    own, others = (
+        None if packed is None else np.frombuffer(packed, metrics.SCORE)
+        for packed in (scores, reference)
+    )
+    assert own is not None
+    return metrics.summarize(own, others)
+
+
+def _agreement_lost(first: bytearray, other: bytearray) -> Estimate | None:
+    if not first or len(first) != len(other):
+        return None
+    before, after = (np.frombuffer(packed, metrics.SCORE)["agrees"] for packed in (first, other))
+    return metrics.paired_drop(before, after)
 
 
 def _decibels(signal: float, noise: float) -> float:

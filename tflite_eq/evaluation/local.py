@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import multiprocessing
 import signal
+from collections import deque
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -41,9 +42,9 @@ def _in_workers(plan: Plan, tasks: Sequence[Task], workers: int) -> Chunks:
         initargs=(plan,),
     )
     try:
-        futures = [pool.submit(_work_in_worker, task) for task in tasks]
-        for task, future in zip(tasks, futures):
-            yield task.start, future.result()
+        futures = deque(pool.submit(_work_in_worker, task) for task in tasks)
+        for task in tasks:
+            yield task.start, futures.popleft().result()  # kept by nobody once it is handed on
     except BrokenProcessPool as error:
         raise BackendError(
             f"a worker process died while {plan.runtime.description} was running "

@@ -22,12 +22,13 @@ from tflite_eq.calibration.run_identity import describe_run, differences
 from tflite_eq.calibration.state_folder import names_in, refuse_other_run, refuse_others
 from tflite_eq.config import Config
 from tflite_eq.errors import CheckpointError
+from tflite_eq.evaluation.intervals import Estimate
 from tflite_eq.evaluation.predictions import Predictions
 from tflite_eq.files import PathLike, check_writable, write_atomically
 from tflite_eq.guard.search import Drop
 from tflite_eq.json_fields import known_fields, parse_json, typed
 
-FORMAT = "tflite_eq guard 1"
+FORMAT = "tflite_eq guard 2"
 
 _PREFIX = "guard_"
 _DROP = "guard_drop_"
@@ -73,11 +74,9 @@ class GuardFolder:
         path = self._drop_path(model, reference)
         try:
             stored = known_fields(parse_json(path.read_bytes()), Drop)
-            return Drop(
-                points=typed(stored["points"], float, "points"),
-                standard_error=typed(stored["standard_error"], float, "standard_error"),
-                images=typed(stored["images"], int, "images"),
-            )
+            loss = known_fields(stored["loss"], Estimate)
+            value, *ends = (typed(loss[name], float, name) for name in ("value", "low", "high"))
+            return Drop(Estimate(value, *ends), typed(stored["images"], int, "images"))
         except FileNotFoundError:
             return None
         except (OSError, ValueError):

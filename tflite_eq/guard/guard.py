@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 from typing import Any
 
-from tflite_eq.backends import Backend, BackendName, make_backend
-from tflite_eq.calibration.dataset import repeatable
-from tflite_eq.config import Config
+from tflite_eq.arguments import (
+    check_model,
+    check_path,
+    checked_count,
+)
+from tflite_eq.backends import Backend, BackendName, backend_of
+from tflite_eq.config import Config, checked_config
+from tflite_eq.evaluation.intervals import samples_to_reach, smallest_upper_end
 from tflite_eq.files import PathLike
 from tflite_eq.graph.outputs import logits_view
 from tflite_eq.guard.folder import GuardFolder
 from tflite_eq.guard.run import Ranking, Run
 from tflite_eq.guard.search import Drop, Kept, Outcome, Unit, search
-from tflite_eq.guard.validation import Guard
+from tflite_eq.guard.validation import Guard, check_guard
 from tflite_eq.progress import note
 from tflite_eq.quantizer import QuantizationResult, apply_calibration
 from tflite_eq.report.guard import GuardRecord, Sensitivity, Step
@@ -56,7 +62,7 @@ def quantize_guarded(
 
     Args:
         model: A float ``.tflite`` with one input and one output.
-        representative_dataset: Sample inputs, see ``SampleReader``; read once per model tried.
+        representative_dataset: Sample inputs, see ``SampleReader``; read once.
         guard: The bound, and what it holds on; calibration must not have seen that.
         config: Options to start from.
         num_samples: Use at most so many calibration samples.
@@ -73,26 +79,45 @@ def quantize_guarded(
         TfliteEqError: As for ``quantize`` and ``evaluate``. A bound that cannot be met is no error:
             ``holds`` tells.
     """
-    config = config or Config()
+    check_model(model, origin)
+    config = checked_config(config)
+    check_guard(guard)
+    num_samples = checked_count(num_samples, "num_samples")
+    num_workers = checked_count(num_workers, "num_workers", "processes")
+    check_path(resume_dir, "resume_dir")
     if report_dir is not None:
+        check_path(report_dir, "report_dir")
         check_directory(report_dir)
     logits_view(model, origin)  # refuses now what ``evaluate`` would refuse after calibrating
     folder = None
     if resume_dir is not None:
         folder = GuardFolder(resume_dir, model, config, preferred_runtime().description)
-    if isinstance(backend, (str, BackendName)):
-        backend = make_backend(backend)
-    run = Run(
-        model,
-        repeatable(representative_dataset, num_samples),
-        guard,
-        config,
-        num_samples,
-        backend,
-        origin,
-        folder,
-        num_workers,
-    )
+    backend = backend_of(backend)
+    with contextlib.closing(
+        Run(
+            model,
+            representative_dataset,
+            guard,
+            config,
+            num_samples,
+            backend,
+            origin,
+            folder,
+            num_workers,
+        )
+    ) as run:
+        return _guarded(run, model, guard, backend, origin, report_dir)
+
+
+def _guarded(
+    run: Run,
+    model: bytes,
+    guard: Guard,
+    backend: Backend,
+    origin: str,
+    report_dir: PathLike | None,
+) -> Guarded:
+    """Search for what to keep, and write the model that the search ends with."""
 
     def measure(kept: Kept) -> Drop:
         drop = run.drop(kept)
@@ -101,7 +126,7 @@ def quantize_guarded(
         verdict = "holds" if drop.points <= guard.max_drop else "too much"
         note(
             f"Guard: {len(kept.int8)} layers kept in INT8, {len(kept.in_float)} operators in "
-            f"float: {guard.measure} {drop.points:.2f} ± {drop.standard_error:.2f}, {verdict}"
+            f"float: {guard.measure} {drop.loss.text(2)}, {verdict}"
         )
         return drop
 
@@ -132,8 +157,7 @@ def _record(run: Run, guard: Guard, outcome: Outcome) -> GuardRecord:
         Step(
             kept_int8=_ordered(kept.int8, run.int8_ranking),
             kept_float=_ordered(kept.in_float, run.float_ranking),
-            drop=drop.points,
-            standard_error=drop.standard_error,
+            loss=drop.loss,
             holds=drop.points <= guard.max_drop,
             price=run.price(kept),
         )
@@ -151,7 +175,7 @@ def _record(run: Run, guard: Guard, outcome: Outcome) -> GuardRecord:
         float_ranking=_ranking(run.float_ranking, outcome.kept.in_float),
         keep_int8=config.keep_int8,
         skip=config.skip,
-        notes=(*_resolution(guard.max_drop, outcome), *_left_out(len(run.impossible))),
+        notes=(*_resolution(guard, outcome), *_left_out(len(run.impossible))),
     )
 
 
@@ -176,20 +200,23 @@ def _ranking(ranking: Ranking, kept: Unit) -> tuple[Sensitivity, ...]:
     )
 
 
-def _resolution(bound: float, outcome: Outcome) -> tuple[str, ...]:
+def _resolution(guard: Guard, outcome: Outcome) -> tuple[str, ...]:
     """What so few samples cannot tell."""
-    drop = outcome.drop
-    step = 100 / drop.images
-    if bound == 0:
-        return (f"One of {drop.images} images is {step:.2g} points: a smaller loss does not show.",)
-    if bound < step:
+    bound, loss, images = guard.max_drop, outcome.drop.loss, outcome.drop.images
+    is_paired = guard.validation.has_labels
+    reach = smallest_upper_end(images, is_paired)
+    if bound < reach:
+        if bound > 0:
+            remedy = f"use {samples_to_reach(bound, is_paired)} or more."
+        else:
+            remedy = "no number of images shows that nothing is lost."
         return (
-            f"One of {drop.images} images is {step:.2g} points, so they cannot tell a loss of "
-            f"{bound:g} from none: use {-(-100 // bound):.0f} or more.",
+            f"{images} images cannot tell a loss of {bound:g} points from a larger one: even with "
+            f"none of them lost, the 95 % interval reaches to {reach:.2g} points; {remedy}",
         )
-    if outcome.holds and drop.points + 2 * drop.standard_error > bound:
+    if outcome.holds and loss.high is not None and loss.high > bound:
         return (
-            "The bound lies within two standard errors of the figure: on other images of the same "
-            "kind the loss may exceed it. More images make it sharper.",
+            f"The 95 % interval of the loss reaches to {loss.high:.2f} points, beyond the bound: "
+            "on other images of the same kind the loss may exceed it. More images narrow it.",
         )
     return ()

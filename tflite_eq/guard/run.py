@@ -7,12 +7,14 @@ import math
 from typing import Any
 
 from tflite_eq.backends import Backend
-from tflite_eq.calibration.dataset import SpreadSubset
 from tflite_eq.calibration.record import Calibration
+from tflite_eq.calibration.stored_samples import StoredSamples
 from tflite_eq.config import Config
+from tflite_eq.conformance.computed import CHECKED_SAMPLES
 from tflite_eq.equalization.factors import with_factors
 from tflite_eq.errors import BackendError, VerificationError
 from tflite_eq.evaluation.evaluator import evaluate, predict
+from tflite_eq.evaluation.intervals import Estimate
 from tflite_eq.evaluation.team import NamedModel
 from tflite_eq.graph.float_islands import island_of, matching, with_movers
 from tflite_eq.graph.linear import linear_layers
@@ -62,12 +64,13 @@ class Run:
         folder: GuardFolder | None,
         num_workers: int | None,
     ) -> None:
-        """Run the float model on the validation data, which every other is compared with."""
+        """Read the calibration samples, and run the float model on the validation data.
+
+        Every other model is calibrated on these, and compared with that.
+        """
         self._model = model
-        self._dataset = dataset
         self._validation = guard.validation
         self._config = config
-        self._num_samples = num_samples
         self._backend = backend
         self._origin = origin
         self._folder = folder
@@ -79,17 +82,21 @@ class Run:
         outputs = [i for operator in self._graph.operators for i in operator.outputs]
         self._names = [self._graph.tensors[index].name for index in outputs]
         self._made: dict[Kept, tuple[QuantizationResult, PassTrace]] = {}
-        self._kept_samples = SpreadSubset(_SENSITIVITY_SAMPLES)
         self._all_int8 = Kept()
         self.int8_ranking: Ranking = []
         self.float_ranking: Ranking = []
         self.impossible: set[Kept] = set()
+        self._samples = StoredSamples(self._graph, dataset, num_samples)
         self._reference = predict(
             NamedModel(origin, model),
             self._validation.dataset,
             self._validation.preprocessing,
             num_workers=num_workers,
         )
+
+    def close(self) -> None:
+        """Forget the calibration samples."""
+        self._samples.close()
 
     def config(self, kept: Kept) -> Config:
         """The options with a choice added."""
@@ -103,12 +110,11 @@ class Run:
         """The model that a choice gives."""
         if kept not in self._made:
             config = self.config(kept)
-            trace = PassTrace(kept=self._kept_samples if not self._made else SpreadSubset(0))
+            trace = PassTrace(keeps=CHECKED_SAMPLES)
             calibration = calibrate(
                 self._model,
-                self._dataset,
+                self._samples,
                 config,
-                num_samples=self._num_samples,
                 origin=self._origin,
                 resume_dir=None if self._folder is None else self._folder.calibration_of(config),
                 trace=trace,
@@ -137,7 +143,7 @@ class Run:
                 raise
             note(f"Guard: a choice is left out: {error}")
             self.impossible.add(kept)
-            return Drop(math.inf, 0.0, len(self._validation.dataset.labels))
+            return Drop(Estimate(math.inf), len(self._validation.dataset.labels))
         if self._folder is None:
             return self._measured(candidate)
         drop = self._folder.drop_of(candidate, self._reference)
@@ -206,7 +212,8 @@ class Run:
 
     def _noise(self, calibration: Calibration) -> dict[int, float]:
         graph = with_factors(prepared(self._model, self._origin), calibration.equalization)
-        samples = [dict(zip(graph.inputs, values)) for values in self._kept_samples.samples]
+        spread = self._samples.spread(_SENSITIVITY_SAMPLES)
+        samples = [dict(zip(graph.inputs, values)) for values in spread]
         return layer_noise(graph, linear_layers(graph), calibration, samples)
 
     def _measured(self, candidate: bytes) -> Drop:
@@ -220,9 +227,6 @@ class Run:
         figures = evaluation.models[-1].metrics
         if self._validation.has_labels:
             assert figures.top1_drop is not None
-            found = figures.top1_drop
-            return Drop(found.value, found.standard_error, figures.n)
+            return Drop(figures.top1_drop, figures.n)
         assert figures.agreement is not None
-        found = figures.agreement
-        # 100 - 99.7 is not 0.3 in binary; a bound of 0.3 must hold all the same.
-        return Drop(round(100 - found.value, 9), found.standard_error, figures.n)
+        return Drop(figures.agreement.complement(100), figures.n)

@@ -12,6 +12,8 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Sequence
 
+from tflite_eq.evaluation.intervals import Estimate
+
 # Quantizations spent on leaving single layers of a found beginning out again.
 _PRUNING_TRIES = 8
 
@@ -36,14 +38,17 @@ class Drop:
     """Measured loss against the float model, in percentage points.
 
     Attributes:
-        points: The loss; negative if the quantized model happens to be better.
-        standard_error: Standard deviation it would have over samples of the same size.
+        loss: The loss with its interval; negative if the quantized model happens to be better.
         images: Number of images it was measured on.
     """
 
-    points: float
-    standard_error: float
+    loss: Estimate
     images: int
+
+    @property
+    def points(self) -> float:
+        """The measured loss, which the bound is compared with."""
+        return self.loss.value
 
 
 @dataclasses.dataclass(frozen=True)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-import numbers
 import sys
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
+from tflite_eq.arguments import check_kind, check_model, check_path, is_number
 from tflite_eq.calibration.dataset import input_signature
 from tflite_eq.data.preprocessing import Preprocessing
 from tflite_eq.data.sources import MemorySamples, open_calibration
@@ -42,6 +42,16 @@ class Validation:
     has_labels: bool
     description: str
 
+    def __post_init__(self) -> None:
+        """Refuse what holds no samples.
+
+        Raises:
+            ConfigError: The data set or the preprocessing is of another type.
+        """
+        remedy = "make one with Validation.from_arrays or Validation.from_files"
+        check_kind(self.dataset, LabelledSet, "validation", remedy)
+        check_kind(self.preprocessing, Preprocessing, "preprocessing", remedy)
+
     @classmethod
     def from_arrays(cls, samples: Any, labels: Sequence[int] | None = None) -> Validation:
         """Samples in memory, as the model takes them.
@@ -58,7 +68,10 @@ class Validation:
         description = f"{len(held)} samples"
         if labels is None:
             return cls(Unlabelled(held), Preprocessing(), False, description)
-        classes = np.asarray(labels).reshape(-1)
+        try:
+            classes = np.asarray(labels).reshape(-1)
+        except ValueError as error:
+            raise DatasetError("the labels are no array; give one class number a sample") from error
         if classes.dtype.kind not in "iu":
             raise DatasetError(
                 f"the labels have element type {classes.dtype.name}; give class numbers from 0, "
@@ -93,7 +106,10 @@ class Validation:
         Raises:
             TfliteEqError: The data or labels are missing, unreadable or of the wrong form.
         """
-        ends = (tuple(np.atleast_1d(np.asarray(x, float)).tolist()) for x in (mean, std))
+        check_model(model, "model")
+        for name, path in (("data", data), ("labels", labels)):
+            check_path(path, name)
+        ends = (_numbers(name, value) for name, value in (("mean", mean), ("std", std)))
         return open_validation(
             Graph.from_bytes(model), data, labels, label_column, Preprocessing(*ends)
         )
@@ -126,6 +142,8 @@ class Guard:
             ConfigError: The bound is negative, above 100, or no number.
         """
         check_bound(self.max_drop)
+        remedy = "make one with Validation.from_arrays or Validation.from_files"
+        check_kind(self.validation, Validation, "validation", remedy)
 
     @property
     def measure(self) -> str:
@@ -139,10 +157,21 @@ def check_bound(max_drop: float) -> None:
     Raises:
         ConfigError: It is negative, above 100, or no number.
     """
-    if not (isinstance(max_drop, numbers.Real) and 0 <= max_drop <= 100):
+    if not (is_number(max_drop) and 0 <= max_drop <= 100):
         raise ConfigError(
             f"--max_drop {max_drop}: must be percentage points from 0 to 100, such as 0.5"
         )
+
+
+def check_guard(guard: Any) -> None:
+    """Refuse what is no bound on validation data.
+
+    Raises:
+        ConfigError: It is something else than a ``Guard``.
+    """
+    bound = guard if is_number(guard) else 0.5
+    remedy = f"give tflite_eq.Guard(max_drop={bound}, validation=...)"
+    check_kind(guard, Guard, "guard", remedy)
 
 
 def open_validation(
@@ -172,6 +201,16 @@ def open_validation(
     samples = open_calibration(data, shape, preprocessing, sys.maxsize, seed=0)
     description = f"{len(samples)} samples of {data}"
     return Validation(Unlabelled(samples), preprocessing, False, description)
+
+
+def _numbers(name: str, value: Any) -> tuple[float, ...]:
+    """One number or several, as ``Preprocessing`` takes them."""
+    try:
+        return tuple(np.atleast_1d(np.asarray(value, float)).ravel().tolist())
+    except (TypeError, ValueError) as error:
+        raise ConfigError(
+            f"{name} is {value!r}; give one number, or three for red, green and blue"
+        ) from error
 
 
 def _input_shape(graph: Graph) -> tuple[int, ...]:

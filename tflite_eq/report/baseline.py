@@ -71,6 +71,7 @@ def default_model(
         ],
         equalization=[],
         fine_tuning=None,
+        warnings=[],
     )
     return schema.serialize(write(graph, layers, record, set(skipped), backend).model)
 

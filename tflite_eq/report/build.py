@@ -72,8 +72,9 @@ def build_report(
     }
     if calibration.fine_tuning is not None:
         summary["fine_tuning"] = _fine_tuning(calibration.fine_tuning)
-    process = ProcessFacts(round(peak_memory_mib()), round(time.process_time(), 1))
-    return Report(summary, layers, [*warnings, *_not_reconstructed(calibration)], process)
+    process = ProcessFacts(peak_memory_mib(), round(time.process_time(), 1))
+    every = [*calibration.warnings, *warnings, *_not_reconstructed(calibration)]
+    return Report(summary, layers, every, process)
 
 
 def _fine_tuning(found: FineTuning) -> dict[str, float]:

@@ -5,7 +5,6 @@ The thresholds are rules of thumb of ours; each finding names the figures it res
 
 from __future__ import annotations
 
-import math
 import statistics
 from collections.abc import Callable, Sequence
 
@@ -55,8 +54,8 @@ def _outcome(layers: Sequence[LayerReport], models: Sequence[ModelSummary]) -> l
     text = f"SQNR of the outputs is {final.sqnr_db:.1f} dB, against {default.sqnr_db:.1f} dB with "
     text += "TFLite's default."
     if final.agreement is not None and default.agreement is not None:
-        text += f" Agreement with the float model is {final.agreement:.1f} %, against "
-        text += f"{default.agreement:.1f} %."
+        text += f" Agreement with the float model is {final.agreement.value:.1f} %, against "
+        text += f"{default.agreement.value:.1f} %."
     if final.sqnr_db is not None and final.sqnr_db < _LOW_OUTPUT_DB:
         return [
             Finding(
@@ -67,7 +66,7 @@ def _outcome(layers: Sequence[LayerReport], models: Sequence[ModelSummary]) -> l
                 "noise in float (--skip).",
             )
         ]
-    if gained < -_EQUAL_DB or _agrees_less(default, final):
+    if gained < -_EQUAL_DB or _agrees_less(final):
         title = "TFLite's default is closer to the float model"
         if any(layer.input_bits == 7 for layer in layers):
             text += " That is the price of 7 bits; if it is too high, --bits 8 does without."
@@ -81,8 +80,8 @@ def _outcome(layers: Sequence[LayerReport], models: Sequence[ModelSummary]) -> l
 def _guarded(guard: GuardRecord) -> Finding:
     final = guard.final
     measured = (
-        f"{guard.measure.capitalize()} is {final.drop:.2f} ± {final.standard_error:.2f} points on "
-        f"{guard.images} samples, {guard.plain.drop:.2f} with nothing kept."
+        f"{guard.measure.capitalize()} is {final.loss.text(2)} points on {guard.images} "
+        f"samples, {guard.plain.drop:.2f} with nothing kept."
     )
     if final.holds:
         return Finding("good", f"The bound of {guard.bound:g} points holds", measured)
@@ -94,12 +93,10 @@ def _guarded(guard: GuardRecord) -> Finding:
     )
 
 
-def _agrees_less(default: ModelSummary, final: ModelSummary) -> bool:
-    """Whether the agreement is lower by more than two standard errors."""
-    if default.agreement is None or final.agreement is None:
-        return False
-    errors = math.hypot(default.agreement_error or 0.0, final.agreement_error or 0.0)
-    return final.agreement < default.agreement - 2 * errors
+def _agrees_less(final: ModelSummary) -> bool:
+    """Whether the agreement is lower than the default model's, beyond chance."""
+    lost = final.agreement_lost
+    return lost is not None and lost.low is not None and lost.low > 0
 
 
 def _single_layers(layers: Sequence[LayerReport], models: Sequence[ModelSummary]) -> list[Finding]:

@@ -176,14 +176,13 @@ def _summary(
     figures: Metrics | None,
     comparison: Comparison,
 ) -> ModelSummary:
-    agreement = None if figures is None else figures.agreement
     output = None if errors is None else errors.output
     return ModelSummary(
         name=name,
         bytes=size,
-        top1=figures.top1.value if figures is not None and comparison.has_labels else None,
-        agreement=None if agreement is None else agreement.value,
-        agreement_error=None if agreement is None else agreement.standard_error,
+        top1=figures.top1 if figures is not None and comparison.has_labels else None,
+        agreement=None if figures is None else figures.agreement,
+        agreement_lost=None if errors is None else errors.agreement_lost,
         sqnr_db=None if output is None else output.sqnr_db,
     )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import shlex
 
+from tflite_eq.evaluation.intervals import Estimate
 from tflite_eq.report.model import TargetSummary
 
 
@@ -32,18 +33,22 @@ class Step:
         kept_int8: Layers with 8-bit inputs where 7 bits were asked for, by their outputs' names.
         kept_float: Operators that compute in float, likewise; those that only move values between
             them go with them.
-        drop: Measured loss in percentage points; negative if it is better than the float model.
-        standard_error: Standard deviation of the loss over samples of the same size.
+        loss: Measured loss in percentage points with its 95 % confidence interval; negative if it
+            is better than the float model.
         holds: Whether the loss is within the bound.
         price: What the model costs.
     """
 
     kept_int8: tuple[str, ...]
     kept_float: tuple[str, ...]
-    drop: float
-    standard_error: float
+    loss: Estimate
     holds: bool
     price: Price
+
+    @property
+    def drop(self) -> float:
+        """The measured loss itself, in percentage points."""
+        return self.loss.value
 
 
 @dataclasses.dataclass(frozen=True)

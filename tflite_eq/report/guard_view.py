@@ -42,7 +42,7 @@ class StepView:
         int8: What keeps 8 bits.
         in_float: What is in float.
         dot: Where the loss lies on the chart's axis, in [0, 100].
-        bar: Left end and width of one standard error on both sides, on the same axis.
+        bar: Left end and width of its 95 % interval, on the same axis.
         speedups: One per target shown.
     """
 
@@ -117,8 +117,8 @@ def guard_view(report: Report) -> GuardView | None:
     if record is None:
         return None
     names = _short([report.layers[i].name for i in range(len(report.layers))], record)
-    low = min(0.0, *(s.drop - s.standard_error for s in record.steps))
-    high = max(record.bound, *(s.drop + s.standard_error for s in record.steps))
+    low = min(0.0, *(_interval(s)[0] for s in record.steps))
+    high = max(record.bound, *(_interval(s)[1] for s in record.steps))
     span = max(high - low, 1e-9) * 1.04
     targets = _targets(record, report.summary["config"]["target"])
 
@@ -133,7 +133,7 @@ def guard_view(report: Report) -> GuardView | None:
             int8=_kept(step.kept_int8, names),
             in_float=_kept(step.kept_float, names),
             dot=position(step.drop),
-            bar=(position(step.drop - step.standard_error), 200 * step.standard_error / span),
+            bar=(position(_interval(step)[0]), 100 * _length(_interval(step)) / span),
             speedups=tuple(t.speedup for t in step.price.targets if t.target in targets),
         )
         for number, step in enumerate(record.steps, start=1)
@@ -150,6 +150,17 @@ def guard_view(report: Report) -> GuardView | None:
         targets=targets,
         rankings=tuple(ranking for ranking in rankings if ranking.top),
     )
+
+
+def _interval(step: Step) -> tuple[float, float]:
+    """Ends of what is drawn of one loss, the loss itself always between them."""
+    ends = (step.drop, step.loss.low, step.loss.high)
+    known = [end for end in ends if end is not None]
+    return min(known), max(known)
+
+
+def _length(interval: tuple[float, float]) -> float:
+    return interval[1] - interval[0]
 
 
 def _short(layers: Sequence[str], record: GuardRecord) -> dict[str, str]:

@@ -7,6 +7,7 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from tflite_eq.calibration.histogram import Histogram
+from tflite_eq.evaluation.intervals import Estimate
 from tflite_eq.numerics.certificates import Certificate
 from tflite_eq.search.easyquant import Trial
 
@@ -158,15 +159,16 @@ class ModelSummary:
         bytes: Size of the file.
         top1: Percent of samples whose label has the largest score.
         agreement: Percent of samples with the float model's largest score.
-        agreement_error: Standard error of the agreement in points.
+        agreement_lost: What the agreement is below that of TFLite's default model, sample by
+            sample, in points.
         sqnr_db: SQNR of the outputs (logits), dB.
     """
 
     name: str
     bytes: int
-    top1: float | None = None
-    agreement: float | None = None
-    agreement_error: float | None = None
+    top1: Estimate | None = None
+    agreement: Estimate | None = None
+    agreement_lost: Estimate | None = None
     sqnr_db: float | None = None
 
 
@@ -234,11 +236,12 @@ class ProcessFacts:
     """What a process found out about itself: no two runs agree on it.
 
     Attributes:
-        peak_memory_mib: Largest resident memory up to the end of quantizing, MiB.
+        peak_memory_mib: Largest resident memory up to the end of quantizing, MiB; ``None``
+            where the system does not tell.
         cpu_seconds: Processor time up to then, seconds.
     """
 
-    peak_memory_mib: int
+    peak_memory_mib: int | None
     cpu_seconds: float
 
 

@@ -192,7 +192,9 @@ class ActivationScales:
         for index in averages.tensors:
             self._twins.forget_quantized(index)
         for index in group.tensors:
-            table = tables.of(index, params)
+            table, reason = tables.of(index, params)
+            if reason:
+                self._twins.notices.append(_nearest(self._graph.tensors[index].name, reason))
             self._twins.settle(index, params, window, table, written=tables.is_written(index))
             observer = self._observers[index]
             self._records[index] = TensorRecord(
@@ -398,6 +400,15 @@ class ActivationScales:
             values, exact = sampled_values(self._twins, tensor, self._config.seed)
             found.append(ValueReader(values, exact, criterion(self._config)))
         return found
+
+
+def _nearest(name: str, reason: str) -> str:
+    """What a user should know where a kernel's own codes are not known."""
+    return (
+        f"the codes of tensor '{name}' were taken for the nearest ones, because {reason}; a kernel "
+        "that rounds otherwise shifts means that bias correction does not see: compare the models' "
+        "outputs (--report_dir)"
+    )
 
 
 def _union(one: Interval, other: Interval) -> Interval:

@@ -90,9 +90,12 @@ class AveragedRows:
     """Rows of a layer whose input is an average, or computed from one, of its own group."""
 
     def __init__(
-        self, averages: Averages, layer: LinearLayer, positions: list[npt.NDArray[np.int64]]
+        self,
+        averages: Averages,
+        layer: LinearLayer,
+        positions: list[tuple[int, npt.NDArray[np.int64]]],
     ) -> None:
-        """Take the output positions of each sample, see ``gather_rows``."""
+        """Take numbers of samples, each with output positions, see ``gather_rows``."""
         self._averages = averages
         self._layer = layer
         self._positions = positions
@@ -101,6 +104,6 @@ class AveragedRows:
         """See ``search.easyquant.Rows``."""
         rows = [
             gather_rows(self._layer, self._averages.under(self._layer.input, sample, params), at)
-            for sample, at in enumerate(self._positions)
+            for sample, at in self._positions
         ]
         return np.concatenate(rows, axis=1)[:, ::share]

@@ -9,6 +9,7 @@ import numpy as np
 from tflite_eq.graph import properties
 from tflite_eq.graph.model import Graph, Operator
 from tflite_eq.numerics.affine import AffineParams
+from tflite_eq.runtimes import preferred_runtime
 from tflite_eq.search.through import ELEMENTWISE
 from tflite_eq.simulation.kernel_tables import KernelTable, kernel_table
 
@@ -28,12 +29,16 @@ class ElementwiseResults:
         self._skipped = skipped
         self._params = params
 
-    def of(self, tensor: int, params: AffineParams) -> KernelTable | None:
+    def of(self, tensor: int, params: AffineParams) -> tuple[KernelTable | None, str]:
         """The table of the elementwise function whose results a tensor holds, if it does.
 
         Args:
             tensor: The tensor.
             params: Its scale and zero point.
+
+        Returns:
+            The table, and why there is none although such a function's kernel computes the codes;
+            the nearest ones are taken then.
         """
         writer = self._graph.producer(tensor)
         is_padded = False
@@ -41,14 +46,20 @@ class ElementwiseResults:
             is_padded = is_padded or writer.kind == "PAD"
             writer = self._graph.producer(writer.inputs[0])
         if writer is None or writer.index in self._skipped or writer.kind not in ELEMENTWISE:
-            return None
+            return None, ""
         source = self._params.get(writer.inputs[0])
-        table = None if source is None else kernel_table(self._graph, writer, source, params)
-        if table is not None and is_padded:
+        if source is None:
+            return None, ""
+        table = kernel_table(self._graph, writer, source, params)
+        if table is None:
+            reason = f"{preferred_runtime().description} cannot run {writer.kind} with int8 codes"
+            return None, reason
+        if is_padded:
             # Zeros are no results of LOGISTIC, and what it is near to must not stand for them.
             zero = table.encode(np.zeros(1, np.float32))[0]
-            return table if zero == params.zero_point else None
-        return table
+            if zero != params.zero_point:
+                return None, f"zeros are padded to results of {writer.kind}, which has none"
+        return table, ""
 
     def is_written(self, tensor: int) -> bool:
         """Whether an operator computes the tensor instead of handing on values of another."""

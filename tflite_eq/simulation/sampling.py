@@ -42,9 +42,9 @@ def sampled_values(
         view: Taken of the whole tensor of one sample first.
     """
     rng = np.random.default_rng([seed, tensor])
-    per_sample = -(-_SAMPLED_VALUES // twins.samples)
+    samples, per_sample = _share(_SAMPLED_VALUES, twins.samples)
     values, exact = [], []
-    for sample in range(twins.samples):
+    for sample in samples:
         quantized = view(twins.quantized_values(tensor, sample)).ravel()
         chosen = rng.integers(quantized.size, size=min(per_sample, quantized.size))
         values.append(quantized[chosen])
@@ -69,12 +69,13 @@ def make_layer_reader(
         averages: Those inside the group of the layer's input, if that is not settled.
     """
     rng = np.random.default_rng([config.seed, layer.operator.index])
-    per_sample = -(-config.search.rows_for(layer.filters.size) // twins.samples)
+    samples, per_sample = _share(config.search.rows_for(layer.filters.size), twins.samples)
     positions, exact = [], []
-    for sample in range(twins.samples):
+    for sample in samples:
         reference = twins.float_values(layer.input, sample)
-        positions.append(row_positions(layer, reference.shape, per_sample, rng))
-        exact.append(gather_rows(layer, reference, positions[-1]))
+        at = row_positions(layer, reference.shape, per_sample, rng)
+        positions.append((sample, at))
+        exact.append(gather_rows(layer, reference, at))
     share = config.search.activation_share
     rows: Rows
     if averages is not None and layer.input in averages.tensors:
@@ -85,7 +86,7 @@ def make_layer_reader(
             np.concatenate(
                 [
                     gather_rows(layer, twins.quantized_values(layer.input, sample), at)
-                    for sample, at in enumerate(positions)
+                    for sample, at in positions
                 ],
                 axis=1,
             )
@@ -102,3 +103,13 @@ def make_layer_reader(
         config.per_tensor,
         share,
     )
+
+
+def _share(positions: int, samples: int) -> tuple[list[int], int]:
+    """Which samples to look at, and at how many positions of each, for so many in all.
+
+    All of them, unless there are more samples than positions: then as many, evenly spread.
+    """
+    if samples <= positions:
+        return list(range(samples)), -(-positions // samples)
+    return [number * samples // positions for number in range(positions)], 1

@@ -10,7 +10,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from tflite_eq.errors import TfliteEqError
+
 Array = npt.NDArray[Any]
+
+MEMORY_BUDGET = 512 << 20  # bytes
 
 
 class ActivationStore:
@@ -19,13 +23,13 @@ class ActivationStore:
     Use as a context manager: the spill directory vanishes on exit.
     """
 
-    def __init__(self, memory_budget: int = 512 << 20) -> None:
-        """Keep at most ``memory_budget`` bytes in memory."""
-        self._budget = memory_budget
+    def __init__(self, memory_budget: int | None = None) -> None:
+        """Keep at most ``memory_budget`` bytes in memory, ``MEMORY_BUDGET`` if it is ``None``."""
+        self._budget = MEMORY_BUDGET if memory_budget is None else memory_budget
         self._used = 0
         self._memory: dict[tuple[str, int], dict[int, Array]] = {}
         self._directory = tempfile.TemporaryDirectory(prefix="tflite_eq_")
-        self._files: dict[tuple[str, int], dict[int, pathlib.Path]] = {}
+        self._files: dict[tuple[str, int], dict[int, int]] = {}  # number of each file
         self._serial = 0
 
     def __enter__(self) -> ActivationStore:
@@ -37,21 +41,36 @@ class ActivationStore:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Forget everything."""
         self._memory.clear()
+        self._files.clear()
         self._directory.cleanup()
 
     def put(self, network: str, tensor: int, sample: int, values: Array) -> None:
-        """Store one sample's values of a tensor, replacing earlier ones."""
+        """Store one sample's values of a tensor, replacing earlier ones.
+
+        Raises:
+            TfliteEqError: The disk is full.
+        """
         key = (network, tensor)
         self._forget(key, sample)
         if self._used + values.nbytes <= self._budget:
             self._memory.setdefault(key, {})[sample] = values
             self._used += values.nbytes
             return
-        path = pathlib.Path(self._directory.name) / f"{self._serial}.npy"
+        try:
+            np.save(self._path(self._serial), values, allow_pickle=False)
+        except OSError as error:
+            raise TfliteEqError(
+                f"{self._directory.name}: values beyond {self._budget >> 20} MiB cannot be kept "
+                f"there: {error.strerror or error}; name a folder with more room by TMPDIR, "
+                "or give fewer samples"
+            ) from error
+        self._files.setdefault(key, {})[sample] = self._serial
         self._serial += 1
-        np.save(path, values, allow_pickle=False)
-        self._files.setdefault(key, {})[sample] = path
 
     def get(self, network: str, tensor: int, sample: int) -> Array:
         """Values stored before; treat them as read-only."""
@@ -59,7 +78,7 @@ class ActivationStore:
         held = self._memory.get(key, {}).get(sample)
         if held is not None:
             return held
-        loaded: Array = np.load(self._files[key][sample], allow_pickle=False)
+        loaded: Array = np.load(self._path(self._files[key][sample]), allow_pickle=False)
         return loaded
 
     def drop(self, network: str, tensor: int) -> None:
@@ -74,6 +93,9 @@ class ActivationStore:
         held = self._memory.get(key, {}).pop(sample, None)
         if held is not None:
             self._used -= held.nbytes
-        path = self._files.get(key, {}).pop(sample, None)
-        if path is not None:
-            path.unlink()
+        serial = self._files.get(key, {}).pop(sample, None)
+        if serial is not None:
+            self._path(serial).unlink()
+
+    def _path(self, serial: int) -> pathlib.Path:
+        return pathlib.Path(self._directory.name) / f"{serial}.npy"

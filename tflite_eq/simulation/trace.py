@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from tflite_eq.calibration.dataset import SpreadSubset
+from tflite_eq.calibration.dataset import Array
 from tflite_eq.calibration.histogram import RangeObserver
 from tflite_eq.calibration.ranges import Interval
 from tflite_eq.search.easyquant import Trial
@@ -24,14 +24,16 @@ class PassTrace:
         activation_searches: Candidates for the scale of a tensor by tensor index; empty where
             nothing was searched.
         weight_searches: Candidates for the weight scales of a layer by operator index.
-        kept: Some of the calibration samples, to run the finished models on.
+        keeps: How many of the calibration samples to keep, at most.
+        kept: These, as arrays in input order, to run the finished models on.
     """
 
     extremes: dict[int, Interval] = dataclasses.field(default_factory=dict)
     observers: dict[int, RangeObserver] = dataclasses.field(default_factory=dict)
     activation_searches: dict[int, tuple[Trial, ...]] = dataclasses.field(default_factory=dict)
     weight_searches: dict[int, tuple[Trial, ...]] = dataclasses.field(default_factory=dict)
-    kept: SpreadSubset = dataclasses.field(default_factory=lambda: SpreadSubset(0))
+    keeps: int = 0
+    kept: list[list[Array]] = dataclasses.field(default_factory=list)
 
     def take_ranges(self, observers: Mapping[int, RangeObserver]) -> None:
         """Keep the ranges of the network that is quantized.

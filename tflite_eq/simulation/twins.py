@@ -30,6 +30,7 @@ class TwinActivations:
         samples: Number of samples.
         params: Scale and zero point of every settled tensor.
         tables: Codes of settled tensors that a kernel writes which does not round to the nearest.
+        notices: What a user should know about how codes were found, one sentence each.
     """
 
     def __init__(self, store: ActivationStore, samples: int) -> None:
@@ -39,6 +40,7 @@ class TwinActivations:
         self.params: dict[int, AffineParams] = {}
         self._windows: dict[int, Window] = {}
         self.tables: dict[int, KernelTable] = {}
+        self.notices: list[str] = []
         self._present: set[int] = set()
         self._outside: dict[int, int] = {}
         self._seen: dict[int, int] = {}

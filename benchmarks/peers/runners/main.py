@@ -45,7 +45,7 @@ def main() -> None:
     if len(sys.argv) == 2:
         print(json.dumps(missing_modules(runner)))
         return
-    request = json.loads(Path(sys.argv[2]).read_text())
+    request = json.loads(Path(sys.argv[2]).read_text(encoding="utf-8"))
     Path(request["answer"]).write_text(json.dumps(answer(runner, request)))
 
 

@@ -144,6 +144,9 @@ public final class EqDelegate implements Delegate, AutoCloseable {
     private LogLevel logLevel = LogLevel.MODEL;
     private boolean profile = false;
     private boolean referenceInPlace = false;
+    private String leave = "";
+    private String claim = "";
+    private String minSaving = "auto";
 
     /** Threads for one convolution, at most 256; 0, the default, takes the interpreter's number. */
     public Options setNumThreads(int numThreads) {
@@ -193,6 +196,30 @@ public final class EqDelegate implements Delegate, AutoCloseable {
       return this;
     }
 
+    /**
+     * Never claim layers whose output tensor's name this regular expression matches, anywhere in it: characters, {@code . [a-z] ( )
+     * | * + ? ^ $}, and {@code \} before a character that means itself. Goes before {@link #setClaim}. Empty, the default, means none.
+     */
+    public Options setLeave(String expression) {
+      this.leave = notNull("leave", expression);
+      return this;
+    }
+
+    /** Claim layers with such names wherever a kernel is exact, fast or not. */
+    public Options setClaim(String expression) {
+      this.claim = notNull("claim", expression);
+      return this;
+    }
+
+    /**
+     * Thousands of multiplications by the runtime's own kernels that the layers between two switches of delegates must save to be
+     * claimed. Unless set, what a switch costs on the CPU.
+     */
+    public Options setMinSaving(int thousands) {
+      this.minSaving = Integer.toString(thousands);
+      return this;
+    }
+
     private static <T> T notNull(String name, T value) {
       if (value == null) {
         throw new IllegalArgumentException(name + " is null");
@@ -202,7 +229,8 @@ public final class EqDelegate implements Delegate, AutoCloseable {
 
     String[] keys() {
       return new String[] {
-        "num_threads", "kernel", "isa", "verify", "require_delegation", "log_level", "profile", "reference_in_place"
+        "num_threads", "kernel", "isa", "verify", "require_delegation", "log_level", "profile", "reference_in_place",
+        "leave", "claim", "min_saving"
       };
     }
 
@@ -215,7 +243,10 @@ public final class EqDelegate implements Delegate, AutoCloseable {
         Boolean.toString(requireDelegation),
         logLevel.option,
         Boolean.toString(profile),
-        Boolean.toString(referenceInPlace)
+        Boolean.toString(referenceInPlace),
+        leave,
+        claim,
+        minSaving
       };
     }
   }

@@ -24,7 +24,7 @@ class OptionsTest {
   @Test
   void defaultsAreTheNativeOnes() {
     assertEquals(
-        Arrays.asList("0", "auto", "auto", "false", "false", "1", "false", "false"),
+        Arrays.asList("0", "auto", "auto", "false", "false", "1", "false", "false", "", "", "auto"),
         Arrays.asList(new EqDelegate.Options().values()));
   }
 
@@ -38,13 +38,17 @@ class OptionsTest {
         .setRequireDelegation(true)
         .setLogLevel(EqDelegate.LogLevel.LAYERS)
         .setProfile(true)
-        .setReferenceInPlace(true);
+        .setReferenceInPlace(true)
+        .setLeave("^conv1")
+        .setClaim("conv2$")
+        .setMinSaving(4500);
     assertEquals(
-        Arrays.asList("3", "winograd_1d", "scalar", "true", "true", "2", "true", "true"),
+        Arrays.asList("3", "winograd_1d", "scalar", "true", "true", "2", "true", "true", "^conv1", "conv2$", "4500"),
         Arrays.asList(options.values()));
     assertEquals(
         Arrays.asList(
-            "num_threads", "kernel", "isa", "verify", "require_delegation", "log_level", "profile", "reference_in_place"),
+            "num_threads", "kernel", "isa", "verify", "require_delegation", "log_level", "profile", "reference_in_place",
+            "leave", "claim", "min_saving"),
         Arrays.asList(options.keys()));
   }
 

@@ -1,0 +1,328 @@
+#include "delegate/fuzz/graph_builder.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <string>
+#include <utility>
+
+namespace tflite_eq {
+namespace {
+
+constexpr int kMostNodes = 8;
+constexpr int kChannels[] = {1, 2, 3, 4, 7, 8, 15, 16, 17, 24, 32, 33};
+constexpr int32_t kActivations[] = {kTfLiteActNone, kTfLiteActNone, kTfLiteActRelu, kTfLiteActRelu6, kTfLiteActReluN1To1};
+// Of one node, in multiplications.
+constexpr int64_t kMostWork = 300000;
+
+int64_t Extent(int64_t input, int64_t filter, int64_t stride, int64_t dilation, int32_t padding) {
+  const int64_t reach = (filter - 1) * dilation + 1;
+  return (input + stride - (padding == kTfLitePaddingSame ? 1 : reach)) / stride;
+}
+
+// What the weights of a filter are like decides which kernels are exact for it.
+enum class Weights { kInt8, kInt7, kEvenTriplets, kSmall, kLargest, kSparse, kZero };
+constexpr Weights kWeights[] = {Weights::kInt8, Weights::kInt7,    Weights::kEvenTriplets, Weights::kSmall,
+                                Weights::kInt8, Weights::kLargest, Weights::kSparse,       Weights::kZero};
+
+std::vector<int8_t> MakeFilter(Weights kind, const std::vector<int>& shape, std::mt19937* random) {
+  const size_t size = static_cast<size_t>(shape[0]) * shape[1] * shape[2] * shape[3];
+  const auto uniform = [random](int low, int high) {
+    return low + static_cast<int>((*random)() % static_cast<unsigned>(high - low + 1));
+  };
+  std::vector<int8_t> filter(size);
+  for (int8_t& weight : filter) {
+    int value = 0;
+    switch (kind) {
+      case Weights::kInt8:
+      case Weights::kEvenTriplets:
+        value = uniform(-127, 127);
+        break;
+      case Weights::kInt7:
+        value = uniform(-63, 63);
+        break;
+      case Weights::kSmall:
+        value = uniform(-3, 3);
+        break;
+      case Weights::kLargest:
+        value = uniform(0, 1) != 0 ? 127 : -128;
+        break;
+      case Weights::kSparse:
+        value = uniform(0, 9) == 0 ? uniform(-127, 127) : 0;
+        break;
+      case Weights::kZero:
+        break;
+    }
+    weight = static_cast<int8_t>(value);
+  }
+  if (kind != Weights::kEvenTriplets || shape[2] != 3) return filter;
+  // Horizontal triplets with even sums, and |w0 +- w1 + w2| <= 254.
+  const size_t channels = static_cast<size_t>(shape[3]);
+  for (size_t row = 0; row < size / (3 * channels); ++row) {
+    for (size_t c = 0; c < channels; ++c) {
+      int8_t* w = &filter[row * 3 * channels + c];
+      for (int tap = 0; tap < 3; ++tap) w[tap * channels] = static_cast<int8_t>(w[tap * channels] / 2);
+      if ((w[0] + w[channels] + w[2 * channels]) % 2 != 0) w[channels] = static_cast<int8_t>(w[channels] + 1);
+    }
+  }
+  return filter;
+}
+
+template <typename T>
+std::vector<uint8_t> BytesOf(const std::vector<T>& values) {
+  std::vector<uint8_t> bytes(values.size() * sizeof(T));
+  if (!bytes.empty()) memcpy(bytes.data(), values.data(), bytes.size());
+  return bytes;
+}
+
+class Builder {
+ public:
+  explicit Builder(ByteReader* bytes) : bytes_(*bytes), random_(bytes->Word()) {}
+
+  TestGraph Build() {
+    constexpr int kBatches[] = {1, 1, 1, 2, 3, 1, 1, 0};
+    const std::vector<int> shape = {bytes_.Pick(kBatches), Size(), Size(), bytes_.Pick(kChannels)};
+    const int inputs = bytes_.OneIn(8) ? 2 : 1;
+    const float scale = std::exp2(static_cast<float>(bytes_.Between(-7, 0)));
+    const int zero_point = bytes_.Byte() - 128;
+    for (int i = 0; i < inputs; ++i) {
+      graph_.inputs.push_back(AddTensor(shape, scale, zero_point));
+      live_.push_back(graph_.inputs.back());
+    }
+    const int nodes = bytes_.Between(1, kMostNodes);
+    for (int i = 0; i < nodes; ++i) AddNode();
+    graph_.outputs.push_back(live_.back());
+    for (int tensor : live_) {
+      if (tensor != live_.back() && bytes_.OneIn(4)) graph_.outputs.push_back(tensor);
+    }
+    return std::move(graph_);
+  }
+
+ private:
+  int Size() { return bytes_.OneIn(24) ? 0 : bytes_.Between(1, 14); }
+
+  int AddTensor(const std::vector<int>& shape, float scale, int zero_point) {
+    TestTensor tensor;
+    tensor.name += std::to_string(graph_.tensors.size());
+    tensor.shape = shape;
+    tensor.scales = {scale};
+    tensor.zero_points = {zero_point};
+    graph_.tensors.push_back(tensor);
+    return static_cast<int>(graph_.tensors.size()) - 1;
+  }
+
+  int AddConstant(int32_t type, const std::vector<int>& shape, const std::vector<float>& scales, std::vector<uint8_t> data) {
+    const int index = AddTensor(shape, 1, 0);
+    TestTensor& tensor = graph_.tensors.back();
+    tensor.type = type;
+    tensor.scales = scales;
+    tensor.zero_points.assign(scales.size(), 0);
+    tensor.constant = true;
+    tensor.data = std::move(data);
+    return index;
+  }
+
+  TestTensor& At(int tensor) { return graph_.tensors[tensor]; }
+  // One that was written lately, so that graphs are long rather than wide.
+  int LiveTensor() {
+    const int recent = std::min<int>(static_cast<int>(live_.size()), 3);
+    return live_[live_.size() - 1 - static_cast<size_t>(bytes_.Byte() % recent)];
+  }
+
+  void AddNode() {
+    const int input = LiveTensor();
+    switch (bytes_.Byte() % 16) {
+      default:
+        return AddConv(input, false);
+      case 8:
+        return AddConv(input, true);
+      case 9:
+        return AddPool(input, kOperatorMaxPool2d);
+      case 10:
+        return AddPool(input, kOperatorAveragePool2d);
+      case 11:
+        return AddSum(input);
+      case 12:
+        return AddRelu(input);
+      case 13:
+        return AddPad(input);
+      case 14:
+        return AddConcatenation(input);
+      case 15:
+        return AddReshape(input);
+    }
+  }
+
+  void Finish(TestNode node, const std::vector<int>& shape, float scale, int zero_point) {
+    node.outputs = {AddTensor(shape, scale, zero_point)};
+    live_.push_back(node.outputs[0]);
+    graph_.nodes.push_back(std::move(node));
+  }
+
+  void PickGeometry(TestNode* node, int* filter_height, int* filter_width) {
+    node->geometry.padding = bytes_.OneIn(3) ? kTfLitePaddingValid : kTfLitePaddingSame;
+    if (!bytes_.OneIn(3)) {  // what most kernels are for
+      *filter_height = *filter_width = 3;
+      return;
+    }
+    *filter_height = bytes_.Between(1, 5);
+    *filter_width = bytes_.Between(1, 5);
+    node->geometry.stride_height = bytes_.Between(1, 3);
+    node->geometry.stride_width = bytes_.Between(1, 3);
+    node->geometry.dilation_height_factor = bytes_.Between(1, 3);
+    node->geometry.dilation_width_factor = bytes_.Between(1, 3);
+  }
+
+  void AddConv(int input, bool depthwise) {
+    TestNode node;
+    node.code = depthwise ? kOperatorDepthwiseConv2d : kOperatorConv2d;
+    const std::vector<int> shape = At(input).shape;
+    if (shape.size() != 4) return;
+    int height, width;
+    PickGeometry(&node, &height, &width);
+    node.geometry.activation = bytes_.Pick(kActivations);
+    const TfLiteConvParams& g = node.geometry;
+    const int64_t rows = Extent(shape[1], height, g.stride_height, g.dilation_height_factor, g.padding);
+    const int64_t columns = Extent(shape[2], width, g.stride_width, g.dilation_width_factor, g.padding);
+    if (rows < 0 || columns < 0) return;
+    node.depth_multiplier = depthwise ? bytes_.Between(1, 2) : 1;
+    const int channels = depthwise ? shape[3] * node.depth_multiplier : bytes_.Pick(kChannels);
+    const std::vector<int> filter_shape =
+        depthwise ? std::vector<int>{1, height, width, channels} : std::vector<int>{channels, height, width, shape[3]};
+    const int64_t taps = int64_t{height} * width * (depthwise ? 1 : shape[3]);
+    if (shape[0] * rows * columns * channels * taps > kMostWork) return;
+    const float input_scale = At(input).scales[0];
+    const std::vector<float> scales = FilterScales(channels);
+    const std::vector<int8_t> filter = MakeFilter(bytes_.Pick(kWeights), filter_shape, &random_);
+    node.inputs = {input, AddConstant(kTfLiteInt8, filter_shape, scales, BytesOf(filter))};
+    At(node.inputs[1]).quantized_dimension = depthwise ? 3 : 0;
+    if (!bytes_.OneIn(8)) AddBias(&node, channels, scales);
+    // Accumulators spread like sqrt(filter size) times two typical codes; this scale makes outputs fill their range, or less, or
+    // more.
+    const float spread = std::sqrt(static_cast<float>(std::max<int64_t>(taps, 1))) * 74 * input_scale * scales[0];
+    Finish(node, {shape[0], static_cast<int>(rows), static_cast<int>(columns), channels},
+           spread * std::exp2(static_cast<float>(bytes_.Between(-3, 3))), bytes_.Byte() - 128);
+  }
+
+  std::vector<float> FilterScales(int channels) {
+    const bool per_channel = bytes_.OneIn(2);
+    const bool wide = bytes_.OneIn(16);
+    std::vector<float> scales(per_channel ? std::max(channels, 1) : 1);
+    for (float& scale : scales) {
+      const float octaves = static_cast<float>(random_() % 1024) / 512;
+      scale = 0.01f * std::exp2(wide ? 16 * (octaves - 1) : octaves);
+    }
+    return scales;
+  }
+
+  void AddBias(TestNode* node, int channels, const std::vector<float>& scales) {
+    const bool large = bytes_.OneIn(12);
+    std::vector<int32_t> bias(channels);
+    for (int32_t& value : bias) {
+      value = large ? static_cast<int32_t>(random_()) : static_cast<int32_t>(random_() % 40001) - 20000;
+    }
+    node->inputs.push_back(AddConstant(kTfLiteInt32, {channels}, scales, BytesOf(bias)));
+  }
+
+  void AddPool(int input, int code) {
+    TestNode node;
+    node.code = code;
+    const std::vector<int> shape = At(input).shape;
+    if (shape.size() != 4) return;
+    node.inputs = {input};
+    node.pool_height = bytes_.Between(1, 3);
+    node.pool_width = bytes_.Between(1, 3);
+    node.geometry.stride_height = bytes_.Between(1, 2);
+    node.geometry.stride_width = bytes_.Between(1, 2);
+    node.geometry.padding = bytes_.OneIn(3) ? kTfLitePaddingValid : kTfLitePaddingSame;
+    node.geometry.activation = bytes_.Pick(kActivations);
+    const int64_t rows = Extent(shape[1], node.pool_height, node.geometry.stride_height, 1, node.geometry.padding);
+    const int64_t columns = Extent(shape[2], node.pool_width, node.geometry.stride_width, 1, node.geometry.padding);
+    if (rows < 0 || columns < 0) return;
+    Finish(node, {shape[0], static_cast<int>(rows), static_cast<int>(columns), shape[3]}, At(input).scales[0],
+           At(input).zero_points[0]);
+  }
+
+  // A live tensor of the same shape, the input itself at worst.
+  int Partner(int input, bool same_scale) {
+    std::vector<int> partners;
+    for (int tensor : live_) {
+      if (At(tensor).shape != At(input).shape) continue;
+      if (same_scale && (At(tensor).scales != At(input).scales || At(tensor).zero_points != At(input).zero_points)) continue;
+      partners.push_back(tensor);
+    }
+    return partners[bytes_.Byte() % partners.size()];
+  }
+
+  void AddSum(int input) {
+    TestNode node;
+    node.code = kOperatorAdd;
+    node.inputs = {input, Partner(input, false)};
+    node.geometry.activation = bytes_.Pick(kActivations);
+    const float larger = std::max(At(input).scales[0], At(node.inputs[1]).scales[0]);
+    Finish(node, At(input).shape, larger * std::exp2(static_cast<float>(bytes_.Between(-1, 1))), bytes_.Byte() - 128);
+  }
+
+  void AddRelu(int input) {
+    TestNode node;
+    node.code = kOperatorRelu;
+    node.inputs = {input};
+    const bool same = bytes_.OneIn(2);
+    Finish(node, At(input).shape, At(input).scales[0] * (same ? 1.0f : 0.7f), same ? At(input).zero_points[0] : bytes_.Byte() - 128);
+  }
+
+  // By constants, or by another input of the graph: then the output's shape is known only when the operator runs.
+  void AddPad(int input) {
+    TestNode node;
+    node.code = kOperatorPad;
+    std::vector<int> shape = At(input).shape;
+    const int rank = static_cast<int>(shape.size());
+    std::vector<int32_t> paddings(2 * shape.size());
+    for (size_t i = 2; i < paddings.size() && i < 6; ++i) paddings[i] = bytes_.Between(0, 2);
+    for (size_t i = 0; i < shape.size(); ++i) shape[i] += paddings[2 * i] + paddings[2 * i + 1];
+    const int second = AddConstant(kTfLiteInt32, {rank, 2}, {}, BytesOf(paddings));
+    if (bytes_.OneIn(3)) MakeInput(second);
+    node.inputs = {input, second};
+    Finish(node, shape, At(input).scales[0], At(input).zero_points[0]);
+  }
+
+  void MakeInput(int tensor) {
+    At(tensor).constant = false;
+    At(tensor).data.clear();
+    graph_.inputs.push_back(tensor);
+  }
+
+  void AddConcatenation(int input) {
+    TestNode node;
+    node.code = kOperatorConcatenation;
+    node.inputs = {input, Partner(input, true)};
+    std::vector<int> shape = At(input).shape;
+    node.axis = bytes_.Between(0, static_cast<int>(shape.size()) - 1);
+    shape[node.axis] *= 2;
+    Finish(node, shape, At(input).scales[0], At(input).zero_points[0]);
+  }
+
+  void AddReshape(int input) {
+    TestNode node;
+    node.code = kOperatorReshape;
+    std::vector<int> shape = At(input).shape;
+    if (shape.size() != 4) return;
+    std::swap(shape[1], shape[2]);
+    std::vector<int32_t> sizes(shape.begin(), shape.end());
+    if (bytes_.OneIn(2)) sizes[1] = -1;  // can be resized
+    const int second = AddConstant(kTfLiteInt32, {4}, {}, BytesOf(sizes));
+    node.inputs = {input, second};
+    Finish(node, shape, At(input).scales[0], At(input).zero_points[0]);
+  }
+
+  ByteReader& bytes_;
+  std::mt19937 random_;  // of weights, which are too many to be drawn from the fuzzer's bytes
+  TestGraph graph_;
+  std::vector<int> live_;
+};
+
+}  // namespace
+
+TestGraph BuildGraph(ByteReader* bytes) { return Builder(bytes).Build(); }
+
+}  // namespace tflite_eq

@@ -1,0 +1,98 @@
+#include "delegate/kernels/cpu_profile.h"
+
+namespace tflite_eq {
+namespace {
+
+// Measured on AMD EPYC (Zen 4), 512-bit instructions in two halves: chains of five 3x3 layers of 32 to 256 channels and 4x4 to
+// 56x56 pixels against LiteRT 2.3 (delegate/benchmark/compare_layers.py), where XNNPACK does 216 multiplications a nanosecond.
+// F(4,3) takes .33 ns for a product of channels of a tile and 3.4 for a channel. A layer whose data come from memory takes longer
+// by what its bytes take at 20 GB/s. A switch takes 0 to 26 us, growing with the tensors; with two threads 50 and more.
+constexpr CpuCosts kOneVnniUnit = {
+    /*f43=*/{72, 736}, /*f23=*/{}, /*triplets=*/{6.12, 17.5}, /*two_taps=*/{7.17, 22},
+    /*byte=*/10.8,     /*delegate_switch=*/3e6, /*wake=*/8e6};
+
+// Measured on Intel Emerald Rapids in a virtual machine, without AMX: the layers of delegate/README.md, XNNPACK 229 multiplications
+// a nanosecond. The weights of 7x7x512 came at 12 GB/s. A switch with two threads took 40 us.
+constexpr CpuCosts kTwoVnniUnits = {
+    /*f43=*/{68, 900}, /*f23=*/{}, /*triplets=*/{4.12, 30}, /*two_taps=*/{5.3, 20},
+    /*byte=*/19,       /*delegate_switch=*/3e6, /*wake=*/8e6};
+
+// Measured on the same machine, XNNPACK with its AVX2 kernels: 48 multiplications a nanosecond. Bytes and switches take the same
+// time as there, in which fewer multiplications are done. The one-dimensional kernel is not written for AVX2.
+constexpr CpuCosts kAvx2 = {
+    /*f43=*/{29.4, 281}, /*f23=*/{13, 125}, /*triplets=*/{}, /*two_taps=*/{},
+    /*byte=*/4,          /*delegate_switch=*/1e6, /*wake=*/2.5e6};
+
+// Not measured: XNNPACK taken to be twice as fast as with AVX2.
+constexpr CpuCosts kAvx2AgainstAvx512 = {
+    /*f43=*/{59, 562}, /*f23=*/{26, 250}, /*triplets=*/{}, /*two_taps=*/{},
+    /*byte=*/8,        /*delegate_switch=*/2e6, /*wake=*/5e6};
+
+// Estimated by llvm-mca for Cortex-A72 (delegate/README.md), 8 multiplications a cycle; Cortex-A53, which gains twice as much, looks
+// the same. Bytes: 7 GB/s. A switch is taken to need three times the cycles of Zen 4's; waking a thread 0.2 ms. F(2,3) would save
+// nothing there.
+constexpr CpuCosts kNeon = {
+    /*f43=*/{72, 246}, /*f23=*/{}, /*triplets=*/{}, /*two_taps=*/{},
+    /*byte=*/2,        /*delegate_switch=*/1.5e6, /*wake=*/3e6};
+
+// Likewise for Cortex-A76 with dot products, 30 multiplications a cycle, against the loop that XNNPACK's convolutions use. Bytes:
+// 9 GB/s. Waking a thread: 0.1 ms.
+constexpr CpuCosts kNeonDotprod = {
+    /*f43=*/{}, /*f23=*/{}, /*triplets=*/{5.5, 22}, /*two_taps=*/{6.9, 22},
+    /*byte=*/8, /*delegate_switch=*/4.5e6, /*wake=*/7.2e6};
+
+// Likewise for Neoverse N2 with smmla, 60 multiplications a cycle. Bytes: 17 GB/s.
+constexpr CpuCosts kNeonI8mm = {
+    /*f43=*/{}, /*f23=*/{}, /*triplets=*/{5.2, 43}, /*two_taps=*/{6.5, 43},
+    /*byte=*/10, /*delegate_switch=*/9e6, /*wake=*/17e6};
+
+}  // namespace
+
+const char* PeerInstructions(const CpuProfile& cpu) {
+  switch (cpu.peer) {
+    case Peer::kSameInstructions:
+      break;
+    case Peer::kAvx512:
+      return "AVX-512";
+    case Peer::kAvxVnni:
+      return "AVX-VNNI";
+    case Peer::kAmx:
+      return "AMX";
+    case Peer::kSme:
+      return "SME";
+  }
+  switch (cpu.isa) {
+    case Isa::kScalar:
+      break;
+    case Isa::kAvx2:
+      return "AVX2";
+    case Isa::kAvx512Vnni:
+      return "AVX-512 VNNI";
+    case Isa::kNeon:
+      return "NEON";
+    case Isa::kNeonDotprod:
+      return "NEON dot products";
+    case Isa::kNeonI8mm:
+      return "NEON i8mm";
+  }
+  return "no vectors, or unknown ones";
+}
+
+const CpuCosts& CostsOf(const CpuProfile& cpu) {
+  switch (cpu.isa) {
+    case Isa::kAvx512Vnni:
+      return cpu.two_vnni_units ? kTwoVnniUnits : kOneVnniUnit;
+    case Isa::kAvx2:
+      return cpu.peer == Peer::kAvx512 ? kAvx2AgainstAvx512 : kAvx2;
+    case Isa::kNeonDotprod:
+      return kNeonDotprod;
+    case Isa::kNeonI8mm:
+      return kNeonI8mm;
+    case Isa::kNeon:
+    case Isa::kScalar:
+      break;
+  }
+  return kNeon;
+}
+
+}  // namespace tflite_eq

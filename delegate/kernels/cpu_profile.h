@@ -1,0 +1,63 @@
+// What the selection policy knows about a CPU; the running one's or, for `explain`, another's.
+#ifndef TFLITE_EQ_DELEGATE_KERNELS_CPU_PROFILE_H_
+#define TFLITE_EQ_DELEGATE_KERNELS_CPU_PROFILE_H_
+
+#include "delegate/kernels/conv_types.h"
+
+namespace tflite_eq {
+
+// What XNNPACK's int8 kernels compute with in this process. The rule that a claimed layer is no slower than the runtime alone
+// depends on it as much as on the kernels here.
+enum class Peer {
+  kSameInstructions,
+  // AVX-512 without VNNI, twice as wide as the AVX2 that the kernels here have on such CPUs.
+  kAvx512,
+  // VNNI of 256 bits without AVX-512, as Intel's client CPUs have it; the library has no kernels for it.
+  kAvxVnni,
+  // Units that multiply matrices of int8, an order of magnitude faster than vectors do: of Intel's server CPUs from Sapphire Rapids
+  // on, and of ARM's with SME or SME2 (KleidiAI).
+  kAmx,
+  kSme,
+};
+
+struct CpuProfile {
+  Isa isa = Isa::kScalar;
+  // Two 512-bit VNNI units, which share their ports with all other 512-bit instructions, as in Intel's server cores. XNNPACK's
+  // int8 kernel spends one vector instruction flipping signs for every two dot products; with one unit that is hidden, with
+  // two it takes a third of the time, which the direct kernel here does not pay.
+  bool two_vnni_units = false;
+  Peer peer = Peer::kSameInstructions;
+};
+
+// The instructions of XNNPACK's int8 kernels, such as "AVX-512 VNNI".
+const char* PeerInstructions(const CpuProfile& cpu);
+
+// Times on a CPU, in multiplications that XNNPACK's int8 kernel does meanwhile: what matters is how kernels compare, not how fast
+// the clock is. Each row of the table in cpu_profile.cc names its origin.
+struct CpuCosts {
+  // A kernel's time is linear in what it multiplies and what it transforms; per tile of 4x4 or 2x2 outputs, or per output pixel
+  // of the one-dimensional kernel:
+  //   multiply * input channels * output channels + transform * (input channels + output channels)
+  struct Kernel {
+    double multiply;
+    double transform;
+  };
+  // Zeros for kernels that the policy never takes on the CPU.
+  Kernel f43;
+  Kernel f23;
+  Kernel triplets;  // 1-D F(2,3), sums of taps in int8
+  Kernel two_taps;  // its form without conditions
+  // To fetch a byte of weights or scratch that other layers have driven out of the caches.
+  double byte;
+  // Claiming nodes in the middle of what XNNPACK runs cuts its subgraph in two: each is set up anew at every invocation, and
+  // tensors change hands.
+  double delegate_switch;
+  // With several threads, either side finds the other's threads on the cores and its own asleep.
+  double wake;
+};
+
+const CpuCosts& CostsOf(const CpuProfile& cpu);
+
+}  // namespace tflite_eq
+
+#endif  // TFLITE_EQ_DELEGATE_KERNELS_CPU_PROFILE_H_

@@ -1,0 +1,37 @@
+// What Winograd kernels would take for a layer, against XNNPACK on the same CPU. Both in multiplications that XNNPACK does in
+// that time (CpuCosts).
+#ifndef TFLITE_EQ_DELEGATE_KERNELS_PLAN_ESTIMATES_H_
+#define TFLITE_EQ_DELEGATE_KERNELS_PLAN_ESTIMATES_H_
+
+#include "delegate/kernels/certificate.h"
+#include "delegate/kernels/conv_types.h"
+#include "delegate/kernels/cpu_profile.h"
+
+namespace tflite_eq {
+
+// XNNPACK's multiplications for a layer. Its kernels take input channels by eights, and pad fewer.
+double XnnpackMultiplications(const ConvShape& shape);
+
+struct Estimate {
+  double work;   // with all data in caches
+  double fetch;  // what more it takes to get weights and scratch from memory than XNNPACK to get its weights
+  double bytes;  // that it fetches more
+  double peer;   // XNNPACK's
+
+  // Between layers that pass through the same caches, a part of the data has to be fetched anew.
+  double expected() const { return work + fetch / 2; }
+  // The part of XNNPACK's time that is saved; negative where it is exceeded.
+  double saved_share() const { return 1 - expected() / peer; }
+};
+
+Estimate EstimateWinogradF43(const ConvShape& shape, const CpuProfile& cpu);
+Estimate EstimateWinogradF23(const ConvShape& shape, const CpuProfile& cpu);
+Estimate EstimateWinograd1d(const ConvShape& shape, const CpuProfile& cpu, bool two_taps);
+
+// Whether a kernel is clearly faster with its data in caches, and not slower without: a layer that is alone in its network, or runs
+// once in a while, finds none there. Sets the reason if not.
+bool Pays(const Estimate& estimate, const char* kernel, Reason* reason);
+
+}  // namespace tflite_eq
+
+#endif  // TFLITE_EQ_DELEGATE_KERNELS_PLAN_ESTIMATES_H_

@@ -1,0 +1,94 @@
+// ADD of equal shapes, and RELU.
+#include "delegate/testing/operator_helpers.h"
+#include "delegate/testing/operators.h"
+
+namespace tflite_eq {
+namespace {
+
+// ADD brings both inputs to twice the larger scale, with this many bits more than the codes have.
+constexpr int kAddLeftShift = 20;
+
+struct AddScales {
+  FixedPoint inputs[2];
+  FixedPoint output;
+};
+
+// TFLite ends the process where one of them is not between 0 and 1.
+bool Scales(const TfLiteTensor& first, const TfLiteTensor& second, const TfLiteTensor& output, AddScales* scales) {
+  const double common = 2 * static_cast<double>(std::fmax(first.params.scale, second.params.scale));
+  const double reals[] = {static_cast<double>(first.params.scale) / common, static_cast<double>(second.params.scale) / common,
+                          common / ((1 << kAddLeftShift) * static_cast<double>(output.params.scale))};
+  for (double real : reals) {
+    if (!(real > 0 && real < 1)) return false;
+  }
+  return ToFixedPoint(reals[0], &scales->inputs[0]) && ToFixedPoint(reals[1], &scales->inputs[1]) &&
+         ToFixedPoint(reals[2], &scales->output);
+}
+
+TfLiteStatus PrepareAdd(TfLiteContext* context, TfLiteNode* node) {
+  const TfLiteTensor* first = InputAt(context, node, 0);
+  const TfLiteTensor* second = InputAt(context, node, 1);
+  TfLiteTensor* output = OutputAt(context, node);
+  AddScales scales;
+  CodeRange range;
+  if (!HasCounts(node, 2, 2) || !IsInt8(first) || !IsInt8(second) || !IsInt8(output) || !IsWhole(*first) || !IsWhole(*second)) {
+    return Refuse(context, "sum of other types");
+  }
+  if (ToVector(first->dims) != ToVector(second->dims)) return Refuse(context, "sum of different shapes");
+  if (!Scales(*first, *second, *output, &scales)) return Refuse(context, "scales of a sum");
+  if (!ActivationCodes(ParametersOf(*node).geometry.activation, *output, &range)) return Refuse(context, "activation");
+  return ResizeTo(context, output, ToVector(first->dims));
+}
+
+TfLiteStatus InvokeAdd(TfLiteContext* context, TfLiteNode* node) {
+  const TfLiteTensor* inputs[] = {InputAt(context, node, 0), InputAt(context, node, 1)};
+  TfLiteTensor* output = OutputAt(context, node);
+  AddScales scales;
+  CodeRange range;
+  Scales(*inputs[0], *inputs[1], *output, &scales);
+  ActivationCodes(ParametersOf(*node).geometry.activation, *output, &range);
+  for (int64_t i = 0; i < ElementCount(*output); ++i) {
+    uint32_t sum = 0;
+    for (int side = 0; side < 2; ++side) {
+      const int64_t value = int64_t{inputs[side]->data.int8[i]} - inputs[side]->params.zero_point;
+      sum += static_cast<uint32_t>(Multiply(static_cast<int32_t>(value * (1 << kAddLeftShift)), scales.inputs[side]));
+    }
+    output->data.int8[i] =
+        range.Clamp(int64_t{Multiply(static_cast<int32_t>(sum), scales.output)} + output->params.zero_point);
+  }
+  return kTfLiteOk;
+}
+
+bool ReluScale(const TfLiteTensor& input, const TfLiteTensor& output, FixedPoint* scale) {
+  return ToFixedPoint(static_cast<double>(input.params.scale / output.params.scale), scale);
+}
+
+TfLiteStatus PrepareRelu(TfLiteContext* context, TfLiteNode* node) {
+  const TfLiteTensor* input = InputAt(context, node, 0);
+  TfLiteTensor* output = OutputAt(context, node);
+  FixedPoint scale;
+  if (!HasCounts(node, 1, 1) || !IsInt8(input) || !IsInt8(output) || !IsWhole(*input)) return Refuse(context, "ReLU of other types");
+  if (!ReluScale(*input, *output, &scale)) return Refuse(context, "scales of a ReLU");
+  return ResizeTo(context, output, ToVector(input->dims));
+}
+
+TfLiteStatus InvokeRelu(TfLiteContext* context, TfLiteNode* node) {
+  const TfLiteTensor* input = InputAt(context, node, 0);
+  TfLiteTensor* output = OutputAt(context, node);
+  FixedPoint scale;
+  ReluScale(*input, *output, &scale);
+  const int32_t zero_point = output->params.zero_point;
+  const CodeRange range = {zero_point < -128 ? -128 : zero_point, 127};
+  for (int64_t i = 0; i < ElementCount(*output); ++i) {
+    const int64_t value = int64_t{input->data.int8[i]} - input->params.zero_point;
+    output->data.int8[i] = range.Clamp(int64_t{Multiply(static_cast<int32_t>(value), scale)} + zero_point);
+  }
+  return kTfLiteOk;
+}
+
+}  // namespace
+
+TfLiteRegistration AddRegistration() { return Registration(PrepareAdd, InvokeAdd); }
+TfLiteRegistration ReluRegistration() { return Registration(PrepareRelu, InvokeRelu); }
+
+}  // namespace tflite_eq

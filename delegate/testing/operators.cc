@@ -1,0 +1,45 @@
+#include "delegate/testing/operators.h"
+
+#include "delegate/testing/graph.h"
+
+namespace tflite_eq {
+
+TfLiteRegistration OperatorRegistration(int code) {
+  TfLiteRegistration registration = {};
+  switch (code) {
+    case kOperatorConv2d:
+      registration = Conv2dRegistration();
+      break;
+    case kOperatorDepthwiseConv2d:
+      registration = DepthwiseConv2dRegistration();
+      break;
+    case kOperatorMaxPool2d:
+      registration = MaxPool2dRegistration();
+      break;
+    case kOperatorAveragePool2d:
+      registration = AveragePool2dRegistration();
+      break;
+    case kOperatorAdd:
+      registration = AddRegistration();
+      break;
+    case kOperatorRelu:
+      registration = ReluRegistration();
+      break;
+    case kOperatorPad:
+      registration = PadRegistration();
+      break;
+    case kOperatorConcatenation:
+      registration = ConcatenationRegistration();
+      break;
+    case kOperatorReshape:
+      registration = ReshapeRegistration();
+      break;
+    default:
+      break;
+  }
+  registration.builtin_code = code;
+  registration.version = 1;
+  return registration;
+}
+
+}  // namespace tflite_eq

@@ -1,0 +1,238 @@
+"""Models that are not what was calibrated are refused, and those that are pass."""
+
+from __future__ import annotations
+
+import types
+from typing import Any, Callable
+
+import numpy as np
+import pytest
+
+from tests import models, running
+from tflite_eq import Config, QuantizationResult, quantizer
+from tflite_eq.backends import make_backend
+from tflite_eq.conformance import computed
+from tflite_eq.conformance.operators import checks
+from tflite_eq.conformance.subject import Subject
+from tflite_eq.errors import VerificationError
+from tflite_eq.graph import properties, schema
+from tflite_eq.graph.model import Graph
+from tflite_eq.simulation.trace import PassTrace
+
+Tamper = Callable[[Any, Graph], None]
+
+
+def written(
+    monkeypatch: pytest.MonkeyPatch,
+    name: str,
+    tamper: Tamper,
+    config: Config | None = None,
+    has_samples: bool = True,
+) -> QuantizationResult:
+    """Write and check a network, with something changed on its way into the file."""
+
+    def serialize(model: Any) -> bytes:
+        tamper(model, Graph(model))
+        return schema.serialize(model)
+
+    calibration = running.quantized(name, config).calibration
+    trace = PassTrace(kept=models.data(name) if has_samples else [])
+    monkeypatch.setattr(quantizer, "schema", types.SimpleNamespace(serialize=serialize))
+    backend = make_backend("tensorflow")
+    return quantizer.apply_calibration(
+        models.build(name), calibration, backend=backend, trace=trace
+    )
+
+
+def layer(graph: Graph, kind: str, position: int = 0) -> Any:
+    """An operator of the written model."""
+    return [o for o in graph.operators if o.kind == kind][position]
+
+
+def constant(model: Any, graph: Graph, tensor: int) -> np.ndarray:
+    """Values of a constant, in a buffer of its own that can be written."""
+    values = graph.constant(tensor).copy()
+    buffer = schema.schema().BufferT()
+    buffer.data = values.view(np.uint8).reshape(-1)
+    model.buffers.append(buffer)
+    model.subgraphs[0].tensors[tensor].buffer = len(model.buffers) - 1
+    return values
+
+
+def nothing(model: Any, graph: Graph) -> None:
+    """Leaves everything as it is."""
+
+
+def wrong_bias(kind: str, amount: float, channel: int = 2) -> Tamper:
+    """Adds so many codes of the layer's output to the bias of one channel."""
+
+    def tamper(model: Any, graph: Graph) -> None:
+        operator = layer(graph, kind)
+        bias = properties.linear_inputs(operator)[2]
+        unit = float(running.parameters(graph, bias)[0].ravel()[channel])
+        step = float(running.parameters(graph, operator.outputs[0])[0][0])
+        constant(model, graph, bias)[channel] += round(amount * step / unit)
+
+    return tamper
+
+
+def swapped_channels(model: Any, graph: Graph) -> None:
+    filters = constant(model, graph, properties.linear_inputs(layer(graph, "CONV_2D", 1))[1])
+    filters[[0, 3]] = filters[[3, 0]]
+
+
+def wrong_weight(model: Any, graph: Graph) -> None:
+    constant(model, graph, properties.linear_inputs(layer(graph, "CONV_2D", 1))[1])[5, 0, 1, 2] ^= 1
+
+
+def wrong_weight_scale(model: Any, graph: Graph) -> None:
+    index = properties.linear_inputs(layer(graph, "CONV_2D"))[1]
+    stored = model.subgraphs[0].tensors[index].quantization
+    factors = np.where(np.arange(8) == 4, 1.5, 1.0).astype(np.float32)
+    stored.scale = np.asarray(stored.scale, np.float32) * factors
+
+
+def wrong_scale(model: Any, graph: Graph) -> None:
+    stored = model.subgraphs[0].tensors[layer(graph, "CONV_2D").outputs[0]].quantization
+    stored.scale = np.asarray(stored.scale) * np.float32(1.01)
+
+
+def wrong_zero_point(model: Any, graph: Graph) -> None:
+    stored = model.subgraphs[0].tensors[layer(graph, "FULLY_CONNECTED").outputs[0]].quantization
+    stored.zeroPoint = np.asarray(stored.zeroPoint) + 1
+
+
+def wrong_activation(model: Any, graph: Graph) -> None:
+    """A ReLU on signed outputs."""
+    operator = model.subgraphs[0].operators[layer(graph, "FULLY_CONNECTED").index]
+    operator.builtinOptions.fusedActivationFunction = schema.schema().ActivationFunctionType.RELU
+
+
+def wrong_stride(model: Any, graph: Graph) -> None:
+    options = model.subgraphs[0].operators[layer(graph, "MAX_POOL_2D").index].builtinOptions
+    options.filterWidth = options.filterHeight = 1
+
+
+def swapped_operands(model: Any, graph: Graph) -> None:
+    stored = model.subgraphs[0].operators[layer(graph, "CONCATENATION").index]
+    stored.inputs = [stored.inputs[1], stored.inputs[0], *stored.inputs[2:]]
+
+
+@pytest.mark.parametrize("has_samples", [True, False])
+@pytest.mark.parametrize("kind", ["float32", "int8", "uint8"])
+@pytest.mark.parametrize("name", models.SHAPES)
+def test_what_was_calibrated_passes(
+    name: str, kind: str, has_samples: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = Config(input_type=kind, output_type=kind)
+    written(monkeypatch, name, nothing, config, has_samples)
+
+
+STORED: dict[str, tuple[str, Tamper, str]] = {
+    "bias": ("conv_net", wrong_bias("CONV_2D", 0.02), r"layer '.*' \(CONV_2D\) has the bias .* 2"),
+    "dense bias": ("dense_net", wrong_bias("FULLY_CONNECTED", 0.02), "has the bias .* channel 2"),
+    "channels": ("conv_net", swapped_channels, r"has the weight .* in channel 0"),
+    "weight": ("conv_net", wrong_weight, r"has the weight .* in channel 5"),
+    "weight scale": ("conv_net", wrong_weight_scale, "has the weight scale .* in channel 4"),
+    "scale": ("conv_net", wrong_scale, r"tensor '.*' has scale .* the record says"),
+    "zero point": ("conv_net", wrong_zero_point, r"tensor '.*' has scale .* the record says"),
+}
+
+
+@pytest.mark.parametrize("what", STORED)
+def test_constants_that_are_not_the_records(what: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    name, tamper, message = STORED[what]
+    with pytest.raises(VerificationError, match=message) as refused:
+        written(monkeypatch, name, tamper)
+    assert "is not what was calibrated" in str(refused.value)
+    assert "--backend litert" in str(refused.value)
+
+
+COMPUTED: dict[str, tuple[str, Tamper, str]] = {
+    "bias": ("conv_net", wrong_bias("CONV_2D", 0.5), r"CONV_2D, output .*, channel 2"),
+    "small bias": ("conv_net", wrong_bias("CONV_2D", 0.1), r"CONV_2D, output .*, channel 2"),
+    "depthwise bias": ("depthwise_net", wrong_bias("DEPTHWISE_CONV_2D", 0.3), "channel 2 gives"),
+    "transposed bias": ("transpose_conv_net", wrong_bias("TRANSPOSE_CONV", 0.1), "channel 2 gives"),
+    "dense bias": ("dense_net", wrong_bias("FULLY_CONNECTED", 2.0), "channel 2 gives"),
+    "bias before leaky ReLU": (
+        "leaky_net",
+        wrong_bias("CONV_2D", 0.1),
+        r"CONV_2D, output .*, channel 2",
+    ),
+    "channels": ("conv_net", swapped_channels, r"CONV_2D, output .*, channel [03] gives"),
+    "weight scale": ("conv_net", wrong_weight_scale, r"CONV_2D, output .*, channel 4 gives"),
+    "scale": ("conv_net", wrong_scale, r"CONV_2D, output .* gives"),
+    "zero point": ("conv_net", wrong_zero_point, r"FULLY_CONNECTED, output .* gives"),
+    "activation": ("conv_net", wrong_activation, r"FULLY_CONNECTED, output .* gives"),
+    "window": ("concat_pool_net", wrong_stride, r"MAX_POOL_2D, output .* gives"),
+    "operands": ("concat_pool_net", swapped_operands, r"CONCATENATION, output .* gives"),
+}
+
+
+@pytest.mark.parametrize("what", COMPUTED)
+def test_results_that_are_not_the_records(what: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the file computes gives it away, even where nobody looks at what it holds."""
+    monkeypatch.setattr(quantizer, "check_stored", lambda subject: None)
+    name, tamper, message = COMPUTED[what]
+    with pytest.raises(VerificationError, match=message) as refused:
+        written(monkeypatch, name, tamper)
+    assert "is not what was calibrated" in str(refused.value)
+
+
+def test_kernels_that_compute_wrongly_are_told_from_a_wrong_model(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    plain = computed.Instrumented
+
+    class Broken(plain):  # type: ignore[valid-type, misc]
+        """XNNPACK of one runtime adds two to every tenth code."""
+
+        def __init__(self, graph: Any, tensors: Any, runtime: Any, kernels: Any) -> None:
+            super().__init__(graph, tensors, runtime, kernels)
+            self._is_broken = (runtime.name, kernels.value) == ("tensorflow", "default")
+
+        def run_codes(self, inputs: Any) -> Any:
+            found = super().run_codes(inputs)
+            for _, values, _ in found if self._is_broken else []:
+                if values.dtype == np.int8:
+                    values.reshape(-1)[::10] += 2
+            return found
+
+    monkeypatch.setattr(computed, "Instrumented", Broken)
+    with pytest.raises(VerificationError, match="other kernels compute it rightly") as refused:
+        written(monkeypatch, "conv_net", nothing)
+    assert "tensorflow 2." in str(refused.value)
+    assert "Install another version of tensorflow" in str(refused.value)
+
+
+def test_every_operator_is_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    left: set[str] = set()
+
+    def note(subject: Subject) -> dict[int, Any]:
+        found = checks(subject)
+        left.update(o.kind for o in subject.written.operators if o.index not in found)
+        return found
+
+    monkeypatch.setattr(computed, "checks", note)
+    for name in models.SHAPES:
+        written(monkeypatch, name, nothing)
+    assert left == set()
+
+
+def test_large_models_are_looked_at_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    shown: list[int] = []
+    plain = computed.Instrumented
+
+    def counted(graph: Graph, tensors: dict[int, int], *rest: Any) -> Any:
+        shown.append(len(tensors))
+        return plain(graph, tensors, *rest)
+
+    monkeypatch.setattr(computed, "Instrumented", counted)
+    monkeypatch.setattr(computed, "_SHOWN_BYTES", 4000)
+    monkeypatch.setattr(quantizer, "check_stored", lambda subject: None)
+    written(monkeypatch, "conv_net", nothing)
+    assert len(shown) > 2 * len(computed.available_runtimes())
+    for what in ("bias", "zero point"):
+        name, tamper, message = COMPUTED[what]
+        with pytest.raises(VerificationError, match=message):
+            written(monkeypatch, name, tamper)

@@ -1,0 +1,1 @@
+"""Whether a written model holds and computes what its calibration record says."""

@@ -1,0 +1,186 @@
+"""Whether a written model computes what it should, operator by operator, on the installed runtimes.
+
+That a file runs does not tell that it is right. Comparing outputs would need a bound that grows
+with the depth, for stock kernels differ from each other by a code here and there, and the
+differences add up to several decibels where leaky ReLUs follow each other. So every operator is
+judged by itself: it is given the very codes that the written model has computed in front of it
+(they are appended to the model's outputs), and its result is compared with what the float network's
+operator makes of them under the record's scales, filters and biases. No difference is carried on,
+and the bound is the same at every depth; ``operators`` derives it.
+
+A result that is wrong with the reference kernels, too, or with every runtime, is the model's fault;
+one that only some kernels compute is theirs.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from tflite_eq.conformance.operators import Mismatch, checks
+from tflite_eq.conformance.subject import Subject
+from tflite_eq.errors import BackendError, VerificationError
+from tflite_eq.evaluation.instrumented import Instrumented
+from tflite_eq.graph.edit import computed_tensors
+from tflite_eq.graph.model import Graph
+from tflite_eq.graph.validate import describe
+from tflite_eq.runtimes import Kernels, Runtime, available_runtimes
+
+Array = npt.NDArray[Any]
+
+# Samples that the preferred runtime is checked on, with its default kernels; others get one.
+CHECKED_SAMPLES = 2
+
+# Tensors that are looked at in one run. A model with larger ones runs once for every part of it.
+_SHOWN_BYTES = 64 << 20
+
+_Sample = Sequence[Array]
+_Run = tuple[Kernels, Sequence[_Sample]]
+
+
+@dataclasses.dataclass(frozen=True)
+class _Part:
+    """Consecutive operators of the written model, and the computed tensors they read or write."""
+
+    operators: list[int]
+    tensors: list[int]
+
+
+def check_computed(subject: Subject, samples: Sequence[_Sample], seed: int) -> None:
+    """Compare what the written model computes with what it should.
+
+    Args:
+        subject: The written model and what it should compute.
+        samples: Values of the network's inputs, in their order; without any, random ones within the
+            range that calibration saw are taken.
+        seed: Seeds these.
+
+    Raises:
+        VerificationError: Names the operator, what it computed and what is right, and whether the
+            model is wrong or the runtime.
+    """
+    inputs = list(samples[:CHECKED_SAMPLES]) or [_made_up(subject, seed)]
+    for number, runtime in enumerate(available_runtimes()):
+        first = inputs if number == 0 else inputs[:1]
+        runs: list[_Run] = [(Kernels.DEFAULT, first), (Kernels.BUILTIN, inputs[:1])]
+        wrong = _first_wrong(subject, runtime, runs)
+        if wrong is not None:
+            raise _error(subject, inputs, runtime, *wrong)
+
+
+def _first_wrong(
+    subject: Subject, runtime: Runtime, runs: Sequence[_Run]
+) -> tuple[Kernels, Mismatch] | None:
+    """The first operator that computes what it may not, and with which kernels."""
+    makers = checks(subject)
+    for part in _parts(subject.written):
+        values = [found for run in runs for found in _values(subject, runtime, run, part)]
+        for index in part.operators:
+            if index not in makers:
+                continue
+            check = makers[index]()
+            for kernels, tensors in values:
+                found = check.mismatch(tensors)
+                if found is not None:
+                    return kernels, found
+    return None
+
+
+def _values(
+    subject: Subject, runtime: Runtime, run: _Run, part: _Part
+) -> Iterator[tuple[Kernels, dict[int, Array]]]:
+    """The tensors of a part for every sample of a run, those of the network's inputs included."""
+    kernels, samples = run
+    written = subject.written
+    # With its own outputs: XNNPACK of TensorFlow 2.19 aborts where nobody reads a result.
+    own = computed_tensors(written)
+    shown = [*part.tensors, *(index for index in written.outputs if index in own)]
+    model = Instrumented(written, {index: index for index in shown}, runtime, kernels)
+    for sample in samples:
+        computed = model.run_codes(sample)
+        tensors = dict(zip(written.inputs, model.fed))
+        tensors.update({index: codes for index, codes, _ in computed})
+        yield kernels, tensors
+
+
+def _parts(written: Graph) -> list[_Part]:
+    """The model cut so that no part shows more than ``_SHOWN_BYTES``, or one operator."""
+    computed = set(computed_tensors(written))
+    parts: list[_Part] = []
+    shown: set[int] = set()
+    for operator in written.operators:
+        own = computed.intersection((*operator.inputs, *operator.outputs))
+        if not own:
+            continue
+        if not parts or sum(_bytes(written, i) for i in shown | own) > _SHOWN_BYTES:
+            parts.append(_Part([], []))
+            shown = set()
+        parts[-1].operators.append(operator.index)
+        parts[-1].tensors.extend(sorted(own - shown))
+        shown |= own
+    return parts
+
+
+def _bytes(graph: Graph, index: int) -> int:
+    tensor = graph.tensors[index]
+    size = 1 if tensor.type_name in ("INT8", "UINT8", "BOOL") else 4
+    return size * int(np.prod(tensor.shape, dtype=np.int64))
+
+
+def _error(
+    subject: Subject,
+    inputs: Sequence[_Sample],
+    runtime: Runtime,
+    kernels: Kernels,
+    found: Mismatch,
+) -> VerificationError:
+    what = f"{describe(subject.written, found.operator)}, channel {found.channel}"
+    values = (
+        f"gives {found.found:.6g} on {runtime.description} with {kernels.value} kernels where "
+        f"{found.expected:.6g} is right, to within {found.allowed:.3g}"
+    )
+    if not _is_right_elsewhere(subject, inputs, runtime, kernels):
+        return subject.wrong(what, values)
+    return VerificationError(
+        f"{subject.graph.origin}: {runtime.description} computes {what} wrongly: it {values}; "
+        "other kernels compute it rightly from the same file. Install another version of "
+        f"{runtime.name}, or uninstall it if another runtime is there"
+    )
+
+
+def _is_right_elsewhere(
+    subject: Subject, inputs: Sequence[_Sample], runtime: Runtime, kernels: Kernels
+) -> bool:
+    """Whether the model is right with reference kernels, or on another runtime."""
+    others = [(runtime, Kernels.REFERENCE)]
+    others += [(r, k) for r in available_runtimes() for k in (Kernels.DEFAULT, Kernels.REFERENCE)]
+    for other, its_kernels in dict.fromkeys(others):
+        if (other, its_kernels) == (runtime, kernels):
+            continue
+        try:
+            if _first_wrong(subject, other, [(its_kernels, inputs)]) is None:
+                return True
+        except BackendError:
+            continue  # it does not run there
+    return False
+
+
+def _made_up(subject: Subject, seed: int) -> _Sample:
+    """One sample of random values within the calibrated range of each input."""
+    rng = np.random.default_rng(seed)
+    ranges = {tensor.index: tensor.observed for tensor in subject.calibration.tensors}
+    made: list[Array] = []
+    for index in subject.graph.inputs:
+        tensor = subject.graph.tensors[index]
+        if tensor.is_float:
+            low, high = ranges.get(index, (-1.0, 1.0))
+            made.append(rng.uniform(low, high, tensor.shape).astype(np.float32))
+        else:
+            # Indices: any other value may be out of range.
+            kind = {"BOOL": np.bool_, "INT64": np.int64}.get(tensor.type_name, np.int32)
+            made.append(np.zeros(tensor.shape, kind))
+    return made

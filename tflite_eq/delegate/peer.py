@@ -1,0 +1,20 @@
+"""What the runtime alone computes with: no ratio of speeds means anything without it."""
+
+from __future__ import annotations
+
+from tflite_eq.delegate.binding import kernels
+
+
+def peer_instructions(name: str, version: str) -> str:
+    """What a runtime's own int8 convolutions run on in this process.
+
+    Two processes on one CPU may differ: one may have been denied AMX, or have AVX-512 hidden.
+
+    Args:
+        name: Distribution name of the runtime, e.g. ``ai-edge-litert``.
+        version: Its version.
+    """
+    # It gives XNNPACK no int8 convolution, whatever the CPU.
+    if name == "tflite-runtime" and version.startswith("2.14"):
+        return "built-in kernels without XNNPACK"
+    return f"XNNPACK on {kernels.Cpu.detect().peer}"
