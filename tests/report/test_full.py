@@ -57,6 +57,10 @@ def test_models_side_by_side() -> None:
     assert ours.agreement.value == pytest.approx(100 * np.mean(winners[0] == winners[1]))
     assert ours.top1.value == pytest.approx(100 * np.mean(winners[1] == labels))
     assert float_model.top1.value == pytest.approx(100 * np.mean(winners[0] == labels))
+    assert default.agreement_lost.value == 0
+    lost = ours.agreement_lost
+    assert lost.value == pytest.approx(default.agreement.value - ours.agreement.value)
+    assert lost.low < lost.value < lost.high
     assert ours.sqnr_db == pytest.approx(reports.decibels(*outputs), abs=1e-3)
     assert default.sqnr_db is not None
     assert "5 random samples" in made.report.compared_on
