@@ -181,6 +181,7 @@ def _equalization(
     """What channels are scaled by: as an interrupted run has found it, or anew."""
     seen = PassTrace() if trace is None else trace
     if checkpoint and checkpoint.equalization:
+        checkpoint.check_equalization(graph, skipped)
         saved = checkpoint.equalization
         seen.extremes.update(saved.extremes)
         return saved.factors
@@ -342,7 +343,7 @@ def _apply(
     given = prepared(model, origin)
     config = calibration.config
     skipped = skipped_operators(given, config.skip)
-    check_equalization(calibration, given, skipped)
+    check_equalization(calibration.equalization, given, skipped)
     graph = with_factors(given, calibration.equalization)
     layers = linear_layers(graph)
     check_fits(calibration, graph, layers, skipped)
