@@ -29,7 +29,7 @@ from tflite_eq.files import PathLike
 from tflite_eq.fine_tuning import check_can_fine_tune, fine_tuned
 from tflite_eq.graph import schema
 from tflite_eq.graph.consistency import check_consistent
-from tflite_eq.graph.edit import with_biases
+from tflite_eq.graph.edit import with_biases, without_dead_ends
 from tflite_eq.graph.io_types import set_io_types
 from tflite_eq.graph.linear import linear_layers
 from tflite_eq.graph.model import Graph
@@ -317,7 +317,7 @@ def prepared(model: bytes, origin: str) -> Graph:
     check_model(model, origin)
     graph = Graph.from_bytes(model, origin)
     check_quantizable(graph)
-    return with_biases(graph)
+    return with_biases(without_dead_ends(graph))
 
 
 def _check_belongs(calibration: Calibration, model: bytes, origin: str) -> None:
