@@ -10,7 +10,7 @@ namespace {
 using Instruction = NameMatcher::Instruction;
 
 // A character of the expression takes at most two instructions, and the end one.
-constexpr int kMostInstructions = 2 * NamePattern::kLongest + 2;
+int MostInstructions(const char* expression) { return 2 * static_cast<int>(strlen(expression)) + 2; }
 
 // Translates by recursive descent: alternatives of sequences of repeated atoms.
 class Translation {
@@ -200,7 +200,7 @@ bool NamePattern::Set(const char* option, const char* expression, Reason* error)
   }
   if (expression[0] != '\0') {
     Array<Instruction> program;
-    if (!program.Allocate(kMostInstructions)) {
+    if (!program.Allocate(MostInstructions(expression))) {
       error->Set("option %s: out of memory", option);
       return false;
     }
@@ -219,8 +219,9 @@ bool NameMatcher::Compile(const NamePattern& pattern) {
   if (!pattern.given()) return true;
   text_ = pattern.text();
   // A state is entered once a step, and leads to two at most.
-  if (!program_.Allocate(kMostInstructions) || !states_.Allocate(kMostInstructions) || !next_.Allocate(kMostInstructions) ||
-      !stack_.Allocate(2 * kMostInstructions + 1) || !visited_.Allocate(kMostInstructions)) {
+  const int most = MostInstructions(text_);
+  if (!program_.Allocate(most) || !states_.Allocate(most) || !next_.Allocate(most) || !stack_.Allocate(2 * most + 1) ||
+      !visited_.Allocate(most)) {
     return false;
   }
   Translation(text_, program_.begin()).Run();

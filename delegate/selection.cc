@@ -152,7 +152,7 @@ bool Selection::Select(TfLiteContext* context, const DelegateOptions& options, c
   for (const Candidate& candidate : candidates_) {
     if (candidate.convolution && options.log_level > 1) {
       Log(Severity::kInfo, "node %d %s (%s): %s", candidate.node, candidate.claimed ? "claimed" : "refused",
-          Quoted(candidate.name).text, candidate.reason.text);
+          Quoted(candidate.name, Quoted::kLongest).text, candidate.reason.text);
     }
   }
   return true;

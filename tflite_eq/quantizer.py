@@ -29,7 +29,7 @@ from tflite_eq.files import PathLike
 from tflite_eq.fine_tuning import check_can_fine_tune, fine_tuned
 from tflite_eq.graph import schema
 from tflite_eq.graph.consistency import check_consistent
-from tflite_eq.graph.edit import with_biases
+from tflite_eq.graph.edit import with_biases, without_dead_ends
 from tflite_eq.graph.linear import linear_layers
 from tflite_eq.graph.model import Graph
 from tflite_eq.graph.scale_groups import scale_groups
@@ -180,6 +180,7 @@ def _equalization(
     """What channels are scaled by: as an interrupted run has found it, or anew."""
     seen = PassTrace() if trace is None else trace
     if checkpoint and checkpoint.equalization:
+        checkpoint.check_equalization(graph, skipped)
         saved = checkpoint.equalization
         seen.extremes.update(saved.extremes)
         return saved.factors
@@ -311,7 +312,7 @@ def prepared(model: bytes, origin: str) -> Graph:
     check_model(model, origin)
     graph = Graph.from_bytes(model, origin)
     check_quantizable(graph)
-    return with_biases(graph)
+    return with_biases(without_dead_ends(graph))
 
 
 def _check_belongs(calibration: Calibration, model: bytes, origin: str) -> None:
@@ -337,7 +338,7 @@ def _apply(
     given = prepared(model, origin)
     config = calibration.config
     skipped = skipped_operators(given, config.skip)
-    check_equalization(calibration, given, skipped)
+    check_equalization(calibration.equalization, given, skipped)
     graph = with_factors(given, calibration.equalization)
     layers = linear_layers(graph)
     check_fits(calibration, graph, layers, skipped)

@@ -32,6 +32,7 @@ from tflite_eq.delegate import library  # noqa: E402
 from tflite_eq.delegate.claims import captured_stderr, parse_claims  # noqa: E402
 from tflite_eq.delegate.peer import peer_instructions  # noqa: E402
 from tflite_eq.delegate.verdict import judge  # noqa: E402
+from tflite_eq.graph.model import Graph  # noqa: E402
 from tflite_eq.runtimes import Kernels, Runtime, preferred_runtime, runtime_named  # noqa: E402
 
 LAYERS = 5
@@ -87,8 +88,8 @@ def make_interpreter(
     interpreter.set_tensor(details["index"], codes)
     for _ in range(3):
         interpreter.invoke()
-    claims = [claim for claim in parse_claims(log.getvalue()) if claim.claimed]
-    return interpreter, {claim.reason.split()[0] for claim in claims}
+    claims = parse_claims(log.getvalue(), Graph.from_bytes(model))
+    return interpreter, {claim.reason.split()[0] for claim in claims if claim.claimed}
 
 
 def measure(runtime: Runtime, layer: Layer, threads: int, rounds: int) -> dict[str, Any]:

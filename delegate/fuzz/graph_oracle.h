@@ -34,7 +34,7 @@ std::vector<StepResult> RunAlone(const GraphCase& c);
 
 // Empty when the delegate keeps its promise: with it the same steps succeed as without, with the same shapes and codes; a refusal
 // is one line. It may refuse an input that is resized to another number of channels. Steps that have no meaning without it
-// (TestRuntime::met_undefined), and cases in which calls or allocations are made to fail, need only not to crash.
+// (TestRuntime::met_undefined) need only not to crash; where calls or allocations are made to fail, what succeeds is right.
 std::string FindDifference(const GraphCase& c);
 
 }  // namespace tflite_eq

@@ -38,7 +38,8 @@ void CheckCommandLine(const char* text, size_t size) {
   Message message;
   const bool good = ParseFlags(count, arguments, &flags, &message);
   CheckMessage(good, message);
-  if (good && (flags.num_threads < 1 || flags.num_runs < 1 || !(flags.min_secs <= flags.max_secs))) Fail("flags out of range");
+  if (!good || flags.help || flags.version) return;  // these two take anything beside them
+  if (flags.num_threads < 1 || flags.num_runs < 1 || !(flags.min_secs <= flags.max_secs)) Fail("flags out of range");
 }
 
 // RFC 8259: a string holds no quotation mark, backslash or control character but as part of an escape.

@@ -53,7 +53,10 @@ void CheckError(const char* error) {
 void CheckParsed(const DelegateOptions& options) {
   if (options.num_threads < 0 || options.num_threads > 256) Fail("num_threads out of range");
   if (options.log_level < 0 || options.log_level > 2) Fail("log_level out of range");
-  // What an expression says is for name_pattern_test; here it must end, within its memory.
+}
+
+// What an expression says is for name_pattern_test; here it must end, within its memory.
+void CheckPatterns(const DelegateOptions& options) {
   for (const NamePattern* pattern : {&options.leave, &options.claim}) {
     if (!pattern->given()) continue;
     NameMatcher matcher;
@@ -73,6 +76,7 @@ void CheckStrings(const char* const* keys, const char* const* values, size_t cou
     CheckError(error.text);
   }
   if (!whole) return;
+  if (good) CheckPatterns(options);
   std::string text;
   reported = &text;
   reports = 0;
@@ -105,6 +109,7 @@ void CheckStructure(const char* const (&strings)[4], ByteReader* bytes, bool who
   if (!OptionsFromC(c, &options, &error)) return CheckError(error.text);
   CheckParsed(options);
   if (!whole) return;
+  CheckPatterns(options);
   TfLiteDelegate* delegate = TfLiteEqDelegateCreate(&c);
   if (delegate == nullptr) Fail("the C API refuses what its parser takes");
   TfLiteEqDelegateDelete(delegate);

@@ -1,5 +1,5 @@
-"""Random graphs of int8 operators, the fuzzer's: what the C++ test runtime computes for them is what
-this runtime's reference kernels compute, alone and with the delegate."""
+"""Random graphs of int8 operators, the fuzzer's: this runtime's reference kernels compute what the
+C++ test runtime computes, alone and with the delegate."""
 
 from __future__ import annotations
 

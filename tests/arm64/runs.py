@@ -15,6 +15,7 @@ import numpy as np
 from tests import running
 from tests.arm64.cases import Array, Case, QuantizedModel, Selection, cases, quantized
 from tflite_eq.delegate.claims import Claim, parse_claims
+from tflite_eq.graph.model import Graph
 from tools.arm64.emulation import CPUS, RUNTIMES, Cpu, Emulation
 
 _SCRIPT = Path(__file__).parents[2] / "tools/arm64/guest/run_models.py"
@@ -100,10 +101,10 @@ def run_emulated(
         job = {"module": RUNTIMES[runtime], "library": str(library), "cases": described}
         answer = emulation.python(cpu, _SCRIPT, job)
         outcomes = {}
-        for number, case in enumerate(models):
+        for number, (case, model) in enumerate(models.items()):
             with np.load(described[number]["outputs"]) as stored:
                 outputs = [stored[name] for name in stored.files]
-            claims = parse_claims(answer["logs"][number])
+            claims = parse_claims(answer["logs"][number], Graph.from_bytes(model.model))
             outcomes[case] = Outcome(outputs, claims, answer["partitions"][number])
     return outcomes
 

@@ -441,6 +441,13 @@ def forged(folder: Path, name: str, change: Callable[[Any], None]) -> None:
         ("equalization", lambda plain: plain.update(samples="six")),
         ("equalization", lambda plain: plain.update(extremes=[])),
         ("equalization", lambda plain: plain.pop("digest")),
+        ("equalization", lambda plain: plain["factors"][0]["producers"][0].update(operator=99)),
+        ("equalization", lambda plain: plain["factors"][0]["factors"].pop()),
+        ("layer_0001", lambda plain: plain["layer"]["scales"].pop()),
+        ("layer_0001", lambda plain: plain["layer"].update(index=77)),
+        ("layer_0001", lambda plain: plain["layer"].update(name="another")),
+        ("layer_0001", lambda plain: plain["tensors"][0].update(index=1000)),
+        ("layer_0001", lambda plain: plain.update(waiting_scales={"1000": [1.0]})),
     ],
 )
 def test_file_that_a_run_cannot_have_written_is_refused(

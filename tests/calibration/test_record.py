@@ -269,3 +269,11 @@ def test_scales_survive_text_to_the_last_bit() -> None:
     original.tensors[0].scale = float(np.float32(0.1))
     again = Calibration.from_text(original.to_text())
     assert again.tensors[0].scale == original.tensors[0].scale
+
+
+@pytest.mark.parametrize("observed", [(float("nan"), 1.0), (-1e40, 1.0), (2.0, 1.0)])
+def test_observed_range_that_is_none_is_refused(observed: tuple[float, float]) -> None:
+    record = copy.deepcopy(running.quantized("dense_net").calibration)
+    record.tensors[0].observed = observed
+    with pytest.raises(ConfigError, match="expected the smallest and the largest value"):
+        Calibration.from_text(record.to_text())

@@ -119,13 +119,3 @@ def test_array_whose_header_lies(workspace: Workspace, header: str) -> None:
     message = workspace.refused(calibration=workspace.write("lies.npy", data))
     assert "cannot be read as a NumPy file" in message
     assert "np.save" in message
-
-
-def test_want_of_memory_is_one_line(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
-    def full(path: str) -> bytes:
-        raise MemoryError
-
-    monkeypatch.setattr("tflite_eq.cli.inspect.read_tflite", full)
-    finished = workspace.run("inspect", workspace.model)
-    assert finished.code == 1
-    assert "need more memory than there is" in one_line(finished.err)

@@ -130,6 +130,8 @@ def run(
                     worker = None
             else:
                 tally.cases[f"{target}:{ending}"] += 1
+    except KeyboardInterrupt:
+        pass  # what there is counts
     finally:
         if worker is not None:
             worker.stop()

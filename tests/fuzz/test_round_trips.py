@@ -72,7 +72,17 @@ _tensors = st.builds(
     factor=_scales,
     outside=st.floats(0, 1),
 )
-_figures = st.fixed_dictionaries({"mssr": _reals, "rqnsr": _reals, "sqnr_db": _reals})
+
+
+def _ordered(*names: str) -> Any:
+    """Values by name, in the order that records have them in."""
+    return lambda values: dict(zip(names, values))
+
+
+_figures = st.tuples(_reals, _reals, _reals).map(_ordered("mssr", "rqnsr", "sqnr_db"))
+_metrics = st.tuples(_figures, _figures, st.booleans()).map(
+    _ordered("before_correction", "after_correction", "rolled_back")
+)
 _layers = st.builds(
     LayerRecord,
     index=st.integers(0, 1000),
@@ -83,13 +93,7 @@ _layers = st.builds(
     scales=st.lists(_scales, min_size=1, max_size=4),
     gain=st.floats(0.5, 2),
     bias_correction=st.lists(_reals, max_size=4),
-    metrics=st.fixed_dictionaries(
-        {
-            "before_correction": _figures,
-            "after_correction": _figures,
-            "rolled_back": st.booleans(),
-        }
-    ),
+    metrics=_metrics,
 )
 _records = st.builds(
     Calibration,

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests import models, running
+from tests import built_models, models, running
 from tflite_eq import quantize
 from tflite_eq.graph import compact, edit, properties, schema
 from tflite_eq.graph.model import Graph
@@ -114,3 +114,15 @@ def test_unused_tensors_and_buffers_are_dropped_and_the_rest_still_fits() -> Non
     before, after = (running.run(m, data)[0] for m in (models.keras_net(), schema.serialize(model)))
     np.testing.assert_array_equal(before, after)
     assert int(model.signatureDefs[0].inputs[0].tensorIndex) == int(subgraph.inputs[0])
+
+
+def test_operators_that_no_output_depends_on_are_left_out() -> None:
+    net = built_models.NetworkBuilder(1, 6, 6, 2)
+    kept = net.conv(net.input, 4)
+    net.dense(net.spatial("MEAN", net.elementwise("TANH", kept)), 3)
+    graph = Graph.from_bytes(net.finished(net.elementwise("RELU", kept)))
+    assert len(graph.operators) == 5
+    found = edit.without_dead_ends(graph)
+    assert [operator.kind for operator in found.operators] == ["CONV_2D", "RELU"]
+    assert found.outputs == graph.outputs
+    assert edit.without_dead_ends(found) is found

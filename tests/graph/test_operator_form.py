@@ -209,3 +209,20 @@ def test_custom_options_behind_the_flatbuffer() -> None:
         operator_of(model, "ADD").largeCustomOptionsOffset = 1 << 40
 
     refused(change, "ADD", "behind the flatbuffer")
+
+
+def test_sum_whose_codes_are_too_fine() -> None:
+    """Kernels check it and end the process."""
+
+    def sum_net(scale: float) -> bytes:
+        net = NetworkBuilder(1, 4, 4, 2)
+        model = schema.parse(net.finished(net.elementwise("ADD", net.input, net.input)))
+        for tensor, own in zip(model.subgraphs[0].tensors, (1.0, scale)):
+            tensor.type = schema.schema().TensorType.INT8
+            tensor.quantization = schema.schema().QuantizationParametersT()
+            tensor.quantization.scale = np.array([own], np.float32)
+            tensor.quantization.zeroPoint = np.zeros(1, np.int64)
+        return schema.serialize(model)
+
+    Graph.from_bytes(sum_net(1e-5))
+    refused(lambda _: None, "ADD", "too small to compute with", model=sum_net(1e-6))

@@ -148,6 +148,19 @@ def test_bad_constant_that_nothing_reads_is_harmless() -> None:
     check_quantizable(edited(change))
 
 
+@pytest.mark.parametrize("kind", ["BFLOAT16", 22])
+def test_type_that_older_converters_crash_at_is_refused(kind: str | int) -> None:
+    names = schema.tensor_type_names()
+    code = next(c for c, name in names.items() if kind in (c, name))
+
+    def change(model: Any) -> None:
+        tensor = schema.schema().TensorT()
+        tensor.name, tensor.type, tensor.shape = b"new", code, np.array([4], np.int32)
+        model.subgraphs[0].tensors.append(tensor)
+
+    refused(edited(change), f"'new' has element type {names[code]}")
+
+
 def test_fused_activation_without_int8_kernel_is_refused() -> None:
     model = schema.parse(models.conv_net())
     operator = next(o for o in model.subgraphs[0].operators if o.builtinOptions is not None)

@@ -22,12 +22,13 @@ import json
 import os
 import pathlib
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Set
 from typing import IO, Any, NoReturn, TypeVar
 from zipfile import BadZipFile
 
 import numpy as np
 
+from tflite_eq.calibration.fit import check_equalization, check_part
 from tflite_eq.calibration.histogram import RangeObserver
 from tflite_eq.calibration.plausible import check_layer, check_tensor
 from tflite_eq.calibration.ranges import Interval
@@ -43,6 +44,8 @@ from tflite_eq.config import Config
 from tflite_eq.equalization.factors import ChannelFactors
 from tflite_eq.errors import CheckpointError, ConfigError
 from tflite_eq.files import PathLike, write_atomically
+from tflite_eq.graph.linear import LinearLayer
+from tflite_eq.graph.model import Graph
 from tflite_eq.json_fields import parse_json, typed, typed_list, typed_pair
 from tflite_eq.locking import try_lock
 
@@ -253,6 +256,35 @@ class Checkpoint:
         """Save what was decided up to the end of one more layer."""
         self.layers.append(state)
         self._write(_layer_name(len(self.layers)), state.to_bytes())
+
+    def check_equalization(self, graph: Graph, skipped: Set[int]) -> None:
+        """Refuse saved factors that are not for this network: hashes do not tell who wrote them.
+
+        Raises:
+            CheckpointError: They are not.
+        """
+        try:
+            check_equalization(
+                self.equalization.factors if self.equalization else [], graph, skipped
+            )
+        except ConfigError:
+            self._refuse_damaged(self._folder / _EQUALIZATION)
+
+    def check_layers(self, graph: Graph, layers: Mapping[int, LinearLayer]) -> None:
+        """Refuse finished layers that are not this network's.
+
+        Args:
+            graph: The float network.
+            layers: Its linear layers by operator index.
+
+        Raises:
+            CheckpointError: One is not.
+        """
+        for number, state in enumerate(self.layers, start=1):
+            try:
+                check_part(state.layer, state.tensors, state.waiting_scales, graph, layers)
+            except ConfigError:
+                self._refuse_damaged(self._folder / _layer_name(number))
 
     def check_data(self, samples: int, digest: str) -> None:
         """Refuse other data than those that the run was begun with.

@@ -7,13 +7,14 @@ be rounded once more, which no decision has reckoned with.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Set
+from collections.abc import Mapping, Sequence, Set
 
 import numpy as np
 
 from tflite_eq.calibration.codes import decode_codes
-from tflite_eq.calibration.record import Calibration, LayerRecord
+from tflite_eq.calibration.record import Calibration, LayerRecord, TensorRecord
 from tflite_eq.equalization.domains import find_domains
+from tflite_eq.equalization.factors import ChannelFactors
 from tflite_eq.errors import ConfigError
 from tflite_eq.graph.linear import LinearLayer
 from tflite_eq.graph.model import Graph
@@ -49,11 +50,43 @@ def check_fits(
         _check_layer(record, wanted[record.index])
 
 
-def check_equalization(calibration: Calibration, graph: Graph, skipped: Set[int]) -> None:
+def check_part(
+    layer: LayerRecord,
+    tensors: Sequence[TensorRecord],
+    waiting_scales: Mapping[int, Sequence[float]],
+    graph: Graph,
+    layers: Mapping[int, LinearLayer],
+) -> None:
+    """Refuse what an interrupted run has decided on one layer, if it is of another network.
+
+    Args:
+        layer: The layer.
+        tensors: Tensors settled before it.
+        waiting_scales: Weight scales of layers to come, by operator index.
+        graph: The float network.
+        layers: Its linear layers by operator index.
+
+    Raises:
+        ConfigError: A tensor or layer is unknown or described wrongly.
+    """
+    names = {index: found.name for index, found in layers.items()}
+    _check_known("layer", layer.index, layer.name, names)
+    _check_layer(layer, layers[layer.index])
+    names = {tensor.index: tensor.name for tensor in graph.tensors}
+    for tensor in tensors:
+        _check_known("tensor", tensor.index, tensor.name, names)
+    for index, scales in waiting_scales.items():
+        if index not in layers or len(scales) not in (1, layers[index].channels):
+            raise ConfigError(f"{len(scales)} weight scales wait for operator {index}; {_REMEDY}")
+
+
+def check_equalization(
+    equalization: Sequence[ChannelFactors], graph: Graph, skipped: Set[int]
+) -> None:
     """Refuse factors that would change what the network computes.
 
     Args:
-        calibration: The record.
+        equalization: The record's.
         graph: The float network.
         skipped: Indices of operators that stay in float.
 
@@ -61,14 +94,14 @@ def check_equalization(calibration: Calibration, graph: Graph, skipped: Set[int]
         ConfigError: Factors belong to layers that cannot be equalized, are too few or many, or
             are given twice.
     """
-    domains = find_domains(graph, skipped) if calibration.equalization else []
-    for factors in calibration.equalization:
+    domains = find_domains(graph, skipped) if equalization else []
+    for factors in equalization:
         if not any(factors.fits(domain) for domain in domains):
             raise ConfigError(
                 f"the calibration record equalizes {factors.describe()} by "
                 f"{len(factors.factors)} factors, which does not fit the model; {_REMEDY}"
             )
-        if sum(factors.producers == other.producers for other in calibration.equalization) > 1:
+        if sum(factors.producers == other.producers for other in equalization) > 1:
             raise ConfigError(
                 f"the calibration record equalizes {factors.describe()} twice; {_REMEDY}"
             )
@@ -98,11 +131,7 @@ def _check_tensors(
 def _check_names(what: str, found: list[tuple[int, str]], wanted: dict[int, str]) -> None:
     """Make sure that indices and names are those of the network, each once."""
     for (index, name), count in Counter(found).items():
-        if wanted.get(index) != name:
-            raise ConfigError(
-                f"the calibration record has a {what} '{name}' at index {index}, which the model "
-                f"lacks; it was made for another model: {_REMEDY}"
-            )
+        _check_known(what, index, name, wanted)
         if count > 1:
             raise ConfigError(
                 f"the calibration record has {what} '{name}' {count} times; undo the edit"
@@ -112,6 +141,14 @@ def _check_names(what: str, found: list[tuple[int, str]], wanted: dict[int, str]
         raise ConfigError(
             f"the calibration record lacks {len(missing)} {what}(s) of the model, the first is "
             f"'{missing[0]}'; {_REMEDY} (to keep one in float use --skip)"
+        )
+
+
+def _check_known(what: str, index: int, name: str, wanted: Mapping[int, str]) -> None:
+    if wanted.get(index) != name:
+        raise ConfigError(
+            f"the calibration record has a {what} '{name}' at index {index}, which the model "
+            f"lacks; it was made for another model: {_REMEDY}"
         )
 
 

@@ -84,12 +84,18 @@ class FloatNetwork:
             ) from error
         for index, detail in zip(self.computed, self._outputs):
             value = self._interpreter.get_tensor(detail["index"])
-            self._check_shape(index, value)
+            self._check_declared(index, value)
             self._check(index, value, number)
             yield index, value
 
-    def _check_shape(self, tensor: int, values: npt.NDArray[Any]) -> None:
+    def _check_declared(self, tensor: int, values: npt.NDArray[Any]) -> None:
         """Layers are looked at and weighed by the shapes that the file declares."""
+        stored = self._graph.tensors[tensor]
+        if stored.is_float != (values.dtype == np.float32):
+            raise ModelError(
+                f"{self._graph.origin}: tensor '{stored.name}' is {stored.type_name} in the file, "
+                f"but is computed as {values.dtype.name}; convert the model again"
+            )
         declared = input_signature(self._graph, tensor)
         if not declared:
             return  # a scalar, or not known

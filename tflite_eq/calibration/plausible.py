@@ -57,6 +57,12 @@ def check_tensor(tensor: TensorRecord, origin: str) -> None:
             f"{origin}: tensor '{tensor.name}' has scale {tensor.scale} and zero point "
             f"{tensor.zero_point}; the scale must be {_WANTED} and the zero point in [-128, 127]"
         )
+    low, high = tensor.observed
+    if not -_LARGEST <= low <= high <= _LARGEST:
+        raise ConfigError(
+            f"{origin}: tensor '{tensor.name}' has observed {[low, high]}; expected the smallest "
+            f"and the largest value, within +-{_LARGEST:g}"
+        )
     if not -128 <= tensor.window[0] < tensor.window[1] <= 127:
         raise ConfigError(
             f"{origin}: tensor '{tensor.name}' has the window {list(tensor.window)}; "

@@ -256,7 +256,8 @@ def _serve_model(
     options: Options | None,
     pipe: multiprocessing.connection.Connection,
 ) -> None:
-    inputs = ordinary_inputs(Graph.from_bytes(model))
+    graph = Graph.from_bytes(model)
+    inputs = ordinary_inputs(graph)
     before = _resident_mib()
     start = time.perf_counter()
     with captured_stderr() as log:
@@ -269,7 +270,7 @@ def _serve_model(
         interpreter.invoke()
     first = (time.perf_counter() - start) * 1e3
     grown = _resident_mib() - before
-    claims = parse_claims(log.getvalue())
+    claims = parse_claims(log.getvalue(), graph)
     peer = peer_instructions(runtime.name, runtime.version)
     pipe.send((round(first, 2), round(grown, 1), claims, peer))
     while pipe.recv() == "run":

@@ -11,8 +11,10 @@ import sys
 import tempfile
 from collections.abc import Iterator
 
+from tflite_eq.graph.model import Graph
+
 # The library writes one such line per convolution at log_level 2.
-_LINE = re.compile(r"^tflite_eq: node (\d+) (claimed|refused) \((.*)\): (.*)$", re.MULTILINE)
+_LINE = re.compile(r"^tflite_eq: node (\d+) (claimed|refused) \(.*\): (.*)$", re.MULTILINE)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -36,12 +38,17 @@ class Claim:
     saved_multiplications: float = dataclasses.field(default=0.0, compare=False)
 
 
-def parse_claims(log: str) -> list[Claim]:
-    """The decisions in what the library wrote to stderr at ``log_level`` 2, in model order."""
-    return [
-        Claim(int(index), name, verb == "claimed", reason)
-        for index, verb, name, reason in _LINE.findall(log)
-    ]
+def parse_claims(log: str, graph: Graph) -> list[Claim]:
+    """The decisions in what the library wrote to stderr at ``log_level`` 2, in model order.
+
+    Names are the model's: what the log has for them is shortened and in plain ASCII.
+    """
+    claims = []
+    for index, verb, reason in _LINE.findall(log):
+        operator = graph.operators[int(index)]
+        name = graph.tensors[operator.outputs[0]].name
+        claims.append(Claim(operator.index, name, verb == "claimed", reason))
+    return claims
 
 
 @contextlib.contextmanager

@@ -179,7 +179,7 @@ class _Pair:
                     interpreter.allocate_tensors()
                 except (RuntimeError, ValueError) as error:
                     raise BackendError(f"the runtime rejects the model: {error}") from error
-        self.claims = parse_claims(log.getvalue())
+        self.claims = parse_claims(log.getvalue(), Graph.from_bytes(model))
 
     def run(self, inputs: Sequence[Array]) -> tuple[list[Array], list[Array]]:
         """Outputs with the delegate and without."""

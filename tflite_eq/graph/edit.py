@@ -53,6 +53,23 @@ def with_biases(graph: Graph) -> Graph:
     return Graph(model, graph.origin) if changed else graph
 
 
+def without_dead_ends(graph: Graph) -> Graph:
+    """The same network without operators that no output depends on.
+
+    Runtimes end the process at some of them once they are quantized.
+    """
+    wanted, needed = set(graph.outputs), set()
+    for operator in reversed(graph.operators):
+        if wanted.intersection(operator.outputs):
+            needed.add(operator.index)
+            wanted.update(operator.inputs)
+    if len(needed) == len(graph.operators):
+        return graph
+    stored = graph.subgraph.operators
+    graph.subgraph.operators = [stored[index] for index in sorted(needed)]
+    return Graph(graph.model, graph.origin)
+
+
 def without_signatures(model: schema.ModelT) -> schema.ModelT:
     """A shallow copy of the model without signature definitions and metadata."""
     bare = copy.copy(model)

@@ -133,6 +133,8 @@ def check_operator(
     _check_activation(operator.builtinOptions, where)
     if kind in _COMPUTES:
         _check_scales([tensors[i] for i in (*inputs, *outputs) if i >= 0], where)
+    if kind in ("ADD", "SUB"):
+        _check_sum([tensors[i] for i in inputs[:2]], tensors[outputs[0]], where)
     if kind == "SOFTMAX":
         _check_softmax(operator.builtinOptions, tensors[inputs[0]], where)
     shapes = [_ints(tensors[index].shape) if index >= 0 else [] for index in inputs]
@@ -193,6 +195,19 @@ def _check_scales(tensors: Sequence[schema.TensorT], where: str) -> None:
                 f"{where} computes with '{name}', which is {kind} without a scale; quantize the "
                 "float model again"
             )
+
+
+def _check_sum(terms: Sequence[schema.TensorT], result: schema.TensorT, where: str) -> None:
+    """Kernels shift terms by 20 bits and end the process where the result's codes are finer."""
+    scales = [_list(getattr(t.quantization, "scale", None)) for t in (*terms, result)]
+    if any(len(found) != 1 for found in scales):
+        return
+    *coarse, fine = (float(found[0]) for found in scales)
+    if 2 * max(coarse) >= fine * (1 << 20):
+        raise ModelError(
+            f"{where} adds codes of scale {max(coarse):g} to codes of scale {fine:g}, which is too "
+            "small to compute with; quantize the float model again"
+        )
 
 
 def _check_softmax(options: Any, source: schema.TensorT, where: str) -> None:

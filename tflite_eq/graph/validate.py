@@ -11,6 +11,14 @@ from tflite_eq.numerics.activation import is_fusable
 
 _QUANTIZED_TYPES = frozenset({"INT4", "INT8", "UINT8", "INT16"})
 
+# Those that every version of TensorFlow from 2.14 on has.
+_KNOWN_TYPES = _QUANTIZED_TYPES | frozenset(
+    """
+    BOOL COMPLEX64 COMPLEX128 FLOAT16 FLOAT32 FLOAT64 INT32 INT64 RESOURCE STRING UINT16 UINT32
+    UINT64 VARIANT
+    """.split()
+)
+
 
 def check_quantizable(graph: Graph) -> None:
     """Refuse models whose quantization would fail later, crash, or silently stay float.
@@ -35,6 +43,7 @@ def check_quantizable(graph: Graph) -> None:
             f"{graph.origin}: the model has no inputs, so there is nothing to calibrate with; "
             "convert the network with its input"
         )
+    _refuse_new_types(graph)
     _refuse_constant_outputs(graph)
     _refuse_quantized(graph)
     _refuse_float16(graph)
@@ -96,6 +105,17 @@ def _refuse_float16(graph: Graph) -> None:
                 f"{graph.origin}: weights '{source.name}' are stored as {source.type_name} behind "
                 "a DEQUANTIZE operator. Convert the original model again without float16 or "
                 "weight quantization"
+            )
+
+
+def _refuse_new_types(graph: Graph) -> None:
+    """TensorFlow's converter ends the process at types that its version does not have."""
+    for tensor in graph.tensors:
+        if tensor.type_name not in _KNOWN_TYPES:
+            raise ModelError(
+                f"{graph.origin}: tensor '{tensor.name}' has element type "
+                f"{tensor.type_name}, which quantizers do not take; convert the model with "
+                "float32 weights and activations"
             )
 
 

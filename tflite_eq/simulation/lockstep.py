@@ -61,6 +61,8 @@ def run_lockstep(
         Records of all quantized tensors by index, and of all quantized linear layers in
         execution order.
     """
+    if checkpoint:
+        checkpoint.check_layers(graph, layers)
     states = checkpoint.layers if checkpoint else []
     if trace is not None:
         for state in states:

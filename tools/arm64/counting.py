@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tflite_eq.delegate.claims import Claim, parse_claims
+from tflite_eq.graph.model import Graph
 from tools.arm64.emulation import RUNTIMES, Cpu, Emulation, EmulationError
 
 _SCRIPT = Path(__file__).parent / "guest" / "invoke_counted.py"
@@ -101,8 +102,8 @@ def count(
         raise EmulationError(f"{len(inferences)} inferences were run and {len(lines)} counted")
     files = _Files(answer["maps"])
     return [
-        _summarize(json.loads(line), files, parse_claims(log))
-        for line, log in zip(lines, answer["logs"])
+        _summarize(json.loads(line), files, parse_claims(log, Graph.from_bytes(inference.model)))
+        for line, log, inference in zip(lines, answer["logs"], inferences)
     ]
 
 

@@ -1,4 +1,5 @@
-// In assembly: the compiler would combine, hoist or drop what has no use but to take time.
+// In assembly: the compiler would combine, hoist or drop what has no use but to take time. So the file needs no options for the
+// instruction set, and callers see to it that the CPU has it.
 #include "delegate/kernels/vnni_probe.h"
 
 #include <stdint.h>
