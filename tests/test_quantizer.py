@@ -256,7 +256,7 @@ def test_dot_product_targets_get_lattice_weights_where_winograd_gains(name: str)
     expected = []
     for layer in result.calibration.layers:
         operator = graph.operators[layer.index]
-        filters, height, width, channels = (graph.tensors[operator.inputs[1]].shape + (0, 0))[:4]
+        filters, height, width, channels = (*graph.tensors[operator.inputs[1]].shape, 0, 0)[:4]
         gains = (
             operator.kind == "CONV_2D"
             and (height, width) == (3, 3)
