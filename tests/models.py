@@ -176,6 +176,20 @@ def concat_pool_net() -> bytes:
 
 
 @functools.cache
+def wide_net() -> bytes:
+    """3x3 convolutions wide enough that 7 bits gain speed; one of them behind a concatenation."""
+
+    def network(x: Any) -> Any:
+        x = tf.nn.relu(conv(x, 32, stride=2, seed=1))
+        y = tf.nn.relu(conv(x, 32, seed=2))
+        x = tf.concat([x, tf.nn.relu(conv(y, 32, size=1, seed=3))], axis=-1)
+        x = tf.nn.relu(conv(x, 32, seed=4))
+        return tf.reduce_mean(conv(x, 10, size=1, seed=5), [1, 2])
+
+    return convert(network, IMAGE)
+
+
+@functools.cache
 def pooled_net() -> bytes:
     """A classifier behind a pool of everything and a flattening that asks for the batch size."""
 
@@ -302,6 +316,7 @@ SHAPES: dict[str, list[tuple[int, ...]]] = {
     "depthwise_net": [IMAGE],
     "residual_net": [IMAGE],
     "concat_pool_net": [IMAGE],
+    "wide_net": [IMAGE],
     "pooled_net": [IMAGE],
     "leaky_net": [IMAGE],
     "dense_net": [(1, 20)],

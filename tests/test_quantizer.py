@@ -245,8 +245,8 @@ def test_seven_bit_weights_stay_within_63(name: str) -> None:
         assert np.abs(codes[layer].astype(int)).max() <= (63 if grid == "int7" else 127)
 
 
-@pytest.mark.parametrize("name", ["conv_net", "residual_net", "concat_pool_net"])
-def test_dot_product_targets_get_lattice_weights_where_winograd_applies(name: str) -> None:
+@pytest.mark.parametrize("name", ["conv_net", "residual_net", "concat_pool_net", "wide_net"])
+def test_dot_product_targets_get_lattice_weights_where_winograd_gains(name: str) -> None:
     result = running.quantized(name, LATTICE)
     record = metadata.read(schema.parse(result.model))
     assert record is not None
@@ -256,18 +256,20 @@ def test_dot_product_targets_get_lattice_weights_where_winograd_applies(name: st
     expected = []
     for layer in result.calibration.layers:
         operator = graph.operators[layer.index]
-        is_winograd = (
+        filters, height, width, channels = (*graph.tensors[operator.inputs[1]].shape, 0, 0)[:4]
+        gains = (
             operator.kind == "CONV_2D"
-            and graph.tensors[operator.inputs[1]].shape[1:3] == (3, 3)
+            and (height, width) == (3, 3)
             and operator.options.strideW == 1
+            and min(filters, channels) >= 32
         )
-        assert (layer.grid == "even_triplets") == is_winograd
-        if is_winograd:
+        assert (layer.grid == "even_triplets") == gains
+        if gains:
             expected.append(layer.name)
             assert tensors[layer.input].bits == 7
             assert is_on_lattice(codes[layer.name]).all()
             assert np.abs(codes[layer.name].astype(int)).max() > 63
-    assert expected
+    assert len(expected) == (2 if name == "wide_net" else 0)
     assert record.lattice == expected
 
 
