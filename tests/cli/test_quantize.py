@@ -128,7 +128,9 @@ def test_report_takes_the_labels_of_an_archive(workspace: Workspace) -> None:
     assert "6 labelled samples of" in plain["compared_on"]
     outputs = np.concatenate([running.run(models.conv_net(), [x[np.newaxis]])[0] for x in images])
     right = outputs.argmax(axis=1) == np.arange(len(images)) % 10
-    assert plain["models"][0]["top1"] == pytest.approx(100 * right.mean())
+    top1 = plain["models"][0]["top1"]
+    assert top1["value"] == pytest.approx(100 * right.mean())
+    assert top1["low"] < top1["value"] < top1["high"]
 
 
 def test_report_on_labelled_images(workspace: Workspace) -> None:
@@ -146,7 +148,7 @@ def test_report_on_labelled_images(workspace: Workspace) -> None:
     assert workspace.quantize(**flags, labels=labels).code == 0
     models_ = json.loads((report / "report.json").read_text())["models"]
     assert [set(m) & {"top1"} for m in models_] == [{"top1"}] * 3
-    assert all(0 <= m["top1"] <= 100 for m in models_)
+    assert all(0 <= m["top1"]["low"] < m["top1"]["high"] <= 100 for m in models_)
     assert workspace.quantize(**flags).code == 0
     models_ = json.loads((report / "report.json").read_text())["models"]
     assert [m["top1"] for m in models_] == [None] * 3
@@ -247,7 +249,8 @@ def test_missing_biases(workspace: Workspace) -> None:
 
 
 def test_inspect(workspace: Workspace) -> None:
-    workspace.quantize(bits="auto", target="x86-vnni")
+    wide = workspace.write("wide.tflite", models.wide_net())
+    workspace.quantize(model=wide, bits="auto", target="x86-vnni")
     finished = workspace.run("inspect", workspace.output)
     assert finished.code == 0
     lines = finished.out.splitlines()
@@ -259,7 +262,7 @@ def test_inspect(workspace: Workspace) -> None:
     assert finished.result == {
         "model": str(workspace.output),
         "bytes": workspace.output.stat().st_size,
-        "operators": 8,
+        "operators": 9,
         "layers": 5,
         "int8_layers": 5,
         "int7_inputs": 2,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
+from typing import Any, Protocol
 
 from tflite_eq.data.preprocessing import Preprocessing
 from tflite_eq.delegate.library import Option
@@ -63,7 +64,14 @@ def add_delegate_flags(parser: argparse.ArgumentParser) -> None:
     add_policy_flags(group)
 
 
-def add_policy_flags(group: argparse._ActionsContainer) -> None:
+class TakesArguments(Protocol):
+    """A parser, or a group of its options."""
+
+    def add_argument(self, *names: str, **settings: Any) -> argparse.Action:
+        """Add one option."""
+
+
+def add_policy_flags(group: TakesArguments) -> None:
     """Add ``--leave``, ``--claim`` and ``--min_saving``; the library checks their values."""
     group.add_argument(
         "--leave",

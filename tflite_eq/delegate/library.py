@@ -17,14 +17,15 @@ from tflite_eq.version import __version__
 
 NAME = "libtflite_eq_delegate.so"
 VARIABLE = "TFLITE_EQ_DELEGATE"
+RUNS_HERE = sys.platform.startswith(("linux", "android"))
 HOW_TO_BUILD = (
     "install Bazel (apt-get install bazel-bootstrap clang-19 python3-dev pybind11-dev) and run "
     "'pip install .' again, or 'make build-delegate' in a checkout"
-    if sys.platform.startswith("linux")
+    if RUNS_HERE
     else "the delegate runs on Linux and Android only; quantize here, and run the model there"
 )
 
-# Characters that the options leave and claim may have (delegate/name_pattern.h).
+# In characters, of the options leave and claim (delegate/name_pattern.h).
 LONGEST_PATTERN = 1023
 
 Option = Union[str, int, bool]
@@ -45,6 +46,8 @@ def find() -> pathlib.Path:
     Raises:
         BackendError: There is none; the message says how to get one.
     """
+    if not RUNS_HERE:
+        raise BackendError(HOW_TO_BUILD)
     named = os.environ.get(VARIABLE)
     if named:
         if not is_file(named):
