@@ -7,6 +7,7 @@ extern "C" {
 int close(int);
 void _exit(int) __attribute__((noreturn));
 pid_t fork(void);
+pid_t getpid(void);
 long sysconf(int);
 #ifdef __cplusplus
 }

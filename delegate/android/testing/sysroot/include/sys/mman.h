@@ -9,6 +9,7 @@
 #ifdef __cplusplus
 extern "C" {
 #endif
+int madvise(void*, size_t, int);
 void* mmap(void*, size_t, int, int, int, off_t);
 int munmap(void*, size_t);
 #ifdef __cplusplus
