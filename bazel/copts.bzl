@@ -24,7 +24,11 @@ COPTS = [
 ]
 
 # What need not be fast, small: the policy, and kernels without intrinsics, which are there to be compared with.
-SMALL_COPTS = COPTS + ["-Os"]
+SMALL_COPTS = COPTS + ["-Oz"]
+
+# Kernels whose tiles are unrolled in the source: -O3 unrolls no more of them, but what runs once for each row, which made a NEON
+# library 13 KB larger with the same multiplications and more spills. Transforms of 2-D Winograd do need -O3.
+TILED_COPTS = COPTS + ["-O2"]
 
 # One list per instruction set; a kernel file belongs to exactly one.
 AVX2_COPTS = ["-mavx2"]

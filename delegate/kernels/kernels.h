@@ -18,7 +18,6 @@ extern const ConvKernel kWinogradF43Neon;
 extern const ConvKernel kWinogradF43Avx2;
 extern const ConvKernel kWinogradF43Avx512;
 extern const ConvKernel kWinogradF23Scalar;
-extern const ConvKernel kWinogradF23Neon;
 extern const ConvKernel kWinogradF23Avx2;
 extern const ConvKernel kWinogradF23Avx512;
 extern const ConvKernel kWinograd1dScalar;

@@ -35,7 +35,7 @@ ISAS = {
 # Kernels of an instruction set, and the configuration of the small network that each computes.
 _INT8_KERNELS = [("direct", "int8"), ("winograd_1d", "int7"), ("winograd_1d", "lattice")]
 KERNELS = {
-    "neon": [("winograd_f43", "int8"), ("winograd_f23", "int8"), ("direct_int7", "int7")],
+    "neon": [("winograd_f43", "int8"), ("direct_int7", "int7")],
     "neon_dotprod": _INT8_KERNELS,
     "neon_i8mm": _INT8_KERNELS,
 }
