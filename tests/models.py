@@ -182,7 +182,7 @@ def wide_net() -> bytes:
     def network(x: Any) -> Any:
         x = tf.nn.relu(conv(x, 32, stride=2, seed=1))
         y = tf.nn.relu(conv(x, 32, seed=2))
-        x = tf.concat([x, tf.nn.relu(conv(y, 32, size=1, seed=3))], axis=-1)
+        x = tf.concat([y, tf.nn.relu(conv(y, 32, size=1, seed=3))], axis=-1)
         x = tf.nn.relu(conv(x, 32, seed=4))
         return tf.reduce_mean(conv(x, 10, size=1, seed=5), [1, 2])
 

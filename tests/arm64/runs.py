@@ -16,6 +16,7 @@ from tests import running
 from tests.arm64.cases import Array, Case, QuantizedModel, Selection, cases, quantized
 from tflite_eq.delegate.claims import Claim, parse_claims
 from tflite_eq.graph.model import Graph
+from tflite_eq.runtimes import runtime_named
 from tools.arm64.emulation import CPUS, RUNTIMES, Cpu, Emulation
 
 _SCRIPT = Path(__file__).parents[2] / "tools/arm64/guest/run_models.py"
@@ -110,9 +111,13 @@ def run_emulated(
 
 
 @functools.cache
-def expected_outputs(model: QuantizedModel) -> list[Array]:
-    """What the reference kernels of this machine's runtime give, in the form of ``Outcome``."""
-    samples = [running.run(model.model, sample) for sample in model.samples]
+def expected_outputs(model: QuantizedModel, runtime: str) -> list[Array]:
+    """What the reference kernels of the same runtime give here, in the form of ``Outcome``.
+
+    Of the same: runtimes differ by a code in dense layers with one weight scale.
+    """
+    own = runtime_named(runtime)
+    samples = [running.run(model.model, sample, runtime=own) for sample in model.samples]
     return [np.stack(stack) for stack in zip(*samples)]
 
 

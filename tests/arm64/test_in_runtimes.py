@@ -28,7 +28,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 @pytest.mark.parametrize("runtime", RUNTIMES)
 def test_all_codes_are_the_reference_kernels(case: Case, runtime: str, runs: EmulatedRuns) -> None:
     found = runs.outcome(case, runtime).outputs
-    expected = expected_outputs(runs.model(case))
+    expected = expected_outputs(runs.model(case), runtime)
     assert len(found) == len(expected)
     for values, wanted in zip(found, expected):
         assert values.dtype == wanted.dtype
@@ -36,16 +36,14 @@ def test_all_codes_are_the_reference_kernels(case: Case, runtime: str, runs: Emu
 
 
 # Convolutions that the delegate runs at least, by kernel, where it chooses for itself. On CPUs with
-# dot products it leaves 8-bit networks alone.
+# dot products it leaves 8-bit networks alone, with i8mm the small network and SqueezeNet, too: what
+# their few wide layers save is less than a switch of delegates costs. Kernels are asked for by name.
 LEAST_CLAIMED = {
     (CORTEX_A53, SMALL, "int8"): {"winograd_f43": 2},
     (CORTEX_A53, SMALL, "auto"): {"winograd_f43": 2},
-    (CORTEX_A53, "resnet8_cifar10", "int8"): {"winograd_f43": 2},
     (CORTEX_A53, "mobilenet_v1_0.75_224", "auto"): {"direct_int7": 10},
     (CORTEX_A76, SMALL, "auto"): {"winograd_1d": 2},
-    (CORTEX_A76, "tiny_darknet", "auto"): {"winograd_1d": 7},
-    (NEOVERSE_N2, SMALL, "auto"): {"winograd_1d": 2},
-    (NEOVERSE_N2, "squeezenet1_1_gluon", "auto"): {"winograd_1d": 8},
+    (CORTEX_A76, "tiny_darknet", "auto"): {"winograd_1d": 4},
 }
 
 

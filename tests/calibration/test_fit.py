@@ -15,6 +15,10 @@ SCALES = r"2 weight scales for 8 output channels"
 BIASES = r"3 bias corrections for 8 output channels"
 
 
+# Of the second layer of wide_net, which goes on the lattice.
+WIDE_FILTERS = (32, 3, 3, 32)
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
@@ -59,18 +63,17 @@ def test_layer_that_is_kept_in_float_needs_no_record() -> None:
 
 
 @pytest.mark.parametrize(
-    ("codes", "message"),
+    ("codes", "target", "message"),
     [
-        ("?", "damaged weight codes"),
-        (encode_codes(np.zeros(3, np.int8)), "3 codes for weights of shape"),
-        (encode_codes(np.full((8, 3, 3, 3), 64, np.int8)), "outside its grid 'int7'"),
-        (encode_codes(np.ones((8, 3, 3, 3), np.int8)), "outside its grid 'even_triplets'"),
+        ("?", "generic", "damaged weight codes"),
+        (encode_codes(np.zeros(3, np.int8)), "generic", "3 codes for weights of shape"),
+        (encode_codes(np.full(WIDE_FILTERS, 64, np.int8)), "generic", "outside its grid 'int7'"),
+        (encode_codes(np.ones(WIDE_FILTERS, np.int8)), "x86-vnni", "its grid 'even_triplets'"),
     ],
 )
-def test_codes_that_do_not_fit_the_layer_are_refused(codes: str, message: str) -> None:
-    target = "x86-vnni" if "even" in message else "generic"
+def test_codes_that_do_not_fit_the_layer_are_refused(codes: str, target: str, message: str) -> None:
     config = Config(bits="7", target=target, reconstruction="rounding")
-    record = copy.deepcopy(running.quantized("conv_net", config).calibration)
-    record.layers[0].codes = codes
+    record = copy.deepcopy(running.quantized("wide_net", config).calibration)
+    record.layers[1].codes = codes
     with pytest.raises(ConfigError, match=message):
-        quantize(models.conv_net(), record)
+        quantize(models.wide_net(), record)

@@ -265,7 +265,7 @@ def test_inspect(workspace: Workspace) -> None:
         "operators": 9,
         "layers": 5,
         "int8_layers": 5,
-        "int7_inputs": 2,
+        "int7_inputs": 3,
         "lattice_layers": 2,
         "tool_version": __version__,
         "backend": "tflite_eq",

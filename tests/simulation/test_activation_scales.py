@@ -91,11 +91,11 @@ def test_constants_below_count_for_the_window() -> None:
 
 @pytest.mark.parametrize("bits", ["7", "auto"])
 def test_layers_named_keep_eight_bits_and_the_weights_of_eight_bits(bits: str) -> None:
-    plain = running.quantized("conv_net", Config(bits=bits, target="x86-vnni"))
+    plain = running.quantized("wide_net", Config(bits=bits, target="x86-vnni"))
     narrow = {t.index for t in plain.calibration.tensors if t.bits == 7}
     kept = next(layer for layer in plain.calibration.layers if layer.input in narrow)
     config = Config(bits=bits, target="x86-vnni", keep_int8=f"^{re.escape(kept.name)}$")
-    result = running.quantized("conv_net", config)
+    result = running.quantized("wide_net", config)
     assert {t.index for t in result.calibration.tensors if t.bits == 7} == narrow - {kept.input}
     assert next(r for r in result.calibration.layers if r.index == kept.index).grid == "int8"
 
