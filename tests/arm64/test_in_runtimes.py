@@ -12,7 +12,7 @@ from tests.arm64.runs import EmulatedRuns, expected_outputs
 from tests.shared_data import needs_shared_data
 from tflite_eq.errors import BackendError
 from tflite_eq.graph.model import Graph
-from tools.arm64.emulation import CORTEX_A53, CORTEX_A76, CPUS, NEOVERSE_N2, RUNTIMES
+from tools.arm64.emulation import CORTEX_A53, CORTEX_A76, CPUS, RUNTIMES
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -37,7 +37,7 @@ def test_all_codes_are_the_reference_kernels(case: Case, runtime: str, runs: Emu
 
 # Convolutions that the delegate runs at least, by kernel, where it chooses for itself. On CPUs with
 # dot products it leaves 8-bit networks alone, with i8mm the small network and SqueezeNet, too: what
-# their few wide layers save is less than a switch of delegates costs. Kernels are asked for by name.
+# their few wide layers save is less than a switch costs. There kernels are asked for by name.
 LEAST_CLAIMED = {
     (CORTEX_A53, SMALL, "int8"): {"winograd_f43": 2},
     (CORTEX_A53, SMALL, "auto"): {"winograd_f43": 2},
