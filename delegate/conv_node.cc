@@ -253,13 +253,7 @@ Plan ConvNode::Choose(const DelegateOptions& options, const CpuProfile& cpu) con
     plan.reason.Set("an input of %dx%d gives nothing to compute", judged.shape.input_height, judged.shape.input_width);
     return plan;
   }
-  // A named kernel on the best instruction set it is written for.
-  for (int isa = static_cast<int>(allowed.isa); isa > 0; --isa) {
-    if (FindKernel(options.kernel, static_cast<Isa>(isa)) != nullptr) {
-      return ForceKernel(problem_, options.kernel, static_cast<Isa>(isa));
-    }
-  }
-  return ForceKernel(problem_, options.kernel, Isa::kScalar);
+  return ForceBestKernel(problem_, options.kernel, allowed.isa);
 }
 
 Plan ConvNode::Insist(const DelegateOptions& options, const CpuProfile& cpu) const {

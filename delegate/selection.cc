@@ -106,6 +106,7 @@ void Selection::DropPartitionsThatDoNotPay(TfLiteContext* context, const Delegat
 
 // A pattern that means no layer is most likely misspelt.
 void Selection::WarnOfPatternsWithoutLayers(const DelegateOptions& options) const {
+  if (!producers_.in_order()) return;  // no layer was looked at
   const auto warn = [&](const char* option, const NameMatcher& matcher, const NamePattern& pattern) {
     if (!matcher.compiled() || matcher.matches() > 0 || options.log_level < 1) return;
     Log(Severity::kError, "option %s: \"%.200s\" matches the name of none of the model's %d convolutions' output tensors", option,

@@ -1,6 +1,5 @@
 #include "delegate/kernels/plan.h"
 
-#include "delegate/kernels/conv_kernel.h"
 #include "delegate/kernels/plan_estimates.h"
 #include "delegate/kernels/plan_policies.h"
 
@@ -69,34 +68,94 @@ Plan ChooseKernel(const ConvProblem& problem, const CpuProfile& cpu) {
   return Leave("this CPU has no instruction set with fast kernels; scalar ones run only when asked for by name");
 }
 
+namespace {
+
+// The next best instruction set of the same architecture.
+Isa Below(Isa isa) {
+  switch (isa) {
+    case Isa::kAvx512Vnni:
+      return Isa::kAvx2;
+    case Isa::kNeonI8mm:
+      return Isa::kNeonDotprod;
+    case Isa::kNeonDotprod:
+      return Isa::kNeon;
+    case Isa::kNeon:
+    case Isa::kAvx2:
+    case Isa::kScalar:
+      break;
+  }
+  return Isa::kScalar;
+}
+
+bool Certify(const ConvProblem& problem, Algorithm algorithm, Reason* reason) {
+  bool two_taps;
+  switch (algorithm) {
+    case Algorithm::kReference:
+    case Algorithm::kDirect:
+      break;
+    case Algorithm::kDirectInt7:
+      return CertifyDirectInt7(problem, reason);
+    case Algorithm::kWinogradF43:
+      return CertifyWinogradF43(problem, reason);
+    case Algorithm::kWinogradF23:
+      return CertifyWinogradF23(problem, reason);
+    case Algorithm::kWinograd1d:
+      return CertifyWinograd1d(problem, &two_taps, reason);
+  }
+  return true;
+}
+
+}  // namespace
+
+bool HasKernel(Algorithm algorithm, Isa isa) {
+  switch (isa) {
+    case Isa::kScalar:
+      return algorithm != Algorithm::kDirectInt7;
+    case Isa::kAvx2:
+      return algorithm == Algorithm::kWinogradF43 || algorithm == Algorithm::kWinogradF23;
+    case Isa::kAvx512Vnni:
+      return algorithm != Algorithm::kReference && algorithm != Algorithm::kDirectInt7;
+    case Isa::kNeon:
+      return algorithm == Algorithm::kDirect || algorithm == Algorithm::kDirectInt7 || algorithm == Algorithm::kWinogradF43;
+    case Isa::kNeonDotprod:
+    case Isa::kNeonI8mm:
+      return algorithm == Algorithm::kDirect || algorithm == Algorithm::kWinograd1d;
+  }
+  return false;
+}
+
 Plan InsistOnKernel(const ConvProblem& problem, const CpuProfile& cpu) {
   CpuProfile alone = cpu;
   alone.peer = Peer::kSameInstructions;
-  const Plan chosen = ChooseKernel(problem, alone);
-  if (chosen.claim) return chosen;
+  Plan plan = ChooseKernel(problem, alone);
+  if (plan.claim && cpu.peer == alone.peer) return plan;
   constexpr Algorithm kOrder[] = {Algorithm::kWinograd1d, Algorithm::kDirect, Algorithm::kDirectInt7, Algorithm::kWinogradF43,
                                   Algorithm::kWinogradF23};
-  for (int isa = static_cast<int>(cpu.isa); isa >= 0; --isa) {
+  for (Isa isa = cpu.isa; !plan.claim; isa = Below(isa)) {
     for (Algorithm algorithm : kOrder) {
-      if (FindKernel(algorithm, static_cast<Isa>(isa)) == nullptr) continue;
-      Plan plan = ForceKernel(problem, algorithm, static_cast<Isa>(isa));
-      if (!plan.claim) continue;
-      plan.reason.Set("%s on %s: option claim matches its name", AlgorithmName(algorithm), IsaName(static_cast<Isa>(isa)));
-      return plan;
+      if (!plan.claim && HasKernel(algorithm, isa)) plan = ForceKernel(problem, algorithm, isa);
     }
   }
-  return ForceKernel(problem, Algorithm::kDirect, Isa::kScalar);
+  plan.reason.Set("%s on %s: the option claim has its name, fast or not", AlgorithmName(plan.algorithm), IsaName(plan.isa));
+  return plan;
 }
 
 Plan ForceKernel(const ConvProblem& problem, Algorithm algorithm, Isa isa) {
   Reason reason;
-  const ConvKernel* kernel = FindKernel(algorithm, isa);
-  if (kernel == nullptr) {
+  if (!HasKernel(algorithm, isa)) {
     reason.Set("there is no %s kernel for %s", AlgorithmName(algorithm), IsaName(isa));
     return Leave(reason);
   }
-  if (!kernel->certify(problem, &reason)) return Leave(reason);
+  if (!Certify(problem, algorithm, &reason)) return Leave(reason);
   return Claim(problem.shape, algorithm, isa, /*saved_share=*/0, "asked for by name");
+}
+
+Plan ForceBestKernel(const ConvProblem& problem, Algorithm algorithm, Isa most) {
+  for (Isa isa = most; isa != Isa::kScalar; isa = Below(isa)) {
+    if (HasKernel(algorithm, isa)) return ForceKernel(problem, algorithm, isa);
+  }
+  // Where there is none at all, the message names what was to be used.
+  return ForceKernel(problem, algorithm, HasKernel(algorithm, Isa::kScalar) ? Isa::kScalar : most);
 }
 
 }  // namespace tflite_eq

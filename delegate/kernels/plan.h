@@ -45,6 +45,11 @@ Plan InsistOnKernel(const ConvProblem& problem, const CpuProfile& cpu);
 
 // A named kernel for every layer it can compute exactly, whether or not it is fast; for validation.
 Plan ForceKernel(const ConvProblem& problem, Algorithm algorithm, Isa isa);
+// The same on the best instruction set that it is written for, up to `most` and of the same architecture.
+Plan ForceBestKernel(const ConvProblem& problem, Algorithm algorithm, Isa most);
+
+// Whether a library for the instruction set's architecture has a kernel. FindKernel answers for the architecture of the build alone.
+bool HasKernel(Algorithm algorithm, Isa isa);
 
 }  // namespace tflite_eq
 

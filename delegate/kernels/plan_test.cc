@@ -4,6 +4,7 @@
 #include <random>
 #include <string>
 
+#include "delegate/kernels/conv_kernel.h"
 #include "delegate/kernels/geometry.h"
 #include "delegate/kernels/random_problem.h"
 #include "gtest/gtest.h"
@@ -23,9 +24,8 @@ constexpr CpuProfile kAvxVnni = {Isa::kAvx2, false, Peer::kAvxVnni};
 constexpr CpuProfile kAvx512 = {Isa::kAvx2, false, Peer::kAvx512};
 constexpr CpuProfile kScalar = {Isa::kScalar};
 
-// Choices for a layer of random weights of the given kind.
-Plan Choose(int size, int in, int out, Values values, const CpuProfile& cpu, int filter = 3, int stride = 1,
-            int zero_point = 0) {
+// A layer of random weights of the given kind.
+void MakeLayer(int size, int in, int out, Values values, RandomProblem* p, int filter = 3, int stride = 1) {
   std::mt19937 random(1);
   ConvShape s;
   s.input_height = s.input_width = size;
@@ -34,10 +34,15 @@ Plan Choose(int size, int in, int out, Values values, const CpuProfile& cpu, int
   s.filter_height = s.filter_width = filter;
   s.stride_height = s.stride_width = stride;
   ResolvePadding(Padding::kSame, &s);
-  RandomProblem p;
   ProblemOptions options;
   options.values = values;
-  FillRandomProblem(s, options, &random, &p);
+  FillRandomProblem(s, options, &random, p);
+}
+
+Plan Choose(int size, int in, int out, Values values, const CpuProfile& cpu, int filter = 3, int stride = 1,
+            int zero_point = 0) {
+  RandomProblem p;
+  MakeLayer(size, in, out, values, &p, filter, stride);
   p.problem.quantization.input_zero_point = zero_point;
   return ChooseKernel(p.problem, cpu);
 }
@@ -243,6 +248,39 @@ TEST(ChooseKernel, NothingWithoutVectors) {
   const Plan plan = Choose(56, 64, 64, Values::kInt8, kScalar);
   EXPECT_FALSE(plan.claim);
   EXPECT_NE(std::string(plan.reason.text).find("asked for by name"), std::string::npos);
+}
+
+TEST(HasKernel, AnswersForThisArchitectureAsItsTableDoes) {
+#if defined(__aarch64__)
+  constexpr Isa kBuilt[] = {Isa::kScalar, Isa::kNeon, Isa::kNeonDotprod, Isa::kNeonI8mm};
+#else
+  constexpr Isa kBuilt[] = {Isa::kScalar, Isa::kAvx2, Isa::kAvx512Vnni};
+#endif
+  for (Isa isa : kBuilt) {
+    for (int i = 0; i < kAlgorithmCount; ++i) {
+      const Algorithm algorithm = static_cast<Algorithm>(i);
+      EXPECT_EQ(HasKernel(algorithm, isa), FindKernel(algorithm, isa) != nullptr) << AlgorithmName(algorithm) << IsaName(isa);
+    }
+  }
+}
+
+TEST(InsistOnKernel, StaysOnTheCpusArchitecture) {
+  for (const CpuProfile& cpu : {kNeon, kDotprod, kI8mm, kSme, kAvx2, kServer, kAmx}) {
+    for (Values values : {Values::kInt8, Values::kEvenTriplets}) {
+      RandomProblem p;
+      MakeLayer(14, 3, 8, values, &p);
+      const Plan plan = InsistOnKernel(p.problem, cpu);
+      EXPECT_TRUE(plan.claim);
+      EXPECT_TRUE(HasKernel(plan.algorithm, plan.isa)) << plan.reason.text;
+      const bool arm = cpu.isa >= Isa::kNeon;
+      EXPECT_TRUE(plan.isa == Isa::kScalar || (plan.isa >= Isa::kNeon) == arm) << plan.reason.text;
+    }
+  }
+  RandomProblem p;
+  MakeLayer(14, 64, 64, Values::kInt8, &p);
+  const Plan missing = ForceBestKernel(p.problem, Algorithm::kDirectInt7, Isa::kAvx512Vnni);
+  EXPECT_FALSE(missing.claim);
+  EXPECT_STREQ(missing.reason.text, "there is no direct_int7 kernel for avx512_vnni");
 }
 
 TEST(ForceKernel, ClaimsWhatIsExactAndNothingElse) {

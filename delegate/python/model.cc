@@ -37,12 +37,15 @@ std::unique_ptr<Array, Free> MakeArray(const std::vector<T>& values) {
 class NodeTensor {
  public:
   NodeTensor(const std::string& type, const std::vector<int>& shape, const std::vector<float>& scales,
-             const std::vector<int>& zero_points, int quantized_dimension, const std::optional<std::string>& data)
-      : shape_(MakeArray<TfLiteIntArray>(shape)),
+             const std::vector<int>& zero_points, int quantized_dimension, const std::optional<std::string>& data,
+             const std::string& name)
+      : name_(name),
+        shape_(MakeArray<TfLiteIntArray>(shape)),
         scales_(MakeArray<TfLiteFloatArray>(scales)),
         zero_points_(MakeArray<TfLiteIntArray>(zero_points)),
         affine_{scales_.get(), zero_points_.get(), quantized_dimension} {
     if (data) data_ = *data;
+    tensor_.name = name_.c_str();
     tensor_.type = TypeCode(type);
     tensor_.dims = shape_.get();
     tensor_.allocation_type = data ? kTfLiteMmapRo : kTfLiteArenaRw;
@@ -71,6 +74,7 @@ class NodeTensor {
                              : kAnother;
   }
 
+  std::string name_;
   std::unique_ptr<TfLiteIntArray, Free> shape_;
   std::unique_ptr<TfLiteFloatArray, Free> scales_;
   std::unique_ptr<TfLiteIntArray, Free> zero_points_;
@@ -237,7 +241,7 @@ std::vector<Decision> SelectNodes(const std::vector<const NodeTensor*>& tensors,
     if (!ParseOptions(&name, &text, 1, &options, &error)) throw py::value_error(error.text);
   }
   options.num_threads = threads;
-  options.log_level = 0;
+  options.log_level = 1;  // an expression that matches no layer is told
   return MockRuntime(tensors, nodes).Select(options, cpu);
 }
 
@@ -246,14 +250,15 @@ std::vector<Decision> SelectNodes(const std::vector<const NodeTensor*>& tensors,
 void BindModel(py::module_& m) {
   py::class_<NodeTensor>(m, "NodeTensor")
       .def(py::init([](const std::string& type, const std::vector<int>& shape, const std::vector<float>& scales,
-                       const std::vector<int>& zero_points, int quantized_dimension, const std::optional<py::bytes>& data) {
+                       const std::vector<int>& zero_points, int quantized_dimension, const std::optional<py::bytes>& data,
+                       const std::string& name) {
              std::optional<std::string> text;
              if (data) text = std::string(*data);
-             return std::make_unique<NodeTensor>(type, shape, scales, zero_points, quantized_dimension, text);
+             return std::make_unique<NodeTensor>(type, shape, scales, zero_points, quantized_dimension, text, name);
            }),
            py::arg("type"), py::arg("shape"), py::kw_only(), py::arg("scales") = std::vector<float>(),
            py::arg("zero_points") = std::vector<int>(), py::arg("quantized_dimension") = 0,
-           py::arg("data") = py::none());
+           py::arg("data") = py::none(), py::arg("name") = "");
   py::class_<ConvParameters>(m, "ConvParameters")
       .def(py::init(&MakeConvParameters), py::kw_only(), py::arg("padding"), py::arg("stride"), py::arg("dilation"),
            py::arg("activation"));

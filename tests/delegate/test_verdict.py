@@ -41,8 +41,13 @@ def test_the_interval_holds_the_median_as_often_as_it_says() -> None:
 
 def test_few_pairs_are_no_evidence() -> None:
     found = judge([2.0] * 5, [1.0] * 5)
-    assert (found.speed, found.ratio, found.pairs) == ("equal", 2.0, 5)
+    assert (found.speed, found.ratio, found.pairs) == ("undecided", 2.0, 5)
     assert judge([2.0] * 6, [1.0] * 6).speed == "faster"
+
+
+def test_noise_that_hides_a_difference_is_no_equality() -> None:
+    assert judge([1.0, 2.0] * 10, [1.5] * 20).speed == "undecided"
+    assert judge([0.99, 1.01] * 10, [1.0] * 20).speed == "equal"
 
 
 def test_pairs_belong_together() -> None:

@@ -10,6 +10,7 @@ from typing import Any
 from tflite_eq.cli.flags import add_delegate_flags, add_runtime_flag, delegate_options_from
 from tflite_eq.cli.models import read_tflite
 from tflite_eq.delegate.benchmark import Benchmark, benchmark
+from tflite_eq.delegate.verdict import Speed
 from tflite_eq.errors import ConfigError
 from tflite_eq.report.table import align, short_names
 from tflite_eq.runtimes import preferred_runtime, runtime_named
@@ -98,9 +99,10 @@ def _verdict(result: Benchmark) -> str:
     verdict = result.verdict
     told = (
         f"Verdict: {verdict.speed}, {verdict.ratio:.2f} times the speed of {result.peer} "
-        f"({verdict.low:.2f} to {verdict.high:.2f} in {verdict.pairs} pairs"
+        f"({verdict.low:.2f} to {verdict.high:.2f} in {verdict.pairs} pairs)"
     )
-    told += ")" if verdict.pairs > 5 else "; too few to tell more)"
+    if verdict.speed == Speed.UNDECIDED.value:
+        told += f"; more runs tell: --num_runs {max(50, 4 * verdict.pairs)}"
     if result.leave:
         told += f"; to leave the layers responsible: --leave='{result.leave}'"
     return told

@@ -149,8 +149,13 @@ class NodeTensor:
         zero_points: Sequence[int] = (),
         quantized_dimension: int = 0,
         data: bytes | None = None,
+        name: str = "",
     ) -> None:
-        """Describe the tensor; ``type`` is the schema's name, ``data`` the values of a constant."""
+        """Describe the tensor.
+
+        ``type`` is the schema's name, ``data`` the values of a constant, and ``name`` what the
+        options ``leave`` and ``claim`` are held against.
+        """
 
 class ConvParameters:
     """The options of a CONV_2D; activation is the schema's code."""

@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tflite_eq.delegate import library
-from tflite_eq.delegate.claims import Claim, captured_stderr, parse_claims
+from tflite_eq.delegate.claims import Claim, captured_stderr, parse_claims, pass_on_warnings
 from tflite_eq.delegate.inputs import ordinary_inputs, values_inside
 from tflite_eq.delegate.peer import peer_instructions
 from tflite_eq.delegate.verdict import NOTHING_TO_COMPARE, Speed, Verdict, judge, pattern_of
@@ -270,6 +270,7 @@ def _serve_model(
         interpreter.invoke()
     first = (time.perf_counter() - start) * 1e3
     grown = _resident_mib() - before
+    pass_on_warnings(log.getvalue())
     claims = parse_claims(log.getvalue(), graph)
     peer = peer_instructions(runtime.name, runtime.version)
     pipe.send((round(first, 2), round(grown, 1), claims, peer))

@@ -15,6 +15,7 @@ from tflite_eq.graph.model import Graph
 
 # The library writes one such line per convolution at log_level 2.
 _LINE = re.compile(r"^tflite_eq: node (\d+) (claimed|refused) \(.*\): (.*)$", re.MULTILINE)
+_WARNING = re.compile(r"^tflite_eq: (option (?:leave|claim): .*)$", re.MULTILINE)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -49,6 +50,12 @@ def parse_claims(log: str, graph: Graph) -> list[Claim]:
         name = graph.tensors[operator.outputs[0]].name
         claims.append(Claim(operator.index, name, verb == "claimed", reason))
     return claims
+
+
+def pass_on_warnings(log: str) -> None:
+    """Print what the library says of options that have no effect to stderr."""
+    for line in _WARNING.findall(log):
+        print(f"warning: {line}", file=sys.stderr)
 
 
 @contextlib.contextmanager

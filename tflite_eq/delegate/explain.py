@@ -126,6 +126,7 @@ def _tensor(graph: Graph, index: int) -> kernels.NodeTensor:
         zero_points=[int(z) for z in _values(quantization, "zeroPoint")],
         quantized_dimension=int(quantization.quantizedDimension) if quantization else 0,
         data=None if data is None else np.asarray(data, np.uint8).tobytes(),
+        name=tensor.name,
     )
 
 

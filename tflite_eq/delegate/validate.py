@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tflite_eq.delegate import library
-from tflite_eq.delegate.claims import Claim, captured_stderr, parse_claims
+from tflite_eq.delegate.claims import Claim, captured_stderr, parse_claims, pass_on_warnings
 from tflite_eq.delegate.inputs import random_inputs, typed_inputs
 from tflite_eq.delegate.process import call_apart
 from tflite_eq.errors import BackendError
@@ -144,6 +144,7 @@ def _validate(
     graph = Graph.from_bytes(model, origin)
     # As it is: partitions with tensors of their own inside.
     plain = _Pair(model, runtime, options)
+    pass_on_warnings(plain.log)
     claims = plain.claims
     claimed = {claim.operator: claim for claim in claims if claim.claimed}
     layers = [graph.operators[index].outputs[0] for index in claimed]
@@ -179,6 +180,7 @@ class _Pair:
                     interpreter.allocate_tensors()
                 except (RuntimeError, ValueError) as error:
                     raise BackendError(f"the runtime rejects the model: {error}") from error
+        self.log = log.getvalue()
         self.claims = parse_claims(log.getvalue(), Graph.from_bytes(model))
 
     def run(self, inputs: Sequence[Array]) -> tuple[list[Array], list[Array]]:

@@ -11,6 +11,9 @@ from collections.abc import Sequence
 
 # A smaller difference is none that anyone would notice.
 _NEGLIGIBLE = 0.02
+# An interval that reaches further to either side of 1 does not show that there is no difference.
+_EQUAL_WITHIN = 0.1
+_FEWEST_PAIRS = 6  # fewer give no interval of that confidence
 _CONFIDENCE = 0.95
 
 
@@ -20,6 +23,7 @@ class Speed(enum.Enum):
     FASTER = "faster"
     EQUAL = "equal"
     SLOWER = "slower"
+    UNDECIDED = "undecided"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -27,7 +31,8 @@ class Verdict:
     """How many times faster, as far as measured pairs tell.
 
     Attributes:
-        speed: ``EQUAL`` too where the interval reaches to either side of 1, or is close to it.
+        speed: ``EQUAL`` where the interval reaches to either side of 1, or is close to it, but not
+            far; ``UNDECIDED`` where it does, or the pairs are fewer than 6.
         ratio: Median over the pairs of time without over time with the delegate.
         low: Lower end of the median's interval, of a confidence of 95 % at least; the smallest
             ratio where the pairs are too few (fewer than 6) for that.
@@ -64,11 +69,16 @@ def judge(without: Sequence[float], delegated: Sequence[float]) -> Verdict:
     cut = _cut(len(ratios))
     low, high = ratios[cut], ratios[-1 - cut]
     middle = statistics.median(ratios)
-    speed = Speed.EQUAL
-    if len(ratios) > 5 and low > 1 and middle > 1 + _NEGLIGIBLE:
+    if len(ratios) < _FEWEST_PAIRS:
+        speed = Speed.UNDECIDED
+    elif low > 1 and middle > 1 + _NEGLIGIBLE:
         speed = Speed.FASTER
-    if len(ratios) > 5 and high < 1 and middle < 1 - _NEGLIGIBLE:
+    elif high < 1 and middle < 1 - _NEGLIGIBLE:
         speed = Speed.SLOWER
+    elif low < 1 - _EQUAL_WITHIN or high > 1 + _EQUAL_WITHIN:
+        speed = Speed.UNDECIDED
+    else:
+        speed = Speed.EQUAL
     return Verdict(speed.value, round(middle, 4), round(low, 4), round(high, 4), len(ratios))
 
 
