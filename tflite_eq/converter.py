@@ -297,6 +297,7 @@ def attach(
                 "the weights only and never look at activations. Set it to a function that yields "
                 "sample inputs"
             )
+        _check_target(converter.target_spec)
         if not converter.optimizations:
             converter.optimizations = [tf.lite.Optimize.DEFAULT]
         if report_dir is not None:
@@ -306,8 +307,8 @@ def attach(
         if attachment.result is None:
             raise ConfigError(
                 "TensorFlow did not call the quantizer: the converter's options ask for something "
-                "other than int8 post-training quantization (a float16 or int16 target_spec, or "
-                "a quantization-aware trained model)"
+                "other than int8 post-training quantization (such as a quantization-aware "
+                "trained model)"
             )
         return model
 
@@ -335,14 +336,8 @@ def _float_target(target_spec: Any) -> Any:
     Raises:
         ConfigError: It asks for another type than int8.
     """
+    _check_target(target_spec)
     tf = import_tensorflow("target_spec", OTHERWISE)
-    types = {tf.as_dtype(kind).name for kind in target_spec.supported_types or ()}
-    sets = [ops.name for ops in target_spec.supported_ops]
-    if types - {"int8"} or any("INT16" in name for name in sets):
-        raise ConfigError(
-            f"target_spec asks for {sorted(types) or sets}, but the result is always int8; leave "
-            "supported_types empty and supported_ops as they are or at TFLITE_BUILTINS_INT8"
-        )
     float_target = copy.copy(target_spec)
     float_target.supported_types = ()
     int8 = tf.lite.OpsSet.TFLITE_BUILTINS_INT8
@@ -351,6 +346,22 @@ def _float_target(target_spec: Any) -> Any:
         dict.fromkeys(builtins if ops is int8 else ops for ops in target_spec.supported_ops)
     )
     return float_target
+
+
+def _check_target(target_spec: Any) -> None:
+    """Refuse a ``tf.lite.TargetSpec`` that asks for another type than int8.
+
+    Raises:
+        ConfigError: It does.
+    """
+    tf = import_tensorflow("target_spec", OTHERWISE)
+    types = {tf.as_dtype(kind).name for kind in target_spec.supported_types or ()}
+    sets = [ops.name for ops in target_spec.supported_ops]
+    if types - {"int8"} or any("INT16" in name for name in sets):
+        raise ConfigError(
+            f"target_spec asks for {sorted(types) or sets}, but the result is always int8; leave "
+            "supported_types empty and supported_ops as they are or at TFLITE_BUILTINS_INT8"
+        )
 
 
 def io_type(value: Any, option: str) -> IoType:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import os
 import tempfile
 import zlib
 from pathlib import Path
@@ -272,12 +273,19 @@ def generator(target: str, seed: int) -> Random:
 
 
 def run_case(target: str, seed: int, folder: Path) -> Ending:
-    """Run one case in an empty folder.
+    """Run one case in an empty folder, which is the working directory meanwhile.
+
+    Options that are paths hold anything, relative ones above all: what is written goes there.
 
     Raises:
         Exception: The contract is broken.
     """
-    return TARGETS[target][0](generator(target, seed), folder)
+    before = os.getcwd()
+    os.chdir(folder)
+    try:
+        return TARGETS[target][0](generator(target, seed), folder)
+    finally:
+        os.chdir(before)
 
 
 def prepare() -> None:
