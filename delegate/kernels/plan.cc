@@ -136,7 +136,7 @@ Plan InsistOnKernel(const ConvProblem& problem, const CpuProfile& cpu) {
       if (!plan.claim && HasKernel(algorithm, isa)) plan = ForceKernel(problem, algorithm, isa);
     }
   }
-  plan.reason.Set("%s on %s: the option claim has its name, fast or not", AlgorithmName(plan.algorithm), IsaName(plan.isa));
+  plan.reason.Set("%s on %s: option claim matches its name, fast or not", AlgorithmName(plan.algorithm), IsaName(plan.isa));
   return plan;
 }
 
