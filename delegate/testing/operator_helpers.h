@@ -32,9 +32,12 @@ inline bool HasCounts(const TfLiteNode* node, int fewest_inputs, int most_inputs
 
 inline bool IsInt8(const TfLiteTensor* tensor) { return tensor != nullptr && tensor->type == kTfLiteInt8; }
 inline bool HasRank(const TfLiteTensor* tensor, int rank) { return tensor->dims->size == rank; }
+// INT64_MAX where that is too small.
 inline int64_t ElementCount(const TfLiteTensor& tensor) {
   int64_t count = 1;
-  for (int i = 0; i < tensor.dims->size; ++i) count *= tensor.dims->data[i];
+  for (int i = 0; i < tensor.dims->size; ++i) {
+    if (__builtin_mul_overflow(count, int64_t{tensor.dims->data[i]}, &count)) return INT64_MAX;
+  }
   return count;
 }
 // A constant holds what its shape says, unless the model is damaged or stores it sparsely.
