@@ -41,8 +41,7 @@ int Enter(Delegate* delegate, const TfLiteContext& context) {
   delegate->mutex.Lock();
   ++delegate->instances;
   if (!delegate->pool_started && !delegate->closed) {
-    const int wanted = delegate->options.num_threads > 0 ? delegate->options.num_threads : context.recommended_num_threads;
-    delegate->pool.Start(wanted < kMostThreads ? wanted : kMostThreads);
+    delegate->pool.Start(delegate->options.ThreadsFor(context.recommended_num_threads));
     delegate->pool_started = true;
   }
   const int workers = delegate->pool.workers();
@@ -68,7 +67,10 @@ void* InitInstance(TfLiteContext* context, const char* buffer, size_t) {
   }
   instance->delegate = FromBase(params->delegate);
   const int workers = Enter(instance->delegate, *context);
-  if (!instance->partition.Init(context, *params, instance->delegate->options, instance->delegate->cpu, workers)) {
+  const DelegateOptions& options = instance->delegate->options;
+  CpuProfile cpu = instance->delegate->cpu;
+  cpu.threads = options.ThreadsFor(context->recommended_num_threads);  // as when the nodes were selected
+  if (!instance->partition.Init(context, *params, options, cpu, workers)) {
     Delegate* delegate = instance->delegate;
     DeleteObject(instance);
     Leave(delegate);

@@ -16,6 +16,11 @@ inline constexpr int kMostThreads = 256;
 
 struct DelegateOptions {
   int num_threads = 0;  // 0: the interpreter's
+  // For an interpreter that has so many.
+  int ThreadsFor(int interpreters) const {
+    const int wanted = num_threads > 0 ? num_threads : interpreters;
+    return wanted < 1 ? 1 : wanted < kMostThreads ? wanted : kMostThreads;
+  }
   bool any_kernel = true;
   Algorithm kernel = Algorithm::kReference;  // when any_kernel is false
   Isa isa = Isa::kScalar;                    // the most that may be used

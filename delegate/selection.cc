@@ -69,11 +69,9 @@ void Selection::DropPartitionsThatDoNotPay(TfLiteContext* context, const Delegat
   }
   // A kernel asked for by name is for validation: fast or not does not matter.
   if (!options.any_kernel) return;
-  int threads = options.num_threads > 0 ? options.num_threads : context->recommended_num_threads;
-  if (threads < 1) threads = 1;
   // Threads divide the time that is saved, not the time a switch takes.
   const CpuCosts& costs = CostsOf(cpu);
-  const double cost = threads > 1 ? (costs.delegate_switch + costs.wake) * threads : costs.delegate_switch;
+  const double cost = cpu.threads > 1 ? (costs.delegate_switch + costs.wake) * cpu.threads : costs.delegate_switch;
   const double least = options.min_saving == DelegateOptions::kAutomatic ? cost : options.min_saving * 1e3;
   for (int i = 0; i < count; ++i) {
     const PartitionView partition(partitions[i]);
@@ -136,8 +134,9 @@ bool Selection::FindCandidates(TfLiteContext* context) {
   return true;
 }
 
-bool Selection::Select(TfLiteContext* context, const DelegateOptions& options, const CpuProfile& cpu) {
+bool Selection::Select(TfLiteContext* context, const DelegateOptions& options, CpuProfile cpu) {
   if (!FindCandidates(context)) return false;
+  cpu.threads = options.ThreadsFor(context->recommended_num_threads);
   if (!leave_.Compile(options.leave) || !claim_.Compile(options.claim)) {
     context->ReportError(context, "tflite_eq: out of memory for the regular expressions of the options leave and claim");
     return false;

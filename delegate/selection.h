@@ -21,8 +21,9 @@ class Selection {
   Selection& operator=(const Selection&) = delete;
   ~Selection() { free(claimed_); }
 
-  // Looks at every node of the execution plan. False after reporting to the context.
-  bool Select(TfLiteContext* context, const DelegateOptions& options, const CpuProfile& cpu);
+  // Looks at every node of the execution plan, for as many threads as the options or else the runtime say. False after reporting to
+  // the context.
+  bool Select(TfLiteContext* context, const DelegateOptions& options, CpuProfile cpu);
 
   const TfLiteIntArray* claimed() const { return claimed_; }
   int convolutions() const { return convolutions_; }

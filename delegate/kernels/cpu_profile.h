@@ -27,6 +27,8 @@ struct CpuProfile {
   // two it takes a third of the time, which the direct kernel here does not pay.
   bool two_vnni_units = false;
   Peer peer = Peer::kSameInstructions;
+  // That a layer is computed with.
+  int threads = 1;
 };
 
 // The instructions of XNNPACK's int8 kernels, such as "AVX-512 VNNI".

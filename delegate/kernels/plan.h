@@ -4,12 +4,12 @@
 //   CPU                        INT8 weights or codes                      INT7 range and qualifying weights
 //   AMX, SME; AVX-VNNI         none: XNNPACK's kernels are faster         same
 //   without AVX-512
-//   x86 AVX-512 VNNI,          F(4,3) where it pays and its weights       1-D F(2,3) where it pays; two taps only
-//   two units (Intel servers)  stay in cache; else direct                 where F(4,3) does not
+//   x86 AVX-512 VNNI,          F(4,3) where it pays and saves more        1-D F(2,3) where it pays; two taps only
+//   two units (Intel servers)  than direct; else direct                   where F(4,3) does not
 //   x86 AVX-512 VNNI,          F(4,3) likewise; else direct for large     F(4,3) where it is faster than the 1-D
 //   one unit                   first layers; else none                    kernel; else that where it pays
-//   x86 AVX2                   F(4,3), or F(2,3) where its weights fill   same
-//                              the cache, where it pays
+//   x86 AVX2                   F(4,3) or F(2,3), whichever is faster,     same
+//                              where it pays
 //   ARMv8.0                    3x3 stride 1: F(4,3) where it pays; else   3x3 stride 1: same; others: direct_int7
 //                              none
 //   ARM dot products, i8mm     direct for 5x5 and larger filters up to    same; 3x3 stride 1: 1-D F(2,3) where it

@@ -7,6 +7,9 @@ namespace {
 constexpr double kFixed = 5e4;
 // The least that counts as clearly faster. Estimates of measured layers are off by less.
 constexpr double kLeastSavedShare = 0.08;
+// Second-level caches are each core's own. What does not fit comes over paths that all cores share: threads divide the work on it,
+// but not the time to fetch it.
+constexpr double kOwnCache = 2 << 20;
 // Kernels work on 32 channels at a time, both ways.
 constexpr int kChannelBlock = 32;
 
@@ -17,7 +20,11 @@ double PlainWeightBytes(const ConvShape& s) { return 9.0 * s.input_channels * s.
 
 Estimate Finish(const ConvShape& s, const CpuProfile& cpu, double work, double bytes) {
   const double more = bytes - PlainWeightBytes(s);
-  return {work + kFixed, (more > 0 ? more : 0) * CostsOf(cpu).byte, more, XnnpackMultiplications(s)};
+  const bool shared = bytes > kOwnCache;
+  const double fetch = (more > 0 ? more : 0) * CostsOf(cpu).byte * (shared ? cpu.threads : 1);
+  // Of what would fit, other layers leave a part in place.
+  const double anew = shared ? fetch : fetch / 2;
+  return {work + kFixed, fetch, more, XnnpackMultiplications(s), work + kFixed + anew};
 }
 
 Estimate EstimateWinograd2d(const ConvShape& s, const CpuProfile& cpu, const CpuCosts::Kernel& costs, int outputs) {

@@ -13,15 +13,14 @@ namespace tflite_eq {
 double XnnpackMultiplications(const ConvShape& shape);
 
 struct Estimate {
-  double work;   // with all data in caches
-  double fetch;  // what more it takes to get weights and scratch from memory than XNNPACK to get its weights
-  double bytes;  // that it fetches more
-  double peer;   // XNNPACK's
+  double work;      // with all data in caches
+  double fetch;     // what more it takes to get weights and scratch from memory than XNNPACK to get its weights
+  double bytes;     // that it fetches more
+  double peer;      // XNNPACK's
+  double expected;  // between layers that pass through the same caches
 
-  // Between layers that pass through the same caches, a part of the data has to be fetched anew.
-  double expected() const { return work + fetch / 2; }
   // The part of XNNPACK's time that is saved; negative where it is exceeded.
-  double saved_share() const { return 1 - expected() / peer; }
+  double saved_share() const { return 1 - expected / peer; }
 };
 
 Estimate EstimateWinogradF43(const ConvShape& shape, const CpuProfile& cpu);

@@ -10,18 +10,8 @@ namespace {
 constexpr int kFewestChannels = 32;
 // AVX2, where XNNPACK takes five times as long.
 constexpr int kFewestAvx2Channels = 16;
-// Transformed weights of F(4,3) take eight times the space. Past the second-level cache they are fetched anew for every layer
-// and inference, and what that takes depends on who else uses the third.
-constexpr int64_t kLargestF43Weights = 2 << 20;
-// Without VNNI the multiplications take longer and memory keeps up for longer. At 512->512 channels F(2,3) wins, with less than
-// half of the weights to fetch.
-constexpr int64_t kLargestF43WeightsAvx2 = 8 << 20;
 // The direct kernel computes 32 output channels at a time.
 constexpr int kFewestOutputChannels = 16;
-
-int64_t F43WeightBytes(const ConvShape& s) {
-  return int64_t{36} * sizeof(int16_t) * s.input_channels * s.output_channels;
-}
 
 // What the direct kernel saves of XNNPACK's time, as measured (delegate/README.md), on the low side. A 1x1 layer gains a few per
 // cent at best: claimed in passing, between layers that pay, never for its own sake.
@@ -35,11 +25,6 @@ bool HasChannels(const ConvShape& s, int fewest, Reason* reason) {
 
 // Whether F(4,3) is worth it here; sets the reason if not.
 bool F43Pays(const ConvProblem& problem, const Estimate& estimate, Reason* reason) {
-  const ConvShape& s = problem.shape;
-  if (F43WeightBytes(s) > kLargestF43Weights) {
-    reason->Set("%.1f MB of F(4x4,3x3) weights do not stay in cache", static_cast<double>(F43WeightBytes(s)) / 1048576);
-    return false;
-  }
   return Pays(estimate, "F(4x4,3x3)", reason) && CertifyWinogradF43(problem, reason);
 }
 
@@ -65,13 +50,17 @@ bool ChooseWinograd(const ConvProblem& problem, const CpuProfile& cpu, Plan* pla
   const bool two_pays = F43Pays(problem, two, reason);
   // Where they are close, the one with less to fetch.
   constexpr double kClose = 1.05;
-  if (one_pays && (!two_pays || one.expected() < kClose * two.expected())) {
+  if (one_pays && (!two_pays || one.expected < kClose * two.expected)) {
     *plan = Claim(s, Algorithm::kWinograd1d, cpu.isa, one.saved_share(),
                   two_taps ? "INT7 weights, two-tap form" : "INT7 weights, sums of taps fit in int8");
     return true;
   }
   if (!two_pays) return false;
-  *plan = ClaimWinograd2d(problem, Algorithm::kWinogradF43, cpu.isa, two.saved_share(), "certified, weights stay in cache");
+  if (cpu.two_vnni_units && two.saved_share() < SavedByDirect(s)) {
+    reason->Set("F(4x4,3x3) would save %.0f %%, with its weights from memory", 100 * two.saved_share());
+    return false;
+  }
+  *plan = ClaimWinograd2d(problem, Algorithm::kWinogradF43, cpu.isa, two.saved_share(), "certified");
   return true;
 }
 
@@ -112,8 +101,10 @@ Plan ChooseAvx2(const ConvProblem& problem, const CpuProfile& cpu) {
   if (!s.is_3x3_stride_1()) return Leave("XNNPACK is faster here: AVX2, not a 3x3 convolution with stride 1");
   // Cut into parts, both are certified or neither is.
   if (!CertifyWinogradF43(problem, &reason)) return Leave(reason);
-  const bool large = F43WeightBytes(s) > kLargestF43WeightsAvx2;
-  const Estimate estimate = large ? EstimateWinogradF23(s, cpu) : EstimateWinogradF43(s, cpu);
+  // Many channels and few pixels: F(2,3) has less than half of the weights to fetch.
+  const Estimate f23 = EstimateWinogradF23(s, cpu), f43 = EstimateWinogradF43(s, cpu);
+  const bool large = f23.expected < f43.expected;
+  const Estimate& estimate = large ? f23 : f43;
   if (!HasChannels(s, kFewestAvx2Channels, &reason) || !Pays(estimate, large ? "F(2x2,3x3)" : "F(4x4,3x3)", &reason)) {
     left.Set("XNNPACK is faster here: AVX2, %.150s", reason.text);
     return Leave(left);
