@@ -33,7 +33,8 @@ from tflite_eq.graph.edit import with_biases, without_dead_ends
 from tflite_eq.graph.linear import linear_layers
 from tflite_eq.graph.model import Graph
 from tflite_eq.graph.scale_groups import scale_groups
-from tflite_eq.graph.validate import check_quantizable
+from tflite_eq.graph.validate import check_float_network, check_quantizable
+from tflite_eq.normalization.passes import Normalized, normalized
 from tflite_eq.progress import note
 from tflite_eq.report.build import build_report
 from tflite_eq.report.full import Subject, complete
@@ -106,7 +107,8 @@ def calibrate(
     config = checked_config(config)
     num_samples = checked_count(num_samples, "num_samples")
     check_path(resume_dir, "resume_dir")
-    graph = prepared(model, origin)
+    network = prepared(model, origin)
+    graph = network.graph
     layers = linear_layers(graph)
     skipped = skipped_operators(graph, config.skip)
     check_selection(graph, layers, skipped, config)
@@ -303,16 +305,18 @@ def apply_calibration(
     return result
 
 
-def prepared(model: bytes, origin: str) -> Graph:
-    """The network as calibration takes it: checked, and with a bias in every linear layer.
+def prepared(model: bytes, origin: str) -> Normalized:
+    """The network as calibration takes it: normalised, checked, with a bias in every linear layer.
 
     Raises:
         ModelError: The model cannot be quantized.
     """
     check_model(model, origin)
     graph = Graph.from_bytes(model, origin)
-    check_quantizable(graph)
-    return with_biases(without_dead_ends(graph))
+    check_float_network(graph)
+    result = normalized(graph)
+    check_quantizable(result.graph)
+    return dataclasses.replace(result, graph=with_biases(without_dead_ends(result.graph)))
 
 
 def _check_belongs(calibration: Calibration, model: bytes, origin: str) -> None:
@@ -335,7 +339,8 @@ def _calibration_samples(trace: PassTrace) -> ComparisonSet | None:
 def _apply(
     model: bytes, calibration: Calibration, origin: str, trace: PassTrace
 ) -> tuple[QuantizationResult, Subject]:
-    given = prepared(model, origin)
+    network = prepared(model, origin)
+    given = network.graph
     config = calibration.config
     skipped = skipped_operators(given, config.skip)
     check_equalization(calibration.equalization, given, skipped)
@@ -375,7 +380,7 @@ def _apply(
     )
     check_stored(outcome)
     check_computed(outcome, trace.kept, config.seed)
-    report = build_report(calibration, ran, len(model), len(data), origin)
+    report = build_report(calibration, ran, network.changes, len(model), len(data), origin)
     subject = Subject(given, graph, layers, skipped, calibration, trace, len(model), data)
     return QuantizationResult(data, report, calibration), subject
 

@@ -10,7 +10,7 @@ from tests import models, running
 from tflite_eq.errors import ModelError
 from tflite_eq.graph import schema
 from tflite_eq.graph.model import Graph
-from tflite_eq.graph.validate import check_quantizable
+from tflite_eq.graph.validate import check_float_network, check_quantizable
 
 
 def edited(change: Callable[[Any], None], model: bytes | None = None) -> Graph:
@@ -20,16 +20,21 @@ def edited(change: Callable[[Any], None], model: bytes | None = None) -> Graph:
     return Graph.from_bytes(schema.serialize(parsed), "net.tflite")
 
 
+def check(graph: Graph) -> None:
+    check_float_network(graph)
+    check_quantizable(graph)
+
+
 def refused(graph: Graph, *messages: str) -> None:
     with pytest.raises(ModelError) as caught:
-        check_quantizable(graph)
+        check(graph)
     for message in ("net.tflite: ", *messages):
         assert message in str(caught.value)
 
 
 @pytest.mark.parametrize("name", sorted(models.SHAPES))
 def test_plain_float_networks_pass(name: str) -> None:
-    check_quantizable(Graph.from_bytes(models.build(name)))
+    check(Graph.from_bytes(models.build(name)))
 
 
 def test_quantized_model_is_refused() -> None:
@@ -145,7 +150,7 @@ def test_bad_constant_that_nothing_reads_is_harmless() -> None:
         tensor.buffer = len(model.buffers) - 1
         subgraph.tensors.append(tensor)
 
-    check_quantizable(edited(change))
+    check(edited(change))
 
 
 @pytest.mark.parametrize("kind", ["BFLOAT16", 22])
@@ -166,4 +171,4 @@ def test_fused_activation_without_int8_kernel_is_refused() -> None:
     operator = next(o for o in model.subgraphs[0].operators if o.builtinOptions is not None)
     operator.builtinOptions.fusedActivationFunction = schema.schema().ActivationFunctionType.TANH
     with pytest.raises(ModelError, match="fuses the activation function TANH"):
-        check_quantizable(Graph(model))
+        check(Graph(model))

@@ -358,6 +358,8 @@ def _print(
     for warning in result.report.warnings:
         print(f"warning: {warning}")
     summary = result.report.summary
+    if summary["normalized"]:
+        print(f"Normalised first: {'; '.join(summary['normalized'])}.")
     if summary.get("fine_tuning"):
         print(f"Fine-tuned biases: {fine_tuning_text(summary)}.")
     print(

@@ -20,8 +20,11 @@ _KNOWN_TYPES = _QUANTIZED_TYPES | frozenset(
 )
 
 
-def check_quantizable(graph: Graph) -> None:
-    """Refuse models whose quantization would fail later, crash, or silently stay float.
+def check_float_network(graph: Graph) -> None:
+    """Refuse what is no float network: quantized already, or of no form that can be normalised.
+
+    Args:
+        graph: The network as the file has it.
 
     Raises:
         ModelError: Names the operator or tensor at fault and the remedy.
@@ -44,9 +47,20 @@ def check_quantizable(graph: Graph) -> None:
             "convert the network with its input"
         )
     _refuse_new_types(graph)
-    _refuse_constant_outputs(graph)
     _refuse_quantized(graph)
-    _refuse_float16(graph)
+
+
+def check_quantizable(graph: Graph) -> None:
+    """Refuse networks whose quantization would fail later, crash, or silently stay float.
+
+    Args:
+        graph: The network after normalisation.
+
+    Raises:
+        ModelError: Names the operator or tensor at fault and the remedy.
+    """
+    _refuse_constant_outputs(graph)
+    _refuse_packed(graph)
     _refuse_sparse(graph)
     for operator in graph.operators:
         if operator.kind in properties.UNSUPPORTED:
@@ -97,7 +111,7 @@ def _refuse_quantized(graph: Graph) -> None:
             )
 
 
-def _refuse_float16(graph: Graph) -> None:
+def _refuse_packed(graph: Graph) -> None:
     for operator in graph.operators:
         if operator.kind == "DEQUANTIZE":
             source = graph.tensors[operator.inputs[0]]

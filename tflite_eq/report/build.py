@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from tflite_eq.report.model import LayerReport, ProcessFacts, Report
 def build_report(
     calibration: Calibration,
     runtimes: list[str],
+    normalized: Sequence[str],
     float_size: int,
     quantized_size: int,
     origin: str = "model",
@@ -26,6 +28,7 @@ def build_report(
     Args:
         calibration: The record.
         runtimes: Runtimes that ran the model.
+        normalized: What was changed in the float network before anything else.
         float_size: Bytes of the float model.
         quantized_size: Bytes of the written one.
         origin: What to call the model.
@@ -67,6 +70,7 @@ def build_report(
         "float_bytes": float_size,
         "quantized_bytes": quantized_size,
         "runtimes": runtimes,
+        "normalized": list(normalized),
     }
     if calibration.fine_tuning is not None:
         summary["fine_tuning"] = _fine_tuning(calibration.fine_tuning)
