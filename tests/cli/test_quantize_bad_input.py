@@ -458,10 +458,14 @@ def test_expression_that_is_none(workspace: Workspace) -> None:
         ("num_samples", "0", "at least one"),
         ("num_samples", "many", "int"),
         ("seed", "-1", "2^32"),
-        ("image_mean", "1,2", "one for all channels or three"),
-        ("image_mean", "red", "expected one number or three"),
+        ("image_mean", "red", "expected one number, or one per channel"),
         ("image_std", "0", "must be > 0"),
         ("image_std", "nan", "finite"),
+        ("image_resize", "fit", "'crop', 'stretch', 'letterbox'"),
+        ("image_order", "grb", "'rgb', 'bgr'"),
+        ("image_exif", "yes", "'apply', 'ignore'"),
+        ("audio_rate", "0", "must be samples per second"),
+        ("audio_rate", "fast", "int"),
     ],
 )
 def test_option_value_that_is_not_allowed(

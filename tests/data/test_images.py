@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tflite_eq.data.images import find_images, load_pixels
+from tflite_eq.data.folders import IMAGES, find_samples
+from tflite_eq.data.images import load_pixels
 from tflite_eq.errors import DatasetError
 
 
@@ -28,7 +29,7 @@ def test_images_are_found_below_in_sorted_order(tmp_path: Path) -> None:
     for name in ("notes.txt", ".hidden.png", ".cache/y.png", "b/labels.csv"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_bytes(b"")
-    found = [path.relative_to(tmp_path).as_posix() for path in find_images(tmp_path)]
+    found = [path.relative_to(tmp_path).as_posix() for path in find_samples(tmp_path)[IMAGES]]
     assert found == ["B.png", "a.jpeg", "b/10.JPG", "b/2.png", "b/c/x.bmp"]
 
 
@@ -37,14 +38,14 @@ def test_linked_folders_are_followed_once(tmp_path: Path) -> None:
     save(tmp_path / "elsewhere" / "y.png", grey(4, 4))
     os.symlink(tmp_path / "elsewhere", tmp_path / "data" / "link")
     os.symlink(tmp_path / "data", tmp_path / "data" / "loop")
-    found = [path.name for path in find_images(tmp_path / "data")]
+    found = [path.name for path in find_samples(tmp_path / "data")[IMAGES]]
     assert sorted(found) == ["x.png", "y.png"]
 
 
 def test_a_folder_without_images_is_refused(tmp_path: Path) -> None:
     (tmp_path / "readme.txt").write_text("hello")
     with pytest.raises(DatasetError, match=r"no images in this folder.*name the \.npy"):
-        find_images(tmp_path)
+        find_samples(tmp_path)
 
 
 @pytest.mark.parametrize(

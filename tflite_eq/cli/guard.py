@@ -39,7 +39,8 @@ def check_flags(args: argparse.Namespace) -> None:
 
 def warn_of_seen_data(args: argparse.Namespace) -> None:
     """Say so if the bound is checked on what calibration has seen."""
-    if os.path.realpath(args.calibration) == os.path.realpath(args.validation):
+    seen = {os.path.realpath(path) for path in args.calibration}
+    if any(os.path.realpath(path) in seen for path in args.validation):
         note(
             "warning: --validation and --calibration name the same data: on samples that "
             "calibration has seen the loss looks smaller than it is"

@@ -12,16 +12,11 @@ import numpy as np
 
 from tflite_eq.data import arrays
 from tflite_eq.data.preprocessing import Preprocessing
-from tflite_eq.data.sources import (
-    ArraySamples,
-    ImageSamples,
-    Samples,
-    choose,
-    find_samples_array,
-    sample_shape,
-)
+from tflite_eq.data.samples import ArraySamples, ImageSamples, Samples
+from tflite_eq.data.sources import choose, find_samples_array
 from tflite_eq.errors import ConfigError, DatasetError, ModelError
 from tflite_eq.files import PathLike, exists, is_file, is_folder
+from tflite_eq.graph.inputs import ModelInput
 
 FILE_COLUMN = "file"
 DEFAULT_LABEL_COLUMN = "label"
@@ -74,7 +69,7 @@ class LabelledImages(LabelledSet):
 
     def samples(self, input_shape: Sequence[int], preprocessing: Preprocessing) -> Samples:
         """The images, decoded on access."""
-        return ImageSamples(self._files, input_shape, preprocessing)
+        return ImageSamples(self._files, ModelInput.of_shape(input_shape), preprocessing)
 
     def where(self, index: int) -> str:
         """CSV file and line."""
@@ -110,14 +105,16 @@ class LabelledArrays(LabelledSet):
         Raises:
             DatasetError: No array fits, or it has another length than the labels.
         """
-        info = find_samples_array(self._path, input_shape)
-        total = len(arrays.Rows(info, sample_shape(input_shape)))
+        taker = ModelInput.of_shape(input_shape)
+        info = find_samples_array(self._path, taker)
+        samples = ArraySamples([info], taker, preprocessing)
+        total = len(samples)
         if total != self._total:
             raise DatasetError(
                 f"{self._path}: {total} samples in {info.key!r} but {self._total} labels in "
                 f"{self._info.key!r}; store one label per sample"
             )
-        return ArraySamples(info, self._indices, input_shape, preprocessing)
+        return samples.select(self._indices)
 
     def where(self, index: int) -> str:
         """File, array and position."""
@@ -146,7 +143,7 @@ class LabelledSamples(LabelledSet):
         Raises:
             ModelError: The model takes another shape.
         """
-        if (1, *sample_shape(input_shape)) != self._samples.shape:
+        if ModelInput.of_shape(input_shape).shape != self._samples.shape:
             raise ModelError(
                 f"takes samples of shape {list(input_shape)}, these have "
                 f"{list(self._samples.shape)}"
