@@ -138,8 +138,8 @@ class SampleReader:
             array = array.astype(np.float32)
         if expected == "string":
             raise DatasetError(
-                f"{where}: input '{tensor.name}' takes strings, which have no int8 form and are "
-                "not calibrated with; cut the part that turns strings into numbers off the model"
+                f"{where}: input '{tensor.name}' takes strings, and only numbers are calibrated "
+                "with; cut the part that turns strings into numbers off the model"
             )
         if array.dtype.name != expected:
             raise DatasetError(

@@ -393,8 +393,6 @@ def _check_type(info: arrays.ArrayInfo, taker: ModelInput) -> None:
             "store uint8 pixels (they go through --image_mean and --image_std) or float values as "
             "the model takes them"
         )
-    elif taker.dtype == object:
-        fits_type, wanted = False, "strings have no int8 form and are not calibrated with"
     else:
         fits_type = (kind in "iu" and taker.dtype.kind in "iu") or kind == taker.dtype.kind
         wanted = f"store {taker.type_name}"

@@ -28,6 +28,9 @@ from tflite_eq.graph.inputs import ModelInput, check_names, find_input, listed
 ModelSamples = Union[Samples, JoinedSamples]
 S = TypeVar("S", Samples, JoinedSamples, ModelSamples)
 
+# Names that a message lists.
+_MOST_NAMES = 8
+
 
 @dataclasses.dataclass(frozen=True)
 class _Place:
@@ -71,6 +74,7 @@ def open_data(
             does not fit.
     """
     check_names(inputs)
+    _check_types(inputs)
     places = _located(data, inputs, option)
     parts = {one.name: _open(places[one.name], one, preprocessing) for one in inputs}
     return parts[inputs[0].name] if len(inputs) == 1 else JoinedSamples(parts)
@@ -220,6 +224,20 @@ _TAKES: Mapping[str, Callable[[ModelInput], bool]] = {
 }
 
 
+def _check_types(inputs: Sequence[ModelInput]) -> None:
+    """Refuse inputs that no file has data for.
+
+    Raises:
+        DatasetError: One takes strings or something else than numbers.
+    """
+    for taker in inputs:
+        if taker.dtype.kind not in "fiub":
+            raise DatasetError(
+                f"the model's input {taker} takes no numbers, and nothing else is calibrated with; "
+                "cut the part that turns it into numbers off the model"
+            )
+
+
 def _located(
     data: Sequence[PathLike], inputs: Sequence[ModelInput], option: str
 ) -> dict[str, _Place]:
@@ -289,9 +307,14 @@ def _inside(path: Path, inputs: Sequence[ModelInput], option: str) -> dict[str, 
     if missing:
         raise DatasetError(
             f"{path}: nothing there is called like the model's input {listed(missing)}; found "
-            f"{', '.join(map(repr, there)) or 'nothing'}; {remedy}"
+            f"{_shown(list(there))}; {remedy}"
         )
     return found
+
+
+def _shown(names: Sequence[str]) -> str:
+    more = f" and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES else ""
+    return (", ".join(map(repr, names[:_MOST_NAMES])) or "nothing") + more
 
 
 def _entries(folder: Path) -> list[Path]:

@@ -136,7 +136,7 @@ def find_input(inputs: Sequence[ModelInput], name: str) -> ModelInput | None:
 
 def listed(inputs: Sequence[ModelInput]) -> str:
     """All of them with type and shape, for messages."""
-    return ", ".join(map(str, inputs))
+    return " and ".join(map(str, inputs))
 
 
 def input_signature(graph: Graph, index: int) -> tuple[int, ...]:
