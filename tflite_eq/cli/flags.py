@@ -7,6 +7,7 @@ import dataclasses
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
+from tflite_eq import metadata
 from tflite_eq.data.preprocessing import (
     ChannelOrder,
     Exif,
@@ -16,6 +17,7 @@ from tflite_eq.data.preprocessing import (
 )
 from tflite_eq.delegate.library import Option
 from tflite_eq.errors import BackendError, ConfigError
+from tflite_eq.graph.model import Graph
 from tflite_eq.progress import note
 from tflite_eq.runtimes import Runtime, available_runtimes, runtime_named
 
@@ -106,6 +108,26 @@ def note_unused(args: argparse.Namespace, preprocessing: Preprocessing | None) -
         note(
             f"warning: {', '.join(flags)} {'has' if len(flags) == 1 else 'have'} no effect: the "
             "samples are taken as they are, only images, recordings and uint8 arrays are not"
+        )
+
+
+def warn_of_other_reading(name: str, model: bytes, used: Preprocessing | None) -> None:
+    """Say so if samples for a model are read from files otherwise than those of its calibration.
+
+    Args:
+        name: The model's, for the message.
+        model: The ``.tflite``, which may hold what it was calibrated with.
+        used: What the samples' files go through; ``None`` if they are taken as they are.
+    """
+    record = metadata.read(Graph.from_bytes(model, name).model)
+    if record is None or record.preprocessing is None or used is None:
+        return
+    differences = used.differences(record.preprocessing)
+    if differences:
+        flags = " ".join(record.preprocessing.flags()) or "the defaults"
+        note(
+            f"warning: {name} was calibrated on files that were read otherwise: here with "
+            f"{', '.join(differences)}; for the same reading give {flags}"
         )
 
 

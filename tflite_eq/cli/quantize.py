@@ -25,7 +25,7 @@ from tflite_eq.config import (
     Reconstruction,
 )
 from tflite_eq.data.preprocessing import Preprocessing
-from tflite_eq.data.sources import ModelSamples, left_over, open_data, subset
+from tflite_eq.data.sources import ModelSamples, left_over, located, open_data, subset
 from tflite_eq.deprecated import BACKEND_NOTE, BACKENDS
 from tflite_eq.errors import ConfigError
 from tflite_eq.evaluation.labels import DEFAULT_LABEL_COLUMN
@@ -223,7 +223,7 @@ def run(args: argparse.Namespace) -> int:
     if args.max_drop is not None:
         assert isinstance(validation, Validation)  # or the flags would have been refused
         bound = Guard(args.max_drop, validation)
-        guard.warn_of_seen_data(args)
+        guard.warn_of_seen_data(args, model_inputs(graph))
         guarded = quantize_guarded(model, data, bound, config, num_workers=None, **common)
         result = guarded.result
     else:
@@ -347,17 +347,13 @@ def _validation(
     """What ``--validation`` and ``--labels`` name; several inputs are for the report alone."""
     inputs = model_inputs(graph)
     if len(inputs) == 1 or args.max_drop is not None or args.labels or args.label_column:
-        if len(args.validation) > 1:
+        if len(inputs) > 1:
             raise ConfigError(
-                f"--validation {args.validation[1]}: one path is enough for {args.model}, which "
-                "has one input"
-                if len(inputs) == 1
-                else f"--max_drop and --labels are for models with one input, {args.model} has "
+                f"--max_drop and --labels are for models with one input, {args.model} has "
                 f"{len(inputs)}; leave them out to have the report compare on --validation"
             )
-        return open_validation(
-            graph, args.validation[0], args.labels, args.label_column, preprocessing
-        )
+        place = located(args.validation, inputs, "--validation")[inputs[0].name]
+        return open_validation(graph, place.path, args.labels, args.label_column, preprocessing)
     samples = open_data(args.validation, inputs, preprocessing, "--validation")
     return ComparisonSet(samples, f"{len(samples)} samples of {', '.join(args.validation)}")
 

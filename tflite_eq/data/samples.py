@@ -346,6 +346,31 @@ class AudioSamples(Samples):
         return _with(self, _windows=tuple(self._windows[index] for index in indices))
 
 
+class UnbatchedSamples(Samples):
+    """Samples without the batch of 1 they have."""
+
+    def __init__(self, samples: Samples) -> None:
+        """Wrap samples of shape [1, ...]."""
+        self._samples = samples
+        self.shape = samples.shape[1:]
+        self.preprocessing = samples.preprocessing
+
+    def __len__(self) -> int:
+        return len(self._samples)
+
+    def __getitem__(self, index: int) -> Array:
+        values: Array = self._samples[index][0]
+        return values
+
+    def name(self, index: int) -> str:
+        """As before."""
+        return self._samples.name(index)
+
+    def select(self, indices: Sequence[int]) -> UnbatchedSamples:
+        """Some of them."""
+        return UnbatchedSamples(self._samples.select(indices))
+
+
 def takes_images(taker: ModelInput) -> bool:
     """Whether images can be brought to an input's form."""
     shape = taker.shape

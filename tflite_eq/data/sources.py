@@ -33,7 +33,7 @@ _MOST_NAMES = 8
 
 
 @dataclasses.dataclass(frozen=True)
-class _Place:
+class Place:
     """Where the data of one input are.
 
     Attributes:
@@ -75,7 +75,7 @@ def open_data(
     """
     check_names(inputs)
     _check_types(inputs)
-    places = _located(data, inputs, option)
+    places = located(data, inputs, option)
     parts = {one.name: _open(places[one.name], one, preprocessing) for one in inputs}
     return parts[inputs[0].name] if len(inputs) == 1 else JoinedSamples(parts)
 
@@ -181,7 +181,7 @@ def find_samples_array(path: Path, taker: ModelInput) -> arrays.ArrayInfo:
     return _not_empty(fitting[0])
 
 
-def _open(place: _Place, taker: ModelInput, preprocessing: Preprocessing) -> Samples:
+def _open(place: Place, taker: ModelInput, preprocessing: Preprocessing) -> Samples:
     """The samples of one input."""
     path = place.path
     if not exists(path):
@@ -201,8 +201,17 @@ def _open(place: _Place, taker: ModelInput, preprocessing: Preprocessing) -> Sam
         found = folders.read_list(path)
     # What the input takes; else what is there, for the reader to say what is wrong with it.
     kind = next((kind for kind, takes in _TAKES.items() if kind in found and takes(taker)), None)
-    kind = kind or next(iter(found))
-    return _READERS[kind](found[kind], taker, preprocessing)
+    return read_files(found[kind or next(iter(found))], taker, preprocessing)
+
+
+def read_files(files: Sequence[Path], taker: ModelInput, preprocessing: Preprocessing) -> Samples:
+    """The samples of one input in files of one kind: images, recordings or NumPy's.
+
+    Raises:
+        TfliteEqError: They are unreadable or of the wrong form, or the preprocessing does not fit.
+    """
+    kind = folders.kind_of(files[0])
+    return _READERS.get(kind or "", ImageSamples)(files, taker, preprocessing)
 
 
 def _open_arrays(
@@ -238,11 +247,15 @@ def _check_types(inputs: Sequence[ModelInput]) -> None:
             )
 
 
-def _located(
+def located(
     data: Sequence[PathLike], inputs: Sequence[ModelInput], option: str
-) -> dict[str, _Place]:
-    """Where the data of every input are, by its name."""
-    places: dict[str, _Place] = {}
+) -> dict[str, Place]:
+    """Where the data of every input are, by its name; ``open_data`` says how they are given.
+
+    Raises:
+        TfliteEqError: They are missing for an input, or named for none.
+    """
+    places: dict[str, Place] = {}
     whole: list[Path] = []
     for value in (os.fspath(path) for path in data):
         name, path = _split(value, inputs, option)
@@ -251,10 +264,10 @@ def _located(
         elif name in places:
             raise ConfigError(f"{option} {value}: input '{name}' has data already; name it once")
         else:
-            places[name] = _Place(Path(path))
+            places[name] = Place(Path(path))
     if len(whole) == 1 and not places:
         if len(inputs) == 1:
-            return {inputs[0].name: _Place(whole[0])}
+            return {inputs[0].name: Place(whole[0])}
         return _inside(whole[0], inputs, option)
     if whole:
         every = " ".join(f"{option} {one.name}=PATH" for one in inputs)
@@ -285,16 +298,16 @@ def _split(value: str, inputs: Sequence[ModelInput], option: str) -> tuple[str |
     return taker.name, path
 
 
-def _inside(path: Path, inputs: Sequence[ModelInput], option: str) -> dict[str, _Place]:
+def _inside(path: Path, inputs: Sequence[ModelInput], option: str) -> dict[str, Place]:
     """Where the data of several inputs are below one path."""
     every = " ".join(f"{option} {one.name}=PATH" for one in inputs)
     if not exists(path):
         raise DatasetError(f"{path}: no such file or folder; name data for all inputs: {every}")
     if is_folder(path):
-        there = {entry.name: (entry.stem, _Place(entry)) for entry in _entries(path)}
+        there = {entry.name: (entry.stem, Place(entry)) for entry in _entries(path)}
         remedy = f"call a folder or file in it like each input, or give {every}"
     elif path.suffix.lower() == ".npz":
-        there = {i.key: (i.key, _Place(path, i.key)) for i in arrays.list_arrays(path)}
+        there = {i.key: (i.key, Place(path, i.key)) for i in arrays.list_arrays(path)}
         stored = ", ".join(f"{one.name!r}: ..." for one in inputs)
         remedy = f"write it with np.savez({path.name!r}, **{{{stored}}})"
     else:
@@ -328,10 +341,10 @@ def _entries(folder: Path) -> list[Path]:
 
 
 def _named(
-    candidates: Sequence[tuple[str, _Place]], inputs: Sequence[ModelInput], path: Path
-) -> dict[str, _Place]:
+    candidates: Sequence[tuple[str, Place]], inputs: Sequence[ModelInput], path: Path
+) -> dict[str, Place]:
     """What is called like an input, by the input's name; all else is for somebody else."""
-    found: dict[str, _Place] = {}
+    found: dict[str, Place] = {}
     names: dict[str, str] = {}
     for name, place in candidates:
         taker = find_input(inputs, name)

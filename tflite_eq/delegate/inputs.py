@@ -45,12 +45,14 @@ def ordinary_inputs(graph: Graph, seed: int = 0) -> list[Array]:
     return list(random_inputs(graph, 2, seed))[1]
 
 
-def values_inside(graph: Graph, tensors: Sequence[int], runtime: Runtime) -> dict[int, Array]:
-    """What tensors hold when the network runs on ordinary inputs.
+def values_inside(
+    graph: Graph, tensors: Sequence[int], runtime: Runtime, inputs: Sequence[Array] | None = None
+) -> dict[int, Array]:
+    """What tensors hold when the network runs on some inputs, ordinary ones if none are given.
 
     Kernels may depend on it for their speed.
     """
-    found = dict(zip(graph.inputs, ordinary_inputs(graph)))
+    found = dict(zip(graph.inputs, ordinary_inputs(graph) if inputs is None else inputs))
     wanted = [index for index in dict.fromkeys(tensors) if index not in found]
     if wanted:
         interpreter = runtime.interpreter(edit.with_outputs(graph, wanted), Kernels.BUILTIN)
