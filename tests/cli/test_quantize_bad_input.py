@@ -149,8 +149,8 @@ def test_several_signatures(workspace: Workspace) -> None:
 
 def test_several_inputs(workspace: Workspace) -> None:
     message = workspace.refused(model=workspace.write("two.tflite", models.two_input_net()))
-    assert "has 2 inputs" in message
-    assert "tflite_eq.quantize()" in message
+    assert "has 2 inputs, 'x0' (float32 [1, 12, 12, 3]) and 'x1' (float32 [1, 5])" in message
+    assert "--calibration x0=PATH --calibration x1=PATH" in message
 
 
 def test_nothing_to_quantize(workspace: Workspace) -> None:
