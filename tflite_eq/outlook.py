@@ -159,8 +159,8 @@ def _decibel(weights: Float, errors: Float) -> float:
 def _risks(graph: Graph, on_codes: frozenset[int], layers: tuple[LayerOutlook, ...]) -> list[str]:
     poor = sorted((x for x in layers if x.weights_db < _POOR_WEIGHTS_DB), key=_weights_db)
     found = [
-        f"Weights of '{layer.name.split(';')[0]}' keep {layer.weights_db:.1f} dB with 8 bits: a few are far "
-        "larger than the others of their channel"
+        f"Weights of '{layer.name.split(';')[0]}' keep {layer.weights_db:.1f} dB with 8 bits: a "
+        "few are far larger than the others of their channel"
         for layer in poor[:5]
     ]
     if len(poor) > 5:
