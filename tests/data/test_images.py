@@ -101,12 +101,12 @@ def test_every_common_mode_gives_every_number_of_channels(
 
 
 def test_opacity_is_that_of_the_image_or_full(tmp_path: Path) -> None:
-    half = np.full((9, 9, 4), 100, np.uint8)
-    half[..., 3] = 60
+    clear = np.full((9, 9, 4), 100, np.uint8)
+    clear[..., 3] = 0
     for channels in (2, 4):
-        pixels = load_pixels(save(tmp_path / "half.png", half), 8, 8, channels)
+        pixels = load_pixels(save(tmp_path / "clear.png", clear), 8, 8, channels)
         assert (pixels[..., :-1] == 100).all()  # not weighed by it
-        assert (pixels[..., -1] == 60).all()
+        assert (pixels[..., -1] == 0).all()
         opaque = load_pixels(save(tmp_path / "x.jpg", grey(9, 9, 100)), 8, 8, channels)
         assert (opaque[..., -1] == 255).all()
 
