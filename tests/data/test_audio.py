@@ -121,7 +121,7 @@ def test_another_rate_is_refused_with_what_to_do(tmp_path: Path) -> None:
         opened(tmp_path, 30, rate=None)
 
 
-def test_the_rate_of_the_recordings_is_told_where_none_is_given(
+def test_how_recordings_are_cut_is_told_and_their_rate_where_none_is_given(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     save(tmp_path / "a.wav", ramp(80))
@@ -130,7 +130,9 @@ def test_the_rate_of_the_recordings_is_told_where_none_is_given(
     assert "2 windows of 40 samples, 0.005 seconds at 8000 a second" in message
     assert "--audio_rate 8000" in message
     opened(tmp_path, 40)
-    assert not capsys.readouterr().err
+    message = capsys.readouterr().err
+    assert "2 windows of 40 samples, 0.005 seconds at 8000 a second" in message
+    assert "--audio_rate" not in message
 
 
 def _cut(path: Path, size: int) -> None:

@@ -319,12 +319,15 @@ class AudioSamples(Samples):
                 audio.check_channels(recording, self._channels)
         self._windows = tuple((r, start) for r in recordings for start in audio.windows(r, row[0]))
         self._row = row
+        asked = ""
         if preprocessing.audio_rate is None:
-            note(
-                f"note: input '{taker.name}' gets {len(self._windows)} windows of {row[0]} "
-                f"samples, {row[0] / rate:.3g} seconds at {rate} a second, the recordings' rate; "
-                f"if it is the model's, too, say so with --audio_rate {rate}"
+            asked = (
+                f", the recordings' rate; if it is the model's, too, say so: --audio_rate {rate}"
             )
+        note(
+            f"note: input '{taker.name}' gets {len(self._windows)} windows of {row[0]} samples, "
+            f"{row[0] / rate:.3g} seconds at {rate} a second{asked}"
+        )
 
     def __len__(self) -> int:
         return len(self._windows)
