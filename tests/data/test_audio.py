@@ -65,7 +65,9 @@ def test_floats_are_taken_as_they_are(tmp_path: Path, subtype: str) -> None:
     np.testing.assert_array_equal(window, values.astype(np.float32))
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=40)
+@settings(
+    suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=40
+)
 @given(frames=st.integers(1, 70), length=st.integers(1, 30))
 def test_windows_lie_one_behind_the_other(tmp_path: Path, frames: int, length: int) -> None:
     values = ramp(frames)
@@ -151,6 +153,29 @@ def test_recordings_that_cannot_be_read_are_named(tmp_path: Path) -> None:
     save(path, ramp(100)[:0])
     with pytest.raises(DatasetError, match=r"x\.wav: holds no samples"):
         opened(tmp_path, 50)
+
+
+@settings(
+    suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=60
+)
+@given(
+    st.lists(st.tuples(st.integers(0, 60), st.integers(0, 255)), max_size=4), st.integers(0, 244)
+)
+def test_damaged_recordings_are_refused_or_read(
+    tmp_path: Path, damage: list[tuple[int, int]], size: int
+) -> None:
+    content = bytearray(save(tmp_path / "x.wav", ramp(100)).read_bytes())
+    for position, value in damage:
+        content[position] = value
+    (tmp_path / "x.wav").write_bytes(content[:size])
+    refused = ""
+    windows: list[np.ndarray] = []
+    try:
+        windows = list(opened(tmp_path / "x.wav", 50, rate=None))
+    except DatasetError as error:
+        refused = str(error)
+    assert bool(windows) != refused.startswith(str(tmp_path / "x.wav"))
+    assert all(window.shape == (50,) and np.isfinite(window).all() for window in windows)
 
 
 @pytest.mark.parametrize("declared", [0xFFFFFFFF, 0x7FFFF024, 0])

@@ -169,7 +169,9 @@ def test_a_damaged_note_of_the_camera_does_not_matter(tmp_path: Path, content: b
 sizes = st.integers(1, 40)
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=50)
+@settings(
+    suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=50
+)
 @given(height=sizes, width=sizes, target=st.tuples(sizes, sizes))
 def test_a_letterbox_holds_the_whole_image_between_black_bars(
     tmp_path: Path, height: int, width: int, target: tuple[int, int]

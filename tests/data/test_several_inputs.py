@@ -89,7 +89,9 @@ def test_a_folder_with_a_folder_or_file_called_like_each_input(tmp_path: Path) -
 
 
 @given(st.integers(1, 12), st.integers(0, 3), st.integers(1, 5))
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=30)
+@settings(
+    suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=30
+)
 def test_what_belongs_together_stays_together(
     tmp_path: Path, count: int, seed: int, limit: int
 ) -> None:
@@ -221,7 +223,9 @@ INTEGERS = ["int8", "uint8", "int16", "int32", "int64"]
 
 
 @given(data=st.data(), kind=st.sampled_from(INTEGERS), stored=st.sampled_from(INTEGERS))
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=80)
+@settings(
+    suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=80
+)
 def test_integers_come_through_unchanged_or_not_at_all(
     tmp_path: Path, data: st.DataObject, kind: str, stored: str
 ) -> None:
@@ -307,6 +311,9 @@ def test_a_batch_of_images_is_refused(tmp_path: Path) -> None:
     save_images(tmp_path, 3)
     with pytest.raises(ModelError, match=r"takes 2 images at a time; .*batch of 1, or pass arrays"):
         read(tmp_path, taker((2, 8, 8, 3)))
+    np.save(tmp_path / "x.npy", IMAGES)
+    with pytest.raises(ModelError, match=r"has shape \[2, 8, 8, 3\], 2 samples at a time; convert"):
+        read(tmp_path / "x.npy", taker((2, 8, 8, 3)))
 
 
 @pytest.mark.parametrize("kind", [object, np.void])

@@ -11,17 +11,16 @@ from typing import TypeVar, Union
 
 from tflite_eq.data import arrays, folders
 from tflite_eq.data.preprocessing import Preprocessing
-from tflite_eq.data.samples import (
+from tflite_eq.data.readers import (
     ArraySamples,
     AudioSamples,
     ImageSamples,
-    JoinedSamples,
-    Samples,
     fits,
     takes_images,
     takes_recordings,
 )
-from tflite_eq.errors import ConfigError, DatasetError
+from tflite_eq.data.samples import JoinedSamples, Samples
+from tflite_eq.errors import ConfigError, DatasetError, ModelError
 from tflite_eq.files import PathLike, exists, is_file, is_folder
 from tflite_eq.graph.inputs import ModelInput, check_names, find_input, listed
 
@@ -169,6 +168,7 @@ def find_samples_array(path: Path, taker: ModelInput) -> arrays.ArrayInfo:
         fitting = [info for info in fitting if find_input([taker], info.key)] or fitting
     found = "; ".join(str(info) for info in infos) or "no arrays"
     if not fitting:
+        _check_batch(infos, taker)
         raise DatasetError(
             f"{path}: no array fits the model's input {taker}, which needs shape {taker.wanted}; "
             f"found {found}"
@@ -357,6 +357,22 @@ def _named(
             )
         found[taker.name], names[taker.name] = place, name
     return found
+
+
+def _check_batch(infos: Sequence[arrays.ArrayInfo], taker: ModelInput) -> None:
+    """Tell samples that a model takes several of at a time from those that do not fit at all.
+
+    Raises:
+        ModelError: There is an array of single ones.
+    """
+    if taker.is_batched or len(taker.shape) < 2:
+        return
+    single = dataclasses.replace(taker, shape=(1, *taker.shape[1:]), is_batched=True)
+    if any(fits(info, single) for info in infos):
+        raise ModelError(
+            f"the model's input has shape {list(taker.shape)}, {taker.shape[0]} samples at a time; "
+            f"convert the model with a batch of 1, or store arrays of shape {taker.wanted}"
+        )
 
 
 def _fitting(info: arrays.ArrayInfo, taker: ModelInput) -> arrays.ArrayInfo:

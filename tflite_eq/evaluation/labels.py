@@ -12,7 +12,8 @@ import numpy as np
 
 from tflite_eq.data import arrays
 from tflite_eq.data.preprocessing import Preprocessing
-from tflite_eq.data.samples import ArraySamples, Samples, UnbatchedSamples
+from tflite_eq.data.readers import ArraySamples
+from tflite_eq.data.samples import Samples, UnbatchedSamples
 from tflite_eq.data.sources import choose, find_samples_array, read_files
 from tflite_eq.errors import ConfigError, DatasetError, ModelError
 from tflite_eq.files import PathLike, exists, is_file, is_folder
