@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.data.properties import with_files
 from tflite_eq.data.preprocessing import Preprocessing
 from tflite_eq.data.samples import Samples
 from tflite_eq.data.sources import open_data
@@ -65,9 +66,7 @@ def test_floats_are_taken_as_they_are(tmp_path: Path, subtype: str) -> None:
     np.testing.assert_array_equal(window, values.astype(np.float32))
 
 
-@settings(
-    suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=40
-)
+@with_files
 @given(frames=st.integers(1, 70), length=st.integers(1, 30))
 def test_windows_lie_one_behind_the_other(tmp_path: Path, frames: int, length: int) -> None:
     values = ramp(frames)
@@ -155,9 +154,7 @@ def test_recordings_that_cannot_be_read_are_named(tmp_path: Path) -> None:
         opened(tmp_path, 50)
 
 
-@settings(
-    suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=60
-)
+@with_files
 @given(
     st.lists(st.tuples(st.integers(0, 60), st.integers(0, 255)), max_size=4), st.integers(0, 244)
 )

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
+from tests.data.properties import with_files
 from tflite_eq.data.folders import IMAGES, find_samples
 from tflite_eq.data.images import load_pixels
 from tflite_eq.data.preprocessing import ChannelOrder, Exif, Preprocessing, Resize
@@ -169,9 +170,7 @@ def test_a_damaged_note_of_the_camera_does_not_matter(tmp_path: Path, content: b
 sizes = st.integers(1, 40)
 
 
-@settings(
-    suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=50
-)
+@with_files
 @given(height=sizes, width=sizes, target=st.tuples(sizes, sizes))
 def test_a_letterbox_holds_the_whole_image_between_black_bars(
     tmp_path: Path, height: int, width: int, target: tuple[int, int]

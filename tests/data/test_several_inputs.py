@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
+from tests.data.properties import with_files
 from tflite_eq.data.preprocessing import Preprocessing
 from tflite_eq.data.samples import JoinedSamples, Samples
 from tflite_eq.data.sources import left_over, open_data, subset
@@ -89,9 +90,7 @@ def test_a_folder_with_a_folder_or_file_called_like_each_input(tmp_path: Path) -
 
 
 @given(st.integers(1, 12), st.integers(0, 3), st.integers(1, 5))
-@settings(
-    suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=30
-)
+@with_files
 def test_what_belongs_together_stays_together(
     tmp_path: Path, count: int, seed: int, limit: int
 ) -> None:
@@ -223,9 +222,7 @@ INTEGERS = ["int8", "uint8", "int16", "int32", "int64"]
 
 
 @given(data=st.data(), kind=st.sampled_from(INTEGERS), stored=st.sampled_from(INTEGERS))
-@settings(
-    suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=80
-)
+@with_files
 def test_integers_come_through_unchanged_or_not_at_all(
     tmp_path: Path, data: st.DataObject, kind: str, stored: str
 ) -> None:
