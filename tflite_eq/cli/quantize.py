@@ -195,6 +195,7 @@ def run(args: argparse.Namespace) -> int:
         note(f"--{BACKEND_NOTE}")
     config = config_from(args)
     _check_calibration_flags(args)
+    preprocessing = preprocessing_from(args)
     for path in (args.output, args.save_calibration):
         if path:
             check_writable(path)
@@ -210,7 +211,6 @@ def run(args: argparse.Namespace) -> int:
         config = config if args.io else data.config
         preprocessing = preprocessing_from(args, data.preprocessing)
     else:
-        preprocessing = preprocessing_from(args)
         data, left = _samples(args, graph, preprocessing)
     validation = _validation(args, graph, preprocessing) if args.validation else None
     common = {
