@@ -16,6 +16,7 @@ import flatbuffers
 import numpy as np
 
 from tflite_eq.errors import BackendError, ModelError
+from tflite_eq.file_formats import formats
 from tflite_eq.graph.layout import LayoutError, check_layout
 from tflite_eq.quiet import quiet
 
@@ -77,6 +78,9 @@ def parse(data: bytes, origin: str = "model") -> ModelT:
     if not data:
         raise ModelError(f"{origin}: the file is empty; write or download it again")
     if len(data) < 8 or data[4:8] != FILE_IDENTIFIER:
+        found = formats.recognized(bytes(data), origin)
+        if found is not None:
+            raise ModelError(f"{origin}: not a TFLite flatbuffer but {found.what}; {found.remedy}")
         raise ModelError(
             f"{origin}: not a TFLite flatbuffer (expected the identifier 'TFL3' at byte 4, "
             f"found {bytes(data[4:8])!r}); pass a .tflite file, a .keras/.h5 file or a "
@@ -93,6 +97,8 @@ def parse(data: bytes, origin: str = "model") -> ModelT:
     try:
         model = generated.ModelT.InitFromObj(generated.Model.GetRootAs(data, 0))
         truncated = not model.subgraphs or not model.buffers
+    except MemoryError:
+        raise
     except Exception as error:  # the reader indexes blindly: any type may surface
         raise ModelError(
             f"{origin}: the flatbuffer is truncated or corrupt ({type(error).__name__}: {error}); "
