@@ -148,10 +148,10 @@ def _needs_python(path: str, file: KerasFile, custom: Sequence[str]) -> ModelErr
     what, options = [], ["compile=False"]
     steps = [f"import pathlib, tflite_eq; {_keras_import(file)}"]
     if custom:
-        names = [name.split(">")[-1] for name in custom]
+        names = list(dict.fromkeys(name.split(">")[-1] for name in custom))
         what.append(f"classes or functions that are not Keras' own ({', '.join(names)})")
         steps.append(f"from YOUR_MODULE import {', '.join(names)}")
-        given = ", ".join(f"{key!r}: {name}" for key, name in zip(custom, names))
+        given = ", ".join(f"{name!r}: {name.split('>')[-1]}" for name in custom)
         options.append(f"custom_objects={{{given}}}")
     if file.lambdas:
         what.append(f"Python code in Lambda layers ({', '.join(file.lambdas)})")

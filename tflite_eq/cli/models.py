@@ -37,8 +37,12 @@ def load_float_model(path: str) -> bytes:
     except OSError as error:
         raise _unreadable(path, error) from error
     converter.origin = path
-    with quiet():
-        return converter.float_model()
+    with quiet() as said:
+        try:
+            return converter.float_model()
+        except ModelError:
+            said()  # the error names what did not convert; MLIR tells it again in pages
+            raise
 
 
 def read_tflite(path: str) -> bytes:

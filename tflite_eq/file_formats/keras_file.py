@@ -48,7 +48,8 @@ class KerasFile:
         has_network: Whether it describes a network.
         has_weights: Whether it holds weights, which may be all it holds.
         lambdas: Names of its Lambda layers.
-        custom: Classes that are none of Keras', as far as the file tells.
+        custom: Classes and functions that are none of Keras', as far as the file tells, by the
+            names they are registered under, e.g. ``package>Class``.
         layers: Classes of all its layers.
     """
 
@@ -132,7 +133,7 @@ def _described(file: KerasFile, config: Any) -> KerasFile:
         elif kind == _FUNCTION:
             custom.append(str(entry["config"]))
         elif _is_custom(entry):
-            custom.append(kind)
+            custom.append(str(entry.get("registered_name") or kind))
         if _is_layer(entry):
             layers.append(kind)
     return dataclasses.replace(
