@@ -92,7 +92,7 @@ def test_without_keras_2_the_pip_command_is_named(
     message = refusal(path)
     major, minor = tf.__version__.split(".")[:2]
     assert f"{path}: was saved by Keras 2.14.0" in message
-    assert message.endswith(f"pip install 'tf_keras~={major}.{minor}.0'")
+    assert message.endswith(f"pip install --no-deps 'tf_keras~={major}.{minor}.0'")
 
 
 def scaled(keras: Any, registered: bool) -> Any:

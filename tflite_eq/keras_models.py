@@ -200,9 +200,12 @@ def _is_of_older_keras(file: KerasFile, tf: Any) -> bool:
 
 
 def _legacy_command(tf: Any) -> str:
-    """The pip command for the Keras 2 of an installed TensorFlow."""
+    """The pip command for the Keras 2 of an installed TensorFlow.
+
+    All it depends on is a distribution named tensorflow, which pip would put over tensorflow-cpu.
+    """
     major, minor = release(tf.__version__)
-    return f"pip install '{_LEGACY}~={major}.{minor}.0'"
+    return f"pip install --no-deps '{_LEGACY}~={major}.{minor}.0'"
 
 
 @contextlib.contextmanager
