@@ -18,7 +18,8 @@ from tflite_eq.calibration.statistics import observe_ranges
 from tflite_eq.calibration.stored_samples import StoredSamples
 from tflite_eq.config import BiasCorrection, Config, Equalization, checked_config
 from tflite_eq.conformance import subject as conformance
-from tflite_eq.conformance.computed import CHECKED_SAMPLES, check_computed
+from tflite_eq.conformance.computed import check_computed
+from tflite_eq.conformance.samples import CHECKED_SAMPLES, checked_samples
 from tflite_eq.conformance.stored import check_stored
 from tflite_eq.deprecated import warn_of_backend
 from tflite_eq.equalization.choose import equalizing_factors
@@ -336,7 +337,8 @@ def _apply(
     written, data = _written(graph, layers, calibration, skipped, origin)
     kept_float = [graph.tensors[i].name for o in skipped for i in graph.operators[o].outputs]
     check_fully_int8(Graph(written.model, origin), kept_float)
-    ran = check_runs_everywhere(data, config.seed)
+    inputs = checked_samples(graph, calibration, trace.kept, config.seed)
+    ran = check_runs_everywhere(data, inputs[0], lambda: schema.serialize(given.model))
     outcome = conformance.Subject(
         graph=graph,
         layers=layers,
@@ -346,14 +348,14 @@ def _apply(
         meanings=written.meanings_by_index(),
     )
     check_stored(outcome)
-    check_computed(outcome, trace.kept, config.seed)
+    check_computed(outcome, inputs, ran)
     front = data
     if network.tail:
         whole = with_factors(network.whole, calibration.equalization)
         data = _written(whole, layers, calibration, skipped | network.tail, origin)[1]
     report = build_report(
         calibration,
-        ran,
+        [runtime.description for runtime in ran],
         network.changes,
         islands.sentences(network, skipped, config),
         len(model),
