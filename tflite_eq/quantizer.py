@@ -33,7 +33,7 @@ from tflite_eq.graph.consistency import check_consistent
 from tflite_eq.graph.linear import LinearLayer, linear_layers
 from tflite_eq.graph.model import Graph
 from tflite_eq.graph.scale_groups import scale_groups
-from tflite_eq.preparation import prepared
+from tflite_eq.preparation import Prepared, prepared
 from tflite_eq.progress import note
 from tflite_eq.report.build import build_report
 from tflite_eq.report.full import Subject, complete
@@ -106,16 +106,11 @@ def calibrate(
     config = checked_config(config)
     num_samples = checked_count(num_samples, "num_samples")
     check_path(resume_dir, "resume_dir")
-    network = prepared(model, origin)
+    network, layers, skipped = _checked(model, origin, config)
     graph = network.front
-    layers = linear_layers(graph)
-    skipped = skipped_operators(graph, config)
-    check_selection(graph, layers, skipped, config)
     for sentence in islands.sentences(network, skipped, config):
         note(sentence)
     fine_tunes = config.bias_correction is BiasCorrection.FINETUNE
-    if fine_tunes:
-        check_can_fine_tune(graph, layers)
     model_sha256 = hashlib.sha256(model).hexdigest()
     with contextlib.ExitStack() as stack:
         checkpoint = None
@@ -161,6 +156,30 @@ def calibrate(
         if fine_tunes:
             calibration = fine_tuned(graph, layers, skipped, calibration, twins)
     return calibration
+
+
+def check_can_quantize(model: bytes, origin: str, config: Config) -> None:
+    """Make all checks that take the model and the options alone, before any data are read.
+
+    ``calibrate`` makes them, too; this is for who has more to do before it, such as opening data.
+
+    Raises:
+        TfliteEqError: As ``calibrate``.
+    """
+    _checked(model, origin, config)
+
+
+def _checked(
+    model: bytes, origin: str, config: Config
+) -> tuple[Prepared, dict[int, LinearLayer], set[int]]:
+    """The network, its linear layers, and the operators that stay in float."""
+    network = prepared(model, origin)
+    layers = linear_layers(network.front)
+    skipped = skipped_operators(network.front, config)
+    check_selection(network.front, layers, skipped, config)
+    if config.bias_correction is BiasCorrection.FINETUNE:
+        check_can_fine_tune(network.front, layers)
+    return network, layers, skipped
 
 
 def _doubts(graph: Graph, samples: StoredSamples) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import io
 import os
 import sys
@@ -50,19 +51,37 @@ def main(args: argparse.Namespace) -> int:
         print(f"error: {error}", file=sys.stderr)
         return 1
     except MemoryError:
-        print(
-            "error: out of memory; fewer samples (--num_samples) or workers (--num_workers), or a "
-            "smaller input, need less",
-            file=sys.stderr,
-        )
+        print(f"error: {_out_of_memory(args)}", file=sys.stderr)
         return 1
     except OSError as error:  # of a disk or a pipe, anywhere
+        if error.errno == errno.ENOMEM:
+            print(f"error: {_out_of_memory(args)}", file=sys.stderr)
+            return 1
         print(f"error: {' '.join(str(error).split())}; see to that and try again", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("error: interrupted, the model was not written", file=sys.stderr)
         return 130
     return int(code or 0)
+
+
+# What less memory is taken with, by the name of the option.
+_LESS = {
+    "num_samples": "fewer samples (--num_samples 20)",
+    "samples": "fewer samples (--samples 1)",
+    "num_workers": "fewer processes (--num_workers 1)",
+    "limit": "fewer images (--limit 1000)",
+}
+
+
+def _out_of_memory(args: argparse.Namespace) -> str:
+    """What to do about it, with options that the sub-command has."""
+    options = [text for name, text in _LESS.items() if hasattr(args, name)]
+    options.append("a smaller input")
+    return (
+        f"out of memory; nothing was written. Less is needed by {', '.join(options)} "
+        "or a smaller model"
+    )
 
 
 def run() -> None:

@@ -16,7 +16,7 @@ from typing import Any
 from tflite_eq.file_formats.formats import HDF5
 
 # Modules in which Keras' own classes lie. Older versions of Keras 2 name no modules.
-_OWN_MODULES = ("keras", "tf_keras", "tensorflow.python.keras", "builtins")
+_OWN_MODULES = ("keras", "tf_keras", "builtins")
 
 _LAMBDA = "Lambda"
 
