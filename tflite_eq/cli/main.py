@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import errno
+import importlib
 import io
 import os
 import sys
@@ -13,11 +14,20 @@ from typing import Any, NoReturn
 from absl import app
 from absl.flags import argparse_flags
 
-from tflite_eq.cli import benchmark, check, evaluate, explain, inspect, quantize, validate
 from tflite_eq.errors import TfliteEqError
 from tflite_eq.version import __version__
 
-_COMMANDS = (check, quantize, evaluate, inspect, validate, explain, benchmark)
+# Sub-commands, each in a module of that name, and what the list of them says. Only the one that is
+# asked for is imported: a mistake in a command line is told at once.
+_COMMANDS = {
+    "check": "what quantizing a float model will do: needs no data",
+    "quantize": "quantize a float model to int8",
+    "evaluate": "measure accuracy of .tflite classifiers, and how close they are to a float model",
+    "inspect": "list a model's layers: bits, scales, zero points, code windows, weight lattice",
+    "validate": "check that the delegate computes a model exactly as the reference kernels do",
+    "explain": "list what the delegate would run of a model on a CPU, and why not the rest",
+    "benchmark": "time a quantized model with and without the delegate",
+}
 
 
 class _Parser(argparse_flags.ArgumentParser):  # type: ignore[misc]
@@ -36,8 +46,12 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
     )
     parser.add_argument("--version", action="version", version=f"tflite-eq {__version__}")
     subparsers = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
-    for command in _COMMANDS:
-        command.register(subparsers)
+    chosen = next((word for word in argv[1:] if not word.startswith("-")), None)
+    for name, summary in _COMMANDS.items():
+        if name == chosen:
+            importlib.import_module(f"tflite_eq.cli.{name}").register(subparsers, summary)
+        else:
+            subparsers.add_parser(name, help=summary)
     parsed: argparse.Namespace = parser.parse_args(argv[1:])
     return parsed
 

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import pathlib
+from typing import TYPE_CHECKING
 
 from tflite_eq.calibration.dataset import input_signature
-from tflite_eq.converter import EasyQuantConverter
 from tflite_eq.errors import ModelError
 from tflite_eq.file_formats import folders
 from tflite_eq.files import is_folder
 from tflite_eq.graph.model import Graph
 from tflite_eq.keras_models import is_keras, load_keras_model
 from tflite_eq.quiet import quiet
+
+if TYPE_CHECKING:
+    from tflite_eq.converter import EasyQuantConverter
 
 
 def load_float_model(path: str) -> bytes:
@@ -29,9 +32,9 @@ def load_float_model(path: str) -> bytes:
                     f"{path}: the directory holds no saved_model.pb, so it is no SavedModel: "
                     f"{found.what}; {found.remedy}"
                 )
-            converter = EasyQuantConverter.from_saved_model(path)
+            converter = _converters().from_saved_model(path)
         elif is_keras(location):
-            converter = EasyQuantConverter.from_keras_model(load_keras_model(path))
+            converter = _converters().from_keras_model(load_keras_model(path))
         else:
             return location.read_bytes()
     except OSError as error:
@@ -43,6 +46,13 @@ def load_float_model(path: str) -> bytes:
         except ModelError:
             said()  # the error names what did not convert; MLIR tells it again in pages
             raise
+
+
+def _converters() -> type[EasyQuantConverter]:
+    """The converter, which brings the whole quantizer along: most commands only read files."""
+    from tflite_eq.converter import EasyQuantConverter
+
+    return EasyQuantConverter
 
 
 def read_tflite(path: str) -> bytes:

@@ -53,11 +53,11 @@ _OPTIONS = (
 )
 
 
-def register(subparsers: Any) -> None:
-    """Add the sub-command to the parser."""
+def register(subparsers: Any, summary: str) -> None:
+    """Add the sub-command to the parser, with the line that its list of commands has for it."""
     parser = subparsers.add_parser(
         "quantize",
-        help="quantize a float model to int8",
+        help=summary,
         description="Quantize a float model to an int8 .tflite with EasyQuant scales.",
     )
     _add_files(parser.add_argument_group("files"))
