@@ -8,6 +8,7 @@ import shutil
 import sys
 import types
 import zipfile
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -21,13 +22,13 @@ from tflite_eq import keras_models
 from tflite_eq.cli.models import load_float_model
 from tflite_eq.errors import ModelError
 
+IS_KERAS_2 = version("keras").startswith("2.")
+
 needs_keras_2 = pytest.mark.skipif(
-    importlib.util.find_spec("tf_keras") is None or tf.keras.__version__.startswith("2."),
+    importlib.util.find_spec("tf_keras") is None or IS_KERAS_2,
     reason="needs Keras 2 beside Keras 3: pip install tf_keras",
 )
-needs_keras_3 = pytest.mark.skipif(
-    tf.keras.__version__.startswith("2."), reason="is about files that Keras 3 cannot load"
-)
+needs_keras_3 = pytest.mark.skipif(IS_KERAS_2, reason="is about files that Keras 3 cannot load")
 
 RNG = np.random.default_rng(0)
 

@@ -196,7 +196,13 @@ def _has_keras_2() -> bool:
 
 
 def _is_of_older_keras(file: KerasFile, tf: Any) -> bool:
-    return file.major == 2 and release(tf.keras.__version__)[:1] > (2,)
+    return file.major == 2 and release(_version(tf.keras))[:1] > (2,)
+
+
+def _version(keras: Any) -> str:
+    """Version of a Keras; ``tf.keras`` of TensorFlow 2.14 does not have it, its package does."""
+    package = importlib.import_module(keras.__name__.split(".")[0])
+    return str(getattr(package, "__version__", ""))
 
 
 def _legacy_command(tf: Any) -> str:
@@ -222,7 +228,7 @@ def _named_rightly(path: pathlib.Path, file: KerasFile) -> Iterator[str]:
 
 
 def _cannot_load(path: str, file: KerasFile, tf: Any, keras: Any, error: Exception) -> ModelError:
-    version = getattr(keras, "__version__", "")
+    version = _version(keras)
     named = _UNKNOWN.search(str(error))
     if named and not _is_of_keras(keras, named["name"]):
         others = [name for name in file.layers if not _is_of_keras(keras, name)]
@@ -240,9 +246,11 @@ def _cannot_load(path: str, file: KerasFile, tf: Any, keras: Any, error: Excepti
             f"{_legacy_command(tf)}"
         )
     if release(file.version) > release(version):
+        # Keras 3 comes with TensorFlow from 2.16 on.
+        newer = f"keras>={file.version}" if release(version)[:1] > (2,) else "tensorflow>=2.16"
         return ModelError(
             f"{start}. It was saved by Keras {file.version}, and {version} is installed: "
-            f"pip install 'keras>={file.version}', or export a SavedModel or .tflite there"
+            f"pip install '{newer}', or export a SavedModel or .tflite there"
         )
     saved_by = f"Keras {file.version}" if file.version else "another Keras version"
     return ModelError(
