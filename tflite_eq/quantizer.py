@@ -122,6 +122,8 @@ def calibrate(
         samples = representative_dataset
         if not isinstance(samples, StoredSamples):
             samples = stack.enter_context(StoredSamples(graph, samples, num_samples))
+        if fine_tunes:
+            check_enough(samples.count)
         if checkpoint:
             checkpoint.check_data(samples.count, samples.digest)
         if trace is not None:
@@ -137,7 +139,6 @@ def calibrate(
             trace.take_ranges(observers)
         needed = set()
         if fine_tunes:
-            check_enough(twins.samples)
             needed = {*graph.inputs, *distilled_tensors(graph)}
         tensors, records = run_lockstep(
             graph, layers, groups, skipped, observers, twins, config, trace, checkpoint, needed

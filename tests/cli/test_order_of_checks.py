@@ -89,6 +89,14 @@ def test_expressions_are_judged_before_data_are_opened(
     assert expected in workspace.refused(calibration=unfit, **flags)
 
 
+def test_too_few_samples_to_fine_tune_on_are_refused_before_the_network_runs(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tflite_eq.quantizer.observe_ranges", None)
+    message = workspace.refused(bias_correction="finetune", num_samples=4)
+    assert "finetune needs at least 5 calibration samples" in message
+
+
 REFUSED = """
 import json, sys, time
 from tflite_eq.cli.main import main, parse
