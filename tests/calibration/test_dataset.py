@@ -187,6 +187,7 @@ def test_digest_identifies_the_data() -> None:
         ),
         ([[]], "has 0 arrays"),
         ([[IMAGE], {"photo": IMAGE}], r"element 1 .* names an input 'photo' .* are 'image' "),
+        ([{0: IMAGE}], r"names an input '0' that the model does not have"),
         ([{}], r"lacks the model's input 'image' "),
         ([("predict", {"image": IMAGE})], r"signature 'predict', .* \['serving_default'\]"),
         (

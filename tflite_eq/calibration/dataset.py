@@ -105,7 +105,7 @@ class SampleReader:
     def _by_name(self, element: Mapping[str, Any], where: str) -> Sample:
         sample: Sample = {}
         for name, value in element.items():
-            taker = find_input(self._inputs, name)
+            taker = find_input(self._inputs, name) if isinstance(name, str) else None
             if taker is None:
                 raise DatasetError(
                     f"{where} names an input '{name}' that the model does not have; its inputs "
