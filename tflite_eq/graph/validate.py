@@ -61,7 +61,6 @@ def check_quantizable(graph: Graph) -> None:
     """
     _refuse_constant_outputs(graph)
     _refuse_packed(graph)
-    _refuse_sparse(graph)
     for operator in graph.operators:
         if operator.kind in properties.UNSUPPORTED:
             raise ModelError(
@@ -101,7 +100,8 @@ def _refuse_quantized(graph: Graph) -> None:
                 "plain float model (for QAT: strip the quantization wrappers before export)"
             )
     for tensor in graph.tensors:
-        if tensor.type_name not in _QUANTIZED_TYPES:
+        # Constants with scales alone are how a float network's weights may be stored.
+        if tensor.is_constant or tensor.type_name not in _QUANTIZED_TYPES:
             continue
         stored = graph.subgraph.tensors[tensor.index].quantization
         if stored is not None and stored.scale is not None and len(stored.scale):
@@ -144,16 +144,6 @@ def _refuse_constant_outputs(graph: Graph) -> None:
             raise ModelError(
                 f"{graph.origin}: output '{graph.tensors[index].name}' depends on no input of the "
                 "model; convert the model without that output"
-            )
-
-
-def _refuse_sparse(graph: Graph) -> None:
-    for tensor in graph.tensors:
-        if graph.subgraph.tensors[tensor.index].sparsity is not None:
-            raise ModelError(
-                f"{graph.origin}: constant '{tensor.name}' is stored as a sparse tensor. Convert "
-                "the original model again with its weights stored densely (without "
-                "EXPERIMENTAL_SPARSITY)"
             )
 
 
