@@ -8,3 +8,8 @@ def printable(text: str) -> str:
     if text.isprintable():
         return text
     return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
+
+
+def counted(count: int, noun: str) -> str:
+    """A number of things: ``"1 constant"``, ``"2 constants"``."""
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"

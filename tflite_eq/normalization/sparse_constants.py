@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from tflite_eq.graph.model import Graph
 from tflite_eq.graph.rewrite import Rewrite
+from tflite_eq.text import counted
 
 
 def unpacked(graph: Graph) -> tuple[Graph, str | None]:
@@ -28,7 +29,7 @@ def unpacked(graph: Graph) -> tuple[Graph, str | None]:
             rewrite.remove(operator)
     if not rewrite.changed:
         return graph, None
-    return rewrite.graph(), f"{len(sparse)} sparse constants unpacked"
+    return rewrite.graph(), f"{counted(len(sparse), 'sparse constant')} unpacked"
 
 
 def _store(rewrite: Rewrite, graph: Graph, index: int, source: int) -> None:

@@ -16,6 +16,7 @@ import numpy.typing as npt
 from tflite_eq.graph.consistency import CODES
 from tflite_eq.graph.model import Graph, Tensor
 from tflite_eq.graph.rewrite import Rewrite
+from tflite_eq.text import counted
 
 
 def unpacked(graph: Graph) -> tuple[Graph, str | None]:
@@ -45,7 +46,7 @@ def unpacked(graph: Graph) -> tuple[Graph, str | None]:
     if not count:
         return graph, None
     return rewrite.graph(), (
-        f"{count} constants stored as {' and '.join(sorted(types))} taken as they are (what they "
+        f"{counted(count, 'constant')} stored as {' and '.join(sorted(types))} taken as they are (what they "
         "lost to float is lost; the float model they came from would give better results)"
     )
 

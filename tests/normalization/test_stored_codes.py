@@ -1,0 +1,121 @@
+"""Weights stored as codes in float networks; TensorFlow's converter writes them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tests import built_models, models, running
+from tests.built_models import NetworkBuilder
+from tests.graph.broken import refused
+from tests.normalization.compared import after, inputs_of, kinds
+from tests.running import run
+from tests.shared_data import zoo
+from tflite_eq import Config, quantize
+from tflite_eq.errors import ModelError
+from tflite_eq.graph import schema
+from tflite_eq.graph.model import Graph
+from tflite_eq.graph.validate import check_float_network
+from tflite_eq.normalization.stored_codes import unpacked
+
+
+def network(x: Any) -> Any:
+    x = tf.nn.relu(models.conv(x, 32, seed=1))
+    x = tf.nn.relu(models.conv(x, 32, seed=2))
+    return models.dense(tf.reduce_mean(x, [1, 2]), 64, seed=3)
+
+
+def dynamic_range() -> bytes:
+    traced = tf.function(network, input_signature=[tf.TensorSpec(models.IMAGE)])
+    converter = tf.lite.TFLiteConverter.from_concrete_functions(
+        [traced.get_concrete_function()], traced
+    )
+    converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    return bytes(converter.convert())
+
+
+def test_dynamic_range_weights_are_taken_as_they_are() -> None:
+    data = dynamic_range()
+    assert any(t.type_name == "INT8" for t in Graph.from_bytes(data).tensors)
+    check_float_network(Graph.from_bytes(data))
+    # Hybrid kernels round activations, which this does not.
+    graph, change = after(data, unpacked, within=0.03)
+    assert change is not None and change.startswith("2 constants stored as int8")
+    assert all(t.is_float or t.type_name == "INT32" for t in graph.tensors)
+    reference = Graph.from_bytes(models.convert(network, models.IMAGE))
+    (x,) = inputs_of(reference)
+    (expected,) = run(schema.serialize(reference.model), [x])
+    (found,) = run(schema.serialize(graph.model), [x])
+    assert np.abs(found - expected).max() <= 0.01 * np.abs(expected).max()
+
+
+def test_dynamic_range_network_is_quantized_and_says_so() -> None:
+    result = quantize(dynamic_range(), models.samples(models.IMAGE))
+    assert "taken as they are" in result.report.summary["normalized"][0]
+    assert not any(t.is_float and t.is_constant for t in Graph.from_bytes(result.model).tensors)
+
+
+def with_codes(kind: str, axis: int | None, zero_point: int = 0) -> bytes:
+    """A network that adds its input to codes behind a DEQUANTIZE."""
+    low, high = {"INT4": (-8, 7), "INT8": (-128, 127), "UINT8": (0, 255), "INT16": (-900, 900)}[kind]
+    codes = np.random.default_rng(3).integers(low, high + 1, (3, 5))
+    net = NetworkBuilder(3, 5)
+    made = net.elementwise("DEQUANTIZE", net.constant(codes.astype(np.int32)))
+    model = schema.parse(net.finished(net.elementwise("ADD", net.input, made)))
+    stored = model.subgraphs[0].tensors[int(model.subgraphs[0].operators[0].inputs[0])]
+    stored.type = getattr(schema.schema().TensorType, kind)
+    data = codes.reshape(-1).astype(np.int16 if kind == "INT16" else np.uint8).view(np.uint8)
+    if kind == "INT4":
+        pairs = np.append(data, 0).reshape(-1, 2) & 15
+        data = pairs[:, 0] | pairs[:, 1] << 4
+    model.buffers[stored.buffer].data = data
+    stored.quantization = schema.schema().QuantizationParametersT()
+    count = 1 if axis is None else codes.shape[axis]
+    stored.quantization.scale = np.linspace(0.013, 0.4, count).astype(np.float32)
+    stored.quantization.zeroPoint = np.full(count, zero_point, np.int64)
+    stored.quantization.quantizedDimension = axis or 0
+    return schema.serialize(model)
+
+
+@pytest.mark.parametrize(
+    ("kind", "axis", "zero_point"),
+    [("INT4", None, 0), ("INT8", None, 7), ("INT8", 0, 0), ("INT8", 1, 0), ("UINT8", None, 128)]
+    + [("INT16", None, 0)],
+)
+def test_codes_behind_dequantize(kind: str, axis: int | None, zero_point: int) -> None:
+    data = with_codes(kind, axis, zero_point)
+    graph, change = after(data, unpacked)
+    assert kinds(graph) == ["ADD"]
+    assert change is not None and f"stored as {kind.lower()} " in change
+
+
+def test_quantized_models_stay_refused() -> None:
+    for config in (None, Config(input_type="int8", output_type="int8")):
+        graph = Graph.from_bytes(running.quantized("conv_net", config).model)
+        with pytest.raises(ModelError, match="already quantized"):
+            check_float_network(graph)
+
+
+@pytest.mark.parametrize("name", ["okay_nabu", "yamnet", "ssd_mnv2_fpnlite"])
+def test_quantized_models_of_the_zoo_stay_refused(name: str) -> None:
+    graph = Graph.from_bytes(zoo(f"{name}.tflite").read_bytes())
+    with pytest.raises(ModelError, match=r"already quantized|subgraphs"):
+        check_float_network(graph)
+
+
+def test_codes_in_blocks_are_refused() -> None:
+    def change(model: Any) -> None:
+        stored = model.subgraphs[0].tensors[int(model.subgraphs[0].operators[0].inputs[1])]
+        generated = schema.schema()
+        stored.quantization = generated.QuantizationParametersT()
+        stored.quantization.detailsType = generated.QuantizationDetails.BlockwiseQuantization
+        stored.quantization.details = generated.BlockwiseQuantizationT()
+
+    refused(change, "quantized in blocks", "a scale per tensor or per channel")
+
+
+def test_leaves_other_networks_alone() -> None:
+    after(built_models.conv_net(), unpacked)
