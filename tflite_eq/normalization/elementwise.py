@@ -25,7 +25,7 @@ Array = npt.NDArray[Any]
 _MOST_OPERATORS = 80
 
 # Points times channels that are computed at most; more channels get fewer points.
-_MOST_VALUES = 4_000_000
+_MOST_VALUES = 1_000_000
 
 _erf = np.vectorize(math.erf, otypes=[np.float64])
 
@@ -140,25 +140,31 @@ def functions_of(graph: Graph, result: int) -> Iterator[Function]:
         leaves.update(i for i in writer.inputs if not graph.tensors[i].is_constant)
         if len(leaves) == 1:
             (source,) = leaves
-            if _is_alike(graph, source, result):
+            if _is_alike(graph, source, result) and graph.tensors[source].is_float:
                 yield Function(source, result, tuple(reversed(taken)))
 
 
 def points(graph: Graph, function: Function) -> Array:
-    """Where a function is computed: around its bends, and far out.
+    """Where a function is computed: densely around 0, beside its constants, and far out.
 
     Returns:
         Numbers in a shape that constants of a per-channel shape can be combined with.
     """
-    constants = {
-        i for o in function.operators for i in o.inputs if graph.tensors[i].is_constant
-    }
-    channels = max((math.prod(graph.tensors[i].shape) for i in constants), default=1)
-    near = np.linspace(-12.0, 12.0, 1201 if channels * 1500 <= _MOST_VALUES else 97)
-    far = np.geomspace(12.5, 3e4, 40)
-    values = np.concatenate([near, far, -far])
-    dimensions = len(graph.tensors[function.source].shape)
-    return values.reshape([-1] + [1] * dimensions)
+    constants = [
+        graph.constant(i).astype(np.float64).ravel()
+        for i in sorted({i for o in function.operators for i in o.inputs})
+        if graph.tensors[i].is_constant
+    ]
+    channels = max((values.size for values in constants), default=1)
+    count = 601 if channels * 800 <= _MOST_VALUES else 97
+    outwards = np.concatenate([np.geomspace(1e-6, 0.1, 21), np.geomspace(12.5, 3e4, 21)])
+    # Functions bend where they are compared with a constant, or where a multiple of one is 0.
+    bends = np.concatenate([values for values in constants if values.size == 1] or [outwards[:0]])
+    beside = np.abs(bends[:32, None]) * [0.999, 1.001]
+    positive = np.concatenate([outwards, beside.ravel()])
+    positive = positive[(positive > 0) & (positive < 1e30)]
+    values = np.concatenate([np.linspace(-12.0, 12.0, count), positive, -positive])
+    return values.reshape([-1] + [1] * len(graph.tensors[function.source].shape))
 
 
 def values_of(graph: Graph, function: Function, x: Array) -> Array:
@@ -221,12 +227,8 @@ def _ranks_differ(graph: Graph, operator: Operator) -> bool:
 def _is_alike(graph: Graph, tensor: int, other: int) -> bool:
     """Whether two tensors are of one shape and hold real or truth values."""
     one, two = graph.tensors[tensor], graph.tensors[other]
-    return (
-        one.shape == two.shape
-        and one.dynamic == two.dynamic
-        and one.type_name in ("FLOAT32", "BOOL")
-        and (one.is_float or tensor != other)
-    )
+    is_number = one.type_name in ("FLOAT32", "BOOL")
+    return is_number and one.shape == two.shape and one.dynamic == two.dynamic
 
 
 def _constant(graph: Graph, tensor: int) -> Array:

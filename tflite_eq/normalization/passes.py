@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Callable
 
 from tflite_eq.graph.model import Graph
-from tflite_eq.normalization import half_floats, sparse_constants, stored_codes
+from tflite_eq.normalization import activations, half_floats, sparse_constants, stored_codes
 
 # A pass gives the network it was given if it finds nothing, else another and what it has changed:
 # one clause without a full stop, e.g. "12 float16 constants unpacked".
@@ -17,6 +17,7 @@ PASSES: tuple[Pass, ...] = (
     sparse_constants.unpacked,
     half_floats.unpacked,
     stored_codes.unpacked,
+    activations.recognized,
 )
 
 
