@@ -35,7 +35,8 @@ def after(
     Args:
         data: The network.
         normalize: The pass.
-        within: Most that outputs may differ by, as a share of the largest value; ``None``: whatever.
+        within: Most that outputs may differ by, as a share of the largest value; ``None``
+            does not run it.
         inputs: What to run it on; random numbers if ``None``.
     """
     given = Graph.from_bytes(data)
@@ -48,7 +49,8 @@ def after(
     if within is not None:
         inputs = inputs_of(given) if inputs is None else inputs
         for expected, found in zip(run(data, inputs), run(made, inputs)):
-            assert found.shape == expected.shape and found.dtype == expected.dtype
+            assert found.shape == expected.shape
+            assert found.dtype == expected.dtype
             error = np.abs(found - expected).max(initial=0.0)
             assert error <= within * np.abs(expected).max(initial=0.0), change
     return graph, change

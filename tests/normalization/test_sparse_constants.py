@@ -76,7 +76,9 @@ def densified(dense: Array, parameters: Any, values: Array) -> bytes:
         made = net.elementwise("DEQUANTIZE", made)
     model = schema.parse(net.finished(net.elementwise("ADD", net.input, made)))
     densify = model.subgraphs[0].operators[0]
-    stored, plain = (model.subgraphs[0].tensors[int(i[0])] for i in (densify.inputs, densify.outputs))
+    stored, plain = (
+        model.subgraphs[0].tensors[int(i[0])] for i in (densify.inputs, densify.outputs)
+    )
     stored.sparsity = parameters
     model.buffers[stored.buffer].data = np.frombuffer(values.tobytes(), np.uint8)
     types = schema.schema().TensorType

@@ -43,7 +43,8 @@ def test_dynamic_range_weights_are_taken_as_they_are() -> None:
     check_float_network(Graph.from_bytes(data))
     # Hybrid kernels round activations, which this does not.
     graph, change = after(data, unpacked, within=0.03)
-    assert change is not None and change.startswith("2 constants stored as int8")
+    assert change is not None
+    assert change.startswith("2 constants stored as int8")
     assert all(t.is_float or t.type_name == "INT32" for t in graph.tensors)
     reference = Graph.from_bytes(models.convert(network, models.IMAGE))
     (x,) = inputs_of(reference)
@@ -60,7 +61,9 @@ def test_dynamic_range_network_is_quantized_and_says_so() -> None:
 
 def with_codes(kind: str, axis: int | None, zero_point: int = 0) -> bytes:
     """A network that adds its input to codes behind a DEQUANTIZE."""
-    low, high = {"INT4": (-8, 7), "INT8": (-128, 127), "UINT8": (0, 255), "INT16": (-900, 900)}[kind]
+    low, high = {"INT4": (-8, 7), "INT8": (-128, 127), "UINT8": (0, 255), "INT16": (-900, 900)}[
+        kind
+    ]
     codes = np.random.default_rng(3).integers(low, high + 1, (3, 5))
     net = NetworkBuilder(3, 5)
     made = net.elementwise("DEQUANTIZE", net.constant(codes.astype(np.int32)))
@@ -82,14 +85,21 @@ def with_codes(kind: str, axis: int | None, zero_point: int = 0) -> bytes:
 
 @pytest.mark.parametrize(
     ("kind", "axis", "zero_point"),
-    [("INT4", None, 0), ("INT8", None, 7), ("INT8", 0, 0), ("INT8", 1, 0), ("UINT8", None, 128)]
-    + [("INT16", None, 0)],
+    [
+        ("INT4", None, 0),
+        ("INT8", None, 7),
+        ("INT8", 0, 0),
+        ("INT8", 1, 0),
+        ("INT16", None, 0),
+        ("UINT8", None, 128),
+    ],
 )
 def test_codes_behind_dequantize(kind: str, axis: int | None, zero_point: int) -> None:
     data = with_codes(kind, axis, zero_point)
     graph, change = after(data, unpacked)
     assert kinds(graph) == ["ADD"]
-    assert change is not None and f"stored as {kind.lower()} " in change
+    assert change is not None
+    assert f"stored as {kind.lower()} " in change
 
 
 def test_quantized_models_stay_refused() -> None:

@@ -181,5 +181,5 @@ class Graph:
 
 def _nibbles(packed: npt.NDArray[np.int8], count: int) -> npt.NDArray[np.int8]:
     """Signed 4-bit codes, of which each byte has two, the first one in its lower half."""
-    codes = np.stack([packed << 4, packed], axis=-1).reshape(-1) >> 4
+    codes: npt.NDArray[np.int8] = np.stack([packed << 4, packed], axis=-1).reshape(-1) >> 4
     return codes[:count]

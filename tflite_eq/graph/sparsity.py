@@ -46,9 +46,7 @@ def stored_values(sparsity: Any, shape: Sequence[int]) -> int:
     return count
 
 
-def dense_values(
-    sparsity: Any, shape: Sequence[int], values: npt.NDArray[Any]
-) -> npt.NDArray[Any]:
+def dense_values(sparsity: Any, shape: Sequence[int], values: npt.NDArray[Any]) -> npt.NDArray[Any]:
     """All values of a sparse tensor, zeros included.
 
     Args:

@@ -32,14 +32,16 @@ _erf = np.vectorize(math.erf, otypes=[np.float64])
 
 def sigmoid(x: Array) -> Array:
     """The logistic function, without overflow."""
-    return 0.5 * (1.0 + np.tanh(0.5 * x))
+    return np.asarray(0.5 * (1.0 + np.tanh(0.5 * x)))
 
 
 def gelu(x: Array, approximate: bool) -> Array:
     """GELU (arXiv 1606.08415): by the error function, or by the hyperbolic tangent in its place."""
     if approximate:
-        return 0.5 * x * (1.0 + np.tanh(math.sqrt(2.0 / math.pi) * (x + 0.044715 * x**3)))
-    return 0.5 * x * (1.0 + _erf(x / math.sqrt(2.0)))
+        share = np.tanh(math.sqrt(2.0 / math.pi) * (x + 0.044715 * x**3))
+    else:
+        share = _erf(x / math.sqrt(2.0))
+    return np.asarray(0.5 * x * (1.0 + share))
 
 
 def elu(x: Array) -> Array:
@@ -181,9 +183,7 @@ def values_of(graph: Graph, function: Function, x: Array) -> Array:
     known: dict[int, Array] = {function.source: x}
     with np.errstate(all="ignore"):
         for operator in function.operators:
-            operands = [
-                known[i] if i in known else _constant(graph, i) for i in operator.inputs
-            ]
+            operands = [known[i] if i in known else _constant(graph, i) for i in operator.inputs]
             made = _function(graph, operator)(*operands)
             activation = properties.fused_activation(operator)
             if activation != "NONE":
@@ -238,7 +238,7 @@ def _constant(graph: Graph, tensor: int) -> Array:
 
 def _function(graph: Graph, operator: Operator) -> Callable[..., Array]:
     if operator.kind == "CAST":
-        return lambda x: x.astype(np.float64)
+        return lambda x: np.asarray(x, np.float64)
     if operator.kind == "GELU":
         return lambda x: gelu(x, operator.options.approximate)
     if operator.kind == "LEAKY_RELU":

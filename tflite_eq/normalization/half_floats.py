@@ -22,4 +22,8 @@ def unpacked(graph: Graph) -> tuple[Graph, str | None]:
             rewrite.set_constant(operator.outputs[0], values)
             rewrite.remove(operator)
             count += 1
-    return (rewrite.graph(), f"{counted(count, 'float16 constant')} unpacked") if count else (graph, None)
+    return (
+        (rewrite.graph(), f"{counted(count, 'float16 constant')} unpacked")
+        if count
+        else (graph, None)
+    )

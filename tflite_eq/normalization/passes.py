@@ -6,18 +6,38 @@ import dataclasses
 from collections.abc import Callable
 
 from tflite_eq.graph.model import Graph
-from tflite_eq.normalization import activations, half_floats, sparse_constants, stored_codes
+from tflite_eq.normalization import (
+    activations,
+    folded_constants,
+    fused_activations,
+    half_floats,
+    identities,
+    negations,
+    softmax,
+    sparse_constants,
+    stored_codes,
+    substitutes,
+)
 
 # A pass gives the network it was given if it finds nothing, else another and what it has changed:
 # one clause without a full stop, e.g. "12 float16 constants unpacked".
 Pass = Callable[[Graph], "tuple[Graph, str | None]"]
 
-# What is stored in another form first, then what operators stand for, then what can be one.
+# What is stored in another form first, for all others read constants; of sparse constants some are
+# float16. Then what needs no operator, so that patterns are not interrupted by it. Functions are
+# recognised before their parts are replaced by others, and all that is made of a layer and what
+# stands behind it comes before activation functions are fused, which hides the layer's own result.
 PASSES: tuple[Pass, ...] = (
     sparse_constants.unpacked,
     half_floats.unpacked,
     stored_codes.unpacked,
+    folded_constants.folded,
+    identities.removed,
     activations.recognized,
+    softmax.recognized,
+    substitutes.substituted,
+    negations.absorbed,
+    fused_activations.fused,
 )
 
 

@@ -45,9 +45,10 @@ def unpacked(graph: Graph) -> tuple[Graph, str | None]:
         count += 1
     if not count:
         return graph, None
+    listed = " and ".join(sorted(types))
     return rewrite.graph(), (
-        f"{counted(count, 'constant')} stored as {' and '.join(sorted(types))} taken as they are (what they "
-        "lost to float is lost; the float model they came from would give better results)"
+        f"{counted(count, 'constant')} stored as {listed} taken as they are (what they lost to "
+        "float is lost: the float model they came from would give better results)"
     )
 
 
