@@ -11,6 +11,7 @@ from tests.running import run
 from tflite_eq.graph import schema
 from tflite_eq.graph.consistency import check_consistent
 from tflite_eq.graph.model import Graph
+from tflite_eq.runtimes import Kernels
 
 Pass = Callable[[Graph], "tuple[Graph, str | None]"]
 
@@ -48,7 +49,8 @@ def after(
     assert names[0] == names[1]
     if within is not None:
         inputs = inputs_of(given) if inputs is None else inputs
-        for expected, found in zip(run(data, inputs), run(made, inputs)):
+        before, behind = (run(model, inputs, Kernels.BUILTIN) for model in (data, made))
+        for expected, found in zip(before, behind):
             assert found.shape == expected.shape
             assert found.dtype == expected.dtype
             error = np.abs(found - expected).max(initial=0.0)

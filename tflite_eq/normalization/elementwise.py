@@ -240,7 +240,7 @@ def _function(graph: Graph, operator: Operator) -> Callable[..., Array]:
     if operator.kind == "CAST":
         return lambda x: np.asarray(x, np.float64)
     if operator.kind == "GELU":
-        return lambda x: gelu(x, operator.options.approximate)
+        return lambda x: gelu(x, bool(operator.options.approximate))
     if operator.kind == "LEAKY_RELU":
         return lambda x: np.where(x < 0, operator.options.alpha * x, x)
     return _FUNCTIONS[operator.kind]
