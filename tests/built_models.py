@@ -67,6 +67,7 @@ class NetworkBuilder:
         shape: tuple[int, ...],
         options: tuple[str, dict[str, Any]] | None = None,
         dtype: str = "FLOAT32",
+        version: int = 1,
     ) -> int:
         """Any operator with one result, such as ``("POW", [x, c], (1, 4), ("PowOptions", {}))``."""
         made = None
@@ -75,6 +76,7 @@ class NetworkBuilder:
             for field, value in options[1].items():
                 setattr(made, field, value)
         result = self._operator(kind, inputs, shape, made)
+        self._model.operatorCodes[-1].version = version
         self._graph.tensors[result].type = getattr(self._schema.TensorType, dtype)
         return result
 

@@ -158,7 +158,6 @@ def _nonnegative(graph: Graph, operator: Operator) -> int | None:
 
 _RULES: dict[str, Callable[[Graph, Operator], int | None]] = {
     "ADD": _beside_constant(0, (0, 1)),
-    "ADD_N": _single(0, 1),
     "AVERAGE_POOL_2D": _pool,
     "BROADCAST_TO": _broadcast,
     "CAST": _cast,
