@@ -105,6 +105,7 @@ def measure(runtime: Runtime, layer: Layer, threads: int, rounds: int) -> dict[s
     times: dict[str, list[float]] = {name: [] for name in contenders}
     for number in range(rounds):
         for name in list(contenders)[:: 1 if number % 2 == 0 else -1]:
+            contenders[name].invoke()  # whose threads are awake then, and those of others asleep
             start = time.perf_counter()
             contenders[name].invoke()
             times[name].append((time.perf_counter() - start) * 1e6 / LAYERS)

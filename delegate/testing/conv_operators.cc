@@ -132,11 +132,15 @@ TfLiteStatus Invoke(TfLiteContext* context, TfLiteNode* node, const ConvKind& ki
   const auto& quantization = *static_cast<const TfLiteAffineQuantizationParams*>(t.filter->quantization.params);
   const auto& parameters = *static_cast<const TfLiteConvParams*>(node->builtin_data);
   if (ElementCount(*t.output) == 0) return kTfLiteOk;
+  // Another node that writes one of these tensors may have given it another shape since.
+  if (CheckTensors(context, node, t, kind) != kTfLiteOk) return kTfLiteError;
   Window rows, columns;
   CodeRange range;
-  ResolveWindows(node, t, &rows, &columns);
+  if (!ResolveWindows(node, t, &rows, &columns)) return Refuse(context, "strides, dilations or padding");
   ActivationCodes(parameters.activation, *t.output, &range);
-  const int channels = t.output->dims->data[3];
+  const int channels = t.filter->dims->data[kind.channel_dimension];
+  const std::vector<int> shape = {t.input->dims->data[0], static_cast<int>(rows.output), static_cast<int>(columns.output), channels};
+  if (ToVector(t.output->dims) != shape) return Refuse(context, "output of another shape");
   const int groups = kind.depthwise ? 1 : t.input->dims->data[3] / t.filter->dims->data[3];
   const int groups_size = channels / groups;
   std::vector<FixedPoint> scales(channels);

@@ -17,20 +17,22 @@ from tflite_eq.normalization import (
     sparse_constants,
     stored_codes,
     substitutes,
+    transpose_bias,
 )
 
 # A pass gives the network it was given if it finds nothing, else another and what it has changed:
 # one clause without a full stop, e.g. "12 float16 constants unpacked".
 Pass = Callable[[Graph], "tuple[Graph, str | None]"]
 
-# What is stored in another form first, for all others read constants; of sparse constants some are
-# float16. Then what needs no operator, so that patterns are not interrupted by it. Functions are
-# recognised before their parts are replaced by others, and all that is made of a layer and what
-# stands behind it comes before activation functions are fused, which hides the layer's own result.
+# What is stored in another form comes first, for all others read constants; of sparse constants some
+# are float16. Then what custom operators stand for, and what needs no operator at all and would
+# interrupt patterns. Functions are recognised before their parts are replaced by other operators.
+# Activation functions are fused last: it hides the results of the layers in front.
 PASSES: tuple[Pass, ...] = (
     sparse_constants.unpacked,
     half_floats.unpacked,
     stored_codes.unpacked,
+    transpose_bias.lowered,
     folded_constants.folded,
     identities.removed,
     activations.recognized,

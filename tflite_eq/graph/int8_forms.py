@@ -1,4 +1,4 @@
-"""Which operators of a network compute on codes, and what their kernels ask of scales."""
+"""Which operators of a network can compute on codes, and which have to stay in float."""
 
 from __future__ import annotations
 
@@ -29,6 +29,20 @@ def int8_operators(
         operator.index
         for operator in graph.operators
         if operator.index not in skipped and _computes_on_codes(graph, operator, scaled, recorded)
+    )
+
+
+def without_int8_form(graph: Graph) -> frozenset[int]:
+    """Indices of the operators that compute with real values and have no int8 form at all."""
+    scaled = {tensor.index for tensor in graph.tensors if tensor.is_float}
+    layers = {o.index for o in graph.operators if properties.has_constant_filter(graph, o)}
+    possible = int8_operators(graph, frozenset(), scaled, layers)
+    return frozenset(
+        operator.index
+        for operator in graph.operators
+        if operator.index not in possible
+        and operator.kind not in SHAPE_READERS
+        and any(i >= 0 and graph.tensors[i].is_float for i in (*operator.inputs, *operator.outputs))
     )
 
 
