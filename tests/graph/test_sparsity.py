@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests import built_models
 from tests.graph.broken import operator_of, refused
 from tflite_eq.graph import schema
 from tflite_eq.graph.sparsity import dense_values, stored_values

@@ -24,10 +24,10 @@ from tflite_eq.normalization import (
 # one clause without a full stop, e.g. "12 float16 constants unpacked".
 Pass = Callable[[Graph], "tuple[Graph, str | None]"]
 
-# What is stored in another form comes first, for all others read constants; of sparse constants some
-# are float16. Then what custom operators stand for, and what needs no operator at all and would
-# interrupt patterns. Functions are recognised before their parts are replaced by other operators.
-# Activation functions are fused last: it hides the results of the layers in front.
+# What is stored in another form comes first, for all others read constants; of sparse constants
+# some are float16. Then what custom operators stand for, and what needs no operator at all and
+# would interrupt patterns. Functions are recognised before their parts are replaced by other
+# operators. Activation functions are fused last: that hides the results of the layers in front.
 PASSES: tuple[Pass, ...] = (
     sparse_constants.unpacked,
     half_floats.unpacked,
