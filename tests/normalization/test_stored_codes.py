@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from tests import built_models, models, running
 from tests.built_models import NetworkBuilder
-from tests.graph.broken import refused
+from tests.graph.broken import broken, refused
 from tests.normalization.compared import after, inputs_of, kinds
 from tests.running import run
 from tests.shared_data import zoo
@@ -57,6 +57,55 @@ def test_dynamic_range_network_is_quantized_and_says_so() -> None:
     result = quantize(dynamic_range(), models.samples(models.IMAGE))
     assert "taken as they are" in result.report.summary["normalized"][0]
     assert not any(t.is_float and t.is_constant for t in Graph.from_bytes(result.model).tensors)
+
+
+def embedding() -> bytes:
+    """A text model whose table the converter stores as codes, too."""
+    table = np.random.default_rng(0).normal(size=(500, 64)).astype(np.float32)
+
+    def text(words: Any) -> Any:
+        return models.dense(tf.reduce_mean(tf.gather(table, words), 1), 64, seed=1)
+
+    traced = tf.function(text, input_signature=[tf.TensorSpec((1, 20), tf.int32)])
+    converter = tf.lite.TFLiteConverter.from_concrete_functions(
+        [traced.get_concrete_function()], traced
+    )
+    converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    return bytes(converter.convert())
+
+
+def words(seed: int) -> list[Any]:
+    return [np.random.default_rng(seed).integers(0, 500, (1, 20)).astype(np.int32)]
+
+
+def test_rows_that_are_looked_up_among_codes() -> None:
+    data = embedding()
+    given = Graph.from_bytes(data)
+    assert kinds(given)[:2] == ["GATHER", "DEQUANTIZE"]
+    assert given.tensors[given.operators[0].outputs[0]].type_name == "INT8"
+    check_float_network(given)
+    graph, _ = after(data, unpacked, within=0.03, inputs=words(1))
+    assert kinds(graph) == ["GATHER", "MEAN", "FULLY_CONNECTED"]
+    result = quantize(data, [words(seed) for seed in range(8)])
+    assert kinds(Graph.from_bytes(result.model))[0] == "GATHER"
+
+
+def test_codes_that_are_computed_with_or_given_out_are_quantized() -> None:
+    """Another scale behind the lookup, or none that reads real values, is no storage."""
+
+    def other_scale(model: Any) -> None:
+        graph = model.subgraphs[0]
+        result = graph.tensors[int(graph.operators[0].outputs[0])]
+        result.quantization.scale = np.float32([9.0])
+
+    def given_out(model: Any) -> None:
+        graph = model.subgraphs[0]
+        graph.outputs = [*graph.outputs, int(graph.operators[0].outputs[0])]
+
+    for change in (other_scale, given_out):
+        graph = Graph.from_bytes(broken(change, embedding()))
+        with pytest.raises(ModelError, match="already quantized"):
+            check_float_network(graph)
 
 
 def with_codes(kind: str, axis: int | None, zero_point: int = 0) -> bytes:

@@ -7,6 +7,7 @@ import numpy as np
 from tflite_eq.errors import ModelError
 from tflite_eq.graph import properties
 from tflite_eq.graph.model import Graph, Operator
+from tflite_eq.graph.moved_codes import moved_codes
 from tflite_eq.numerics.activation import is_fusable
 
 _QUANTIZED_TYPES = frozenset({"INT4", "INT8", "UINT8", "INT16"})
@@ -93,9 +94,11 @@ def _refuse_quantized(graph: Graph) -> None:
                 "model is already quantized or comes from quantization-aware training. Pass the "
                 "plain float model (for QAT: strip the quantization wrappers before export)"
             )
+    moved = moved_codes(graph)
     for tensor in graph.tensors:
         # Constants with scales alone are how a float network's weights may be stored.
-        if tensor.is_constant or tensor.type_name not in _QUANTIZED_TYPES:
+        is_weight = tensor.is_constant or tensor.index in moved
+        if is_weight or tensor.type_name not in _QUANTIZED_TYPES:
             continue
         stored = graph.subgraph.tensors[tensor.index].quantization
         if stored is not None and stored.scale is not None and len(stored.scale):

@@ -1,30 +1,21 @@
-"""Activation functions computed by several operators, put back together.
+"""Activation functions computed by several operators, put together or into better ones.
 
-Between operators int8 kernels round to 256 codes each time, and for some of those operators there
-is no int8 kernel at all, where the function as one operator is a table or a comparison. Operators
-for which a runtime has to be newer than for the parts (RELU_0_TO_1) are left in parts, except GELU,
-whose cube no int8 scale holds.
+Between operators int8 kernels round to 256 codes each time, and for some operators there is no int8
+kernel at all, where the function as one operator is a table or a comparison (``function_forms``).
 """
 
 from __future__ import annotations
 
-import dataclasses
 from collections import Counter
-from collections.abc import Callable
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from tflite_eq.graph.model import Graph, Operator
 from tflite_eq.graph.rewrite import Rewrite
 from tflite_eq.normalization import elementwise
 from tflite_eq.normalization.elementwise import Function
-
-Array = npt.NDArray[np.float64]
-
-# Share of value or argument that two functions may differ by and be the same in float32.
-_ROUNDING = 2e-6
+from tflite_eq.normalization.function_forms import ARGUMENT, Form, Operand, form_of
+from tflite_eq.text import counted
 
 # Operators that alone may stand for an activation function of another name.
 _SINGLE = frozenset({"MAXIMUM", "MINIMUM"})
@@ -33,140 +24,75 @@ _SINGLE = frozenset({"MAXIMUM", "MINIMUM"})
 _AFFINE = frozenset({"ADD", "DIV", "MUL", "NEG", "SUB"})
 
 
-@dataclasses.dataclass(frozen=True)
-class _Known:
-    """An activation function as operators express it.
-
-    Attributes:
-        kind: The operator.
-        options: Its options, as for ``Rewrite.replace``.
-        slopes: Per channel, for a PRELU.
-        is_factor: Whether the result is the argument times what the operator computes.
-    """
-
-    kind: str
-    options: tuple[str, dict[str, Any]] | None = None
-    slopes: npt.NDArray[np.float32] | None = None
-    is_factor: bool = False
-
-    @property
-    def name(self) -> str:
-        return f"{self.kind} and MUL" if self.is_factor else self.kind
-
-    @property
-    def operators(self) -> int:
-        return 2 if self.is_factor else 1
-
-
-_BY_VALUES: tuple[tuple[_Known, Callable[[Array], Array]], ...] = (
-    (_Known("RELU6"), lambda x: np.clip(x, 0.0, 6.0)),
-    (_Known("RELU_N1_TO_1"), lambda x: np.clip(x, -1.0, 1.0)),
-    (
-        _Known("HARD_SWISH", ("HardSwishOptions", {})),
-        lambda x: x * np.clip(x + 3.0, 0.0, 6.0) / 6.0,
-    ),
-    (_Known("GELU", ("GeluOptions", {"approximate": False})), lambda x: elementwise.gelu(x, False)),
-    (_Known("GELU", ("GeluOptions", {"approximate": True})), lambda x: elementwise.gelu(x, True)),
-    (_Known("ELU"), elementwise.elu),
-    (_Known("LOGISTIC"), elementwise.sigmoid),
-    (_Known("TANH"), np.tanh),
-    (_Known("LOGISTIC", is_factor=True), lambda x: x * elementwise.sigmoid(x)),
-)
-
-
 def recognized(graph: Graph) -> tuple[Graph, str | None]:
-    """The network with these functions as single operators, as far as there are such."""
+    """The network with these functions in the form that is best in int8."""
     rewrite = Rewrite(graph)
     taken: set[int] = set()
     found: Counter[str] = Counter()
     for operator in reversed(graph.operators):
         if operator.index in taken or len(operator.outputs) != 1:
             continue
-        longest: tuple[Function, _Known] | None = None
+        longest: tuple[Function, Form] | None = None
         for function in elementwise.functions_of(graph, operator.outputs[0]):
-            known = _known(graph, function) if _may_be_known(graph, function) else None
-            if known is not None and known.operators <= len(function.operators):
-                longest = function, known
+            form = _form(graph, function)
+            if form is not None:
+                longest = function, form
         if longest is not None:
-            function, known = longest
-            _replace(graph, rewrite, function, known)
+            function, form = longest
             taken.update(part.index for part in function.operators)
-            found[known.name] += 1
+            if not _has_form(function, form):
+                _replace(graph, rewrite, function, form)
+                found[form.name] += len(function.operators)
     if not found:
         return graph, None
-    listed = ", ".join(f"{count} {name}" for name, count in sorted(found.items()))
-    return rewrite.graph(), f"{len(taken)} operators put together as {listed}"
+    listed = ", ".join(f"{counted(parts, 'operator')} as {name}" for name, parts in found.items())
+    return rewrite.graph(), listed
 
 
-def _may_be_known(graph: Graph, function: Function) -> bool:
-    """Whether a function is worth computing."""
+def _form(graph: Graph, function: Function) -> Form | None:
+    """The form that a function shall have, if it has a name and is not in a better one."""
     kinds = [operator.kind for operator in function.operators]
-    if len(kinds) == 1:
-        return kinds[0] in _SINGLE
-    if sorted(kinds) == ["LOGISTIC", "MUL"]:
-        return False
-    return any(
-        kind not in _AFFINE or _operands(graph, operator) > 1 or _is_fused(operator)
-        for kind, operator in zip(kinds, function.operators)
-    )
-
-
-def _operands(graph: Graph, operator: Operator) -> int:
-    return sum(not graph.tensors[index].is_constant for index in operator.inputs)
-
-
-def _is_fused(operator: Operator) -> bool:
-    return bool(getattr(operator.options, "fusedActivationFunction", 0))
-
-
-def _known(graph: Graph, function: Function) -> _Known | None:
-    """What a function is called, if it has a name."""
+    if len(kinds) == 1 and kinds[0] not in _SINGLE:
+        return None
+    if all(_is_affine(graph, operator) for operator in function.operators):
+        return None
     x = elementwise.points(graph, function)
-    y = elementwise.values_of(graph, function, x)
-    if not np.isfinite(y).all():
+    form = form_of(x, elementwise.values_of(graph, function, x))
+    if form is None or not (form.is_best or len(form.steps) <= len(kinds)):
         return None
-    first = int(np.argmin(np.abs(x + 12.0)))
-    slopes = y[first] / x[first]
-    if _agree(x, y, np.where(x < 0, slopes * x, x)):
-        return _of_slopes(slopes)
-    for known, compute in _BY_VALUES:
-        if _agree(x, y, compute(x)):
-            return known
-    return None
+    return form
 
 
-def _of_slopes(slopes: Array) -> _Known | None:
-    """The function that is the identity above 0 and has these slopes below, by channel."""
-    if np.abs(slopes - 1.0).max() <= _ROUNDING:
-        return None
-    if np.abs(slopes).max() <= _ROUNDING:
-        return _Known("RELU")
-    if np.abs(slopes + 1.0).max() <= _ROUNDING:
-        return _Known("ABS", ("AbsOptions", {}))
-    if slopes.min() == slopes.max():
-        return _Known("LEAKY_RELU", ("LeakyReluOptions", {"alpha": float(slopes.flat[0])}))
-    if slopes.shape[0] > 1:
-        return None
-    return _Known("PRELU", slopes=slopes[0].astype(np.float32))
+def _is_affine(graph: Graph, operator: Operator) -> bool:
+    operands = sum(not graph.tensors[index].is_constant for index in operator.inputs)
+    is_fused = bool(getattr(operator.options, "fusedActivationFunction", 0))
+    return operator.kind in _AFFINE and operands == 1 and not is_fused
 
 
-def _agree(x: Array, y: Array, other: Array) -> bool:
-    size = np.maximum(np.maximum(np.abs(x), np.abs(other)), 1e-30)
-    # At most a float32's rounding of what the operators compute on their way.
-    return bool((np.abs(y - other) <= _ROUNDING * size).all())
+def _has_form(function: Function, form: Form) -> bool:
+    """Whether a function is in a form already; the order of its operators does not matter."""
+    kinds = sorted(operator.kind for operator in function.operators)
+    return kinds == sorted(step.kind for step in form.steps)
 
 
-def _replace(graph: Graph, rewrite: Rewrite, function: Function, known: _Known) -> None:
-    *others, last = function.operators
-    for operator in others:
+def _replace(graph: Graph, rewrite: Rewrite, function: Function, form: Form) -> None:
+    for operator in function.operators:
         rewrite.remove(operator)
+    last = function.operators[-1]
     name = graph.tensors[function.result].name
-    inputs = [function.source]
-    if known.slopes is not None:
-        inputs.append(rewrite.add_constant(f"{name}/alpha", known.slopes))
-    if not known.is_factor:
-        rewrite.replace(last, known.kind, inputs, options=known.options)
-        return
-    factor = rewrite.add_tensor(function.result, f"{name}/{known.kind.lower()}")
-    rewrite.replace(last, known.kind, inputs, [factor], known.options)
-    rewrite.add(last, "MUL", [function.source, factor], last.outputs, ("MulOptions", {}))
+    made: list[int] = []
+
+    def tensor(operand: Operand) -> int:
+        if isinstance(operand, int):
+            return function.source if operand == ARGUMENT else made[operand]
+        # One value in a rank that no result grows by.
+        rank = min(1, len(graph.tensors[function.source].shape))
+        values = operand if isinstance(operand, np.ndarray) else np.full((1,) * rank, operand)
+        return rewrite.add_constant(f"{name}/constant{len(made)}", values.astype(np.float32))
+
+    for number, step in enumerate(form.steps):
+        inputs = [tensor(operand) for operand in step.operands]
+        is_last = number + 1 == len(form.steps)
+        part = f"{name}/{step.kind.lower()}{number}"
+        made.append(function.result if is_last else rewrite.add_tensor(function.result, part))
+        rewrite.add(last, step.kind, inputs, [made[-1]], step.options)

@@ -44,6 +44,16 @@ def gelu(x: Array, approximate: bool) -> Array:
     return np.asarray(0.5 * x * (1.0 + share))
 
 
+def hard_swish(x: Array) -> Array:
+    """``x relu6(x + 3) / 6`` (arXiv 1905.02244)."""
+    return np.asarray(x * np.clip(x + 3.0, 0.0, 6.0) / 6.0)
+
+
+def softplus(x: Array) -> Array:
+    """``log(1 + exp(x))``, without overflow."""
+    return np.logaddexp(0.0, x)
+
+
 def elu(x: Array) -> Array:
     """``exp(x) - 1`` below 0, ``x`` above."""
     return np.where(x < 0, np.expm1(np.minimum(x, 0.0)), x)
@@ -66,7 +76,7 @@ _FUNCTIONS: dict[str, Callable[..., Array]] = {
     "EXP": np.exp,
     "GREATER": np.greater,
     "GREATER_EQUAL": np.greater_equal,
-    "HARD_SWISH": lambda x: x * np.clip(x + 3.0, 0.0, 6.0) / 6.0,
+    "HARD_SWISH": hard_swish,
     "LESS": np.less,
     "LESS_EQUAL": np.less_equal,
     "LOG": np.log,
@@ -165,7 +175,7 @@ def points(graph: Graph, function: Function) -> Array:
     beside = np.abs(bends[:32, None]) * [0.999, 1.001]
     positive = np.concatenate([outwards, beside.ravel()])
     positive = positive[(positive > 0) & (positive < 1e30)]
-    values = np.concatenate([np.linspace(-12.0, 12.0, count), positive, -positive])
+    values: Array = np.concatenate([np.linspace(-12.0, 12.0, count), positive, -positive])
     return values.reshape([-1] + [1] * len(graph.tensors[function.source].shape))
 
 

@@ -13,8 +13,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from tflite_eq.graph import schema
 from tflite_eq.graph.consistency import CODES
 from tflite_eq.graph.model import Graph, Tensor
+from tflite_eq.graph.moved_codes import moved_codes
 from tflite_eq.graph.rewrite import Rewrite
 from tflite_eq.text import counted
 
@@ -45,6 +47,13 @@ def unpacked(graph: Graph) -> tuple[Graph, str | None]:
         count += 1
     if not count:
         return graph, None
+    moved = moved_codes(graph)
+    for index in moved:
+        stored = rewrite.tensor(index)
+        stored.type, stored.quantization = schema.schema().TensorType.FLOAT32, None
+    for operator in graph.operators:
+        if operator.kind == "DEQUANTIZE" and operator.inputs[0] in moved:
+            rewrite.bypass(operator, operator.inputs[0])
     listed = " and ".join(sorted(types))
     return rewrite.graph(), (
         f"{counted(count, 'constant')} stored as {listed} taken as they are (what they lost to "
