@@ -23,6 +23,8 @@ from tflite_eq.normalization.activations import recognized
 from tflite_eq.runtimes import Kernels
 
 SHAPE = (1, 5, 4, 6)
+erf = np.vectorize(math.erf)
+
 # Where functions bend, overflow and vanish.
 POINTS = np.resize(
     np.concatenate([np.linspace(-9, 9, 61), [-1e4, 1e4, -30, 30, -1e-4, 1e-4, 0]]), SHAPE
@@ -316,6 +318,31 @@ def test_random_formulas_keep_their_values(data: st.DataObject) -> None:
     outputs = {known[-1], *data.draw(st.sets(st.sampled_from(known[1:]), max_size=2))}
     inputs = [np.clip(POINTS, -40, 40)]
     after(f.net.finished(*sorted(outputs)), recognized, within=5e-6, inputs=inputs)
+
+
+@pytest.mark.parametrize(
+    ("kind", "expected", "function"),
+    [
+        ("FlexErf", ["GELU"], lambda x: x * (1 + erf(x / math.sqrt(2))) / 2),
+        ("FlexSoftplus", SOFTPLUS, lambda x: np.logaddexp(0, x)),
+        ("FlexSelu", None, lambda x: np.where(x > 0, 1.0507 * x, 1.758099 * np.expm1(x))),
+    ],
+)
+def test_operators_that_tensorflow_computes(
+    kind: str, expected: list[str] | None, function: Callable[[Any], Any]
+) -> None:
+    """No runtime here has these kernels: the functions themselves are the oracle."""
+    f = Formula()
+    if kind == "FlexErf":
+        share = f("ADD", f.net.custom(kind, f("MUL", f.x, 1 / math.sqrt(2)), b""), 1.0)
+        made = f("MUL", f("MUL", share, f.x), 0.5)
+    else:
+        made = f.net.custom(kind, f.x, b"")
+    graph, _ = after(f.net.finished(made), recognized, within=None)
+    assert kinds(graph) == (expected or ["ELU", "MUL", "RELU", "MUL", "ADD"])
+    x = np.clip(POINTS, -60, 60)
+    (found,) = run(schema.serialize(graph.model), [x], Kernels.BUILTIN)
+    np.testing.assert_allclose(found, function(x.astype(np.float64)), rtol=2e-5, atol=2e-6)
 
 
 def test_network_with_a_prelu_in_parts_is_quantized() -> None:

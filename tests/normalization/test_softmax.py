@@ -55,11 +55,30 @@ def test_over_the_last_dimension(shape: tuple[int, ...], kind: str, is_shifted: 
     assert kinds(graph) == [kind]
 
 
-def test_over_another_dimension_stays() -> None:
-    net = NetworkBuilder(2, 5)
-    parts = Parts(net, (2, 5), 0)
-    graph, change = after(net.finished(parts.softmax(parts.shifted(net.input))), recognized)
+@pytest.mark.parametrize("is_shifted", [True, False])
+@pytest.mark.parametrize(("shape", "axis"), [((2, 5), 0), ((1, 3, 4, 6), 1), ((2, 3, 4), -2)])
+def test_over_another_dimension(shape: tuple[int, ...], axis: int, is_shifted: bool) -> None:
+    net = NetworkBuilder(*shape)
+    parts = Parts(net, shape, axis)
+    x = parts.shifted(net.input) if is_shifted else net.input
+    graph, _ = after(net.finished(parts.softmax(x)), recognized, within=1e-6)
+    assert kinds(graph) == ["TRANSPOSE", "SOFTMAX", "TRANSPOSE"]
+
+
+def test_over_several_dimensions_stays() -> None:
+    net = NetworkBuilder(2, 3, 4)
+    parts = Parts(net, (2, 3, 4))
+    parts.axis, parts.row = net.constant(np.array([1, 2], np.int32)), (2, 1, 1)
+    graph, change = after(net.finished(parts.softmax(net.input)), recognized)
     assert change is None, kinds(graph)
+
+
+def test_largest_value_of_another_dimension_is_no_part_of_it() -> None:
+    net = NetworkBuilder(2, 5)
+    shifted = Parts(net, (2, 5), 0).shifted(net.input)
+    data = net.finished(Parts(net, (2, 5)).softmax(shifted))
+    graph, _ = after(data, recognized, within=1e-6)
+    assert kinds(graph) == ["REDUCE_MAX", "SUB", "SOFTMAX"]
 
 
 def test_sum_of_something_else_stays() -> None:

@@ -54,6 +54,20 @@ def test_square() -> None:
     assert change == "1 SQUARE replaced by operators with an int8 kernel"
 
 
+def test_square_of_a_difference() -> None:
+    for is_read, expected in (
+        (False, ["TANH", "SQUARED_DIFFERENCE"]),
+        (True, ["TANH", "SUB", "MUL"]),
+    ):
+        net = NetworkBuilder(*SHAPE)
+        tanh = net.elementwise("TANH", net.input)
+        difference = net.operator("SUB", [net.input, tanh], SHAPE, ("SubOptions", {}))
+        outputs = [net.elementwise("SQUARE", difference)]
+        data = net.finished(*outputs, *([difference] if is_read else []))
+        graph, _ = after(data, substituted)
+        assert kinds(graph) == expected
+
+
 @pytest.mark.parametrize("divisors", [(6.0,), (0.1, -3.0, 1e4, 7.0)])
 @pytest.mark.parametrize("activation", ["NONE", "RELU6"])
 def test_division_by_constants(divisors: tuple[float, ...], activation: str) -> None:

@@ -52,7 +52,7 @@ def recognized(graph: Graph) -> tuple[Graph, str | None]:
 def _form(graph: Graph, function: Function) -> Form | None:
     """The form that a function shall have, if it has a name and is not in a better one."""
     kinds = [operator.kind for operator in function.operators]
-    if len(kinds) == 1 and kinds[0] not in _SINGLE:
+    if len(kinds) == 1 and kinds[0] not in _SINGLE and not kinds[0].startswith("CUSTOM:"):
         return None
     if all(_is_affine(graph, operator) for operator in function.operators):
         return None

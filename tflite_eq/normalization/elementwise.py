@@ -69,6 +69,15 @@ _CLAMPS = {
 
 _FUNCTIONS: dict[str, Callable[..., Array]] = {
     "ABS": np.abs,
+    # What TensorFlow's converter leaves to its own kernels.
+    "CUSTOM:FlexErf": _erf,
+    "CUSTOM:FlexErfc": lambda x: 1.0 - _erf(x),
+    "CUSTOM:FlexExpm1": np.expm1,
+    "CUSTOM:FlexLog1p": np.log1p,
+    "CUSTOM:FlexSelu": lambda x: (
+        1.0507009873554805 * np.where(x < 0, 1.6732632423543772 * elu(x), x)
+    ),
+    "CUSTOM:FlexSoftplus": softplus,
     "ADD": np.add,
     "DIV": np.divide,
     "ELU": elu,

@@ -13,6 +13,7 @@ from tflite_eq.normalization import (
     half_floats,
     identities,
     negations,
+    scaled_layers,
     softmax,
     sparse_constants,
     stored_codes,
@@ -39,6 +40,7 @@ PASSES: tuple[Pass, ...] = (
     softmax.recognized,
     substitutes.substituted,
     negations.absorbed,
+    scaled_layers.folded,
     fused_activations.fused,
 )
 

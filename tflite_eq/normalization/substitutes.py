@@ -37,7 +37,15 @@ def substituted(graph: Graph) -> tuple[Graph, str | None]:
 
 
 def _square(graph: Graph, rewrite: Rewrite, operator: Operator) -> bool:
+    """As a product, or together with a difference that nothing else reads."""
     (x,) = operator.inputs
+    front = graph.producer(x)
+    is_alone = x not in graph.outputs and len(graph.consumers(x)) == 1
+    if front is not None and front.kind == "SUB" and not _activation(front) and is_alone:
+        rewrite.remove(front)
+        options: tuple[str, dict[str, int]] = ("SquaredDifferenceOptions", {})
+        rewrite.replace(operator, "SQUARED_DIFFERENCE", front.inputs, options=options)
+        return True
     rewrite.replace(operator, "MUL", [x, x], options=("MulOptions", {}))
     return True
 
@@ -66,7 +74,7 @@ def _quotient(graph: Graph, rewrite: Rewrite, operator: Operator) -> bool:
     """Division by constants, and by square roots that nothing else reads."""
     x, divisor = operator.inputs
     (result,) = operator.outputs
-    activation = getattr(operator.options, "fusedActivationFunction", 0)
+    activation = _activation(operator)
     options = ("MulOptions", {"fusedActivationFunction": activation})
     name = graph.tensors[result].name
     if graph.tensors[divisor].is_constant:
@@ -122,6 +130,11 @@ _SUBSTITUTES: dict[str, _Substitute] = {
     "POW": _power,
     "SQUARE": _square,
 }
+
+
+def _activation(operator: Operator) -> int:
+    """The schema's code of the fused activation function, 0 if there is none."""
+    return int(getattr(operator.options, "fusedActivationFunction", 0))
 
 
 def _scalar(graph: Graph, tensor: int) -> float | None:
