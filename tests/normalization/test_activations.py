@@ -281,6 +281,18 @@ def test_functions_that_only_look_alike_are_left_alone(form: Form) -> None:
     assert change is None, kinds(graph)
 
 
+def test_constants_as_large_as_pictures_are_not_taken_for_channels() -> None:
+    shape = (1, 64, 64, 8)
+    net = NetworkBuilder(*shape)
+    slopes = net.constant(np.full(shape[1:], 0.3, np.float32))
+    low = net.operator("MINIMUM", [net.input, net.constant(np.zeros(1, np.float32))], shape)
+    high = net.elementwise("RELU", net.input)
+    scaled = net.operator("MUL", [low, slopes], shape, ("MulOptions", {}))
+    made = net.operator("ADD", [high, scaled], shape, ("AddOptions", {}))
+    _, change = after(net.finished(made), recognized)
+    assert change is None
+
+
 def test_intermediate_results_that_are_read_elsewhere_stay() -> None:
     f = Formula()
     positive = f("RELU", f.x)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -24,7 +24,10 @@ Array = npt.NDArray[Any]
 # More operators than the longest of known forms has (an error function by a rational one: ~45).
 _MOST_OPERATORS = 80
 
-# Points times channels that are computed at most; more channels get fewer points.
+# Values that the constants of a function make together, such as one for each channel.
+_MOST_CHANNELS = 8192
+
+# Points times channels that are computed; more channels get fewer points.
 _MOST_VALUES = 1_000_000
 
 _erf = np.vectorize(math.erf, otypes=[np.float64])
@@ -157,6 +160,8 @@ def functions_of(graph: Graph, result: int) -> Iterator[Function]:
         if not _computes_by_value(graph, writer, result):
             return
         taken.append(writer)
+        if _channels(graph, taken) > _MOST_CHANNELS:
+            return
         leaves.remove(latest)
         leaves.update(i for i in writer.inputs if not graph.tensors[i].is_constant)
         if len(leaves) == 1:
@@ -176,8 +181,8 @@ def points(graph: Graph, function: Function) -> Array:
         for i in sorted({i for o in function.operators for i in o.inputs})
         if graph.tensors[i].is_constant
     ]
-    channels = max((values.size for values in constants), default=1)
-    count = 601 if channels * 800 <= _MOST_VALUES else 97
+    is_small = _channels(graph, function.operators) * 800 <= _MOST_VALUES
+    count = 601 if is_small else 97
     outwards = np.concatenate([np.geomspace(1e-6, 0.1, 21), np.geomspace(12.5, 3e4, 21)])
     # Functions bend where they are compared with a constant, or where a multiple of one is 0.
     bends = np.concatenate([values for values in constants if values.size == 1] or [outwards[:0]])
@@ -211,6 +216,12 @@ def values_of(graph: Graph, function: Function, x: Array) -> Array:
     return np.asarray(known[function.result], np.float64)
 
 
+def _channels(graph: Graph, operators: Sequence[Operator]) -> int:
+    """How many values the constants of operators make when they are combined."""
+    constants = [i for o in operators for i in o.inputs if graph.tensors[i].is_constant]
+    return math.prod(np.broadcast_shapes(*(graph.tensors[i].shape for i in constants)))
+
+
 def _is_inside(graph: Graph, tensor: int, result: int, taken: list[Operator]) -> bool:
     """Whether a tensor is the result, or nothing but what has been taken reads it."""
     if tensor == result:
@@ -233,9 +244,15 @@ def _computes_by_value(graph: Graph, operator: Operator, result: int) -> bool:
         if tensor.is_constant:
             if tensor.type_name not in ("FLOAT32", "BOOL"):
                 return False
-            if len(tensor.shape) > len(graph.tensors[result].shape):
+            if not _spreads_to(tensor.shape, graph.tensors[result].shape):
                 return False
     return _is_alike(graph, operator.outputs[0], result)
+
+
+def _spreads_to(shape: Sequence[int], wanted: Sequence[int]) -> bool:
+    """Whether values of one shape are broadcast to another without making it larger."""
+    ends = zip(reversed(shape), reversed(wanted))
+    return len(shape) <= len(wanted) and all(size in (1, other) for size, other in ends)
 
 
 def _ranks_differ(graph: Graph, operator: Operator) -> bool:
