@@ -27,7 +27,7 @@ def absorbed(graph: Graph) -> tuple[Graph, str | None]:
             if _is_negation(graph, operator) and _take_in(graph, rewrite, operator):
                 break
         if not rewrite.changed:
-            return graph, f"{counted(count, 'NEG')} taken into other operators"
+            return graph, f"{counted(count, 'change')} of sign taken into other operators"
         graph = rewrite.graph()
 
 
