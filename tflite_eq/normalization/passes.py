@@ -6,14 +6,43 @@ import dataclasses
 from collections.abc import Callable
 
 from tflite_eq.graph.model import Graph
-from tflite_eq.normalization import half_floats, transpose_bias
+from tflite_eq.normalization import (
+    activations,
+    folded_constants,
+    fused_activations,
+    half_floats,
+    identities,
+    negations,
+    scaled_layers,
+    softmax,
+    sparse_constants,
+    stored_codes,
+    substitutes,
+    transpose_bias,
+)
 
 # A pass gives the network it was given if it finds nothing, else another and what it has changed:
 # one clause without a full stop, e.g. "12 float16 constants unpacked".
 Pass = Callable[[Graph], "tuple[Graph, str | None]"]
 
-# What is stored in another form first, then what operators stand for, then what can be one.
-PASSES: tuple[Pass, ...] = (half_floats.unpacked, transpose_bias.lowered)
+# What is stored in another form comes first, for all others read constants; of sparse constants
+# some are float16. Then what custom operators stand for, and what needs no operator at all and
+# would interrupt patterns. Functions are recognised before their parts are replaced by other
+# operators. Activation functions are fused last: that hides the results of the layers in front.
+PASSES: tuple[Pass, ...] = (
+    sparse_constants.unpacked,
+    half_floats.unpacked,
+    stored_codes.unpacked,
+    transpose_bias.lowered,
+    folded_constants.folded,
+    identities.removed,
+    activations.recognized,
+    softmax.recognized,
+    substitutes.substituted,
+    negations.absorbed,
+    scaled_layers.folded,
+    fused_activations.fused,
+)
 
 
 @dataclasses.dataclass(frozen=True)
