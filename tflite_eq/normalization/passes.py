@@ -6,7 +6,14 @@ import dataclasses
 from collections.abc import Callable
 
 from tflite_eq.graph.model import Graph
-from tflite_eq.normalization import dilation, half_floats, padding, shape_arithmetic, shapes
+from tflite_eq.normalization import (
+    dilation,
+    half_floats,
+    padding,
+    shape_arithmetic,
+    shapes,
+    transpose_bias,
+)
 
 # A pass gives the network it was given if it finds nothing, else another and what it has changed:
 # one clause without a full stop, e.g. "12 float16 constants unpacked".
@@ -15,6 +22,7 @@ Pass = Callable[[Graph], "tuple[Graph, str | None]"]
 # What is stored in another form first, then what operators stand for, then what can be one.
 PASSES: tuple[Pass, ...] = (
     half_floats.unpacked,
+    transpose_bias.lowered,
     shapes.settled,
     shape_arithmetic.folded,
     dilation.dilated,
