@@ -87,8 +87,12 @@ class Builder(NetworkBuilder):
         for field, value in options.items():
             setattr(made, field, value)
         result = self._operator(kind, list(inputs), tuple(shape), made)
-        self._graph.tensors[result].type = getattr(generated.TensorType, type_name)
+        self.set_type(result, type_name)
         return result
+
+    def set_type(self, x: int, type_name: str) -> None:
+        """Give a tensor another element type, by the schema's name."""
+        self._graph.tensors[x].type = getattr(schema.schema().TensorType, type_name)
 
     def shape_of(self, x: int) -> tuple[int, ...]:
         """Static shape of a tensor."""

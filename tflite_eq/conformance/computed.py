@@ -25,6 +25,7 @@ from tflite_eq.conformance.operators import Mismatch, checks
 from tflite_eq.conformance.subject import Subject
 from tflite_eq.errors import BackendError, VerificationError
 from tflite_eq.evaluation.instrumented import Instrumented
+from tflite_eq.graph import properties
 from tflite_eq.graph.edit import computed_tensors
 from tflite_eq.graph.model import Graph
 from tflite_eq.graph.validate import describe
@@ -176,11 +177,15 @@ def _made_up(subject: Subject, seed: int) -> _Sample:
     made: list[Array] = []
     for index in subject.graph.inputs:
         tensor = subject.graph.tensors[index]
+        readers = subject.graph.consumers(index)
         if tensor.is_float:
             low, high = ranges.get(index, (-1.0, 1.0))
             made.append(rng.uniform(low, high, tensor.shape).astype(np.float32))
+        elif any(properties.reads_raw_input(subject.graph, o) for o in readers):
+            kind = np.dtype(tensor.type_name.lower())
+            ends = np.iinfo(kind)
+            made.append(rng.integers(ends.min, ends.max, tensor.shape, kind, endpoint=True))
         else:
             # Indices: any other value may be out of range.
-            kind = {"BOOL": np.bool_, "INT64": np.int64}.get(tensor.type_name, np.int32)
-            made.append(np.zeros(tensor.shape, kind))
+            made.append(np.zeros(tensor.shape, np.dtype(tensor.type_name.lower())))
     return made
