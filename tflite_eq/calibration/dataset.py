@@ -130,17 +130,10 @@ class SampleReader:
         expected = tensor.type_name.lower()
         if tensor.is_float and array.dtype == np.float64:
             array = array.astype(np.float32)
-        if expected in ("int8", "uint8"):
-            array = _raw(array, np.dtype(expected))
         if array.dtype.name != expected:
-            remedy = (
-                "apply the model's preprocessing and convert, e.g. x.astype(np.float32)"
-                if tensor.is_float
-                else f"give it as it is, without preprocessing, e.g. x.astype(np.{expected})"
-            )
             raise DatasetError(
                 f"{where} gives {array.dtype.name} for input '{tensor.name}', which is {expected}; "
-                f"{remedy}"
+                "apply the model's preprocessing and convert, e.g. x.astype(np.float32)"
             )
         shape = tuple(int(d) for d in array.shape)
         signature = input_signature(self._graph, tensor.index)
@@ -204,18 +197,13 @@ def _elements(dataset: Any) -> Iterable[Any]:
     return produced
 
 
-def _raw(array: Array, wanted: np.dtype[Any]) -> Array:
-    """Whole numbers as the 8-bit integers that they are; anything else as it is."""
-    converted = array
-    if array.dtype.kind in "fiu":
-        with np.errstate(invalid="ignore"):
-            converted = array.astype(wanted)
-    return converted if np.array_equal(converted, array) else array
-
-
 def input_signature(graph: Graph, index: int) -> tuple[int, ...]:
     """Shape of an input tensor with -1 for dynamic dimensions."""
-    return graph.signature(index)
+    tensor = graph.tensors[index]
+    stored = graph.subgraph.tensors[index].shapeSignature
+    if stored is not None and len(stored) == len(tensor.shape):
+        return tuple(int(d) for d in stored)
+    return tensor.shape
 
 
 def _input_names(graph: Graph) -> dict[str, int]:
