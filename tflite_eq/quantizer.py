@@ -105,7 +105,7 @@ def calibrate(
     config = checked_config(config)
     num_samples = checked_count(num_samples, "num_samples")
     check_path(resume_dir, "resume_dir")
-    network = prepared(model, origin)
+    network = prepared(model, origin, config)
     graph = network.front
     layers = linear_layers(graph)
     skipped = skipped_operators(graph, config)
@@ -325,7 +325,7 @@ def _calibration_samples(trace: PassTrace) -> ComparisonSet | None:
 def _apply(
     model: bytes, calibration: Calibration, origin: str, trace: PassTrace
 ) -> tuple[QuantizationResult, Subject]:
-    network = prepared(model, origin)
+    network = prepared(model, origin, calibration.config)
     given = network.front
     config = calibration.config
     skipped = skipped_operators(given, config)

@@ -82,6 +82,15 @@ class Rewrite:
         stored.quantization = stored.sparsity = None
         return index
 
+    def add_stored_tensor(self, stored: schema.TensorT) -> int:
+        """Add a tensor of the object API as it is; gives its index."""
+        return self._append(stored)
+
+    def substitute(self, operator: Operator, stored: list[schema.OperatorT]) -> None:
+        """Put operators of the object API as they are in the place of one."""
+        self.changed = True
+        self._placed[operator.index] = list(stored)
+
     def remove(self, operator: Operator) -> None:
         """Take an operator out. What read its results must read something else."""
         self.changed = True
