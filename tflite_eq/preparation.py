@@ -7,11 +7,13 @@ import dataclasses
 from tflite_eq.arguments import check_model
 from tflite_eq.config import Config
 from tflite_eq.errors import ModelError
+from tflite_eq.graph import schema
 from tflite_eq.graph.edit import with_biases, without_dead_ends
 from tflite_eq.graph.front import split
 from tflite_eq.graph.linear import linear_layers
 from tflite_eq.graph.model import Graph
 from tflite_eq.graph.validate import check_float_network, check_quantizable, describe
+from tflite_eq.normalization import input_sizes
 from tflite_eq.normalization.passes import normalized, opened
 from tflite_eq.simulation.operator_runner import OperatorRunner
 
@@ -64,6 +66,22 @@ def prepared(model: bytes, origin: str, config: Config | None = None) -> Prepare
                 "without it"
             )
     return Prepared(parts.whole, parts.front, parts.tail, (*chosen.changes, *network.changes))
+
+
+def as_fed(model: bytes, origin: str, config: Config) -> bytes:
+    """A float model as data are read for it and as it is run to compare with.
+
+    Of the chosen signature alone, and with the input sizes that were given; the same bytes if
+    there is nothing to choose.
+
+    Raises:
+        ModelError: The file is damaged.
+        ConfigError: It has no such signature or input.
+    """
+    chosen = opened(Graph.from_bytes(model, origin), config)
+    if not chosen.changes and not config.input_shape:
+        return model
+    return schema.serialize(input_sizes.fixed(chosen.graph, config.input_shape).model)
 
 
 def _unknown_to_runtime(graph: Graph) -> set[int]:

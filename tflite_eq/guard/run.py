@@ -23,7 +23,7 @@ from tflite_eq.guard.price import price
 from tflite_eq.guard.search import Drop, Kept, Unit
 from tflite_eq.guard.sensitivity import layer_noise
 from tflite_eq.guard.validation import Guard
-from tflite_eq.preparation import prepared
+from tflite_eq.preparation import as_fed, prepared
 from tflite_eq.progress import note
 from tflite_eq.quantizer import (
     QuantizationResult,
@@ -85,7 +85,7 @@ class Run:
         self.impossible: set[Kept] = set()
         self._samples = StoredSamples(self._graph, dataset, num_samples)
         self._reference = predict(
-            NamedModel(origin, model),
+            NamedModel(origin, as_fed(model, origin, config)),
             self._validation.dataset,
             self._validation.preprocessing,
             num_workers=num_workers,

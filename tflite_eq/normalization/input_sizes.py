@@ -26,11 +26,7 @@ def given(
     """
     if not shapes and not is_fixed:
         return graph, None
-    wanted: dict[int, tuple[int, ...]] = {}
-    for name, shape in shapes:
-        index = _input(graph, name)
-        _check_fits(graph, index, shape)
-        wanted[index] = shape
+    wanted = _wanted(graph, shapes)
     rewrite = Rewrite(graph)
     fixed = []
     for index in graph.inputs:
@@ -49,6 +45,26 @@ def given(
         return graph, None
     sizes = ", ".join(str(list(shape)) for shape in fixed)
     return rewrite.graph(), f"input sizes fixed at {sizes}" if is_fixed else None
+
+
+def fixed(graph: Graph, shapes: Sequence[tuple[str, tuple[int, ...]]]) -> Graph:
+    """The network whose inputs have these sizes and no others; see ``given``."""
+    rewrite = Rewrite(graph)
+    for index, shape in _wanted(graph, shapes).items():
+        rewrite.set_shape(index, shape)
+    return rewrite.graph()
+
+
+def _wanted(
+    graph: Graph, shapes: Sequence[tuple[str, tuple[int, ...]]]
+) -> dict[int, tuple[int, ...]]:
+    """Shapes by tensor."""
+    found: dict[int, tuple[int, ...]] = {}
+    for name, shape in shapes:
+        index = _input(graph, name)
+        _check_fits(graph, index, shape)
+        found[index] = shape
+    return found
 
 
 def _input(graph: Graph, name: str) -> int:
