@@ -332,6 +332,7 @@ class Config:
     def as_dict(self) -> dict[str, Any]:
         """Plain values, in a form ``from_dict`` takes back and JSON can hold."""
         plain = dataclasses.asdict(self)
+        plain["input_shape"] = [[name, list(shape)] for name, shape in self.input_shape]
         return {name: v.value if isinstance(v, enum.Enum) else v for name, v in plain.items()}
 
     @classmethod

@@ -11,6 +11,7 @@ from tests.normalization.networks import Builder, check_same, kinds, opened
 from tflite_eq.graph.model import Graph
 from tflite_eq.normalization.dilation import dilated
 from tflite_eq.normalization.padding import fused
+from tflite_eq.normalization.shapes import settled
 
 SHAPE = (1, 11, 13, 4)
 
@@ -123,3 +124,34 @@ def test_leaves_others_alone(make) -> None:
     outputs = [result] if net.extra is None else [result, net.extra]
     graph = Graph.from_bytes(net.finished(*outputs))
     assert dilated(graph) == (graph, None)
+
+
+@pytest.mark.parametrize("axis", [1, 2])
+@pytest.mark.parametrize(("block", "pads", "crops"), [(2, (2, 3), (0, 1)), (3, (0, 2), (0, 2))])
+@pytest.mark.parametrize("is_open", [False, True])
+def test_signals_of_one_dimension(axis, block, pads, crops, is_open) -> None:
+    length = 13
+    net = Builder(1, length, 4)
+    phase = (length + sum(pads)) // block
+    blocks = [net.constant(np.array(values, np.int32)) for values in ([block], [pads])]
+    x = net.of("SPACE_TO_BATCH_ND", [net.input, *blocks], (block, phase, 4), "FLOAT32")
+    wide = [block, phase, 4]
+    wide.insert(axis, 1)
+    x = net.of("EXPAND_DIMS", [x, net.constant(np.array(axis, np.int32))], wide, "FLOAT32")
+    x = net.elementwise("RELU", net.convolution(x, (1, 3) if axis == 1 else (3, 1)))
+    narrow = (block, phase - 2, 4)
+    wanted = net.constant(np.array([-1, *narrow[1:]], np.int32))
+    x = net.of("RESHAPE", [x, wanted], narrow, "FLOAT32")
+    x = net.elementwise("ADD", x, net.constant(np.arange(4, dtype=np.float32)))
+    blocks = [net.constant(np.array(values, np.int32)) for values in ([block], [crops])]
+    made = (1, (phase - 2) * block - sum(crops), 4)
+    data = net.finished(net.of("BATCH_TO_SPACE_ND", [x, *blocks], made, "FLOAT32"))
+    graph, _ = settled(Graph.from_bytes(opened(data, 0) if is_open else data))
+    graph, change = dilated(graph)
+    assert change is not None
+    middle = ["PAD", "CONV_2D"] if pads[0] else ["CONV_2D"]
+    assert kinds(graph) == ["EXPAND_DIMS", *middle, "RELU", "SQUEEZE", "ADD"]
+    assert graph.tensors[graph.outputs[0]].shape == made
+    check_same(data, graph, (1, length, 4))
+    if is_open:
+        check_same(opened(data, 0), graph, (3, length, 4))

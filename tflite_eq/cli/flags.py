@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Sequence
 from typing import Any, Protocol
 
-from tflite_eq.config import Config, NamedShapes
+from tflite_eq.config import Config
 from tflite_eq.data.preprocessing import Preprocessing
 from tflite_eq.delegate.library import Option
 from tflite_eq.errors import BackendError, ConfigError
@@ -79,8 +79,8 @@ def add_model_flags(group: TakesArguments) -> None:
     )
 
 
-def input_shapes_from(args: argparse.Namespace) -> NamedShapes | None:
-    """The shapes by name that ``--input_shape`` sets; ``None`` without it.
+def input_shapes_from(args: argparse.Namespace) -> list[Any] | None:
+    """What ``--input_shape`` sets, as ``Config.as_dict`` has it; ``None`` without it.
 
     Raises:
         ConfigError: One is not a list of whole numbers above 0.
@@ -97,7 +97,8 @@ def input_shapes_from(args: argparse.Namespace) -> NamedShapes | None:
                 f"--input_shape {given}: expected sizes separated by commas, such as "
                 "1,224,224,3 or image:1,224,224,3"
             ) from None
-    return Config(input_shape=found).input_shape
+    shapes: list[Any] = Config(input_shape=found).as_dict()["input_shape"]
+    return shapes
 
 
 class TakesArguments(Protocol):
