@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from tflite_eq.config import Config
 from tflite_eq.graph.model import Graph
 from tflite_eq.normalization import (
+    casts,
     composites,
     dilation,
     half_floats,
@@ -33,6 +34,7 @@ STRUCTURE: tuple[Pass, ...] = (composites.inlined, variables.without_unread, unc
 PASSES: tuple[Pass, ...] = (
     half_floats.unpacked,
     stablehlo.translated,
+    casts.moved_first,
     transpose_bias.lowered,
     shapes.settled,
     shape_arithmetic.folded,
