@@ -154,3 +154,10 @@ def before_the_layer(data: bytes):
 def test_real_values_are_refused() -> None:
     with pytest.raises(DatasetError, match=r"gives float32 for input .* which is uint8"):
         quantize(network("uint8", plain), [[np.ones(SHAPE, np.float32)]])
+
+
+@pytest.mark.parametrize("kind", ["uint8", "int8"])
+def test_a_record_is_applied_without_samples(kind) -> None:
+    data = network(kind, plain)
+    result = quantize(data, samples(kind))
+    assert quantize(data, result.calibration).model == result.model
