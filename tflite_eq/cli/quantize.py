@@ -11,7 +11,12 @@ from typing import Any
 from tflite_eq.calibration.record import Calibration
 from tflite_eq.cli import guard
 from tflite_eq.cli.early import check_before_loading
-from tflite_eq.cli.flags import add_preprocessing_flags, preprocessing_from
+from tflite_eq.cli.flags import (
+    add_model_flags,
+    add_preprocessing_flags,
+    input_shapes_from,
+    preprocessing_from,
+)
 from tflite_eq.cli.models import input_shape_of, load_float_model
 from tflite_eq.config import (
     ActivationMode,
@@ -33,6 +38,7 @@ from tflite_eq.files import check_writable, exists, write_all_atomically
 from tflite_eq.graph.model import Graph
 from tflite_eq.guard.guard import Guarded, quantize_guarded
 from tflite_eq.guard.validation import Guard, Validation, open_validation
+from tflite_eq.preparation import as_fed
 from tflite_eq.presets import Preset, preset_config, preset_samples
 from tflite_eq.progress import note, peak_memory_mib, track
 from tflite_eq.quantizer import (
@@ -50,6 +56,7 @@ from tflite_eq.targets import Target
 _OPTIONS = (
     *("bits", "target", "method", "objective", "activation_mode", "bias_correction"),
     *("reconstruction", "equalization", "per_tensor", "skip", "strict", "keep_int8", "seed"),
+    *("signature", "input_shape", "fix_input_shape"),
 )
 
 
@@ -177,6 +184,14 @@ def _add_options(options: Any) -> None:
         "the float model on --validation: percentage points of top-1, or of agreement where there "
         "are no labels; exit code 3 if that is not possible",
     )
+    add_model_flags(options)
+    options.add_argument(
+        "--fix_input_shape",
+        action="store_true",
+        default=None,
+        help="write a model for these sizes only, and a batch of 1; otherwise what the float model "
+        "leaves open stays open",
+    )
     options.add_argument("--seed", type=int, help="seed of all random choices (0)")
 
 
@@ -201,14 +216,15 @@ def run(args: argparse.Namespace) -> int:
     origin = os.path.basename(os.path.normpath(args.model))
     if not args.load_calibration:
         check_can_quantize(model, origin, config)
-    validation = _validation(args, model) if args.validation else None
-    data: Any
+    data: Any = None
     if args.load_calibration:
         data = Calibration.load(args.load_calibration)
         _check_options(_given_options(args), data)
         config = config if args.io else data.config
-    else:
-        data = _samples(args, model)
+    fed = as_fed(model, origin, config if data is None else data.config)
+    validation = _validation(args, fed) if args.validation else None
+    if data is None:
+        data = _samples(args, fed)
     common = {
         "origin": origin,
         "resume_dir": args.resume_dir,
@@ -222,7 +238,7 @@ def run(args: argparse.Namespace) -> int:
         guarded = quantize_guarded(model, data, bound, config, num_workers=None, **common)
         result = guarded.result
     else:
-        comparison = _comparison(args, model, validation) if args.report_dir else None
+        comparison = _comparison(args, fed, validation) if args.report_dir else None
         result = quantize(model, data, config, comparison=comparison, **common)
     files = {args.output: result.model}
     if args.save_calibration:
@@ -244,6 +260,7 @@ def _given_flags(args: argparse.Namespace) -> dict[str, Any]:
     """
     ends = {"input_type": args.io, "output_type": args.io}
     options = {**{name: getattr(args, name) for name in _OPTIONS}, **ends}
+    options["input_shape"] = input_shapes_from(args)
     return {name: value for name, value in options.items() if value is not None}
 
 

@@ -122,6 +122,14 @@ class Graph:
         """The operator that writes ``tensor``; ``None`` for graph inputs and constants."""
         return self._producer.get(tensor)
 
+    def signature(self, tensor: int) -> tuple[int, ...]:
+        """Shape of a tensor with -1 for dynamic dimensions."""
+        shape = self.tensors[tensor].shape
+        stored = self.subgraph.tensors[tensor].shapeSignature
+        if stored is not None and len(stored) == len(shape):
+            return tuple(int(size) for size in stored)
+        return shape
+
     def consumers(self, tensor: int) -> list[Operator]:
         """The operators that read ``tensor``, in execution order."""
         return self._consumers.get(tensor, [])

@@ -56,6 +56,15 @@ class Rewrite:
             made.shape, made.shapeSignature = np.array(shape, np.int32), None
         return self._append(made)
 
+    def set_shape(
+        self, index: int, shape: Sequence[int], signature: Sequence[int] | None = None
+    ) -> None:
+        """Give a tensor another static shape, and the open dimensions that ``signature`` has."""
+        stored = self.tensor(index)
+        is_open = signature is not None and -1 in signature
+        stored.shape = np.array(shape, np.int32)
+        stored.shapeSignature = np.array(signature, np.int32) if is_open else None
+
     def add_constant(self, name: str, values: npt.NDArray[Any]) -> int:
         """Add a constant of float32, int32 or int64 values; gives its index."""
         made = schema.schema().TensorT()
@@ -74,6 +83,15 @@ class Rewrite:
         stored.shape, stored.shapeSignature = np.array(values.shape, np.int32), None
         stored.quantization = stored.sparsity = None
         return index
+
+    def add_stored_tensor(self, stored: schema.TensorT) -> int:
+        """Add a tensor of the object API as it is; gives its index."""
+        return self._append(stored)
+
+    def substitute(self, operator: Operator, stored: list[schema.OperatorT]) -> None:
+        """Put operators of the object API as they are in the place of one."""
+        self.changed = True
+        self._placed[operator.index] = list(stored)
 
     def remove(self, operator: Operator) -> None:
         """Take an operator out. What read its results must read something else."""

@@ -35,8 +35,8 @@ def check_float_network(graph: Graph) -> None:
         culprit = f" (used by {describe(graph, control)})" if control else ""
         raise ModelError(
             f"{graph.origin}: the model has {len(graph.model.subgraphs)} subgraphs{culprit}; only "
-            "feed-forward networks of one subgraph can be quantized. Export the network without "
-            "control flow (unroll loops), or with a single signature"
+            "feed-forward networks can be quantized. Export the network without control flow "
+            "(unroll loops)"
         )
     if not graph.operators:
         raise ModelError(
