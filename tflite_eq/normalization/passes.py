@@ -41,10 +41,10 @@ Pass = Callable[[Graph], "tuple[Graph, str | None]"]
 STRUCTURE: tuple[Pass, ...] = (composites.inlined, variables.without_unread, uncalled.dropped)
 
 # What is stored in another form comes first, for all others read constants; of sparse constants
-# some are float16. Then what stands for other operators, and the shapes that tensors have. Then what
-# needs no operator at all and would interrupt patterns. Functions are recognised before their parts
-# are replaced by other operators. Activation functions are fused last: that hides the results of
-# the layers in front.
+# some are float16. Then what stands for other operators, and the shapes that tensors have. Then
+# what needs no operator at all and would interrupt patterns. Functions are recognised before their
+# parts are replaced by other operators. Activation functions are fused last: that hides the results
+# of the layers in front.
 PASSES: tuple[Pass, ...] = (
     sparse_constants.unpacked,
     half_floats.unpacked,
