@@ -153,6 +153,7 @@ def calibrate(
             layers=records,
             equalization=equalization,
             warnings=[*warnings, *twins.notices],
+            preprocessing=samples.preprocessing,
         )
         if fine_tunes:
             calibration = fine_tuned(graph, layers, skipped, calibration, twins)
@@ -411,6 +412,7 @@ def _written(
                 for layer in calibration.layers
                 if layer.grid == WeightGrid.EVEN_TRIPLETS.value
             ],
+            preprocessing=calibration.preprocessing,
         ),
     )
     data = schema.serialize(written.model)
