@@ -11,7 +11,13 @@ from typing import Any
 from tflite_eq.calibration.record import Calibration
 from tflite_eq.cli import guard
 from tflite_eq.cli.early import check_before_loading
-from tflite_eq.cli.flags import add_preprocessing_flags, note_unused, preprocessing_from
+from tflite_eq.cli.flags import (
+    add_model_flags,
+    add_preprocessing_flags,
+    input_shapes_from,
+    note_unused,
+    preprocessing_from,
+)
 from tflite_eq.cli.functions import FunctionData, names_function
 from tflite_eq.cli.models import load_float_model
 from tflite_eq.config import (
@@ -36,6 +42,7 @@ from tflite_eq.graph.inputs import model_inputs
 from tflite_eq.graph.model import Graph
 from tflite_eq.guard.guard import Guarded, quantize_guarded
 from tflite_eq.guard.validation import Guard, Validation, open_validation
+from tflite_eq.preparation import as_fed
 from tflite_eq.presets import Preset, preset_config, preset_samples
 from tflite_eq.progress import note, peak_memory_mib, track
 from tflite_eq.quantizer import (
@@ -53,6 +60,7 @@ from tflite_eq.targets import Target
 _OPTIONS = (
     *("bits", "target", "method", "objective", "activation_mode", "bias_correction"),
     *("reconstruction", "equalization", "per_tensor", "skip", "strict", "keep_int8", "seed"),
+    *("signature", "input_shape", "fix_input_shape"),
 )
 
 
@@ -187,6 +195,14 @@ def _add_options(options: Any) -> None:
         "the float model on --validation: percentage points of top-1, or of agreement where there "
         "are no labels; exit code 3 if that is not possible",
     )
+    add_model_flags(options)
+    options.add_argument(
+        "--fix_input_shape",
+        action="store_true",
+        default=None,
+        help="write a model for these sizes only, and a batch of 1; otherwise what the float model "
+        "leaves open stays open",
+    )
     options.add_argument("--seed", type=int, help="seed of all random choices (0)")
 
 
@@ -211,8 +227,7 @@ def run(args: argparse.Namespace) -> int:
     origin = os.path.basename(os.path.normpath(args.model))
     if not args.load_calibration:
         check_can_quantize(model, origin, config)
-    graph = Graph.from_bytes(model, args.model)
-    data: Any
+    data: Any = None
     left: ModelSamples | None = None
     if args.load_calibration:
         data = Calibration.load(args.load_calibration)
@@ -221,6 +236,9 @@ def run(args: argparse.Namespace) -> int:
         preprocessing = preprocessing_from(args, data.preprocessing)
     else:
         preprocessing = preprocessing_from(args)
+    fed = as_fed(model, origin, config if data is None else data.config)
+    graph = Graph.from_bytes(fed, args.model)
+    if data is None:
         data, left = _samples(args, graph, preprocessing)
     validation = _validation(args, graph, preprocessing) if args.validation else None
     common = {
@@ -237,7 +255,7 @@ def run(args: argparse.Namespace) -> int:
         guarded = quantize_guarded(model, data, bound, config, num_workers=None, **common)
         result = guarded.result
     else:
-        comparison = _comparison(validation, left, model) if args.report_dir else None
+        comparison = _comparison(validation, left, fed) if args.report_dir else None
         result = quantize(model, data, config, comparison=comparison, **common)
     files = {args.output: result.model}
     if args.save_calibration:
@@ -259,6 +277,7 @@ def _given_flags(args: argparse.Namespace) -> dict[str, Any]:
     """
     ends = {"input_type": args.io, "output_type": args.io}
     options = {**{name: getattr(args, name) for name in _OPTIONS}, **ends}
+    options["input_shape"] = input_shapes_from(args)
     return {name: value for name, value in options.items() if value is not None}
 
 
