@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tflite_eq.errors import DatasetError
-from tflite_eq.graph.inputs import find_input, input_signature, listed, model_inputs
+from tflite_eq.graph.inputs import find_input, listed, model_inputs
 from tflite_eq.graph.model import Graph, Tensor
 
 Array = npt.NDArray[Any]
@@ -70,7 +70,7 @@ class SampleReader:
 
     def _identity(self, index: int, values: Array) -> bytes:
         """What the digest takes of one input: its values, and their shape where it may vary."""
-        varies = any(size < 0 for size in input_signature(self._graph, index)[1:])
+        varies = any(size < 0 for size in self._graph.signature(index)[1:])
         return (repr(values.shape).encode() if varies else b"") + values.tobytes()
 
     def _arrays(self, element: Any, position: int) -> Sample:
@@ -147,7 +147,7 @@ class SampleReader:
                 f"{_conversion(array, tensor)}"
             )
         shape = tuple(int(d) for d in array.shape)
-        signature = input_signature(self._graph, tensor.index)
+        signature = self._graph.signature(tensor.index)
         if signature and shape == signature[1:]:
             array, shape = array[np.newaxis], (1, *shape)
         fits = len(shape) == len(signature) and all(
@@ -170,7 +170,7 @@ class SampleReader:
 
     def _split(self, element: Sample, position: int) -> Iterator[Sample]:
         """Cut an element with a larger batch into samples of the model's batch size."""
-        steps = {index: _step(input_signature(self._graph, index)) for index in element}
+        steps = {index: _step(self._graph.signature(index)) for index in element}
         numbers = {len(array) // steps[i] for i, array in element.items() if array.ndim}
         if len(numbers) > 1:
             raise DatasetError(

@@ -12,7 +12,6 @@ from tflite_eq.calibration.dataset import Sample
 from tflite_eq.calibration.histogram import describe_not_finite
 from tflite_eq.errors import BackendError, ModelError
 from tflite_eq.graph import edit
-from tflite_eq.graph.inputs import input_signature
 from tflite_eq.graph.model import Graph
 from tflite_eq.runtimes import preferred_runtime
 
@@ -97,7 +96,7 @@ class FloatNetwork:
                 f"{self._graph.origin}: tensor '{stored.name}' is {stored.type_name} in the file, "
                 f"but is computed as {values.dtype.name}; convert the model again"
             )
-        declared = input_signature(self._graph, tensor)
+        declared = self._graph.signature(tensor)
         if not declared:
             return  # a scalar, or not known
         fits = len(declared) == values.ndim and all(

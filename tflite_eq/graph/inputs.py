@@ -79,7 +79,7 @@ def model_inputs(graph: Graph) -> tuple[ModelInput, ...]:
     found = []
     for index in graph.inputs:
         tensor = graph.tensors[index]
-        plain = ModelInput.of_shape(input_signature(graph, index), names.get(index, tensor.name))
+        plain = ModelInput.of_shape(graph.signature(index), names.get(index, tensor.name))
         codes = _CODES.get(tensor.type_name) if _has_scale(graph, index) else None
         found.append(
             dataclasses.replace(
@@ -137,15 +137,6 @@ def find_input(inputs: Sequence[ModelInput], name: str) -> ModelInput | None:
 def listed(inputs: Sequence[ModelInput]) -> str:
     """All of them with type and shape, for messages."""
     return " and ".join(map(str, inputs))
-
-
-def input_signature(graph: Graph, index: int) -> tuple[int, ...]:
-    """Shape of an input tensor with -1 for dynamic dimensions."""
-    tensor = graph.tensors[index]
-    stored = graph.subgraph.tensors[index].shapeSignature
-    if stored is not None and len(stored) == len(tensor.shape):
-        return tuple(int(d) for d in stored)
-    return tensor.shape
 
 
 def signature_names(graph: Graph) -> dict[str, int]:
