@@ -19,9 +19,10 @@ from tests.shared_data import needs_shared_data
 from tests.shared_data import path as shared_path
 from tflite_eq.data.preprocessing import Preprocessing
 from tflite_eq.errors import BackendError, ConfigError, DatasetError
-from tflite_eq.evaluation.evaluator import Engine, evaluate, predict
+from tflite_eq.evaluation.dispatch import Engine
+from tflite_eq.evaluation.evaluator import evaluate, predict
 from tflite_eq.evaluation.labels import LabelledSet, open_labelled
-from tflite_eq.evaluation.team import NamedModel
+from tflite_eq.evaluation.task import NamedModel
 
 PLAIN = Preprocessing()
 FLOAT = NamedModel("float", classifiers.float_classifier())

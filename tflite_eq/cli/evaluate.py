@@ -11,10 +11,11 @@ from typing import Any
 
 from tflite_eq.cli.flags import add_preprocessing_flags, preprocessing_from
 from tflite_eq.cli.models import read_tflite
-from tflite_eq.evaluation.evaluator import Engine, Evaluation, ModelResult, evaluate
+from tflite_eq.evaluation.dispatch import Engine
+from tflite_eq.evaluation.evaluator import Evaluation, ModelResult, evaluate
 from tflite_eq.evaluation.intervals import Estimate
 from tflite_eq.evaluation.labels import DEFAULT_LABEL_COLUMN, open_labelled
-from tflite_eq.evaluation.team import NamedModel
+from tflite_eq.evaluation.task import NamedModel
 from tflite_eq.files import check_writable, exists, write_atomically
 from tflite_eq.progress import peak_memory_mib
 from tflite_eq.runtimes import Kernels

@@ -1,0 +1,201 @@
+"""Any model ready to run: samples in, real values out, whatever types its ends have."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from tflite_eq.errors import BackendError, DatasetError
+from tflite_eq.numerics import affine
+from tflite_eq.runtimes import Kernels, Runtime
+
+Array = npt.NDArray[Any]
+
+_CODES = (np.int8, np.uint8, np.int16)
+
+
+def holds_codes(detail: dict[str, Any]) -> bool:
+    """Whether a tensor's integers stand for real values: they have a scale."""
+    return detail["dtype"] in _CODES and bool(detail["quantization"][0] > 0)
+
+
+def encode(values: Array, detail: dict[str, Any]) -> Array:
+    """Values as an interpreter's input takes them.
+
+    Args:
+        values: Real values, or of the input's own type, which stay as they are.
+        detail: The input's entry in ``get_input_details``.
+
+    Raises:
+        ValueError: The input is of integers without a scale and the values are none of these.
+    """
+    dtype = np.dtype(detail["dtype"])
+    if values.dtype == dtype or dtype.kind == "O":
+        return values
+    scale, zero_point = detail["quantization"]
+    if dtype.kind in "iu" and not holds_codes(detail):
+        cast: Array = values.astype(dtype)
+        if not np.array_equal(cast, values):
+            raise ValueError(
+                f"input '{detail['name']}' takes {dtype.name}, which cannot hold values of the "
+                f"samples ({values.dtype.name}); store {dtype.name}"
+            )
+        return cast
+    if dtype.kind == "f":
+        return values.astype(dtype)
+    if dtype == np.int16:
+        wide = affine.round_half_away(values * (np.float32(1) / np.float32(scale))) + zero_point
+        codes: npt.NDArray[np.int16] = np.clip(wide, -(1 << 15), (1 << 15) - 1).astype(np.int16)
+        return codes
+    if dtype == np.int8:
+        return affine.quantize(values, affine.AffineParams(scale, zero_point))
+    shifted = affine.quantize(values, affine.AffineParams(scale, zero_point - 128))
+    return (shifted.astype(np.int16) + 128).astype(np.uint8)
+
+
+def decode(codes: Array, detail: dict[str, Any]) -> Array:
+    """What an interpreter gave for a tensor, as real values where its codes stand for such.
+
+    Args:
+        codes: Of any type; values that are no codes stay as they are.
+        detail: The tensor's entry in ``get_output_details``.
+    """
+    if not holds_codes(detail):
+        return codes
+    scale, zero_point = detail["quantization"]
+    values: npt.NDArray[np.float32] = codes.astype(np.float32)
+    values -= np.float32(zero_point)
+    values *= np.float32(scale)
+    return values
+
+
+class Executable:
+    """A model on one runtime, with any number of inputs and outputs.
+
+    Tensors are allocated for the shapes of the first sample, and again whenever these change: with
+    the placeholders that a file holds for open dimensions many models cannot be.
+
+    Attributes:
+        name: For messages.
+        runtime: Name and version of the runtime.
+        fed: The inputs of the last run as the model takes them: codes where they are integers.
+    """
+
+    def __init__(
+        self, name: str, model: bytes, runtime: Runtime, kernels: Kernels = Kernels.DEFAULT
+    ) -> None:
+        """Make the interpreter.
+
+        Args:
+            name: For messages.
+            model: A ``.tflite`` file.
+            runtime: Where it runs.
+            kernels: What it computes with.
+
+        Raises:
+            BackendError: The runtime rejects the model.
+        """
+        self.name = name
+        self.runtime = runtime.description
+        self.fed: list[Array] = []
+        self._shapes: list[tuple[int, ...]] | None = None
+        try:
+            self._interpreter = runtime.interpreter(model, kernels)
+        except (BackendError, RuntimeError, ValueError) as error:
+            raise self._failed(error) from error
+
+    @property
+    def inputs(self) -> list[dict[str, Any]]:
+        """What the interpreter says of its inputs."""
+        return list(self._interpreter.get_input_details())
+
+    @property
+    def outputs(self) -> list[dict[str, Any]]:
+        """What the interpreter says of its outputs; shapes are those of the last run."""
+        return list(self._interpreter.get_output_details())
+
+    def run(self, inputs: Sequence[Array]) -> list[Array]:
+        """Outputs for one sample, decoded.
+
+        Args:
+            inputs: In the model's order; real values, or of an input's own type.
+
+        Raises:
+            BackendError: The runtime fails.
+            DatasetError: An input does not take the values or their shape.
+        """
+        codes = self.run_codes(inputs)
+        return [decode(value, detail) for value, detail in zip(codes, self._output_details)]
+
+    def run_codes(self, inputs: Sequence[Array]) -> list[Array]:
+        """Outputs for one sample as they are; otherwise as ``run``."""
+        self._check_shapes(inputs)
+        try:
+            self._allocate([value.shape for value in inputs])
+            self.fed = [self._encoded(*pair) for pair in zip(inputs, self._input_details)]
+            for detail, codes in zip(self._input_details, self.fed):
+                self._interpreter.set_tensor(detail["index"], codes)
+            self._interpreter.invoke()
+            return [self._interpreter.get_tensor(d["index"]) for d in self._output_details]
+        except (RuntimeError, ValueError) as error:
+            raise self._failed(error) from error
+
+    def _encoded(self, values: Array, detail: dict[str, Any]) -> Array:
+        try:
+            return encode(values, detail)
+        except ValueError as error:
+            raise DatasetError(f"{self.name}: {error}") from error
+
+    def _allocate(self, shapes: list[tuple[int, ...]]) -> None:
+        if shapes == self._shapes:
+            return
+        for detail, shape in zip(self.inputs, shapes):
+            if tuple(detail["shape"]) != shape:
+                self._interpreter.resize_tensor_input(detail["index"], shape)
+        self._interpreter.allocate_tensors()
+        self._input_details, self._output_details = self.inputs, self.outputs
+        self._shapes = shapes
+
+    def _check_shapes(self, inputs: Sequence[Array]) -> None:
+        """Refuse what a runtime would take by resizing an input that has one size only."""
+        if self._shapes == [value.shape for value in inputs]:
+            return
+        details = self.inputs
+        if len(inputs) != len(details):
+            raise DatasetError(
+                f"{self.name}: has {len(details)} inputs, the samples have {len(inputs)} arrays; "
+                "give one array for every input"
+            )
+        for value, detail in zip(inputs, details):
+            wanted = open_shape(detail)
+            if wanted and not fits(value.shape, wanted):
+                raise DatasetError(
+                    f"{self.name}: input '{detail['name']}' takes {shown_shape(wanted)}, the "
+                    f"samples have {list(value.shape)}; resize or reshape the data"
+                )
+
+    def _failed(self, error: Exception) -> BackendError:
+        return BackendError(
+            f"{self.name}: {self.runtime} cannot run the model: {error}; models with Flex or "
+            "custom operators need a runtime that has them"
+        )
+
+
+def open_shape(detail: dict[str, Any]) -> tuple[int, ...]:
+    """Shape of an end as the file has it, open dimensions as -1; empty if it says nothing."""
+    signature = detail.get("shape_signature", ())
+    shape = signature if len(signature) == len(detail["shape"]) else detail["shape"]
+    return tuple(int(size) for size in shape)
+
+
+def fits(shape: Sequence[int], wanted: Sequence[int]) -> bool:
+    """Whether a shape is one that an open one allows."""
+    return len(shape) == len(wanted) and all(w in (-1, s) for s, w in zip(shape, wanted))
+
+
+def shown_shape(shape: Sequence[int]) -> str:
+    """A shape for messages: ``[any, 8, 8, 3]``."""
+    return f"[{', '.join('any' if size < 0 else str(size) for size in shape)}]"
