@@ -88,6 +88,12 @@ def other(kind: str) -> bytes:
         return models.convert(lambda x: network(tf.cast(x, tf.float32)), SHAPE, dtype=tf.int32)
     if kind == "not a number":
         return models.convert(lambda x: tf.math.log(network(x) - 1e6), SHAPE)
+    if kind == "map of classes":
+        return models.convert(lambda x: models.conv(x, CLASSES), SHAPE)
+    if kind == "map of open size":
+        return models.convert(lambda x: models.conv(x, CLASSES), (1, None, None, 3))
+    if kind == "one value":
+        return models.convert(lambda x: network(x)[:, :1], SHAPE)
     if kind == "softmax reshaped":
         return models.convert(
             lambda x: tf.reshape(tf.nn.softmax(network(x)), (1, 1, 1, CLASSES)), SHAPE

@@ -23,10 +23,11 @@ from tests.shared_data import needs_shared_data
 from tests.shared_data import path as shared_path
 from tflite_eq.data.preprocessing import Preprocessing
 from tflite_eq.errors import BackendError, ConfigError, DatasetError, ModelError, TfliteEqError
-from tflite_eq.evaluation.classifier import Classifier
+from tflite_eq.evaluation.classifier import Classifier, may_be_classifier
 from tflite_eq.evaluation.evaluator import evaluate, predict
 from tflite_eq.evaluation.labels import LabelledSet, open_labelled
 from tflite_eq.evaluation.task import NamedModel
+from tflite_eq.graph.model import Graph
 from tflite_eq.runtimes import Kernels
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -187,6 +188,8 @@ def test_a_dynamic_batch_and_another_input_size(tmp_path: Path, dataset: Labelle
     [
         ("two outputs", ModelError, "bad: has 2 outputs"),
         ("two inputs", ModelError, "bad: has 2 inputs"),
+        ("map of classes", ModelError, r"bad: the output has shape \[1, 8, 8, 10\], no vector of"),
+        ("one value", ModelError, r"bad: the output has shape \[1, 1\], no vector of classes"),
         ("batch of 2", ModelError, "bad: the model's input has shape .*batch of 1"),
         ("larger input", DatasetError, "no array fits the model's input"),
         ("three classes", ModelError, "float has 10 classes, bad has 3"),
@@ -200,6 +203,22 @@ def test_models_that_cannot_be_evaluated(
 ) -> None:
     with pytest.raises(error, match=message):
         evaluate([NamedModel("bad", classifiers.other(kind))], dataset, PLAIN, reference=FLOAT)
+
+
+@pytest.mark.parametrize(
+    ("kind", "is_one"),
+    [
+        ("dynamic batch", True),
+        ("softmax reshaped", True),
+        ("two outputs", False),
+        ("two inputs", False),
+        ("map of classes", False),
+        ("map of open size", False),
+        ("one value", False),
+    ],
+)
+def test_the_file_tells_what_may_be_a_classifier(kind: str, is_one: bool) -> None:
+    assert may_be_classifier(Graph.from_bytes(classifiers.other(kind))) == is_one
 
 
 def test_files_that_are_no_models(dataset: LabelledSet) -> None:

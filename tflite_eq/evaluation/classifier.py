@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tflite_eq.errors import ModelError
+from tflite_eq.evaluation.ends import outputs_of
 from tflite_eq.evaluation.executable import Executable, holds_codes
 from tflite_eq.graph.model import Graph
 from tflite_eq.runtimes import Kernels, Runtime
@@ -28,6 +29,19 @@ WITHOUT_LABELS = (
 def is_vector(shape: Sequence[int]) -> bool:
     """Whether a tensor of this shape can hold scores of classes: one dimension alone is above 1."""
     return int(np.prod(shape)) == max((*shape, 1)) > 1
+
+
+def may_be_classifier(graph: Graph) -> bool:
+    """Whether a model has one input and one output, a vector, as far as its file tells.
+
+    Dimensions that are open, other than the batch, may be larger than 1 and count so.
+    """
+    if len(graph.inputs) != 1 or len(graph.outputs) != 1:
+        return False
+    (shape,) = (end.shape for end in outputs_of(graph))
+    return is_vector(
+        [*(max(size, 1) for size in shape[:1]), *(2 if size < 0 else size for size in shape[1:])]
+    )
 
 
 def input_shape(model: bytes, name: str) -> tuple[int, ...]:

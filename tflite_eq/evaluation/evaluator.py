@@ -57,12 +57,14 @@ class Evaluation:
 
     Attributes:
         models: The reference first, if there is one, then the models in the order given.
+        classes: Number of classes they tell apart.
         runtime: Name and version of the TFLite runtime.
         kernels: What it computed with.
         preprocessing: What pixels went through.
     """
 
     models: tuple[ModelResult, ...]
+    classes: int
     runtime: str
     kernels: Kernels
     preprocessing: Preprocessing
@@ -70,6 +72,8 @@ class Evaluation:
     def to_dict(self) -> dict[str, Any]:
         """For JSON."""
         return {
+            "judged_by": "labels",
+            "classes": self.classes,
             "runtime": self.runtime,
             "kernels": self.kernels.value,
             "preprocessing": self.preprocessing.to_dict(),
@@ -145,7 +149,7 @@ def evaluate(
         )
         for row, (name, size) in enumerate(sizes)
     )
-    return Evaluation(results, plan.runtime.description, kernels, preprocessing)
+    return Evaluation(results, classes, plan.runtime.description, kernels, preprocessing)
 
 
 def predict(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import abc
 import csv
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -169,12 +169,27 @@ class Unlabelled(LabelledSamples):
         super().__init__(samples, (0,) * len(samples))
 
 
-def holds_labels(dataset: PathLike) -> bool:
-    """Whether the data set is an ``.npz`` file with an array that may be labels."""
+def holds_labels(dataset: PathLike, but: Collection[str] = ()) -> bool:
+    """Whether the data set is an ``.npz`` file with an array that may be labels.
+
+    Args:
+        dataset: The data set.
+        but: Names of arrays that are something else.
+    """
     path = Path(dataset)
     return path.suffix.lower() == ".npz" and any(
-        _may_be_labels(info) for info in arrays.list_arrays(path)
+        _may_be_labels(info) for info in arrays.list_arrays(path) if info.key not in but
     )
+
+
+def check_limit(limit: int | None) -> None:
+    """Refuse a number of samples that leaves none.
+
+    Raises:
+        ConfigError: It is below 1.
+    """
+    if limit is not None and limit < 1:
+        raise ConfigError(f"--limit {limit}: at least one sample is needed")
 
 
 def open_labelled(
@@ -198,8 +213,7 @@ def open_labelled(
         DatasetError: The data or labels are missing, unreadable or of the wrong form.
         ConfigError: The arguments contradict each other.
     """
-    if limit is not None and limit < 1:
-        raise ConfigError(f"--limit {limit}: at least one sample is needed")
+    check_limit(limit)
     source = Path(dataset)
     if not exists(source):
         raise DatasetError(
