@@ -110,8 +110,11 @@ _CANDIDATES = (
 )
 
 
-def _version(distribution: str) -> str:
-    """Installed version; TensorFlow's wheels come under several distribution names."""
+def installed_version(distribution: str) -> str:
+    """Version of a runtime, ``unknown`` if there is none that can be told.
+
+    TensorFlow's wheels come under several distribution names.
+    """
     for name in (distribution, f"{distribution}-cpu", f"{distribution}-intel"):
         try:
             return importlib.metadata.version(name)
@@ -130,7 +133,7 @@ def _load(name: str, module: str) -> Runtime | None:
             importlib.import_module(module)
     except ImportError:
         return None
-    return Runtime(name, _version(name), module)
+    return Runtime(name, installed_version(name), module)
 
 
 def available_runtimes() -> tuple[Runtime, ...]:
@@ -161,9 +164,27 @@ def runtime_named(name: str) -> Runtime:
     Raises:
         BackendError: It is not installed; the message names those that are.
     """
-    installed = available_runtimes()
-    for runtime in installed:
-        if runtime.name == name:
-            return runtime
-    found = ", ".join(runtime.name for runtime in installed) or "none"
+    check_runtime_name(name)
+    runtime = _load(name, dict(_CANDIDATES)[name])
+    if runtime is not None:
+        return runtime
+    found = ", ".join(runtime.name for runtime in available_runtimes()) or "none"
     raise BackendError(f"the TFLite runtime {name!r} is not installed; installed: {found}")
+
+
+def check_runtime_name(name: str) -> None:
+    """Refuse what is no installed runtime, without importing any: that takes seconds.
+
+    Raises:
+        BackendError: It is none; the message names those that are.
+    """
+    installed = [
+        distribution
+        for distribution, module in _CANDIDATES
+        if importlib.util.find_spec(module.split(".")[0]) is not None
+    ]
+    if name not in installed:
+        raise BackendError(
+            f"the TFLite runtime {name!r} is not installed; installed: "
+            f"{', '.join(installed) or 'none'}"
+        )

@@ -7,11 +7,20 @@ import dataclasses
 import json
 from typing import Any
 
-from tflite_eq.cli.flags import add_delegate_flags, add_runtime_flag, delegate_options_from
+from tflite_eq.cli.flags import (
+    add_delegate_flags,
+    add_runtime_flag,
+    check_runtime_names,
+    check_threads,
+    delegate_options_from,
+)
 from tflite_eq.cli.models import read_tflite
 from tflite_eq.delegate.benchmark import Benchmark, benchmark
+from tflite_eq.delegate.library import check_options
 from tflite_eq.delegate.verdict import Speed
+from tflite_eq.delegate.work import check_computes_with_codes, nothing_to_run
 from tflite_eq.errors import ConfigError
+from tflite_eq.graph.model import Graph
 from tflite_eq.report.table import align, short_names
 from tflite_eq.runtimes import preferred_runtime, runtime_named
 
@@ -46,9 +55,13 @@ def run(args: argparse.Namespace) -> int:
             "no fewer than 0 before it, are needed"
         )
     threads = 1 if args.num_threads is None else args.num_threads
-    if threads < 1:
-        raise ConfigError(f"--num_threads {threads}: at least one thread is needed")
+    check_threads(threads)
+    check_runtime_names(args)
+    options = delegate_options_from(args)
+    check_options(options)
     model = read_tflite(args.model)
+    graph = Graph.from_bytes(model, args.model)
+    check_computes_with_codes(graph)
     runtimes = [runtime_named(n) for n in args.runtime] if args.runtime else [preferred_runtime()]
     results = []
     for runtime in runtimes:
@@ -58,24 +71,26 @@ def run(args: argparse.Namespace) -> int:
             threads=threads,
             warmup_runs=args.warmup_runs,
             runs=args.num_runs,
-            options=delegate_options_from(args),
+            options=options,
             origin=args.model,
         )
-        print(_text(result), flush=True)
+        print(_text(result, graph), flush=True)
         results.append(dataclasses.asdict(result))
     print(f"RESULT {json.dumps({'model': args.model, 'runtimes': results})}")
     return 0
 
 
-def _text(result: Benchmark) -> str:
+def _text(result: Benchmark, graph: Graph) -> str:
+    threads = "1 thread" if result.threads == 1 else f"{result.threads} threads"
     lines = [
-        f"{result.runtime}, {result.peer}, {result.threads} thread(s): {result.claimed} of "
-        f"{result.convolutions} convolutions delegated"
+        f"{result.runtime}, {result.peer}, {threads}: {result.claimed} of {result.convolutions} "
+        "convolutions delegated"
     ]
     if result.without is None or result.delegated is None:
+        command = f"'tflite-eq explain --model {graph.origin}' tells why"
         lines.append(
-            "Verdict: equal, 1.00 times the speed: nothing is delegated, both sides are the same. "
-            "'tflite-eq explain' tells why."
+            "Verdict: equal, 1.00 times the speed: nothing is delegated, both sides are the same; "
+            f"{command if result.convolutions else nothing_to_run(graph)}."
         )
         return "\n".join(lines) + "\n"
     lines[0] += "; milliseconds, minimum and median"
