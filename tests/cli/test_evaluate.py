@@ -180,6 +180,22 @@ def test_a_map_of_classes_has_no_top1(capsys: pytest.CaptureFixture[str]) -> Non
 
 
 @pytest.mark.usefixtures("here")
+def test_images_get_the_size_that_a_reference_leaves_open(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def network(x: Any) -> Any:
+        return models.conv(x / 64.0, 5, seed=1)
+
+    Path("open.tflite").write_bytes(models.convert(network, (None, None, None, 3)))
+    Path("fixed.tflite").write_bytes(models.convert(network, classifiers.SHAPE))
+    flags = "--dataset pics --num_workers 1"
+    assert tflite_eq(f"--reference open.tflite --model fixed.tflite {flags}") == 0
+    (output,) = result_line(capsys.readouterr().out)["models"][0]["outputs"]
+    assert output["shape"] == [1, 8, 8, 5]
+    assert output["sqnr_db"]["value"] is None or output["sqnr_db"]["value"] > 100
+
+
+@pytest.mark.usefixtures("here")
 def test_an_npz_holds_an_array_for_each_input(capsys: pytest.CaptureFixture[str]) -> None:
     network = models.two_input_net()
     for name in ("a.tflite", "b.tflite"):

@@ -80,6 +80,8 @@ def other(kind: str) -> bytes:
         return models.convert(lambda x: tf.nn.softmax(network(x)), (1, 16, 16, 3))
     if kind == "dynamic batch":
         return models.convert(lambda x: tf.nn.softmax(network(x)), (None, 8, 8, 3))
+    if kind == "dynamic size":
+        return models.convert(lambda x: tf.nn.softmax(network(x)), (None, None, None, 3))
     if kind == "batch of 2":
         return models.convert(lambda x: network(x), (2, 8, 8, 3))
     if kind == "integer output":

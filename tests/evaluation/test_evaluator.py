@@ -183,6 +183,17 @@ def test_a_dynamic_batch_and_another_input_size(tmp_path: Path, dataset: Labelle
     assert agreement.value > 50
 
 
+def test_an_open_size_is_that_of_the_other_models(dataset: LabelledSet) -> None:
+    dynamic = NamedModel("dynamic", classifiers.other("dynamic size"))
+    for models, reference in (([FLOAT], dynamic), ([dynamic], FLOAT)):
+        result = evaluate(models, dataset, PLAIN, reference=reference)
+        sqnr = result.models[1].metrics.sqnr_db
+        assert sqnr is not None
+        assert sqnr.value > 100
+    with pytest.raises(ModelError, match=r"dynamic: .* convert the model with a fixed input size"):
+        evaluate([dynamic], dataset, PLAIN)
+
+
 @pytest.mark.parametrize(
     ("kind", "error", "message"),
     [

@@ -17,7 +17,7 @@ from tflite_eq.errors import ConfigError, DatasetError
 from tflite_eq.evaluation.classifier import may_be_classifier
 from tflite_eq.evaluation.comparison import OutputComparison, compare_outputs
 from tflite_eq.evaluation.dispatch import Engine, Workforce
-from tflite_eq.evaluation.ends import inputs_of, listed, outputs_of
+from tflite_eq.evaluation.ends import inputs_of, listed, outputs_of, with_known_sizes
 from tflite_eq.evaluation.evaluator import Evaluation, ModelResult, evaluate
 from tflite_eq.evaluation.input_samples import open_inputs
 from tflite_eq.evaluation.intervals import Estimate
@@ -196,11 +196,13 @@ def _compare(
     reference: NamedModel,
     preprocessing: Preprocessing,
 ) -> OutputComparison:
-    graph = Graph.from_bytes(reference.data, reference.name)
+    own, *others = (
+        inputs_of(Graph.from_bytes(model.data, model.name)) for model in (reference, *models)
+    )
     return compare_outputs(
         models,
         reference,
-        open_inputs(args.dataset, graph, preprocessing, args.limit),
+        open_inputs(args.dataset, with_known_sizes(own, others), preprocessing, args.limit),
         kernels=Kernels(args.kernels),
         num_workers=args.num_workers,
         engine=Engine(args.engine),

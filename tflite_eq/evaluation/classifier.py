@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tflite_eq.errors import ModelError
-from tflite_eq.evaluation.ends import outputs_of
+from tflite_eq.evaluation.ends import End, inputs_of, outputs_of
 from tflite_eq.evaluation.executable import Executable, holds_codes
 from tflite_eq.graph.model import Graph
 from tflite_eq.runtimes import Kernels, Runtime
@@ -44,27 +44,21 @@ def may_be_classifier(graph: Graph) -> bool:
     )
 
 
-def input_shape(model: bytes, name: str) -> tuple[int, ...]:
-    """Shape of the one input of a model, dynamic dimensions as -1.
+def input_of(model: bytes, name: str) -> End:
+    """The one input of a model.
 
     Raises:
-        ModelError: The file is no intact flatbuffer or has several inputs.
+        ModelError: The file is no intact flatbuffer or has several inputs or outputs.
     """
     graph = Graph.from_bytes(model, name)
-    if len(graph.inputs) != 1:
-        raise ModelError(
-            f"{name}: has {len(graph.inputs)} inputs, and labels judge classifiers with one; "
-            f"{WITHOUT_LABELS}"
-        )
-    if len(graph.outputs) != 1:
-        raise ModelError(
-            f"{name}: has {len(graph.outputs)} outputs, and labels judge classifiers with one; "
-            f"{WITHOUT_LABELS}"
-        )
-    stored = graph.subgraph.tensors[graph.inputs[0]]
-    signature = stored.shapeSignature
-    shape = stored.shape if signature is None or not len(signature) else signature
-    return tuple(int(size) for size in shape) if shape is not None else ()
+    for what, ends in (("inputs", inputs_of(graph)), ("outputs", outputs_of(graph))):
+        if len(ends) != 1:
+            raise ModelError(
+                f"{name}: has {len(ends)} {what}, and labels judge classifiers with one; "
+                f"{WITHOUT_LABELS}"
+            )
+    (end,) = inputs_of(graph)
+    return end
 
 
 class Classifier:

@@ -76,6 +76,25 @@ def correspondence(first: Sequence[End], other: Sequence[End]) -> Correspondence
     return Correspondence(tuple(range(len(first))), False)
 
 
+def with_known_sizes(ends: Sequence[End], others: Sequence[Sequence[End]]) -> tuple[End, ...]:
+    """Ends with their open dimensions, the batch apart, as another model has them.
+
+    Args:
+        ends: One model's.
+        others: Those of other models; the first that says a size is believed.
+    """
+    found = list(ends)
+    for other in others:
+        if len(other) != len(ends):
+            continue
+        for position, counterpart in enumerate(correspondence(ends, other).order):
+            known, shape = other[counterpart].shape, found[position].shape
+            if len(known) == len(shape):
+                sizes = (k if s < 0 < axis else s for axis, (s, k) in enumerate(zip(shape, known)))
+                found[position] = dataclasses.replace(found[position], shape=tuple(sizes))
+    return tuple(found)
+
+
 def _signature_name(end: End) -> str:
     return end.name
 

@@ -15,8 +15,9 @@ from tflite_eq.data.preprocessing import Preprocessing
 from tflite_eq.data.sources import Samples
 from tflite_eq.errors import ConfigError, ModelError
 from tflite_eq.evaluation import dispatch, metrics
-from tflite_eq.evaluation.classifier import input_shape
+from tflite_eq.evaluation.classifier import input_of
 from tflite_eq.evaluation.dispatch import Engine, Workforce
+from tflite_eq.evaluation.ends import with_known_sizes
 from tflite_eq.evaluation.labels import LabelledSet
 from tflite_eq.evaluation.predictions import Predictions
 from tflite_eq.evaluation.task import NamedModel
@@ -206,10 +207,11 @@ def _plan(
     """
     opened: dict[tuple[int, ...], Samples] = {}
     shapes = []
-    for model in models:
-        shape = input_shape(model.data, model.name)
+    inputs = [input_of(model.data, model.name) for model in models]
+    for model, own in zip(models, inputs):
+        (end,) = with_known_sizes([own], [[other] for other in inputs])
         try:
-            samples = dataset.samples(shape, preprocessing)
+            samples = dataset.samples(end.shape, preprocessing)
         except ModelError as error:
             raise ModelError(f"{model.name}: {error}") from error
         opened.setdefault(samples.shape, samples)

@@ -15,11 +15,10 @@ from tflite_eq.data.preprocessing import Preprocessing
 from tflite_eq.data.sources import choose, open_calibration
 from tflite_eq.errors import DatasetError
 from tflite_eq.evaluation.comparison_team import InputSamples
-from tflite_eq.evaluation.ends import End, inputs_of, listed
+from tflite_eq.evaluation.ends import End, listed
 from tflite_eq.evaluation.executable import fits
 from tflite_eq.evaluation.labels import check_limit
 from tflite_eq.files import PathLike, is_file
-from tflite_eq.graph.model import Graph
 
 Array = npt.NDArray[Any]
 
@@ -27,7 +26,7 @@ _LIMIT_SEED = 0
 
 
 def open_inputs(
-    path: PathLike, graph: Graph, preprocessing: Preprocessing, limit: int | None = None
+    path: PathLike, ends: Sequence[End], preprocessing: Preprocessing, limit: int | None = None
 ) -> InputSamples:
     """Open samples for a model.
 
@@ -35,7 +34,7 @@ def open_inputs(
         path: For a model with one input what ``open_calibration`` takes; else, and for inputs that
             are not float or have open dimensions, an ``.npz`` file with arrays called like the
             inputs.
-        graph: The model.
+        ends: The model's inputs.
         preprocessing: What images, and uint8 arrays for float inputs, go through.
         limit: Use at most so many samples, the same random ones every time.
 
@@ -43,7 +42,7 @@ def open_inputs(
         TfliteEqError: The data are missing, unreadable or of the wrong form.
     """
     check_limit(limit)
-    ends, source = inputs_of(graph), Path(path)
+    source = Path(path)
     is_array = source.suffix.lower() in (".npy", ".npz") and is_file(source)
     is_plain = len(ends) == 1 and ends[0].type_name == "FLOAT32" and -1 not in ends[0].shape[1:]
     if is_plain or (len(ends) == 1 and not is_array):
