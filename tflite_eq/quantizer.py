@@ -156,6 +156,7 @@ def calibrate(
             layers=records,
             equalization=equalization,
             warnings=[*warnings, *twins.notices],
+            preprocessing=samples.preprocessing,
         )
         if fine_tunes:
             calibration = fine_tuned(graph, layers, skipped, calibration, twins)
@@ -389,6 +390,7 @@ def _written(
                 for layer in calibration.layers
                 if layer.grid == WeightGrid.EVEN_TRIPLETS.value
             ],
+            preprocessing=calibration.preprocessing,
         ),
     )
     data = schema.serialize(written.model)

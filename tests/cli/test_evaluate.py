@@ -209,12 +209,17 @@ def test_an_npz_holds_an_array_for_each_input(capsys: pytest.CaptureFixture[str]
     assert result_line(capsys.readouterr().out)["models"][0]["outputs"][0]["n"] == 4
     np.savez("one.npz", **{names[0]: columns[0]})
     assert tflite_eq(f"{flags} --dataset one.npz") == 1
-    assert f"store one called '{names[1]}'" in one_line(capsys.readouterr().err)
+    assert f"called like the model's input '{names[1]}'" in one_line(capsys.readouterr().err)
     np.savez("uneven.npz", **{names[0]: columns[0], names[1]: columns[1][:2]})
     assert tflite_eq(f"{flags} --dataset uneven.npz") == 1
-    assert "store as many for each" in one_line(capsys.readouterr().err)
-    assert tflite_eq(f"{flags} --dataset pics") == 1
-    assert "the model has 2 inputs" in one_line(capsys.readouterr().err)
+    assert "different numbers of samples" in one_line(capsys.readouterr().err)
+    for name, column in zip(names, columns):
+        np.save(f"{name}.npy", column)
+    each = " ".join(f"--dataset {name}={name}.npy" for name in names)
+    assert tflite_eq(f"{flags} {each} --limit 3") == 0
+    assert result_line(capsys.readouterr().out)["models"][0]["outputs"][0]["n"] == 3
+    assert tflite_eq(f"{flags} {each} --labels labels.csv") == 1
+    assert "--dataset is given several times" in one_line(capsys.readouterr().err)
 
 
 @pytest.mark.parametrize(

@@ -9,17 +9,24 @@ from typing import Any
 
 from tflite_eq.cli.flags import (
     add_delegate_flags,
+    add_preprocessing_flags,
     add_runtime_flag,
     check_runtime_names,
     check_threads,
     delegate_options_from,
+    note_unused,
+    preprocessing_from,
 )
 from tflite_eq.cli.models import read_tflite
+from tflite_eq.data.preprocessing import Preprocessing
+from tflite_eq.data.sources import open_data
 from tflite_eq.delegate.benchmark import Benchmark, benchmark
+from tflite_eq.delegate.inputs import typed_inputs
 from tflite_eq.delegate.library import check_options
 from tflite_eq.delegate.verdict import Speed
 from tflite_eq.delegate.work import check_computes_with_codes, nothing_to_run
 from tflite_eq.errors import ConfigError
+from tflite_eq.graph.inputs import model_inputs
 from tflite_eq.graph.model import Graph
 from tflite_eq.report.table import align, short_names
 from tflite_eq.runtimes import preferred_runtime, runtime_named
@@ -30,14 +37,21 @@ def register(subparsers: Any) -> None:
     parser = subparsers.add_parser(
         "benchmark",
         help="time a quantized model with and without the delegate",
-        description="Time a quantized model with and without the delegate, in turns, on random "
-        "inputs. What the delegate leaves runs on the runtime's default kernels.",
+        description="Time a quantized model with and without the delegate, in turns. What the "
+        "delegate leaves runs on the runtime's default kernels.",
     )
     parser.add_argument("--model", required=True, metavar="Q.tflite", help="a quantized model")
     parser.add_argument("--num_runs", type=int, default=50, metavar="N", help="runs (50)")
     parser.add_argument(
         "--warmup_runs", type=int, default=3, metavar="N", help="runs that do not count (3)"
     )
+    parser.add_argument(
+        "--dataset",
+        action="append",
+        metavar="[NAME=]PATH",
+        help="run on the first sample of this, as for --calibration of quantize (random values)",
+    )
+    add_preprocessing_flags(parser)
     add_delegate_flags(parser)
     add_runtime_flag(parser, "what to run on; may be repeated (the first installed)")
     parser.set_defaults(run=run)
@@ -56,12 +70,14 @@ def run(args: argparse.Namespace) -> int:
         )
     threads = 1 if args.num_threads is None else args.num_threads
     check_threads(threads)
+    preprocessing = preprocessing_from(args)
     check_runtime_names(args)
     options = delegate_options_from(args)
     check_options(options)
     model = read_tflite(args.model)
     graph = Graph.from_bytes(model, args.model)
     check_computes_with_codes(graph)
+    sample = _sample(args, graph, preprocessing)
     runtimes = [runtime_named(n) for n in args.runtime] if args.runtime else [preferred_runtime()]
     results = []
     for runtime in runtimes:
@@ -73,11 +89,23 @@ def run(args: argparse.Namespace) -> int:
             runs=args.num_runs,
             options=options,
             origin=args.model,
+            sample=sample,
         )
         print(_text(result, graph), flush=True)
         results.append(dataclasses.asdict(result))
     print(f"RESULT {json.dumps({'model': args.model, 'runtimes': results})}")
     return 0
+
+
+def _sample(
+    args: argparse.Namespace, graph: Graph, preprocessing: Preprocessing
+) -> list[Any] | None:
+    """What to run the model on; ``None`` leaves that to chance."""
+    if args.dataset is None:
+        return None
+    opened = open_data(args.dataset, model_inputs(graph), preprocessing, "--dataset")
+    note_unused(args, opened.preprocessing)
+    return next(typed_inputs(graph, opened.select([0])))
 
 
 def _text(result: Benchmark, graph: Graph) -> str:

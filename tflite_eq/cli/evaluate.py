@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import json
 import os
 from collections.abc import Sequence
@@ -10,25 +11,32 @@ from pathlib import Path
 from typing import Any
 
 from tflite_eq.cli.closeness_table import closeness_table
-from tflite_eq.cli.flags import add_preprocessing_flags, preprocessing_from
+from tflite_eq.cli.flags import (
+    add_preprocessing_flags,
+    note_unused,
+    preprocessing_from,
+    warn_of_other_reading,
+)
 from tflite_eq.cli.models import read_tflite
 from tflite_eq.data.preprocessing import Preprocessing
+from tflite_eq.data.sources import open_data, subset
 from tflite_eq.errors import ConfigError, DatasetError
 from tflite_eq.evaluation.classifier import may_be_classifier
 from tflite_eq.evaluation.comparison import OutputComparison, compare_outputs
 from tflite_eq.evaluation.dispatch import Engine, Workforce
 from tflite_eq.evaluation.ends import inputs_of, listed, outputs_of, with_known_sizes
-from tflite_eq.evaluation.evaluator import Evaluation, ModelResult, evaluate
-from tflite_eq.evaluation.input_samples import open_inputs
+from tflite_eq.evaluation.evaluator import Evaluation, ModelResult, evaluate, samples_for
 from tflite_eq.evaluation.intervals import Estimate
 from tflite_eq.evaluation.labels import (
     DEFAULT_LABEL_COLUMN,
+    LIMIT_SEED,
     check_limit,
     holds_labels,
     open_labelled,
 )
 from tflite_eq.evaluation.task import NamedModel
 from tflite_eq.files import check_writable, exists, write_atomically
+from tflite_eq.graph.inputs import model_inputs
 from tflite_eq.graph.model import Graph
 from tflite_eq.progress import note, peak_memory_mib
 from tflite_eq.runtimes import Kernels
@@ -57,10 +65,11 @@ def register(subparsers: Any) -> None:
     files.add_argument(
         "--dataset",
         required=True,
-        metavar="DIR|FILE.npz",
-        help="folder of images, or .npz file with an array of images and an integer array of "
-        "labels; without labels also a list of images, a .npy file, or an .npz file with an array "
-        "called like each input",
+        action="append",
+        metavar="[NAME=]PATH",
+        help="folder of images or recordings, or .npz file with an array of samples and an "
+        "integer array of labels; without labels whatever --calibration of quantize takes, once "
+        "for every input of models with several",
     )
     files.add_argument(
         "--labels",
@@ -131,8 +140,9 @@ def run(args: argparse.Namespace) -> int:
         plain, shown = judged.to_dict(), table(judged)
     elif reference is None:
         raise ConfigError(
-            f"{args.dataset}: holds no labels to judge models by; name the CSV file with their "
-            "classes with --labels, or a float model to compare all outputs with, with --reference"
+            f"{' '.join(args.dataset)}: holds no labels to judge models by; name the CSV file with "
+            "their classes with --labels, or a float model to compare all outputs with, with "
+            "--reference"
         )
     else:
         compared = _compare(args, models, reference, preprocessing)
@@ -151,21 +161,22 @@ def _is_labelled(args: argparse.Namespace, models: Sequence[NamedModel]) -> bool
     """Whether labels judge: those asked for, or those that an .npz file holds for classifiers."""
     if args.labels is not None or args.label_column is not None:
         return True
-    if not exists(args.dataset):
-        raise DatasetError(
-            f"{args.dataset}: no such file or folder; name a folder of images, or a .npy or .npz "
-            "file"
-        )
+    if len(args.dataset) > 1:
+        return False
     graphs = [Graph.from_bytes(model.data, model.name) for model in models]
-    names = {
-        name for graph in graphs for end in inputs_of(graph) for name in (end.name, end.tensor)
-    }
-    if not holds_labels(args.dataset, but=names):
+    ends = [end for graph in graphs for end in inputs_of(graph)]
+    fed = {name for end in ends for name in (end.name, end.tensor)}
+    (dataset,) = args.dataset
+    if not exists(dataset) and "=" not in dataset:
+        raise DatasetError(
+            f"{dataset}: no such file or folder; name a folder of images, or a .npy or .npz file"
+        )
+    if not exists(dataset) or not holds_labels(dataset, but=fed):
         return False
     for graph in graphs:
         if not may_be_classifier(graph):
             note(
-                f"note: {args.dataset}: its labels are not used: {graph.origin} is no classifier, "
+                f"note: {dataset}: its labels are not used: {graph.origin} is no classifier, "
                 f"which has one input and one output, a vector: {listed(outputs_of(graph))}"
             )
             return False
@@ -178,9 +189,19 @@ def _judge_by_labels(
     reference: NamedModel | None,
     preprocessing: Preprocessing,
 ) -> Evaluation:
+    if len(args.dataset) > 1:
+        raise ConfigError(
+            "--dataset is given several times, and labels are for the samples of one; give it "
+            "once, or leave out --labels and --label_column"
+        )
+    (path,) = args.dataset
+    dataset = open_labelled(path, args.labels, args.label_column, args.limit)
+    every = [*([reference] if reference else []), *models]
+    for model, samples in zip(every, samples_for(every, dataset, preprocessing)):
+        warn_of_other_reading(model.name, model.data, samples.preprocessing)
     return evaluate(
         models,
-        open_labelled(args.dataset, args.labels, args.label_column, args.limit),
+        dataset,
         preprocessing,
         reference=reference,
         kernels=Kernels(args.kernels),
@@ -196,13 +217,23 @@ def _compare(
     reference: NamedModel,
     preprocessing: Preprocessing,
 ) -> OutputComparison:
-    own, *others = (
-        inputs_of(Graph.from_bytes(model.data, model.name)) for model in (reference, *models)
-    )
+    graphs = [Graph.from_bytes(model.data, model.name) for model in (reference, *models)]
+    own, *others = map(inputs_of, graphs)
+    sizes = [end.shape for end in with_known_sizes(own, others)]
+    inputs = [
+        dataclasses.replace(
+            taker, shape=tuple(k if s < 0 else s for s, k in zip(taker.shape, known))
+        )
+        for taker, known in zip(model_inputs(graphs[0]), sizes)
+    ]
+    samples = open_data(args.dataset, inputs, preprocessing, "--dataset")
+    note_unused(args, samples.preprocessing)
+    for model in models:
+        warn_of_other_reading(model.name, model.data, samples.preprocessing)
     return compare_outputs(
         models,
         reference,
-        open_inputs(args.dataset, with_known_sizes(own, others), preprocessing, args.limit),
+        samples if args.limit is None else subset(samples, args.limit, LIMIT_SEED),
         kernels=Kernels(args.kernels),
         num_workers=args.num_workers,
         engine=Engine(args.engine),

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import pathlib
 
-from tflite_eq.calibration.dataset import input_signature
 from tflite_eq.converter import OTHERWISE, EasyQuantConverter
 from tflite_eq.errors import ModelError
 from tflite_eq.files import exists, is_folder
-from tflite_eq.graph.model import Graph
 from tflite_eq.quiet import quiet
 from tflite_eq.tensorflow_import import import_tensorflow
 
@@ -92,18 +90,3 @@ def _reason(error: Exception) -> str:
     """Type and first line: what follows in TensorFlow's messages are C++ stack traces."""
     lines = str(error).strip().splitlines() or [""]
     return f"{type(error).__name__}: {lines[0][:300]}"
-
-
-def input_shape_of(path: str, model: bytes) -> tuple[int, ...]:
-    """Shape of the one input of a float model, dynamic dimensions as -1.
-
-    Raises:
-        ModelError: It has several inputs.
-    """
-    graph = Graph.from_bytes(model, path)
-    if len(graph.inputs) != 1:
-        raise ModelError(
-            f"{path}: the model has {len(graph.inputs)} inputs; the command line feeds one. "
-            "Use tflite_eq.quantize() with a data set of dicts"
-        )
-    return input_signature(graph, graph.inputs[0])

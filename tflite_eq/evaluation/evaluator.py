@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from tflite_eq.data.preprocessing import Preprocessing
-from tflite_eq.data.sources import Samples
+from tflite_eq.data.samples import Samples
 from tflite_eq.errors import ConfigError, ModelError
 from tflite_eq.evaluation import dispatch, metrics
 from tflite_eq.evaluation.classifier import input_of
@@ -191,6 +191,25 @@ def predict(
     )
 
 
+def samples_for(
+    models: Sequence[NamedModel], dataset: LabelledSet, preprocessing: Preprocessing
+) -> list[Samples]:
+    """The samples as input for each of several models.
+
+    Raises:
+        TfliteEqError: A model is no classifier with one input, or the samples do not fit it.
+    """
+    inputs = [input_of(model.data, model.name) for model in models]
+    fitting = []
+    for model, own in zip(models, inputs):
+        (end,) = with_known_sizes([own], [[other] for other in inputs])
+        try:
+            fitting.append(dataset.samples(end.shape, preprocessing))
+        except ModelError as error:
+            raise ModelError(f"{model.name}: {error}") from error
+    return fitting
+
+
 def _plan(
     models: Sequence[NamedModel],
     dataset: LabelledSet,
@@ -205,22 +224,15 @@ def _plan(
     Returns:
         The plan and the number of classes.
     """
+    fitting = samples_for(models, dataset, preprocessing)
     opened: dict[tuple[int, ...], Samples] = {}
-    shapes = []
-    inputs = [input_of(model.data, model.name) for model in models]
-    for model, own in zip(models, inputs):
-        (end,) = with_known_sizes([own], [[other] for other in inputs])
-        try:
-            samples = dataset.samples(end.shape, preprocessing)
-        except ModelError as error:
-            raise ModelError(f"{model.name}: {error}") from error
+    for samples in fitting:
         opened.setdefault(samples.shape, samples)
-        shapes.append(samples.shape)
     order = list(opened)
     plan = LabelPlan(
         models=tuple(NamedModel(m.name, logits_view(m.data, m.name)) for m in models),
         samples=tuple(opened.values()),
-        samples_of=tuple(order.index(shape) for shape in shapes),
+        samples_of=tuple(order.index(samples.shape) for samples in fitting),
         labels=dataset.labels,
         has_reference=has_reference,
         product=product,

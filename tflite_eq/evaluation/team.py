@@ -8,7 +8,7 @@ import enum
 import numpy as np
 import numpy.typing as npt
 
-from tflite_eq.data.sources import Samples
+from tflite_eq.data.samples import Samples
 from tflite_eq.evaluation import metrics
 from tflite_eq.evaluation.classifier import Classifier
 from tflite_eq.evaluation.task import NamedModel, Rows, Task
