@@ -45,11 +45,11 @@ _HEADER = ("model", "MB", "top-1 %", "drop", "top-5 %", "agreement %", "cosine",
 _NOTHING = "-"
 
 
-def register(subparsers: Any) -> None:
-    """Add the sub-command to the parser."""
+def register(subparsers: Any, summary: str) -> None:
+    """Add the sub-command to the parser, with the line that its list of commands has for it."""
     parser = subparsers.add_parser(
         "evaluate",
-        help="measure accuracy of .tflite classifiers, or how close any models are to a float one",
+        help=summary,
         description="Measure .tflite classifiers on labelled images: figures are those of the "
         "logits, a final softmax is left out. Without labels compare every output of any models "
         "with that of --reference.",

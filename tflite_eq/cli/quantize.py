@@ -10,7 +10,14 @@ from typing import Any
 
 from tflite_eq.calibration.record import Calibration
 from tflite_eq.cli import guard
-from tflite_eq.cli.flags import add_preprocessing_flags, note_unused, preprocessing_from
+from tflite_eq.cli.early import check_before_loading
+from tflite_eq.cli.flags import (
+    add_model_flags,
+    add_preprocessing_flags,
+    input_shapes_from,
+    note_unused,
+    preprocessing_from,
+)
 from tflite_eq.cli.functions import FunctionData, names_function
 from tflite_eq.cli.models import load_float_model
 from tflite_eq.config import (
@@ -30,14 +37,20 @@ from tflite_eq.deprecated import BACKEND_NOTE, BACKENDS
 from tflite_eq.errors import ConfigError
 from tflite_eq.evaluation.labels import DEFAULT_LABEL_COLUMN
 from tflite_eq.evaluation.layerwise import ComparisonSet
-from tflite_eq.files import check_writable, exists, write_atomically
+from tflite_eq.files import check_writable, exists, write_all_atomically
 from tflite_eq.graph.inputs import model_inputs
 from tflite_eq.graph.model import Graph
 from tflite_eq.guard.guard import Guarded, quantize_guarded
 from tflite_eq.guard.validation import Guard, Validation, open_validation
+from tflite_eq.preparation import as_fed
 from tflite_eq.presets import Preset, preset_config, preset_samples
 from tflite_eq.progress import note, peak_memory_mib, track
-from tflite_eq.quantizer import COMPARED_SAMPLES, QuantizationResult, quantize
+from tflite_eq.quantizer import (
+    COMPARED_SAMPLES,
+    QuantizationResult,
+    check_can_quantize,
+    quantize,
+)
 from tflite_eq.report.build import fine_tuning_text
 from tflite_eq.report.table import layer_table
 from tflite_eq.report.write import check_directory
@@ -47,14 +60,15 @@ from tflite_eq.targets import Target
 _OPTIONS = (
     *("bits", "target", "method", "objective", "activation_mode", "bias_correction"),
     *("reconstruction", "equalization", "per_tensor", "skip", "strict", "keep_int8", "seed"),
+    *("signature", "input_shape", "fix_input_shape"),
 )
 
 
-def register(subparsers: Any) -> None:
-    """Add the sub-command to the parser."""
+def register(subparsers: Any, summary: str) -> None:
+    """Add the sub-command to the parser, with the line that its list of commands has for it."""
     parser = subparsers.add_parser(
         "quantize",
-        help="quantize a float model to int8",
+        help=summary,
         description="Quantize a float model to an int8 .tflite with EasyQuant scales.",
     )
     _add_files(parser.add_argument_group("files"))
@@ -181,6 +195,14 @@ def _add_options(options: Any) -> None:
         "the float model on --validation: percentage points of top-1, or of agreement where there "
         "are no labels; exit code 3 if that is not possible",
     )
+    add_model_flags(options)
+    options.add_argument(
+        "--fix_input_shape",
+        action="store_true",
+        default=None,
+        help="write a model for these sizes only, and a batch of 1; otherwise what the float model "
+        "leaves open stays open",
+    )
     options.add_argument("--seed", type=int, help="seed of all random choices (0)")
 
 
@@ -200,9 +222,12 @@ def run(args: argparse.Namespace) -> int:
             check_writable(path)
     if args.report_dir:
         check_directory(args.report_dir)
+    check_before_loading(args)
     model = load_float_model(args.model)
-    graph = Graph.from_bytes(model, args.model)
-    data: Any
+    origin = os.path.basename(os.path.normpath(args.model))
+    if not args.load_calibration:
+        check_can_quantize(model, origin, config)
+    data: Any = None
     left: ModelSamples | None = None
     if args.load_calibration:
         data = Calibration.load(args.load_calibration)
@@ -211,11 +236,14 @@ def run(args: argparse.Namespace) -> int:
         preprocessing = preprocessing_from(args, data.preprocessing)
     else:
         preprocessing = preprocessing_from(args)
+    fed = as_fed(model, origin, config if data is None else data.config)
+    graph = Graph.from_bytes(fed, args.model)
+    if data is None:
         data, left = _samples(args, graph, preprocessing)
     validation = _validation(args, graph, preprocessing) if args.validation else None
     common = {
         "num_samples": _num_samples(args),
-        "origin": os.path.basename(os.path.normpath(args.model)),
+        "origin": origin,
         "resume_dir": args.resume_dir,
         "report_dir": args.report_dir,
     }
@@ -227,11 +255,12 @@ def run(args: argparse.Namespace) -> int:
         guarded = quantize_guarded(model, data, bound, config, num_workers=None, **common)
         result = guarded.result
     else:
-        comparison = _comparison(validation, left, model) if args.report_dir else None
+        comparison = _comparison(validation, left, fed) if args.report_dir else None
         result = quantize(model, data, config, comparison=comparison, **common)
+    files = {args.output: result.model}
     if args.save_calibration:
-        result.calibration.save(args.save_calibration)
-    write_atomically(args.output, result.model)
+        files[args.save_calibration] = result.calibration.to_text().encode()
+    write_all_atomically(files)
     _print(result, args, started, guarded)
     return 0 if guarded is None or guarded.holds else guard.NOT_MET
 
@@ -248,6 +277,7 @@ def _given_flags(args: argparse.Namespace) -> dict[str, Any]:
     """
     ends = {"input_type": args.io, "output_type": args.io}
     options = {**{name: getattr(args, name) for name in _OPTIONS}, **ends}
+    options["input_shape"] = input_shapes_from(args)
     return {name: value for name, value in options.items() if value is not None}
 
 

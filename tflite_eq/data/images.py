@@ -90,7 +90,7 @@ def load_pixels(
                 )
             turn = _turn(opened)
             image = opened.convert(_MODES[channels])
-    except DatasetError:
+    except (DatasetError, MemoryError):
         raise
     except FileNotFoundError as error:
         raise DatasetError(f"{path}: no such image") from error

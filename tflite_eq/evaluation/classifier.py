@@ -14,7 +14,8 @@ import numpy.typing as npt
 
 from tflite_eq.errors import ModelError
 from tflite_eq.evaluation.ends import End, inputs_of, outputs_of
-from tflite_eq.evaluation.executable import Executable, holds_codes
+from tflite_eq.evaluation.executable import Executable
+from tflite_eq.evaluation.feeding import holds_codes
 from tflite_eq.graph.model import Graph
 from tflite_eq.runtimes import Kernels, Runtime
 

@@ -5,71 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
 import numpy.typing as npt
 
 from tflite_eq.errors import BackendError, DatasetError
-from tflite_eq.numerics import affine
+from tflite_eq.evaluation.feeding import decode, feed, fit
 from tflite_eq.runtimes import Kernels, Runtime
 
 Array = npt.NDArray[Any]
-
-_CODES = (np.int8, np.uint8, np.int16)
-
-
-def holds_codes(detail: dict[str, Any]) -> bool:
-    """Whether a tensor's integers stand for real values: they have a scale."""
-    return detail["dtype"] in _CODES and bool(detail["quantization"][0] > 0)
-
-
-def encode(values: Array, detail: dict[str, Any]) -> Array:
-    """Values as an interpreter's input takes them.
-
-    Args:
-        values: Real values, or of the input's own type, which stay as they are.
-        detail: The input's entry in ``get_input_details``.
-
-    Raises:
-        ValueError: The input is of integers without a scale and the values are none of these.
-    """
-    dtype = np.dtype(detail["dtype"])
-    if values.dtype == dtype or dtype.kind == "O":
-        return values
-    scale, zero_point = detail["quantization"]
-    if dtype.kind in "iu" and not holds_codes(detail):
-        cast: Array = values.astype(dtype)
-        if not np.array_equal(cast, values):
-            raise ValueError(
-                f"input '{detail['name']}' takes {dtype.name}, which cannot hold values of the "
-                f"samples ({values.dtype.name}); store {dtype.name}"
-            )
-        return cast
-    if dtype.kind == "f":
-        return values.astype(dtype)
-    if dtype == np.int16:
-        wide = affine.round_half_away(values * (np.float32(1) / np.float32(scale))) + zero_point
-        codes: npt.NDArray[np.int16] = np.clip(wide, -(1 << 15), (1 << 15) - 1).astype(np.int16)
-        return codes
-    if dtype == np.int8:
-        return affine.quantize(values, affine.AffineParams(scale, zero_point))
-    shifted = affine.quantize(values, affine.AffineParams(scale, zero_point - 128))
-    return (shifted.astype(np.int16) + 128).astype(np.uint8)
-
-
-def decode(codes: Array, detail: dict[str, Any]) -> Array:
-    """What an interpreter gave for a tensor, as real values where its codes stand for such.
-
-    Args:
-        codes: Of any type; values that are no codes stay as they are.
-        detail: The tensor's entry in ``get_output_details``.
-    """
-    if not holds_codes(detail):
-        return codes
-    scale, zero_point = detail["quantization"]
-    values: npt.NDArray[np.float32] = codes.astype(np.float32)
-    values -= np.float32(zero_point)
-    values *= np.float32(scale)
-    return values
 
 
 class Executable:
@@ -134,30 +76,21 @@ class Executable:
         """Outputs for one sample as they are; otherwise as ``run``."""
         self._check_shapes(inputs)
         try:
-            self._allocate([value.shape for value in inputs])
-            self.fed = [self._encoded(*pair) for pair in zip(inputs, self._input_details)]
-            for detail, codes in zip(self._input_details, self.fed):
-                self._interpreter.set_tensor(detail["index"], codes)
+            self._fit(inputs)
+            self.fed = feed(self._interpreter, inputs)
             self._interpreter.invoke()
             return [self._interpreter.get_tensor(d["index"]) for d in self._output_details]
+        except DatasetError as error:
+            raise DatasetError(f"{self.name}: {error}") from error
         except (RuntimeError, ValueError) as error:
             raise self._failed(error) from error
 
-    def _encoded(self, values: Array, detail: dict[str, Any]) -> Array:
-        try:
-            return encode(values, detail)
-        except ValueError as error:
-            raise DatasetError(f"{self.name}: {error}") from error
-
-    def _allocate(self, shapes: list[tuple[int, ...]]) -> None:
-        if shapes == self._shapes:
-            return
-        for detail, shape in zip(self.inputs, shapes):
-            if tuple(detail["shape"]) != shape:
-                self._interpreter.resize_tensor_input(detail["index"], shape)
-        self._interpreter.allocate_tensors()
-        self._input_details, self._output_details = self.inputs, self.outputs
-        self._shapes = shapes
+    def _fit(self, inputs: Sequence[Array]) -> None:
+        shapes = [value.shape for value in inputs]
+        if shapes != self._shapes:
+            fit(self._interpreter, inputs)
+            self._output_details = self.outputs
+            self._shapes = shapes
 
     def _check_shapes(self, inputs: Sequence[Array]) -> None:
         """Refuse what a runtime would take by resizing an input that has one size only."""

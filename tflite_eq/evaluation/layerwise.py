@@ -19,7 +19,7 @@ from tflite_eq.calibration.dataset import SampleReader
 from tflite_eq.errors import DatasetError
 from tflite_eq.evaluation import metrics
 from tflite_eq.evaluation.classifier import is_vector
-from tflite_eq.evaluation.executable import decode
+from tflite_eq.evaluation.feeding import decode
 from tflite_eq.evaluation.instrumented import Instrumented
 from tflite_eq.evaluation.intervals import Estimate
 from tflite_eq.graph.model import Graph

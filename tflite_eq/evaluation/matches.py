@@ -12,7 +12,7 @@ import numpy.typing as npt
 from tflite_eq.errors import ModelError
 from tflite_eq.evaluation.comparison_team import ComparisonTeam
 from tflite_eq.evaluation.ends import End, correspondence, inputs_of, listed, outputs_of
-from tflite_eq.evaluation.executable import holds_codes
+from tflite_eq.evaluation.feeding import holds_codes
 from tflite_eq.evaluation.task import NamedModel
 from tflite_eq.graph.model import Graph
 
