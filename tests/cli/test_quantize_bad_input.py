@@ -144,7 +144,8 @@ def test_several_signatures(workspace: Workspace) -> None:
     signatures = {"first": two.first, "second": two.second}
     tf.saved_model.save(two, str(workspace.folder / "saved"), signatures)
     message = workspace.refused(model=workspace.folder / "saved")
-    assert "single signature" in message
+    assert "'first', 'second'" in message
+    assert "--signature first" in message
 
 
 def test_several_inputs(workspace: Workspace) -> None:

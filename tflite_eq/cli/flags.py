@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 from tflite_eq import metadata
+from tflite_eq.config import Config
 from tflite_eq.data.preprocessing import (
     ChannelOrder,
     Exif,
@@ -166,6 +167,42 @@ def add_delegate_flags(parser: argparse.ArgumentParser) -> None:
     )
     group.add_argument("--num_threads", type=int, metavar="N", help="threads to compute with (1)")
     add_policy_flags(group)
+
+
+def add_model_flags(group: TakesArguments) -> None:
+    """Add ``--signature`` and ``--input_shape``: which network of a file it is about."""
+    group.add_argument(
+        "--signature", metavar="NAME", help="which signature, where the model has several"
+    )
+    group.add_argument(
+        "--input_shape",
+        action="append",
+        metavar="[NAME:]SIZES",
+        help="sizes of an input that leaves them open, such as 1,224,224,3; once for each input, "
+        "by its name",
+    )
+
+
+def input_shapes_from(args: argparse.Namespace) -> list[Any] | None:
+    """What ``--input_shape`` sets, as ``Config.as_dict`` has it; ``None`` without it.
+
+    Raises:
+        ConfigError: One is not a list of whole numbers above 0.
+    """
+    if args.input_shape is None:
+        return None
+    found = []
+    for given in args.input_shape:
+        name, _, sizes = given.rpartition(":")
+        try:
+            found.append((name, tuple(int(size) for size in sizes.split(","))))
+        except ValueError:
+            raise ConfigError(
+                f"--input_shape {given}: expected sizes separated by commas, such as "
+                "1,224,224,3 or image:1,224,224,3"
+            ) from None
+    shapes: list[Any] = Config(input_shape=found).as_dict()["input_shape"]
+    return shapes
 
 
 class TakesArguments(Protocol):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -65,10 +65,6 @@ class MemorySamples(Samples):
     def name(self, index: int) -> str:
         """Position."""
         return f"sample {index}"
-
-    def select(self, indices: Sequence[int]) -> MemorySamples:
-        """Some of the rows."""
-        return MemorySamples(self._values[list(indices)])
 
 
 def _rows(samples: Any) -> Iterable[Any]:

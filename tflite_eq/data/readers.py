@@ -10,7 +10,7 @@ import bisect
 import itertools
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -80,7 +80,6 @@ class ImageSamples(Samples):
         self._dtype = taker.dtype
         self._files = tuple(files)
         self.preprocessing: Preprocessing = preprocessing
-        self._taker = taker
 
     def __len__(self) -> int:
         return len(self._files)
@@ -95,10 +94,6 @@ class ImageSamples(Samples):
     def name(self, index: int) -> str:
         """Path of the image."""
         return str(self._files[index])
-
-    def select(self, indices: Sequence[int]) -> ImageSamples:
-        """Some of the files."""
-        return _with(self, _files=tuple(self._files[index] for index in indices))
 
 
 class ArraySamples(Samples):
@@ -124,7 +119,6 @@ class ArraySamples(Samples):
         rows = [arrays.Rows(info, _row_shape(info, taker)) for info in infos]
         self._rows = tuple(rows)
         self._ends = tuple(itertools.accumulate(len(row) for row in rows))
-        self._indices: Sequence[int] = range(self._ends[-1])
         self._taker = taker
         self.shape = (1, *rows[0].row_shape) if taker.is_batched else rows[0].row_shape
         self._are_pixels = [is_pixels(info, taker) for info in infos]
@@ -137,7 +131,7 @@ class ArraySamples(Samples):
         self._last: arrays.Rows | None = None
 
     def __len__(self) -> int:
-        return len(self._indices)
+        return self._ends[-1]
 
     def __getitem__(self, index: int) -> Array:
         which, row = self._place(index)
@@ -178,19 +172,13 @@ class ArraySamples(Samples):
 
     def _place(self, index: int) -> tuple[int, int]:
         """Array and row of a sample."""
-        position = self._indices[index]
-        which = bisect.bisect_right(self._ends, position)
-        return which, position - (self._ends[which - 1] if which else 0)
+        which = bisect.bisect_right(self._ends, index)
+        return which, index - (self._ends[which - 1] if which else 0)
 
     def name(self, index: int) -> str:
         """File, key and position in the array."""
         which, row = self._place(index)
         return f"{self._rows[which].info.where} sample {row}"
-
-    def select(self, indices: Sequence[int]) -> ArraySamples:
-        """Some of the rows."""
-        chosen = tuple(self._indices[index] for index in indices)
-        return _with(self, _indices=chosen)
 
 
 class AudioSamples(Samples):
@@ -258,10 +246,6 @@ class AudioSamples(Samples):
         recording, start = self._windows[index]
         return f"{recording.path} from {start / recording.rate:.3f} s"
 
-    def select(self, indices: Sequence[int]) -> AudioSamples:
-        """Some of the windows."""
-        return _with(self, _windows=tuple(self._windows[index] for index in indices))
-
 
 def takes_images(taker: ModelInput) -> bool:
     """Whether images can be brought to an input's form."""
@@ -318,13 +302,3 @@ def _check_type(info: arrays.ArrayInfo, taker: ModelInput) -> None:
             f"{info.where} has element type {info.dtype.name}, the model's input '{taker.name}' "
             f"takes {taker.type_name}; {wanted}"
         )
-
-
-S = TypeVar("S", bound=Samples)
-
-
-def _with(samples: S, **changes: Any) -> S:
-    """A copy with other attributes; what it has open it opens itself."""
-    copy = object.__new__(type(samples))
-    copy.__dict__.update({**samples.__dict__, **changes})
-    return copy

@@ -40,10 +40,6 @@ class SampleSequence(abc.ABC, Generic[T]):
     def name(self, index: int) -> str:
         """Where sample ``index`` comes from, for messages."""
 
-    @abc.abstractmethod
-    def select(self, indices: Sequence[int]) -> SampleSequence[T]:
-        """The samples at some positions, ascending for speed."""
-
     def __iter__(self) -> Iterator[T]:
         return (self[index] for index in range(len(self)))
 
@@ -57,9 +53,30 @@ class Samples(SampleSequence[Array]):
 
     shape: tuple[int, ...]
 
-    @abc.abstractmethod
     def select(self, indices: Sequence[int]) -> Samples:
         """The samples at some positions, ascending for speed."""
+        return SelectedSamples(self, indices)
+
+
+class SelectedSamples(Samples):
+    """Some of other samples."""
+
+    def __init__(self, samples: Samples, indices: Sequence[int]) -> None:
+        """Keep the positions in ``samples``."""
+        self._samples = samples
+        self._indices = tuple(indices)
+        self.shape = samples.shape
+        self.preprocessing = samples.preprocessing
+
+    def __len__(self) -> int:
+        return len(self._indices)
+
+    def __getitem__(self, index: int) -> Array:
+        return self._samples[self._indices[index]]
+
+    def name(self, index: int) -> str:
+        """As among all of them."""
+        return self._samples.name(self._indices[index])
 
 
 class JoinedSamples(SampleSequence["dict[str, Array]"]):
@@ -119,7 +136,3 @@ class UnbatchedSamples(Samples):
     def name(self, index: int) -> str:
         """As before."""
         return self._samples.name(index)
-
-    def select(self, indices: Sequence[int]) -> UnbatchedSamples:
-        """Some of them."""
-        return UnbatchedSamples(self._samples.select(indices))

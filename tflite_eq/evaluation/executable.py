@@ -80,8 +80,6 @@ class Executable:
             self.fed = feed(self._interpreter, inputs)
             self._interpreter.invoke()
             return [self._interpreter.get_tensor(d["index"]) for d in self._output_details]
-        except DatasetError as error:
-            raise DatasetError(f"{self.name}: {error}") from error
         except (RuntimeError, ValueError) as error:
             raise self._failed(error) from error
 

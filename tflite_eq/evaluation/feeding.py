@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from tflite_eq.errors import DatasetError
 from tflite_eq.numerics import affine
 from tflite_eq.runtimes import Interpreter
 
@@ -28,22 +27,15 @@ def encode(values: Array, detail: dict[str, Any]) -> Array:
     Args:
         values: Real values, or of the input's own type, which stay as they are.
         detail: The input's entry in ``get_input_details``.
-
-    Raises:
-        DatasetError: The input is of integers without a scale and the values are none of these.
     """
     dtype = np.dtype(detail["dtype"])
     if values.dtype == dtype or dtype.kind == "O":
         return values
     scale, zero_point = detail["quantization"]
-    if dtype.kind in "iu" and not holds_codes(detail):
-        cast: Array = values.astype(dtype)
-        if not np.array_equal(cast, values):
-            raise DatasetError(
-                f"input '{detail['name']}' takes {dtype.name}, which cannot hold values of the "
-                f"samples ({values.dtype.name}); store {dtype.name}"
-            )
-        return cast
+    if dtype.kind in "iu" and not holds_codes(detail):  # integers that stand for themselves
+        ends = np.iinfo(dtype)
+        raw: Array = np.rint(values).clip(ends.min, ends.max).astype(dtype)
+        return raw
     if dtype.kind == "f":
         return values.astype(dtype)
     if dtype == np.int16:
@@ -91,7 +83,6 @@ def feed(interpreter: Interpreter, inputs: Sequence[Array]) -> list[Array]:
         What it was given: codes where its inputs are integers.
 
     Raises:
-        DatasetError: An input takes other values.
         ValueError, RuntimeError: The runtime does not take them.
     """
     details = interpreter.get_input_details()
