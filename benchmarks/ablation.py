@@ -30,7 +30,7 @@ from benchmarks.cases import Case, open_case
 from benchmarks.tables import markdown, with_interval
 from tests import shared_data
 from tflite_eq.equalization.factors import with_factors
-from tflite_eq.evaluation.team import NamedModel
+from tflite_eq.evaluation.task import NamedModel
 from tflite_eq.files import write_atomically
 from tflite_eq.graph import edit, properties, schema
 from tflite_eq.graph.model import Graph

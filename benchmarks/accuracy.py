@@ -27,7 +27,7 @@ from benchmarks.cases import SAMPLES, Case, open_case
 from benchmarks.peers.runners import tensorflow_default
 from tests import shared_data
 from tflite_eq.errors import TfliteEqError
-from tflite_eq.evaluation.team import NamedModel
+from tflite_eq.evaluation.task import NamedModel
 from tflite_eq.presets import preset_config, preset_samples
 
 LATTICE = {"bits": "auto", "target": "armv8.2-dotprod"}

@@ -13,9 +13,10 @@ import numpy.typing as npt
 from tests import shared_data
 from tflite_eq.cli.models import load_float_model
 from tflite_eq.data.preprocessing import Preprocessing
-from tflite_eq.evaluation.evaluator import available_cores, evaluate
+from tflite_eq.evaluation.dispatch import available_cores
+from tflite_eq.evaluation.evaluator import evaluate
 from tflite_eq.evaluation.labels import LabelledSet, open_labelled
-from tflite_eq.evaluation.team import NamedModel
+from tflite_eq.evaluation.task import NamedModel
 
 SAMPLES = 50
 MOST_SAMPLES = 200

@@ -111,7 +111,8 @@ TfLiteStatus PrepareInstance(TfLiteContext* context, TfLiteNode* node) {
   const TfLiteStatus status = instance->partition.Prepare(context);
   // Here rather than where it was made: scratch is part of what it takes, and changes with the input's size.
   if (status == kTfLiteOk && instance->delegate->options.log_level > 1) {
-    Log(Severity::kInfo, "partition of %d nodes: prepared in %.1f ms, takes %.2f MB", instance->partition.nodes(),
+    const int nodes = instance->partition.nodes();
+    Log(Severity::kInfo, "partition of %d node%s: prepared in %.1f ms, takes %.2f MB", nodes, nodes == 1 ? "" : "s",
         instance->partition.prepare_milliseconds(), static_cast<double>(instance->partition.memory_bytes()) / 1048576);
   }
   return status;

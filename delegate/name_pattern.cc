@@ -20,7 +20,7 @@ class Translation {
   // The number of instructions; 0 if the expression is none.
   int Run() {
     if (!Alternatives(0)) return 0;
-    if (text_[at_] == ')') return Fail("a ) without its (");
+    if (text_[at_] == ')') return Fail("a ) without its (; \\) is the character");
     Emit(Instruction::kMatch);
     return size_;
   }
@@ -101,7 +101,9 @@ class Translation {
       program_[start].first = Target(start + 1);
       program_[start].second = Target(size_);
     }
-    if (text_[at_] == '*' || text_[at_] == '+' || text_[at_] == '?') return Fail("a repetition of a repetition") != 0;
+    if (text_[at_] == '*' || text_[at_] == '+' || text_[at_] == '?') {
+      return Fail("a repetition of a repetition: put ( ) around the first") != 0;
+    }
     return true;
   }
 
@@ -109,10 +111,10 @@ class Translation {
     const char character = text_[at_];
     switch (character) {
       case '(':
-        if (depth == NamePattern::kDeepest) return Fail("too many parentheses inside each other") != 0;
+        if (depth == NamePattern::kDeepest) return Fail("too many parentheses inside each other: leave some out, 32 may be") != 0;
         ++at_;
         if (!Alternatives(depth + 1)) return false;
-        if (text_[at_] != ')') return Fail("a ( without its )") != 0;
+        if (text_[at_] != ')') return Fail("a ( without its ); \\( is the character") != 0;
         ++at_;
         return true;
       case '[':
@@ -129,12 +131,15 @@ class Translation {
       case '*':
       case '+':
       case '?':
-        return Fail("a repetition of nothing") != 0;
+        return Fail("a repetition of nothing; with \\ before it, it is the character") != 0;
       case '{':
         return Fail("a repetition count, which is not supported: use + or *, or write it out; \\{ is the character") != 0;
       case '\\':
-        if (IsLetterOrDigit(text_[at_ + 1])) return Fail("a \\ before a letter or digit, which is not supported") != 0;
-        if (text_[at_ + 1] == '\0') return Fail("a \\ before nothing") != 0;
+        if (IsDigit(text_[at_ + 1])) return Fail("a back-reference, which is not supported: write out what it repeats") != 0;
+        if (IsLetter(text_[at_ + 1])) {
+          return Fail("a \\ before a letter, which is not supported: write [0-9] for \\d, [A-Za-z0-9_] for \\w, [ ] for \\s") != 0;
+        }
+        if (text_[at_ + 1] == '\0') return Fail("a \\ before nothing; \\\\ is the character") != 0;
         ++at_;
         Emit(Instruction::kCharacter)->character = text_[at_];
         break;
@@ -146,7 +151,8 @@ class Translation {
     return true;
   }
 
-  static bool IsLetterOrDigit(char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
+  static bool IsDigit(char c) { return c >= '0' && c <= '9'; }
+  static bool IsLetter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
 
   bool Set() {
     const int first = at_ + 1;
@@ -159,7 +165,7 @@ class Translation {
       }
       ++last;
     }
-    if (text_[last] == '\0') return Fail("a [ without its ]") != 0;
+    if (text_[last] == '\0') return Fail("a [ without its ]; \\[ is the character") != 0;
     Instruction* set = Emit(Instruction::kSet);
     set->first = Target(first);
     set->second = Target(last - 1);
@@ -194,8 +200,8 @@ bool InSet(const char* first, const char* last, char character) {
 
 bool NamePattern::Set(const char* option, const char* expression, Reason* error) {
   if (strlen(expression) > kLongest) {
-    error->Set("option %s: \"%s\" has %zu characters; a regular expression may have %d", option, Quoted(expression).text,
-               strlen(expression), kLongest);
+    error->Set("option %s: \"%s\" has %zu characters; a regular expression may have %d: shorten names with .*", option,
+               Quoted(expression).text, strlen(expression), kLongest);
     return false;
   }
   if (expression[0] != '\0') {

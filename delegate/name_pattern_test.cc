@@ -84,19 +84,33 @@ TEST(NamePattern, EmptyIsNone) {
 }
 
 TEST(NamePattern, SaysWhatIsWrongAndWhere) {
-  EXPECT_EQ(Refusal("conv(1"), "option claim: \"conv(1\" has, at character 7, a ( without its )");
-  EXPECT_EQ(Refusal("a)"), "option claim: \"a)\" has, at character 2, a ) without its (");
-  EXPECT_EQ(Refusal("[a-"), "option claim: \"[a-\" has, at character 1, a [ without its ]");
+  EXPECT_EQ(Refusal("conv(1"), "option claim: \"conv(1\" has, at character 7, a ( without its ); \\( is the character");
+  EXPECT_EQ(Refusal("a)"), "option claim: \"a)\" has, at character 2, a ) without its (; \\) is the character");
+  EXPECT_EQ(Refusal("[a-"), "option claim: \"[a-\" has, at character 1, a [ without its ]; \\[ is the character");
   EXPECT_EQ(Refusal("((a{255}){255}){255}"),
             "option claim: \"((a{255}){255}){255}\" has, at character 4, a repetition count, which is not supported: use + or *, or "
             "write it out; \\{ is the character");
-  EXPECT_NE(Refusal("(a)\\1").find("at character 4, a \\ before a letter or digit"), std::string::npos);
+  EXPECT_EQ(Refusal("(a)\\1"),
+            "option claim: \"(a)\\1\" has, at character 4, a back-reference, which is not supported: write out what it repeats");
   EXPECT_NE(Refusal("a\\").find("a \\ before nothing"), std::string::npos);
   EXPECT_NE(Refusal("a|*").find("a repetition of nothing"), std::string::npos);
   EXPECT_NE(Refusal("a++").find("a repetition of a repetition"), std::string::npos);
   EXPECT_NE(Refusal("[[:digit:]]").find("a named class of characters"), std::string::npos);
   EXPECT_NE(Refusal(std::string(33, '(') + std::string(33, ')')).find("too many parentheses"), std::string::npos);
   EXPECT_NE(Refusal(std::string(1024, 'a')).find("has 1024 characters; a regular expression may have 1023"), std::string::npos);
+}
+
+TEST(NamePattern, SaysWhatToWriteInsteadEvenOfTheLongestExpression) {
+  const std::string remedy = "a \\ before a letter, which is not supported: write [0-9] for \\d, [A-Za-z0-9_] for \\w, [ ] for \\s";
+  EXPECT_EQ(Refusal("conv\\d"), "option claim: \"conv\\d\" has, at character 5, " + remedy);
+  const std::string longest = Refusal(std::string(1021, 'a') + "\\w");
+  ASSERT_GT(longest.size(), remedy.size());
+  EXPECT_EQ(longest.substr(longest.size() - remedy.size()), remedy);
+  // Which does mean it.
+  EXPECT_TRUE(Matches("^conv[0-9]$", "conv7"));
+  EXPECT_TRUE(Matches("^[A-Za-z0-9_]+$", "Conv_7"));
+  EXPECT_TRUE(Matches("^a[ ]b$", "a b"));
+  EXPECT_TRUE(Matches("^(a+)*$", "aaa"));
 }
 
 // The C library needs seconds to hours for these.

@@ -89,13 +89,18 @@ void Selection::DropPartitionsThatDoNotPay(TfLiteContext* context, const Delegat
       if (position == IndexMap::kAbsent) continue;
       Candidate& candidate = candidates_[position];
       candidate.claimed = false;
-      Reason reason;
-      if (options.min_saving == DelegateOptions::kAutomatic) {
-        reason.Set("a switch of delegates costs more than these %d nodes save (%.1f M multiplications); %.90s",
-                   partition.nodes.size(), saved * 1e-6, candidate.reason.text);
+      Reason reason, saving;
+      if (partition.nodes.size() == 1) {
+        saving.Set("this node saves");
       } else {
-        reason.Set("option min_saving is above what these %d nodes save (%.0f thousand multiplications); %.90s",
-                   partition.nodes.size(), saved * 1e-3, candidate.reason.text);
+        saving.Set("these %d nodes save", partition.nodes.size());
+      }
+      if (options.min_saving == DelegateOptions::kAutomatic) {
+        reason.Set("a switch of delegates costs more than %.30s (%.1f M multiplications); %.90s", saving.text, saved * 1e-6,
+                   candidate.reason.text);
+      } else {
+        reason.Set("option min_saving is above what %.30s (%.0f thousand multiplications); %.90s", saving.text, saved * 1e-3,
+                   candidate.reason.text);
       }
       candidate.reason = reason;
     }

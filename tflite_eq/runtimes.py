@@ -119,8 +119,11 @@ _CANDIDATES = (
 )
 
 
-def _version(distribution: str) -> str:
-    """Installed version; TensorFlow's wheels come under several distribution names."""
+def installed_version(distribution: str) -> str:
+    """Version of a runtime, ``unknown`` if there is none that can be told.
+
+    TensorFlow's wheels come under several distribution names.
+    """
     for name in (distribution, f"{distribution}-cpu", f"{distribution}-intel"):
         try:
             return importlib.metadata.version(name)
@@ -134,7 +137,7 @@ def _load(name: str, module: str) -> Runtime | None:
     """The runtime if it is installed and works; if it does not, that is said once."""
     if importlib.util.find_spec(module.split(".")[0]) is None:
         return None
-    runtime = Runtime(name, _version(name), module)
+    runtime = Runtime(name, installed_version(name), module)
     fault = _fault(runtime)
     if fault is None:
         return runtime
@@ -225,11 +228,29 @@ def runtime_named(name: str) -> Runtime:
     Raises:
         BackendError: It is not installed, or does not work; the message names those that do.
     """
-    installed = available_runtimes()
-    for runtime in installed:
-        if runtime.name == name:
-            return runtime
-    found = ", ".join(runtime.name for runtime in installed) or "none"
+    check_runtime_name(name)
+    runtime = _load(name, dict(_CANDIDATES)[name])
+    if runtime is not None:
+        return runtime
+    found = ", ".join(runtime.name for runtime in available_runtimes()) or "none"
     if name in _faults:
         raise BackendError(f"{_faults[name]}; install it again, or use another one: {found}")
     raise BackendError(f"the TFLite runtime {name!r} is not installed; installed: {found}")
+
+
+def check_runtime_name(name: str) -> None:
+    """Refuse what is no installed runtime, without importing any: that takes seconds.
+
+    Raises:
+        BackendError: It is none; the message names those that are.
+    """
+    installed = [
+        distribution
+        for distribution, module in _CANDIDATES
+        if importlib.util.find_spec(module.split(".")[0]) is not None
+    ]
+    if name not in installed:
+        raise BackendError(
+            f"the TFLite runtime {name!r} is not installed; installed: "
+            f"{', '.join(installed) or 'none'}"
+        )

@@ -17,8 +17,8 @@ from benchmarks.peers import process
 from benchmarks.peers.registry import Peer
 from tests import shared_data
 from tflite_eq.errors import TfliteEqError
-from tflite_eq.evaluation.evaluator import available_cores
-from tflite_eq.evaluation.team import NamedModel
+from tflite_eq.evaluation.dispatch import available_cores
+from tflite_eq.evaluation.task import NamedModel
 from tflite_eq.graph.model import Graph
 
 Entry = dict[str, Any]

@@ -19,7 +19,7 @@ from benchmarks.peers.registry import LITERT, OURS, PEERS, SONY_MCT, Peer
 from tests import models, running, shared_data
 from tests.benchmarks.entries import entry, failure, figures
 from tflite_eq.errors import TfliteEqError
-from tflite_eq.evaluation.team import NamedModel
+from tflite_eq.evaluation.task import NamedModel
 
 MODELS = {"first": {"conv3x3s1": 3}, "second": {"conv3x3s1": 0}}
 

@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 import json
+import multiprocessing
 import shlex
+import subprocess
+import sys
+import types
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from tests import models
 from tests.delegate import networks
 from tests.evaluation import classifiers
+from tests.running import quantized
+from tflite_eq import runtimes
+from tflite_eq.cli import explain
 from tflite_eq.cli.main import main, parse
+from tflite_eq.delegate import benchmark
 from tflite_eq.delegate.benchmark import Benchmark
 from tflite_eq.delegate.inputs import tensor_params, typed_inputs
 from tflite_eq.delegate.validate import Comparison
@@ -76,9 +85,127 @@ def test_validate_names_the_layer_that_differs(
 
 
 @pytest.mark.usefixtures("here")
-def test_validate_with_nothing_delegated(capsys: pytest.CaptureFixture[str]) -> None:
+def test_validate_with_nothing_delegated_runs_nothing(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(f"validate --model int8.tflite {RUNTIME} --isa scalar --samples 1") == 0
-    assert "Nothing was delegated" in capsys.readouterr().out
+    output = capsys.readouterr().out
+    assert "0 of 7 convolutions delegated" in output
+    assert "Nothing was delegated, so there is nothing to compare and nothing was run" in output
+    (found,) = result_line(output)["runtimes"]
+    assert (found["convolutions"], found["delegated"], found["values"]) == (7, 0, 0)
+    command = output.partition("'tflite-eq ")[2].partition("'")[0]
+    assert run(command) == 0  # the one that tells why
+
+
+@pytest.fixture
+def _no_runtime(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Importing one, or starting a process that would, takes longer than what is tested may."""
+
+    def refuse(*arguments: Any) -> None:
+        raise AssertionError(f"too early: {arguments}")
+
+    monkeypatch.setattr(runtimes, "_load", refuse)
+    monkeypatch.setattr(multiprocessing, "get_context", refuse)
+
+
+@pytest.mark.usefixtures("here", "_no_runtime")
+@pytest.mark.parametrize("command", ["validate", "benchmark"])
+def test_of_a_float_model_the_command_that_quantizes_it_is_told(
+    command: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("float.tflite").write_bytes(networks.float_network())
+    Path("dense.tflite").write_bytes(models.dense_net())
+    assert run(f"{command} --model float.tflite") == 1
+    error = capsys.readouterr().err
+    assert error.startswith("error: float.tflite: computes in float")
+    told = error.strip().partition("quantize it first: tflite-eq ")[2]
+    arguments = parse(["tflite-eq", *shlex.split(told)])
+    assert (arguments.command, arguments.model) == ("quantize", "float.tflite")
+    assert run(f"{command} --model dense.tflite") == 1
+    assert "quantize it first (it has no CONV_2D, so none will be run then): " in (
+        capsys.readouterr().err
+    )
+
+
+@pytest.mark.usefixtures("here")
+def test_explain_tells_of_a_float_model_to_quantize_it(capsys: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip("tflite_eq.delegate._kernels")
+    Path("float.tflite").write_bytes(networks.float_network())
+    assert run("explain --model float.tflite") == 0
+    assert "computes in float; quantize it first: tflite-eq quantize" in capsys.readouterr().out
+
+
+@pytest.mark.usefixtures("here")
+def test_a_model_without_convolutions_gives_a_sentence_not_a_table(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("tflite_eq.delegate._kernels")
+    Path("dense.tflite").write_bytes(quantized("dense_net").model)
+    sentence = "dense.tflite has no convolution (CONV_2D), and the delegate runs nothing else"
+    for arguments in ("explain", "benchmark", "validate"):
+        if arguments == "validate":
+            monkeypatch.setattr(runtimes, "_load", lambda *_: pytest.fail("too early"))
+        assert run(f"{arguments} --model dense.tflite") == 0
+        output = capsys.readouterr().out
+        assert sentence in output
+        assert "3 FULLY_CONNECTED" in output
+        assert "because" not in output  # a heading of tables
+        assert "computed by" not in output
+
+
+@pytest.mark.usefixtures("here", "_no_runtime")
+@pytest.mark.parametrize("command", ["validate", "benchmark"])
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        ("--num_threads 100000", "--num_threads 100000: must be from "),
+        ("--num_threads -1", "--num_threads -1: must be from "),
+        ("--kernel best", '"best" is none of auto'),
+        ("--isa mmx", '"mmx" is none of auto'),
+        ("--min_saving x", '"x" is neither auto nor'),
+        ("--leave a\\d", "which is not supported: write [0-9] for \\d"),
+        ("--runtime foo", "'foo' is not installed; installed: "),
+        ("--model none.tflite", "none.tflite: no such file"),
+    ],
+)
+def test_what_options_decide_is_said_before_a_runtime_is_imported(
+    command: str, flags: str, message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(f"{command} --model int8.tflite {flags}") == 1
+    assert message in capsys.readouterr().err
+
+
+def test_units_of_a_cpu_that_has_none_are_refused(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kernels = pytest.importorskip("tflite_eq.delegate._kernels")
+    for target in ("armv8.0", "armv9-sme2", "x86-avx2", "generic"):
+        assert run(f"explain --model none.tflite --target {target} --vnni_units 1") == 1
+        error = capsys.readouterr().err
+        assert f"--vnni_units 1: --target {target} has no 512-bit VNNI units" in error
+
+    older = kernels.Cpu("avx2", False, "")
+    monkeypatch.setattr(kernels, "Cpu", types.SimpleNamespace(detect=lambda: older))
+    assert run("explain --model none.tflite --vnni_units 1") == 1
+    assert "this CPU (avx2) has no 512-bit VNNI units" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("here")
+def test_explain_names_the_runtime_that_has_no_xnnpack(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("tflite_eq.delegate._kernels")
+    for version, is_told in (("2.14.0", True), ("unknown", False)):
+        monkeypatch.setattr(explain, "installed_version", lambda _, found=version: found)
+        assert run("explain --model int8.tflite") == 0
+        assert ("tflite-runtime 2.14, which is" in capsys.readouterr().out) == is_told
+
+
+def test_commands_load_without_the_compiled_module() -> None:
+    code = (
+        "import sys; sys.modules['tflite_eq.delegate._kernels'] = None\n"
+        "from tflite_eq.cli import benchmark, evaluate, explain, inspect, main, quantize, validate"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
 
 
 @pytest.mark.usefixtures("here")
@@ -91,6 +218,7 @@ def test_validate_with_nothing_delegated(capsys: pytest.CaptureFixture[str]) -> 
         ("validate --model int8.tflite --dataset none", "none: no such file or folder"),
         ("validate --model int8.tflite --kernel best", '"best" is none of auto'),
         ("validate --model int8.tflite --num_threads 999", "from 0 to 256"),
+        ("explain --model int8.tflite --num_threads 257", "--num_threads 257: must be from 1 to"),
         ("validate --model int8.tflite --runtime tflite", "'tflite' is not installed"),
         ("benchmark --model int8.tflite --num_runs 0", "--num_runs 0"),
         ("benchmark --model int8.tflite --num_threads 0", "--num_threads 0"),
@@ -160,8 +288,19 @@ def test_benchmark(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 @pytest.mark.usefixtures("here")
-def test_benchmark_with_nothing_delegated(capsys: pytest.CaptureFixture[str]) -> None:
+def test_benchmark_with_nothing_delegated(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started: list[Any] = []
+
+    class Counted(benchmark._Contender):
+        def __init__(self, serve: Any, *arguments: Any) -> None:
+            started.append(serve)
+            super().__init__(serve, *arguments)
+
+    monkeypatch.setattr(benchmark, "_Contender", Counted)
     assert run(f"benchmark --model int8.tflite {RUNTIME} --num_runs 3 --isa scalar") == 0
+    assert len(started) == 1  # nothing to compare with
     output = capsys.readouterr().out
     assert "Verdict: equal, 1.00 times the speed: nothing is delegated" in output
     (found,) = result_line(output)["runtimes"]

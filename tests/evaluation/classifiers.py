@@ -80,6 +80,8 @@ def other(kind: str) -> bytes:
         return models.convert(lambda x: tf.nn.softmax(network(x)), (1, 16, 16, 3))
     if kind == "dynamic batch":
         return models.convert(lambda x: tf.nn.softmax(network(x)), (None, 8, 8, 3))
+    if kind == "dynamic size":
+        return models.convert(lambda x: tf.nn.softmax(network(x)), (None, None, None, 3))
     if kind == "batch of 2":
         return models.convert(lambda x: network(x), (2, 8, 8, 3))
     if kind == "integer output":
@@ -88,6 +90,12 @@ def other(kind: str) -> bytes:
         return models.convert(lambda x: network(tf.cast(x, tf.float32)), SHAPE, dtype=tf.int32)
     if kind == "not a number":
         return models.convert(lambda x: tf.math.log(network(x) - 1e6), SHAPE)
+    if kind == "map of classes":
+        return models.convert(lambda x: models.conv(x, CLASSES), SHAPE)
+    if kind == "map of open size":
+        return models.convert(lambda x: models.conv(x, CLASSES), (1, None, None, 3))
+    if kind == "one value":
+        return models.convert(lambda x: network(x)[:, :1], SHAPE)
     if kind == "softmax reshaped":
         return models.convert(
             lambda x: tf.reshape(tf.nn.softmax(network(x)), (1, 1, 1, CLASSES)), SHAPE

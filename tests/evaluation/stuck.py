@@ -18,7 +18,7 @@ import numpy.typing as npt
 from tests.evaluation.crashing import Crashing
 from tflite_eq.data.preprocessing import Preprocessing
 from tflite_eq.evaluation.evaluator import evaluate
-from tflite_eq.evaluation.team import NamedModel
+from tflite_eq.evaluation.task import NamedModel
 
 
 class Stuck(Crashing):

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.evaluation import classifiers
+from tests.evaluation import classifiers, several_outputs
 from tests.evaluation.classifiers import CLASSES, IMAGES
 from tests.evaluation.crashing import Crashing, CrashingOnce
 from tests.shared_data import models as shared_models
@@ -19,9 +19,11 @@ from tests.shared_data import needs_shared_data
 from tests.shared_data import path as shared_path
 from tflite_eq.data.preprocessing import Preprocessing
 from tflite_eq.errors import BackendError, ConfigError, DatasetError
-from tflite_eq.evaluation.evaluator import Engine, evaluate, predict
+from tflite_eq.evaluation.comparison import compare_outputs
+from tflite_eq.evaluation.dispatch import Engine
+from tflite_eq.evaluation.evaluator import evaluate, predict
 from tflite_eq.evaluation.labels import LabelledSet, open_labelled
-from tflite_eq.evaluation.team import NamedModel
+from tflite_eq.evaluation.task import NamedModel
 
 PLAIN = Preprocessing()
 FLOAT = NamedModel("float", classifiers.float_classifier())
@@ -54,6 +56,16 @@ def test_figures_are_those_of_this_process(ray: Any, dataset: LabelledSet) -> No
     cluster = evaluate([INT8], dataset, PLAIN, reference=FLOAT, engine=Engine.RAY)
     assert cluster.to_dict() == alone.to_dict()
     assert ray.is_initialized(), "a connection that was there is left alone"
+
+
+@needs_ray
+def test_outputs_are_compared_on_the_cluster(ray: Any) -> None:
+    samples = several_outputs.Held(list(several_outputs.images(20)))
+    reference = NamedModel("float", several_outputs.network())
+    model = NamedModel("other", several_outputs.network(1.01))
+    alone = compare_outputs([model], reference, samples)
+    cluster = compare_outputs([model], reference, samples, engine=Engine.RAY)
+    assert cluster.to_dict() == alone.to_dict()
 
 
 @needs_ray

@@ -23,10 +23,11 @@ from tests.shared_data import needs_shared_data
 from tests.shared_data import path as shared_path
 from tflite_eq.data.preprocessing import Preprocessing
 from tflite_eq.errors import BackendError, ConfigError, DatasetError, ModelError, TfliteEqError
-from tflite_eq.evaluation.classifier import Classifier
+from tflite_eq.evaluation.classifier import Classifier, may_be_classifier
 from tflite_eq.evaluation.evaluator import evaluate, predict
 from tflite_eq.evaluation.labels import LabelledSet, open_labelled
-from tflite_eq.evaluation.team import NamedModel
+from tflite_eq.evaluation.task import NamedModel
+from tflite_eq.graph.model import Graph
 from tflite_eq.runtimes import Kernels
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -140,7 +141,7 @@ def test_a_model_whose_predictions_are_stored_does_not_run_again(
     monkeypatch.setattr(Classifier, "logits", counted)
     evaluate([NamedModel("int8", classifiers.int8_classifier())], dataset, PLAIN, reference=stored)
     assert set(ran) == {"int8"}
-    assert len(ran) == len(IMAGES) + 2  # on zeros, to see what comes
+    assert len(ran) == len(IMAGES)
 
 
 def test_predictions_made_otherwise_are_refused(dataset: LabelledSet) -> None:
@@ -182,11 +183,24 @@ def test_a_dynamic_batch_and_another_input_size(tmp_path: Path, dataset: Labelle
     assert agreement.value > 50
 
 
+def test_an_open_size_is_that_of_the_other_models(dataset: LabelledSet) -> None:
+    dynamic = NamedModel("dynamic", classifiers.other("dynamic size"))
+    for models, reference in (([FLOAT], dynamic), ([dynamic], FLOAT)):
+        result = evaluate(models, dataset, PLAIN, reference=reference)
+        sqnr = result.models[1].metrics.sqnr_db
+        assert sqnr is not None
+        assert sqnr.value > 100
+    # Alone it takes arrays as they are.
+    assert evaluate([dynamic], dataset, PLAIN).models[0].metrics.n == len(IMAGES)
+
+
 @pytest.mark.parametrize(
     ("kind", "error", "message"),
     [
         ("two outputs", ModelError, "bad: has 2 outputs"),
         ("two inputs", ModelError, "bad: has 2 inputs"),
+        ("map of classes", ModelError, r"bad: the output has shape \[1, 8, 8, 10\], no vector of"),
+        ("one value", ModelError, r"bad: the output has shape \[1, 1\], no vector of classes"),
         ("batch of 2", ModelError, "bad: the model's input has shape .*batch of 1"),
         ("larger input", DatasetError, "no array fits the model's input"),
         ("three classes", ModelError, "float has 10 classes, bad has 3"),
@@ -200,6 +214,22 @@ def test_models_that_cannot_be_evaluated(
 ) -> None:
     with pytest.raises(error, match=message):
         evaluate([NamedModel("bad", classifiers.other(kind))], dataset, PLAIN, reference=FLOAT)
+
+
+@pytest.mark.parametrize(
+    ("kind", "is_one"),
+    [
+        ("dynamic batch", True),
+        ("softmax reshaped", True),
+        ("two outputs", False),
+        ("two inputs", False),
+        ("map of classes", False),
+        ("map of open size", False),
+        ("one value", False),
+    ],
+)
+def test_the_file_tells_what_may_be_a_classifier(kind: str, is_one: bool) -> None:
+    assert may_be_classifier(Graph.from_bytes(classifiers.other(kind))) == is_one
 
 
 def test_files_that_are_no_models(dataset: LabelledSet) -> None:

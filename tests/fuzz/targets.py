@@ -120,15 +120,16 @@ def model_to_benchmark(rng: Random, folder: Path) -> Ending:
 
 
 def evaluate_command(rng: Random, folder: Path) -> Ending:
-    """``evaluate`` on a damaged model, with its reference or without."""
+    """``evaluate`` on a damaged model, by labels or by what the whole one gives."""
     whole = any_network(rng)
     model = folder / "model.tflite"
     model.write_bytes(damaged(rng, whole))
     shape = Graph.from_bytes(whole).tensors[Graph.from_bytes(whole).inputs[0]].shape
     images = rng.standard_normal((3, *shape[1:])).astype(np.float32)
-    np.savez(folder / "data.npz", images=images, label=np.array([0, 1, 0]))
+    labels = {"label": np.array([0, 1, 0])} if rng.random() < 0.5 else {}
+    np.savez(folder / "data.npz", images=images, **labels)
     arguments = ["--model", model, "--dataset", folder / "data.npz", "--num_workers", 1]
-    if rng.random() < 0.5:
+    if not labels or rng.random() < 0.5:
         (folder / "whole.tflite").write_bytes(whole)
         arguments += ["--reference", folder / "whole.tflite"]
     if rng.random() < 0.3:

@@ -11,15 +11,20 @@ from tflite_eq.cli.flags import (
     add_delegate_flags,
     add_preprocessing_flags,
     add_runtime_flag,
+    check_runtime_names,
+    check_threads,
     delegate_options_from,
     note_unused,
     preprocessing_from,
 )
 from tflite_eq.cli.models import read_tflite
+from tflite_eq.data.preprocessing import Preprocessing
 from tflite_eq.data.sources import open_data
 from tflite_eq.delegate.benchmark import Benchmark, benchmark
 from tflite_eq.delegate.inputs import typed_inputs
+from tflite_eq.delegate.library import check_options
 from tflite_eq.delegate.verdict import Speed
+from tflite_eq.delegate.work import check_computes_with_codes, nothing_to_run
 from tflite_eq.errors import ConfigError
 from tflite_eq.graph.inputs import model_inputs
 from tflite_eq.graph.model import Graph
@@ -64,10 +69,15 @@ def run(args: argparse.Namespace) -> int:
             "no fewer than 0 before it, are needed"
         )
     threads = 1 if args.num_threads is None else args.num_threads
-    if threads < 1:
-        raise ConfigError(f"--num_threads {threads}: at least one thread is needed")
+    check_threads(threads)
+    preprocessing = preprocessing_from(args)
+    check_runtime_names(args)
+    options = delegate_options_from(args)
+    check_options(options)
     model = read_tflite(args.model)
-    sample = _sample(args, Graph.from_bytes(model, args.model))
+    graph = Graph.from_bytes(model, args.model)
+    check_computes_with_codes(graph)
+    sample = _sample(args, graph, preprocessing)
     runtimes = [runtime_named(n) for n in args.runtime] if args.runtime else [preferred_runtime()]
     results = []
     for runtime in runtimes:
@@ -77,34 +87,38 @@ def run(args: argparse.Namespace) -> int:
             threads=threads,
             warmup_runs=args.warmup_runs,
             runs=args.num_runs,
-            options=delegate_options_from(args),
+            options=options,
             origin=args.model,
             sample=sample,
         )
-        print(_text(result), flush=True)
+        print(_text(result, graph), flush=True)
         results.append(dataclasses.asdict(result))
     print(f"RESULT {json.dumps({'model': args.model, 'runtimes': results})}")
     return 0
 
 
-def _sample(args: argparse.Namespace, graph: Graph) -> list[Any] | None:
+def _sample(
+    args: argparse.Namespace, graph: Graph, preprocessing: Preprocessing
+) -> list[Any] | None:
     """What to run the model on; ``None`` leaves that to chance."""
     if args.dataset is None:
         return None
-    opened = open_data(args.dataset, model_inputs(graph), preprocessing_from(args), "--dataset")
+    opened = open_data(args.dataset, model_inputs(graph), preprocessing, "--dataset")
     note_unused(args, opened.preprocessing)
     return next(typed_inputs(graph, opened.select([0])))
 
 
-def _text(result: Benchmark) -> str:
+def _text(result: Benchmark, graph: Graph) -> str:
+    threads = "1 thread" if result.threads == 1 else f"{result.threads} threads"
     lines = [
-        f"{result.runtime}, {result.peer}, {result.threads} thread(s): {result.claimed} of "
-        f"{result.convolutions} convolutions delegated"
+        f"{result.runtime}, {result.peer}, {threads}: {result.claimed} of {result.convolutions} "
+        "convolutions delegated"
     ]
     if result.without is None or result.delegated is None:
+        command = f"'tflite-eq explain --model {graph.origin}' tells why"
         lines.append(
-            "Verdict: equal, 1.00 times the speed: nothing is delegated, both sides are the same. "
-            "'tflite-eq explain' tells why."
+            "Verdict: equal, 1.00 times the speed: nothing is delegated, both sides are the same; "
+            f"{command if result.convolutions else nothing_to_run(graph)}."
         )
         return "\n".join(lines) + "\n"
     lines[0] += "; milliseconds, minimum and median"

@@ -1,23 +1,44 @@
-"""``tflite-eq evaluate``: accuracy of models, side by side, on labelled images."""
+"""``tflite-eq evaluate``: accuracy by labels, or closeness of all outputs to a float model's."""
 
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import json
 import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from tflite_eq.cli.flags import add_preprocessing_flags, preprocessing_from, warn_of_other_reading
+from tflite_eq.cli.closeness_table import closeness_table
+from tflite_eq.cli.flags import (
+    add_preprocessing_flags,
+    note_unused,
+    preprocessing_from,
+    warn_of_other_reading,
+)
 from tflite_eq.cli.models import read_tflite
-from tflite_eq.evaluation.classifier import input_shape
-from tflite_eq.evaluation.evaluator import Engine, Evaluation, ModelResult, evaluate
+from tflite_eq.data.preprocessing import Preprocessing
+from tflite_eq.data.sources import open_data, subset
+from tflite_eq.errors import ConfigError, DatasetError
+from tflite_eq.evaluation.classifier import may_be_classifier
+from tflite_eq.evaluation.comparison import OutputComparison, compare_outputs
+from tflite_eq.evaluation.dispatch import Engine, Workforce
+from tflite_eq.evaluation.ends import inputs_of, listed, outputs_of, with_known_sizes
+from tflite_eq.evaluation.evaluator import Evaluation, ModelResult, evaluate, samples_for
 from tflite_eq.evaluation.intervals import Estimate
-from tflite_eq.evaluation.labels import DEFAULT_LABEL_COLUMN, open_labelled
-from tflite_eq.evaluation.team import NamedModel
+from tflite_eq.evaluation.labels import (
+    DEFAULT_LABEL_COLUMN,
+    LIMIT_SEED,
+    check_limit,
+    holds_labels,
+    open_labelled,
+)
+from tflite_eq.evaluation.task import NamedModel
 from tflite_eq.files import check_writable, exists, write_atomically
-from tflite_eq.progress import peak_memory_mib
+from tflite_eq.graph.inputs import model_inputs
+from tflite_eq.graph.model import Graph
+from tflite_eq.progress import note, peak_memory_mib
 from tflite_eq.runtimes import Kernels
 
 _HEADER = ("model", "MB", "top-1 %", "drop", "top-5 %", "agreement %", "cosine", "SQNR dB", "n")
@@ -29,8 +50,9 @@ def register(subparsers: Any, summary: str) -> None:
     parser = subparsers.add_parser(
         "evaluate",
         help=summary,
-        description="Measure .tflite classifiers on labelled images. Figures are those of the "
-        "logits: a final softmax is left out.",
+        description="Measure .tflite classifiers on labelled images: figures are those of the "
+        "logits, a final softmax is left out. Without labels compare every output of any models "
+        "with that of --reference.",
     )
     files = parser.add_argument_group("files")
     files.add_argument(
@@ -43,9 +65,11 @@ def register(subparsers: Any, summary: str) -> None:
     files.add_argument(
         "--dataset",
         required=True,
-        metavar="DIR|FILE.npz",
+        action="append",
+        metavar="[NAME=]PATH",
         help="folder of images or recordings, or .npz file with an array of samples and an "
-        "integer array of labels",
+        "integer array of labels; without labels whatever --calibration of quantize takes, once "
+        "for every input of models with several",
     )
     files.add_argument(
         "--labels",
@@ -60,7 +84,9 @@ def register(subparsers: Any, summary: str) -> None:
         f"({DEFAULT_LABEL_COLUMN})",
     )
     files.add_argument(
-        "--reference", metavar="FLOAT.tflite", help="float model to compare the others with"
+        "--reference",
+        metavar="FLOAT.tflite",
+        help="float model to compare the others with; needed without labels",
     )
     files.add_argument("--json", metavar="OUT", help="also write the figures to this file")
     add_preprocessing_flags(parser)
@@ -101,15 +127,79 @@ def run(args: argparse.Namespace) -> int:
         TfliteEqError: Anything the user can mend; nothing has been written then.
     """
     preprocessing = preprocessing_from(args)
+    workforce = Workforce(args.num_workers, Engine(args.engine), args.ray_address)
+    workforce.check()
+    check_limit(args.limit)
     if args.json:
         check_writable(args.json)
     models = _load(args.model, args.reference)
     reference = models.pop(0) if args.reference else None
-    dataset = open_labelled(args.dataset, args.labels, args.label_column, args.limit)
-    for model in models:
-        samples = dataset.samples(input_shape(model.data, model.name), preprocessing)
+    every = [*([reference] if reference else []), *models]
+    if _is_labelled(args, every):
+        judged = _judge_by_labels(args, models, reference, preprocessing)
+        plain, shown = judged.to_dict(), table(judged)
+    elif reference is None:
+        raise ConfigError(
+            f"{' '.join(args.dataset)}: holds no labels to judge models by; name the CSV file with "
+            "their classes with --labels, or a float model to compare all outputs with, with "
+            "--reference"
+        )
+    else:
+        compared = _compare(args, models, reference, preprocessing)
+        plain = {**compared.to_dict(), "preprocessing": preprocessing.to_dict()}
+        shown = closeness_table(compared)
+        for text in compared.notes:
+            note(f"note: {text}")
+    if args.json:
+        write_atomically(args.json, (json.dumps(plain, indent=2) + "\n").encode())
+    print(shown)
+    print(f"RESULT {json.dumps({**plain, 'peak_memory_mib': peak_memory_mib()})}")
+    return 0
+
+
+def _is_labelled(args: argparse.Namespace, models: Sequence[NamedModel]) -> bool:
+    """Whether labels judge: those asked for, or those that an .npz file holds for classifiers."""
+    if args.labels is not None or args.label_column is not None:
+        return True
+    if len(args.dataset) > 1:
+        return False
+    graphs = [Graph.from_bytes(model.data, model.name) for model in models]
+    ends = [end for graph in graphs for end in inputs_of(graph)]
+    fed = {name for end in ends for name in (end.name, end.tensor)}
+    (dataset,) = args.dataset
+    if not exists(dataset) and "=" not in dataset:
+        raise DatasetError(
+            f"{dataset}: no such file or folder; name a folder of images, or a .npy or .npz file"
+        )
+    if not exists(dataset) or not holds_labels(dataset, but=fed):
+        return False
+    for graph in graphs:
+        if not may_be_classifier(graph):
+            note(
+                f"note: {dataset}: its labels are not used: {graph.origin} is no classifier, "
+                f"which has one input and one output, a vector: {listed(outputs_of(graph))}"
+            )
+            return False
+    return True
+
+
+def _judge_by_labels(
+    args: argparse.Namespace,
+    models: Sequence[NamedModel],
+    reference: NamedModel | None,
+    preprocessing: Preprocessing,
+) -> Evaluation:
+    if len(args.dataset) > 1:
+        raise ConfigError(
+            "--dataset is given several times, and labels are for the samples of one; give it "
+            "once, or leave out --labels and --label_column"
+        )
+    (path,) = args.dataset
+    dataset = open_labelled(path, args.labels, args.label_column, args.limit)
+    every = [*([reference] if reference else []), *models]
+    for model, samples in zip(every, samples_for(every, dataset, preprocessing)):
         warn_of_other_reading(model.name, model.data, samples.preprocessing)
-    result = evaluate(
+    return evaluate(
         models,
         dataset,
         preprocessing,
@@ -119,18 +209,45 @@ def run(args: argparse.Namespace) -> int:
         engine=Engine(args.engine),
         ray_address=args.ray_address,
     )
-    if args.json:
-        write_atomically(args.json, (json.dumps(result.to_dict(), indent=2) + "\n").encode())
-    print(table(result))
-    line = {**result.to_dict(), "peak_memory_mib": peak_memory_mib()}
-    print(f"RESULT {json.dumps(line)}")
-    return 0
+
+
+def _compare(
+    args: argparse.Namespace,
+    models: Sequence[NamedModel],
+    reference: NamedModel,
+    preprocessing: Preprocessing,
+) -> OutputComparison:
+    graphs = [Graph.from_bytes(model.data, model.name) for model in (reference, *models)]
+    own, *others = map(inputs_of, graphs)
+    sizes = [end.shape for end in with_known_sizes(own, others)]
+    inputs = [
+        dataclasses.replace(
+            taker, shape=tuple(k if s < 0 else s for s, k in zip(taker.shape, known))
+        )
+        for taker, known in zip(model_inputs(graphs[0]), sizes)
+    ]
+    samples = open_data(args.dataset, inputs, preprocessing, "--dataset")
+    note_unused(args, samples.preprocessing)
+    for model in models:
+        warn_of_other_reading(model.name, model.data, samples.preprocessing)
+    return compare_outputs(
+        models,
+        reference,
+        samples if args.limit is None else subset(samples, args.limit, LIMIT_SEED),
+        kernels=Kernels(args.kernels),
+        num_workers=args.num_workers,
+        engine=Engine(args.engine),
+        ray_address=args.ray_address,
+    )
 
 
 def table(result: Evaluation) -> str:
     """One line per model, values with their intervals, and how it was measured."""
     lines = _align([_HEADER, *(_row(model) for model in result.models)])
-    lines.append(f"Logits on {result.runtime}, {result.kernels.value} kernels; [95 % interval].")
+    lines.append(
+        f"Judged as classifiers, by the labels: one output, a vector of {result.classes} classes. "
+        f"Logits on {result.runtime}, {result.kernels.value} kernels; [95 % interval]."
+    )
     if any(model.is_reference for model in result.models):
         lines.append(
             "Drop is top-1 of the reference (*) minus top-1, in points; agreement, cosine and "

@@ -3,20 +3,29 @@
 from __future__ import annotations
 
 import argparse
-import collections
 import dataclasses
 import json
 from typing import Any
 
-from tflite_eq.cli.flags import add_policy_flags, policy_options_from
+from tflite_eq.cli.flags import add_policy_flags, check_threads, policy_options_from
 from tflite_eq.cli.models import read_tflite
 from tflite_eq.delegate.claims import Claim
+from tflite_eq.delegate.peer import lacks_xnnpack
+from tflite_eq.delegate.work import (
+    computes_in_float,
+    nothing_to_run,
+    other_operators,
+    quantize_first,
+)
 from tflite_eq.errors import ConfigError
 from tflite_eq.graph.model import Graph
 from tflite_eq.report.table import align, short_names
+from tflite_eq.runtimes import installed_version
 from tflite_eq.targets import Target
 
 _HOST = "host"
+_WITH_VNNI = (_HOST, Target.X86_VNNI.value, Target.X86_AMX.value)
+_VNNI = "avx512_vnni"  # what the library calls that instruction set
 
 
 def register(subparsers: Any, summary: str) -> None:
@@ -55,20 +64,30 @@ def run(args: argparse.Namespace) -> int:
     Raises:
         TfliteEqError: The model cannot be read, or the delegate is not built.
     """
-    # Only this command needs the compiled module.
+    check_threads(args.num_threads)
+    if args.vnni_units is not None and args.target not in _WITH_VNNI:
+        raise ConfigError(
+            f"--vnni_units {args.vnni_units}: --target {args.target} has no 512-bit VNNI units; "
+            "leave it out, or name another CPU: --target x86-vnni"
+        )
+    # Commands that do not need the compiled module must do without.
     from tflite_eq.delegate.binding import kernels
     from tflite_eq.delegate.explain import cpu_of, describe, explain, with_vnni_units
 
-    graph = Graph.from_bytes(read_tflite(args.model), args.model)
     if args.target == _HOST:
         cpu = kernels.Cpu.detect()
         if args.vnni_units is not None:
+            if cpu.isa != _VNNI:
+                raise ConfigError(
+                    f"--vnni_units {args.vnni_units}: this CPU ({cpu.isa}) has no 512-bit VNNI "
+                    "units; leave it out, or name another CPU: --target x86-vnni"
+                )
             cpu = with_vnni_units(cpu, args.vnni_units)
     else:
         cpu = cpu_of(Target(args.target), args.vnni_units or 2)
-    if args.num_threads < 1:
-        raise ConfigError(f"--num_threads {args.num_threads}: at least one thread is needed")
-    claims = explain(graph, cpu, args.num_threads, policy_options_from(args))
+    options = policy_options_from(args)
+    graph = Graph.from_bytes(read_tflite(args.model), args.model)
+    claims = explain(graph, cpu, args.num_threads, options)
     if args.json:
         plain = {
             "isa": cpu.isa,
@@ -77,18 +96,28 @@ def run(args: argparse.Namespace) -> int:
         }
         print(json.dumps({**plain, "layers": [dataclasses.asdict(c) for c in claims]}, indent=2))
         return 0
-    rows = [("layer", "delegate", "because")]
-    names = short_names([c.name for c in claims])
-    rows += [(n, "yes" if c.claimed else "no", c.reason) for n, c in zip(names, claims)]
-    print(align(rows))
+    if claims:
+        rows = [("layer", "delegate", "because")]
+        names = short_names([c.name for c in claims])
+        rows += [(n, "yes" if c.claimed else "no", c.reason) for n, c in zip(names, claims)]
+        print(align(rows))
     print(_footer(graph, claims, describe(cpu)))
     return 0
 
 
 def _footer(graph: Graph, claims: list[Claim], cpu: str) -> str:
-    others = collections.Counter(o.kind for o in graph.operators if o.kind != "CONV_2D")
-    shown = ", ".join(f"{count} {kind}" for kind, count in others.most_common())
-    return (
-        f"{sum(c.claimed for c in claims)} of {len(claims)} convolutions would be delegated on "
-        f"{cpu}; other operators, never delegated: {shown or 'none'}."
-    )
+    if not claims:
+        lines = [f"{nothing_to_run(graph)}."]
+    else:
+        lines = [
+            f"{sum(c.claimed for c in claims)} of {len(claims)} convolutions would be delegated on "
+            f"{cpu}; other operators, never delegated: {other_operators(graph)}."
+        ]
+    if computes_in_float(graph):
+        lines.append(f"The model computes in float; {quantize_first(graph)}")
+    elif claims and lacks_xnnpack("tflite-runtime", installed_version("tflite-runtime")):
+        lines.append(
+            "tflite-runtime 2.14, which is installed, runs int8 convolutions on built-in kernels, "
+            "not on XNNPACK; the delegate decides the same there: it cannot tell runtimes apart."
+        )
+    return "\n".join(lines)

@@ -16,11 +16,16 @@ from tflite_eq.data.preprocessing import (
     Resize,
     parse_numbers,
 )
-from tflite_eq.delegate.library import Option
+from tflite_eq.delegate.library import MOST_THREADS, Option
 from tflite_eq.errors import BackendError, ConfigError
 from tflite_eq.graph.model import Graph
 from tflite_eq.progress import note
-from tflite_eq.runtimes import Runtime, available_runtimes, runtime_named
+from tflite_eq.runtimes import (
+    Runtime,
+    available_runtimes,
+    check_runtime_name,
+    runtime_named,
+)
 
 _POLICY_OPTIONS = ("leave", "claim", "min_saving")
 _DELEGATE_OPTIONS = ("kernel", "isa", "num_threads", *_POLICY_OPTIONS)
@@ -239,6 +244,26 @@ def delegate_options_from(args: argparse.Namespace) -> dict[str, Option]:
 
 def _given(args: argparse.Namespace, names: Sequence[str]) -> dict[str, Option]:
     return {name: getattr(args, name) for name in names if getattr(args, name) is not None}
+
+
+def check_threads(threads: int | None, least: int = 1) -> None:
+    """Refuse a value of ``--num_threads``; ``None`` is none.
+
+    Raises:
+        ConfigError: It is out of range.
+    """
+    if threads is not None and not least <= threads <= MOST_THREADS:
+        raise ConfigError(f"--num_threads {threads}: must be from {least} to {MOST_THREADS}")
+
+
+def check_runtime_names(args: argparse.Namespace) -> None:
+    """Refuse values of ``--runtime`` before any is imported.
+
+    Raises:
+        BackendError: One is not installed.
+    """
+    for name in args.runtime or ():
+        check_runtime_name(name)
 
 
 def add_runtime_flag(parser: argparse.ArgumentParser, meaning: str) -> None:

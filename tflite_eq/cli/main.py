@@ -22,7 +22,7 @@ from tflite_eq.version import __version__
 _COMMANDS = {
     "check": "what quantizing a float model will do: needs no data",
     "quantize": "quantize a float model to int8",
-    "evaluate": "measure accuracy of .tflite classifiers, and how close they are to a float model",
+    "evaluate": "measure accuracy of classifiers, or how close any models are to a float one",
     "inspect": "list a model's layers: bits, scales, zero points, code windows, weight lattice",
     "validate": "check that the delegate computes a model exactly as the reference kernels do",
     "explain": "list what the delegate would run of a model on a CPU, and why not the rest",

@@ -12,14 +12,19 @@ from tflite_eq.cli.flags import (
     add_delegate_flags,
     add_preprocessing_flags,
     add_runtime_flag,
+    check_runtime_names,
+    check_threads,
     delegate_options_from,
     note_unused,
     preprocessing_from,
     runtimes_from,
 )
 from tflite_eq.cli.models import read_tflite
+from tflite_eq.data.preprocessing import Preprocessing
 from tflite_eq.data.sources import open_data, subset
+from tflite_eq.delegate.library import check_options
 from tflite_eq.delegate.validate import OUTPUT, Validation, validate
+from tflite_eq.delegate.work import check_computes_with_codes, convolutions, nothing_to_run
 from tflite_eq.errors import ConfigError
 from tflite_eq.graph.inputs import model_inputs
 from tflite_eq.graph.model import Graph
@@ -64,51 +69,68 @@ def run(args: argparse.Namespace) -> int:
     Raises:
         TfliteEqError: Anything the user can mend.
     """
-    model = read_tflite(args.model)
-    samples = _samples(args, Graph.from_bytes(model, args.model))
+    count = _SAMPLES if args.samples is None else args.samples
+    if count < 1:
+        raise ConfigError(f"--samples {count}: at least one sample is needed")
+    preprocessing = preprocessing_from(args)
+    check_threads(args.num_threads, least=0)
+    check_runtime_names(args)
     options = delegate_options_from(args)
+    check_options(options)
+    model = read_tflite(args.model)
+    graph = Graph.from_bytes(model, args.model)
+    check_computes_with_codes(graph)
+    if not convolutions(graph):
+        print(f"Nothing to validate: {nothing_to_run(graph)}.")
+        return _finished([])
+    samples = _samples(args, graph, preprocessing, count)
     results = []
     for runtime in runtimes_from(args):
         result = validate(
             model, runtime, samples=samples, seed=args.seed, options=options, origin=args.model
         )
-        print(_table(result), flush=True)
+        print(_text(result, args.model), flush=True)
         results.append(result)
+    return _finished(results)
+
+
+def _finished(results: Sequence[Validation]) -> int:
     print(f"RESULT {json.dumps({'runtimes': [_figures(result) for result in results]})}")
     return 1 if any(result.first_wrong for result in results) else 0
 
 
-def _samples(args: argparse.Namespace, graph: Graph) -> Any:
-    count = _SAMPLES if args.samples is None else args.samples
-    if count < 1:
-        raise ConfigError(f"--samples {count}: at least one sample is needed")
+def _samples(
+    args: argparse.Namespace, graph: Graph, preprocessing: Preprocessing, count: int
+) -> Any:
     if args.dataset is None:
         return count
-    opened = open_data(args.dataset, model_inputs(graph), preprocessing_from(args), "--dataset")
+    opened = open_data(args.dataset, model_inputs(graph), preprocessing, "--dataset")
     note_unused(args, opened.preprocessing)
     return subset(opened, count, args.seed)
 
 
-def _table(result: Validation) -> str:
+def _text(result: Validation, model: str) -> str:
+    claimed = sum(claim.claimed for claim in result.claims)
+    lines = [f"{result.runtime}: {claimed} of {len(result.claims)} convolutions delegated"]
+    if not claimed:
+        lines.append(
+            "Nothing was delegated, so there is nothing to compare and nothing was run; "
+            f"'tflite-eq explain --model {model}' tells why."
+        )
+        return "\n".join(lines) + "\n"
     rows: list[Sequence[str]] = [("layer", "values", "differing", "computed by")]
     names = short_names([c.name for c in result.comparisons])
     for name, comparison in zip(names, result.comparisons):
         counts = (str(comparison.values), str(comparison.differing))
         rows.append((name, *counts, comparison.kernel))
-    claimed = sum(claim.claimed for claim in result.claims)
-    lines = [
-        f"{result.runtime}: {claimed} of {len(result.claims)} convolutions delegated",
-        align(rows),
-    ]
+    lines.append(align(rows))
     wrong = result.first_wrong
     if wrong is not None:
         assert wrong.first is not None
         what = wrong.name if wrong.kernel == OUTPUT else f"{wrong.name} ({wrong.kernel})"
         lines.append(f"DIFFERENT first in {what}: {wrong.first}")
-    elif claimed:
-        lines.append("Bit for bit the same as the reference kernels.")
     else:
-        lines.append("Nothing was delegated, so there was nothing to compare; see explain.")
+        lines.append("Bit for bit the same as the reference kernels.")
     return "\n".join(lines) + "\n"
 
 

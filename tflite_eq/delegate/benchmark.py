@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import gc
 import multiprocessing
@@ -20,6 +21,7 @@ from tflite_eq.delegate.claims import Claim, captured_stderr, parse_claims, pass
 from tflite_eq.delegate.inputs import ordinary_inputs, values_inside
 from tflite_eq.delegate.peer import peer_instructions
 from tflite_eq.delegate.verdict import NOTHING_TO_COMPARE, Speed, Verdict, judge, pattern_of
+from tflite_eq.delegate.work import check_computes_with_codes, convolutions
 from tflite_eq.errors import BackendError, TfliteEqError
 from tflite_eq.graph import edit
 from tflite_eq.graph.model import Graph
@@ -140,18 +142,23 @@ def benchmark(
     Raises:
         TfliteEqError: The model, the library, an option or the runtime is at fault.
     """
-    Graph.from_bytes(model, origin)  # what is wrong with it is no matter for the processes
+    graph = Graph.from_bytes(model, origin)  # what is wrong with it is no matter for the processes
+    check_computes_with_codes(graph)
     options = {**(options or {}), "num_threads": threads}
+    library.check_options(options)
+    if not convolutions(graph):
+        peer = peer_instructions(runtime.name, runtime.version)
+        return _nothing_claimed((runtime.description, peer, threads, 0, 0))
     common = (model, sample, runtime, threads)
-    with (
-        _Contender(_serve_model, *common, None) as without,
-        _Contender(_serve_model, *common, options) as delegated,
-    ):
+    with contextlib.ExitStack() as stack:
+        # First the one that tells whether there is anything to compare with.
+        delegated = stack.enter_context(_Contender(_serve_model, *common, options))
         claims: list[Claim] = delegated.greeting[2]
         claimed = [claim for claim in claims if claim.claimed]
-        found = (runtime.description, without.greeting[3], threads, len(claims), len(claimed))
+        found = (runtime.description, delegated.greeting[3], threads, len(claims), len(claimed))
         if not claimed:
-            return Benchmark(*found, None, None, [], NOTHING_TO_COMPARE, "")
+            return _nothing_claimed(found)
+        without = stack.enter_context(_Contender(_serve_model, *common, None))
         contenders = (without, delegated)
         times: tuple[list[float], list[float]] = ([], [])
         for number in range(warmup_runs + runs):
@@ -168,6 +175,10 @@ def benchmark(
     if verdict.speed == Speed.SLOWER.value:
         leave = _responsible(layers)
     return Benchmark(*found, sides[0], sides[1], layers, verdict, leave)
+
+
+def _nothing_claimed(found: tuple[str, str, int, int, int]) -> Benchmark:
+    return Benchmark(*found, None, None, [], NOTHING_TO_COMPARE, "")
 
 
 def _responsible(layers: Sequence[LayerTimes]) -> str:

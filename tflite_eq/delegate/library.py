@@ -8,6 +8,7 @@ import importlib
 import os
 import pathlib
 import sys
+from collections.abc import Mapping
 from typing import Any, Union
 
 from tflite_eq.errors import BackendError, ConfigError
@@ -27,6 +28,9 @@ HOW_TO_BUILD = (
 
 # In characters, of the options leave and claim (delegate/name_pattern.h).
 LONGEST_PATTERN = 1023
+
+# Of the option num_threads (delegate/options.h).
+MOST_THREADS = 256
 
 Option = Union[str, int, bool]
 
@@ -88,6 +92,37 @@ def load(runtime: Runtime | str | None = None, **options: Option) -> Any:
         return importlib.import_module(runtime.module).load_delegate(str(path), texts)
     except ValueError as error:
         raise ConfigError(f"the delegate refuses its options: {_last_line(error)}") from error
+
+
+def check_options(options: Mapping[str, Option]) -> None:
+    """Refuse options that the library would refuse, without a runtime, which takes long to import.
+
+    Args:
+        options: As for ``load``.
+
+    Raises:
+        BackendError: The library is missing, cannot be loaded or is of another version.
+        ConfigError: It refuses an option; the message is its own.
+    """
+    path = find()
+    check_version(path)
+    plugin = ctypes.CDLL(str(path))
+    said: list[str] = []
+    report = _REPORT(lambda text: said.append(text.decode(errors="replace")))
+    strings = ctypes.c_char_p * len(options)
+    keys = strings(*(name.encode() for name in options))
+    values = strings(*(_text(value).encode() for value in options.values()))
+    create, destroy = plugin.tflite_plugin_create_delegate, plugin.tflite_plugin_destroy_delegate
+    create.restype, destroy.argtypes = ctypes.c_void_p, [ctypes.c_void_p]
+    create.argtypes = [strings, strings, ctypes.c_size_t, _REPORT]
+    delegate = create(keys, values, len(options), report)
+    if not delegate:
+        raise ConfigError(f"the delegate refuses its options: {' '.join(said)}")
+    destroy(delegate)
+
+
+# How an external delegate says what is wrong with its options.
+_REPORT = ctypes.CFUNCTYPE(None, ctypes.c_char_p)
 
 
 @functools.cache

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from tflite_eq.delegate.binding import kernels
-
 
 def peer_instructions(name: str, version: str) -> str:
     """What a runtime's own int8 convolutions run on in this process.
@@ -13,8 +11,18 @@ def peer_instructions(name: str, version: str) -> str:
     Args:
         name: Distribution name of the runtime, e.g. ``ai-edge-litert``.
         version: Its version.
+
+    Raises:
+        BackendError: The delegate's Python module is missing.
     """
-    # It gives XNNPACK no int8 convolution, whatever the CPU.
-    if name == "tflite-runtime" and version.startswith("2.14"):
+    if lacks_xnnpack(name, version):
         return "built-in kernels without XNNPACK"
+    # Commands that do not need the compiled module must do without.
+    from tflite_eq.delegate.binding import kernels
+
     return f"XNNPACK on {kernels.Cpu.detect().peer}"
+
+
+def lacks_xnnpack(name: str, version: str) -> bool:
+    """Whether a runtime gives XNNPACK no int8 convolution, whatever the CPU."""
+    return name == "tflite-runtime" and version.startswith("2.14")

@@ -13,6 +13,7 @@ from tflite_eq.delegate import library
 from tflite_eq.delegate.claims import Claim, captured_stderr, parse_claims, pass_on_warnings
 from tflite_eq.delegate.inputs import random_inputs, typed_inputs
 from tflite_eq.delegate.process import call_apart
+from tflite_eq.delegate.work import check_computes_with_codes
 from tflite_eq.errors import BackendError
 from tflite_eq.graph import edit
 from tflite_eq.graph.model import Graph
@@ -91,7 +92,8 @@ class Validation:
     Attributes:
         runtime: Name and version.
         claims: The delegate's decision on every convolution.
-        comparisons: The delegated layers' outputs in model order, then the model's outputs.
+        comparisons: The delegated layers' outputs in model order, then the model's outputs; none
+            if nothing is delegated, as nothing is run then.
     """
 
     runtime: str
@@ -143,15 +145,18 @@ def _validate(
     origin: str,
 ) -> Validation:
     graph = Graph.from_bytes(model, origin)
+    check_computes_with_codes(graph)
     # As it is: partitions with tensors of their own inside.
     plain = _Pair(model, runtime, options)
     pass_on_warnings(plain.log)
     claims = plain.claims
     claimed = {claim.operator: claim for claim in claims if claim.claimed}
+    if not claimed:
+        return Validation(runtime.description, claims, [])
     layers = [graph.operators[index].outputs[0] for index in claimed]
     results = [Comparison(c.name, c.reason) for c in claimed.values()]
     # With every delegated layer's result to be seen.
-    opened = _Pair(edit.with_outputs(graph, layers), runtime, options) if layers else None
+    opened = _Pair(edit.with_outputs(graph, layers), runtime, options)
     outputs = [Comparison(graph.tensors[index].name, OUTPUT) for index in graph.outputs]
     inputs: Iterable[list[Array]]
     if isinstance(samples, int):
@@ -160,9 +165,8 @@ def _validate(
         inputs = typed_inputs(graph, samples)
     for number, values in enumerate(inputs):
         for comparisons, pair in ((results, opened), (outputs, plain)):
-            if pair is not None:
-                for comparison, found, expected in zip(comparisons, *pair.run(values)):
-                    comparison.add(number, found, expected)
+            for comparison, found, expected in zip(comparisons, *pair.run(values)):
+                comparison.add(number, found, expected)
     return Validation(runtime.description, claims, results + outputs)
 
 

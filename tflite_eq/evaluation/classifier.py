@@ -1,68 +1,65 @@
-"""One model ready to run: a float sample in, float logits out, whatever its own types are."""
+"""A classifier ready to run: a float sample in, float logits out, whatever its own types are.
+
+What is a classifier is told by the shape of what comes out: one output, and of its dimensions only
+one is larger than 1. A map of classes, one for every pixel, has no top-1.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from tflite_eq.errors import BackendError, ModelError
+from tflite_eq.errors import ModelError
+from tflite_eq.evaluation.ends import End, inputs_of, outputs_of
+from tflite_eq.evaluation.executable import Executable
+from tflite_eq.evaluation.feeding import holds_codes
 from tflite_eq.graph.model import Graph
-from tflite_eq.numerics import affine
 from tflite_eq.runtimes import Kernels, Runtime
 
+Array = npt.NDArray[Any]
 
-def input_shape(model: bytes, name: str) -> tuple[int, ...]:
-    """Shape of the one input of a model, dynamic dimensions as -1.
+WITHOUT_LABELS = (
+    "to compare outputs with those of a float model instead, leave out --labels and --label_column "
+    "and name it with --reference FLOAT.tflite"
+)
+
+
+def is_vector(shape: Sequence[int]) -> bool:
+    """Whether a tensor of this shape can hold scores of classes: one dimension alone is above 1."""
+    return int(np.prod(shape)) == max((*shape, 1)) > 1
+
+
+def may_be_classifier(graph: Graph) -> bool:
+    """Whether a model has one input and one output, a vector, as far as its file tells.
+
+    Dimensions that are open, other than the batch, may be larger than 1 and count so.
+    """
+    if len(graph.inputs) != 1 or len(graph.outputs) != 1:
+        return False
+    (shape,) = (end.shape for end in outputs_of(graph))
+    return is_vector(
+        [*(max(size, 1) for size in shape[:1]), *(2 if size < 0 else size for size in shape[1:])]
+    )
+
+
+def input_of(model: bytes, name: str) -> End:
+    """The one input of a model.
 
     Raises:
-        ModelError: The file is no intact flatbuffer or has several inputs.
+        ModelError: The file is no intact flatbuffer or has several inputs or outputs.
     """
     graph = Graph.from_bytes(model, name)
-    if len(graph.inputs) != 1:
-        raise ModelError(
-            f"{name}: has {len(graph.inputs)} inputs; evaluating needs a classifier with one"
-        )
-    stored = graph.subgraph.tensors[graph.inputs[0]]
-    signature = stored.shapeSignature
-    shape = stored.shape if signature is None or not len(signature) else signature
-    return tuple(int(size) for size in shape) if shape is not None else ()
-
-
-def encode(values: npt.NDArray[Any], detail: dict[str, Any]) -> npt.NDArray[Any]:
-    """Values as an interpreter's input takes them.
-
-    Args:
-        values: float32, or of the input's own type, which stays as it is.
-        detail: The input's entry in ``get_input_details``; float32 or an integer type.
-    """
-    if values.dtype == detail["dtype"]:
-        return values
-    scale, zero_point = detail["quantization"]
-    if not scale:  # integers that stand for themselves
-        ends = np.iinfo(detail["dtype"])
-        raw: npt.NDArray[Any] = np.rint(values).clip(ends.min, ends.max).astype(detail["dtype"])
-        return raw
-    if detail["dtype"] == np.int8:
-        return affine.quantize(values, affine.AffineParams(scale, zero_point))
-    shifted = affine.quantize(values, affine.AffineParams(scale, zero_point - 128))
-    return (shifted.astype(np.int16) + 128).astype(np.uint8)
-
-
-def decode(codes: npt.NDArray[Any], detail: dict[str, Any]) -> npt.NDArray[np.float32]:
-    """Real values of what an interpreter gave for a tensor with a scale of its own.
-
-    Args:
-        codes: Of any type; float values stay as they are.
-        detail: The tensor's entry in ``get_output_details``.
-    """
-    values: npt.NDArray[np.float32] = codes.astype(np.float32)
-    if codes.dtype != np.float32:
-        scale, zero_point = detail["quantization"]
-        values -= np.float32(zero_point)
-        values *= np.float32(scale)
-    return values
+    for what, ends in (("inputs", inputs_of(graph)), ("outputs", outputs_of(graph))):
+        if len(ends) != 1:
+            raise ModelError(
+                f"{name}: has {len(ends)} {what}, and labels judge classifiers with one; "
+                f"{WITHOUT_LABELS}"
+            )
+    (end,) = inputs_of(graph)
+    return end
 
 
 class Classifier:
@@ -92,23 +89,12 @@ class Classifier:
 
         Raises:
             BackendError: The runtime cannot run the model.
-            ModelError: The input or output has a type or quantization that is not supported.
+            ModelError: The output is no vector of classes, or an end has a type or quantization
+                that is not supported.
         """
         self.name = name
-        self._runtime = runtime
-        try:
-            interpreter = runtime.interpreter(model, kernels)
-            index = interpreter.get_input_details()[0]["index"]
-            if tuple(interpreter.get_input_details()[0]["shape"]) != sample_shape:
-                interpreter.resize_tensor_input(index, sample_shape)
-            interpreter.allocate_tensors()
-        except (BackendError, RuntimeError, ValueError) as error:
-            raise self._failed(error) from error
-        self._interpreter = interpreter
-        self._input = interpreter.get_input_details()[0]
-        self._output = interpreter.get_output_details()[0]
-        self._check_types()
-        self.classes = len(self.logits(np.zeros(sample_shape, np.float32)))
+        self._model = Executable(name, model, runtime, kernels)
+        self.classes = len(self._first(np.zeros(sample_shape, np.float32)))
 
     def logits(self, sample: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
         """Logits of one sample, dequantized, as a vector.
@@ -117,13 +103,23 @@ class Classifier:
             BackendError: The runtime fails.
             ModelError: The logits hold NaN or infinity.
         """
-        try:
-            self._interpreter.set_tensor(self._input["index"], encode(sample, self._input))
-            self._interpreter.invoke()
-            codes = self._interpreter.get_tensor(self._output["index"]).reshape(-1)
-        except (RuntimeError, ValueError) as error:
-            raise self._failed(error) from error
-        logits = decode(codes, self._output)
+        return self._finite(self._model.run([sample])[0])
+
+    def _first(self, sample: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        """The logits of a sample, with all checks that need no second one."""
+        for detail in self._model.inputs:
+            self._check_type("input", detail)
+        (output,) = self._model.run([sample])
+        self._check_type("output", self._model.outputs[0])
+        if not is_vector(output.shape):
+            raise ModelError(
+                f"{self.name}: the output has shape {list(output.shape)}, no vector of classes, so "
+                f"there is no top-1 and labels cannot judge it; {WITHOUT_LABELS}"
+            )
+        return self._finite(output)
+
+    def _finite(self, output: Array) -> npt.NDArray[np.float32]:
+        logits: npt.NDArray[np.float32] = output.reshape(-1)
         if not np.isfinite(logits).all():
             raise ModelError(
                 f"{self.name}: the outputs hold NaN or infinity; check the preprocessing "
@@ -131,23 +127,15 @@ class Classifier:
             )
         return logits
 
-    def _check_types(self) -> None:
-        for end, detail in (("input", self._input), ("output", self._output)):
-            dtype = np.dtype(detail["dtype"])
-            if dtype.name not in ("float32", "int8", "uint8"):
-                raise ModelError(
-                    f"{self.name}: the {end} has type {dtype.name}; evaluating takes float32, "
-                    "int8 and uint8: convert the model with one of these"
-                )
-            if dtype != np.float32 and not detail["quantization"][0] > 0:
-                raise ModelError(
-                    f"{self.name}: the {end} has type {dtype.name} but no scale, so its codes have "
-                    "no meaning; convert the model again"
-                )
-
-    def _failed(self, error: Exception) -> BackendError:
-        runtime = self._runtime.description
-        return BackendError(
-            f"{self.name}: {runtime} cannot run the model: {error}; models with Flex or custom "
-            "operators need a runtime that has them"
-        )
+    def _check_type(self, end: str, detail: dict[str, Any]) -> None:
+        dtype = np.dtype(detail["dtype"])
+        if dtype.name not in ("float32", "int8", "uint8"):
+            raise ModelError(
+                f"{self.name}: the {end} has type {dtype.name}; classifiers take and give float32, "
+                "int8 and uint8: convert the model with one of these"
+            )
+        if dtype != np.float32 and not holds_codes(detail):
+            raise ModelError(
+                f"{self.name}: the {end} has type {dtype.name} but no scale, so its codes have "
+                "no meaning; convert the model again"
+            )

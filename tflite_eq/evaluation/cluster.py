@@ -20,7 +20,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from tflite_eq.errors import BackendError, ConfigError
-from tflite_eq.evaluation.team import Chunks, Plan, Rows, Task, Team
+from tflite_eq.evaluation.task import Chunks, Plan, Rows, Task, Worker
 
 # How often a chunk is tried again after its worker died: a machine may go, but a model that
 # crashes the runtime does so wherever it runs.
@@ -73,14 +73,14 @@ def run(plan: Plan, tasks: Sequence[Task], workers: int | None, address: str | N
             ) from error
 
 
-_teams: dict[str, Team] = {}  # of this worker process: the evaluation it works for
+_workers: dict[str, Worker] = {}  # of this worker process: the evaluation it works for
 
 
 def _work(key: str, plan: list[Any], task: Task) -> Rows:
-    if key not in _teams:
-        _teams.clear()
-        _teams[key] = Team(_import_ray().get(plan[0]))
-    return _teams[key].work(task)
+    if key not in _workers:
+        _workers.clear()
+        _workers[key] = _import_ray().get(plan[0]).worker()
+    return _workers[key].work(task)
 
 
 def _import_ray() -> Any:

@@ -1,15 +1,11 @@
 """Running several classifiers over the same labelled samples.
 
-Every sample is decoded once and given to all models. Whoever does the work - this process, others
-beside it, a cluster - takes chunks of samples; what comes back is put together by position, so the
-figures do not depend on who computed what, or how often.
+Every sample is decoded once and given to all models.
 """
 
 from __future__ import annotations
 
 import dataclasses
-import enum
-import os
 from collections.abc import Sequence
 from typing import Any
 
@@ -18,23 +14,16 @@ import numpy as np
 from tflite_eq.data.preprocessing import Preprocessing
 from tflite_eq.data.samples import Samples
 from tflite_eq.errors import ConfigError, ModelError
-from tflite_eq.evaluation import cluster, local, metrics
-from tflite_eq.evaluation.classifier import input_shape
+from tflite_eq.evaluation import dispatch, metrics
+from tflite_eq.evaluation.classifier import input_of
+from tflite_eq.evaluation.dispatch import Engine, Workforce
+from tflite_eq.evaluation.ends import with_known_sizes
 from tflite_eq.evaluation.labels import LabelledSet
 from tflite_eq.evaluation.predictions import Predictions
-from tflite_eq.evaluation.team import Chunks, NamedModel, Plan, Product, Rows, Task, Team
+from tflite_eq.evaluation.task import NamedModel
+from tflite_eq.evaluation.team import LabelPlan, Product, Team
 from tflite_eq.graph.outputs import logits_view
-from tflite_eq.progress import track
 from tflite_eq.runtimes import Kernels, Runtime, preferred_runtime
-
-_CHUNK = 16  # samples per task: enough to hide its cost, few enough to share the work evenly
-
-
-class Engine(enum.Enum):
-    """Who does the work."""
-
-    LOCAL = "local"  # processes of this machine
-    RAY = "ray"  # a Ray cluster
 
 
 @dataclasses.dataclass(frozen=True)
@@ -69,12 +58,14 @@ class Evaluation:
 
     Attributes:
         models: The reference first, if there is one, then the models in the order given.
+        classes: Number of classes they tell apart.
         runtime: Name and version of the TFLite runtime.
         kernels: What it computed with.
         preprocessing: What pixels went through.
     """
 
     models: tuple[ModelResult, ...]
+    classes: int
     runtime: str
     kernels: Kernels
     preprocessing: Preprocessing
@@ -82,6 +73,8 @@ class Evaluation:
     def to_dict(self) -> dict[str, Any]:
         """For JSON."""
         return {
+            "judged_by": "labels",
+            "classes": self.classes,
             "runtime": self.runtime,
             "kernels": self.kernels.value,
             "preprocessing": self.preprocessing.to_dict(),
@@ -122,12 +115,14 @@ def evaluate(
 
     Raises:
         ModelError: A model is no classifier with one input and one output, or models differ
-            in their number of classes.
+            in their number of classes. ``compare_outputs`` takes any model.
         DatasetError: A sample cannot be read or a label is not a class of the models.
         BackendError: The runtime cannot run a model, or crashed.
         ConfigError: ``num_workers`` or the preprocessing is not allowed, Ray is not installed, or
             stored predictions were made otherwise.
     """
+    workforce = Workforce(num_workers, engine, ray_address)
+    workforce.check()
     stored = reference if isinstance(reference, Predictions) else None
     every = [*([reference] if isinstance(reference, NamedModel) else []), *models]
     if not every:
@@ -139,7 +134,8 @@ def evaluate(
     if stored is not None:
         stored.check_made_with(plan.runtime.description, kernels, preprocessing, dataset.labels)
         _check_same_classes([(stored.name, stored.logits.shape[1]), (every[0].name, classes)])
-    scores = _run(plan, stored, num_workers, engine, ray_address)
+    expected = None if stored is None else stored.logits
+    scores = dispatch.run(plan, len(plan.labels), workforce, expected)
     sizes = [(model.name, len(model.data)) for model in every]
     if stored is not None:
         scores = np.concatenate([stored.scores[np.newaxis], scores])
@@ -154,7 +150,7 @@ def evaluate(
         )
         for row, (name, size) in enumerate(sizes)
     )
-    return Evaluation(results, plan.runtime.description, kernels, preprocessing)
+    return Evaluation(results, classes, plan.runtime.description, kernels, preprocessing)
 
 
 def predict(
@@ -181,11 +177,13 @@ def predict(
     Raises:
         TfliteEqError: As for ``evaluate``.
     """
+    workforce = Workforce(num_workers)
+    workforce.check()
     plan, _ = _plan([model], dataset, preprocessing, False, Product.LOGITS, kernels, runtime)
     return Predictions(
         name=model.name,
         size_bytes=len(model.data),
-        logits=_run(plan, None, num_workers)[0],
+        logits=dispatch.run(plan, len(plan.labels), workforce)[0],
         labels=dataset.labels,
         runtime=plan.runtime.description,
         kernels=kernels,
@@ -193,11 +191,23 @@ def predict(
     )
 
 
-def available_cores() -> int:
-    """Processor cores this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+def samples_for(
+    models: Sequence[NamedModel], dataset: LabelledSet, preprocessing: Preprocessing
+) -> list[Samples]:
+    """The samples as input for each of several models.
+
+    Raises:
+        TfliteEqError: A model is no classifier with one input, or the samples do not fit it.
+    """
+    inputs = [input_of(model.data, model.name) for model in models]
+    fitting = []
+    for model, own in zip(models, inputs):
+        (end,) = with_known_sizes([own], [[other] for other in inputs])
+        try:
+            fitting.append(dataset.samples(end.shape, preprocessing))
+        except ModelError as error:
+            raise ModelError(f"{model.name}: {error}") from error
+    return fitting
 
 
 def _plan(
@@ -208,27 +218,21 @@ def _plan(
     product: Product,
     kernels: Kernels,
     runtime: Runtime | None,
-) -> tuple[Plan, int]:
+) -> tuple[LabelPlan, int]:
     """Open the samples and check everything that can be checked before the first of them.
 
     Returns:
         The plan and the number of classes.
     """
+    fitting = samples_for(models, dataset, preprocessing)
     opened: dict[tuple[int, ...], Samples] = {}
-    shapes = []
-    for model in models:
-        shape = input_shape(model.data, model.name)
-        try:
-            samples = dataset.samples(shape, preprocessing)
-        except ModelError as error:
-            raise ModelError(f"{model.name}: {error}") from error
+    for samples in fitting:
         opened.setdefault(samples.shape, samples)
-        shapes.append(samples.shape)
     order = list(opened)
-    plan = Plan(
+    plan = LabelPlan(
         models=tuple(NamedModel(m.name, logits_view(m.data, m.name)) for m in models),
         samples=tuple(opened.values()),
-        samples_of=tuple(order.index(shape) for shape in shapes),
+        samples_of=tuple(order.index(samples.shape) for samples in fitting),
         labels=dataset.labels,
         has_reference=has_reference,
         product=product,
@@ -250,48 +254,3 @@ def _check_same_classes(found: Sequence[tuple[str, int]]) -> None:
                 f"{first} has {classes} classes, {other} has {count}; models can be compared only "
                 "on the same classes"
             )
-
-
-def _run(
-    plan: Plan,
-    stored: Predictions | None,
-    num_workers: int | None,
-    engine: Engine = Engine.LOCAL,
-    ray_address: str | None = None,
-) -> Rows:
-    """What the plan asks for of all samples, [models, samples, ...]."""
-    if num_workers is not None and num_workers < 1:
-        raise ConfigError(f"--num_workers {num_workers}: at least one is needed")
-    tasks = _tasks(len(plan.labels), stored)
-    if engine is Engine.RAY:
-        return _collect(plan, cluster.run(plan, tasks, num_workers, ray_address))
-    if ray_address is not None:
-        raise ConfigError("--ray_address goes with --engine ray; add it or leave the address out")
-    return _collect(plan, local.run(plan, tasks, num_workers or available_cores()))
-
-
-def _tasks(total: int, stored: Predictions | None) -> list[Task]:
-    """All samples cut into chunks, each with its part of stored predictions."""
-    ends = [(start, min(start + _CHUNK, total)) for start in range(0, total, _CHUNK)]
-    if stored is None:
-        return [Task(start, stop) for start, stop in ends]
-    return [Task(start, stop, stored.logits[start:stop]) for start, stop in ends]
-
-
-def _collect(plan: Plan, chunks: Chunks) -> Rows:
-    """Rows of all samples, each of them written exactly once."""
-    total = len(plan.labels)
-    rows: Rows | None = None
-    seen = np.zeros(total, np.bool_)
-    description = f"Evaluating: {_CHUNK} samples at a time"
-    for start, chunk in track(chunks, description, total=-(-total // _CHUNK)):
-        positions = slice(start, start + chunk.shape[1])
-        if seen[positions].any():
-            raise AssertionError(f"samples from {start} on were counted twice")
-        if rows is None:
-            rows = np.zeros((len(plan.models), total, *chunk.shape[2:]), chunk.dtype)
-        rows[:, positions] = chunk
-        seen[positions] = True
-    if rows is None or not seen.all():
-        raise AssertionError(f"{np.count_nonzero(~seen)} samples were lost")
-    return rows

@@ -12,7 +12,9 @@ keep their coverage at the ends:
   (his method 10) needs both rates besides and shrinks to nothing as they become the same; an exact
   one would have to eliminate a parameter by search. Fagerland, Lydersen and Laake (2014, Stat. Med.
   33:2850) recommend both of the former.
-- the mean of a measured quantity: Student's t.
+- the mean of a measured quantity: Student's t;
+- a ratio of two sums over the samples, such as signal to noise: Student's t for its logarithm,
+  whose error is that of the first order (delta method).
 """
 
 from __future__ import annotations
@@ -117,6 +119,24 @@ def mean(values: npt.NDArray[np.float64], largest: float = math.inf) -> Estimate
     """
     spread = float(values.std(ddof=1)) if len(values) > 1 else 0.0
     return around(float(values.mean()), spread / math.sqrt(len(values)), len(values), largest)
+
+
+def ratio_db(signal: npt.NDArray[np.float64], noise: npt.NDArray[np.float64]) -> Estimate:
+    """10 log10(sum(signal) / sum(noise)) over samples, its interval by the delta method.
+
+    Sample i moves ln(S / N) by s_i / S - e_i / N; these influences sum to zero, and the
+    variance of the logarithm is n / (n - 1) times the sum of their squares.
+    """
+    total_signal, total_noise = float(signal.sum()), float(noise.sum())
+    if total_noise == 0:
+        return Estimate(math.inf)
+    if total_signal == 0 or math.isinf(total_noise):
+        return Estimate(-math.inf)
+    influence = signal / total_signal - noise / total_noise
+    count = len(signal)
+    variance = float(influence @ influence) * count / (count - 1) if count > 1 else 0.0
+    ratio = 10 * math.log10(total_signal / total_noise)
+    return around(ratio, 10 / math.log(10) * math.sqrt(variance), count)
 
 
 def around(value: float, error: float, count: int, largest: float = math.inf) -> Estimate:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import abc
 import csv
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +21,7 @@ from tflite_eq.graph.inputs import ModelInput
 
 FILE_COLUMN = "file"
 DEFAULT_LABEL_COLUMN = "label"
-_LIMIT_SEED = 0
+LIMIT_SEED = 0
 
 
 class LabelledSet(abc.ABC):
@@ -107,7 +107,7 @@ class LabelledArrays(LabelledSet):
         self._path = path
         self._info = info
         self._total = int(stored.size)
-        self._indices = choose(self._total, limit or self._total, _LIMIT_SEED)
+        self._indices = choose(self._total, limit or self._total, LIMIT_SEED)
         self.labels = tuple(int(stored[index]) for index in self._indices)
 
     def samples(self, input_shape: Sequence[int], preprocessing: Preprocessing) -> Samples:
@@ -183,12 +183,27 @@ class Unlabelled(LabelledSamples):
         super().__init__(samples, (0,) * len(samples))
 
 
-def holds_labels(dataset: PathLike) -> bool:
-    """Whether the data set is an ``.npz`` file with an array that may be labels."""
+def holds_labels(dataset: PathLike, but: Collection[str] = ()) -> bool:
+    """Whether the data set is an ``.npz`` file with an array that may be labels.
+
+    Args:
+        dataset: The data set.
+        but: Names of arrays that are something else.
+    """
     path = Path(dataset)
     return path.suffix.lower() == ".npz" and any(
-        _may_be_labels(info) for info in arrays.list_arrays(path)
+        _may_be_labels(info) for info in arrays.list_arrays(path) if info.key not in but
     )
+
+
+def check_limit(limit: int | None) -> None:
+    """Refuse a number of samples that leaves none.
+
+    Raises:
+        ConfigError: It is below 1.
+    """
+    if limit is not None and limit < 1:
+        raise ConfigError(f"--limit {limit}: at least one sample is needed")
 
 
 def open_labelled(
@@ -212,8 +227,7 @@ def open_labelled(
         DatasetError: The data or labels are missing, unreadable or of the wrong form.
         ConfigError: The arguments contradict each other.
     """
-    if limit is not None and limit < 1:
-        raise ConfigError(f"--limit {limit}: at least one sample is needed")
+    check_limit(limit)
     source = Path(dataset)
     if not exists(source):
         raise DatasetError(
@@ -250,7 +264,7 @@ def _open_images(folder: Path, origin: Path, column: str, limit: int | None) -> 
                 f"{origin}, line {line}: {name!r} is listed a second time (first in line "
                 f"{earlier}); remove one of the rows"
             )
-    chosen = [rows[index] for index in choose(len(rows), limit or len(rows), _LIMIT_SEED)]
+    chosen = [rows[index] for index in choose(len(rows), limit or len(rows), LIMIT_SEED)]
     for line, name, _ in chosen:
         if not is_file(folder / name):
             raise DatasetError(

@@ -18,7 +18,8 @@ import numpy.typing as npt
 from tflite_eq.calibration.dataset import SampleReader
 from tflite_eq.errors import DatasetError
 from tflite_eq.evaluation import metrics
-from tflite_eq.evaluation.classifier import decode
+from tflite_eq.evaluation.classifier import is_vector
+from tflite_eq.evaluation.feeding import decode
 from tflite_eq.evaluation.instrumented import Instrumented
 from tflite_eq.evaluation.intervals import Estimate
 from tflite_eq.graph.model import Graph
@@ -284,8 +285,7 @@ def corresponding_tensors(graph: Graph, other: Graph, wanted: Sequence[int]) -> 
 
 def is_classifier(graph: Graph) -> bool:
     """Whether the output is one vector of scores per sample."""
-    shape = graph.tensors[_output_of(graph)].shape
-    return len(graph.outputs) == 1 and int(np.prod(shape)) == max((*shape, 1)) > 1
+    return len(graph.outputs) == 1 and is_vector(graph.tensors[_output_of(graph)].shape)
 
 
 def _label(samples: ComparisonSet, position: int, classes: int) -> int:

@@ -15,7 +15,7 @@ from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 
 from tflite_eq.errors import BackendError
-from tflite_eq.evaluation.team import Chunks, Plan, Rows, Task, Team
+from tflite_eq.evaluation.task import Chunks, Plan, Rows, Task, Worker
 from tflite_eq.workers import end_with_parent
 
 
@@ -29,9 +29,9 @@ def run(plan: Plan, tasks: Sequence[Task], workers: int) -> Chunks:
     if workers > 1:
         yield from _in_workers(plan, tasks, workers)
         return
-    team = Team(plan)
+    worker = plan.worker()
     for task in tasks:
-        yield task.start, team.work(task)
+        yield task.start, worker.work(task)
 
 
 def _in_workers(plan: Plan, tasks: Sequence[Task], workers: int) -> Chunks:
@@ -55,17 +55,17 @@ def _in_workers(plan: Plan, tasks: Sequence[Task], workers: int) -> Chunks:
         pool.shutdown(wait=True, cancel_futures=True)
 
 
-_team: Team | None = None  # of this worker process
+_worker: Worker | None = None  # of this worker process
 
 
 def _start_worker(plan: Plan) -> None:
-    global _team
+    global _worker
     end_with_parent()
     with contextlib.suppress(ValueError):  # Ctrl-C is the parent's to handle
         signal.signal(signal.SIGINT, signal.SIG_IGN)
-    _team = Team(plan)
+    _worker = plan.worker()
 
 
 def _work_in_worker(task: Task) -> Rows:
-    assert _team is not None
-    return _team.work(task)
+    assert _worker is not None
+    return _worker.work(task)

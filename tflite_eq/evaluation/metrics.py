@@ -18,15 +18,16 @@ import numpy.typing as npt
 from tflite_eq.evaluation.intervals import (
     CONFIDENCE,
     Estimate,
-    around,
     mean,
     paired_difference,
     rate,
+    ratio_db,
 )
 
 Logits = npt.NDArray[np.floating[Any]]
 Scores = npt.NDArray[np.void]
 Hits = npt.NDArray[np.bool_]
+Double = npt.NDArray[np.float64]
 
 TOP_K = 5
 
@@ -99,7 +100,7 @@ def score(logits: Logits, label: int, reference: Logits | None = None) -> tuple[
         rank == 0,
         rank < TOP_K,
         int(values.argmax()) == int(expected.argmax()),
-        _cosine(values, expected),
+        cosine(values, expected),
         float(expected @ expected),
         float((expected - values) @ (expected - values)),
     )
@@ -127,7 +128,7 @@ def summarize(scores: Scores, reference: Scores | None = None) -> Metrics:
         top5=top5,
         agreement=_rate(scores["agrees"]),
         cosine=mean(scores["cosine"], largest=1.0),
-        sqnr_db=_ratio_db(scores["signal"], scores["noise"]),
+        sqnr_db=ratio_db(scores["signal"], scores["noise"]),
         top1_drop=paired_drop(reference["top1"], scores["top1"]),
     )
 
@@ -143,25 +144,7 @@ def _rate(hits: Hits) -> Estimate:
     return rate(int(hits.sum()), len(hits))
 
 
-def _ratio_db(signal: npt.NDArray[np.float64], noise: npt.NDArray[np.float64]) -> Estimate:
-    """10 log10(sum(signal) / sum(noise)), its interval by the delta method.
-
-    Image i moves ln(S / N) by s_i / S - e_i / N; these influences sum to zero, and the
-    variance of the logarithm is n / (n - 1) times the sum of their squares.
-    """
-    total_signal, total_noise = float(signal.sum()), float(noise.sum())
-    if total_noise == 0:
-        return Estimate(math.inf)
-    if total_signal == 0:
-        return Estimate(-math.inf)
-    influence = signal / total_signal - noise / total_noise
-    count = len(signal)
-    variance = float(influence @ influence) * count / (count - 1) if count > 1 else 0.0
-    ratio = 10 * math.log10(total_signal / total_noise)
-    return around(ratio, 10 / math.log(10) * math.sqrt(variance), count)
-
-
-def _cosine(values: npt.NDArray[np.float64], expected: npt.NDArray[np.float64]) -> float:
+def cosine(values: Double, expected: Double) -> float:
     """Cosine of the angle; 1 between two zero vectors, 0 if only one of them is zero."""
     norms = float(np.linalg.norm(values)) * float(np.linalg.norm(expected))
     if norms == 0:

@@ -1,11 +1,9 @@
-"""All models of an evaluation loaded in one process, to run chunks of samples through them."""
+"""All classifiers of an evaluation loaded in one process, to run labelled samples through them."""
 
 from __future__ import annotations
 
 import dataclasses
 import enum
-from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -13,13 +11,8 @@ import numpy.typing as npt
 from tflite_eq.data.samples import Samples
 from tflite_eq.evaluation import metrics
 from tflite_eq.evaluation.classifier import Classifier
+from tflite_eq.evaluation.task import NamedModel, Rows, Task
 from tflite_eq.runtimes import Kernels, Runtime
-
-# What comes back of a task: one row per model, [models, samples] or [models, samples, classes].
-Rows = npt.NDArray[Any]
-
-# Position of a task's first sample, and what comes back of the task.
-Chunks = Iterator["tuple[int, Rows]"]
 
 
 class Product(enum.Enum):
@@ -30,37 +23,8 @@ class Product(enum.Enum):
 
 
 @dataclasses.dataclass(frozen=True)
-class Task:
-    """Some of the samples, one after the other.
-
-    Attributes:
-        start: Position of the first one.
-        stop: Position behind the last one.
-        expected: Stored logits of the reference for them, [stop - start, classes]; ``None`` if
-            the reference is among the models or there is none.
-    """
-
-    start: int
-    stop: int
-    expected: metrics.Logits | None = None
-
-
-@dataclasses.dataclass(frozen=True)
-class NamedModel:
-    """A ``.tflite`` file to evaluate.
-
-    Attributes:
-        name: How to call it in messages and results.
-        data: Content of the file.
-    """
-
-    name: str
-    data: bytes
-
-
-@dataclasses.dataclass(frozen=True)
-class Plan:
-    """All that a process needs; small or memory-mapped apart from the models.
+class LabelPlan:
+    """How classifiers are run on labelled samples.
 
     Attributes:
         models: What to run, softmax removed.
@@ -82,11 +46,15 @@ class Plan:
     kernels: Kernels
     runtime: Runtime
 
+    def worker(self) -> Team:
+        """The models loaded in this process."""
+        return Team(self)
+
 
 class Team:
-    """All models loaded in one process."""
+    """All classifiers loaded in one process."""
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, plan: LabelPlan) -> None:
         self._plan = plan
         self.classifiers = [
             Classifier(

@@ -13,9 +13,12 @@ from tflite_eq.arguments import (
 )
 from tflite_eq.config import Config, checked_config
 from tflite_eq.deprecated import warn_of_backend
+from tflite_eq.errors import ModelError
+from tflite_eq.evaluation.classifier import may_be_classifier
+from tflite_eq.evaluation.ends import inputs_of, listed, outputs_of
 from tflite_eq.evaluation.intervals import samples_to_reach, smallest_upper_end
 from tflite_eq.files import PathLike
-from tflite_eq.graph.outputs import logits_view
+from tflite_eq.graph.model import Graph
 from tflite_eq.guard.folder import GuardFolder
 from tflite_eq.guard.run import Ranking, Run
 from tflite_eq.guard.search import Drop, Kept, Outcome, Unit, search
@@ -91,7 +94,7 @@ def quantize_guarded(
         check_path(report_dir, "report_dir")
         check_directory(report_dir)
     fed = as_fed(model, origin, config)
-    logits_view(fed, origin)  # refuses now what ``evaluate`` would refuse after calibrating
+    _check_classifier(fed, origin)
     folder = None
     if resume_dir is not None:
         folder = GuardFolder(resume_dir, model, config, preferred_runtime().description)
@@ -108,6 +111,18 @@ def quantize_guarded(
         )
     ) as run:
         return _guarded(run, model, fed, guard, origin, report_dir)
+
+
+def _check_classifier(model: bytes, origin: str) -> None:
+    """Refuse now what ``evaluate`` would refuse after calibrating."""
+    graph = Graph.from_bytes(model, origin)
+    if not may_be_classifier(graph):
+        raise ModelError(
+            f"{origin}: a bound on what is lost needs classes to count: one input and one output "
+            f"that is a vector, found inputs {listed(inputs_of(graph))} and outputs "
+            f"{listed(outputs_of(graph))}; leave out --max_drop, and compare the outputs with "
+            "those of the float model: tflite-eq evaluate --reference"
+        )
 
 
 def _guarded(

@@ -14,7 +14,7 @@ from tflite_eq.equalization.factors import with_factors
 from tflite_eq.errors import BackendError, VerificationError
 from tflite_eq.evaluation.evaluator import evaluate, predict
 from tflite_eq.evaluation.intervals import Estimate
-from tflite_eq.evaluation.team import NamedModel
+from tflite_eq.evaluation.task import NamedModel
 from tflite_eq.graph.float_islands import island_of, matching, with_movers
 from tflite_eq.graph.linear import linear_layers
 from tflite_eq.graph.scale_groups import scale_groups
