@@ -19,7 +19,7 @@ from tflite_eq import Calibration, Config, QuantizationResult, calibrate, quanti
 from tflite_eq.evaluation.layerwise import ComparisonSet
 from tflite_eq.graph.model import Graph
 from tflite_eq.quantizer import prepared
-from tflite_eq.report.baseline import default_model
+from tflite_eq.alternatives.min_max import default_model
 from tflite_eq.simulation.trace import PassTrace
 
 # Options under which channels of ``uneven`` are scaled, and the activations it then has. ReLU6

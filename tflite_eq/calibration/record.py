@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from tflite_eq.arguments import check_path
+from tflite_eq.calibration.comparison import Comparison
 from tflite_eq.calibration.plausible import check_values
 from tflite_eq.config import Config
 from tflite_eq.equalization.factors import ChannelFactors
@@ -228,6 +229,7 @@ class Calibration:
             everything else here is about the scaled network.
         fine_tuning: How the fine-tuning of biases went; ``None`` without one.
         warnings: What a user should know about how it was made, one sentence each.
+        comparison: What it was compared with before it was kept; ``None`` if with nothing.
     """
 
     tool_version: str
@@ -240,6 +242,7 @@ class Calibration:
     equalization: list[ChannelFactors] = dataclasses.field(default_factory=list)
     fine_tuning: FineTuning | None = None
     warnings: list[str] = dataclasses.field(default_factory=list)
+    comparison: Comparison | None = None
 
     def to_text(self) -> str:
         """JSON with one tensor or layer field per line, so that line-based diffs stay readable."""
@@ -258,6 +261,8 @@ class Calibration:
             lines += ['  "equalization": [', *_joined(scaled, "    "), "  ],"]
         if self.fine_tuning is not None:
             lines.append(f'  "fine_tuning": {json.dumps(dataclasses.asdict(self.fine_tuning))},')
+        if self.comparison is not None:
+            lines.append(f'  "comparison": {json.dumps(dataclasses.asdict(self.comparison))},')
         if self.warnings:
             lines += ['  "warnings": [', *_joined(list(map(json.dumps, self.warnings)), "    ")]
             lines.append("  ],")
@@ -310,6 +315,9 @@ class Calibration:
                 if "fine_tuning" in plain
                 else None,
                 warnings=typed_list(plain.get("warnings", []), str, "warnings"),
+                comparison=Comparison.from_plain(plain["comparison"])
+                if "comparison" in plain
+                else None,
             )
         except KeyError as error:
             raise ConfigError(

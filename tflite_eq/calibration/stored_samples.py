@@ -39,6 +39,7 @@ class StoredSamples:
         dataset: Any,
         limit: int | None = None,
         memory_budget: int | None = None,
+        title: str = "Reading the calibration data",
     ) -> None:
         """Read the data set.
 
@@ -47,6 +48,7 @@ class StoredSamples:
             dataset: In any form that ``SampleReader`` takes.
             limit: Take at most so many samples; ``None`` takes all.
             memory_budget: Bytes of samples to keep in memory, 64 MiB if it is ``None``.
+            title: Of the progress bar.
 
         Raises:
             DatasetError: The data set is empty or does not fit the model.
@@ -55,7 +57,7 @@ class StoredSamples:
         self._store = ActivationStore(_MEMORY_BUDGET if memory_budget is None else memory_budget)
         try:
             reader = SampleReader(graph, dataset, limit)
-            for number, sample in enumerate(track(reader, "Reading the calibration data", limit)):
+            for number, sample in enumerate(track(reader, title, limit)):
                 for index in self._inputs:
                     sample[index].flags.writeable = False
                     self._store.put(_KEY, index, number, sample[index])

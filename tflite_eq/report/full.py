@@ -20,7 +20,7 @@ from tflite_eq.evaluation.metrics import Metrics
 from tflite_eq.graph.linear import LinearLayer
 from tflite_eq.graph.model import Graph
 from tflite_eq.report import findings
-from tflite_eq.report.baseline import default_model
+from tflite_eq.alternatives.min_max import default_model
 from tflite_eq.report.claims import claims_by_target
 from tflite_eq.report.details import (
     layer_detail,
