@@ -34,9 +34,9 @@ from tflite_eq.evaluation.team import NamedModel
 from tflite_eq.files import write_atomically
 from tflite_eq.graph import edit, properties, schema
 from tflite_eq.graph.model import Graph
+from tflite_eq.preparation import prepared
 from tflite_eq.presets import preset_config, preset_samples
 from tflite_eq.progress import track
-from tflite_eq.quantizer import prepared
 from tflite_eq.runtimes import preferred_runtime
 
 _HELD_BACK = 100
@@ -47,7 +47,7 @@ class Parts:
 
     def __init__(self, model: bytes, result: tflite_eq.QuantizationResult) -> None:
         """Take the result of quantizing ``model``."""
-        scaled = with_factors(prepared(model, "model"), result.calibration.equalization)
+        scaled = with_factors(prepared(model, "model").front, result.calibration.equalization)
         self._model = schema.serialize(scaled.model)
         self._quantized = Graph.from_bytes(result.model)
         self._tensors = {t.index: t for t in result.calibration.tensors}

@@ -199,6 +199,8 @@ class Config:
         output_type: Element type of the model outputs.
         skip: Regular expression; linear and other operators whose output tensor name it matches
             (``re.search``) stay in float.
+        strict: Refuse networks with operators that have no int8 form, unless ``skip`` matches them;
+            otherwise they stay in float.
         keep_int8: Regular expression; linear operators whose output tensor name it matches keep an
             8-bit input where ``bits`` would give them 7, and so do all that read the same scale.
         seed: Seeds the choice of sampled positions.
@@ -220,6 +222,7 @@ class Config:
     input_type: _Choice[IoType] = _Choice(IoType.FLOAT32)
     output_type: _Choice[IoType] = _Choice(IoType.FLOAT32)
     skip: str | None = None
+    strict: bool = False
     keep_int8: str | None = None
     seed: int = 0
     search: SearchSettings = dataclasses.field(default_factory=SearchSettings)
@@ -238,9 +241,11 @@ class Config:
                 "keep_int8: with bits 8 every layer keeps 8 bits; choose bits 7 or auto, or leave "
                 "it out"
             )
-        if not isinstance(self.per_tensor, (bool, np.bool_)):
-            raise ConfigError(f"per_tensor must be true or false, got {self.per_tensor!r}")
-        object.__setattr__(self, "per_tensor", bool(self.per_tensor))
+        for name in ("per_tensor", "strict"):
+            value = getattr(self, name)
+            if not isinstance(value, (bool, np.bool_)):
+                raise ConfigError(f"{name} must be true or false, got {value!r}")
+            object.__setattr__(self, name, bool(value))
         if self.per_tensor and self.equalization is Equalization.ACTIVATIONS:
             raise ConfigError(
                 "per_tensor, equalization: 'activations' needs a weight scale per output channel; "

@@ -7,7 +7,7 @@ import dataclasses
 import hashlib
 from typing import Any
 
-from tflite_eq import metadata
+from tflite_eq import islands, metadata
 from tflite_eq.arguments import check_kind, check_model, check_path, checked_count
 from tflite_eq.bias.finetune import check_enough
 from tflite_eq.calibration.checkpoint import Checkpoint, SavedEqualization
@@ -29,12 +29,10 @@ from tflite_eq.files import PathLike
 from tflite_eq.fine_tuning import check_can_fine_tune, fine_tuned
 from tflite_eq.graph import schema
 from tflite_eq.graph.consistency import check_consistent
-from tflite_eq.graph.edit import with_biases, without_dead_ends
-from tflite_eq.graph.linear import linear_layers
+from tflite_eq.graph.linear import LinearLayer, linear_layers
 from tflite_eq.graph.model import Graph
 from tflite_eq.graph.scale_groups import scale_groups
-from tflite_eq.graph.validate import check_float_network, check_quantizable
-from tflite_eq.normalization.passes import Normalized, normalized
+from tflite_eq.preparation import prepared
 from tflite_eq.progress import note
 from tflite_eq.report.build import build_report
 from tflite_eq.report.full import Subject, complete
@@ -51,7 +49,7 @@ from tflite_eq.simulation.twins import TwinActivations
 from tflite_eq.targets import WeightGrid
 from tflite_eq.verify import check_fully_int8, check_runs_everywhere
 from tflite_eq.version import __version__
-from tflite_eq.writer import write
+from tflite_eq.writer import Written, write
 
 # Samples that a report runs the models on, if the user names none.
 COMPARED_SAMPLES = 32
@@ -108,10 +106,12 @@ def calibrate(
     num_samples = checked_count(num_samples, "num_samples")
     check_path(resume_dir, "resume_dir")
     network = prepared(model, origin)
-    graph = network.graph
+    graph = network.front
     layers = linear_layers(graph)
-    skipped = skipped_operators(graph, config.skip)
+    skipped = skipped_operators(graph, config)
     check_selection(graph, layers, skipped, config)
+    for sentence in islands.sentences(network, skipped, config):
+        note(sentence)
     fine_tunes = config.bias_correction is BiasCorrection.FINETUNE
     if fine_tunes:
         check_can_fine_tune(graph, layers)
@@ -305,20 +305,6 @@ def apply_calibration(
     return result
 
 
-def prepared(model: bytes, origin: str) -> Normalized:
-    """The network as calibration takes it: normalised, checked, with a bias in every linear layer.
-
-    Raises:
-        ModelError: The model cannot be quantized.
-    """
-    check_model(model, origin)
-    graph = Graph.from_bytes(model, origin)
-    check_float_network(graph)
-    result = normalized(graph)
-    check_quantizable(result.graph)
-    return dataclasses.replace(result, graph=with_biases(without_dead_ends(result.graph)))
-
-
 def _check_belongs(calibration: Calibration, model: bytes, origin: str) -> None:
     found = hashlib.sha256(model).hexdigest()
     if found != calibration.model_sha256:
@@ -340,16 +326,54 @@ def _apply(
     model: bytes, calibration: Calibration, origin: str, trace: PassTrace
 ) -> tuple[QuantizationResult, Subject]:
     network = prepared(model, origin)
-    given = network.graph
+    given = network.front
     config = calibration.config
-    skipped = skipped_operators(given, config.skip)
+    skipped = skipped_operators(given, config)
     check_equalization(calibration.equalization, given, skipped)
     graph = with_factors(given, calibration.equalization)
     layers = linear_layers(graph)
     check_fits(calibration, graph, layers, skipped)
-    written = write(graph, layers, calibration, skipped, config.input_type, config.output_type)
+    written, data = _written(graph, layers, calibration, skipped, origin)
     kept_float = [graph.tensors[i].name for o in skipped for i in graph.operators[o].outputs]
     check_fully_int8(Graph(written.model, origin), kept_float)
+    ran = check_runs_everywhere(data, config.seed)
+    outcome = conformance.Subject(
+        graph=graph,
+        layers=layers,
+        skipped=skipped,
+        calibration=calibration,
+        written=Graph.from_bytes(data, origin),
+        meanings=written.meanings_by_index(),
+    )
+    check_stored(outcome)
+    check_computed(outcome, trace.kept, config.seed)
+    front = data
+    if network.tail:
+        whole = with_factors(network.whole, calibration.equalization)
+        data = _written(whole, layers, calibration, skipped | network.tail, origin)[1]
+    report = build_report(
+        calibration,
+        ran,
+        network.changes,
+        islands.sentences(network, skipped, config),
+        len(model),
+        len(data),
+        origin,
+    )
+    subject = Subject(given, graph, layers, skipped, calibration, trace, len(model), front)
+    return QuantizationResult(data, report, calibration), subject
+
+
+def _written(
+    graph: Graph,
+    layers: dict[int, LinearLayer],
+    calibration: Calibration,
+    skipped: set[int],
+    origin: str,
+) -> tuple[Written, bytes]:
+    """The quantized network with its metadata, and its file."""
+    config = calibration.config
+    written = write(graph, layers, calibration, skipped, config.input_type, config.output_type)
     metadata.attach(
         written.model,
         metadata.Record(
@@ -369,20 +393,7 @@ def _apply(
     )
     data = schema.serialize(written.model)
     check_consistent(schema.parse(data, origin), f"{origin}, quantized")
-    ran = check_runs_everywhere(data, config.seed)
-    outcome = conformance.Subject(
-        graph=graph,
-        layers=layers,
-        skipped=skipped,
-        calibration=calibration,
-        written=Graph.from_bytes(data, origin),
-        meanings=written.meanings_by_index(),
-    )
-    check_stored(outcome)
-    check_computed(outcome, trace.kept, config.seed)
-    report = build_report(calibration, ran, network.changes, len(model), len(data), origin)
-    subject = Subject(given, graph, layers, skipped, calibration, trace, len(model), data)
-    return QuantizationResult(data, report, calibration), subject
+    return written, data
 
 
 def _windows(graph: Graph, calibration: Calibration) -> dict[str, tuple[int, int]]:

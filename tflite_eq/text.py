@@ -1,4 +1,4 @@
-"""Text from files and runtimes in a form that any terminal and log takes."""
+"""Text for messages: in a form that any terminal and log takes, and grammatical."""
 
 from __future__ import annotations
 
@@ -8,3 +8,8 @@ def printable(text: str) -> str:
     if text.isprintable():
         return text
     return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
+
+
+def counted(number: int, noun: str) -> str:
+    """A number of things, e.g. ``1 operator`` or ``3 operators``."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 
 import numpy as np
 
 from tflite_eq.errors import BackendError, VerificationError
+from tflite_eq.graph.float_islands import matching
 from tflite_eq.graph.model import Graph
 from tflite_eq.graph.validate import describe
 from tflite_eq.runtimes import Interpreter, Kernels, available_runtimes
+from tflite_eq.text import counted
 
 # Operators that may meet float tensors: they convert, or look at the shape and at no value.
 _NO_ARITHMETIC = ("QUANTIZE", "DEQUANTIZE", "SHAPE")
@@ -38,10 +39,10 @@ def check_fully_int8(graph: Graph, kept_float: Iterable[str]) -> None:
             left.append(operator)
     if left:
         shown = "; ".join(describe(graph, o) for o in left[:5])
-        name = re.escape(graph.tensors[left[0].outputs[0]].name)
+        outputs = [graph.tensors[operator.outputs[0]].name for operator in left]
         raise VerificationError(
-            f"{graph.origin}: {len(left)} operator(s) have no int8 form and would stay in float: "
-            f"{shown}. Replace them, or accept the float island with --skip '^{name}$'"
+            f"{graph.origin}: {counted(len(left), 'operator')} would stay in float, which has an "
+            f"int8 form: {shown}. Accept it with --skip '{matching(outputs)}'"
         )
 
 

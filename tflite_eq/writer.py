@@ -9,6 +9,7 @@ from tflite_eq.calibration.record import Calibration, LayerRecord
 from tflite_eq.config import IoType
 from tflite_eq.graph import properties, schema
 from tflite_eq.graph.compact import drop_unused_buffers, drop_unused_tensors
+from tflite_eq.graph.int8_forms import SHAPE_READERS, int8_operators, shared_params
 from tflite_eq.graph.linear import LinearLayer
 from tflite_eq.graph.model import Graph, Operator
 from tflite_eq.graph.operators import INT8_KERNELS
@@ -16,7 +17,6 @@ from tflite_eq.graph.versions import raise_min_runtime_version, set_int8_version
 from tflite_eq.numerics.affine import AffineParams
 from tflite_eq.writing import constants
 from tflite_eq.writing.assembly import Assembly, Meaning
-from tflite_eq.writing.layout import SHAPE_READERS, int8_operators, shared_params
 
 
 @dataclasses.dataclass(frozen=True)

@@ -20,13 +20,13 @@ from tflite_eq import Calibration, Guard, Validation, calibrate, quantize, quant
 from tflite_eq.calibration.doubts import doubts_about
 from tflite_eq.calibration.stored_samples import StoredSamples
 from tflite_eq.data import images
-from tflite_eq.quantizer import prepared
+from tflite_eq.preparation import prepared
 
 Array = npt.NDArray[Any]
 
 
 def doubts(model: bytes, samples: Any) -> list[str]:
-    graph = prepared(model, "model")
+    graph = prepared(model, "model").front
     with StoredSamples(graph, samples) as stored:
         return doubts_about(graph, stored)
 

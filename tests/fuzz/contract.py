@@ -16,7 +16,7 @@ from tflite_eq.cli.main import main, parse
 from tflite_eq.errors import TfliteEqError
 from tflite_eq.graph import schema
 from tflite_eq.graph.model import Graph
-from tflite_eq.quantizer import prepared
+from tflite_eq.preparation import prepared
 from tflite_eq.runtimes import Kernels
 
 Array = npt.NDArray[Any]
@@ -112,7 +112,7 @@ def check_quantized(
         kept: The option ``skip``, with which operators stay in float.
     """
     graph = Graph.from_bytes(model)
-    float_model = schema.serialize(prepared(float_model, "model").model)  # as calibration has it
+    float_model = schema.serialize(prepared(float_model, "model").front.model)  # as calibrated
     if kept is None and not any(t.type_name == "INT8" for t in graph.tensors):
         raise BrokenContractError("the quantized model has no int8 tensor")
     signal = noise = 0.0

@@ -95,16 +95,6 @@ def test_stateful_operator_is_refused() -> None:
     refused(edited(change), "operator 4 (READ_VARIABLE", "keeps state")
 
 
-def test_custom_operator_is_refused() -> None:
-    def change(model: Any) -> None:
-        code = model.operatorCodes[model.subgraphs[0].operators[4].opcodeIndex]
-        code.builtinCode = schema.schema().BuiltinOperator.CUSTOM
-        code.deprecatedBuiltinCode = 32
-        code.customCode = b"FlexErf"
-
-    refused(edited(change), "operator 4 (CUSTOM:FlexErf", "Replace it by builtin")
-
-
 def test_network_without_operators_is_refused() -> None:
     def change(model: Any) -> None:
         graph = model.subgraphs[0]

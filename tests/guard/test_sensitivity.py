@@ -14,7 +14,7 @@ from tflite_eq import Config, calibrate
 from tflite_eq.calibration.filters import recorded_filters
 from tflite_eq.graph.linear import linear_layers
 from tflite_eq.guard.sensitivity import layer_noise
-from tflite_eq.quantizer import prepared
+from tflite_eq.preparation import prepared
 
 Array = npt.NDArray[Any]
 
@@ -25,7 +25,7 @@ def test_noise_of_a_layer_is_that_of_its_own_codes_alone(correction: str) -> Non
     config = Config(bits="7", method="minmax", bias_correction=correction)
     samples = networks.arrays(20, seed=1)
     calibration = calibrate(model, [[x[np.newaxis]] for x in samples], config)
-    graph = prepared(model, "m")
+    graph = prepared(model, "m").front
     layers = linear_layers(graph)
     inputs = [{graph.inputs[0]: x[np.newaxis]} for x in samples]
     found = layer_noise(graph, layers, calibration, inputs)
@@ -61,7 +61,7 @@ def test_noise_of_a_layer_is_that_of_its_own_codes_alone(correction: str) -> Non
 def test_noise_reaches_the_output_through_every_kind_of_operator() -> None:
     model = models.residual_net()
     calibration = calibrate(model, models.data("residual_net"), Config(bits="7"))
-    graph = prepared(model, "m")
+    graph = prepared(model, "m").front
     inputs = [{graph.inputs[0]: x} for [x] in models.data("residual_net")]
     narrow = layer_noise(graph, linear_layers(graph), calibration, inputs)
     assert set(narrow) == {record.index for record in calibration.layers}

@@ -13,7 +13,7 @@ from tflite_eq.graph import properties, schema
 from tflite_eq.graph.linear import linear_layers
 from tflite_eq.graph.model import Graph
 from tflite_eq.numerics.affine import AffineParams
-from tflite_eq.quantizer import prepared
+from tflite_eq.preparation import prepared
 from tflite_eq.selection import skipped_operators
 
 
@@ -28,8 +28,8 @@ def layout(oracle: str) -> Layout:
 
 def written_by(oracle: str, model: bytes, calibration: Calibration) -> bytes:
     """A record written with another quantizer's graph, with float inputs and outputs."""
-    given = prepared(model, "net")
-    skipped = skipped_operators(given, calibration.config.skip)
+    given = prepared(model, "net").front
+    skipped = skipped_operators(given, calibration.config)
     graph = with_factors(given, calibration.equalization)
     return schema.serialize(
         write(graph, linear_layers(graph), calibration, skipped, layout(oracle))
@@ -38,7 +38,7 @@ def written_by(oracle: str, model: bytes, calibration: Calibration) -> bytes:
 
 def laid_out_by_mlir(model: bytes, calibration: Calibration) -> bytes:
     """What TensorFlow's quantizer makes of a record's scales, nothing put in."""
-    graph = prepared(model, "net")
+    graph = prepared(model, "net").front
     params = {t.index: AffineParams(t.scale, t.zero_point) for t in calibration.tensors}
     return quantized_by_mlir(graph, params, set())
 

@@ -115,7 +115,7 @@ def simulate_model(
 ) -> tuple[Graph, list[LayerRecord], RememberingTwins]:
     graph = edit.with_biases(Graph.from_bytes(model))
     layers = linear_layers(graph)
-    skipped = skipped_operators(graph, config.skip)
+    skipped = skipped_operators(graph, config)
     groups = scale_groups(graph, layers, skipped)
     with ActivationStore(memory_budget) as store:
         twins = RememberingTwins(store)
@@ -400,7 +400,7 @@ def rerun(name: str, config: Config, samples: list[int]) -> tuple[list[LayerReco
     """The records of a pass over all samples, and as corrected again on some of them."""
     graph = edit.with_biases(Graph.from_bytes(models.build(name)))
     layers = linear_layers(graph)
-    skipped = skipped_operators(graph, config.skip)
+    skipped = skipped_operators(graph, config)
     groups = scale_groups(graph, layers, skipped)
     with ActivationStore() as store:
         twins = TwinActivations(store, samples=0)

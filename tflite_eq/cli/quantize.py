@@ -43,7 +43,7 @@ from tflite_eq.targets import Target
 # Options of ``Config`` that have a flag of the same name.
 _OPTIONS = (
     *("bits", "target", "method", "objective", "activation_mode", "bias_correction"),
-    *("reconstruction", "equalization", "per_tensor", "skip", "keep_int8", "seed"),
+    *("reconstruction", "equalization", "per_tensor", "skip", "strict", "keep_int8", "seed"),
 )
 
 
@@ -150,6 +150,13 @@ def _add_options(options: Any) -> None:
     )
     options.add_argument(
         "--skip", metavar="REGEX", help="keep operators with a matching output name in float"
+    )
+    options.add_argument(
+        "--strict",
+        action="store_true",
+        default=None,
+        help="refuse networks with operators that have no int8 form, instead of keeping these in "
+        "float",
     )
     options.add_argument(
         "--keep_int8",
@@ -362,6 +369,8 @@ def _print(
         print(f"Normalised first: {'; '.join(summary['normalized'])}.")
     if summary.get("fine_tuning"):
         print(f"Fine-tuned biases: {fine_tuning_text(summary)}.")
+    for sentence in summary["in_float"]:
+        print(f"In float: {sentence}.")
     print(
         f"Runs on {', '.join(summary['runtimes'])}. {summary['float_bytes']:,} bytes in, "
         f"{summary['quantized_bytes']:,} bytes out: {args.output}"

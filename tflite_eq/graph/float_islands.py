@@ -76,6 +76,12 @@ def with_movers(graph: Graph, islands: Set[int]) -> set[int]:
     return found
 
 
+def kinds_of(graph: Graph, operators: Set[int]) -> str:
+    """Kinds of operators for a message, such as ``NEG (2), CAST``."""
+    kinds = collections.Counter(graph.operators[index].kind for index in sorted(operators))
+    return ", ".join(f"{kind} ({n})" if n > 1 else kind for kind, n in kinds.items())
+
+
 def matching(
     names: Iterable[str], others: Iterable[str] = (), pattern: str | None = None
 ) -> str | None:

@@ -71,12 +71,6 @@ def check_quantizable(graph: Graph) -> None:
                 "from_keras_model, or model.export and from_saved_model; with "
                 "from_concrete_functions leave out trackable_obj)"
             )
-        if operator.kind.startswith("CUSTOM:"):
-            raise ModelError(
-                f"{graph.origin}: {describe(graph, operator)} is a custom or TensorFlow-select "
-                "operator; it has no int8 kernel and cannot be run here. Replace it by builtin "
-                "operators, or cut it off the exported model"
-            )
     _refuse_unknown_activations(graph)
     _check_constants(graph)
     if not any(properties.has_constant_filter(graph, o) for o in graph.operators):

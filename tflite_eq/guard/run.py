@@ -23,12 +23,12 @@ from tflite_eq.guard.price import price
 from tflite_eq.guard.search import Drop, Kept, Unit
 from tflite_eq.guard.sensitivity import layer_noise
 from tflite_eq.guard.validation import Guard
+from tflite_eq.preparation import prepared
 from tflite_eq.progress import note
 from tflite_eq.quantizer import (
     QuantizationResult,
     apply_calibration,
     calibrate,
-    prepared,
 )
 from tflite_eq.report.guard import Price
 from tflite_eq.selection import check_selection, skipped_operators
@@ -72,9 +72,9 @@ class Run:
         self._origin = origin
         self._folder = folder
         self._num_workers = num_workers
-        self._graph = prepared(model, origin).graph
+        self._graph = prepared(model, origin).front
         self._layers = linear_layers(self._graph)
-        self._skipped = skipped_operators(self._graph, config.skip)
+        self._skipped = skipped_operators(self._graph, config)
         check_selection(self._graph, self._layers, self._skipped, config)
         outputs = [i for operator in self._graph.operators for i in operator.outputs]
         self._names = [self._graph.tensors[index].name for index in outputs]
@@ -150,7 +150,7 @@ class Run:
     def rank_units(self) -> list[Unit]:
         """Layers with 7-bit inputs by what the eighth bit saves, those of one scale together."""
         calibration = self.result(Kept()).calibration
-        graph = with_factors(prepared(self._model, self._origin).graph, calibration.equalization)
+        graph = with_factors(prepared(self._model, self._origin).front, calibration.equalization)
         layers = linear_layers(graph)
         groups = scale_groups(graph, layers, self._skipped)
         is_int7 = {tensor.index: tensor.bits == 7 for tensor in calibration.tensors}
@@ -206,7 +206,7 @@ class Run:
         return self._graph.tensors[self._graph.operators[operator].outputs[0]].name
 
     def _noise(self, calibration: Calibration) -> dict[int, float]:
-        graph = with_factors(prepared(self._model, self._origin).graph, calibration.equalization)
+        graph = with_factors(prepared(self._model, self._origin).front, calibration.equalization)
         spread = self._samples.spread(_SENSITIVITY_SAMPLES)
         samples = [dict(zip(graph.inputs, values)) for values in spread]
         return layer_noise(graph, linear_layers(graph), calibration, samples)

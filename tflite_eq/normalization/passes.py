@@ -6,14 +6,14 @@ import dataclasses
 from collections.abc import Callable
 
 from tflite_eq.graph.model import Graph
-from tflite_eq.normalization import half_floats
+from tflite_eq.normalization import half_floats, transpose_bias
 
 # A pass gives the network it was given if it finds nothing, else another and what it has changed:
 # one clause without a full stop, e.g. "12 float16 constants unpacked".
 Pass = Callable[[Graph], "tuple[Graph, str | None]"]
 
 # What is stored in another form first, then what operators stand for, then what can be one.
-PASSES: tuple[Pass, ...] = (half_floats.unpacked,)
+PASSES: tuple[Pass, ...] = (half_floats.unpacked, transpose_bias.lowered)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -19,6 +19,7 @@ def build_report(
     calibration: Calibration,
     runtimes: list[str],
     normalized: Sequence[str],
+    in_float: Sequence[str],
     float_size: int,
     quantized_size: int,
     origin: str = "model",
@@ -29,6 +30,7 @@ def build_report(
         calibration: The record.
         runtimes: Runtimes that ran the model.
         normalized: What was changed in the float network before anything else.
+        in_float: What stays in float for want of an int8 form, in sentences.
         float_size: Bytes of the float model.
         quantized_size: Bytes of the written one.
         origin: What to call the model.
@@ -71,6 +73,7 @@ def build_report(
         "quantized_bytes": quantized_size,
         "runtimes": runtimes,
         "normalized": list(normalized),
+        "in_float": list(in_float),
     }
     if calibration.fine_tuning is not None:
         summary["fine_tuning"] = _fine_tuning(calibration.fine_tuning)

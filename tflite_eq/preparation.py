@@ -1,0 +1,71 @@
+"""From the bytes of a model to the network that is calibrated."""
+
+from __future__ import annotations
+
+import dataclasses
+
+from tflite_eq.arguments import check_model
+from tflite_eq.errors import ModelError
+from tflite_eq.graph.edit import with_biases, without_dead_ends
+from tflite_eq.graph.front import split
+from tflite_eq.graph.linear import linear_layers
+from tflite_eq.graph.model import Graph
+from tflite_eq.graph.validate import check_float_network, check_quantizable, describe
+from tflite_eq.normalization.passes import normalized
+from tflite_eq.simulation.operator_runner import OperatorRunner
+
+
+@dataclasses.dataclass(frozen=True)
+class Prepared:
+    """A float network in the form that calibration takes: every linear layer has a bias.
+
+    Attributes:
+        whole: The network, normalised.
+        front: What of it can be run here and calibrated: the whole but for operators that the
+            runtime does not know and what depends on them. Positions are those in ``whole``.
+        tail: Operators of ``whole`` that ``front`` does not have.
+        changes: What the network differs by from the file, one clause each.
+    """
+
+    whole: Graph
+    front: Graph
+    tail: frozenset[int]
+    changes: tuple[str, ...]
+
+
+def prepared(model: bytes, origin: str) -> Prepared:
+    """The network as calibration takes it.
+
+    Raises:
+        ModelError: The model cannot be quantized.
+    """
+    check_model(model, origin)
+    graph = Graph.from_bytes(model, origin)
+    check_float_network(graph)
+    network = normalized(graph)
+    check_quantizable(network.graph)
+    parts = split(with_biases(without_dead_ends(network.graph)), set())
+    unknown = _unknown_to_runtime(parts.whole)
+    if unknown:
+        parts = split(parts.whole, unknown)
+        if not linear_layers(parts.front):
+            first = parts.whole.operators[min(parts.tail)]
+            raise ModelError(
+                f"{origin}: {describe(parts.whole, first)} is an operator that the installed "
+                "runtime does not have, and no convolution or dense layer lies in front of it, so "
+                "nothing can be calibrated. Replace it by builtin operators, or convert the model "
+                "without it"
+            )
+    return Prepared(parts.whole, parts.front, parts.tail, network.changes)
+
+
+def _unknown_to_runtime(graph: Graph) -> set[int]:
+    """Custom and TensorFlow-select operators that the installed runtime cannot run."""
+    found = set()
+    for operator in graph.operators:
+        if operator.kind.startswith("CUSTOM:"):
+            try:
+                OperatorRunner(graph, operator)
+            except ModelError:
+                found.add(operator.index)
+    return found
