@@ -117,7 +117,8 @@ class _Figures:
             held_back=self._judges.are_held_back,
             outputs=tuple(graph.tensors[index].name for index in self._judges.outputs),
             sqnr_db={
-                name: tuple(_decibels(signal, noise).tolist()) for name, noise in self._noise.items()
+                name: tuple(_decibels(signal, noise).tolist())
+                for name, noise in self._noise.items()
             },
             kept=kept,
             is_default=is_default,

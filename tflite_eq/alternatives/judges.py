@@ -94,7 +94,7 @@ class Judges:
         self.reason = self._objection(config)
 
     def folds(self) -> list[list[int]]:
-        """Samples that correct the biases of models to be judged by the others; none if needless."""
+        """Samples by which models are judged whose biases the others correct; none if needless."""
         if self.are_held_back or self.reason:
             return []
         count = self.samples.count

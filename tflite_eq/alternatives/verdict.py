@@ -3,8 +3,8 @@
 Samples differ in how hard they are by far more than models do, so models are compared sample by
 sample. Errors of few samples have long tails - one that reaches beyond all others clips in every
 model - so that a difference counts only if two figures agree on it: the error energy over all
-samples, which is what SQNR is made of, and the mean of the differences in decibels, by more than its
-standard error. All else is a tie.
+samples, which is what SQNR is made of, and the mean of the differences in decibels, by more than
+its standard error. All else is a tie.
 """
 
 from __future__ import annotations

@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import argparse
+import functools
 import json
 import os
 import time
+from collections.abc import Iterator
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
+
+from tflite_eq.alternatives.judges import FEWEST_SAMPLES
 from tflite_eq.calibration.record import Calibration
 from tflite_eq.cli import guard
 from tflite_eq.cli.flags import add_preprocessing_flags, preprocessing_from
 from tflite_eq.cli.models import input_shape_of, load_float_model
 from tflite_eq.config import (
+    COMPARED_OPTIONS,
     ActivationMode,
     BiasCorrection,
     Bits,
@@ -23,9 +30,9 @@ from tflite_eq.config import (
     Objective,
     Reconstruction,
 )
-from tflite_eq.data.sources import open_calibration, open_held_back
+from tflite_eq.data.sources import EverySecond, Samples, open_calibration, open_held_back
 from tflite_eq.deprecated import BACKEND_NOTE, BACKENDS
-from tflite_eq.errors import ConfigError
+from tflite_eq.errors import ConfigError, DatasetError
 from tflite_eq.evaluation.labels import DEFAULT_LABEL_COLUMN
 from tflite_eq.evaluation.layerwise import ComparisonSet
 from tflite_eq.files import check_writable, exists, write_atomically
@@ -199,7 +206,9 @@ def run(args: argparse.Namespace) -> int:
         config = config if args.io else data.config
     else:
         data = _samples(args, model)
+    left_over, unseen = (None, None) if args.load_calibration else _left_over(args, model)
     common = {
+        "held_back": None if left_over is None else functools.partial(_readable, left_over),
         "origin": os.path.basename(os.path.normpath(args.model)),
         "resume_dir": args.resume_dir,
         "report_dir": args.report_dir,
@@ -212,7 +221,7 @@ def run(args: argparse.Namespace) -> int:
         guarded = quantize_guarded(model, data, bound, config, num_workers=None, **common)
         result = guarded.result
     else:
-        comparison = _comparison(args, model, validation) if args.report_dir else None
+        comparison = _comparison(unseen, model, validation) if args.report_dir else None
         result = quantize(model, data, config, comparison=comparison, **common)
     if args.save_calibration:
         result.calibration.save(args.save_calibration)
@@ -223,7 +232,10 @@ def run(args: argparse.Namespace) -> int:
 
 def config_from(args: argparse.Namespace) -> Config:
     """The quantizer's options: those of the preset, unless a flag says otherwise."""
-    return preset_config(args.preset or Preset.DEFAULT, **_given_flags(args))
+    preset, given = args.preset or Preset.DEFAULT, _given_flags(args)
+    insisted = {name for name in COMPARED_OPTIONS if given.get(name, "auto") != "auto"}
+    fixed = insisted.union(preset_config(preset).fixed)
+    return preset_config(preset, **{**given, "fixed": tuple(fixed)})
 
 
 def _given_flags(args: argparse.Namespace) -> dict[str, Any]:
@@ -330,7 +342,7 @@ def _validation(args: argparse.Namespace, model: bytes) -> Validation:
 
 
 def _comparison(
-    args: argparse.Namespace, model: bytes, validation: Validation | None
+    unseen: Samples | None, model: bytes, validation: Validation | None
 ) -> ComparisonSet | None:
     """What the report runs the models on; ``None`` leaves that to the quantizer."""
     if validation is not None:
@@ -338,19 +350,37 @@ def _comparison(
         for _ in track(comparison.samples, "Reading the validation data"):
             pass  # a broken image is an error now, not when all else is done
         return comparison
-    if args.load_calibration:
+    if unseen is None:
         return None
+    return ComparisonSet(unseen, f"{len(unseen)} samples that calibration did not use")
+
+
+def _left_over(args: argparse.Namespace, model: bytes) -> tuple[Samples | None, Samples | None]:
+    """Samples that calibration leaves out: those it is compared on, and those for the report.
+
+    Figures on samples that something was chosen by would flatter it. Where there are too few for
+    both, the report has them.
+    """
     left = open_held_back(
         args.calibration,
         input_shape_of(args.model, model),
         preprocessing_from(args),
         _num_samples(args),
         config_from(args).seed,
-        COMPARED_SAMPLES,
+        2 * COMPARED_SAMPLES,
     )
-    if left is None:
-        return None
-    return ComparisonSet(left, f"{len(left)} samples that calibration did not use")
+    if left is None or len(left) < 2 * FEWEST_SAMPLES:
+        return None, left
+    return EverySecond(left, 1), EverySecond(left, 0)
+
+
+def _readable(samples: Samples) -> Iterator[npt.NDArray[np.float32]]:
+    """Samples but for those that cannot be read: calibration does without these."""
+    for index in range(len(samples)):
+        try:
+            yield samples[index]
+        except DatasetError as error:
+            note(f"Left out of the comparison: {error}")
 
 
 def _print(
@@ -367,6 +397,8 @@ def _print(
     summary = result.report.summary
     if summary["normalized"]:
         print(f"Normalised first: {'; '.join(summary['normalized'])}.")
+    if summary.get("comparison"):
+        print(summary["comparison"]["text"])
     if summary.get("fine_tuning"):
         print(f"Fine-tuned biases: {fine_tuning_text(summary)}.")
     for sentence in summary["in_float"]:

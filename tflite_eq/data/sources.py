@@ -199,6 +199,26 @@ class MemorySamples(Samples):
         return f"sample {index}"
 
 
+class EverySecond(Samples):
+    """Every second of other samples."""
+
+    def __init__(self, samples: Samples, start: int) -> None:
+        """Begin with sample 0 or 1 of ``samples``."""
+        self._samples = samples
+        self._positions = range(start, len(samples), 2)
+        self.shape = samples.shape
+
+    def __len__(self) -> int:
+        return len(self._positions)
+
+    def __getitem__(self, index: int) -> npt.NDArray[np.float32]:
+        return self._samples[self._positions[index]]
+
+    def name(self, index: int) -> str:
+        """As the others call it."""
+        return self._samples.name(self._positions[index])
+
+
 def _rows(samples: Any) -> Iterable[Any]:
     """What a user has given as samples, if one can go through it.
 

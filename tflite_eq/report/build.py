@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import time
 from collections.abc import Sequence
 from typing import Any
@@ -75,6 +76,11 @@ def build_report(
         "normalized": list(normalized),
         "in_float": list(in_float),
     }
+    if calibration.comparison is not None:
+        summary["comparison"] = {
+            **dataclasses.asdict(calibration.comparison),
+            "text": calibration.comparison.text(),
+        }
     if calibration.fine_tuning is not None:
         summary["fine_tuning"] = _fine_tuning(calibration.fine_tuning)
     process = ProcessFacts(peak_memory_mib(), round(time.process_time(), 1))
