@@ -7,7 +7,6 @@ import dataclasses
 from collections.abc import Sequence
 
 from tflite_eq.alternatives.choice import Candidate
-from tflite_eq.alternatives.judges import Fold
 from tflite_eq.bias.finetune import check_enough
 from tflite_eq.calibration.checkpoint import Checkpoint, SavedEqualization
 from tflite_eq.calibration.record import Calibration
@@ -38,7 +37,8 @@ class Network:
         sha256: Hash of the float model.
         samples: The calibration samples.
         warnings: What is known to be doubtful about them.
-        folds: Groups of samples that judge models whose biases the rest has corrected.
+        learned: Numbers of the samples that correct the biases of a model that the others judge;
+            empty if none is wanted.
     """
 
     graph: Graph
@@ -46,7 +46,7 @@ class Network:
     sha256: str
     samples: StoredSamples
     warnings: list[str]
-    folds: Sequence[Sequence[int]]
+    learned: Sequence[int]
 
 
 def calibrated(
@@ -88,15 +88,13 @@ def calibrated(
             equalization=equalization,
             warnings=[*network.warnings, *twins.notices],
         )
-        folds = []
-        if config.bias_correction is not BiasCorrection.NONE:
-            for judging in network.folds:
-                others = sorted(set(range(samples.count)).difference(judging))
-                layers_then = corrected_on(graph, layers, records, twins, others, config)
-                folds.append(Fold(dataclasses.replace(record, layers=layers_then), judging))
+        judged = record
+        if network.learned and config.bias_correction is not BiasCorrection.NONE:
+            part = corrected_on(graph, layers, records, twins, network.learned, config)
+            judged = dataclasses.replace(record, layers=part)
         if fine_tunes:
-            record = fine_tuned(graph, layers, skipped, record, twins)
-    return Candidate(record, folds)
+            record = judged = fine_tuned(graph, layers, skipped, record, twins)
+    return Candidate(record, judged)
 
 
 def _equalization(

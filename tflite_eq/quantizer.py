@@ -89,8 +89,8 @@ def calibrate(
         config: Options; defaults to ``Config()``.
         num_samples: Use at most so many samples; ``None`` uses all.
         origin: What to call the model in messages.
-        held_back: Other samples, in the same forms, to compare on; without at least 6 of them the
-            calibration samples serve, each judging biases that it has not corrected.
+        held_back: Other samples, in the same forms, to compare on; without at least 6 of them every
+            second calibration sample serves, and judges biases that the others have corrected.
         resume_dir: Folder that takes the state after every finished layer. A run that was
             interrupted goes on from there when it is repeated with the same folder, and ends with
             the same bytes.
@@ -137,9 +137,8 @@ def calibrate(
             spare = stored(held_back, None, "Reading the samples held back")
         trace.kept = samples.spread(trace.keeps)
         judges = Judges(graph, skipped, samples, spare, config)
-        folds = judges.folds()
         warnings = _doubts(graph, samples)
-        subject = Network(graph, skipped, sha256, samples, warnings, folds)
+        subject = Network(graph, skipped, sha256, samples, warnings, judges.learned)
         asked = calibrated(subject, config, trace, checkpoint)
 
         traces: dict[str, PassTrace] = {}

@@ -13,10 +13,10 @@ from collections.abc import Callable, Mapping, Set
 
 import numpy as np
 
-from tflite_eq.alternatives.judges import Fold, Judges
+from tflite_eq.alternatives.judges import Judges
 from tflite_eq.alternatives.min_max import is_tflite_default, min_max_config, min_max_record
 from tflite_eq.alternatives.options import NO_BIAS, less_of, may_leave_out_bias
-from tflite_eq.alternatives.verdict import Energies, best
+from tflite_eq.alternatives.verdict import Energies, best, gains_db
 from tflite_eq.calibration.comparison import ASKED, MIN_MAX, Comparison
 from tflite_eq.calibration.ranges import Interval
 from tflite_eq.calibration.record import Calibration
@@ -32,12 +32,11 @@ class Candidate:
 
     Attributes:
         record: What it found on all samples.
-        folds: The same with biases corrected on some of the samples, each to be judged by the
-            others; empty if ``record`` itself is to be judged by all of them.
+        judged: The record to judge it by, whose biases the judging samples have not corrected.
     """
 
     record: Calibration
-    folds: list[Fold] = dataclasses.field(default_factory=list)
+    judged: Calibration
 
 
 def best_of(
@@ -67,9 +66,10 @@ def best_of(
         return dataclasses.replace(record, comparison=unknown)
     plain = min_max_config(record.config)
     base = min_max_record(graph, skipped, extremes, record, plain)
-    models = {MIN_MAX: Candidate(base), ASKED: asked}
+    models = {MIN_MAX: base, ASKED: asked.judged}
     if may_leave_out_bias(record.config):
-        models[NO_BIAS] = Candidate(_uncorrected(record))
+        models[NO_BIAS] = _uncorrected(record)
+    found: dict[str, Candidate] = {}
     try:
         figures = _Figures(judges, models)
         lost_to = [name for name in (MIN_MAX, NO_BIAS) if figures.best([name])]
@@ -78,7 +78,7 @@ def best_of(
             less = {NO_BIAS: less[NO_BIAS]}
         if lost_to and less:
             found = {name: calibrated(name, config) for name, config in less.items()}
-            models.update(found)
+            models.update({name: candidate.judged for name, candidate in found.items()})
             figures = _Figures(judges, models)
     except BackendError as error:
         unknown = Comparison(reason=str(error), is_default=is_default)
@@ -87,7 +87,7 @@ def best_of(
     comparison = figures.comparison(graph, kept or ASKED, is_default)
     if kept:
         note(comparison.text())
-        record = models[kept].record
+        record = found[kept].record
     elif MIN_MAX in lost_to and not less:
         warning = _lost(comparison)
         note(f"warning: {warning}")
@@ -98,9 +98,9 @@ def best_of(
 class _Figures:
     """Models by name with what they did on the judging samples."""
 
-    def __init__(self, judges: Judges, models: Mapping[str, Candidate]) -> None:
+    def __init__(self, judges: Judges, models: Mapping[str, Calibration]) -> None:
         self._judges = judges
-        errors = judges.errors([m.folds or judges.everyone(m.record) for m in models.values()])
+        errors = judges.errors(list(models.values()))
         self._signal = errors.signal
         self._noise: dict[str, Energies] = dict(zip(models, errors.noise))
 
@@ -112,8 +112,9 @@ class _Figures:
     def comparison(self, graph: Graph, kept: str, is_default: bool) -> Comparison:
         """The figures, for the record."""
         signal = self._signal.sum(axis=0)
+        gains = gains_db(self._noise[kept], self._noise[MIN_MAX])
         return Comparison(
-            samples=self._judges.samples.count,
+            samples=len(self._judges.numbers),
             held_back=self._judges.are_held_back,
             outputs=tuple(graph.tensors[index].name for index in self._judges.outputs),
             sqnr_db={
@@ -121,6 +122,7 @@ class _Figures:
                 for name, noise in self._noise.items()
             },
             kept=kept,
+            is_tie=kept == ASKED and float(gains.min()) < 0 and not self.best([MIN_MAX]),
             is_default=is_default,
         )
 

@@ -21,21 +21,8 @@ from tflite_eq.graph.outputs import final_softmax
 from tflite_eq.progress import track
 from tflite_eq.writer import write
 
-# Fewer tell nothing apart.
+# Fewer that judge tell nothing apart.
 FEWEST_SAMPLES = 6
-
-
-@dataclasses.dataclass(frozen=True)
-class Fold:
-    """A model, and the samples that judge it.
-
-    Attributes:
-        record: What the model is written from.
-        samples: Their numbers.
-    """
-
-    record: Calibration
-    samples: Sequence[int]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -54,17 +41,19 @@ class Errors:
 class Judges:
     """Samples that models of one network are compared on.
 
-    Those that calibration does not see judge models as they are. Without any, the calibration
-    samples themselves have to do: every other one judges a model whose biases were corrected on
-    the rest, and the other way round. Scales are a few numbers per layer and found on all of them,
-    biases one number per channel, and what corrects them fits the samples it sees.
+    Those that calibration does not see judge models as they are. Without any, every second
+    calibration sample has to do, and judges a model whose biases were corrected on the others.
+    Scales are a few numbers per layer and found on all of them; biases are one number per channel,
+    and what corrects them fits the samples that it sees.
 
     Attributes:
-        samples: The samples.
+        numbers: Numbers of the samples that judge.
         are_held_back: Whether calibration sees none of them.
         outputs: Tensors compared, by index: one per float output of the network, in front of a
             final softmax where there is one.
         reason: Why they cannot judge; empty if they can.
+        learned: Numbers of the calibration samples that biases of the models to be judged are
+            corrected on; empty where this is needless.
     """
 
     def __init__(
@@ -90,44 +79,35 @@ class Judges:
         self.are_held_back = held_back is not None and held_back.count >= FEWEST_SAMPLES
         chosen = held_back if self.are_held_back else samples
         assert chosen is not None
-        self.samples = chosen
+        self._samples = chosen
         self.reason = self._objection(config)
+        count, is_split = chosen.count, not (self.are_held_back or self.reason)
+        self.numbers = range(1, count, 2) if is_split else range(count)
+        self.learned = range(0, count, 2) if is_split else range(0)
 
-    def folds(self) -> list[list[int]]:
-        """Samples by which models are judged whose biases the others correct; none if needless."""
-        if self.are_held_back or self.reason:
-            return []
-        count = self.samples.count
-        return [list(range(start, count, 2)) for start in (0, 1)]
-
-    def everyone(self, record: Calibration) -> list[Fold]:
-        """One model, judged by all samples."""
-        return [Fold(record, range(self.samples.count))]
-
-    def errors(self, models: Sequence[Sequence[Fold]]) -> Errors:
+    def errors(self, records: Sequence[Calibration]) -> Errors:
         """Run the float network and quantized ones.
 
         Args:
-            models: For each model its folds, whose samples are all samples together.
+            records: What the quantized ones are written from.
 
         Raises:
             BackendError: The runtime cannot run a model.
         """
         graph = self._graph
         exact = Instrumented(graph, {index: index for index in self.outputs})
-        runners = [[(self._runner(f.record), frozenset(f.samples)) for f in m] for m in models]
-        signal = np.zeros((self.samples.count, len(self.outputs)))
+        models = [self._model(record) for record in records]
+        signal = np.zeros((len(self.numbers), len(self.outputs)))
         noise = [np.zeros_like(signal) for _ in models]
-        for number, sample in enumerate(track(self.samples, "Comparing with min-max scales")):
+        for row, number in enumerate(track(self.numbers, "Comparing with min-max scales")):
+            sample = self._samples[number]
             inputs = [sample[index] for index in graph.inputs]
             reference = {i: v.astype(np.float64) for i, v in exact.run(inputs).items()}
-            signal[number] = [np.vdot(reference[i], reference[i]) for i in self.outputs]
-            for energies, folds in zip(noise, runners):
-                runner = next(runner for runner, samples in folds if number in samples)
-                found = runner.run(inputs)
-                for position, index in enumerate(self.outputs):
-                    difference = found[index] - reference[index]
-                    energies[number, position] = np.vdot(difference, difference)
+            signal[row] = [np.vdot(reference[i], reference[i]) for i in self.outputs]
+            for energies, model in zip(noise, models):
+                found = model.run(inputs)
+                differences = (found[i] - reference[i] for i in self.outputs)
+                energies[row] = [np.vdot(d, d) for d in differences]
         return Errors(signal, [floored(energies, signal) for energies in noise])
 
     def _objection(self, config: Config) -> str:
@@ -137,15 +117,15 @@ class Judges:
         if self.are_held_back:
             return ""
         wanted = "give more samples than calibration takes"
-        if self.samples.count < FEWEST_SAMPLES:
-            return f"{FEWEST_SAMPLES} samples are needed, there are {self.samples.count}"
+        if self._samples.count < 2 * FEWEST_SAMPLES:
+            return f"{2 * FEWEST_SAMPLES} samples are needed, there are {self._samples.count}"
         if config.reconstruction is not Reconstruction.NONE:
             return f"the filters were fitted to all samples; {wanted}"
         if config.bias_correction is BiasCorrection.FINETUNE:
             return f"the biases were trained on all samples; {wanted}"
         return ""
 
-    def _runner(self, record: Calibration) -> Instrumented:
+    def _model(self, record: Calibration) -> Instrumented:
         """The written model with what is compared among its outputs."""
         scaled = with_factors(self._graph, record.equalization)
         written = write(scaled, linear_layers(scaled), record, self._skipped)

@@ -17,13 +17,15 @@ class Comparison:
 
     Attributes:
         samples: How many samples they were run on.
-        held_back: Whether calibration had seen none of these. If not, they are the calibration
-            samples, each judging a model whose biases were corrected without it.
+        held_back: Whether calibration had seen none of these. If not, they are half of the
+            calibration samples, and the biases of the models that they judged were corrected on the
+            other half.
         outputs: Names of the tensors compared, one per float output of the network: that in front
             of a final softmax where there is one.
         sqnr_db: 10 log10(signal energy / error energy) against the float network for each of
             ``outputs``, by what the model is.
         kept: Which of these was kept.
+        is_tie: Whether min-max scales do better in some output, though not beyond chance.
         is_default: Whether the min-max scales are TFLite's default: 8 bits, weight scales per
             channel.
         reason: Why nothing was compared; empty otherwise.
@@ -34,6 +36,7 @@ class Comparison:
     outputs: tuple[str, ...] = ()
     sqnr_db: dict[str, tuple[float, ...]] = dataclasses.field(default_factory=dict)
     kept: str = ASKED
+    is_tie: bool = False
     is_default: bool = True
     reason: str = ""
 
@@ -72,28 +75,27 @@ class Comparison:
         if self.reason:
             return f"Not compared with {base}: {self.reason}."
         worst = self.worst
-        line = f"{base}: {self.sqnr_db[MIN_MAX][worst]:.1f} dB; "
-        line = line[0].upper() + line[1:]
-        if self.kept == MIN_MAX:
-            line = f"Kept: {base}, {self.sqnr_db[MIN_MAX][worst]:.1f} dB; "
-            line += f"{ASKED}: {self.sqnr_db[ASKED][worst]:.1f} dB"
+        figures = {name: f"{values[worst]:.1f} dB" for name, values in self.sqnr_db.items()}
+        line = f"{base[0].upper()}{base[1:]}: {figures[MIN_MAX]}; "
+        if self.kept == ASKED:
+            line += f"this: {figures[ASKED]}"
+        elif self.kept == MIN_MAX:
+            line += f"kept, since this was {figures[ASKED]}"
         else:
-            line += f"this: {self.sqnr_db[self.kept][worst]:.1f} dB"
-            if self.kept != ASKED:
-                line += f", kept {self.kept}; {ASKED}: {self.sqnr_db[ASKED][worst]:.1f} dB"
+            line += f"this: {figures[self.kept]}, {self.kept}, and {figures[ASKED]} with"
+        line += ", a difference within chance" if self.is_tie else ""
         line += f", on {self.samples} "
-        line += "held-back samples" if self.held_back else _CROSS_FITTED
+        line += "samples held back" + ("" if self.held_back else " from bias correction")
         if len(self.outputs) > 1:
             line += f" ('{self.outputs[worst]}', of {len(self.outputs)} outputs the least gain)"
         return f"{line}."
 
 
-_CROSS_FITTED = "calibration samples, each held back from the biases it judges"
-
 _TYPES: dict[str, type[Any]] = {
     "samples": int,
     "held_back": bool,
     "kept": str,
+    "is_tie": bool,
     "is_default": bool,
     "reason": str,
     "sqnr_db": dict,
