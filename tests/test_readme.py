@@ -52,7 +52,7 @@ def test_python_examples_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
 def test_commands_parse() -> None:
     lines = [line for block in blocks("sh") for line in block.replace("\\\n", " ").splitlines()]
     commands = [shlex.split(line) for line in lines if line.startswith("tflite-eq")]
-    assert {command[1] for command in commands} == {"quantize", "evaluate", "inspect"}
+    assert {command[1] for command in commands} == {"check", "quantize", "evaluate", "inspect"}
     for command in commands:
         parse(command)
 

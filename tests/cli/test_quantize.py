@@ -280,9 +280,11 @@ def test_inspect_as_json(workspace: Workspace) -> None:
 
 
 def test_inspect_a_float_model(workspace: Workspace) -> None:
-    out = workspace.run("inspect", workspace.model).out
-    assert "0 of 5 convolutions and dense layers are int8" in out
-    assert "No tflite_eq record" in out
+    """One that cannot be quantized, or it would say what quantizing does."""
+    model = models.convert(lambda x: tf.math.sin(x), models.IMAGE)
+    out = workspace.run("inspect", workspace.write("sin.tflite", model)).out
+    assert "0 of 0 convolutions and dense layers are int8" in out
+    assert "It cannot be quantized: " in out
 
 
 @pytest.mark.parametrize(

@@ -8,9 +8,12 @@ import json
 from typing import Any
 
 from tflite_eq import metadata
+from tflite_eq.cli import check
 from tflite_eq.cli.models import read_tflite
+from tflite_eq.errors import ModelError
 from tflite_eq.graph.inspection import LayerFacts, layer_facts
 from tflite_eq.graph.model import Graph
+from tflite_eq.outlook import outlook
 from tflite_eq.report.table import align, short_names
 from tflite_eq.text import printable
 
@@ -23,7 +26,7 @@ def register(subparsers: Any) -> None:
         "inspect",
         help="list a model's layers: bits, scales, zero points, code windows, weight lattice",
         description="List the convolutions and dense layers of a .tflite and how they are "
-        "quantized.",
+        "quantized; of a float model say what quantizing will do, as check does.",
     )
     parser.add_argument("model", help="a .tflite file, quantized or float")
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
@@ -38,6 +41,11 @@ def run(args: argparse.Namespace) -> int:
     """
     data = read_tflite(args.model)
     graph = Graph.from_bytes(data, args.model)
+    try:
+        check.show(outlook(data, args.model), args.model, len(data), args.json)
+        return 0
+    except ModelError as error:
+        refusal = str(error)
     record = metadata.read(graph.model)
     facts = layer_facts(graph, record)
     if args.json:
@@ -49,6 +57,8 @@ def run(args: argparse.Namespace) -> int:
         return 0
     print(_table(facts))
     print(_footer(graph, facts, record))
+    if not any(f.weight_type == "int8" for f in facts):
+        print(f"It cannot be quantized: {refusal}")
     print(f"RESULT {json.dumps(_summary(args.model, len(data), graph, facts, record))}")
     return 0
 

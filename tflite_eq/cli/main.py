@@ -12,11 +12,11 @@ from typing import Any, NoReturn
 from absl import app
 from absl.flags import argparse_flags
 
-from tflite_eq.cli import benchmark, evaluate, explain, inspect, quantize, validate
+from tflite_eq.cli import benchmark, check, evaluate, explain, inspect, quantize, validate
 from tflite_eq.errors import TfliteEqError
 from tflite_eq.version import __version__
 
-_COMMANDS = (quantize, evaluate, inspect, validate, explain, benchmark)
+_COMMANDS = (check, quantize, evaluate, inspect, validate, explain, benchmark)
 
 
 class _Parser(argparse_flags.ArgumentParser):  # type: ignore[misc]
