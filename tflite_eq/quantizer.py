@@ -7,7 +7,7 @@ import dataclasses
 import hashlib
 from typing import Any
 
-from tflite_eq import islands, metadata
+from tflite_eq import islands, metadata, tensor_metadata
 from tflite_eq.alternatives.choice import Candidate, best_of
 from tflite_eq.alternatives.judges import Judges
 from tflite_eq.arguments import check_kind, check_model, check_path, checked_count
@@ -28,6 +28,8 @@ from tflite_eq.evaluation.layerwise import ComparisonSet
 from tflite_eq.files import PathLike
 from tflite_eq.fine_tuning import check_can_fine_tune
 from tflite_eq.graph import schema
+from tflite_eq.graph.appended import with_archive_of
+from tflite_eq.graph.compact import drop_unused_buffers
 from tflite_eq.graph.consistency import check_consistent
 from tflite_eq.graph.linear import LinearLayer, linear_layers
 from tflite_eq.graph.model import Graph
@@ -305,7 +307,7 @@ def _apply(
     graph = with_factors(given, calibration.equalization)
     layers = linear_layers(graph)
     check_fits(calibration, graph, layers, skipped)
-    written, data = _written(graph, layers, calibration, skipped, origin)
+    written, data, notes = _written(graph, layers, calibration, skipped, origin)
     kept_float = [graph.tensors[i].name for o in skipped for i in graph.operators[o].outputs]
     check_fully_int8(Graph(written.model, origin), kept_float)
     ran = check_runs_everywhere(data, config.seed)
@@ -322,7 +324,8 @@ def _apply(
     front = data
     if network.tail:
         whole = with_factors(network.whole, calibration.equalization)
-        data = _written(whole, layers, calibration, skipped | network.tail, origin)[1]
+        _, data, notes = _written(whole, layers, calibration, skipped | network.tail, origin)
+    data = with_archive_of(data, model)
     report = build_report(
         calibration,
         ran,
@@ -332,6 +335,9 @@ def _apply(
         len(data),
         origin,
     )
+    for sentence in notes:
+        note(sentence)
+    report = dataclasses.replace(report, warnings=[*report.warnings, *notes])
     subject = Subject(given, graph, layers, skipped, calibration, trace, len(model), front)
     return QuantizationResult(data, report, calibration), subject
 
@@ -342,10 +348,12 @@ def _written(
     calibration: Calibration,
     skipped: set[int],
     origin: str,
-) -> tuple[Written, bytes]:
-    """The quantized network with its metadata, and its file."""
+) -> tuple[Written, bytes, list[str]]:
+    """The quantized network with its metadata, its file, and what a user should know of these."""
     config = calibration.config
     written = write(graph, layers, calibration, skipped, config.input_type, config.output_type)
+    notes = tensor_metadata.adapt(Graph(written.model, origin))
+    drop_unused_buffers(written.model)
     metadata.attach(
         written.model,
         metadata.Record(
@@ -365,7 +373,7 @@ def _written(
     )
     data = schema.serialize(written.model)
     check_consistent(schema.parse(data, origin), f"{origin}, quantized")
-    return written, data
+    return written, data, notes
 
 
 def _windows(graph: Graph, calibration: Calibration) -> dict[str, tuple[int, int]]:
