@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tflite_eq.calibration.float_network import FloatNetwork
+from tflite_eq.calibration.input_order import doubt_about_order
 from tflite_eq.calibration.input_scale import Look, Range, doubt_about_scale, looked_at
 from tflite_eq.calibration.stored_samples import StoredSamples
 from tflite_eq.graph.linear import linear_layers
@@ -50,6 +51,7 @@ def doubts_about(graph: Graph, samples: StoredSamples) -> list[str]:
     facts = _facts(samples, floats)
     found = [_constant(graph, index, facts) for index in floats]
     found += [_too_few(facts), _too_many_blank(facts)]
+    found += [doubt_about_order(graph) if samples.by_position else ""]
     doubts = [doubt for doubt in found if doubt]
     if any(facts.is_constant(index) for index in floats):
         return doubts

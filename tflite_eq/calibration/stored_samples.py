@@ -30,6 +30,7 @@ class StoredSamples:
     Attributes:
         count: Number of samples.
         digest: SHA-256 over all of them, hexadecimal.
+        by_position: Whether some of them came as lists, in the order of the inputs.
         doubts: What is doubtful about them, one sentence each; ``None`` until somebody has looked.
     """
 
@@ -65,6 +66,7 @@ class StoredSamples:
             self._store.close()
             raise
         self.count, self.digest = reader.count, reader.digest
+        self.by_position = reader.by_position
         self.doubts: list[str] | None = None
 
     def __enter__(self) -> StoredSamples:
