@@ -114,3 +114,19 @@ def test_bias_floor_is_tight() -> None:
     exact = Fraction(1000) / (Fraction(1, 2**10) * 2**30)
     assert Fraction(float(floor[0])) >= exact
     assert Fraction(float(floor[0])) <= exact * (1 + Fraction(1, 2**22))
+
+
+def test_layers_of_small_weights_keep_them() -> None:
+    filters = np.array([[1e-12, -3e-13], [5e-13, 0]], np.float32)
+    scales = weights.max_scales(filters, WeightGrid.INT8)
+    assert scales * 127 == pytest.approx([1e-12, 5e-13])
+    codes = weights.quantize_filters(filters, scales, WeightGrid.INT8)
+    assert codes.tolist() == [[127, -38], [127, 0]]
+
+
+def test_channels_that_are_nothing_beside_others_have_no_scale_of_their_own() -> None:
+    filters = np.array([[1.0], [1e-12], [1e-40], [0]], np.float32)
+    scales = weights.max_scales(filters, WeightGrid.INT8)
+    assert scales[1] == scales[2] == weights.least_scale(scales[:1])
+    assert scales[3] == weights.DEAD_CHANNEL_SCALE
+    assert (weights.quantize_filters(filters, scales, WeightGrid.INT8)[1:] == 0).all()

@@ -31,6 +31,7 @@ from tflite_eq.graph.scale_groups import scale_groups
 from tflite_eq.numerics import weights
 from tflite_eq.search.easyquant import initial_weight_scales
 from tflite_eq.simulation.activation_scales import ActivationScales
+from tflite_eq.simulation.least_scales import least_output_scale
 from tflite_eq.simulation.store import ActivationStore
 from tflite_eq.simulation.twins import TwinActivations
 from tflite_eq.targets import weight_grid
@@ -108,15 +109,23 @@ def min_max_record(
         scales.settle_rest()
         tensors = scales.records()
     input_scales = {tensor.index: tensor.scale for tensor in tensors}
+    records = [
+        _layer_record(layer, input_scales[layer.input], scales.is_int7(layer.input), config)
+        for index, layer in layers.items()
+        if index not in skipped
+    ]
+    least = {
+        layers[record.index].output: least_output_scale(record, input_scales[record.input])
+        for record in records
+    }
+    for tensor in tensors:
+        members = groups[tensor.index].tensors
+        tensor.scale = max(tensor.scale, *(least.get(index, 0.0) for index in members))
     return dataclasses.replace(
         calibration,
         config=config,
         tensors=tensors,
-        layers=[
-            _layer_record(layer, input_scales[layer.input], scales.is_int7(layer.input), config)
-            for index, layer in layers.items()
-            if index not in skipped
-        ],
+        layers=records,
         equalization=[],
         fine_tuning=None,
         warnings=[],
