@@ -7,7 +7,6 @@ import dataclasses
 from collections.abc import Sequence
 
 from tflite_eq.alternatives.choice import Candidate
-from tflite_eq.bias.finetune import check_enough
 from tflite_eq.calibration.checkpoint import Checkpoint, SavedEqualization
 from tflite_eq.calibration.record import Calibration
 from tflite_eq.calibration.statistics import observe_ranges
@@ -72,7 +71,6 @@ def calibrated(
         fine_tunes = config.bias_correction is BiasCorrection.FINETUNE
         needed = set(graph.inputs)
         if fine_tunes:
-            check_enough(twins.samples)
             needed.update(distilled_tensors(graph))
         tensors, records = run_lockstep(
             graph, layers, groups, skipped, observers, twins, config, trace, checkpoint, needed
@@ -87,6 +85,7 @@ def calibrated(
             layers=records,
             equalization=equalization,
             warnings=[*network.warnings, *twins.notices],
+            preprocessing=samples.preprocessing,
         )
         judged = record
         if network.learned and config.bias_correction is not BiasCorrection.NONE:

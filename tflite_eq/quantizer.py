@@ -11,6 +11,7 @@ from tflite_eq import islands, metadata, tensor_metadata
 from tflite_eq.alternatives.choice import Candidate, best_of
 from tflite_eq.alternatives.judges import Judges
 from tflite_eq.arguments import check_kind, check_model, check_path, checked_count
+from tflite_eq.bias.finetune import check_enough
 from tflite_eq.calibration.checkpoint import Checkpoint
 from tflite_eq.calibration.doubts import doubts_about
 from tflite_eq.calibration.fit import check_equalization, check_fits
@@ -19,7 +20,8 @@ from tflite_eq.calibration.stored_samples import StoredSamples
 from tflite_eq.calibration_pass import Network, calibrated
 from tflite_eq.config import BiasCorrection, Config, checked_config
 from tflite_eq.conformance import subject as conformance
-from tflite_eq.conformance.computed import CHECKED_SAMPLES, check_computed
+from tflite_eq.conformance.computed import check_computed
+from tflite_eq.conformance.samples import CHECKED_SAMPLES, checked_samples
 from tflite_eq.conformance.stored import check_stored
 from tflite_eq.deprecated import warn_of_backend
 from tflite_eq.equalization.factors import with_factors
@@ -33,7 +35,7 @@ from tflite_eq.graph.compact import drop_unused_buffers
 from tflite_eq.graph.consistency import check_consistent
 from tflite_eq.graph.linear import LinearLayer, linear_layers
 from tflite_eq.graph.model import Graph
-from tflite_eq.preparation import prepared
+from tflite_eq.preparation import Prepared, prepared
 from tflite_eq.progress import note
 from tflite_eq.report.build import build_report
 from tflite_eq.report.full import Subject, complete
@@ -109,15 +111,10 @@ def calibrate(
     config = checked_config(config)
     num_samples = checked_count(num_samples, "num_samples")
     check_path(resume_dir, "resume_dir")
-    network = prepared(model, origin)
+    network, _, skipped = _checked(model, origin, config)
     graph = network.front
-    layers = linear_layers(graph)
-    skipped = skipped_operators(graph, config)
-    check_selection(graph, layers, skipped, config)
     for sentence in islands.sentences(network, skipped, config):
         note(sentence)
-    if config.bias_correction is BiasCorrection.FINETUNE:
-        check_can_fine_tune(graph, layers)
     trace = PassTrace() if trace is None else trace
     with contextlib.ExitStack() as stack:
 
@@ -132,6 +129,8 @@ def calibrate(
             checkpoint = Checkpoint(resume_dir, sha256, config, preferred_runtime().description)
             stack.callback(checkpoint.close)
         samples = stored(representative_dataset, num_samples, "Reading the calibration data")
+        if config.bias_correction is BiasCorrection.FINETUNE:
+            check_enough(samples.count)
         if checkpoint:
             checkpoint.check_data(samples.count, samples.digest)
         spare = None
@@ -155,6 +154,30 @@ def calibrate(
         if found.comparison and found.comparison.kept in traces:
             trace.become(traces[found.comparison.kept])
         return found
+
+
+def check_can_quantize(model: bytes, origin: str, config: Config) -> None:
+    """Make all checks that take the model and the options alone, before any data are read.
+
+    ``calibrate`` makes them, too; this is for who has more to do before it, such as opening data.
+
+    Raises:
+        TfliteEqError: As ``calibrate``.
+    """
+    _checked(model, origin, config)
+
+
+def _checked(
+    model: bytes, origin: str, config: Config
+) -> tuple[Prepared, dict[int, LinearLayer], set[int]]:
+    """The network, its linear layers, and the operators that stay in float."""
+    network = prepared(model, origin, config)
+    layers = linear_layers(network.front)
+    skipped = skipped_operators(network.front, config)
+    check_selection(network.front, layers, skipped, config)
+    if config.bias_correction is BiasCorrection.FINETUNE:
+        check_can_fine_tune(network.front, layers)
+    return network, layers, skipped
 
 
 def _doubts(graph: Graph, samples: StoredSamples) -> list[str]:
@@ -299,7 +322,7 @@ def _calibration_samples(trace: PassTrace) -> ComparisonSet | None:
 def _apply(
     model: bytes, calibration: Calibration, origin: str, trace: PassTrace
 ) -> tuple[QuantizationResult, Subject]:
-    network = prepared(model, origin)
+    network = prepared(model, origin, calibration.config)
     given = network.front
     config = calibration.config
     skipped = skipped_operators(given, config)
@@ -310,7 +333,8 @@ def _apply(
     written, data, notes = _written(graph, layers, calibration, skipped, origin)
     kept_float = [graph.tensors[i].name for o in skipped for i in graph.operators[o].outputs]
     check_fully_int8(Graph(written.model, origin), kept_float)
-    ran = check_runs_everywhere(data, config.seed)
+    inputs = checked_samples(graph, calibration, trace.kept, config.seed)
+    ran = check_runs_everywhere(data, inputs[0], lambda: schema.serialize(given.model))
     outcome = conformance.Subject(
         graph=graph,
         layers=layers,
@@ -320,7 +344,7 @@ def _apply(
         meanings=written.meanings_by_index(),
     )
     check_stored(outcome)
-    check_computed(outcome, trace.kept, config.seed)
+    check_computed(outcome, inputs, ran)
     front = data
     if network.tail:
         whole = with_factors(network.whole, calibration.equalization)
@@ -328,7 +352,7 @@ def _apply(
     data = with_archive_of(data, model)
     report = build_report(
         calibration,
-        ran,
+        [runtime.description for runtime in ran],
         network.changes,
         islands.sentences(network, skipped, config),
         len(model),
@@ -369,6 +393,7 @@ def _written(
                 for layer in calibration.layers
                 if layer.grid == WeightGrid.EVEN_TRIPLETS.value
             ],
+            preprocessing=calibration.preprocessing,
         ),
     )
     data = schema.serialize(written.model)

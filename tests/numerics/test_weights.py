@@ -71,11 +71,12 @@ def test_dead_channel_has_a_positive_scale_and_zero_codes(grid: WeightGrid) -> N
 @pytest.mark.parametrize("weight", [1e-44, 1e-38, 1e-30, 1e-12])
 @pytest.mark.parametrize("bias", [0.0, 1e-44, 1.0])
 def test_channels_that_weight_decay_has_all_but_removed(weight: float, bias: float) -> None:
-    channels = np.full((1, 3, 3, 1), weight, np.float32)
+    channels = np.full((2, 3, 3, 1), weight, np.float32)
+    channels[1] = 1.0
     for grid in WeightGrid:
         scales = weights.max_scales(channels, grid)
-        assert not weights.quantize_filters(channels, scales, grid).any()
-        scales = np.maximum(scales, weights.bias_floor(np.array([bias], np.float32), 1e-8))
+        assert not weights.quantize_filters(channels, scales, grid)[0].any()
+        scales = np.maximum(scales[:1], weights.bias_floor(np.array([bias], np.float32), 1e-8))
         codes, bias_scales = weights.quantize_bias(np.array([bias], np.float32), 1e-8, scales)
         assert codes[0] * float(bias_scales[0]) == pytest.approx(bias, rel=1e-6, abs=1e-14)
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from tflite_eq.calibration.dataset import input_signature
+from tflite_eq.graph.inputs import input_signature
 from tflite_eq.graph.model import Graph
 
 

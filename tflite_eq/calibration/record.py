@@ -14,6 +14,7 @@ from tflite_eq.arguments import check_path
 from tflite_eq.calibration.comparison import Comparison
 from tflite_eq.calibration.plausible import check_values
 from tflite_eq.config import Config
+from tflite_eq.data.preprocessing import Preprocessing
 from tflite_eq.equalization.factors import ChannelFactors
 from tflite_eq.errors import ConfigError, TfliteEqError
 from tflite_eq.files import PathLike, write_atomically
@@ -230,6 +231,8 @@ class Calibration:
         fine_tuning: How the fine-tuning of biases went; ``None`` without one.
         warnings: What a user should know about how it was made, one sentence each.
         comparison: What it was compared with before it was kept; ``None`` if with nothing.
+        preprocessing: What the files went through that the samples were read from; ``None`` for
+            samples that were taken as they are.
     """
 
     tool_version: str
@@ -243,6 +246,7 @@ class Calibration:
     fine_tuning: FineTuning | None = None
     warnings: list[str] = dataclasses.field(default_factory=list)
     comparison: Comparison | None = None
+    preprocessing: Preprocessing | None = None
 
     def to_text(self) -> str:
         """JSON with one tensor or layer field per line, so that line-based diffs stay readable."""
@@ -254,6 +258,8 @@ class Calibration:
             "samples": self.samples,
             "config": self.config.as_dict(),
         }
+        if self.preprocessing is not None:
+            head["preprocessing"] = self.preprocessing.to_dict()
         lines = ["{"]
         lines += [f"  {json.dumps(key)}: {json.dumps(value)}," for key, value in head.items()]
         if self.equalization:
@@ -317,6 +323,9 @@ class Calibration:
                 warnings=typed_list(plain.get("warnings", []), str, "warnings"),
                 comparison=Comparison.from_plain(plain["comparison"])
                 if "comparison" in plain
+                else None,
+                preprocessing=Preprocessing.from_plain(plain["preprocessing"])
+                if "preprocessing" in plain
                 else None,
             )
         except KeyError as error:

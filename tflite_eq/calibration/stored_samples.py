@@ -12,6 +12,7 @@ from types import TracebackType
 from typing import Any
 
 from tflite_eq.calibration.dataset import Array, Sample, SampleReader
+from tflite_eq.data.preprocessing import Preprocessing
 from tflite_eq.graph.model import Graph
 from tflite_eq.progress import track
 from tflite_eq.simulation.store import ActivationStore
@@ -31,6 +32,8 @@ class StoredSamples:
         count: Number of samples.
         digest: SHA-256 over all of them, hexadecimal.
         by_position: Whether some of them came as lists, in the order of the inputs.
+        preprocessing: What the files went through that the data set reads; ``None`` if it does not
+            say.
         doubts: What is doubtful about them, one sentence each; ``None`` until somebody has looked.
     """
 
@@ -67,6 +70,7 @@ class StoredSamples:
             raise
         self.count, self.digest = reader.count, reader.digest
         self.by_position = reader.by_position
+        self.preprocessing: Preprocessing | None = getattr(dataset, "preprocessing", None)
         self.doubts: list[str] | None = None
 
     def __enter__(self) -> StoredSamples:

@@ -9,6 +9,7 @@ import json
 import math
 from typing import Any
 
+from tflite_eq.cli.flags import add_model_flags, input_shapes_from
 from tflite_eq.cli.models import load_float_model
 from tflite_eq.config import Config
 from tflite_eq.outlook import End, LayerOutlook, Outlook, outlook
@@ -19,17 +20,18 @@ from tflite_eq.text import counted, printable
 _SHOWN = 12
 
 
-def register(subparsers: Any) -> None:
-    """Add the sub-command to the parser."""
+def register(subparsers: Any, summary: str) -> None:
+    """Add the sub-command to the parser, with the line that its list of commands has for it."""
     parser = subparsers.add_parser(
         "check",
-        help="what quantizing a float model will do: needs no data",
+        help=summary,
         description="Say what of a float model will be quantized, what stays in float, what is "
         "normalised first and where accuracy is at risk. Needs no data, and for a .tflite no "
         "TensorFlow.",
     )
     parser.add_argument("model", help="float .tflite, .keras or .h5 file, or SavedModel directory")
     parser.add_argument("--skip", metavar="REGEX", help="as for quantize")
+    add_model_flags(parser)
     parser.add_argument("--json", action="store_true", help="print JSON instead of a page")
     parser.set_defaults(run=run)
 
@@ -40,7 +42,9 @@ def run(args: argparse.Namespace) -> int:
     Raises:
         TfliteEqError: The model cannot be quantized.
     """
-    config = Config(skip=args.skip)
+    config = Config(
+        skip=args.skip, signature=args.signature, input_shape=input_shapes_from(args) or ()
+    )
     model = load_float_model(args.model)
     found = outlook(model, args.model, config)
     show(found, args.model, len(model), args.json)

@@ -10,14 +10,19 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
-
 from tflite_eq.alternatives.judges import FEWEST_SAMPLES
 from tflite_eq.calibration.record import Calibration
 from tflite_eq.cli import guard
-from tflite_eq.cli.flags import add_preprocessing_flags, preprocessing_from
-from tflite_eq.cli.models import input_shape_of, load_float_model
+from tflite_eq.cli.early import check_before_loading
+from tflite_eq.cli.flags import (
+    add_model_flags,
+    add_preprocessing_flags,
+    input_shapes_from,
+    note_unused,
+    preprocessing_from,
+)
+from tflite_eq.cli.functions import FunctionData, names_function
+from tflite_eq.cli.models import load_float_model
 from tflite_eq.config import (
     COMPARED_OPTIONS,
     ActivationMode,
@@ -30,18 +35,26 @@ from tflite_eq.config import (
     Objective,
     Reconstruction,
 )
-from tflite_eq.data.sources import EverySecond, Samples, open_calibration, open_held_back
+from tflite_eq.data.preprocessing import Preprocessing
+from tflite_eq.data.sources import ModelSamples, left_over, located, open_data, subset
 from tflite_eq.deprecated import BACKEND_NOTE, BACKENDS
 from tflite_eq.errors import ConfigError, DatasetError
 from tflite_eq.evaluation.labels import DEFAULT_LABEL_COLUMN
 from tflite_eq.evaluation.layerwise import ComparisonSet
-from tflite_eq.files import check_writable, exists, write_atomically
+from tflite_eq.files import check_writable, exists, write_all_atomically
+from tflite_eq.graph.inputs import model_inputs
 from tflite_eq.graph.model import Graph
 from tflite_eq.guard.guard import Guarded, quantize_guarded
 from tflite_eq.guard.validation import Guard, Validation, open_validation
+from tflite_eq.preparation import as_fed
 from tflite_eq.presets import Preset, preset_config, preset_samples
 from tflite_eq.progress import note, peak_memory_mib, track
-from tflite_eq.quantizer import COMPARED_SAMPLES, QuantizationResult, quantize
+from tflite_eq.quantizer import (
+    COMPARED_SAMPLES,
+    QuantizationResult,
+    check_can_quantize,
+    quantize,
+)
 from tflite_eq.report.build import fine_tuning_text
 from tflite_eq.report.table import layer_table
 from tflite_eq.report.write import check_directory
@@ -51,14 +64,15 @@ from tflite_eq.targets import Target
 _OPTIONS = (
     *("bits", "target", "method", "objective", "activation_mode", "bias_correction"),
     *("reconstruction", "equalization", "per_tensor", "skip", "strict", "keep_int8", "seed"),
+    *("signature", "input_shape", "fix_input_shape"),
 )
 
 
-def register(subparsers: Any) -> None:
-    """Add the sub-command to the parser."""
+def register(subparsers: Any, summary: str) -> None:
+    """Add the sub-command to the parser, with the line that its list of commands has for it."""
     parser = subparsers.add_parser(
         "quantize",
-        help="quantize a float model to int8",
+        help=summary,
         description="Quantize a float model to an int8 .tflite with EasyQuant scales.",
     )
     _add_files(parser.add_argument_group("files"))
@@ -75,7 +89,13 @@ def _add_files(files: Any) -> None:
     files.add_argument("--output", required=True, help="where the quantized .tflite goes")
     files.add_argument(
         "--calibration",
-        help="folder of images (searched recursively), .npy or .npz file, or text list of images",
+        action="append",
+        metavar="[NAME=]PATH",
+        help="folder of images, recordings or .npy files (searched recursively), .npy or .npz "
+        "file, recording, or text list of files. For a model with several inputs: repeat the flag "
+        "with the NAME of each, or name one .npz file with arrays called like the inputs, or one "
+        "folder with a folder or file called like each. package.module:function names what yields "
+        "samples in any form that TFLite takes",
     )
     files.add_argument(
         "--num_samples", type=int, help="calibration samples (those of the preset: 20, 50 or 200)"
@@ -97,10 +117,11 @@ def _add_files(files: Any) -> None:
     )
     files.add_argument(
         "--validation",
-        metavar="DIR|FILE",
-        help="images or arrays on which --max_drop holds and the report compares the models; "
-        f"without it the report takes up to {COMPARED_SAMPLES} of --calibration that are left "
-        "over, else some of those used",
+        action="append",
+        metavar="[NAME=]PATH",
+        help="samples, as for --calibration, on which --max_drop holds and the report compares "
+        f"the models; without it the report takes up to {COMPARED_SAMPLES} of --calibration that "
+        "are left over, else some of those used",
     )
     files.add_argument(
         "--labels",
@@ -178,6 +199,14 @@ def _add_options(options: Any) -> None:
         "the float model on --validation: percentage points of top-1, or of agreement where there "
         "are no labels; exit code 3 if that is not possible",
     )
+    add_model_flags(options)
+    options.add_argument(
+        "--fix_input_shape",
+        action="store_true",
+        default=None,
+        help="write a model for these sizes only, and a batch of 1; otherwise what the float model "
+        "leaves open stays open",
+    )
     options.add_argument("--seed", type=int, help="seed of all random choices (0)")
 
 
@@ -197,35 +226,47 @@ def run(args: argparse.Namespace) -> int:
             check_writable(path)
     if args.report_dir:
         check_directory(args.report_dir)
+    check_before_loading(args)
     model = load_float_model(args.model)
-    validation = _validation(args, model) if args.validation else None
-    data: Any
+    origin = os.path.basename(os.path.normpath(args.model))
+    if not args.load_calibration:
+        check_can_quantize(model, origin, config)
+    data: Any = None
+    judging: ModelSamples | None = None
+    unseen: ModelSamples | None = None
     if args.load_calibration:
         data = Calibration.load(args.load_calibration)
         _check_options(_given_options(args), data)
         config = config if args.io else data.config
+        preprocessing = preprocessing_from(args, data.preprocessing)
     else:
-        data = _samples(args, model)
-    left_over, unseen = (None, None) if args.load_calibration else _left_over(args, model)
+        preprocessing = preprocessing_from(args)
+    fed = as_fed(model, origin, config if data is None else data.config)
+    graph = Graph.from_bytes(fed, args.model)
+    if data is None:
+        data, judging, unseen = _samples(args, graph, preprocessing)
+    validation = _validation(args, graph, preprocessing) if args.validation else None
     common = {
-        "held_back": None if left_over is None else functools.partial(_readable, left_over),
-        "origin": os.path.basename(os.path.normpath(args.model)),
+        "num_samples": _num_samples(args),
+        "origin": origin,
+        "held_back": None if judging is None else functools.partial(_readable, judging),
         "resume_dir": args.resume_dir,
         "report_dir": args.report_dir,
     }
     guarded = None
     if args.max_drop is not None:
-        assert validation is not None  # or the flags would have been refused
+        assert isinstance(validation, Validation)  # or the flags would have been refused
         bound = Guard(args.max_drop, validation)
-        guard.warn_of_seen_data(args)
+        guard.warn_of_seen_data(args, model_inputs(graph))
         guarded = quantize_guarded(model, data, bound, config, num_workers=None, **common)
         result = guarded.result
     else:
-        comparison = _comparison(unseen, model, validation) if args.report_dir else None
+        comparison = _comparison(validation, unseen, fed) if args.report_dir else None
         result = quantize(model, data, config, comparison=comparison, **common)
+    files = {args.output: result.model}
     if args.save_calibration:
-        result.calibration.save(args.save_calibration)
-    write_atomically(args.output, result.model)
+        files[args.save_calibration] = result.calibration.to_text().encode()
+    write_all_atomically(files)
     _print(result, args, started, guarded)
     return 0 if guarded is None or guarded.holds else guard.NOT_MET
 
@@ -245,6 +286,7 @@ def _given_flags(args: argparse.Namespace) -> dict[str, Any]:
     """
     ends = {"input_type": args.io, "output_type": args.io}
     options = {**{name: getattr(args, name) for name in _OPTIONS}, **ends}
+    options["input_shape"] = input_shapes_from(args)
     return {name: value for name, value in options.items() if value is not None}
 
 
@@ -269,8 +311,8 @@ def _check_calibration_flags(args: argparse.Namespace) -> None:
         )
     if not args.calibration and not args.load_calibration:
         raise ConfigError(
-            "no calibration data: give --calibration a folder of images, a .npy/.npz file or a "
-            "text list of images (or --load_calibration a record)"
+            "no calibration data: give --calibration a folder of images or recordings, a "
+            ".npy/.npz file or a text list of images (or --load_calibration a record)"
         )
     if args.resume_dir and args.load_calibration:
         raise ConfigError(
@@ -312,14 +354,39 @@ def _check_options(given: dict[str, Any], calibration: Calibration) -> None:
             )
 
 
-def _samples(args: argparse.Namespace, model: bytes) -> Any:
-    return open_calibration(
-        args.calibration,
-        input_shape_of(args.model, model),
-        preprocessing_from(args),
-        _num_samples(args),
-        config_from(args).seed,
-    )
+def _samples(
+    args: argparse.Namespace, graph: Graph, preprocessing: Preprocessing
+) -> tuple[Any, ModelSamples | None, ModelSamples | None]:
+    """What to calibrate on, and of what is left over, what to compare on and what to report on.
+
+    Figures on samples that something was chosen by would flatter it. Where there are too few for
+    both, the report has them.
+    """
+    functions = [value for value in args.calibration if names_function(value)]
+    if functions:
+        if len(args.calibration) > 1:
+            raise ConfigError(
+                f"--calibration {functions[0]}: a function gives samples for all inputs; leave the "
+                "other --calibration out"
+            )
+        note_unused(args, None)
+        return FunctionData(functions[0]), None, None
+    opened = open_data(args.calibration, model_inputs(graph), preprocessing)
+    note_unused(args, opened.preprocessing)
+    count, seed = _num_samples(args), config_from(args).seed
+    data, left = subset(opened, count, seed), left_over(opened, count, seed, 2 * COMPARED_SAMPLES)
+    if left is None or len(left) < 2 * FEWEST_SAMPLES:
+        return data, None, left
+    return data, left.select(range(1, len(left), 2)), left.select(range(0, len(left), 2))
+
+
+def _readable(samples: ModelSamples) -> Iterator[Any]:
+    """Samples but for those that cannot be read: calibration does without these."""
+    for index in range(len(samples)):
+        try:
+            yield samples[index]
+        except DatasetError as error:
+            note(f"Left out of the comparison: {error}")
 
 
 def _num_samples(args: argparse.Namespace) -> int:
@@ -329,58 +396,38 @@ def _num_samples(args: argparse.Namespace) -> int:
     return preset_samples(args.preset or Preset.DEFAULT)
 
 
-def _validation(args: argparse.Namespace, model: bytes) -> Validation:
-    """What ``--validation`` and ``--labels`` name."""
-    input_shape_of(args.model, model)  # refuses several inputs
-    return open_validation(
-        Graph.from_bytes(model, args.model),
-        args.validation,
-        args.labels,
-        args.label_column,
-        preprocessing_from(args),
-    )
+def _validation(
+    args: argparse.Namespace, graph: Graph, preprocessing: Preprocessing
+) -> Validation | ComparisonSet:
+    """What ``--validation`` and ``--labels`` name; several inputs are for the report alone."""
+    inputs = model_inputs(graph)
+    if len(inputs) == 1 or args.max_drop is not None or args.labels or args.label_column:
+        if len(inputs) > 1:
+            raise ConfigError(
+                f"--max_drop and --labels are for models with one input, {args.model} has "
+                f"{len(inputs)}; leave them out to have the report compare on --validation"
+            )
+        place = located(args.validation, inputs, "--validation")[inputs[0].name]
+        return open_validation(graph, place.path, args.labels, args.label_column, preprocessing)
+    samples = open_data(args.validation, inputs, preprocessing, "--validation")
+    return ComparisonSet(samples, f"{len(samples)} samples of {', '.join(args.validation)}")
 
 
 def _comparison(
-    unseen: Samples | None, model: bytes, validation: Validation | None
+    validation: Validation | ComparisonSet | None, left: ModelSamples | None, model: bytes
 ) -> ComparisonSet | None:
     """What the report runs the models on; ``None`` leaves that to the quantizer."""
-    if validation is not None:
+    if validation is None:
+        if left is None:
+            return None
+        return ComparisonSet(left, f"{len(left)} samples that calibration did not use")
+    if isinstance(validation, ComparisonSet):
+        comparison = validation
+    else:
         comparison = validation.comparison(model)
-        for _ in track(comparison.samples, "Reading the validation data"):
-            pass  # a broken image is an error now, not when all else is done
-        return comparison
-    if unseen is None:
-        return None
-    return ComparisonSet(unseen, f"{len(unseen)} samples that calibration did not use")
-
-
-def _left_over(args: argparse.Namespace, model: bytes) -> tuple[Samples | None, Samples | None]:
-    """Samples that calibration leaves out: those it is compared on, and those for the report.
-
-    Figures on samples that something was chosen by would flatter it. Where there are too few for
-    both, the report has them.
-    """
-    left = open_held_back(
-        args.calibration,
-        input_shape_of(args.model, model),
-        preprocessing_from(args),
-        _num_samples(args),
-        config_from(args).seed,
-        2 * COMPARED_SAMPLES,
-    )
-    if left is None or len(left) < 2 * FEWEST_SAMPLES:
-        return None, left
-    return EverySecond(left, 1), EverySecond(left, 0)
-
-
-def _readable(samples: Samples) -> Iterator[npt.NDArray[np.float32]]:
-    """Samples but for those that cannot be read: calibration does without these."""
-    for index in range(len(samples)):
-        try:
-            yield samples[index]
-        except DatasetError as error:
-            note(f"Left out of the comparison: {error}")
+    for _ in track(comparison.samples, "Reading the validation data"):
+        pass  # a broken image is an error now, not when all else is done
+    return comparison
 
 
 def _print(
