@@ -262,7 +262,7 @@ class Config:
         seed: Seeds the choice of sampled positions.
         search: Effort of the search.
         fixed: Which of ``method``, ``equalization`` and ``bias_correction`` hold even at their
-            defaults. Those not at their defaults always do; the others are left out where held-back
+            defaults. Those not at their defaults always do and are not kept here; the others are left out where held-back
             samples show that the network is closer to the float one without them.
     """
 
@@ -322,7 +322,10 @@ class Config:
         given = ", ".join(f"{name}={value!r}" for name, value in fields)
         remedy = f"give tflite_eq.SearchSettings({given})"
         check_kind(self.search, SearchSettings, "search", remedy)
-        object.__setattr__(self, "fixed", _checked_fixed(self.fixed))
+        insisted = _checked_fixed(self.fixed)
+        # Of the others nobody doubts that they hold; without them equal options compare equal.
+        fixed = tuple(name for name in insisted if getattr(self, name) is getattr(type(self), name))
+        object.__setattr__(self, "fixed", fixed)
 
     @property
     def equalization_used(self) -> Equalization:

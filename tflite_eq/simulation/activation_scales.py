@@ -181,9 +181,10 @@ class ActivationScales:
         interval = _union(found.interval, unseen)
         params, window = self._affine(interval, group, int7, floor)
         least = max((self._least.get(index, 0.0) for index in group.tensors), default=0.0)
-        if params.scale < least:
-            low, high = (end * least / params.scale for end in interval)
-            params, window = self._affine((low, high), group, int7, floor)
+        while params.scale < least:  # twice where the interval was narrower than any scale
+            low, high = (1.001 * end * least / params.scale for end in interval)
+            interval = low, high
+            params, window = self._affine(interval, group, int7, floor)
         self._twins.notices.extend(self._narrow_parts(group, params))
         self._settled(group, params, window, found.start, found.factor)
 
