@@ -262,8 +262,8 @@ class Config:
         seed: Seeds the choice of sampled positions.
         search: Effort of the search.
         fixed: Which of ``method``, ``equalization`` and ``bias_correction`` hold even at their
-            defaults. Those not at their defaults always do and are not kept here; the others are left out where held-back
-            samples show that the network is closer to the float one without them.
+            defaults. Those not at their defaults always do and are not kept here. The others are
+            left out where samples show that the network is closer to the float one without them.
     """
 
     bits: _Choice[Bits] = _Choice(Bits.INT8)
