@@ -47,7 +47,9 @@ def test_dictionary_round_trip() -> None:
         keep_int8="c$",
         seed=7,
         search=SearchSettings(steps=9, rows=3),
+        fixed=["equalization"],
     )
+    assert config.fixed == ("equalization",)
     assert Config.from_dict(config.as_dict()) == config
     assert Config.from_dict({}) == Config()
 
@@ -58,6 +60,8 @@ def test_dictionary_round_trip() -> None:
         ({"bits": "9"}, "bits: '9' is not one of '8', '7', 'auto'"),
         ({"method": "magic"}, "method: 'magic' is not one of 'easyquant'"),
         ({"input_type": "int16"}, "input_type"),
+        ({"fixed": ["bits"]}, "fixed: .* is not a list of some of 'method', 'equalization'"),
+        ({"fixed": "method"}, "fixed: 'method' is not a list"),
         ({"skip": "("}, r"skip: '\(' is not a valid regular expression"),
         ({"bits": "7", "keep_int8": "("}, r"keep_int8: '\(' is not a valid regular expression"),
         ({"keep_int8": "a"}, "keep_int8: with bits 8 every layer keeps 8 bits"),
@@ -86,3 +90,8 @@ def test_dictionary_round_trip() -> None:
 def test_wrong_options_are_refused(entries: dict[str, Any], message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         Config.from_dict(entries)
+
+
+def test_only_options_at_their_defaults_need_to_be_fixed() -> None:
+    assert Config(method="kl", fixed=("method",)) == Config(method="kl")
+    assert Config(fixed=("bias_correction", "method")).fixed == ("method", "bias_correction")

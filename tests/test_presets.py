@@ -23,6 +23,7 @@ DOCUMENTED: dict[str, tuple[int, dict[str, Any]]] = {
             "activation_mode": "symmetric",
             "bias_correction": "none",
             "equalization": "none",
+            "fixed": ("method",),
             "search": SearchSettings(coarse=1, activation_share=1, max_rounds=1),
         },
     ),

@@ -261,6 +261,9 @@ class Config:
             as the float model does.
         seed: Seeds the choice of sampled positions.
         search: Effort of the search.
+        fixed: Which of ``method``, ``equalization`` and ``bias_correction`` hold even at their
+            defaults. Those not at their defaults always do and are not kept here. The others are
+            left out where samples show that the network is closer to the float one without them.
     """
 
     bits: _Choice[Bits] = _Choice(Bits.INT8)
@@ -282,6 +285,7 @@ class Config:
     fix_input_shape: bool = False
     seed: int = 0
     search: SearchSettings = dataclasses.field(default_factory=SearchSettings)
+    fixed: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         """Check what has no choices, and what does not go together.
@@ -318,6 +322,10 @@ class Config:
         given = ", ".join(f"{name}={value!r}" for name, value in fields)
         remedy = f"give tflite_eq.SearchSettings({given})"
         check_kind(self.search, SearchSettings, "search", remedy)
+        insisted = _checked_fixed(self.fixed)
+        # Of the others nobody doubts that they hold; without them equal options compare equal.
+        fixed = tuple(name for name in insisted if getattr(self, name) is getattr(type(self), name))
+        object.__setattr__(self, "fixed", fixed)
 
     @property
     def equalization_used(self) -> Equalization:
@@ -331,7 +339,7 @@ class Config:
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values, in a form ``from_dict`` takes back and JSON can hold."""
-        plain = dataclasses.asdict(self)
+        plain = {**dataclasses.asdict(self), "fixed": list(self.fixed)}
         plain["input_shape"] = [[name, list(shape)] for name, shape in self.input_shape]
         return {name: v.value if isinstance(v, enum.Enum) else v for name, v in plain.items()}
 
@@ -369,6 +377,20 @@ def checked_config(config: Any) -> Config:
     elif isinstance(config, str):
         remedy = f"a preset's options are tflite_eq.preset_config({config!r})"
     raise ConfigError(f"config is {described(config)}; {remedy}")
+
+
+# Options that a comparison on held-back samples may decide against.
+COMPARED_OPTIONS = ("method", "equalization", "bias_correction")
+
+
+def _checked_fixed(names: Any) -> tuple[str, ...]:
+    """Names of options that hold whatever a comparison finds, in one order and each once."""
+    is_listed = isinstance(names, (list, tuple, set, frozenset))
+    if not is_listed or not all(name in COMPARED_OPTIONS for name in names):
+        raise ConfigError(
+            f"fixed: {names!r} is not a list of some of {', '.join(map(repr, COMPARED_OPTIONS))}"
+        )
+    return tuple(name for name in COMPARED_OPTIONS if name in names)
 
 
 def _check_expression(field: str, expression: Any) -> None:

@@ -12,11 +12,13 @@ from typing import Any
 import numpy as np
 
 from tflite_eq.arguments import check_model, check_path
+from tflite_eq.calibration.input_order import by_name
 from tflite_eq.calibration.record import Calibration
 from tflite_eq.config import Config, IoType, checked_config
 from tflite_eq.conversion import conversion_error
 from tflite_eq.errors import ConfigError, DatasetError, ModelError
 from tflite_eq.files import PathLike
+from tflite_eq.graph.model import Graph
 from tflite_eq.guard.guard import Guarded, quantize_guarded
 from tflite_eq.guard.validation import Guard, check_guard
 from tflite_eq.keras_models import OTHERWISE
@@ -69,6 +71,7 @@ class EasyQuantConverter:
         self.guard: Guard | None = None
         self.result: QuantizationResult | None = None
         self.guarded: Guarded | None = None
+        self._keras_inputs: tuple[str, ...] = ()
         self.origin = "model"
 
     def __getattr__(self, name: str) -> Any:
@@ -88,14 +91,20 @@ class EasyQuantConverter:
 
     @classmethod
     def from_keras_model(cls, model: Any, config: Config | None = None) -> EasyQuantConverter:
-        """A converter for a Keras model."""
+        """A converter for a Keras model.
+
+        Lists of arrays are taken in the order of ``model.inputs``, which is not always that of the
+        file that TensorFlow makes of it.
+        """
         if isinstance(model, (str, bytes, os.PathLike)):
             raise ModelError(
                 f"expected a Keras model, found a {type(model).__name__}; load it first: "
                 "tf.keras.models.load_model(path)"
             )
         tf = import_tensorflow("a Keras model", OTHERWISE)
-        return cls(tf.lite.TFLiteConverter.from_keras_model(model), None, config)
+        made = cls(tf.lite.TFLiteConverter.from_keras_model(model), None, config)
+        made._keras_inputs = tuple(tensor.name for tensor in getattr(model, "inputs", None) or [])
+        return made
 
     @classmethod
     def from_saved_model(
@@ -201,9 +210,12 @@ class EasyQuantConverter:
         if self.report_dir is not None:
             check_path(self.report_dir, "report_dir")
             check_directory(self.report_dir)
+        model, dataset = self.float_model(), self.representative_dataset
+        if self._keras_inputs:
+            dataset = by_name(dataset, self._keras_inputs, Graph.from_bytes(model, "model"))
         self.result, self.guarded = _quantized(
-            self.float_model(),
-            self.representative_dataset,
+            model,
+            dataset,
             config,
             self.guard,
             backend=self.backend,

@@ -7,6 +7,7 @@ import enum
 from typing import Any
 
 from tflite_eq.config import (
+    COMPARED_OPTIONS,
     ActivationMode,
     BiasCorrection,
     Config,
@@ -57,6 +58,7 @@ _CONTENTS = {
             "activation_mode": ActivationMode.SYMMETRIC,
             "bias_correction": BiasCorrection.NONE,
             "equalization": Equalization.NONE,
+            "fixed": COMPARED_OPTIONS,
             "search": SearchSettings(coarse=1, activation_share=1, max_rounds=1),
         },
     ),

@@ -7,32 +7,34 @@ import dataclasses
 import hashlib
 from typing import Any
 
-from tflite_eq import islands, metadata
+from tflite_eq import islands, metadata, tensor_metadata
+from tflite_eq.alternatives.choice import Candidate, best_of
+from tflite_eq.alternatives.judges import Judges
 from tflite_eq.arguments import check_kind, check_model, check_path, checked_count
 from tflite_eq.bias.finetune import check_enough
-from tflite_eq.calibration.checkpoint import Checkpoint, SavedEqualization
+from tflite_eq.calibration.checkpoint import Checkpoint
 from tflite_eq.calibration.doubts import doubts_about
 from tflite_eq.calibration.fit import check_equalization, check_fits
 from tflite_eq.calibration.record import Calibration
-from tflite_eq.calibration.statistics import observe_ranges
 from tflite_eq.calibration.stored_samples import StoredSamples
-from tflite_eq.config import BiasCorrection, Config, Equalization, checked_config
+from tflite_eq.calibration_pass import Network, calibrated
+from tflite_eq.config import BiasCorrection, Config, checked_config
 from tflite_eq.conformance import subject as conformance
 from tflite_eq.conformance.computed import check_computed
 from tflite_eq.conformance.samples import CHECKED_SAMPLES, checked_samples
 from tflite_eq.conformance.stored import check_stored
 from tflite_eq.deprecated import warn_of_backend
-from tflite_eq.equalization.choose import equalizing_factors
-from tflite_eq.equalization.factors import ChannelFactors, with_factors
+from tflite_eq.equalization.factors import with_factors
 from tflite_eq.errors import ConfigError
 from tflite_eq.evaluation.layerwise import ComparisonSet
 from tflite_eq.files import PathLike
-from tflite_eq.fine_tuning import check_can_fine_tune, fine_tuned
+from tflite_eq.fine_tuning import check_can_fine_tune
 from tflite_eq.graph import schema
+from tflite_eq.graph.appended import with_archive_of
+from tflite_eq.graph.compact import drop_unused_buffers
 from tflite_eq.graph.consistency import check_consistent
 from tflite_eq.graph.linear import LinearLayer, linear_layers
 from tflite_eq.graph.model import Graph
-from tflite_eq.graph.scale_groups import scale_groups
 from tflite_eq.preparation import Prepared, prepared
 from tflite_eq.progress import note
 from tflite_eq.report.build import build_report
@@ -42,11 +44,7 @@ from tflite_eq.report.model import Report
 from tflite_eq.report.write import check_directory, write_report
 from tflite_eq.runtimes import preferred_runtime
 from tflite_eq.selection import check_selection, skipped_operators
-from tflite_eq.simulation.differentiable import distilled_tensors
-from tflite_eq.simulation.lockstep import run_lockstep
-from tflite_eq.simulation.store import ActivationStore
 from tflite_eq.simulation.trace import PassTrace
-from tflite_eq.simulation.twins import TwinActivations
 from tflite_eq.targets import WeightGrid
 from tflite_eq.verify import check_fully_int8, check_runs_everywhere
 from tflite_eq.version import __version__
@@ -78,10 +76,15 @@ def calibrate(
     *,
     num_samples: int | None = None,
     origin: str = "model",
+    held_back: Any = None,
     resume_dir: PathLike | None = None,
     trace: PassTrace | None = None,
 ) -> Calibration:
     """Find all scales and bias corrections of a float model.
+
+    The result is compared with min-max scales. Where the network is closer to the float one with
+    these, without equalization or without bias correction, it is kept that way, unless ``config``
+    asks for them.
 
     Args:
         model: A float ``.tflite``.
@@ -90,6 +93,8 @@ def calibrate(
         config: Options; defaults to ``Config()``.
         num_samples: Use at most so many samples; ``None`` uses all.
         origin: What to call the model in messages.
+        held_back: Other samples, in the same forms, to compare on; without at least 6 of them every
+            second calibration sample serves, and judges biases that the others have corrected.
         resume_dir: Folder that takes the state after every finished layer. A run that was
             interrupted goes on from there when it is repeated with the same folder, and ends with
             the same bytes.
@@ -106,58 +111,49 @@ def calibrate(
     config = checked_config(config)
     num_samples = checked_count(num_samples, "num_samples")
     check_path(resume_dir, "resume_dir")
-    network, layers, skipped = _checked(model, origin, config)
+    network, _, skipped = _checked(model, origin, config)
     graph = network.front
     for sentence in islands.sentences(network, skipped, config):
         note(sentence)
-    fine_tunes = config.bias_correction is BiasCorrection.FINETUNE
-    model_sha256 = hashlib.sha256(model).hexdigest()
+    trace = PassTrace() if trace is None else trace
     with contextlib.ExitStack() as stack:
+
+        def stored(data: Any, limit: int | None, title: str) -> StoredSamples:
+            if isinstance(data, StoredSamples):
+                return data
+            return stack.enter_context(StoredSamples(graph, data, limit, title=title))
+
+        sha256 = hashlib.sha256(model).hexdigest()
         checkpoint = None
         if resume_dir is not None:
-            checkpoint = Checkpoint(
-                resume_dir, model_sha256, config, preferred_runtime().description
-            )
+            checkpoint = Checkpoint(resume_dir, sha256, config, preferred_runtime().description)
             stack.callback(checkpoint.close)
-        samples = representative_dataset
-        if not isinstance(samples, StoredSamples):
-            samples = stack.enter_context(StoredSamples(graph, samples, num_samples))
-        if fine_tunes:
+        samples = stored(representative_dataset, num_samples, "Reading the calibration data")
+        if config.bias_correction is BiasCorrection.FINETUNE:
             check_enough(samples.count)
         if checkpoint:
             checkpoint.check_data(samples.count, samples.digest)
-        if trace is not None:
-            trace.kept = samples.spread(trace.keeps)
+        spare = None
+        if held_back is not None:
+            spare = stored(held_back, None, "Reading the samples held back")
+        trace.kept = samples.spread(trace.keeps)
+        judges = Judges(graph, skipped, samples, spare, config)
         warnings = _doubts(graph, samples)
-        equalization = _equalization(graph, skipped, samples, config, trace, checkpoint)
-        graph = with_factors(graph, equalization)
-        layers = linear_layers(graph)
-        groups = scale_groups(graph, layers, skipped)
-        twins = TwinActivations(stack.enter_context(ActivationStore()), samples=0)
-        observers = observe_ranges(graph, samples, twins, config.seed, checkpoint)
-        if trace is not None:
-            trace.take_ranges(observers)
-        needed = set()
-        if fine_tunes:
-            needed = {*graph.inputs, *distilled_tensors(graph)}
-        tensors, records = run_lockstep(
-            graph, layers, groups, skipped, observers, twins, config, trace, checkpoint, needed
-        )
-        calibration = Calibration(
-            tool_version=__version__,
-            model_sha256=model_sha256,
-            data_sha256=samples.digest,
-            samples=samples.count,
-            config=config,
-            tensors=tensors,
-            layers=records,
-            equalization=equalization,
-            warnings=[*warnings, *twins.notices],
-            preprocessing=samples.preprocessing,
-        )
-        if fine_tunes:
-            calibration = fine_tuned(graph, layers, skipped, calibration, twins)
-    return calibration
+        subject = Network(graph, skipped, sha256, samples, warnings, judges.learned)
+        asked = calibrated(subject, config, trace, checkpoint)
+
+        traces: dict[str, PassTrace] = {}
+
+        def less(name: str, config: Config) -> Candidate:
+            traces[name] = PassTrace()
+            own = checkpoint.of_alternative(config) if checkpoint else None
+            with contextlib.closing(own) if own else contextlib.nullcontext():
+                return calibrated(subject, config, traces[name], own)
+
+        found = best_of(asked, graph, skipped, trace.extremes, judges, less)
+        if found.comparison and found.comparison.kept in traces:
+            trace.become(traces[found.comparison.kept])
+        return found
 
 
 def check_can_quantize(model: bytes, origin: str, config: Config) -> None:
@@ -193,30 +189,6 @@ def _doubts(graph: Graph, samples: StoredSamples) -> list[str]:
     return samples.doubts
 
 
-def _equalization(
-    graph: Graph,
-    skipped: set[int],
-    samples: StoredSamples,
-    config: Config,
-    trace: PassTrace | None,
-    checkpoint: Checkpoint | None,
-) -> list[ChannelFactors]:
-    """What channels are scaled by: as an interrupted run has found it, or anew."""
-    seen = PassTrace() if trace is None else trace
-    if checkpoint and checkpoint.equalization:
-        checkpoint.check_equalization(graph, skipped)
-        saved = checkpoint.equalization
-        seen.extremes.update(saved.extremes)
-        return saved.factors
-    is_used = config.equalization_used is not Equalization.NONE
-    factors = equalizing_factors(graph, skipped, samples, config, seen) if is_used else []
-    if checkpoint:
-        checkpoint.save_equalization(
-            SavedEqualization(samples.count, samples.digest, factors, dict(seen.extremes))
-        )
-    return factors
-
-
 def quantize(
     model: bytes,
     representative_dataset: Any,
@@ -225,6 +197,7 @@ def quantize(
     num_samples: int | None = None,
     backend: str | None = None,
     origin: str = "model",
+    held_back: Any = None,
     resume_dir: PathLike | None = None,
     report_dir: PathLike | None = None,
     comparison: ComparisonSet | None = None,
@@ -240,6 +213,7 @@ def quantize(
         num_samples: Use at most so many samples; ``None`` uses all.
         backend: Deprecated and ignored.
         origin: What to call the model in messages.
+        held_back: Other samples to compare calibrations on, see ``calibrate``.
         resume_dir: Folder for the state of the calibration, see ``calibrate``; applying a
             ``Calibration`` needs none.
         report_dir: Write the full report into this folder. It takes some more time, because the
@@ -279,6 +253,7 @@ def quantize(
             config,
             num_samples=num_samples,
             origin=origin,
+            held_back=held_back,
             trace=trace,
             resume_dir=resume_dir,
         )
@@ -355,7 +330,7 @@ def _apply(
     graph = with_factors(given, calibration.equalization)
     layers = linear_layers(graph)
     check_fits(calibration, graph, layers, skipped)
-    written, data = _written(graph, layers, calibration, skipped, origin)
+    written, data, notes = _written(graph, layers, calibration, skipped, origin)
     kept_float = [graph.tensors[i].name for o in skipped for i in graph.operators[o].outputs]
     check_fully_int8(Graph(written.model, origin), kept_float)
     inputs = checked_samples(graph, calibration, trace.kept, config.seed)
@@ -373,7 +348,8 @@ def _apply(
     front = data
     if network.tail:
         whole = with_factors(network.whole, calibration.equalization)
-        data = _written(whole, layers, calibration, skipped | network.tail, origin)[1]
+        _, data, notes = _written(whole, layers, calibration, skipped | network.tail, origin)
+    data = with_archive_of(data, model)
     report = build_report(
         calibration,
         [runtime.description for runtime in ran],
@@ -383,6 +359,9 @@ def _apply(
         len(data),
         origin,
     )
+    for sentence in notes:
+        note(sentence)
+    report = dataclasses.replace(report, warnings=[*report.warnings, *notes])
     subject = Subject(given, graph, layers, skipped, calibration, trace, len(model), front)
     return QuantizationResult(data, report, calibration), subject
 
@@ -393,10 +372,12 @@ def _written(
     calibration: Calibration,
     skipped: set[int],
     origin: str,
-) -> tuple[Written, bytes]:
-    """The quantized network with its metadata, and its file."""
+) -> tuple[Written, bytes, list[str]]:
+    """The quantized network with its metadata, its file, and what a user should know of these."""
     config = calibration.config
     written = write(graph, layers, calibration, skipped, config.input_type, config.output_type)
+    notes = tensor_metadata.adapt(Graph(written.model, origin))
+    drop_unused_buffers(written.model)
     metadata.attach(
         written.model,
         metadata.Record(
@@ -417,7 +398,7 @@ def _written(
     )
     data = schema.serialize(written.model)
     check_consistent(schema.parse(data, origin), f"{origin}, quantized")
-    return written, data
+    return written, data, notes
 
 
 def _windows(graph: Graph, calibration: Calibration) -> dict[str, tuple[int, int]]:

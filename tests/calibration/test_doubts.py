@@ -44,6 +44,7 @@ BASE = models.data("conv_net", count=8)
         ([[BASE[0][0] + n * np.float32(1e-4)] for n in range(6)], "nearly the same: .* differ by"),
         (BASE[:2] * 4, "only 2 of the 8 calibration samples are different"),
         ([[np.zeros(models.IMAGE, np.float32)]] * 4, "is 0 in all calibration samples"),
+        ([[np.full(models.IMAGE, -0.0, np.float32)]] * 4, "is 0 in all calibration samples"),
         ([[np.full(models.IMAGE, 2.5, np.float32)]] * 4, "is 2.5 in all calibration samples"),
         (
             [[np.full(models.IMAGE, n, np.float32)] for n in range(6)],
@@ -235,6 +236,22 @@ def _shared_pixels(entry: dict[str, Any], count: int) -> Array:
 def _normalized(pixels: Array, mean: Sequence[float], std: Sequence[float]) -> list[list[Array]]:
     values = (pixels.astype(np.float32) - np.float32(mean)) / np.float32(std)
     return [[x[None]] for x in values.astype(np.float32)]
+
+
+def test_channels_that_a_relu_never_lets_through_are_no_sign_of_scaling() -> None:
+    def net(x: Any, bias: float) -> Any:
+        filters = models.weights(3, 3, 3, 4, seed=3)
+        branch = tf.nn.relu(tf.nn.conv2d(x, filters, 1, "SAME") + np.float32(bias))
+        return models.conv(tf.concat([models.conv(x, 4), branch], 3), 4)
+
+    samples = models.samples((1, 8, 8, 3), count=8)
+    dead, constant = (
+        models.convert(functools.partial(net, bias=bias), (1, 8, 8, 3)) for bias in (-100.0, 100.0)
+    )
+    assert not doubts(dead, samples)
+    assert any(
+        "nearly the same whatever the sample" in doubt for doubt in doubts(constant, samples)
+    )
 
 
 @needs_shared_data

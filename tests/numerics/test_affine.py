@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from fractions import Fraction
 
 import numpy as np
@@ -145,3 +146,12 @@ def test_zero_points_beyond_int8_are_refused(zero_point: int) -> None:
 
 def test_real_range_by_hand() -> None:
     assert AffineParams(0.5, -28).real_range == (-50.0, 77.5)
+
+
+def test_values_beyond_all_codes_saturate_without_a_warning() -> None:
+    params = AffineParams(1e-30, 3)
+    values = np.array([3e38, -3e38, 0.0], np.float32)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        codes = quantize(values, params)
+    assert codes.tolist() == [127, -128, 3]

@@ -71,11 +71,12 @@ def test_dead_channel_has_a_positive_scale_and_zero_codes(grid: WeightGrid) -> N
 @pytest.mark.parametrize("weight", [1e-44, 1e-38, 1e-30, 1e-12])
 @pytest.mark.parametrize("bias", [0.0, 1e-44, 1.0])
 def test_channels_that_weight_decay_has_all_but_removed(weight: float, bias: float) -> None:
-    channels = np.full((1, 3, 3, 1), weight, np.float32)
+    channels = np.full((2, 3, 3, 1), weight, np.float32)
+    channels[1] = 1.0
     for grid in WeightGrid:
         scales = weights.max_scales(channels, grid)
-        assert not weights.quantize_filters(channels, scales, grid).any()
-        scales = np.maximum(scales, weights.bias_floor(np.array([bias], np.float32), 1e-8))
+        assert not weights.quantize_filters(channels, scales, grid)[0].any()
+        scales = np.maximum(scales[:1], weights.bias_floor(np.array([bias], np.float32), 1e-8))
         codes, bias_scales = weights.quantize_bias(np.array([bias], np.float32), 1e-8, scales)
         assert codes[0] * float(bias_scales[0]) == pytest.approx(bias, rel=1e-6, abs=1e-14)
 
@@ -114,3 +115,19 @@ def test_bias_floor_is_tight() -> None:
     exact = Fraction(1000) / (Fraction(1, 2**10) * 2**30)
     assert Fraction(float(floor[0])) >= exact
     assert Fraction(float(floor[0])) <= exact * (1 + Fraction(1, 2**22))
+
+
+def test_layers_of_small_weights_keep_them() -> None:
+    filters = np.array([[1e-12, -3e-13], [5e-13, 0]], np.float32)
+    scales = weights.max_scales(filters, WeightGrid.INT8)
+    assert scales * 127 == pytest.approx([1e-12, 5e-13])
+    codes = weights.quantize_filters(filters, scales, WeightGrid.INT8)
+    assert codes.tolist() == [[127, -38], [127, 0]]
+
+
+def test_channels_that_are_nothing_beside_others_have_no_scale_of_their_own() -> None:
+    filters = np.array([[1.0], [1e-12], [1e-40], [0]], np.float32)
+    scales = weights.max_scales(filters, WeightGrid.INT8)
+    assert scales[1] == scales[2] == weights.least_scale(scales[:1])
+    assert scales[3] == weights.DEAD_CHANNEL_SCALE
+    assert (weights.quantize_filters(filters, scales, WeightGrid.INT8)[1:] == 0).all()

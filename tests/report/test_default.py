@@ -16,10 +16,10 @@ from tests.equalization import networks
 from tests.report import reports
 from tests.report.tensors import cosine, tensor_extremes, tensor_values
 from tflite_eq import Calibration, Config, QuantizationResult, calibrate, quantize
+from tflite_eq.alternatives.min_max import default_model
 from tflite_eq.evaluation.layerwise import ComparisonSet
 from tflite_eq.graph.model import Graph
 from tflite_eq.preparation import prepared
-from tflite_eq.report.baseline import default_model
 from tflite_eq.simulation.trace import PassTrace
 
 # Options under which channels of ``uneven`` are scaled, and the activations it then has. ReLU6

@@ -4,6 +4,7 @@
     equalization      what channels of the float network are scaled by first
     statistics        FP32 ranges and histograms of the samples seen so far
     layer_0001 ...    what was decided from one finished layer to the next
+    alternative_...   the same for calibrations that this one was compared with
     lock              held while a run uses the folder
 
 Every file is written under a temporary name, flushed to the disk and renamed: a process that is
@@ -58,8 +59,9 @@ GUARD_STATE = "guard.json"  # of one that the accuracy guard has made
 _EQUALIZATION = "equalization"
 _STATISTICS = "statistics"
 _LAYER = "layer_"
+_ALTERNATIVE = "alternative_"
 _LOCK = "lock"
-_OWN_NAMES = (RUN_STATE, _EQUALIZATION, _STATISTICS, _LAYER, _LOCK)
+_OWN_NAMES = (RUN_STATE, _EQUALIZATION, _STATISTICS, _LAYER, _ALTERNATIVE, _LOCK)
 
 # The FP32 pass is saved no more often than this: one save costs about as much as one sample.
 _SECONDS_BETWEEN_SAVES = 10.0
@@ -218,6 +220,7 @@ class Checkpoint:
         """
         self._folder = pathlib.Path(folder)
         self._shown = os.fspath(folder)
+        self._model_sha256, self._runtime = model_sha256, runtime
         self._lock = self._locked()
         try:
             run = describe_run(FORMAT, model_sha256, config, runtime)
@@ -236,6 +239,12 @@ class Checkpoint:
     def close(self) -> None:
         """Let other processes use the folder."""
         self._lock.close()
+
+    def of_alternative(self, config: Config) -> Checkpoint:
+        """The state of the same calibration with other options, in a folder of its own."""
+        plain = json.dumps(config.as_dict(), sort_keys=True)
+        name = f"{_ALTERNATIVE}{hashlib.sha256(plain.encode()).hexdigest()[:12]}"
+        return Checkpoint(self._folder / name, self._model_sha256, config, self._runtime)
 
     def save_equalization(self, found: SavedEqualization) -> None:
         """Save what channels are scaled by."""

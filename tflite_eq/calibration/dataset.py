@@ -31,6 +31,7 @@ class SampleReader:
     Attributes:
         count: Samples read so far.
         digest: SHA-256 over all samples read so far, hexadecimal.
+        by_position: Whether some of them came as lists, in the order of the inputs.
     """
 
     def __init__(self, graph: Graph, dataset: Any, limit: int | None = None) -> None:
@@ -40,6 +41,7 @@ class SampleReader:
         self._limit = limit
         self._hash = hashlib.sha256()
         self.count = 0
+        self.by_position = False
         self._inputs = model_inputs(graph)
 
     @property
@@ -97,6 +99,7 @@ class SampleReader:
                 f"{where} has {len(element)} arrays, but the model has {len(self._graph.inputs)} "
                 f"inputs: {listed(self._inputs)}"
             )
+        self.by_position = True
         return {
             index: self._checked(value, self._graph.tensors[index], where)
             for index, value in zip(self._graph.inputs, element)

@@ -13,7 +13,9 @@ import hashlib
 import numpy as np
 import numpy.typing as npt
 
+from tflite_eq.calibration.feature_ranges import FeatureRanges
 from tflite_eq.calibration.float_network import FloatNetwork
+from tflite_eq.calibration.input_order import doubt_about_order
 from tflite_eq.calibration.input_scale import Look, Range, doubt_about_scale, looked_at
 from tflite_eq.calibration.stored_samples import StoredSamples
 from tflite_eq.graph.linear import linear_layers
@@ -47,13 +49,17 @@ def doubts_about(graph: Graph, samples: StoredSamples) -> list[str]:
         ModelError: The network cannot be run, or computes NaN, infinity or huge values.
     """
     floats = [index for index in graph.inputs if graph.tensors[index].is_float]
-    facts = _facts(samples, floats)
+    features = FeatureRanges(graph, floats)
+    facts = _facts(samples, floats, features)
     found = [_constant(graph, index, facts) for index in floats]
     found += [_too_few(facts), _too_many_blank(facts)]
+    found += [doubt_about_order(graph) if samples.by_position else ""]
+    layers = linear_layers(graph)
+    found += [features.doubt(layers.values(), index) for index in floats]
     doubts = [doubt for doubt in found if doubt]
     if any(facts.is_constant(index) for index in floats):
         return doubts
-    look = looked_at(graph, linear_layers(graph), FloatNetwork(graph), samples, _LOOKED_AT)
+    look = looked_at(graph, layers, FloatNetwork(graph), samples, _LOOKED_AT)
     scales = [doubt_about_scale(graph, index, facts.ranges[index], look) for index in floats]
     doubts += [doubt for doubt in scales if doubt]
     if not any(scales) and not facts.are_equal and _outputs_are_equal(look):
@@ -97,7 +103,7 @@ class _Facts:
         return low == high
 
 
-def _facts(samples: StoredSamples, floats: list[int]) -> _Facts:
+def _facts(samples: StoredSamples, floats: list[int], features: FeatureRanges) -> _Facts:
     digests: set[bytes] = set()
     ranges = dict.fromkeys(floats, (np.inf, -np.inf))
     blank = 0
@@ -112,6 +118,7 @@ def _facts(samples: StoredSamples, floats: list[int]) -> _Facts:
         for index, (low, high) in ends.items():
             ranges[index] = min(ranges[index][0], low), max(ranges[index][1], high)
         blank += bool(ends) and all(low == high for low, high in ends.values())
+        features.add(sample)
         variation.add([sample[index] for index in floats])
     several = len(digests) > 1
     return _Facts(
@@ -126,7 +133,8 @@ def _facts(samples: StoredSamples, floats: list[int]) -> _Facts:
 
 def _ends(values: npt.NDArray[np.float32]) -> Range:
     """Smallest and largest value; of none, an interval that holds nothing."""
-    return float(values.min(initial=np.inf)), float(values.max(initial=-np.inf))
+    # Adding 0 makes 0 of -0, which messages would show.
+    return float(values.min(initial=np.inf)) + 0.0, float(values.max(initial=-np.inf)) + 0.0
 
 
 class _Variation:

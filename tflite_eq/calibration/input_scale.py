@@ -197,20 +197,35 @@ class _Response(NamedTuple):
 
         What lies between the input and the layer is computed with it.
         """
-        count, total, squares = 0, 0.0 * layer.bias_values.astype(np.float64), 0.0
+        count = 0
+        total, squares = np.zeros(layer.channels), np.zeros(layer.channels)
+        largest = np.full(layer.channels, -np.inf)
         for rows in _outputs(graph, layer, index, values):
             count += len(rows)
             total = total + rows.sum(axis=0)
             squares = squares + (rows**2).sum(axis=0)
-        if count < _FEWEST_ROWS:
+            largest = np.maximum(largest, rows.max(axis=0, initial=-np.inf))
+        # What a ReLU never lets through was dead in training, whatever it is fed.
+        is_alive = largest > (0 if _is_rectified(graph, layer) else -np.inf)
+        if count < _FEWEST_ROWS or not is_alive.any():
             return None
-        mean = total / count
+        mean, squares = total[is_alive] / count, squares[is_alive]
         deviation = float(np.sqrt(np.maximum(squares / count - mean**2, 0.0).mean()))
         if deviation == 0:
             return None
-        bias = layer.bias_values.astype(np.float64)
+        bias = layer.bias_values[is_alive].astype(np.float64)
         share = float(np.sqrt((bias**2).mean())) / deviation
         return cls(float(np.sqrt((mean**2).mean())) / deviation, share)
+
+
+def _is_rectified(graph: Graph, layer: LinearLayer) -> bool:
+    """Whether nothing below 0 leaves the layer, by a function of its own or one behind it."""
+    readers = graph.consumers(layer.output)
+    return properties.makes_nonnegative(layer.operator) or (
+        layer.output not in graph.outputs
+        and bool(readers)
+        and all(reader.kind in ("RELU", "RELU6", "RELU_0_TO_1") for reader in readers)
+    )
 
 
 def _outputs(graph: Graph, layer: LinearLayer, index: int, values: list[Array]) -> Iterator[Double]:

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from tflite_eq.arguments import check_path
+from tflite_eq.calibration.comparison import Comparison
 from tflite_eq.calibration.plausible import check_values
 from tflite_eq.config import Config
 from tflite_eq.data.preprocessing import Preprocessing
@@ -229,6 +230,7 @@ class Calibration:
             everything else here is about the scaled network.
         fine_tuning: How the fine-tuning of biases went; ``None`` without one.
         warnings: What a user should know about how it was made, one sentence each.
+        comparison: What it was compared with before it was kept; ``None`` if with nothing.
         preprocessing: What the files went through that the samples were read from; ``None`` for
             samples that were taken as they are.
     """
@@ -243,6 +245,7 @@ class Calibration:
     equalization: list[ChannelFactors] = dataclasses.field(default_factory=list)
     fine_tuning: FineTuning | None = None
     warnings: list[str] = dataclasses.field(default_factory=list)
+    comparison: Comparison | None = None
     preprocessing: Preprocessing | None = None
 
     def to_text(self) -> str:
@@ -264,6 +267,8 @@ class Calibration:
             lines += ['  "equalization": [', *_joined(scaled, "    "), "  ],"]
         if self.fine_tuning is not None:
             lines.append(f'  "fine_tuning": {json.dumps(dataclasses.asdict(self.fine_tuning))},')
+        if self.comparison is not None:
+            lines.append(f'  "comparison": {json.dumps(dataclasses.asdict(self.comparison))},')
         if self.warnings:
             lines += ['  "warnings": [', *_joined(list(map(json.dumps, self.warnings)), "    ")]
             lines.append("  ],")
@@ -316,6 +321,9 @@ class Calibration:
                 if "fine_tuning" in plain
                 else None,
                 warnings=typed_list(plain.get("warnings", []), str, "warnings"),
+                comparison=Comparison.from_plain(plain["comparison"])
+                if "comparison" in plain
+                else None,
                 preprocessing=Preprocessing.from_plain(plain["preprocessing"])
                 if "preprocessing" in plain
                 else None,

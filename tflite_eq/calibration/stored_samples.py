@@ -31,6 +31,7 @@ class StoredSamples:
     Attributes:
         count: Number of samples.
         digest: SHA-256 over all of them, hexadecimal.
+        by_position: Whether some of them came as lists, in the order of the inputs.
         preprocessing: What the files went through that the data set reads; ``None`` if it does not
             say.
         doubts: What is doubtful about them, one sentence each; ``None`` until somebody has looked.
@@ -42,6 +43,7 @@ class StoredSamples:
         dataset: Any,
         limit: int | None = None,
         memory_budget: int | None = None,
+        title: str = "Reading the calibration data",
     ) -> None:
         """Read the data set.
 
@@ -50,6 +52,7 @@ class StoredSamples:
             dataset: In any form that ``SampleReader`` takes.
             limit: Take at most so many samples; ``None`` takes all.
             memory_budget: Bytes of samples to keep in memory, 64 MiB if it is ``None``.
+            title: Of the progress bar.
 
         Raises:
             DatasetError: The data set is empty or does not fit the model.
@@ -58,7 +61,7 @@ class StoredSamples:
         self._store = ActivationStore(_MEMORY_BUDGET if memory_budget is None else memory_budget)
         try:
             reader = SampleReader(graph, dataset, limit)
-            for number, sample in enumerate(track(reader, "Reading the calibration data", limit)):
+            for number, sample in enumerate(track(reader, title, limit)):
                 for index in self._inputs:
                     sample[index].flags.writeable = False
                     self._store.put(_KEY, index, number, sample[index])
@@ -66,6 +69,7 @@ class StoredSamples:
             self._store.close()
             raise
         self.count, self.digest = reader.count, reader.digest
+        self.by_position = reader.by_position
         self.preprocessing: Preprocessing | None = getattr(dataset, "preprocessing", None)
         self.doubts: list[str] | None = None
 

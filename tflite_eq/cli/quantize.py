@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import functools
 import json
 import os
 import time
+from collections.abc import Iterator
 from typing import Any
 
+from tflite_eq.alternatives.judges import FEWEST_SAMPLES
 from tflite_eq.calibration.record import Calibration
 from tflite_eq.cli import guard
 from tflite_eq.cli.early import check_before_loading
@@ -21,6 +24,7 @@ from tflite_eq.cli.flags import (
 from tflite_eq.cli.functions import FunctionData, names_function
 from tflite_eq.cli.models import load_float_model
 from tflite_eq.config import (
+    COMPARED_OPTIONS,
     ActivationMode,
     BiasCorrection,
     Bits,
@@ -34,7 +38,7 @@ from tflite_eq.config import (
 from tflite_eq.data.preprocessing import Preprocessing
 from tflite_eq.data.sources import ModelSamples, left_over, located, open_data, subset
 from tflite_eq.deprecated import BACKEND_NOTE, BACKENDS
-from tflite_eq.errors import ConfigError
+from tflite_eq.errors import ConfigError, DatasetError
 from tflite_eq.evaluation.labels import DEFAULT_LABEL_COLUMN
 from tflite_eq.evaluation.layerwise import ComparisonSet
 from tflite_eq.files import check_writable, exists, write_all_atomically
@@ -228,7 +232,8 @@ def run(args: argparse.Namespace) -> int:
     if not args.load_calibration:
         check_can_quantize(model, origin, config)
     data: Any = None
-    left: ModelSamples | None = None
+    judging: ModelSamples | None = None
+    unseen: ModelSamples | None = None
     if args.load_calibration:
         data = Calibration.load(args.load_calibration)
         _check_options(_given_options(args), data)
@@ -239,11 +244,12 @@ def run(args: argparse.Namespace) -> int:
     fed = as_fed(model, origin, config if data is None else data.config)
     graph = Graph.from_bytes(fed, args.model)
     if data is None:
-        data, left = _samples(args, graph, preprocessing)
+        data, judging, unseen = _samples(args, graph, preprocessing)
     validation = _validation(args, graph, preprocessing) if args.validation else None
     common = {
         "num_samples": _num_samples(args),
         "origin": origin,
+        "held_back": None if judging is None else functools.partial(_readable, judging),
         "resume_dir": args.resume_dir,
         "report_dir": args.report_dir,
     }
@@ -255,7 +261,7 @@ def run(args: argparse.Namespace) -> int:
         guarded = quantize_guarded(model, data, bound, config, num_workers=None, **common)
         result = guarded.result
     else:
-        comparison = _comparison(validation, left, fed) if args.report_dir else None
+        comparison = _comparison(validation, unseen, fed) if args.report_dir else None
         result = quantize(model, data, config, comparison=comparison, **common)
     files = {args.output: result.model}
     if args.save_calibration:
@@ -267,7 +273,10 @@ def run(args: argparse.Namespace) -> int:
 
 def config_from(args: argparse.Namespace) -> Config:
     """The quantizer's options: those of the preset, unless a flag says otherwise."""
-    return preset_config(args.preset or Preset.DEFAULT, **_given_flags(args))
+    preset, given = args.preset or Preset.DEFAULT, _given_flags(args)
+    insisted = {name for name in COMPARED_OPTIONS if given.get(name, "auto") != "auto"}
+    fixed = insisted.union(preset_config(preset).fixed)
+    return preset_config(preset, **{**given, "fixed": tuple(fixed)})
 
 
 def _given_flags(args: argparse.Namespace) -> dict[str, Any]:
@@ -347,8 +356,12 @@ def _check_options(given: dict[str, Any], calibration: Calibration) -> None:
 
 def _samples(
     args: argparse.Namespace, graph: Graph, preprocessing: Preprocessing
-) -> tuple[Any, ModelSamples | None]:
-    """What to calibrate on, and some that are left over for the report."""
+) -> tuple[Any, ModelSamples | None, ModelSamples | None]:
+    """What to calibrate on, and of what is left over, what to compare on and what to report on.
+
+    Figures on samples that something was chosen by would flatter it. Where there are too few for
+    both, the report has them.
+    """
     functions = [value for value in args.calibration if names_function(value)]
     if functions:
         if len(args.calibration) > 1:
@@ -357,11 +370,23 @@ def _samples(
                 "other --calibration out"
             )
         note_unused(args, None)
-        return FunctionData(functions[0]), None
+        return FunctionData(functions[0]), None, None
     opened = open_data(args.calibration, model_inputs(graph), preprocessing)
     note_unused(args, opened.preprocessing)
     count, seed = _num_samples(args), config_from(args).seed
-    return subset(opened, count, seed), left_over(opened, count, seed, COMPARED_SAMPLES)
+    data, left = subset(opened, count, seed), left_over(opened, count, seed, 2 * COMPARED_SAMPLES)
+    if left is None or len(left) < 2 * FEWEST_SAMPLES:
+        return data, None, left
+    return data, left.select(range(1, len(left), 2)), left.select(range(0, len(left), 2))
+
+
+def _readable(samples: ModelSamples) -> Iterator[Any]:
+    """Samples but for those that cannot be read: calibration does without these."""
+    for index in range(len(samples)):
+        try:
+            yield samples[index]
+        except DatasetError as error:
+            note(f"Left out of the comparison: {error}")
 
 
 def _num_samples(args: argparse.Namespace) -> int:
@@ -419,6 +444,8 @@ def _print(
     summary = result.report.summary
     if summary["normalized"]:
         print(f"Normalised first: {'; '.join(summary['normalized'])}.")
+    if summary.get("comparison"):
+        print(summary["comparison"]["text"])
     if summary.get("fine_tuning"):
         print(f"Fine-tuned biases: {fine_tuning_text(summary)}.")
     for sentence in summary["in_float"]:

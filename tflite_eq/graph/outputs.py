@@ -53,9 +53,9 @@ def logits_view(data: bytes, origin: str = "model") -> bytes:
     return schema.serialize(model)
 
 
-def final_softmax(graph: Graph) -> Operator | None:
-    """The softmax that the first output comes from, if any."""
-    operator = graph.producer(graph.outputs[0])
+def final_softmax(graph: Graph, output: int = 0) -> Operator | None:
+    """The softmax that an output comes from, if any; ``output`` is its position."""
+    operator = graph.producer(graph.outputs[output])
     while operator is not None and operator.kind in _TRANSPARENT:
         operator = graph.producer(operator.inputs[0])
     if operator is None or operator.kind not in _NORMALIZERS:

@@ -58,6 +58,7 @@ def quantize_guarded(
     num_samples: int | None = None,
     backend: str | None = None,
     origin: str = "model",
+    held_back: Any = None,
     resume_dir: PathLike | None = None,
     report_dir: PathLike | None = None,
     num_workers: int | None = 1,
@@ -72,6 +73,7 @@ def quantize_guarded(
         num_samples: Use at most so many calibration samples.
         backend: Deprecated and ignored.
         origin: What to call the model in messages.
+        held_back: Other samples to compare calibrations on, see ``calibrate``.
         resume_dir: Folder for the state of every model tried. A run that was interrupted goes on
             from there when it is repeated with the same folder, and ends with the same bytes.
         report_dir: Write the full report into this folder; it compares the models on the
@@ -108,6 +110,7 @@ def quantize_guarded(
             origin,
             folder,
             num_workers,
+            held_back,
         )
     ) as run:
         return _guarded(run, model, fed, guard, origin, report_dir)

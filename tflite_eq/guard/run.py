@@ -61,6 +61,7 @@ class Run:
         origin: str,
         folder: GuardFolder | None,
         num_workers: int | None,
+        held_back: Any = None,
     ) -> None:
         """Read the calibration samples, and run the float model on the validation data.
 
@@ -84,6 +85,9 @@ class Run:
         self.float_ranking: Ranking = []
         self.impossible: set[Kept] = set()
         self._samples = StoredSamples(self._graph, dataset, num_samples)
+        self._held_back = None
+        if held_back is not None:
+            self._held_back = StoredSamples(self._graph, held_back)
         self._reference = predict(
             NamedModel(origin, as_fed(model, origin, config)),
             self._validation.dataset,
@@ -94,6 +98,8 @@ class Run:
     def close(self) -> None:
         """Forget the calibration samples."""
         self._samples.close()
+        if self._held_back is not None:
+            self._held_back.close()
 
     def config(self, kept: Kept) -> Config:
         """The options with a choice added."""
@@ -113,6 +119,7 @@ class Run:
                 self._samples,
                 config,
                 origin=self._origin,
+                held_back=self._held_back,
                 resume_dir=None if self._folder is None else self._folder.calibration_of(config),
                 trace=trace,
             )

@@ -43,7 +43,9 @@ class AffineParams:
 
 def quantize(values: npt.NDArray[np.float32], params: AffineParams) -> npt.NDArray[np.int8]:
     """Nearest int8 codes, saturating at [-128, 127]; halves round away from zero as in TFLite."""
-    codes = round_half_away(values * (np.float32(1) / np.float32(params.scale)))
+    with np.errstate(over="ignore"):  # infinity saturates like what is merely large
+        steps = values * (np.float32(1) / np.float32(params.scale))
+    codes = round_half_away(steps)
     codes += params.zero_point
     np.clip(codes, INT8_MIN, INT8_MAX, out=codes)
     return codes.astype(np.int8)
@@ -79,7 +81,8 @@ def round_half_away(values: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
     and mending the exact halves does not, and is faster.
     """
     nearest: npt.NDArray[np.float32] = np.asarray(np.rint(values))
-    halves = np.abs(values - nearest) == np.float32(0.5)
+    with np.errstate(invalid="ignore"):  # infinity is whole
+        halves = np.abs(values - nearest) == np.float32(0.5)
     if halves.any():
         nearest[halves] = np.trunc(values[halves]) + np.copysign(np.float32(1), values[halves])
     return nearest

@@ -21,6 +21,16 @@ DEAD_CHANNEL_SCALE = np.float32(2**-20)
 # products with the input scale float32 could not hold.
 MIN_SCALE = np.float32(1e-6 / 127)
 
+# Layers whose weights are all small keep them: only a channel that is weaker than the strongest by
+# this factor writes nothing that the scale of the output could tell from 0.
+_WEAKEST = np.float32(2**-24)
+_LEAST_SCALE = np.float32(1e-21)
+
+
+def least_scale(scales: Float) -> np.float32:
+    """The smallest filter scale that a layer with these scales [K] needs."""
+    return np.float32(min(MIN_SCALE, max(scales.max(initial=0) * _WEAKEST, _LEAST_SCALE)))
+
 
 def max_scales(filters: Float, grid: WeightGrid) -> Float:
     """Smallest scales that clip no weight, the initial scales of the search.
@@ -37,7 +47,7 @@ def max_scales(filters: Float, grid: WeightGrid) -> Float:
     else:
         largest = np.abs(filters.reshape(len(filters), -1)).max(axis=1)
         scales = largest / np.float32(grid.limit)
-    return np.where(scales > 0, np.maximum(scales, MIN_SCALE), DEAD_CHANNEL_SCALE)
+    return np.where(scales > 0, np.maximum(scales, least_scale(scales)), DEAD_CHANNEL_SCALE)
 
 
 def bias_floor(bias: Float, input_scale: float) -> npt.NDArray[np.float32]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import time
 from collections.abc import Sequence
 from typing import Any
@@ -75,6 +76,11 @@ def build_report(
         "normalized": list(normalized),
         "in_float": list(in_float),
     }
+    if calibration.comparison is not None:
+        summary["comparison"] = {
+            **dataclasses.asdict(calibration.comparison),
+            "text": calibration.comparison.text(),
+        }
     if calibration.preprocessing is not None:
         summary["preprocessing"] = calibration.preprocessing.to_dict()
     if calibration.fine_tuning is not None:

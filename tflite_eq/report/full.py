@@ -6,6 +6,7 @@ import dataclasses
 import math
 from collections.abc import Sequence, Set
 
+from tflite_eq.alternatives.min_max import default_model
 from tflite_eq.calibration.record import Calibration
 from tflite_eq.equalization.factors import tensor_factors
 from tflite_eq.evaluation.layerwise import (
@@ -20,7 +21,6 @@ from tflite_eq.evaluation.metrics import Metrics
 from tflite_eq.graph.linear import LinearLayer
 from tflite_eq.graph.model import Graph
 from tflite_eq.report import findings
-from tflite_eq.report.baseline import default_model
 from tflite_eq.report.claims import claims_by_target
 from tflite_eq.report.details import (
     layer_detail,

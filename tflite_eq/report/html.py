@@ -126,6 +126,7 @@ def _options(summary: dict[str, Any]) -> list[tuple[str, str, str]]:
     for name, value in config.items():
         if value != default.get(name):
             shown = "not the default" if isinstance(value, dict) else str(value)
+            shown = ", ".join(value) if isinstance(value, list) else shown
             found.append((name.replace("_", " "), shown, ""))
     return found
 

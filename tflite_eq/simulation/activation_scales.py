@@ -10,7 +10,7 @@ import numpy.typing as npt
 from tflite_eq.calibration.checkpoint import LayerState
 from tflite_eq.calibration.histogram import RangeObserver
 from tflite_eq.calibration.ranges import ESTIMATORS, widen_to_symmetric
-from tflite_eq.calibration.record import TensorRecord
+from tflite_eq.calibration.record import LayerRecord, TensorRecord
 from tflite_eq.config import ActivationMode, Config, Method
 from tflite_eq.graph import properties
 from tflite_eq.graph.linear import LinearLayer
@@ -25,12 +25,19 @@ from tflite_eq.search.through import ELEMENTWISE, Function, search_through
 from tflite_eq.simulation.averages import Averages, operators_behind_averages
 from tflite_eq.simulation.elementwise_results import ElementwiseResults
 from tflite_eq.simulation.floors import floor_of
+from tflite_eq.simulation.least_scales import least_output_scale
 from tflite_eq.simulation.operator_runner import OperatorRunner
 from tflite_eq.simulation.sampling import criterion, make_layer_reader, sampled_values
 from tflite_eq.simulation.trace import PassTrace
 from tflite_eq.simulation.twins import TwinActivations
 
 Float = npt.NDArray[np.float32]
+
+# Operators that put tensors side by side under one scale.
+_JOINING = ("CONCATENATION", "PACK")
+
+# A tensor with fewer of the 256 codes has lost more than four bits to what it shares a scale with.
+_FEWEST_CODES = 16
 
 _FIXED_WINDOW = Window(-128, 127, True)
 
@@ -74,6 +81,7 @@ class ActivationScales:
         self._new: list[TensorRecord] = []
         self._decided = {tensor.index: tensor for state in decided for tensor in state.tensors}
         self._found_scales = decided[-1].waiting_scales if decided else {}
+        self._least: dict[int, float] = {}
         self.readers: dict[int, LayerReader] = {}
         self._averaged_from: dict[int, list[ScaleGroup]] = {}
         for group in {id(group): group for group in groups.values()}.values():
@@ -94,6 +102,11 @@ class ActivationScales:
             if passes_on and any(self._groups.get(o) is group for o in operator.outputs):
                 continue
             self._settle(group)
+
+    def note_layer(self, layer: LinearLayer, record: LayerRecord) -> None:
+        """Take into account what steps a layer that has run computes its output in."""
+        input_scale = self._twins.params[layer.input].scale
+        self._least[layer.output] = least_output_scale(record, input_scale)
 
     def settle_rest(self) -> None:
         """Decide what no operator has asked for: the network's outputs."""
@@ -165,7 +178,14 @@ class ActivationScales:
             self._trace.activation_searches.update(dict.fromkeys(group.tensors, found.trials))
             self._trace.weight_searches.update({i: r.trials for i, r in layers.items()})
         self.readers.update(layers)
-        params, window = self._affine(_union(found.interval, unseen), group, int7, floor)
+        interval = _union(found.interval, unseen)
+        params, window = self._affine(interval, group, int7, floor)
+        least = max((self._least.get(index, 0.0) for index in group.tensors), default=0.0)
+        while params.scale < least:  # twice where the interval was narrower than any scale
+            low, high = (1.001 * end * least / params.scale for end in interval)
+            interval = low, high
+            params, window = self._affine(interval, group, int7, floor)
+        self._twins.notices.extend(self._narrow_parts(group, params))
         self._settled(group, params, window, found.start, found.factor)
 
     def _settle_as_before(self, group: ScaleGroup, record: TensorRecord) -> None:
@@ -256,6 +276,24 @@ class ActivationScales:
         ):
             return None
         return OperatorRunner(self._graph, consumers[0], drop_activation=True)
+
+    def _narrow_parts(self, group: ScaleGroup, params: AffineParams) -> list[str]:
+        """What a common scale leaves few codes for, one sentence per tensor."""
+        joined = [o for o in group.inside if o.kind in _JOINING]
+        found = []
+        for operator in joined:
+            parts = [i for i in operator.inputs if i in group.tensors]
+            for index in dict.fromkeys(parts):
+                low, high = self._observers[index].minimum, self._observers[index].maximum
+                codes = (high - low) / params.scale
+                if 0 < codes < _FEWEST_CODES and self._observers[index].count:
+                    found.append(
+                        f"tensor '{self._graph.tensors[index].name}' ranges from {low:.3g} to "
+                        f"{high:.3g} and shares the scale of what {operator.kind} joins it with, "
+                        f"which leaves {max(codes, 1):.0f} of 256 codes for it: bring both to "
+                        "similar ranges, by a batch normalization in front of the operator, say"
+                    )
+        return found
 
     def _floor(self, group: ScaleGroup) -> float | None:
         """The least real value that can get into the group, constants included."""

@@ -83,8 +83,10 @@ def run_lockstep(
         elif layer.operator.index in finished:
             records.append(finished[operator.index])
             runner.run_again(layer, records[-1])
+            scales.note_layer(layer, records[-1])
         else:
             records.append(runner.run(layer))
+            scales.note_layer(layer, records[-1])
             if checkpoint:
                 checkpoint.finish_layer(_layer_state(records[-1], scales, trace))
         done += readers.done_with(operator)

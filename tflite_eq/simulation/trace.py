@@ -45,6 +45,12 @@ class PassTrace:
             seen = {index: observer for index, observer in observers.items() if observer.count}
             self.extremes.update({i: (o.minimum, o.maximum) for i, o in seen.items()})
 
+    def become(self, other: PassTrace) -> None:
+        """Take what another pass over the same samples has seen; the samples kept stay."""
+        self.extremes, self.observers = other.extremes, other.observers
+        self.activation_searches = other.activation_searches
+        self.weight_searches = other.weight_searches
+
     def searches(self, tensors: Iterable[int], layers: Iterable[int]) -> dict[str, Any]:
         """The searches of these tensors and layers as JSON holds them; for a checkpoint."""
         return {

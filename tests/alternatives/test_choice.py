@@ -1,0 +1,241 @@
+"""What is kept where a part of the method does harm; it is broken here to see that."""
+
+from __future__ import annotations
+
+import dataclasses
+import pathlib
+from typing import Any
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tests import models, running
+from tests.cli.commands import Workspace
+from tests.equalization import networks
+from tflite_eq import Calibration, Config, calibrate, quantize
+from tflite_eq.alternatives.options import NO_BIAS
+from tflite_eq.bias.iterative import ErrorSums
+from tflite_eq.calibration.comparison import ASKED, MIN_MAX, Comparison
+from tflite_eq.equalization.factors import with_factors
+from tflite_eq.errors import ConfigError
+from tflite_eq.graph.model import Graph
+from tflite_eq.runtimes import Kernels
+from tflite_eq.search import easyquant
+
+NETWORK = "conv_net"
+SAMPLES = models.data(NETWORK, count=16)
+OTHERS = models.data(NETWORK, count=8, seed=3)
+
+
+def softmax_results(model: bytes) -> list[str]:
+    graph = Graph.from_bytes(model)
+    kinds = [operator for operator in graph.operators if operator.kind == "SOFTMAX"]
+    assert kinds
+    return [graph.tensors[operator.outputs[0]].name for operator in kinds]
+
+
+def found(calibration: Calibration) -> Comparison:
+    assert calibration.comparison is not None
+    return calibration.comparison
+
+
+@pytest.fixture
+def wrong_biases(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Bias correction moves the means away instead of back."""
+    right = ErrorSums.mean_shift.fget
+    assert right is not None
+    wrong = property(lambda self: right(self) + 0.3)
+    monkeypatch.setattr(ErrorSums, "mean_shift", wrong)
+    monkeypatch.setattr("tflite_eq.simulation.decided_layers.DecidedLayers._helps", lambda *_: True)
+
+
+@pytest.fixture
+def wrong_scales(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The search clips every activation to a quarter of its range."""
+    search = easyquant.search_scales
+
+    def clipping(*arguments: Any, **named: Any) -> Any:
+        result = search(*arguments, **named)
+        low, high = result.interval
+        return dataclasses.replace(result, interval=(low / 4, high / 4))
+
+    monkeypatch.setattr("tflite_eq.simulation.activation_scales.search_scales", clipping)
+
+
+@pytest.mark.parametrize("held_back", [None, OTHERS])
+def test_bias_correction_that_does_harm_is_left_out(wrong_biases: None, held_back: Any) -> None:
+    model = models.build(NETWORK)
+    kept = calibrate(model, SAMPLES, Config(fixed=("method",)), held_back=held_back)
+    assert found(kept).kept == NO_BIAS
+    assert found(kept).held_back == (held_back is not None)
+    assert found(kept).samples == 8
+    alone = calibrate(model, SAMPLES, Config(bias_correction="none", fixed=("method",)))
+    assert (kept.tensors, kept.layers) == (alone.tensors, alone.layers)
+    text = found(kept).text()
+    assert f"dB, {NO_BIAS}, and" in text
+    assert "on 8 samples held back" in text
+
+
+@pytest.mark.parametrize("bits", ["8", "7"])
+def test_scales_that_do_harm_give_way_to_min_max_scales(wrong_scales: None, bits: str) -> None:
+    model = models.build(NETWORK)
+    kept = calibrate(model, SAMPLES, Config(bits=bits), held_back=OTHERS)
+    assert found(kept).kept == MIN_MAX
+    plain = Config(bits=bits, method="minmax", bias_correction="none", equalization="none")
+    expected = calibrate(model, SAMPLES, plain)
+    assert (kept.tensors, kept.layers) == (expected.tensors, expected.layers)
+    assert {tensor.bits for tensor in kept.tensors} >= {int(bits)}
+    assert found(kept).is_default == (bits == "8")
+
+
+@pytest.mark.parametrize(
+    "config",
+    [Config(fixed=("bias_correction",)), Config(method="mse", bias_correction="iterative")],
+)
+def test_nothing_that_holds_is_left_out(wrong_biases: None, config: Config) -> None:
+    kept = calibrate(models.build(NETWORK), SAMPLES, config)
+    if "bias_correction" in config.fixed:
+        assert kept.config.bias_correction is config.bias_correction
+        assert found(kept).kept in (ASKED, MIN_MAX)
+    else:
+        assert kept.config.method is config.method
+        assert found(kept).kept == NO_BIAS
+
+
+def test_what_was_insisted_on_is_kept_and_warned_of(
+    wrong_scales: None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = Config(fixed=("method", "bias_correction", "equalization"))
+    kept = calibrate(models.build(NETWORK), SAMPLES, config, held_back=OTHERS)
+    assert found(kept).kept == ASKED
+    assert kept.config.method is Config().method
+    assert "min-max scales are closer to the float network" in kept.warnings[-1]
+    assert kept.warnings[-1] in capsys.readouterr().err
+
+
+def test_good_calibrations_are_kept_and_compared() -> None:
+    kept = found(calibrate(models.build(NETWORK), SAMPLES, held_back=OTHERS))
+    assert kept.kept == ASKED
+    assert kept.sqnr_db[ASKED][0] > kept.sqnr_db[MIN_MAX][0]
+    assert kept.text().startswith("TFLite's default (min-max scales): ")
+
+
+def test_figures_are_those_of_the_written_file() -> None:
+    """The oracle runs the files of both models on the samples held back."""
+    model = models.build(NETWORK)
+    result = quantize(model, SAMPLES, held_back=OTHERS)
+    kept = found(result.calibration)
+    exact, ours = (
+        np.concatenate([running.run(data, x, Kernels.DEFAULT)[0].ravel() for x in OTHERS])
+        for data in (model, result.model)
+    )
+    sqnr = 10 * np.log10((exact**2).sum() / ((exact - ours) ** 2).sum())
+    assert kept.sqnr_db[ASKED] == pytest.approx([sqnr], abs=0.01)
+
+
+def test_all_float_outputs_are_compared() -> None:
+    def two_heads(x: Any) -> Any:
+        trunk = tf.nn.relu(models.conv(x, 8))
+        scores = tf.reshape(models.conv(trunk, 4, seed=1), [1, -1])
+        return {"boxes": models.conv(trunk, 4, seed=2), "scores": tf.nn.softmax(scores)}
+
+    model = models.convert(two_heads, models.IMAGE)
+    kept = found(calibrate(model, models.samples(models.IMAGE, count=16)))
+    assert len(kept.outputs) == len(set(kept.outputs)) == 2
+    assert not any(graph_softmax in kept.outputs for graph_softmax in softmax_results(model))
+    assert "of 2 outputs the least gain" in kept.text()
+    assert {len(figures) for figures in kept.sqnr_db.values()} == {len(kept.outputs)}
+
+
+def test_too_few_samples_are_said_to_be_too_few() -> None:
+    for config in (Config(), Config(reconstruction="refit")):
+        kept = found(calibrate(models.build(NETWORK), SAMPLES[:11], config))
+        assert kept.reason == "12 samples are needed, there are 11"
+        assert "Not compared" in kept.text()
+    fitted = found(calibrate(models.build(NETWORK), SAMPLES, Config(reconstruction="refit")))
+    assert "fitted to all samples" in fitted.reason
+
+
+def test_the_record_remembers_the_choice(wrong_biases: None) -> None:
+    model = models.build(NETWORK)
+    result = quantize(model, SAMPLES)
+    loaded = Calibration.from_text(result.calibration.to_text())
+    assert loaded == result.calibration
+    again = quantize(model, loaded)
+    assert again.model == result.model
+    assert again.report.summary["comparison"]["kept"] == NO_BIAS
+
+
+def test_records_with_an_impossible_comparison_are_refused() -> None:
+    text = calibrate(models.build(NETWORK), SAMPLES).to_text()
+    for old, new in ((f'"kept": "{ASKED}"', '"kept": "x"'), ('"is_tie": false', '"is_tie": 3')):
+        assert old in text
+        with pytest.raises(ConfigError, match="undo the edit"):
+            Calibration.from_text(text.replace(old, new))
+
+
+def test_a_resumed_run_gives_the_same_bytes(
+    wrong_biases: None, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = models.build(NETWORK)
+    whole = calibrate(model, SAMPLES).to_text()
+    assert calibrate(model, SAMPLES, resume_dir=tmp_path).to_text() == whole
+    assert list(tmp_path.glob("alternative_*"))
+
+    def refuse(*_: Any) -> None:
+        raise AssertionError("a finished pass was searched again")
+
+    runner = "tflite_eq.simulation.layer_runner.LayerRunner.run"
+    monkeypatch.setattr(runner, refuse)
+    assert calibrate(model, SAMPLES, resume_dir=tmp_path).to_text() == whole
+
+
+def test_equalization_that_does_harm_is_left_out(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+
+    def breaking(graph: Any, equalization: Any) -> Any:
+        halves = [
+            dataclasses.replace(
+                e, factors=tuple(f * (20.0 if i % 2 else 0.05) for i, f in enumerate(e.factors))
+            )
+            for e in equalization
+        ]
+        return with_factors(graph, halves)
+
+    import tensorflow as tf
+
+    model = networks.uneven(tf.nn.relu)
+    data = models.samples(models.IMAGE, count=16, seed=4)
+    right = calibrate(model, data)
+    assert right.equalization
+    assert found(right).kept == ASKED
+    for module in ("calibration_pass", "alternatives.judges"):
+        monkeypatch.setattr(f"tflite_eq.{module}.with_factors", breaking)
+    kept = calibrate(model, data)
+    assert not kept.equalization
+    assert kept.config.equalization.value == "none"
+
+
+def test_the_command_line_compares_on_left_over_samples(
+    tmp_path: pathlib.Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    space = Workspace(tmp_path, capsys)
+    many = space.array("many.npy", np.concatenate([x for [x] in models.data(NETWORK, 30)]))
+    done = space.run(
+        *("quantize", "--model", space.model, "--calibration", many, "--num_samples", 10),
+        *("--output", space.output, "--bias_correction", "iterative", "--preset", "fast"),
+    )
+    assert done.code == 0, done.err
+    assert "dB, on 10 samples held back." in done.out
+    without = space.run(
+        *("quantize", "--model", space.model, "--calibration", many, "--num_samples", 10),
+        *("--output", space.folder / "b.tflite", "--report_dir", tmp_path / "report"),
+        *("--bias_correction", "iterative", "--preset", "fast"),
+    )
+    assert without.code == 0
+    assert space.output.read_bytes() == (space.folder / "b.tflite").read_bytes()
+    assert (
+        "10 samples that calibration did not use" in (tmp_path / "report/report.json").read_text()
+    )

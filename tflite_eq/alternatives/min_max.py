@@ -1,0 +1,160 @@
+"""The model that min-max scales make of the same calibration data.
+
+Scales come from the extremes, weights from their largest magnitudes, nothing is searched or
+corrected; nothing has to be run for it. With 8 bits and a weight scale per channel this is TFLite's
+default post-training quantization.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Set
+
+import numpy as np
+
+from tflite_eq.calibration.histogram import RangeObserver
+from tflite_eq.calibration.ranges import Interval
+from tflite_eq.calibration.record import Calibration, LayerRecord
+from tflite_eq.config import (
+    ActivationMode,
+    BiasCorrection,
+    Bits,
+    Config,
+    Equalization,
+    Method,
+    Reconstruction,
+)
+from tflite_eq.graph import schema
+from tflite_eq.graph.linear import LinearLayer, linear_layers
+from tflite_eq.graph.model import Graph
+from tflite_eq.graph.scale_groups import scale_groups
+from tflite_eq.numerics import weights
+from tflite_eq.search.easyquant import initial_weight_scales
+from tflite_eq.simulation.activation_scales import ActivationScales
+from tflite_eq.simulation.least_scales import least_output_scale
+from tflite_eq.simulation.store import ActivationStore
+from tflite_eq.simulation.twins import TwinActivations
+from tflite_eq.targets import weight_grid
+from tflite_eq.writer import write
+
+
+def default_model(
+    graph: Graph,
+    skipped: Set[int],
+    extremes: Mapping[int, Interval],
+    calibration: Calibration,
+) -> bytes:
+    """TFLite's default int8 model with float inputs and outputs.
+
+    Args:
+        graph: The float network as it was given: TFLite does not scale channels.
+        skipped: Indices of operators that stay in float.
+        extremes: Smallest and largest FP32 value over the calibration data by tensor index.
+        calibration: Record of the model it will be compared with; only what it says about data,
+            seed and what stays in float is taken.
+    """
+    config = dataclasses.replace(
+        min_max_config(calibration.config),
+        bits=Bits.INT8,
+        keep_int8=None,
+        activation_mode=ActivationMode.ASYMMETRIC,
+        per_tensor=False,
+    )
+    record = min_max_record(graph, skipped, extremes, calibration, config)
+    return schema.serialize(write(graph, linear_layers(graph), record, skipped).model)
+
+
+def min_max_config(config: Config) -> Config:
+    """The same bits, windows and granularity with min-max scales and nothing searched."""
+    return dataclasses.replace(
+        config,
+        method=Method.MINMAX,
+        bias_correction=BiasCorrection.NONE,
+        reconstruction=Reconstruction.NONE,
+        equalization=Equalization.NONE,
+    )
+
+
+def is_tflite_default(config: Config) -> bool:
+    """Whether min-max scales under these bits and windows are what TFLite takes by default."""
+    return (
+        config.bits is Bits.INT8
+        and config.activation_mode is ActivationMode.ASYMMETRIC
+        and not config.per_tensor
+    )
+
+
+def min_max_record(
+    graph: Graph,
+    skipped: Set[int],
+    extremes: Mapping[int, Interval],
+    calibration: Calibration,
+    config: Config,
+) -> Calibration:
+    """A record of min-max scales, without the figures of its layers.
+
+    Args:
+        graph: The float network as it was given.
+        skipped: Indices of operators that stay in float.
+        extremes: Smallest and largest FP32 value over the calibration data by tensor index.
+        calibration: Another record of the same network and data.
+        config: Options, of ``min_max_config``.
+    """
+    layers = linear_layers(graph)
+    groups = scale_groups(graph, layers, skipped)
+    observers = {index: _observer(interval) for index, interval in extremes.items()}
+    with ActivationStore() as store:
+        twins = TwinActivations(store, samples=0)
+        scales = ActivationScales(graph, layers, groups, skipped, observers, twins, config)
+        scales.settle_rest()
+        tensors = scales.records()
+    input_scales = {tensor.index: tensor.scale for tensor in tensors}
+    records = [
+        _layer_record(layer, input_scales[layer.input], scales.is_int7(layer.input), config)
+        for index, layer in layers.items()
+        if index not in skipped
+    ]
+    least = {
+        layers[record.index].output: least_output_scale(record, input_scales[record.input])
+        for record in records
+    }
+    for tensor in tensors:
+        members = groups[tensor.index].tensors
+        tensor.scale = max(tensor.scale, *(least.get(index, 0.0) for index in members))
+    return dataclasses.replace(
+        calibration,
+        config=config,
+        tensors=tensors,
+        layers=records,
+        equalization=[],
+        fine_tuning=None,
+        warnings=[],
+    )
+
+
+def _observer(extremes: Interval) -> RangeObserver:
+    """An observer that has seen the extremes alone, which are all that min-max looks at."""
+    observer = RangeObserver()
+    observer.update(np.asarray(extremes, np.float32))
+    return observer
+
+
+def _layer_record(
+    layer: LinearLayer, input_scale: float, is_int7: bool, config: Config
+) -> LayerRecord:
+    grid = weight_grid(layer.geometry, config.target, is_int7)
+    scales = initial_weight_scales(layer.filters, grid, config.per_tensor)
+    scales = np.maximum(scales, weights.bias_floor(layer.bias_values, input_scale))
+    if config.per_tensor:
+        scales = scales.max(keepdims=True)
+    return LayerRecord(
+        index=layer.operator.index,
+        name=layer.name,
+        kind=layer.kind.value,
+        input=layer.input,
+        grid=grid.value,
+        scales=scales.tolist(),
+        gain=1.0,
+        bias_correction=[],
+        metrics={},
+    )
