@@ -191,7 +191,7 @@ clean:
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # An environment without .complete was interrupted and is made again from the start.
-$(ENV)/.complete: requirements/development.txt $(LOCKS)/development.txt $(MAKE_VENV) pyproject.toml
+$(ENV)/.complete: requirements/development.txt requirements/development.no-deps.txt $(LOCKS)/development.txt $(MAKE_VENV) pyproject.toml
 	$(MAKE_VENV) $(ENV) requirements/development.txt $(LOCKS)/development.txt
 	touch $@
 

@@ -53,6 +53,7 @@ def test_quantizing_needs_nothing_of_linux(name: str, tmp_path: Path) -> None:
 
 
 def test_what_is_played_away_is_gone(tmp_path: Path) -> None:
+    (tmp_path / "float.tflite").write_bytes(models.conv_net())
     finished = played({**SYSTEMS["windows"], "modules": ["hashlib"]}, tmp_path)
     assert finished.returncode == 1
     assert "No module named 'hashlib'" in finished.stderr

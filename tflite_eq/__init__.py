@@ -2,27 +2,32 @@
 
 from __future__ import annotations
 
-from tflite_eq.calibration.record import Calibration
-from tflite_eq.config import (
-    ActivationMode,
-    BiasCorrection,
-    Bits,
-    Config,
-    Equalization,
-    IoType,
-    Method,
-    Objective,
-    Reconstruction,
-    SearchSettings,
-)
-from tflite_eq.converter import Attachment, EasyQuantConverter, attach
-from tflite_eq.errors import TfliteEqError
-from tflite_eq.guard.guard import Guarded, quantize_guarded
-from tflite_eq.guard.validation import Guard, Validation
-from tflite_eq.presets import Preset, preset_config
-from tflite_eq.quantizer import QuantizationResult, calibrate, quantize
-from tflite_eq.targets import Target
+import importlib
+from typing import TYPE_CHECKING, Any
+
 from tflite_eq.version import __version__
+
+if TYPE_CHECKING:
+    from tflite_eq.calibration.record import Calibration
+    from tflite_eq.config import (
+        ActivationMode,
+        BiasCorrection,
+        Bits,
+        Config,
+        Equalization,
+        IoType,
+        Method,
+        Objective,
+        Reconstruction,
+        SearchSettings,
+    )
+    from tflite_eq.converter import Attachment, EasyQuantConverter, attach
+    from tflite_eq.errors import TfliteEqError
+    from tflite_eq.guard.guard import Guarded, quantize_guarded
+    from tflite_eq.guard.validation import Guard, Validation
+    from tflite_eq.presets import Preset, preset_config
+    from tflite_eq.quantizer import QuantizationResult, calibrate, quantize
+    from tflite_eq.targets import Target
 
 __all__ = [
     "ActivationMode",
@@ -52,3 +57,35 @@ __all__ = [
     "quantize",
     "quantize_guarded",
 ]
+
+# Where the names lie. They are imported when somebody asks for them: all together take the time of
+# several commands that need few of them.
+_MODULES = {
+    "tflite_eq.calibration.record": "Calibration",
+    "tflite_eq.config": (
+        "ActivationMode BiasCorrection Bits Config Equalization IoType Method Objective "
+        "Reconstruction SearchSettings"
+    ),
+    "tflite_eq.converter": "Attachment EasyQuantConverter attach",
+    "tflite_eq.errors": "TfliteEqError",
+    "tflite_eq.guard.guard": "Guarded quantize_guarded",
+    "tflite_eq.guard.validation": "Guard Validation",
+    "tflite_eq.presets": "Preset preset_config",
+    "tflite_eq.quantizer": "QuantizationResult calibrate quantize",
+    "tflite_eq.targets": "Target",
+}
+_HOMES = {name: module for module, names in _MODULES.items() for name in names.split()}
+
+
+def __getattr__(name: str) -> Any:
+    """A public name, imported on its first use."""
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    found = getattr(importlib.import_module(_HOMES[name]), name)
+    globals()[name] = found
+    return found
+
+
+def __dir__() -> list[str]:
+    """The public names, for interactive use."""
+    return sorted([*globals(), *_HOMES])

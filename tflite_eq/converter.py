@@ -14,17 +14,17 @@ import numpy as np
 from tflite_eq.arguments import check_model, check_path
 from tflite_eq.calibration.record import Calibration
 from tflite_eq.config import Config, IoType, checked_config
+from tflite_eq.conversion import conversion_error
 from tflite_eq.errors import ConfigError, DatasetError, ModelError
 from tflite_eq.files import PathLike
 from tflite_eq.guard.guard import Guarded, quantize_guarded
 from tflite_eq.guard.validation import Guard, check_guard
+from tflite_eq.keras_models import OTHERWISE
 from tflite_eq.quantizer import QuantizationResult, quantize
 from tflite_eq.report.model import Report
 from tflite_eq.report.write import check_directory
-from tflite_eq.tensorflow_import import import_tensorflow
-
-# The remedy of those who have no TensorFlow.
-OTHERWISE = "convert it to a float .tflite where TensorFlow is, and pass that"
+from tflite_eq.saved_models import chosen_tags
+from tflite_eq.tensorflow_import import check_tensorflow, import_tensorflow
 
 
 class EasyQuantConverter:
@@ -43,6 +43,7 @@ class EasyQuantConverter:
         resume_dir: Folder that an interrupted ``convert`` goes on from, see ``calibrate``.
         float_converter: The TensorFlow converter behind it; ``None`` after ``from_tflite``. Its
             other attributes (``target_spec``, ``allow_custom_ops``...) can be read and set here.
+        origin: What messages call the model.
         result: Outcome of the last ``convert``.
         guarded: How the guard went; ``None`` without one.
     """
@@ -68,6 +69,7 @@ class EasyQuantConverter:
         self.guard: Guard | None = None
         self.result: QuantizationResult | None = None
         self.guarded: Guarded | None = None
+        self.origin = "model"
 
     def __getattr__(self, name: str) -> Any:
         """An attribute of the TensorFlow converter."""
@@ -105,15 +107,20 @@ class EasyQuantConverter:
     ) -> EasyQuantConverter:
         """A converter for a SavedModel directory."""
         check_path(saved_model_dir, "saved_model_dir")
-        tf = import_tensorflow(f"the SavedModel {saved_model_dir}", OTHERWISE)
         directory = os.fspath(saved_model_dir)
+        check_tensorflow(f"the SavedModel {directory}", OTHERWISE)
+        if tags is None:
+            tags = chosen_tags(directory, signature_keys)
+        tf = import_tensorflow(f"the SavedModel {directory}", OTHERWISE)
         try:
             made = tf.lite.TFLiteConverter.from_saved_model(directory, signature_keys, tags)
         except (OSError, ValueError, RuntimeError) as error:
             raise ModelError(f"{directory}: TensorFlow cannot read the SavedModel: {error}") from (
                 error
             )
-        return cls(made, None, config)
+        converter = cls(made, None, config)
+        converter.origin = directory
+        return converter
 
     @classmethod
     def from_concrete_functions(
@@ -158,12 +165,17 @@ class EasyQuantConverter:
 
         Raises:
             ConfigError: ``target_spec`` asks for something other than int8.
+            ModelError: TensorFlow cannot convert the model.
         """
         if self._float_model is None:
             wanted = self.float_converter.target_spec
             self.float_converter.target_spec = _float_target(wanted)
             try:
                 self._float_model = bytes(self.float_converter.convert())
+            except MemoryError:
+                raise
+            except Exception as error:  # whatever MLIR's status maps to
+                raise conversion_error(self.origin, error) from error
             finally:
                 self.float_converter.target_spec = wanted
         return self._float_model
@@ -195,6 +207,7 @@ class EasyQuantConverter:
             config,
             self.guard,
             backend=self.backend,
+            origin=self.origin,
             report_dir=self.report_dir,
             resume_dir=self.resume_dir,
         )

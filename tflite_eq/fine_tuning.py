@@ -21,8 +21,10 @@ from tflite_eq.runtimes import Kernels, preferred_runtime
 from tflite_eq.simulation.differentiable import DifferentiableNetwork, check_differentiable
 from tflite_eq.simulation.lockstep import corrected_on
 from tflite_eq.simulation.twins import TwinActivations
-from tflite_eq.tensorflow_import import import_tensorflow
+from tflite_eq.tensorflow_import import check_tensorflow, import_tensorflow
 from tflite_eq.writer import write
+
+_NEEDED = ("--bias_correction finetune", "use --bias_correction iterative")
 
 
 def check_can_fine_tune(graph: Graph, layers: dict[int, LinearLayer]) -> None:
@@ -32,7 +34,7 @@ def check_can_fine_tune(graph: Graph, layers: dict[int, LinearLayer]) -> None:
         BackendError: TensorFlow is not installed.
         ModelError: The network has an operator whose gradient is not known.
     """
-    _tensorflow()
+    check_tensorflow(*_NEEDED)
     check_differentiable(graph, layers)
 
 
@@ -75,7 +77,7 @@ def fine_tuned(
 
 
 def _tensorflow() -> Any:
-    return import_tensorflow("--bias_correction finetune", "use --bias_correction iterative")
+    return import_tensorflow(*_NEEDED)
 
 
 def _written_noise(

@@ -18,7 +18,8 @@ from tflite_eq.calibration.statistics import observe_ranges
 from tflite_eq.calibration.stored_samples import StoredSamples
 from tflite_eq.config import BiasCorrection, Config, Equalization, checked_config
 from tflite_eq.conformance import subject as conformance
-from tflite_eq.conformance.computed import CHECKED_SAMPLES, check_computed
+from tflite_eq.conformance.computed import check_computed
+from tflite_eq.conformance.samples import CHECKED_SAMPLES, checked_samples
 from tflite_eq.conformance.stored import check_stored
 from tflite_eq.deprecated import warn_of_backend
 from tflite_eq.equalization.choose import equalizing_factors
@@ -32,7 +33,7 @@ from tflite_eq.graph.consistency import check_consistent
 from tflite_eq.graph.linear import LinearLayer, linear_layers
 from tflite_eq.graph.model import Graph
 from tflite_eq.graph.scale_groups import scale_groups
-from tflite_eq.preparation import prepared
+from tflite_eq.preparation import Prepared, prepared
 from tflite_eq.progress import note
 from tflite_eq.report.build import build_report
 from tflite_eq.report.full import Subject, complete
@@ -105,16 +106,11 @@ def calibrate(
     config = checked_config(config)
     num_samples = checked_count(num_samples, "num_samples")
     check_path(resume_dir, "resume_dir")
-    network = prepared(model, origin)
+    network, layers, skipped = _checked(model, origin, config)
     graph = network.front
-    layers = linear_layers(graph)
-    skipped = skipped_operators(graph, config)
-    check_selection(graph, layers, skipped, config)
     for sentence in islands.sentences(network, skipped, config):
         note(sentence)
     fine_tunes = config.bias_correction is BiasCorrection.FINETUNE
-    if fine_tunes:
-        check_can_fine_tune(graph, layers)
     model_sha256 = hashlib.sha256(model).hexdigest()
     with contextlib.ExitStack() as stack:
         checkpoint = None
@@ -126,6 +122,8 @@ def calibrate(
         samples = representative_dataset
         if not isinstance(samples, StoredSamples):
             samples = stack.enter_context(StoredSamples(graph, samples, num_samples))
+        if fine_tunes:
+            check_enough(samples.count)
         if checkpoint:
             checkpoint.check_data(samples.count, samples.digest)
         if trace is not None:
@@ -141,7 +139,6 @@ def calibrate(
             trace.take_ranges(observers)
         needed = set()
         if fine_tunes:
-            check_enough(twins.samples)
             needed = {*graph.inputs, *distilled_tensors(graph)}
         tensors, records = run_lockstep(
             graph, layers, groups, skipped, observers, twins, config, trace, checkpoint, needed
@@ -160,6 +157,30 @@ def calibrate(
         if fine_tunes:
             calibration = fine_tuned(graph, layers, skipped, calibration, twins)
     return calibration
+
+
+def check_can_quantize(model: bytes, origin: str, config: Config) -> None:
+    """Make all checks that take the model and the options alone, before any data are read.
+
+    ``calibrate`` makes them, too; this is for who has more to do before it, such as opening data.
+
+    Raises:
+        TfliteEqError: As ``calibrate``.
+    """
+    _checked(model, origin, config)
+
+
+def _checked(
+    model: bytes, origin: str, config: Config
+) -> tuple[Prepared, dict[int, LinearLayer], set[int]]:
+    """The network, its linear layers, and the operators that stay in float."""
+    network = prepared(model, origin)
+    layers = linear_layers(network.front)
+    skipped = skipped_operators(network.front, config)
+    check_selection(network.front, layers, skipped, config)
+    if config.bias_correction is BiasCorrection.FINETUNE:
+        check_can_fine_tune(network.front, layers)
+    return network, layers, skipped
 
 
 def _doubts(graph: Graph, samples: StoredSamples) -> list[str]:
@@ -336,7 +357,8 @@ def _apply(
     written, data = _written(graph, layers, calibration, skipped, origin)
     kept_float = [graph.tensors[i].name for o in skipped for i in graph.operators[o].outputs]
     check_fully_int8(Graph(written.model, origin), kept_float)
-    ran = check_runs_everywhere(data, config.seed)
+    inputs = checked_samples(graph, calibration, trace.kept, config.seed)
+    ran = check_runs_everywhere(data, inputs[0], lambda: schema.serialize(given.model))
     outcome = conformance.Subject(
         graph=graph,
         layers=layers,
@@ -346,14 +368,14 @@ def _apply(
         meanings=written.meanings_by_index(),
     )
     check_stored(outcome)
-    check_computed(outcome, trace.kept, config.seed)
+    check_computed(outcome, inputs, ran)
     front = data
     if network.tail:
         whole = with_factors(network.whole, calibration.equalization)
         data = _written(whole, layers, calibration, skipped | network.tail, origin)[1]
     report = build_report(
         calibration,
-        ran,
+        [runtime.description for runtime in ran],
         network.changes,
         islands.sentences(network, skipped, config),
         len(model),

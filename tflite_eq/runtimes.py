@@ -1,4 +1,8 @@
-"""The TFLite runtimes installed beside this package, behind one way to make an interpreter."""
+"""The TFLite runtimes installed beside this package, behind one way to make an interpreter.
+
+A broken one is told from a broken model: before any other model, each runs one that is known to be
+right. One that cannot is left out, as if it were not installed.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +17,12 @@ import warnings
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
+
+from tflite_eq import known_model
 from tflite_eq.errors import BackendError
+from tflite_eq.progress import note
 from tflite_eq.quiet import quiet
 
 Interpreter = Any
@@ -122,19 +131,69 @@ def _version(distribution: str) -> str:
 
 @functools.cache
 def _load(name: str, module: str) -> Runtime | None:
-    """The runtime if it is installed and imports (tflite-runtime 2.14 does not beside numpy 2)."""
-    try:
-        if importlib.util.find_spec(module.split(".")[0]) is None:
-            return None
-        with quiet():
-            importlib.import_module(module)
-    except ImportError:
+    """The runtime if it is installed and works; if it does not, that is said once."""
+    if importlib.util.find_spec(module.split(".")[0]) is None:
         return None
-    return Runtime(name, _version(name), module)
+    runtime = Runtime(name, _version(name), module)
+    fault = _fault(runtime)
+    if fault is None:
+        return runtime
+    _faults[name] = f"{runtime.description} {fault}"
+    note(f"note: {_faults[name]}; it is left out. {_mend(runtime)}")
+    return None
+
+
+# What is wrong with installed runtimes, by distribution name.
+_faults: dict[str, str] = {}
+
+
+def _mend(runtime: Runtime) -> str:
+    again = f"pip install --force-reinstall --no-deps '{runtime.name}=={runtime.version}'"
+    return f"Install it again ({again}) or another version, or uninstall it"
+
+
+def _fault(runtime: Runtime) -> str | None:
+    """What is wrong with an installed runtime, told by a model that is known to be right."""
+    try:
+        with quiet():
+            importlib.import_module(runtime.module)
+    except MemoryError:
+        raise
+    except Exception as error:  # of native code for another NumPy, CPU or C library
+        return f"does not import ({_reason(error)})"
+    try:
+        model = known_model.known_model()
+    except BackendError:
+        return None  # nothing can be built without the schema, and nothing be quantized
+    for kernels in Kernels:
+        try:
+            with quiet():
+                found = _run(runtime.interpreter(model, kernels), known_model.INPUT)
+        except MemoryError:
+            raise
+        except Exception as error:
+            said = f"cannot run a model of one convolution with {kernels.value} kernels"
+            return f"{said} ({_reason(error)})"
+        if not np.array_equal(found, known_model.EXPECTED):
+            return f"computes a model of one convolution wrongly with {kernels.value} kernels"
+    return None
+
+
+def _run(interpreter: Interpreter, values: npt.NDArray[np.float32]) -> npt.NDArray[Any]:
+    interpreter.allocate_tensors()
+    interpreter.set_tensor(interpreter.get_input_details()[0]["index"], values)
+    interpreter.invoke()
+    found: npt.NDArray[Any] = interpreter.get_tensor(interpreter.get_output_details()[0]["index"])
+    return found
+
+
+def _reason(error: Exception) -> str:
+    lines = str(error).strip().splitlines() or [""]
+    return f"{type(error).__name__}: {lines[0][:200]}"
 
 
 def available_runtimes() -> tuple[Runtime, ...]:
-    """All installed runtimes, the preferred one first."""
+    """All installed runtimes that work, the preferred one first."""
     loaded = (_load(*candidate) for candidate in _CANDIDATES)
     return tuple(runtime for runtime in loaded if runtime is not None)
 
@@ -143,12 +202,17 @@ def preferred_runtime() -> Runtime:
     """The runtime used for everything that does not name one.
 
     Raises:
-        BackendError: No TFLite runtime is installed.
+        BackendError: No TFLite runtime is installed, or none that works.
     """
     for candidate in _CANDIDATES:
         runtime = _load(*candidate)
         if runtime is not None:
             return runtime
+    if _faults:
+        raise BackendError(
+            f"no installed TFLite runtime works: {'; '.join(_faults.values())}. Install one of "
+            "them again: pip install --force-reinstall ai-edge-litert"
+        )
     raise BackendError(
         "no TFLite runtime is installed: pip install ai-edge-litert "
         "(or tensorflow, or tflite-runtime)"
@@ -159,11 +223,13 @@ def runtime_named(name: str) -> Runtime:
     """The installed runtime with a distribution name.
 
     Raises:
-        BackendError: It is not installed; the message names those that are.
+        BackendError: It is not installed, or does not work; the message names those that do.
     """
     installed = available_runtimes()
     for runtime in installed:
         if runtime.name == name:
             return runtime
     found = ", ".join(runtime.name for runtime in installed) or "none"
+    if name in _faults:
+        raise BackendError(f"{_faults[name]}; install it again, or use another one: {found}")
     raise BackendError(f"the TFLite runtime {name!r} is not installed; installed: {found}")

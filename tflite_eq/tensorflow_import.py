@@ -21,11 +21,20 @@ def import_tensorflow(wanted_for: str, otherwise: str) -> Any:
     Raises:
         BackendError: TensorFlow is not installed.
     """
+    check_tensorflow(wanted_for, otherwise)
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    with quiet():
+        return importlib.import_module("tensorflow")
+
+
+def check_tensorflow(wanted_for: str, otherwise: str) -> None:
+    """Refuse to do without TensorFlow, which takes seconds to import, before it is needed.
+
+    Raises:
+        BackendError: It is not installed.
+    """
     if importlib.util.find_spec("tensorflow") is None:
         raise BackendError(
             f"{wanted_for} needs TensorFlow, which is not installed: "
             f"pip install 'tflite-eq[tensorflow]', or {otherwise}"
         )
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    with quiet():
-        return importlib.import_module("tensorflow")

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from typing import Any, Callable
 
-import numpy as np
+import numpy.typing as npt
 
 from tflite_eq.errors import BackendError, VerificationError
+from tflite_eq.evaluation.feeding import feed, fit
 from tflite_eq.graph.float_islands import matching
 from tflite_eq.graph.model import Graph
 from tflite_eq.graph.validate import describe
-from tflite_eq.runtimes import Interpreter, Kernels, available_runtimes
+from tflite_eq.progress import note
+from tflite_eq.runtimes import Kernels, Runtime, available_runtimes
 from tflite_eq.text import counted
+
+Array = npt.NDArray[Any]
 
 # Operators that may meet float tensors: they convert, or look at the shape and at no value.
 _NO_ARITHMETIC = ("QUANTIZE", "DEQUANTIZE", "SHAPE")
@@ -46,47 +51,62 @@ def check_fully_int8(graph: Graph, kept_float: Iterable[str]) -> None:
         )
 
 
-def check_runs_everywhere(model: bytes, seed: int) -> list[str]:
+def check_runs_everywhere(
+    model: bytes, sample: Sequence[Array], float_model: Callable[[], bytes]
+) -> list[Runtime]:
     """Run the model once on every installed runtime, with XNNPACK and without.
+
+    A runtime that does not run the float model either, for lack of an operator, cannot be asked.
 
     Args:
         model: The quantized ``.tflite``.
-        seed: Seeds the random input.
+        sample: Real values of its inputs, in their order: an input that the network was made for.
+        float_model: Gives the float ``.tflite`` behind it.
 
     Returns:
-        The runtimes that ran it, by name and version.
+        The runtimes that ran it.
 
     Raises:
-        VerificationError: A runtime rejects the model or fails on it.
+        VerificationError: A runtime rejects the model or fails on it, though not on the float one,
+            or none is left.
     """
     ran = []
     for runtime in available_runtimes():
         for kernels in (Kernels.DEFAULT, Kernels.BUILTIN):
-            try:
-                interpreter = runtime.interpreter(model, kernels)
-                interpreter.allocate_tensors()
-                _feed_random(interpreter, seed)
-                interpreter.invoke()
-            except (BackendError, ValueError, RuntimeError) as error:
+            failure = _failure(runtime, model, kernels, sample)
+            if failure is None:
+                continue
+            if _failure(runtime, float_model(), kernels, sample) is None:
                 raise VerificationError(
                     f"the quantized model does not run on {runtime.description} with "
-                    f"{kernels.value} kernels: {error}"
-                ) from error
-        ran.append(runtime.description)
+                    f"{kernels.value} kernels: {failure}; the float model does. Uninstall "
+                    f"{runtime.name} or install another version of it, if another runtime is "
+                    "there; else report it with the float model"
+                )
+            note(
+                f"note: {runtime.description} runs neither the float model nor the quantized one "
+                f"({failure}); left out. A newer {runtime.name} may"
+            )
+            break
+        else:
+            ran.append(runtime)
+    if not ran:
+        raise VerificationError(
+            "no installed runtime runs the float model, so the quantized one cannot be checked: "
+            "pip install --upgrade ai-edge-litert, or replace the operators in the messages above"
+        )
     return ran
 
 
-def _feed_random(interpreter: Interpreter, seed: int) -> None:
-    rng = np.random.default_rng(seed)
-    for detail in interpreter.get_input_details():
-        dtype, shape = np.dtype(detail["dtype"]), detail["shape"]
-        if dtype == np.float32:
-            values = rng.standard_normal(shape).astype(np.float32)
-        elif dtype == np.bool_:
-            values = np.zeros(shape, np.bool_)
-        elif dtype.itemsize == 1:
-            info = np.iinfo(dtype)
-            values = rng.integers(info.min, info.max, shape, dtype, endpoint=True)
-        else:
-            values = np.zeros(shape, dtype)  # indices: any other value may be out of range
-        interpreter.set_tensor(detail["index"], values)
+def _failure(
+    runtime: Runtime, model: bytes, kernels: Kernels, sample: Sequence[Array]
+) -> str | None:
+    """Why a runtime does not run a model; ``None`` if it does."""
+    try:
+        interpreter = runtime.interpreter(model, kernels)
+        fit(interpreter, sample)
+        feed(interpreter, sample)
+        interpreter.invoke()
+    except (BackendError, ValueError, RuntimeError) as error:
+        return str(error)
+    return None

@@ -4,7 +4,8 @@
 # usage: tools/make_venv.sh [--without_project] FOLDER REQUIREMENTS [LOCK]
 #
 #   FOLDER        the environment, e.g. .venv; made afresh if it is there but unfinished
-#   REQUIREMENTS  requirements file to install
+#   REQUIREMENTS  requirements file to install; NAME.no-deps.txt beside NAME.txt names what is
+#                 installed without its dependencies
 #   LOCK          constraints file with the exact version of everything, made for Python 3.11;
 #                 ignored on other Pythons, where some of these versions do not exist
 #
@@ -66,6 +67,9 @@ fi
 pip=("$folder/bin/python" -m pip --disable-pip-version-check --retries 8 --timeout 60)
 say "Installing $requirements (several hundred MB the first time)"
 "${pip[@]}" install --requirement "$requirements" "${constraints[@]}"
+if [ -e "${requirements%.txt}.no-deps.txt" ]; then
+  "${pip[@]}" install --quiet --no-deps --requirement "${requirements%.txt}.no-deps.txt" "${constraints[@]}"
+fi
 if [ "$with_project" = yes ]; then
   say "Installing the project itself"
   "${pip[@]}" install --quiet --no-deps --editable .

@@ -25,6 +25,7 @@ struct StepResult {
   bool allocated = false;
   bool undefined = false;
   bool skipped = false;  // too much work; not invoked
+  bool changes_channels = false;  // of a convolution, against what the model says
   std::vector<InvocationResult> invocations;
   std::string error;
 };

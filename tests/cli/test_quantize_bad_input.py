@@ -191,8 +191,8 @@ def test_truncated_keras_file(workspace: Workspace, name: str) -> None:
     )
     whole = (workspace.folder / name).read_bytes()
     message = workspace.refused(model=workspace.write(name, whole[: len(whole) // 2]))
-    assert f"{name}: Keras cannot load the model" in message
-    assert "export a SavedModel or .tflite" in message
+    assert f"{name}: the Keras file is cut off or damaged" in message
+    assert "write or download it again" in message
 
 
 # Calibration data.

@@ -160,7 +160,9 @@ def test_command_line_names_the_extra_for_other_models(
         (model / "saved_model.pb").write_bytes(b"")
     else:
         model.write_bytes(b"PK\x03\x04 no model, but it begins like one")
-    arguments = ["--model", str(model), "--calibration", "x.npy", "--output", "out.tflite"]
+    (tmp_path / "x.npy").write_bytes(b"")
+    arguments = ["--model", str(model), "--calibration", str(tmp_path / "x.npy")]
+    arguments += ["--output", "out.tflite"]
     assert main(parse(["tflite-eq", "quantize", *arguments])) == 1
     message = capsys.readouterr().err
     assert "needs TensorFlow, which is not installed" in message

@@ -56,7 +56,7 @@ def test_round_trip_keeps_what_is_computed() -> None:
         (b"", "the file is empty"),
         (b"TFL3", "not a TFLite flatbuffer"),
         (b"PK\x03\x04" + bytes(100), "not a TFLite flatbuffer"),
-        (b"\x89HDF\r\n\x1a\n" + bytes(100), "pass a .tflite file"),
+        (b"\x89HDF\r\n\x1a\n" + bytes(100), "not a TFLite flatbuffer but an HDF5 file"),
     ],
 )
 def test_what_is_no_flatbuffer_is_refused(data: bytes, message: str) -> None:

@@ -16,11 +16,11 @@ from tflite_eq.report.table import align, short_names
 from tflite_eq.runtimes import preferred_runtime, runtime_named
 
 
-def register(subparsers: Any) -> None:
-    """Add the sub-command to the parser."""
+def register(subparsers: Any, summary: str) -> None:
+    """Add the sub-command to the parser, with the line that its list of commands has for it."""
     parser = subparsers.add_parser(
         "benchmark",
-        help="time a quantized model with and without the delegate",
+        help=summary,
         description="Time a quantized model with and without the delegate, in turns, on random "
         "inputs. What the delegate leaves runs on the runtime's default kernels.",
     )

@@ -19,11 +19,11 @@ from tflite_eq.text import counted, printable
 _SHOWN = 12
 
 
-def register(subparsers: Any) -> None:
-    """Add the sub-command to the parser."""
+def register(subparsers: Any, summary: str) -> None:
+    """Add the sub-command to the parser, with the line that its list of commands has for it."""
     parser = subparsers.add_parser(
         "check",
-        help="what quantizing a float model will do: needs no data",
+        help=summary,
         description="Say what of a float model will be quantized, what stays in float, what is "
         "normalised first and where accuracy is at risk. Needs no data, and for a .tflite no "
         "TensorFlow.",

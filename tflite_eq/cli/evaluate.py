@@ -23,11 +23,11 @@ _HEADER = ("model", "MB", "top-1 %", "drop", "top-5 %", "agreement %", "cosine",
 _NOTHING = "-"
 
 
-def register(subparsers: Any) -> None:
-    """Add the sub-command to the parser."""
+def register(subparsers: Any, summary: str) -> None:
+    """Add the sub-command to the parser, with the line that its list of commands has for it."""
     parser = subparsers.add_parser(
         "evaluate",
-        help="measure accuracy of .tflite classifiers, and how close they are to a float model",
+        help=summary,
         description="Measure .tflite classifiers on labelled images. Figures are those of the "
         "logits: a final softmax is left out.",
     )

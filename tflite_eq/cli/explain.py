@@ -19,11 +19,11 @@ from tflite_eq.targets import Target
 _HOST = "host"
 
 
-def register(subparsers: Any) -> None:
-    """Add the sub-command to the parser."""
+def register(subparsers: Any, summary: str) -> None:
+    """Add the sub-command to the parser, with the line that its list of commands has for it."""
     parser = subparsers.add_parser(
         "explain",
-        help="list what the delegate would run of a model on a CPU, and why not the rest",
+        help=summary,
         description="List every convolution of a model with the kernel the delegate would choose "
         "for it on a CPU, or why it would leave it to the runtime. Nothing is run.",
     )

@@ -20,11 +20,11 @@ from tflite_eq.text import printable
 _LATTICE = "even triplets"
 
 
-def register(subparsers: Any) -> None:
-    """Add the sub-command to the parser."""
+def register(subparsers: Any, summary: str) -> None:
+    """Add the sub-command to the parser, with the line that its list of commands has for it."""
     parser = subparsers.add_parser(
         "inspect",
-        help="list a model's layers: bits, scales, zero points, code windows, weight lattice",
+        help=summary,
         description="List the convolutions and dense layers of a .tflite and how they are "
         "quantized; of a float model say what quantizing will do, as check does.",
     )

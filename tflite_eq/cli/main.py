@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import errno
+import importlib
 import io
 import os
 import sys
@@ -12,11 +14,20 @@ from typing import Any, NoReturn
 from absl import app
 from absl.flags import argparse_flags
 
-from tflite_eq.cli import benchmark, check, evaluate, explain, inspect, quantize, validate
 from tflite_eq.errors import TfliteEqError
 from tflite_eq.version import __version__
 
-_COMMANDS = (check, quantize, evaluate, inspect, validate, explain, benchmark)
+# Sub-commands, each in a module of that name, and what the list of them says. Only the one that is
+# asked for is imported: a mistake in a command line is told at once.
+_COMMANDS = {
+    "check": "what quantizing a float model will do: needs no data",
+    "quantize": "quantize a float model to int8",
+    "evaluate": "measure accuracy of .tflite classifiers, and how close they are to a float model",
+    "inspect": "list a model's layers: bits, scales, zero points, code windows, weight lattice",
+    "validate": "check that the delegate computes a model exactly as the reference kernels do",
+    "explain": "list what the delegate would run of a model on a CPU, and why not the rest",
+    "benchmark": "time a quantized model with and without the delegate",
+}
 
 
 class _Parser(argparse_flags.ArgumentParser):  # type: ignore[misc]
@@ -35,8 +46,12 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
     )
     parser.add_argument("--version", action="version", version=f"tflite-eq {__version__}")
     subparsers = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
-    for command in _COMMANDS:
-        command.register(subparsers)
+    chosen = next((word for word in argv[1:] if not word.startswith("-")), None)
+    for name, summary in _COMMANDS.items():
+        if name == chosen:
+            importlib.import_module(f"tflite_eq.cli.{name}").register(subparsers, summary)
+        else:
+            subparsers.add_parser(name, help=summary)
     parsed: argparse.Namespace = parser.parse_args(argv[1:])
     return parsed
 
@@ -50,19 +65,37 @@ def main(args: argparse.Namespace) -> int:
         print(f"error: {error}", file=sys.stderr)
         return 1
     except MemoryError:
-        print(
-            "error: out of memory; fewer samples (--num_samples) or workers (--num_workers), or a "
-            "smaller input, need less",
-            file=sys.stderr,
-        )
+        print(f"error: {_out_of_memory(args)}", file=sys.stderr)
         return 1
     except OSError as error:  # of a disk or a pipe, anywhere
+        if error.errno == errno.ENOMEM:
+            print(f"error: {_out_of_memory(args)}", file=sys.stderr)
+            return 1
         print(f"error: {' '.join(str(error).split())}; see to that and try again", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("error: interrupted, the model was not written", file=sys.stderr)
         return 130
     return int(code or 0)
+
+
+# What less memory is taken with, by the name of the option.
+_LESS = {
+    "num_samples": "fewer samples (--num_samples 20)",
+    "samples": "fewer samples (--samples 1)",
+    "num_workers": "fewer processes (--num_workers 1)",
+    "limit": "fewer images (--limit 1000)",
+}
+
+
+def _out_of_memory(args: argparse.Namespace) -> str:
+    """What to do about it, with options that the sub-command has."""
+    options = [text for name, text in _LESS.items() if hasattr(args, name)]
+    options.append("a smaller input")
+    return (
+        f"out of memory; nothing was written. Less is needed by {', '.join(options)} "
+        "or a smaller model"
+    )
 
 
 def run() -> None:

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import pathlib
+from typing import TYPE_CHECKING
 
 from tflite_eq.calibration.dataset import input_signature
-from tflite_eq.converter import OTHERWISE, EasyQuantConverter
 from tflite_eq.errors import ModelError
-from tflite_eq.files import exists, is_folder
+from tflite_eq.file_formats import folders
+from tflite_eq.files import is_folder
 from tflite_eq.graph.model import Graph
+from tflite_eq.keras_models import is_keras, load_keras_model
 from tflite_eq.quiet import quiet
-from tflite_eq.tensorflow_import import import_tensorflow
 
-_KERAS_SUFFIXES = (".keras", ".h5", ".hdf5")
+if TYPE_CHECKING:
+    from tflite_eq.converter import EasyQuantConverter
 
 
 def load_float_model(path: str) -> bytes:
@@ -22,26 +24,35 @@ def load_float_model(path: str) -> bytes:
         ModelError: There is no such file, its format is not known, or it cannot be read.
     """
     location = pathlib.Path(path)
-    if is_folder(location):
-        if not any(exists(location / name) for name in ("saved_model.pb", "saved_model.pbtxt")):
-            raise ModelError(
-                f"{path}: the directory holds no saved_model.pb, so it is no SavedModel; pass the "
-                "SavedModel directory itself, a .keras/.h5 file or a .tflite file"
-            )
-        return _converted(EasyQuantConverter.from_saved_model(path), path)
-    if location.suffix.lower() in _KERAS_SUFFIXES:
-        _check_keras_format(location)
-        tf = import_tensorflow(f"the Keras model {path}", OTHERWISE)
+    try:
+        if is_folder(location):
+            if not folders.is_saved_model(location):
+                found = folders.recognized(location)
+                raise ModelError(
+                    f"{path}: the directory holds no saved_model.pb, so it is no SavedModel: "
+                    f"{found.what}; {found.remedy}"
+                )
+            converter = _converters().from_saved_model(path)
+        elif is_keras(location):
+            converter = _converters().from_keras_model(load_keras_model(path))
+        else:
+            return location.read_bytes()
+    except OSError as error:
+        raise _unreadable(path, error) from error
+    converter.origin = path
+    with quiet() as said:
         try:
-            with quiet():
-                model = tf.keras.models.load_model(path, compile=False)
-        except Exception as error:  # Keras raises a type per format and version
-            raise ModelError(
-                f"{path}: Keras cannot load the model ({_reason(error)}). If it was saved by "
-                "another Keras version, export a SavedModel or .tflite with that one"
-            ) from error
-        return _converted(EasyQuantConverter.from_keras_model(model), path)
-    return read_tflite(path)
+            return converter.float_model()
+        except ModelError:
+            said()  # the error names what did not convert; MLIR tells it again in pages
+            raise
+
+
+def _converters() -> type[EasyQuantConverter]:
+    """The converter, which brings the whole quantizer along: most commands only read files."""
+    from tflite_eq.converter import EasyQuantConverter
+
+    return EasyQuantConverter
 
 
 def read_tflite(path: str) -> bytes:
@@ -60,38 +71,6 @@ def _unreadable(path: str, error: OSError) -> ModelError:
     if isinstance(error, FileNotFoundError):
         return ModelError(f"{path}: no such file; check the path of the model")
     return ModelError(f"{path}: cannot read the model: {error.strerror}; name another file")
-
-
-def _check_keras_format(path: pathlib.Path) -> None:
-    """Keras itself says "File not found" of a file that is no archive."""
-    wanted = "a zip archive" if path.suffix.lower() == ".keras" else "an HDF5 file"
-    try:
-        with path.open("rb") as stream:
-            start = stream.read(8)
-    except OSError as error:
-        raise _unreadable(str(path), error) from error
-    if not start.startswith((b"PK", b"\x89HDF")):
-        raise ModelError(
-            f"{path}: not a Keras model (expected {wanted}, found {start!r}); save it with "
-            "model.save, or pass a SavedModel directory or a .tflite file"
-        )
-
-
-def _converted(converter: EasyQuantConverter, path: str) -> bytes:
-    try:
-        with quiet():
-            return converter.float_model()
-    except Exception as error:  # the converter raises whatever MLIR's status maps to
-        raise ModelError(
-            f"{path}: TensorFlow cannot convert the model to TFLite ({_reason(error)}); mend the "
-            "model, or convert it yourself and pass the float .tflite"
-        ) from error
-
-
-def _reason(error: Exception) -> str:
-    """Type and first line: what follows in TensorFlow's messages are C++ stack traces."""
-    lines = str(error).strip().splitlines() or [""]
-    return f"{type(error).__name__}: {lines[0][:300]}"
 
 
 def input_shape_of(path: str, model: bytes) -> tuple[int, ...]:

@@ -10,6 +10,7 @@ from typing import Any
 
 from tflite_eq.calibration.record import Calibration
 from tflite_eq.cli import guard
+from tflite_eq.cli.early import check_before_loading
 from tflite_eq.cli.flags import add_preprocessing_flags, preprocessing_from
 from tflite_eq.cli.models import input_shape_of, load_float_model
 from tflite_eq.config import (
@@ -28,13 +29,18 @@ from tflite_eq.deprecated import BACKEND_NOTE, BACKENDS
 from tflite_eq.errors import ConfigError
 from tflite_eq.evaluation.labels import DEFAULT_LABEL_COLUMN
 from tflite_eq.evaluation.layerwise import ComparisonSet
-from tflite_eq.files import check_writable, exists, write_atomically
+from tflite_eq.files import check_writable, exists, write_all_atomically
 from tflite_eq.graph.model import Graph
 from tflite_eq.guard.guard import Guarded, quantize_guarded
 from tflite_eq.guard.validation import Guard, Validation, open_validation
 from tflite_eq.presets import Preset, preset_config, preset_samples
 from tflite_eq.progress import note, peak_memory_mib, track
-from tflite_eq.quantizer import COMPARED_SAMPLES, QuantizationResult, quantize
+from tflite_eq.quantizer import (
+    COMPARED_SAMPLES,
+    QuantizationResult,
+    check_can_quantize,
+    quantize,
+)
 from tflite_eq.report.build import fine_tuning_text
 from tflite_eq.report.table import layer_table
 from tflite_eq.report.write import check_directory
@@ -47,11 +53,11 @@ _OPTIONS = (
 )
 
 
-def register(subparsers: Any) -> None:
-    """Add the sub-command to the parser."""
+def register(subparsers: Any, summary: str) -> None:
+    """Add the sub-command to the parser, with the line that its list of commands has for it."""
     parser = subparsers.add_parser(
         "quantize",
-        help="quantize a float model to int8",
+        help=summary,
         description="Quantize a float model to an int8 .tflite with EasyQuant scales.",
     )
     _add_files(parser.add_argument_group("files"))
@@ -190,7 +196,11 @@ def run(args: argparse.Namespace) -> int:
             check_writable(path)
     if args.report_dir:
         check_directory(args.report_dir)
+    check_before_loading(args)
     model = load_float_model(args.model)
+    origin = os.path.basename(os.path.normpath(args.model))
+    if not args.load_calibration:
+        check_can_quantize(model, origin, config)
     validation = _validation(args, model) if args.validation else None
     data: Any
     if args.load_calibration:
@@ -200,7 +210,7 @@ def run(args: argparse.Namespace) -> int:
     else:
         data = _samples(args, model)
     common = {
-        "origin": os.path.basename(os.path.normpath(args.model)),
+        "origin": origin,
         "resume_dir": args.resume_dir,
         "report_dir": args.report_dir,
     }
@@ -214,9 +224,10 @@ def run(args: argparse.Namespace) -> int:
     else:
         comparison = _comparison(args, model, validation) if args.report_dir else None
         result = quantize(model, data, config, comparison=comparison, **common)
+    files = {args.output: result.model}
     if args.save_calibration:
-        result.calibration.save(args.save_calibration)
-    write_atomically(args.output, result.model)
+        files[args.save_calibration] = result.calibration.to_text().encode()
+    write_all_atomically(files)
     _print(result, args, started, guarded)
     return 0 if guarded is None or guarded.holds else guard.NOT_MET
 

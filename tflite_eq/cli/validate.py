@@ -27,11 +27,11 @@ from tflite_eq.report.table import align, short_names
 _SAMPLES = 4
 
 
-def register(subparsers: Any) -> None:
-    """Add the sub-command to the parser."""
+def register(subparsers: Any, summary: str) -> None:
+    """Add the sub-command to the parser, with the line that its list of commands has for it."""
     parser = subparsers.add_parser(
         "validate",
-        help="check that the delegate computes a model exactly as the reference kernels do",
+        help=summary,
         description="Run a quantized model with the delegate and on TFLite's reference kernels, "
         "on every installed runtime, and compare every delegated layer and every output bit for "
         "bit. The exit code is 1 if anything differs.",

@@ -22,24 +22,21 @@ import numpy as np
 import numpy.typing as npt
 
 from tflite_eq.conformance.operators import Mismatch, checks
+from tflite_eq.conformance.samples import Sample
 from tflite_eq.conformance.subject import Subject
 from tflite_eq.errors import BackendError, VerificationError
 from tflite_eq.evaluation.instrumented import Instrumented
 from tflite_eq.graph.edit import computed_tensors
 from tflite_eq.graph.model import Graph
 from tflite_eq.graph.validate import describe
-from tflite_eq.runtimes import Kernels, Runtime, available_runtimes
+from tflite_eq.runtimes import Kernels, Runtime
 
 Array = npt.NDArray[Any]
-
-# Samples that the preferred runtime is checked on, with its default kernels; others get one.
-CHECKED_SAMPLES = 2
 
 # Tensors that are looked at in one run. A model with larger ones runs once for every part of it.
 _SHOWN_BYTES = 64 << 20
 
-_Sample = Sequence[Array]
-_Run = tuple[Kernels, Sequence[_Sample]]
+_Run = tuple[Kernels, Sequence[Sample]]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -50,26 +47,24 @@ class _Part:
     tensors: list[int]
 
 
-def check_computed(subject: Subject, samples: Sequence[_Sample], seed: int) -> None:
+def check_computed(subject: Subject, inputs: Sequence[Sample], runtimes: Sequence[Runtime]) -> None:
     """Compare what the written model computes with what it should.
 
     Args:
         subject: The written model and what it should compute.
-        samples: Values of the network's inputs, in their order; without any, random ones within the
-            range that calibration saw are taken.
-        seed: Seeds these.
+        inputs: Samples: values of the network's inputs, in their order.
+        runtimes: Those that run the model.
 
     Raises:
         VerificationError: Names the operator, what it computed and what is right, and whether the
             model is wrong or the runtime.
     """
-    inputs = list(samples[:CHECKED_SAMPLES]) or [_made_up(subject, seed)]
-    for number, runtime in enumerate(available_runtimes()):
+    for number, runtime in enumerate(runtimes):
         first = inputs if number == 0 else inputs[:1]
         runs: list[_Run] = [(Kernels.DEFAULT, first), (Kernels.BUILTIN, inputs[:1])]
         wrong = _first_wrong(subject, runtime, runs)
         if wrong is not None:
-            raise _error(subject, inputs, runtime, *wrong)
+            raise _error(subject, inputs, runtimes, runtime, *wrong)
 
 
 def _first_wrong(
@@ -133,7 +128,8 @@ def _bytes(graph: Graph, index: int) -> int:
 
 def _error(
     subject: Subject,
-    inputs: Sequence[_Sample],
+    inputs: Sequence[Sample],
+    runtimes: Sequence[Runtime],
     runtime: Runtime,
     kernels: Kernels,
     found: Mismatch,
@@ -143,7 +139,7 @@ def _error(
         f"gives {found.found:.6g} on {runtime.description} with {kernels.value} kernels where "
         f"{found.expected:.6g} is right, to within {found.allowed:.3g}"
     )
-    if not _is_right_elsewhere(subject, inputs, runtime, kernels):
+    if not _is_right_elsewhere(subject, inputs, runtimes, runtime, kernels):
         return subject.wrong(what, values)
     return VerificationError(
         f"{subject.graph.origin}: {runtime.description} computes {what} wrongly: it {values}; "
@@ -153,11 +149,15 @@ def _error(
 
 
 def _is_right_elsewhere(
-    subject: Subject, inputs: Sequence[_Sample], runtime: Runtime, kernels: Kernels
+    subject: Subject,
+    inputs: Sequence[Sample],
+    runtimes: Sequence[Runtime],
+    runtime: Runtime,
+    kernels: Kernels,
 ) -> bool:
     """Whether the model is right with reference kernels, or on another runtime."""
     others = [(runtime, Kernels.REFERENCE)]
-    others += [(r, k) for r in available_runtimes() for k in (Kernels.DEFAULT, Kernels.REFERENCE)]
+    others += [(r, k) for r in runtimes for k in (Kernels.DEFAULT, Kernels.REFERENCE)]
     for other, its_kernels in dict.fromkeys(others):
         if (other, its_kernels) == (runtime, kernels):
             continue
@@ -167,20 +167,3 @@ def _is_right_elsewhere(
         except BackendError:
             continue  # it does not run there
     return False
-
-
-def _made_up(subject: Subject, seed: int) -> _Sample:
-    """One sample of random values within the calibrated range of each input."""
-    rng = np.random.default_rng(seed)
-    ranges = {tensor.index: tensor.observed for tensor in subject.calibration.tensors}
-    made: list[Array] = []
-    for index in subject.graph.inputs:
-        tensor = subject.graph.tensors[index]
-        if tensor.is_float:
-            low, high = ranges.get(index, (-1.0, 1.0))
-            made.append(rng.uniform(low, high, tensor.shape).astype(np.float32))
-        else:
-            # Indices: any other value may be out of range.
-            kind = {"BOOL": np.bool_, "INT64": np.int64}.get(tensor.type_name, np.int32)
-            made.append(np.zeros(tensor.shape, kind))
-    return made

@@ -67,6 +67,8 @@ def list_arrays(path: Path) -> list[ArrayInfo]:
                         size = archive.getinfo(name).file_size
                         infos.append(_header(member, path, name[: -len(".npy")], size))
             return infos
+    except MemoryError:
+        raise
     except Exception as error:  # NumPy has Python's own parser read headers: any type may surface
         raise _unreadable(path, error) from error
 
@@ -88,6 +90,8 @@ def read_array(info: ArrayInfo) -> npt.NDArray[Any]:
             return np.asarray(loaded)
         with loaded:
             return np.asarray(loaded[info.key])
+    except MemoryError:
+        raise
     except Exception as error:
         raise _unreadable(info.file, error) from error
 
@@ -127,7 +131,7 @@ class Rows:
             if self._array is None:
                 self._array = self._open_array()
             return np.asarray(self._array[np.unravel_index(index, self._leading)])
-        except DatasetError:
+        except (DatasetError, MemoryError):
             raise
         except Exception as error:
             raise _unreadable(self.info.file, error) from error

@@ -96,7 +96,7 @@ def load_pixels(path: Path, height: int, width: int, channels: int) -> npt.NDArr
                     "convert it to 8 bits first"
                 )
             image = opened.convert(_MODES[channels])
-    except DatasetError:
+    except (DatasetError, MemoryError):
         raise
     except FileNotFoundError as error:
         raise DatasetError(f"{path}: no such image") from error

@@ -12,7 +12,8 @@ from typing import Any
 import numpy.typing as npt
 
 from tflite_eq.errors import BackendError
-from tflite_eq.evaluation.classifier import decode, encode
+from tflite_eq.evaluation.classifier import decode
+from tflite_eq.evaluation.feeding import feed, fit
 from tflite_eq.graph import edit
 from tflite_eq.graph.model import Graph
 from tflite_eq.runtimes import Kernels, Runtime, preferred_runtime
@@ -56,9 +57,9 @@ class Instrumented:
             self._interpreter.allocate_tensors()
         except (ValueError, RuntimeError) as error:
             raise self._failed(error) from error
-        self._inputs = self._interpreter.get_input_details()
         self._outputs = self._interpreter.get_output_details()
-        self._shapes = [tuple(detail["shape"]) for detail in self._inputs]
+        given = self._interpreter.get_input_details()
+        self._shapes = [tuple(detail["shape"]) for detail in given]
         self.fed: list[Array] = []
 
     def run(self, inputs: Sequence[Array]) -> dict[int, Array]:
@@ -78,13 +79,9 @@ class Instrumented:
         try:
             shapes = [value.shape for value in inputs]
             if shapes != self._shapes:
-                for detail, shape in zip(self._inputs, shapes):
-                    self._interpreter.resize_tensor_input(detail["index"], shape)
-                self._interpreter.allocate_tensors()
+                fit(self._interpreter, inputs)
                 self._shapes = shapes
-            self.fed = [encode(value, detail) for detail, value in zip(self._inputs, inputs)]
-            for detail, codes in zip(self._inputs, self.fed):
-                self._interpreter.set_tensor(detail["index"], codes)
+            self.fed = feed(self._interpreter, inputs)
             self._interpreter.invoke()
             values = [self._interpreter.get_tensor(d["index"]) for d in self._outputs]
         except (ValueError, RuntimeError) as error:

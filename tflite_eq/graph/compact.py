@@ -18,6 +18,19 @@ def drop_unused_buffers(model: schema.ModelT) -> None:
     model.buffers = [model.buffers[i] for i in used]
 
 
+def drop_unused_codes(model: schema.ModelT) -> None:
+    """Remove operator codes that no operator has: a runtime refuses models for those it lacks.
+
+    Operators are changed in place.
+    """
+    operators = [o for subgraph in model.subgraphs for o in subgraph.operators or []]
+    used = sorted({int(operator.opcodeIndex) for operator in operators})
+    position = {old: new for new, old in enumerate(used)}
+    for operator in operators:
+        operator.opcodeIndex = position[int(operator.opcodeIndex)]
+    model.operatorCodes = [model.operatorCodes[index] for index in used]
+
+
 def drop_unused_tensors(subgraph: schema.SubGraphT, model: schema.ModelT) -> None:
     """Remove tensors that no operator, input, output or signature refers to."""
     used: set[int] = set()

@@ -165,6 +165,8 @@ class Rewrite:
         for stored in self._subgraph.operators:
             stored.inputs, stored.outputs = _indices(stored.inputs), _indices(stored.outputs)
         compact.drop_unused_tensors(self._subgraph, self._model)
+        if len(self._model.subgraphs) == 1:  # the operators of others are not copies
+            compact.drop_unused_codes(self._model)
         return Graph(self._model, self._graph.origin)
 
     def _redirect(self, old: int, new: int) -> None:

@@ -7,8 +7,9 @@ installed serves. LiteRT is tried first because importing it takes milliseconds.
 from __future__ import annotations
 
 import functools
-import importlib
 import importlib.util
+import pathlib
+import sys
 from types import ModuleType
 from typing import Any
 
@@ -16,8 +17,8 @@ import flatbuffers
 import numpy as np
 
 from tflite_eq.errors import BackendError, ModelError
+from tflite_eq.file_formats import formats
 from tflite_eq.graph.layout import LayoutError, check_layout
-from tflite_eq.quiet import quiet
 
 FILE_IDENTIFIER = b"TFL3"
 _SCHEMA_MODULES = (
@@ -46,17 +47,37 @@ def schema() -> ModuleType:
         BackendError: Neither LiteRT nor TensorFlow is installed.
     """
     for name in _SCHEMA_MODULES:
-        if importlib.util.find_spec(name.split(".")[0]) is None:
-            continue
-        try:
-            with quiet():
-                return importlib.import_module(name)
-        except ImportError:
-            continue
+        module = _imported(name)
+        if module is not None:
+            return module
     raise BackendError(
         "reading .tflite files needs the TFLite schema, which comes with LiteRT or TensorFlow: "
         "pip install ai-edge-litert (or tensorflow)"
     )
+
+
+def _imported(name: str) -> ModuleType | None:
+    """A generated module, without the package it lies in: TensorFlow's takes seconds to import.
+
+    It has its own name, so that who imports the package later has the same classes.
+    """
+    if name in sys.modules:
+        return sys.modules[name]
+    package, *inside = name.split(".")
+    try:
+        found = importlib.util.find_spec(package)
+    except ValueError:  # a package that is blocked
+        return None
+    for folder in (found.submodule_search_locations or ()) if found else ():
+        path = pathlib.Path(folder, *inside).with_suffix(".py")
+        spec = importlib.util.spec_from_file_location(name, path)
+        if not path.is_file() or spec is None or spec.loader is None:
+            continue
+        module = importlib.util.module_from_spec(spec)
+        sys.modules[name] = module
+        spec.loader.exec_module(module)
+        return module
+    return None
 
 
 def parse(data: bytes, origin: str = "model") -> ModelT:
@@ -77,6 +98,9 @@ def parse(data: bytes, origin: str = "model") -> ModelT:
     if not data:
         raise ModelError(f"{origin}: the file is empty; write or download it again")
     if len(data) < 8 or data[4:8] != FILE_IDENTIFIER:
+        found = formats.recognized(bytes(data), origin)
+        if found is not None:
+            raise ModelError(f"{origin}: not a TFLite flatbuffer but {found.what}; {found.remedy}")
         raise ModelError(
             f"{origin}: not a TFLite flatbuffer (expected the identifier 'TFL3' at byte 4, "
             f"found {bytes(data[4:8])!r}); pass a .tflite file, a .keras/.h5 file or a "
@@ -93,6 +117,8 @@ def parse(data: bytes, origin: str = "model") -> ModelT:
     try:
         model = generated.ModelT.InitFromObj(generated.Model.GetRootAs(data, 0))
         truncated = not model.subgraphs or not model.buffers
+    except MemoryError:
+        raise
     except Exception as error:  # the reader indexes blindly: any type may surface
         raise ModelError(
             f"{origin}: the flatbuffer is truncated or corrupt ({type(error).__name__}: {error}); "

@@ -9,7 +9,7 @@ from typing import Any
 from tflite_eq.calibration.record import Calibration
 from tflite_eq.calibration.stored_samples import StoredSamples
 from tflite_eq.config import Config
-from tflite_eq.conformance.computed import CHECKED_SAMPLES
+from tflite_eq.conformance.samples import CHECKED_SAMPLES
 from tflite_eq.equalization.factors import with_factors
 from tflite_eq.errors import BackendError, VerificationError
 from tflite_eq.evaluation.evaluator import evaluate, predict

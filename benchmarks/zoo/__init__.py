@@ -1,0 +1,1 @@
+"""Models from the wild beside TensorFlow's own quantizer: ``python -m benchmarks.zoo``."""

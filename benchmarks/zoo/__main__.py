@@ -1,0 +1,172 @@
+"""Models from the wild, quantized with default options, beside TensorFlow's own quantizer.
+
+    python -m benchmarks.zoo --output zoo.json [--model facemesh_f32.tflite]
+    python -m benchmarks.zoo --render zoo.json > docs/zoo.md
+
+Needs the zoo and the images beside the shared data: see tests/shared_data.py for where they are
+looked for. Results are added to the output file model by model; a run that is started again
+measures only what is missing. Models whose entry in the zoo says so are to be refused.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import json
+import pathlib
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks import results_file
+from benchmarks.zoo import inputs, measure, page
+from tests import shared_data
+from tflite_eq.cli.models import load_float_model
+from tflite_eq.errors import ModelError, TfliteEqError
+from tflite_eq.evaluation import intervals
+from tflite_eq.graph.model import Graph
+from tflite_eq.runtimes import preferred_runtime
+
+CALIBRATION = EVALUATION = 32
+_SEED = 0
+
+
+def entries() -> list[dict[str, str]]:
+    """The rows of the zoo's table."""
+    with shared_data.zoo("zoo.csv").open(newline="") as stream:
+        return list(csv.DictReader(stream))
+
+
+def measured(entry: dict[str, str], folder: Path) -> dict[str, Any]:
+    """Quantize one model both ways and measure its outputs."""
+    source = shared_data.zoo(entry["model"])
+    row: dict[str, Any] = {
+        "model": entry["model"],
+        "brings": entry["what it brings"],
+        "calibration": CALIBRATION,
+        "evaluation": EVALUATION,
+        "runtime": preferred_runtime().description,
+        "outputs": [],
+        "refusal": "",
+    }
+    try:
+        model = load_float_model(str(source))
+        graph = Graph.from_bytes(model, source.name)
+    except ModelError as error:
+        return {**row, "refusal": str(error)}
+    converted = folder / "float.tflite"
+    converted.write_bytes(model)
+    mean, std = (float(entry[key]) if entry[key] != "-" else d for key, d in _PLAIN.items())
+    data = shared_data.path("calibration.csv").parent
+    sets = {}
+    for seed, (table, count) in enumerate(_TABLES.items()):
+        photographs = inputs.photographs_of(data, table, count)
+        sets[table] = inputs.make_inputs(graph, photographs, mean, std, seed)
+        np.savez(folder / f"{table}.npz", **sets[table])
+    ours, usage, summary = _ours(source, folder)
+    if ours is None:
+        return {**row, "refusal": usage["refusal"]}
+    stock, stock_usage = _stock(converted, folder)
+    exact = measure.outputs(model, sets["validation"])
+    found = measure.errors(exact, measure.outputs(ours, sets["validation"]))
+    other = measure.errors(exact, measure.outputs(stock, sets["validation"])) if stock else None
+    for number, index in enumerate(graph.outputs):
+        compared = other[number] if other else None
+        row["outputs"].append(_output(graph.tensors[index].name, found[number], compared))
+    row.update(
+        usage=usage,
+        in_float=summary["in_float"],
+        runs_on=_compared_runs(measure.runs_on(model), measure.runs_on(ours)),
+        stock_usage=stock_usage if stock else None,
+        stock_refusal="" if stock else f"fails: {stock_usage['refusal']}",
+    )
+    return row
+
+
+_PLAIN = {"mean": 0.0, "std": 1.0}
+_TABLES = {"calibration": CALIBRATION, "validation": EVALUATION}
+
+
+def _ours(source: Path, folder: Path) -> tuple[bytes | None, dict[str, Any], dict[str, Any]]:
+    """Our model, what it took, and what the console said."""
+    output = folder / "ours.tflite"
+    command = [sys.executable, "-m", "tflite_eq", "quantize", "--model", str(source)]
+    command += ["--calibration", str(folder / "calibration.npz"), "--output", str(output)]
+    found = subprocess.run(command, capture_output=True, text=True, check=False)
+    if found.returncode:
+        return None, {"refusal": found.stderr.strip().splitlines()[-1]}, {}
+    usage = json.loads(found.stdout.splitlines()[-1].removeprefix("RESULT "))
+    told = [line for line in found.stdout.splitlines() if line.startswith("In float: ")]
+    return output.read_bytes(), usage, {"in_float": " ".join(told).removeprefix("In float: ")}
+
+
+def _stock(source: Path, folder: Path) -> tuple[bytes | None, dict[str, Any]]:
+    """TensorFlow's model and what it took."""
+    output = folder / "stock.tflite"
+    command = [sys.executable, "-m", "benchmarks.zoo.stock"]
+    command += [str(source), str(folder / "calibration.npz"), str(output)]
+    found = subprocess.run(command, capture_output=True, text=True, check=False)
+    if found.returncode:
+        lines = found.stderr.strip().splitlines() or [""]
+        return None, {"refusal": lines[-1][:120]}
+    return output.read_bytes(), json.loads(found.stdout.splitlines()[-1].removeprefix("RESULT "))
+
+
+def _output(
+    name: str, ours: measure.OutputError, stock: measure.OutputError | None
+) -> dict[str, Any]:
+    plain: dict[str, Any] = {"name": name.split(";")[0], "ours": ours.sqnr_db, "stock": None}
+    if stock is not None:
+        difference = intervals.mean(ours.by_sample - stock.by_sample)
+        interval = [difference.low, difference.high]
+        plain.update(stock=stock.sqnr_db, mean=difference.value, interval=interval)
+    return plain
+
+
+def _compared_runs(wanted: list[str], found: list[str]) -> str:
+    """Whether a model runs wherever the float one does."""
+    missing = [runtime for runtime in wanted if runtime not in found]
+    if missing:
+        return f"not on {', '.join(missing)}"
+    return f"all {len(wanted)} that run the float one"
+
+
+def main() -> int:
+    """Measure or render, as the command line says."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--output", type=pathlib.Path, metavar="JSON")
+    parser.add_argument("--model", action="append", help="only this file of the zoo")
+    parser.add_argument("--render", type=pathlib.Path, metavar="JSON")
+    arguments = parser.parse_args()
+    try:
+        if arguments.render:
+            print(page.render(results_file.load(arguments.render, must_exist=True)), end="")
+            return 0
+        if arguments.output is None:
+            parser.error("give --output or --render")
+        results = results_file.load(arguments.output)
+        for entry in entries():
+            name = entry["model"]
+            is_asked = not arguments.model or name in arguments.model
+            is_rightly_refused = "refused rightly" in entry["what it brings"]
+            if not is_asked or is_rightly_refused or any(r["model"] == name for r in results):
+                continue
+            with tempfile.TemporaryDirectory() as folder:
+                results.append(measured(entry, Path(folder)))
+            results_file.save(arguments.output, results)
+            told = [f"{o['name']} {o['ours']:.1f} / {o['stock']}" for o in results[-1]["outputs"]]
+            print(f"{name}: {'; '.join(told) or results[-1]['refusal']}", flush=True)
+    except TfliteEqError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
