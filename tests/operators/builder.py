@@ -87,7 +87,7 @@ class Network:
         random = np.random.default_rng(seed)
         found = []
         for (low, high), shape in zip(self.ranges, self.shapes):
-            values = random.uniform(low, high, shape).astype(np.float32)
+            values = np.asarray(random.uniform(low, high, shape), np.float32)
             values.ravel()[:2] = (low, high)[: values.size]
             found.append(values)
         return found

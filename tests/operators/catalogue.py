@@ -134,10 +134,7 @@ def conv(net: OperatorBuilder, draw: Draw) -> Sequence[int]:
     channels, made = groups * draw.number(1, 4), groups * draw.number(1, 4)
     x = net.activation((draw.number(1, 2), *draw.shape([2], 8), channels))
     shape = (made, draw.number(1, 3), draw.number(1, 3), channels // groups)
-    if draw.number(0, 5):
-        weights = filters(net, draw, shape)
-    else:
-        weights = net.activation(shape)
+    weights = filters(net, draw, shape) if draw.number(0, 5) else net.activation(shape)
     dilation = draw.one([1, 1, 2])
     return net.operator(
         "CONV_2D",
@@ -362,8 +359,16 @@ def fill(net: OperatorBuilder, draw: Draw) -> Sequence[int]:
     return net.operator("FILL", [net.integers(draw.shape([1, 2, 3])), net.activation(())])
 
 
+def computed_indices(net: OperatorBuilder, draw: Draw, below: int) -> int:
+    """Indices that depend on an input."""
+    scores = net.activation((draw.number(1, 5), below))
+    axis = net.constant(np.array(1, np.int32))
+    [found] = net.operator("ARG_MAX", [scores, axis], ["INT32"], outputType=2)
+    return found
+
+
 def one_hot(net: OperatorBuilder, draw: Draw) -> Sequence[int]:
-    indices = net.integers(draw.order(draw.number(1, 5)))
+    indices = computed_indices(net, draw, 4)
     ends = [net.constant(np.array(value, np.float32)) for value in (draw.one([1.0, 3.0]), -0.5)]
     if draw.chance():
         ends[0] = net.activation(())
@@ -528,8 +533,8 @@ def set_diagonal(net: OperatorBuilder, draw: Draw) -> Sequence[int]:
 
 def embedding(net: OperatorBuilder, draw: Draw) -> Sequence[int]:
     shape = draw.shape([2, 3])
-    x = net.activation(shape)
-    return net.operator("EMBEDDING_LOOKUP", [net.integers([0, shape[0] - 1]), x])
+    table = net.constant(draw.values(shape)) if draw.chance() else net.activation(shape)
+    return net.operator("EMBEDDING_LOOKUP", [computed_indices(net, draw, shape[0]), table])
 
 
 COMPARISONS = ("EQUAL", "GREATER", "GREATER_EQUAL", "LESS", "LESS_EQUAL", "NOT_EQUAL")
@@ -549,6 +554,7 @@ LAYERS: dict[str, Layer] = {
     "DEPTH_TO_SPACE": depth_to_space,
     "DYNAMIC_UPDATE_SLICE": dynamic_update_slice,
     "ELU": unary("ELU"),
+    "EMBEDDING_LOOKUP": embedding,
     "EXP": unary("EXP", high=1.5),
     "EXPAND_DIMS": expand_dims,
     "FILL": fill,

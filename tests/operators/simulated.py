@@ -119,11 +119,18 @@ def off_the_operator(made: Simulated, operator: Operator, values: Mapping[int, A
 def off_the_simulation(
     made: Simulated, operator: Operator, values: Mapping[int, Array], sample: int
 ) -> float:
-    """By how many codes an operator's results are off what the simulation has computed."""
+    """By how many codes an operator's results are off what the simulation has computed.
+
+    Of equal codes, indices of the largest may name any.
+    """
+    computed = made.values[sample]
     return max(
-        off(made.graph, index, values[index], made.values[sample][made.sources[index]])
-        for index in operator.outputs
-        if index in made.sources
+        (
+            off(made.graph, index, values[index], computed[made.sources[index]])
+            for index in operator.outputs
+            if index in made.sources and values[index].dtype == np.int8
+        ),
+        default=0.0,
     )
 
 

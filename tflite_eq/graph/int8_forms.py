@@ -14,6 +14,11 @@ from tflite_eq.numerics.affine import AffineParams
 # From this rank on, kernels of TensorFlow up to 2.19 end the process where they have to broadcast.
 _LARGEST_BROADCAST = {"MAXIMUM": 5, "MINIMUM": 5, "PRELU": 4}
 
+# Kernels round the product after every factor; up to so many they came to within a code.
+_MOST_FACTORS = 16
+
+_REDUCERS = frozenset("MEAN REDUCE_MAX REDUCE_MIN REDUCE_PROD SUM".split())
+
 # They look at a tensor's shape and take it in whatever type it has.
 SHAPE_READERS = frozenset({"RANK", "SHAPE"})
 
@@ -61,8 +66,14 @@ def lacking(graph: Graph, operator: Operator) -> str | None:
     rank = max(map(len, shapes), default=0)
     if limit is not None and rank > limit and len(set(shapes)) > 1:
         return f"{operator.kind} broadcasts codes of no more than {limit} dimensions"
-    if operator.kind == "REDUCE_PROD" and _reduces_nothing(graph, operator):
-        return "REDUCE_PROD over axes of size 1 hands codes on under another scale"
+    if operator.kind in _REDUCERS:
+        factors = _reduced(graph, operator)
+        if factors == 0:
+            return f"{operator.kind} of nothing has results that no code stands for"
+        if operator.kind == "REDUCE_PROD" and factors == 1:
+            return "REDUCE_PROD over axes of size 1 hands codes on under another scale"
+        if operator.kind == "REDUCE_PROD" and factors > _MOST_FACTORS:
+            return f"REDUCE_PROD of more than {_MOST_FACTORS} values is inexact on codes"
     return None
 
 
@@ -101,7 +112,9 @@ def _computes_on_codes(
     return all(graph.tensors[i].is_constant or i in scaled for i in (*read, *made))
 
 
-def _reduces_nothing(graph: Graph, operator: Operator) -> bool:
-    """Whether a reduction has as many results as it reads values, as far as is known."""
-    sizes = [math.prod(graph.tensors[i].shape) for i in (operator.inputs[0], operator.outputs[0])]
-    return sizes[0] == sizes[1]
+def _reduced(graph: Graph, operator: Operator) -> int:
+    """How many values of the input a reduction makes one result of, as far as is known."""
+    read, made = (
+        math.prod(graph.tensors[i].shape) for i in (operator.inputs[0], operator.outputs[0])
+    )
+    return read // max(made, 1)
