@@ -106,9 +106,9 @@ class OperatorBuilder(NetworkBuilder):
 
     def activation(self, shape: Sequence[int], low: float = -2.0, high: float = 2.0) -> int:
         """A float tensor that is not constant."""
-        if not self._between or 0 in shape or not shape:
+        if not self._between or 0 in shape:
             return self._add_input(shape, low, high)
-        *rest, last = shape
+        *rest, last = shape or (1,)
         image = self._add_input((1, int(np.prod(rest, dtype=int)), 1, last), -2.0, 2.0)
         if low < 0:
             found = self.conv(image, last, size=1)

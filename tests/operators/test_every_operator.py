@@ -20,7 +20,7 @@ from tflite_eq.graph.model import Graph, Operator
 from tflite_eq.graph.operators import INT8_KERNELS, Scales
 from tflite_eq.runtimes import Kernels, Runtime, available_runtimes, preferred_runtime
 
-FORMS = range(8)
+FORMS = range(6)
 SHARED = Scales.SHARED
 
 # Reference kernels add up codes without their zero points.
