@@ -7,6 +7,7 @@ operator. Forms that int8 kernels refuse are drawn as well: they have to stay in
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -14,6 +15,7 @@ from tests.operators.builder import Draw, Layer, OperatorBuilder
 from tflite_eq.graph import schema
 
 ANY_RANK = range(1, 7)
+Options = dict[str, Any]
 
 
 def activation(draw: Draw, names: Sequence[str] = ("NONE", "RELU", "RELU6")) -> int:
@@ -71,7 +73,7 @@ def binary(kind: str, fused: bool = False, results: str = "FLOAT32") -> Layer:
         else:
             y = net.activation(other, -3.0, 3.0)
         operands = draw.one([[x, y], [y, x]])
-        options = {"fusedActivationFunction": activation(draw)} if fused else {}
+        options: Options = {"fusedActivationFunction": activation(draw)} if fused else {}
         return net.operator(kind, operands, [results], **options)
 
     return layer
@@ -229,7 +231,7 @@ def strided_slice(net: OperatorBuilder, draw: Draw) -> Sequence[int]:
     ends = [draw.number(begin + 1, size) for size, begin in zip(shape, begins)]
     strides = [draw.number(1, 2) for _ in shape]
     every = (1 << len(shape)) - 1
-    masks = dict.fromkeys(("beginMask", "endMask", "shrinkAxisMask", "newAxisMask"), 0)
+    masks: Options = dict.fromkeys(("beginMask", "endMask", "shrinkAxisMask", "newAxisMask"), 0)
     mask = draw.one(["", "", "beginMask", "endMask", "shrinkAxisMask", "newAxisMask", "ellipsis"])
     if mask == "ellipsis":
         masks["ellipsisMask"] = 1
@@ -249,12 +251,12 @@ def space_to_batch(net: OperatorBuilder, draw: Draw) -> Sequence[int]:
     rank = draw.one([3, 4])
     blocks = [draw.number(1, 3) for _ in range(rank - 2)]
     sizes = [block * draw.number(1, 3) for block in blocks]
-    pads = [draw.number(0, block) for block in blocks]
-    pads = [[before, block - before] for before, block in zip(pads, blocks)]
+    firsts = [draw.number(0, block) for block in blocks]
+    around = [[before, block - before] for before, block in zip(firsts, blocks)]
     if draw.chance():
-        pads = [[0, 0] for _ in blocks]
+        around = [[0, 0] for _ in blocks]
     x = net.activation((draw.number(1, 2), *sizes, draw.number(1, 4)))
-    return net.operator("SPACE_TO_BATCH_ND", [x, net.integers(blocks), net.integers(pads)])
+    return net.operator("SPACE_TO_BATCH_ND", [x, net.integers(blocks), net.integers(around)])
 
 
 def batch_to_space(net: OperatorBuilder, draw: Draw) -> Sequence[int]:
@@ -442,7 +444,8 @@ def resize(kind: str) -> Layer:
         x = net.activation((draw.number(1, 2), *draw.shape([2], 6), draw.number(1, 4)))
         size = net.integers([draw.number(1, 9), draw.number(1, 9)])
         name = draw.one(["alignCorners", "halfPixelCenters", ""])
-        return net.operator(kind, [x, size], **({name: True} if name else {}))
+        options: Options = {name: True} if name else {}
+        return net.operator(kind, [x, size], **options)
 
     return layer
 

@@ -153,4 +153,4 @@ def real(graph: Graph, index: int, values: Array) -> Array:
         return dequantize(values, AffineParams(float(scales[0]), int(zero_points[0])))
     along = [1] * values.ndim
     along[graph.subgraph.tensors[index].quantization.quantizedDimension] = len(scales)
-    return (values * scales.astype(np.float64).reshape(along)).astype(np.float32)
+    return np.asarray(values * scales.astype(np.float64).reshape(along), np.float32)
