@@ -133,3 +133,12 @@ def test_zero_points_beyond_int8_are_refused(zero_point: int) -> None:
 
 def test_real_range_by_hand() -> None:
     assert AffineParams(0.5, -28).real_range == (-50.0, 77.5)
+
+
+def test_value_without_dimensions() -> None:
+    params = AffineParams(0.5, 3)
+    value = np.array(1.25, np.float32)
+    codes = quantize(value, params)
+    assert (codes.shape, codes.dtype, int(codes)) == ((), np.int8, 6)
+    assert float(dequantize(codes, params)) == 1.5
+    assert float(fake_quantize(value, params)) == 1.0  # halves to even
