@@ -60,6 +60,26 @@ class NetworkBuilder:
             options.beta = 1.0
         return self._operator(kind, list(inputs), self._shape(inputs[0]), options)
 
+    def operator(
+        self,
+        kind: str,
+        inputs: list[int],
+        shape: tuple[int, ...],
+        options: tuple[str, dict[str, Any]] | None = None,
+        dtype: str = "FLOAT32",
+        version: int = 1,
+    ) -> int:
+        """Any operator with one result, such as ``("POW", [x, c], (1, 4), ("PowOptions", {}))``."""
+        made = None
+        if options is not None:
+            made = getattr(self._schema, f"{options[0]}T")()
+            for field, value in options[1].items():
+                setattr(made, field, value)
+        result = self._operator(kind, inputs, shape, made)
+        self._model.operatorCodes[-1].version = version
+        self._graph.tensors[result].type = getattr(self._schema.TensorType, dtype)
+        return result
+
     def max_pool(self, x: int) -> int:
         options = self._schema.Pool2DOptionsT()
         options.strideH = options.strideW = options.filterHeight = options.filterWidth = 2

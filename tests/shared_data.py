@@ -47,12 +47,21 @@ def path(relative: str) -> Path:
 
 def zoo(name: str) -> Path:
     """A real model beside the shared data; skips the running test when it is not there."""
+    return _beside("zoo", name)
+
+
+def repro(name: str) -> Path:
+    """A small input that once failed, beside the shared data; skips as ``zoo`` does."""
+    return _beside("repro/quantizer", name)
+
+
+def _beside(where: str, name: str) -> Path:
     root = folder()
-    if root is None or not (root.parent / "zoo" / name).exists():
+    if root is None or not (root.parent / where / name).exists():
         pytest.skip(
-            f"shared data: zoo/{name} is absent; set TFLITE_EQ_DATA to the folder beside it"
+            f"shared data: {where}/{name} is absent; set TFLITE_EQ_DATA to the folder beside it"
         )
-    return root.parent / "zoo" / name
+    return root.parent / where / name
 
 
 @functools.lru_cache(maxsize=1)

@@ -118,6 +118,14 @@ CASES: dict[str, tuple[Callable[[], Any], str]] = {
         lambda: Validation.from_files(MODEL, "x", mean="a"),
         "mean is 'a'; give one",
     ),
+    "validation resize": (
+        lambda: Validation.from_files(MODEL, "x", resize="fit"),
+        "'fit' is not a valid Resize",
+    ),
+    "validation rate": (
+        lambda: Validation.from_files(MODEL, "x", audio_rate=1.5),
+        "audio_rate is 1.5, expected a whole number",
+    ),
     "validation data": (lambda: Validation.from_files(MODEL, 5), r"data is 5 \(int\); give a path"),
     "model str": (
         lambda: quantize("m.tflite", no_data),

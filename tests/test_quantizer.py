@@ -394,24 +394,6 @@ def test_several_signatures_of_one_graph_are_kept() -> None:
     assert [d.signatureKey for d in definitions] == [b"serving_default", b"other"]
 
 
-def test_several_signatures_with_graphs_of_their_own_are_refused() -> None:
-    class Two(tf.Module):
-        @tf.function(input_signature=[tf.TensorSpec((1, 8))])
-        def one(self, x: Any) -> Any:
-            return {"y": models.dense(x, 4)}
-
-        @tf.function(input_signature=[tf.TensorSpec((1, 8))])
-        def two(self, x: Any) -> Any:
-            return {"y": models.dense(x, 3)}
-
-    module = Two()
-    functions = [module.one.get_concrete_function(), module.two.get_concrete_function()]
-    model = tf.lite.TFLiteConverter.from_concrete_functions(functions, module).convert()
-    assert len(schema.parse(model).subgraphs) == 2
-    with pytest.raises(ModelError, match="2 subgraphs"):
-        quantize(model, models.samples((1, 8)))
-
-
 def test_group_and_dilated_convolutions() -> None:
     def network(x: Any) -> Any:
         x = tf.nn.relu(models.conv(x, 8, seed=1))

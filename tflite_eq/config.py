@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import enum
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Generic, TypeVar
 
 import numpy as np
@@ -124,6 +124,56 @@ class _Choice(Generic[_E]):
         instance.__dict__[self._name] = member_of(type(self._default), value, self._name)
 
 
+NamedShapes = tuple[tuple[str, tuple[int, ...]], ...]
+
+
+class _Shapes:
+    """A field that is set to one shape or to shapes by name, and holds pairs of name and shape."""
+
+    def __set_name__(self, owner: type[Any], name: str) -> None:
+        self._name = name
+
+    def __get__(self, instance: Any, owner: type[Any] | None = None) -> NamedShapes:
+        # Without an instance, dataclasses ask for the default.
+        found: NamedShapes = () if instance is None else instance.__dict__[self._name]
+        return found
+
+    def __set__(
+        self,
+        instance: Any,
+        value: Sequence[int] | Mapping[str, Sequence[int]] | Sequence[tuple[str, Sequence[int]]],
+    ) -> None:
+        instance.__dict__[self._name] = _named_shapes(self._name, value)
+
+
+def _named_shapes(field: str, value: Any) -> NamedShapes:
+    pairs = value.items() if isinstance(value, Mapping) else value
+    if not isinstance(value, (Mapping, Sequence, np.ndarray)) or isinstance(value, str):
+        raise _no_shapes(field, value)
+    if len(value) and all(is_integer(size) for size in pairs):
+        pairs = [("", value)]
+    found = {}
+    for pair in pairs:
+        if not isinstance(pair, (tuple, list)) or len(pair) != 2 or not isinstance(pair[0], str):
+            raise _no_shapes(field, value)
+        name, shape = pair
+        if not isinstance(shape, (tuple, list, np.ndarray)) or not len(shape):
+            raise _no_shapes(field, value)
+        if not all(is_integer(size) and size > 0 for size in shape):
+            raise _no_shapes(field, value)
+        if name in found:
+            raise ConfigError(f"{field}: two shapes for the input '{name}'; give one")
+        found[name] = tuple(int(size) for size in shape)
+    return tuple(found.items())
+
+
+def _no_shapes(field: str, value: Any) -> ConfigError:
+    return ConfigError(
+        f"{field} is {described(value)}; give a shape of whole numbers above 0, such as "
+        "(1, 224, 224, 3), or a dict of such shapes by the inputs' names"
+    )
+
+
 _FEWEST_ROWS = 250
 
 
@@ -203,6 +253,12 @@ class Config:
             otherwise they stay in float.
         keep_int8: Regular expression; linear operators whose output tensor name it matches keep an
             8-bit input where ``bits`` would give them 7, and so do all that read the same scale.
+        signature: Which signature is quantized, where the model has several.
+        input_shape: Sizes of inputs that leave them open: a shape such as ``(1, 224, 224, 3)``, or
+            shapes by name of the input. Becomes pairs of name and shape; the name is empty where
+            the shape is the only input's.
+        fix_input_shape: Whether the written model has these sizes only; otherwise it takes others
+            as the float model does.
         seed: Seeds the choice of sampled positions.
         search: Effort of the search.
     """
@@ -221,6 +277,9 @@ class Config:
     skip: str | None = None
     strict: bool = False
     keep_int8: str | None = None
+    signature: str | None = None
+    input_shape: _Shapes = _Shapes()
+    fix_input_shape: bool = False
     seed: int = 0
     search: SearchSettings = dataclasses.field(default_factory=SearchSettings)
 
@@ -232,12 +291,16 @@ class Config:
         """
         _check_expression("skip", self.skip)
         _check_expression("keep_int8", self.keep_int8)
+        if self.signature is not None and not isinstance(self.signature, str):
+            raise ConfigError(
+                f"signature is {described(self.signature)}; give the name of one, as str"
+            )
         if self.keep_int8 is not None and self.bits is Bits.INT8:
             raise ConfigError(
                 "keep_int8: with bits 8 every layer keeps 8 bits; choose bits 7 or auto, or leave "
                 "it out"
             )
-        for name in ("per_tensor", "strict"):
+        for name in ("per_tensor", "strict", "fix_input_shape"):
             value = getattr(self, name)
             if not isinstance(value, (bool, np.bool_)):
                 raise ConfigError(f"{name} must be true or false, got {value!r}")
@@ -269,6 +332,7 @@ class Config:
     def as_dict(self) -> dict[str, Any]:
         """Plain values, in a form ``from_dict`` takes back and JSON can hold."""
         plain = dataclasses.asdict(self)
+        plain["input_shape"] = [[name, list(shape)] for name, shape in self.input_shape]
         return {name: v.value if isinstance(v, enum.Enum) else v for name, v in plain.items()}
 
     @classmethod

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from tflite_eq.data.preprocessing import Preprocessing
 from tflite_eq.graph import schema
 from tflite_eq.json_fields import known_fields, parse_json, typed, typed_list, typed_pair
 
@@ -32,6 +33,8 @@ class Record:
         data_sha256: Hash of the calibration samples.
         windows: Smallest and largest code by tensor name, for tensors with a 7-bit window.
         lattice: Output tensor names of the layers with even-triplet weights.
+        preprocessing: What files went through for calibration; ``None`` for samples that were taken
+            as they are.
     """
 
     tool_version: str
@@ -42,6 +45,15 @@ class Record:
     data_sha256: str
     windows: dict[str, tuple[int, int]]
     lattice: list[str]
+    preprocessing: Preprocessing | None = None
+
+    def to_plain(self) -> dict[str, Any]:
+        """The fields as JSON has them."""
+        plain = dataclasses.asdict(self)
+        del plain["preprocessing"]
+        if self.preprocessing is not None:
+            plain["preprocessing"] = self.preprocessing.to_dict()
+        return plain
 
 
 def attach(model: schema.ModelT, record: Record) -> None:
@@ -49,7 +61,7 @@ def attach(model: schema.ModelT, record: Record) -> None:
     generated = schema.schema()
     detach(model)
     buffer = generated.BufferT()
-    text = json.dumps({"schema": _SCHEMA, **dataclasses.asdict(record)}, sort_keys=True)
+    text = json.dumps({"schema": _SCHEMA, **record.to_plain()}, sort_keys=True)
     buffer.data = np.frombuffer(text.encode(), np.uint8)
     model.buffers.append(buffer)
     entry = generated.MetadataT()
@@ -101,6 +113,9 @@ def _from_plain(plain: dict[str, Any]) -> Record:
             "samples": typed(fields["samples"], int, "samples"),
             "windows": windows,
             "lattice": typed_list(fields["lattice"], str, "lattice"),
+            "preprocessing": Preprocessing.from_plain(fields["preprocessing"])
+            if "preprocessing" in fields
+            else None,
         }
     )
 

@@ -111,7 +111,7 @@ def outlook(model: bytes, origin: str, config: Config | None = None) -> Outlook:
         ConfigError: ``config.skip`` matches nothing or everything.
     """
     config = config or Config()
-    network = prepared(model, origin)
+    network = prepared(model, origin, config)
     graph = network.front
     layers = linear_layers(graph)
     skipped = skipped_operators(graph, config)

@@ -5,13 +5,16 @@ from __future__ import annotations
 import dataclasses
 
 from tflite_eq.arguments import check_model
+from tflite_eq.config import Config
 from tflite_eq.errors import ModelError
+from tflite_eq.graph import schema
 from tflite_eq.graph.edit import with_biases, without_dead_ends
 from tflite_eq.graph.front import split
 from tflite_eq.graph.linear import linear_layers
 from tflite_eq.graph.model import Graph
 from tflite_eq.graph.validate import check_float_network, check_quantizable, describe
-from tflite_eq.normalization.passes import normalized
+from tflite_eq.normalization import input_sizes
+from tflite_eq.normalization.passes import normalized, opened
 from tflite_eq.simulation.operator_runner import OperatorRunner
 
 
@@ -33,16 +36,22 @@ class Prepared:
     changes: tuple[str, ...]
 
 
-def prepared(model: bytes, origin: str) -> Prepared:
+def prepared(model: bytes, origin: str, config: Config | None = None) -> Prepared:
     """The network as calibration takes it.
+
+    Args:
+        model: A float ``.tflite``.
+        origin: What to call it in messages.
+        config: Says which signature, and which sizes inputs have that leave them open.
 
     Raises:
         ModelError: The model cannot be quantized.
+        ConfigError: It has no such signature or input.
     """
     check_model(model, origin)
-    graph = Graph.from_bytes(model, origin)
-    check_float_network(graph)
-    network = normalized(graph)
+    chosen = opened(Graph.from_bytes(model, origin), config or Config())
+    check_float_network(chosen.graph)
+    network = normalized(chosen.graph)
     check_quantizable(network.graph)
     parts = split(with_biases(without_dead_ends(network.graph)), set())
     unknown = _unknown_to_runtime(parts.whole)
@@ -56,7 +65,23 @@ def prepared(model: bytes, origin: str) -> Prepared:
                 "nothing can be calibrated. Replace it by builtin operators, or convert the model "
                 "without it"
             )
-    return Prepared(parts.whole, parts.front, parts.tail, network.changes)
+    return Prepared(parts.whole, parts.front, parts.tail, (*chosen.changes, *network.changes))
+
+
+def as_fed(model: bytes, origin: str, config: Config) -> bytes:
+    """A float model as data are read for it and as it is run to compare with.
+
+    Of the chosen signature alone, and with the input sizes that were given; the same bytes if
+    there is nothing to choose.
+
+    Raises:
+        ModelError: The file is damaged.
+        ConfigError: It has no such signature or input.
+    """
+    chosen = opened(Graph.from_bytes(model, origin), config)
+    if not chosen.changes and not config.input_shape:
+        return model
+    return schema.serialize(input_sizes.fixed(chosen.graph, config.input_shape).model)
 
 
 def _unknown_to_runtime(graph: Graph) -> set[int]:

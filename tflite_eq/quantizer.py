@@ -153,6 +153,7 @@ def calibrate(
             layers=records,
             equalization=equalization,
             warnings=[*warnings, *twins.notices],
+            preprocessing=samples.preprocessing,
         )
         if fine_tunes:
             calibration = fine_tuned(graph, layers, skipped, calibration, twins)
@@ -174,7 +175,7 @@ def _checked(
     model: bytes, origin: str, config: Config
 ) -> tuple[Prepared, dict[int, LinearLayer], set[int]]:
     """The network, its linear layers, and the operators that stay in float."""
-    network = prepared(model, origin)
+    network = prepared(model, origin, config)
     layers = linear_layers(network.front)
     skipped = skipped_operators(network.front, config)
     check_selection(network.front, layers, skipped, config)
@@ -346,7 +347,7 @@ def _calibration_samples(trace: PassTrace) -> ComparisonSet | None:
 def _apply(
     model: bytes, calibration: Calibration, origin: str, trace: PassTrace
 ) -> tuple[QuantizationResult, Subject]:
-    network = prepared(model, origin)
+    network = prepared(model, origin, calibration.config)
     given = network.front
     config = calibration.config
     skipped = skipped_operators(given, config)
@@ -411,6 +412,7 @@ def _written(
                 for layer in calibration.layers
                 if layer.grid == WeightGrid.EVEN_TRIPLETS.value
             ],
+            preprocessing=calibration.preprocessing,
         ),
     )
     data = schema.serialize(written.model)

@@ -67,7 +67,9 @@ def write(
     assembly = Assembly(graph, output_type)
     _settle_inputs(assembly, graph, params, on_codes, input_type)
     for operator in graph.operators:
-        if operator.index in on_codes:
+        if operator.index in on_codes and properties.reads_raw_input(graph, operator):
+            assembly.take_raw(operator, params[operator.outputs[0]])
+        elif operator.index in on_codes:
             weights = _weights(assembly, graph, operator, params, layers, records)
             _add_on_codes(assembly, graph, operator, params, weights)
         else:

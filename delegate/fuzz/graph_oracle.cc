@@ -92,6 +92,7 @@ StepResult RunStep(const GraphCase& c, const CaseStep& step, TestRuntime* runtim
     }
     result.invocations.push_back(std::move(invocation));
   }
+  result.changes_channels = result.changes_channels || ChangesChannels(c.graph, runtime);
   result.undefined = runtime->met_undefined();
   result.error = runtime->error();
   return result;
@@ -208,7 +209,7 @@ std::string FindDifference(const GraphCase& c) {
   for (size_t i = 0; i < alone.size(); ++i) {
     const StepResult delegated = RunStep(c, c.steps[i], &runtime);
     if (alone[i].undefined || alone[i].skipped || (injected && !SucceedsThroughout(delegated))) return "";
-    if (!delegated.allocated && alone[i].changes_channels) return CheckError(delegated.error);
+    if (!SucceedsThroughout(delegated) && alone[i].changes_channels) return CheckError(delegated.error);
     const std::string difference = Compare(alone[i], delegated);
     if (!difference.empty() && RuntimeItselfDiffers(c, alone)) return "";
     if (!difference.empty()) return "step " + std::to_string(i) + ": " + difference;

@@ -242,14 +242,18 @@ bool TestRuntime::InvokeNode(Node* node) {
   return true;
 }
 
-// Dynamic tensors get their shape while operators run.
+// An operator that computes a shape gives its result that shape when it runs.
 std::vector<std::vector<int>> TestRuntime::ShapesOf(const Node& node) {
   std::vector<std::vector<int>> shapes;
-  for (const TfLiteIntArray* tensors : {node.node.inputs, node.node.outputs}) {
-    for (int tensor : IntArrayView{tensors}) {
-      const bool known = table_.Contains(tensor) && table_.at(tensor).allocation_type != kTfLiteDynamic;
-      shapes.push_back(known ? ToVector(table_.at(tensor).dims) : std::vector<int>());
-    }
+  bool reads_shape = false;
+  for (int tensor : IntArrayView{node.node.inputs}) {
+    if (!table_.Contains(tensor)) continue;
+    const TfLiteTensor& t = table_.at(tensor);
+    shapes.push_back(ToVector(t.dims));
+    reads_shape = reads_shape || (t.type == kTfLiteInt32 && t.allocation_type != kTfLiteMmapRo);
+  }
+  for (int tensor : IntArrayView{node.node.outputs}) {
+    if (table_.Contains(tensor) && !reads_shape) shapes.push_back(ToVector(table_.at(tensor).dims));
   }
   return shapes;
 }

@@ -181,12 +181,19 @@ def test_digest_identifies_the_data() -> None:
         ({"image": IMAGE}, r"gives a dict, .* put the samples into a list"),
         (3, "gives a int"),
         (lambda: None, "gives a NoneType"),
-        ([[IMAGE, IMAGE]], r"element 0 .* has 2 arrays, .* 1 inputs: \['image'\]"),
+        (
+            [[IMAGE, IMAGE]],
+            r"element 0 .* has 2 arrays, .* 1 inputs: 'image' \(float32 \[1, 8, 8, 3\]\)",
+        ),
         ([[]], "has 0 arrays"),
-        ([[IMAGE], {"photo": IMAGE}], r"element 1 .* names an input 'photo' .* \['image'\]"),
-        ([{}], r"lacks the model's input \['image'\]"),
+        ([[IMAGE], {"photo": IMAGE}], r"element 1 .* names an input 'photo' .* are 'image' "),
+        ([{}], r"lacks the model's input 'image' "),
         ([("predict", {"image": IMAGE})], r"signature 'predict', .* \['serving_default'\]"),
-        ([[IMAGE.astype(np.uint8)]], r"gives uint8 for input '.*', which is float32"),
+        (
+            [[IMAGE.astype(np.uint8)]],
+            r"gives uint8 for input '.*', which is float32; .*preprocessing.*--image_mean",
+        ),
+        ([[IMAGE.astype(np.int8)]], r"gives int8 .* is float32; .*x\.astype\(np\.float32\)"),
         ([[np.zeros((1, 8, 9, 3), np.float32)]], r"shape \[1, 8, 9, 3\] .* \[None, 8, 8, 3\]"),
         ([[np.zeros((8, 8), np.float32)]], r"shape \[8, 8\]"),
         ([[np.full_like(IMAGE, np.nan)]], "contains NaN"),
@@ -239,6 +246,72 @@ def test_integer_inputs_want_their_own_type() -> None:
     assert len(read(graph, [[image, np.zeros(1, np.int32)]])) == 1
     with pytest.raises(DatasetError, match=r"gives float32 for input .* which is int32"):
         read(graph, [[image, np.zeros(1, np.float32)]])
+
+
+def converted(function: Any, *specs: Any) -> Graph:
+    traced = tf.function(function, input_signature=specs)
+    concrete = [traced.get_concrete_function()]
+    return Graph.from_bytes(
+        tf.lite.TFLiteConverter.from_concrete_functions(concrete, traced).convert()
+    )
+
+
+def test_inputs_without_a_batch_and_without_dimensions() -> None:
+    graph = converted(
+        lambda x, gain: tf.reshape(x, (1, 6)) @ models.weights(6, 3) * gain,
+        tf.TensorSpec((6,), tf.float32, name="x"),
+        tf.TensorSpec((), tf.float32, name="gain"),
+    )
+    row = np.arange(6, dtype=np.float32)
+    samples = read(graph, [{"x": row, "gain": np.float32(2)}, {"x": row + 1, "gain": 3.0}])
+    by_name = {graph.tensors[i].name.split(":")[0]: i for i in graph.inputs}
+    (x,) = [i for name, i in by_name.items() if name.endswith("x")]
+    (gain,) = [i for name, i in by_name.items() if name.endswith("gain")]
+    assert [sample[x].shape for sample in samples] == [(6,), (6,)]
+    np.testing.assert_array_equal(samples[1][x], row + 1)
+    assert [(sample[gain].shape, float(sample[gain])) for sample in samples] == [
+        ((), 2.0),
+        ((), 3.0),
+    ]
+    two = read(graph, [{"x": np.concatenate([row, row + 1]), "gain": np.float32(2)}])
+    assert [float(sample[x][0]) for sample in two] == [0, 1]
+    assert [float(sample[gain]) for sample in two] == [2, 2]
+    with pytest.raises(DatasetError, match=r"shape \[1\] for input '.*gain"):
+        read(graph, [{"x": row, "gain": np.ones(1, np.float32)}])
+
+
+@pytest.mark.parametrize("name", ["image", "image:0", "serving_default_image:0"])
+def test_names_as_tensorflow_decorates_them(name: str) -> None:
+    graph = one_input()
+    assert len(read(graph, [{name: IMAGE}])) == 1
+    with pytest.raises(DatasetError, match=r"two arrays for the input 'image', one of them as 'im"):
+        read(graph, [{"serving_default_image": IMAGE, "image:1": IMAGE}])
+
+
+@pytest.mark.parametrize("kind", ["uint8", "int8", "int32", "int64", "bool"])
+def test_an_input_takes_arrays_of_its_own_type(kind: str) -> None:
+    graph = converted(
+        lambda x, y: tf.cast(x, tf.float32) @ models.weights(4, 3) + y,
+        tf.TensorSpec((1, 4), kind, name="x"),
+        tf.TensorSpec((1, 3), tf.float32, name="y"),
+    )
+    y = np.zeros((1, 3), np.float32)
+    (sample,) = read(graph, [{"x": np.ones((1, 4), kind), "y": y}])
+    assert {str(values.dtype) for values in sample.values()} == {kind, "float32"}
+    remedy = rf"is {kind}; convert, e\.g\. x\.astype\(np\.{kind}"
+    with pytest.raises(DatasetError, match=remedy):
+        read(graph, [{"x": np.ones((1, 4), np.float32), "y": y}])
+
+
+def test_strings_are_refused() -> None:
+    graph = converted(
+        lambda x, text: (x @ models.weights(4, 3), text),
+        tf.TensorSpec((1, 4), tf.float32, name="x"),
+        tf.TensorSpec((1,), tf.string, name="text"),
+    )
+    element = {"x": np.zeros((1, 4), np.float32), "text": np.array(["a"])}
+    with pytest.raises(DatasetError, match=r"input '.*text.*' takes strings, and only numbers"):
+        read(graph, [element])
 
 
 @pytest.mark.parametrize("total", [1, 4, 5, 9, 50, 1000])

@@ -27,7 +27,7 @@ from tflite_eq import (
 )
 from tflite_eq.calibration.dataset import SampleReader
 from tflite_eq.calibration.stored_samples import StoredSamples
-from tflite_eq.data.sources import MemorySamples
+from tflite_eq.data.memory import MemorySamples
 from tflite_eq.evaluation.layerwise import ComparisonSet
 from tflite_eq.graph.model import Graph
 

@@ -32,7 +32,7 @@ def no_model(monkeypatch: pytest.MonkeyPatch) -> None:
     ("flags", "expected"),
     [
         ({"num_samples": 0}, "at least one sample"),
-        ({"image_mean": "red"}, "expected one number or three"),
+        ({"image_mean": "red"}, "expected one number, or one per channel"),
         ({"image_std": "0"}, "must be > 0"),
         ({"skip": "("}, "not a valid regular expression"),
         ({"keep_int8": "(", "bits": "7"}, "not a valid regular expression"),

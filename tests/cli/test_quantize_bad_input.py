@@ -144,13 +144,14 @@ def test_several_signatures(workspace: Workspace) -> None:
     signatures = {"first": two.first, "second": two.second}
     tf.saved_model.save(two, str(workspace.folder / "saved"), signatures)
     message = workspace.refused(model=workspace.folder / "saved")
-    assert "single signature" in message
+    assert "'first', 'second'" in message
+    assert "--signature first" in message
 
 
 def test_several_inputs(workspace: Workspace) -> None:
     message = workspace.refused(model=workspace.write("two.tflite", models.two_input_net()))
-    assert "has 2 inputs" in message
-    assert "tflite_eq.quantize()" in message
+    assert "has 2 inputs, 'x0' (float32 [1, 12, 12, 3]) and 'x1' (float32 [1, 5])" in message
+    assert "--calibration x0=PATH --calibration x1=PATH" in message
 
 
 def test_nothing_to_quantize(workspace: Workspace) -> None:
@@ -443,10 +444,14 @@ def test_expression_that_is_none(workspace: Workspace) -> None:
         ("num_samples", "0", "at least one"),
         ("num_samples", "many", "int"),
         ("seed", "-1", "2^32"),
-        ("image_mean", "1,2", "one for all channels or three"),
-        ("image_mean", "red", "expected one number or three"),
+        ("image_mean", "red", "expected one number, or one per channel"),
         ("image_std", "0", "must be > 0"),
         ("image_std", "nan", "finite"),
+        ("image_resize", "fit", "'crop', 'stretch', 'letterbox'"),
+        ("image_order", "grb", "'rgb', 'bgr'"),
+        ("image_exif", "yes", "'apply', 'ignore'"),
+        ("audio_rate", "0", "must be samples per second"),
+        ("audio_rate", "fast", "int"),
     ],
 )
 def test_option_value_that_is_not_allowed(

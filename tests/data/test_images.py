@@ -1,13 +1,19 @@
 from __future__ import annotations
 
+import dataclasses
 import os
 from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from PIL import Image
 
-from tflite_eq.data.images import find_images, load_pixels
+from tests.data.properties import with_files
+from tflite_eq.data.folders import IMAGES, find_samples
+from tflite_eq.data.images import load_pixels
+from tflite_eq.data.preprocessing import ChannelOrder, Exif, Preprocessing, Resize
 from tflite_eq.errors import DatasetError
 
 
@@ -28,7 +34,7 @@ def test_images_are_found_below_in_sorted_order(tmp_path: Path) -> None:
     for name in ("notes.txt", ".hidden.png", ".cache/y.png", "b/labels.csv"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_bytes(b"")
-    found = [path.relative_to(tmp_path).as_posix() for path in find_images(tmp_path)]
+    found = [path.relative_to(tmp_path).as_posix() for path in find_samples(tmp_path)[IMAGES]]
     assert found == ["B.png", "a.jpeg", "b/10.JPG", "b/2.png", "b/c/x.bmp"]
 
 
@@ -37,14 +43,14 @@ def test_linked_folders_are_followed_once(tmp_path: Path) -> None:
     save(tmp_path / "elsewhere" / "y.png", grey(4, 4))
     os.symlink(tmp_path / "elsewhere", tmp_path / "data" / "link")
     os.symlink(tmp_path / "data", tmp_path / "data" / "loop")
-    found = [path.name for path in find_images(tmp_path / "data")]
+    found = [path.name for path in find_samples(tmp_path / "data")[IMAGES]]
     assert sorted(found) == ["x.png", "y.png"]
 
 
 def test_a_folder_without_images_is_refused(tmp_path: Path) -> None:
     (tmp_path / "readme.txt").write_text("hello")
     with pytest.raises(DatasetError, match=r"no images in this folder.*name the \.npy"):
-        find_images(tmp_path)
+        find_samples(tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -83,12 +89,120 @@ def test_the_middle_is_kept_in_both_directions(tmp_path: Path) -> None:
     assert load_pixels(tall, 56, 56, 3).min() >= 195
 
 
-@pytest.mark.parametrize("mode", ["L", "RGBA", "P", "1", "CMYK", "LA"])
-def test_every_common_mode_gives_rgb_and_luminance(tmp_path: Path, mode: str) -> None:
-    suffix = "jpg" if mode == "CMYK" else "png"
+@pytest.mark.parametrize("channels", [1, 2, 3, 4])
+@pytest.mark.parametrize("mode", ["L", "RGB", "RGBA", "P", "1", "CMYK", "LA"])
+def test_every_common_mode_gives_every_number_of_channels(
+    tmp_path: Path, mode: str, channels: int
+) -> None:
+    suffix = "jpg" if mode in ("CMYK", "RGB") else "png"
     path = save(tmp_path / f"x.{suffix}", grey(9, 9, 255), mode)
-    for channels in (1, 3):
-        assert (load_pixels(path, 8, 8, channels) >= 250).all()
+    pixels = load_pixels(path, 8, 8, channels)
+    assert pixels.shape == (8, 8, channels)
+    assert (pixels >= 250).all()
+
+
+def test_opacity_is_that_of_the_image_or_full(tmp_path: Path) -> None:
+    clear = np.full((9, 9, 4), 100, np.uint8)
+    clear[..., 3] = 0
+    for channels in (2, 4):
+        pixels = load_pixels(save(tmp_path / "clear.png", clear), 8, 8, channels)
+        assert (pixels[..., :-1] == 100).all()  # not weighed by it
+        assert (pixels[..., -1] == 0).all()
+        opaque = load_pixels(save(tmp_path / "x.jpg", grey(9, 9, 100)), 8, 8, channels)
+        assert (opaque[..., -1] == 255).all()
+
+
+def test_a_palettes_transparent_colour_has_no_opacity(tmp_path: Path) -> None:
+    image = Image.new("P", (9, 9), 1)
+    image.putpalette([10, 20, 30, 40, 50, 60])
+    image.paste(0, (0, 0, 9, 4))
+    image.save(tmp_path / "x.png", transparency=0)
+    pixels = load_pixels(tmp_path / "x.png", 9, 9, 4, Preprocessing(resize=Resize.STRETCH))
+    assert [list(row) for row in (pixels[0, 0], pixels[8, 8])] == [
+        [10, 20, 30, 0],
+        [40, 50, 60, 255],
+    ]
+
+
+def test_a_models_order_of_colours(tmp_path: Path) -> None:
+    colours = np.zeros((9, 9, 4), np.uint8) + np.array([10, 20, 30, 40], np.uint8)
+    path = save(tmp_path / "x.png", colours)
+    bgr = Preprocessing(order=ChannelOrder.BGR)
+    for channels, expected in ((3, [30, 20, 10]), (4, [30, 20, 10, 40])):
+        assert list(load_pixels(path, 8, 8, channels, bgr)[4, 4]) == expected
+
+
+# What a camera held in this way stores of a scene, by the value of its note: EXIF 2.3, "the 0th row
+# is the visual top", "the 0th column is the visual left-hand side" and so on.
+HELD = {
+    1: lambda scene: scene,
+    2: lambda scene: scene[:, ::-1],
+    3: lambda scene: scene[::-1, ::-1],
+    4: lambda scene: scene[::-1],
+    5: lambda scene: scene.transpose(1, 0, 2),
+    6: lambda scene: scene.transpose(1, 0, 2)[::-1],
+    7: lambda scene: scene.transpose(1, 0, 2)[::-1, ::-1],
+    8: lambda scene: scene.transpose(1, 0, 2)[:, ::-1],
+}
+
+
+@pytest.mark.parametrize("orientation", sorted(HELD))
+def test_images_are_upright_however_the_camera_was_held(tmp_path: Path, orientation: int) -> None:
+    scene = np.random.default_rng(0).integers(0, 256, (12, 20, 3), np.uint8)
+    stored = HELD[orientation](scene)
+    note = Image.Exif()
+    note[0x0112] = orientation
+    path = tmp_path / "x.png"
+    Image.fromarray(np.ascontiguousarray(stored)).save(path, exif=note)
+    whole = Preprocessing(resize=Resize.STRETCH)
+    np.testing.assert_array_equal(load_pixels(path, 12, 20, 3, whole), scene)
+    ignored = dataclasses.replace(whole, exif=Exif.IGNORE)
+    np.testing.assert_array_equal(load_pixels(path, *stored.shape[:2], 3, ignored), stored)
+
+
+@pytest.mark.parametrize("content", [b"", b"\xff", b"Exif\0\0MM\0*\xff\xff\xff\xff", b"x" * 50])
+def test_a_damaged_note_of_the_camera_does_not_matter(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "x.jpg"
+    Image.fromarray(grey(9, 9)).save(path, exif=content)
+    assert (load_pixels(path, 8, 8, 3) == 90).all()
+
+
+sizes = st.integers(1, 40)
+
+
+@with_files
+@given(height=sizes, width=sizes, target=st.tuples(sizes, sizes))
+def test_a_letterbox_holds_the_whole_image_between_black_bars(
+    tmp_path: Path, height: int, width: int, target: tuple[int, int]
+) -> None:
+    path = save(tmp_path / "x.png", grey(height, width, 255))
+    pixels = load_pixels(path, *target, 1, Preprocessing(resize=Resize.LETTERBOX))[..., 0]
+    rows, columns = np.flatnonzero(pixels.any(axis=1)), np.flatnonzero(pixels.any(axis=0))
+    assert (pixels[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1] == 255).all()
+    assert (pixels > 0).sum() == len(rows) * len(columns)
+    # One side is filled, the other has the image's proportions, and the bars differ by a pixel.
+    scale = min(target[0] / height, target[1] / width)
+    assert len(rows) == pytest.approx(max(1, scale * height), abs=0.51)
+    assert len(columns) == pytest.approx(max(1, scale * width), abs=0.51)
+    assert len(rows) == target[0] or len(columns) == target[1]
+    for used, size in ((rows, target[0]), (columns, target[1])):
+        assert 0 <= (size - 1 - used[-1]) - used[0] <= 1
+
+
+def test_stretching_keeps_every_corner(tmp_path: Path) -> None:
+    pixels = np.zeros((64, 200, 3), np.uint8)
+    pixels[:32, :100], pixels[:32, 100:], pixels[32:, :100] = 50, 100, 150
+    path = save(tmp_path / "x.png", pixels)
+    found = load_pixels(path, 16, 16, 1, Preprocessing(resize=Resize.STRETCH))[..., 0]
+    assert [int(found[y, x]) for y in (0, 15) for x in (0, 15)] == [50, 100, 150, 0]
+
+
+def test_only_the_middle_of_what_is_long_and_thin_is_refused(tmp_path: Path) -> None:
+    path = save(tmp_path / "x.png", grey(1, 200))
+    with pytest.raises(DatasetError, match="--image_resize stretch or letterbox"):
+        load_pixels(path, 8, 8, 3)
+    for resize in (Resize.STRETCH, Resize.LETTERBOX):
+        assert load_pixels(path, 8, 8, 3, Preprocessing(resize=resize)).shape == (8, 8, 3)
 
 
 def test_luminance_weighs_colours(tmp_path: Path) -> None:

@@ -10,8 +10,10 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from tflite_eq.data.preprocessing import Preprocessing
-from tflite_eq.data.sources import Samples, choose, open_calibration, open_held_back
+from tflite_eq.data.samples import Samples
+from tflite_eq.data.sources import choose, left_over, open_calibration, open_data
 from tflite_eq.errors import ConfigError, DatasetError, ModelError
+from tflite_eq.graph.inputs import ModelInput
 
 SHAPE = (1, 8, 8, 3)
 HALF = Preprocessing((10.0,), (2.0,))
@@ -55,14 +57,15 @@ def test_a_seeded_subset_keeps_the_order(tmp_path: Path) -> None:
 def test_held_back_samples_are_those_left_out(tmp_path: Path, limit: int) -> None:
     save_images(tmp_path, 30)
     used = values(opened(tmp_path, count=12, seed=3))
-    left = open_held_back(tmp_path, SHAPE, HALF, 12, 3, limit)
+    every = open_data([tmp_path], [ModelInput.of_shape(SHAPE)], HALF)
+    left = left_over(every, 12, 3, limit)
     assert left is not None
     rest = sorted(set(values(opened(tmp_path))) - set(used))
     found = values(left)
     assert found == sorted(set(found))
     assert len(found) == min(limit, 18)
     assert set(found) <= set(rest)
-    assert open_held_back(tmp_path, SHAPE, HALF, 30, 3, limit) is None
+    assert left_over(every, 30, 3, limit) is None
 
 
 @given(st.integers(0, 300), st.integers(1, 300), st.integers(-5, 5))
@@ -175,7 +178,10 @@ def test_an_empty_folder_is_refused(tmp_path: Path) -> None:
             r"needs shape \[N, 8, 8, 3\]; found array: uint8 \[3, 8",
         ),
         (np.zeros((0, 8, 8, 3), np.uint8), r"the data set is empty"),
-        (np.zeros((3, 8, 8, 3), np.int32), r"element type int32; store uint8 pixels"),
+        (
+            np.zeros((3, 8, 8, 3), np.int32),
+            r"element type int32, .* takes float32; store uint8 pixels",
+        ),
         (np.zeros((3, 8, 8, 3), bool), r"element type bool"),
         (np.zeros((3, 8, 8, 3), np.complex64), r"element type complex64"),
     ],
@@ -252,7 +258,7 @@ def test_a_corrupt_image_is_named_when_its_turn_comes(tmp_path: Path) -> None:
         ((1, 64), DatasetError, "does not take images"),
         ((4, 8, 8, 3), ModelError, "batch of 1"),
         ((1, -1, -1, 3), ModelError, "fixed input size"),
-        ((), ModelError, "batch of 1"),
+        ((), DatasetError, "does not take images"),
     ],
 )
 def test_inputs_that_cannot_be_fed(

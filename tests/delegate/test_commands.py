@@ -11,8 +11,15 @@ import numpy as np
 import pytest
 
 from tests.delegate import networks
+from tests.evaluation import classifiers
 from tflite_eq.cli.main import main, parse
+from tflite_eq.delegate.benchmark import Benchmark
+from tflite_eq.delegate.inputs import tensor_params, typed_inputs
 from tflite_eq.delegate.validate import Comparison
+from tflite_eq.delegate.verdict import NOTHING_TO_COMPARE
+from tflite_eq.graph.inputs import model_inputs
+from tflite_eq.graph.model import Graph
+from tflite_eq.numerics.affine import dequantize
 
 RUNTIME = "--runtime ai-edge-litert"
 
@@ -202,3 +209,40 @@ def test_comparison_is_of_bits() -> None:
     assert found.differing == 1
     found.add(2, np.zeros(3, np.float32), np.zeros(2, np.float32))
     assert found.differing == 3
+
+
+@pytest.mark.usefixtures("here")
+def test_benchmark_runs_on_the_first_sample(monkeypatch: pytest.MonkeyPatch) -> None:
+    given: dict[str, Any] = {}
+
+    def stand_in(model: bytes, *_: object, **arguments: Any) -> Benchmark:
+        given.update(arguments)
+        return Benchmark("r", "p", 1, 0, 0, None, None, [], NOTHING_TO_COMPARE, "")
+
+    monkeypatch.setattr("tflite_eq.cli.benchmark.benchmark", stand_in)
+    assert run("benchmark --model int8.tflite") == 0
+    assert given["sample"] is None
+    assert run("benchmark --model int8.tflite --dataset data.npy") == 0
+    (sample,) = given["sample"]
+    np.testing.assert_array_equal(sample[0], np.load("data.npy")[0].astype(np.float32))
+
+
+@pytest.mark.usefixtures("here")
+def test_benchmark_on_real_samples(capsys: pytest.CaptureFixture[str]) -> None:
+    flags = "--dataset data.npy --num_runs 2 --warmup_runs 1 --kernel winograd_1d"
+    assert run(f"benchmark --model lattice.tflite {RUNTIME} {flags}") == 0
+    assert "5 of 7 convolutions delegated" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("kind", ["INT8", "UINT8"])
+def test_real_samples_become_codes_and_codes_stay(kind: str) -> None:
+    graph = Graph.from_bytes(classifiers.int8_classifier(kind.lower(), softmax=False))
+    (one,) = model_inputs(graph)
+    params = tensor_params(graph, one.index)
+    assert params is not None
+    codes = np.arange(-96, 96, dtype=np.int8).reshape(classifiers.SHAPE)
+    real = dequantize(codes, params)
+    stored = codes if kind == "INT8" else codes.view(np.uint8) ^ np.uint8(0x80)
+    for sample in (real, stored, {one.name: real}):
+        (found,) = next(typed_inputs(graph, [sample]))
+        np.testing.assert_array_equal(found, stored)

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tflite_eq.data.preprocessing import Preprocessing
-from tflite_eq.data.sources import Samples
+from tflite_eq.data.samples import Samples
 from tflite_eq.evaluation.labels import LabelledSet
 
 

@@ -7,9 +7,10 @@ import pytest
 from PIL import Image
 
 from tests.evaluation.classifiers import IMAGES, SHAPE
+from tflite_eq.data.memory import MemorySamples
 from tflite_eq.data.preprocessing import Preprocessing
-from tflite_eq.errors import ConfigError, DatasetError, TfliteEqError
-from tflite_eq.evaluation.labels import open_labelled
+from tflite_eq.errors import ConfigError, DatasetError, ModelError, TfliteEqError
+from tflite_eq.evaluation.labels import LabelledSamples, open_labelled
 
 PLAIN = Preprocessing()
 
@@ -153,3 +154,38 @@ def test_labels_must_be_classes_of_the_model(tmp_path: Path, label: int) -> None
     np.savez(tmp_path / "x.npz", x=IMAGES[:2], y=np.array([0, label]))
     with pytest.raises(DatasetError, match=rf"\['y'\] position 1: label {label} is outside"):
         open_labelled(tmp_path / "x.npz").check_classes(10)
+
+
+def test_recordings_have_one_label_each(tmp_path: Path) -> None:
+    soundfile = pytest.importorskip("soundfile", reason="pip install 'tflite-eq[audio]'")
+    for index, frames in enumerate((50, 30, 99)):
+        soundfile.write(tmp_path / f"{index}.wav", np.full(frames, index / 4), 8000)
+    table = write(tmp_path / "l.csv", "file,label\n0.wav,5\n1.wav,6\n2.wav,7\n")
+    found = open_labelled(tmp_path, table)
+    assert found.labels == (5, 6, 7)
+    heard = found.samples((1, 50), Preprocessing(audio_rate=8000))
+    assert [round(4 * float(sample[0, 0])) for sample in heard] == [0, 1, 2]
+    with pytest.raises(DatasetError, match=r"the 3 files hold 5 samples .* a label is for one"):
+        found.samples((1, 33), Preprocessing(audio_rate=8000))
+
+
+@pytest.mark.parametrize(
+    ("stored", "shape", "expected"),
+    [
+        ((1, 6), (-1, 6), (1, 6)),
+        ((1, 6), (6,), (6,)),
+        ((1, 4, 4, 3), (1, -1, -1, 3), (1, 4, 4, 3)),
+    ],
+)
+def test_samples_in_memory_for_inputs_of_every_kind(
+    stored: tuple[int, ...], shape: tuple[int, ...], expected: tuple[int, ...]
+) -> None:
+    arrays = [np.full(stored, index, np.float32) for index in range(3)]
+    labelled = LabelledSamples(MemorySamples(arrays), (0, 1, 2))
+    samples = labelled.samples(shape, PLAIN)
+    assert samples.shape == expected
+    assert [sample.shape for sample in samples] == [expected] * 3
+    assert [float(sample.flat[0]) for sample in samples.select([2, 0])] == [2.0, 0.0]
+    assert samples.name(1) == "sample 1"
+    with pytest.raises(ModelError, match="takes samples of shape"):
+        labelled.samples((1, 7), PLAIN)

@@ -59,6 +59,7 @@ def some_flags(rng: Random, folder: Path) -> list[object]:
         *("reconstruction", "equalization", "io", "skip", "keep_int8", "max_drop", "num_samples"),
         *("seed", "image_mean", "image_std", "model", "calibration", "output", "validation"),
         *("labels", "label_column", "load_calibration", "save_calibration", "preset", "backend"),
+        *("image_resize", "image_order", "image_exif", "audio_rate"),
     )
     values = (
         "",
@@ -77,7 +78,10 @@ def some_flags(rng: Random, folder: Path) -> list[object]:
         "1,2",
         "1,2,3",
     )
-    more = ("none", "int8", "uint8", "generic", "x86-vnni", "finetune", "a" * 300, str(folder))
+    more = (
+        *("letterbox", "bgr", "ignore", "x=y", "=", "none", "int8", "uint8", "generic"),
+        *("x86-vnni", "finetune", "a" * 300, str(folder)),
+    )
     for _ in range(int(rng.integers(1, 3))):
         choices = (*values, *more)
         value = choices[int(rng.integers(len(choices)))]

@@ -7,13 +7,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests import built_models
 from tests.graph.broken import operator_of, refused
-from tflite_eq.errors import ModelError
 from tflite_eq.graph import schema
-from tflite_eq.graph.model import Graph
-from tflite_eq.graph.sparsity import stored_values
-from tflite_eq.graph.validate import check_quantizable
+from tflite_eq.graph.sparsity import dense_values, stored_values
 
 
 def level(
@@ -56,6 +52,7 @@ def test_compressed_rows(seed: int) -> None:
     matrix = rng.integers(0, 2, (4, 6)) * rng.integers(1, 9, (4, 6))
     made, count = of_matrix(matrix)
     assert stored_values(made, matrix.shape) == count
+    np.testing.assert_array_equal(dense_values(made, matrix.shape, matrix[matrix != 0]), matrix)
 
 
 def test_blocks() -> None:
@@ -66,6 +63,8 @@ def test_blocks() -> None:
         [0, 1],
     )
     assert stored_values(made, (4, 4)) == 12
+    expected = [[0, 0, 1, 2], [0, 0, 3, 4], [5, 6, 9, 10], [7, 8, 11, 12]]
+    np.testing.assert_array_equal(dense_values(made, (4, 4), np.arange(1, 13)), expected)
 
 
 @pytest.mark.parametrize(
@@ -109,11 +108,3 @@ def with_sparse_filter(values: int) -> Any:
 
 def test_sparse_constant_of_another_size() -> None:
     refused(with_sparse_filter(7), "needs 160 bytes, but has 28")
-
-
-def test_sparse_constant_can_be_read_but_not_quantized() -> None:
-    model = schema.parse(built_models.conv_net())
-    with_sparse_filter(40)(model)
-    graph = Graph.from_bytes(schema.serialize(model))
-    with pytest.raises(ModelError, match=r"sparse tensor\. Convert the original model again"):
-        check_quantizable(graph)

@@ -43,31 +43,6 @@ def test_quantized_model_is_refused() -> None:
         refused(graph, "already quantized", "Pass the")
 
 
-def test_dynamic_range_quantized_model_is_refused() -> None:
-    def network(x: Any) -> Any:
-        return models.dense(models.dense(x, 64, seed=1), 64, seed=2)
-
-    traced = tf.function(network, input_signature=[tf.TensorSpec((1, 64))])
-    converter = tf.lite.TFLiteConverter.from_concrete_functions(
-        [traced.get_concrete_function()], traced
-    )
-    converter.optimizations = [tf.lite.Optimize.DEFAULT]
-    refused(Graph.from_bytes(converter.convert(), "net.tflite"), "already quantized", "INT8")
-
-
-def test_float16_weights_are_refused() -> None:
-    def network(x: Any) -> Any:
-        return models.dense(models.dense(x, 64, seed=1), 64, seed=2)
-
-    traced = tf.function(network, input_signature=[tf.TensorSpec((1, 64))])
-    converter = tf.lite.TFLiteConverter.from_concrete_functions(
-        [traced.get_concrete_function()], traced
-    )
-    converter.optimizations = [tf.lite.Optimize.DEFAULT]
-    converter.target_spec.supported_types = [tf.float16]
-    refused(Graph.from_bytes(converter.convert(), "net.tflite"), "FLOAT16", "without float16")
-
-
 def test_quantization_aware_model_is_refused() -> None:
     def network(x: Any) -> Any:
         x = tf.quantization.fake_quant_with_min_max_args(models.conv(x, 4), -3, 3)

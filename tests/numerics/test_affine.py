@@ -108,6 +108,18 @@ def test_codes_survive_a_round_trip(code: int, params: AffineParams) -> None:
     assert quantize(dequantize(codes, params), params)[0] == code
 
 
+@given(params, reals)
+def test_a_value_without_dimensions_is_as_one_in_a_vector(
+    params: AffineParams, value: float
+) -> None:
+    single, vector = np.float32(value).reshape(()), np.array([value], np.float32)
+    for function in (quantize, fake_quantize):
+        found = function(single, params)
+        assert found.shape == ()
+        assert found == function(vector, params)[0]
+    assert dequantize(quantize(single, params), params).shape == ()
+
+
 @given(params)
 def test_zero_is_represented_exactly(params: AffineParams) -> None:
     zero = np.zeros(1, np.float32)

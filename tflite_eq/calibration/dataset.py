@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tflite_eq.errors import DatasetError
+from tflite_eq.graph.inputs import find_input, input_signature, listed, model_inputs
 from tflite_eq.graph.model import Graph, Tensor
 
 Array = npt.NDArray[Any]
@@ -39,7 +40,7 @@ class SampleReader:
         self._limit = limit
         self._hash = hashlib.sha256()
         self.count = 0
-        self._names = _input_names(graph)
+        self._inputs = model_inputs(graph)
 
     @property
     def digest(self) -> str:
@@ -52,7 +53,7 @@ class SampleReader:
         Raises:
             DatasetError: The data set is empty or an element does not fit the model.
         """
-        for position, element in enumerate(_elements(self._dataset)):
+        for position, element in enumerate(elements(self._dataset)):
             for sample in self._split(self._arrays(element, position), position):
                 for index in self._graph.inputs:
                     self._hash.update(self._identity(index, sample[index]))
@@ -94,7 +95,7 @@ class SampleReader:
         if len(element) != len(self._graph.inputs):
             raise DatasetError(
                 f"{where} has {len(element)} arrays, but the model has {len(self._graph.inputs)} "
-                f"inputs: {sorted(self._names)}"
+                f"inputs: {listed(self._inputs)}"
             )
         return {
             index: self._checked(value, self._graph.tensors[index], where)
@@ -104,17 +105,22 @@ class SampleReader:
     def _by_name(self, element: Mapping[str, Any], where: str) -> Sample:
         sample: Sample = {}
         for name, value in element.items():
-            if name not in self._names:
+            taker = find_input(self._inputs, name)
+            if taker is None:
                 raise DatasetError(
                     f"{where} names an input '{name}' that the model does not have; its inputs "
-                    f"are {sorted(self._names)}"
+                    f"are {listed(self._inputs)}"
                 )
-            index = self._names[name]
-            sample[index] = self._checked(value, self._graph.tensors[index], where)
-        missing = [name for name, index in self._names.items() if index not in sample]
+            if taker.index in sample:
+                raise DatasetError(
+                    f"{where} has two arrays for the input '{taker.name}', one of them as "
+                    f"'{name}'; give one"
+                )
+            sample[taker.index] = self._checked(value, self._graph.tensors[taker.index], where)
+        missing = [taker for taker in self._inputs if taker.index not in sample]
         if missing:
             raise DatasetError(
-                f"{where} lacks the model's input {sorted(missing)}; give one array for every input"
+                f"{where} lacks the model's input {listed(missing)}; give one array for every input"
             )
         return sample
 
@@ -130,14 +136,19 @@ class SampleReader:
         expected = tensor.type_name.lower()
         if tensor.is_float and array.dtype == np.float64:
             array = array.astype(np.float32)
+        if expected == "string":
+            raise DatasetError(
+                f"{where}: input '{tensor.name}' takes strings, and only numbers are calibrated "
+                "with; cut the part that turns strings into numbers off the model"
+            )
         if array.dtype.name != expected:
             raise DatasetError(
                 f"{where} gives {array.dtype.name} for input '{tensor.name}', which is {expected}; "
-                "apply the model's preprocessing and convert, e.g. x.astype(np.float32)"
+                f"{_conversion(array, tensor)}"
             )
         shape = tuple(int(d) for d in array.shape)
         signature = input_signature(self._graph, tensor.index)
-        if shape == signature[1:]:
+        if signature and shape == signature[1:]:
             array, shape = array[np.newaxis], (1, *shape)
         fits = len(shape) == len(signature) and all(
             expected_size in (-1, size) for size, expected_size in zip(shape[1:], signature[1:])
@@ -159,24 +170,47 @@ class SampleReader:
 
     def _split(self, element: Sample, position: int) -> Iterator[Sample]:
         """Cut an element with a larger batch into samples of the model's batch size."""
-        counts = {}
-        for index, array in element.items():
-            step = max(1, input_signature(self._graph, index)[0])
-            counts[index] = (len(array) // step, step)
-        numbers = {n for n, _ in counts.values()}
-        if len(numbers) != 1:
+        steps = {index: _step(input_signature(self._graph, index)) for index in element}
+        numbers = {len(array) // steps[i] for i, array in element.items() if array.ndim}
+        if len(numbers) > 1:
             raise DatasetError(
                 f"element {position} of the representative data set has different batch sizes for "
                 f"its inputs: {sorted(numbers)}"
             )
-        for part in range(numbers.pop()):
+        for part in range(numbers.pop() if numbers else 1):
             yield {
-                index: np.array(array[part * step : (part + 1) * step], order="C")
-                for (index, array), (_, step) in zip(element.items(), counts.values())
+                index: np.array(
+                    array[part * steps[index] : (part + 1) * steps[index]] if array.ndim else array,
+                    order="C",
+                )
+                for index, array in element.items()
             }
 
 
-def _elements(dataset: Any) -> Iterable[Any]:
+def _step(signature: tuple[int, ...]) -> int:
+    """Size along the first dimension of one sample; a scalar has none, and is for all samples."""
+    return max(1, signature[0]) if signature else 1
+
+
+def _conversion(array: Array, tensor: Tensor) -> str:
+    """How to give an array of the type that an input has."""
+    if tensor.is_float and array.dtype == np.uint8:
+        return (
+            "pixels go through the model's preprocessing first, e.g. "
+            "(x.astype(np.float32) - 127.5) / 127.5; of files the command line does that with "
+            "--image_mean and --image_std"
+        )
+    if tensor.is_float:
+        return "apply the model's preprocessing and convert, e.g. x.astype(np.float32)"
+    return f"convert, e.g. x.astype(np.{tensor.type_name.lower().replace('bool', 'bool_')})"
+
+
+def elements(dataset: Any) -> Iterable[Any]:
+    """The elements of a data set in any form that ``SampleReader`` takes.
+
+    Raises:
+        DatasetError: It is none.
+    """
     if dataset is None:
         raise DatasetError(
             "no representative data set was given: EasyQuant needs sample inputs. Set "
@@ -195,23 +229,3 @@ def _elements(dataset: Any) -> Iterable[Any]:
             f"samples; {remedy}"
         )
     return produced
-
-
-def input_signature(graph: Graph, index: int) -> tuple[int, ...]:
-    """Shape of an input tensor with -1 for dynamic dimensions."""
-    tensor = graph.tensors[index]
-    stored = graph.subgraph.tensors[index].shapeSignature
-    if stored is not None and len(stored) == len(tensor.shape):
-        return tuple(int(d) for d in stored)
-    return tensor.shape
-
-
-def _input_names(graph: Graph) -> dict[str, int]:
-    """Names a dict sample may use: the signature's input names, else the tensor names."""
-    names: dict[str, int] = {}
-    for definition in graph.model.signatureDefs or []:
-        for entry in definition.inputs or []:
-            names[(entry.name or b"").decode()] = int(entry.tensorIndex)
-    if set(names.values()) == set(graph.inputs):
-        return names
-    return {graph.tensors[index].name: index for index in graph.inputs}

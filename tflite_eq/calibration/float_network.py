@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from tflite_eq.calibration.dataset import Sample, input_signature
+from tflite_eq.calibration.dataset import Sample
 from tflite_eq.calibration.histogram import describe_not_finite
 from tflite_eq.errors import BackendError, ModelError
 from tflite_eq.graph import edit
+from tflite_eq.graph.inputs import input_signature
 from tflite_eq.graph.model import Graph
 from tflite_eq.runtimes import preferred_runtime
 

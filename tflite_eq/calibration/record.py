@@ -13,6 +13,7 @@ import numpy as np
 from tflite_eq.arguments import check_path
 from tflite_eq.calibration.plausible import check_values
 from tflite_eq.config import Config
+from tflite_eq.data.preprocessing import Preprocessing
 from tflite_eq.equalization.factors import ChannelFactors
 from tflite_eq.errors import ConfigError, TfliteEqError
 from tflite_eq.files import PathLike, write_atomically
@@ -228,6 +229,8 @@ class Calibration:
             everything else here is about the scaled network.
         fine_tuning: How the fine-tuning of biases went; ``None`` without one.
         warnings: What a user should know about how it was made, one sentence each.
+        preprocessing: What the files went through that the samples were read from; ``None`` for
+            samples that were taken as they are.
     """
 
     tool_version: str
@@ -240,6 +243,7 @@ class Calibration:
     equalization: list[ChannelFactors] = dataclasses.field(default_factory=list)
     fine_tuning: FineTuning | None = None
     warnings: list[str] = dataclasses.field(default_factory=list)
+    preprocessing: Preprocessing | None = None
 
     def to_text(self) -> str:
         """JSON with one tensor or layer field per line, so that line-based diffs stay readable."""
@@ -251,6 +255,8 @@ class Calibration:
             "samples": self.samples,
             "config": self.config.as_dict(),
         }
+        if self.preprocessing is not None:
+            head["preprocessing"] = self.preprocessing.to_dict()
         lines = ["{"]
         lines += [f"  {json.dumps(key)}: {json.dumps(value)}," for key, value in head.items()]
         if self.equalization:
@@ -310,6 +316,9 @@ class Calibration:
                 if "fine_tuning" in plain
                 else None,
                 warnings=typed_list(plain.get("warnings", []), str, "warnings"),
+                preprocessing=Preprocessing.from_plain(plain["preprocessing"])
+                if "preprocessing" in plain
+                else None,
             )
         except KeyError as error:
             raise ConfigError(

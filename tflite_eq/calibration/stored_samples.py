@@ -12,6 +12,7 @@ from types import TracebackType
 from typing import Any
 
 from tflite_eq.calibration.dataset import Array, Sample, SampleReader
+from tflite_eq.data.preprocessing import Preprocessing
 from tflite_eq.graph.model import Graph
 from tflite_eq.progress import track
 from tflite_eq.simulation.store import ActivationStore
@@ -30,6 +31,8 @@ class StoredSamples:
     Attributes:
         count: Number of samples.
         digest: SHA-256 over all of them, hexadecimal.
+        preprocessing: What the files went through that the data set reads; ``None`` if it does not
+            say.
         doubts: What is doubtful about them, one sentence each; ``None`` until somebody has looked.
     """
 
@@ -63,6 +66,7 @@ class StoredSamples:
             self._store.close()
             raise
         self.count, self.digest = reader.count, reader.digest
+        self.preprocessing: Preprocessing | None = getattr(dataset, "preprocessing", None)
         self.doubts: list[str] | None = None
 
     def __enter__(self) -> StoredSamples:

@@ -7,11 +7,22 @@ import dataclasses
 import json
 from typing import Any
 
-from tflite_eq.cli.flags import add_delegate_flags, add_runtime_flag, delegate_options_from
+from tflite_eq.cli.flags import (
+    add_delegate_flags,
+    add_preprocessing_flags,
+    add_runtime_flag,
+    delegate_options_from,
+    note_unused,
+    preprocessing_from,
+)
 from tflite_eq.cli.models import read_tflite
+from tflite_eq.data.sources import open_data
 from tflite_eq.delegate.benchmark import Benchmark, benchmark
+from tflite_eq.delegate.inputs import typed_inputs
 from tflite_eq.delegate.verdict import Speed
 from tflite_eq.errors import ConfigError
+from tflite_eq.graph.inputs import model_inputs
+from tflite_eq.graph.model import Graph
 from tflite_eq.report.table import align, short_names
 from tflite_eq.runtimes import preferred_runtime, runtime_named
 
@@ -21,14 +32,21 @@ def register(subparsers: Any, summary: str) -> None:
     parser = subparsers.add_parser(
         "benchmark",
         help=summary,
-        description="Time a quantized model with and without the delegate, in turns, on random "
-        "inputs. What the delegate leaves runs on the runtime's default kernels.",
+        description="Time a quantized model with and without the delegate, in turns. What the "
+        "delegate leaves runs on the runtime's default kernels.",
     )
     parser.add_argument("--model", required=True, metavar="Q.tflite", help="a quantized model")
     parser.add_argument("--num_runs", type=int, default=50, metavar="N", help="runs (50)")
     parser.add_argument(
         "--warmup_runs", type=int, default=3, metavar="N", help="runs that do not count (3)"
     )
+    parser.add_argument(
+        "--dataset",
+        action="append",
+        metavar="[NAME=]PATH",
+        help="run on the first sample of this, as for --calibration of quantize (random values)",
+    )
+    add_preprocessing_flags(parser)
     add_delegate_flags(parser)
     add_runtime_flag(parser, "what to run on; may be repeated (the first installed)")
     parser.set_defaults(run=run)
@@ -49,6 +67,7 @@ def run(args: argparse.Namespace) -> int:
     if threads < 1:
         raise ConfigError(f"--num_threads {threads}: at least one thread is needed")
     model = read_tflite(args.model)
+    sample = _sample(args, Graph.from_bytes(model, args.model))
     runtimes = [runtime_named(n) for n in args.runtime] if args.runtime else [preferred_runtime()]
     results = []
     for runtime in runtimes:
@@ -60,11 +79,21 @@ def run(args: argparse.Namespace) -> int:
             runs=args.num_runs,
             options=delegate_options_from(args),
             origin=args.model,
+            sample=sample,
         )
         print(_text(result), flush=True)
         results.append(dataclasses.asdict(result))
     print(f"RESULT {json.dumps({'model': args.model, 'runtimes': results})}")
     return 0
+
+
+def _sample(args: argparse.Namespace, graph: Graph) -> list[Any] | None:
+    """What to run the model on; ``None`` leaves that to chance."""
+    if args.dataset is None:
+        return None
+    opened = open_data(args.dataset, model_inputs(graph), preprocessing_from(args), "--dataset")
+    note_unused(args, opened.preprocessing)
+    return next(typed_inputs(graph, opened.select([0])))
 
 
 def _text(result: Benchmark) -> str:

@@ -9,6 +9,7 @@ import json
 import math
 from typing import Any
 
+from tflite_eq.cli.flags import add_model_flags, input_shapes_from
 from tflite_eq.cli.models import load_float_model
 from tflite_eq.config import Config
 from tflite_eq.outlook import End, LayerOutlook, Outlook, outlook
@@ -30,6 +31,7 @@ def register(subparsers: Any, summary: str) -> None:
     )
     parser.add_argument("model", help="float .tflite, .keras or .h5 file, or SavedModel directory")
     parser.add_argument("--skip", metavar="REGEX", help="as for quantize")
+    add_model_flags(parser)
     parser.add_argument("--json", action="store_true", help="print JSON instead of a page")
     parser.set_defaults(run=run)
 
@@ -40,7 +42,9 @@ def run(args: argparse.Namespace) -> int:
     Raises:
         TfliteEqError: The model cannot be quantized.
     """
-    config = Config(skip=args.skip)
+    config = Config(
+        skip=args.skip, signature=args.signature, input_shape=input_shapes_from(args) or ()
+    )
     model = load_float_model(args.model)
     found = outlook(model, args.model, config)
     show(found, args.model, len(model), args.json)

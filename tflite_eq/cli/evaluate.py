@@ -9,8 +9,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from tflite_eq.cli.flags import add_preprocessing_flags, preprocessing_from
+from tflite_eq.cli.flags import add_preprocessing_flags, preprocessing_from, warn_of_other_reading
 from tflite_eq.cli.models import read_tflite
+from tflite_eq.evaluation.classifier import input_shape
 from tflite_eq.evaluation.evaluator import Engine, Evaluation, ModelResult, evaluate
 from tflite_eq.evaluation.intervals import Estimate
 from tflite_eq.evaluation.labels import DEFAULT_LABEL_COLUMN, open_labelled
@@ -43,8 +44,8 @@ def register(subparsers: Any, summary: str) -> None:
         "--dataset",
         required=True,
         metavar="DIR|FILE.npz",
-        help="folder of images, or .npz file with an array of images and an integer array of "
-        "labels",
+        help="folder of images or recordings, or .npz file with an array of samples and an "
+        "integer array of labels",
     )
     files.add_argument(
         "--labels",
@@ -105,6 +106,9 @@ def run(args: argparse.Namespace) -> int:
     models = _load(args.model, args.reference)
     reference = models.pop(0) if args.reference else None
     dataset = open_labelled(args.dataset, args.labels, args.label_column, args.limit)
+    for model in models:
+        samples = dataset.samples(input_shape(model.data, model.name), preprocessing)
+        warn_of_other_reading(model.name, model.data, samples.preprocessing)
     result = evaluate(
         models,
         dataset,

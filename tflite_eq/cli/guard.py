@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import argparse
 import os
+from collections.abc import Sequence
 from typing import Any
 
+from tflite_eq.cli.functions import names_function
+from tflite_eq.data.sources import located
 from tflite_eq.errors import ConfigError
 from tflite_eq.evaluation.intervals import CONFIDENCE
+from tflite_eq.graph.inputs import ModelInput
 from tflite_eq.guard.validation import check_bound
 from tflite_eq.progress import note
 from tflite_eq.report.guard import GuardRecord, Price
@@ -37,9 +41,15 @@ def check_flags(args: argparse.Namespace) -> None:
         )
 
 
-def warn_of_seen_data(args: argparse.Namespace) -> None:
+def warn_of_seen_data(args: argparse.Namespace, inputs: Sequence[ModelInput]) -> None:
     """Say so if the bound is checked on what calibration has seen."""
-    if os.path.realpath(args.calibration) == os.path.realpath(args.validation):
+    if any(map(names_function, args.calibration)):
+        return
+    seen, judged = (
+        {os.path.realpath(place.path) for place in located(data, inputs, option).values()}
+        for data, option in ((args.calibration, "--calibration"), (args.validation, "--validation"))
+    )
+    if seen & judged:
         note(
             "warning: --validation and --calibration name the same data: on samples that "
             "calibration has seen the loss looks smaller than it is"

@@ -5,11 +5,9 @@ from __future__ import annotations
 import pathlib
 from typing import TYPE_CHECKING
 
-from tflite_eq.calibration.dataset import input_signature
 from tflite_eq.errors import ModelError
 from tflite_eq.file_formats import folders
 from tflite_eq.files import is_folder
-from tflite_eq.graph.model import Graph
 from tflite_eq.keras_models import is_keras, load_keras_model
 from tflite_eq.quiet import quiet
 
@@ -71,18 +69,3 @@ def _unreadable(path: str, error: OSError) -> ModelError:
     if isinstance(error, FileNotFoundError):
         return ModelError(f"{path}: no such file; check the path of the model")
     return ModelError(f"{path}: cannot read the model: {error.strerror}; name another file")
-
-
-def input_shape_of(path: str, model: bytes) -> tuple[int, ...]:
-    """Shape of the one input of a float model, dynamic dimensions as -1.
-
-    Raises:
-        ModelError: It has several inputs.
-    """
-    graph = Graph.from_bytes(model, path)
-    if len(graph.inputs) != 1:
-        raise ModelError(
-            f"{path}: the model has {len(graph.inputs)} inputs; the command line feeds one. "
-            "Use tflite_eq.quantize() with a data set of dicts"
-        )
-    return input_signature(graph, graph.inputs[0])

@@ -11,8 +11,15 @@ from typing import Any
 from tflite_eq.calibration.record import Calibration
 from tflite_eq.cli import guard
 from tflite_eq.cli.early import check_before_loading
-from tflite_eq.cli.flags import add_preprocessing_flags, preprocessing_from
-from tflite_eq.cli.models import input_shape_of, load_float_model
+from tflite_eq.cli.flags import (
+    add_model_flags,
+    add_preprocessing_flags,
+    input_shapes_from,
+    note_unused,
+    preprocessing_from,
+)
+from tflite_eq.cli.functions import FunctionData, names_function
+from tflite_eq.cli.models import load_float_model
 from tflite_eq.config import (
     ActivationMode,
     BiasCorrection,
@@ -24,15 +31,18 @@ from tflite_eq.config import (
     Objective,
     Reconstruction,
 )
-from tflite_eq.data.sources import open_calibration, open_held_back
+from tflite_eq.data.preprocessing import Preprocessing
+from tflite_eq.data.sources import ModelSamples, left_over, located, open_data, subset
 from tflite_eq.deprecated import BACKEND_NOTE, BACKENDS
 from tflite_eq.errors import ConfigError
 from tflite_eq.evaluation.labels import DEFAULT_LABEL_COLUMN
 from tflite_eq.evaluation.layerwise import ComparisonSet
 from tflite_eq.files import check_writable, exists, write_all_atomically
+from tflite_eq.graph.inputs import model_inputs
 from tflite_eq.graph.model import Graph
 from tflite_eq.guard.guard import Guarded, quantize_guarded
 from tflite_eq.guard.validation import Guard, Validation, open_validation
+from tflite_eq.preparation import as_fed
 from tflite_eq.presets import Preset, preset_config, preset_samples
 from tflite_eq.progress import note, peak_memory_mib, track
 from tflite_eq.quantizer import (
@@ -50,6 +60,7 @@ from tflite_eq.targets import Target
 _OPTIONS = (
     *("bits", "target", "method", "objective", "activation_mode", "bias_correction"),
     *("reconstruction", "equalization", "per_tensor", "skip", "strict", "keep_int8", "seed"),
+    *("signature", "input_shape", "fix_input_shape"),
 )
 
 
@@ -74,7 +85,13 @@ def _add_files(files: Any) -> None:
     files.add_argument("--output", required=True, help="where the quantized .tflite goes")
     files.add_argument(
         "--calibration",
-        help="folder of images (searched recursively), .npy or .npz file, or text list of images",
+        action="append",
+        metavar="[NAME=]PATH",
+        help="folder of images, recordings or .npy files (searched recursively), .npy or .npz "
+        "file, recording, or text list of files. For a model with several inputs: repeat the flag "
+        "with the NAME of each, or name one .npz file with arrays called like the inputs, or one "
+        "folder with a folder or file called like each. package.module:function names what yields "
+        "samples in any form that TFLite takes",
     )
     files.add_argument(
         "--num_samples", type=int, help="calibration samples (those of the preset: 20, 50 or 200)"
@@ -96,10 +113,11 @@ def _add_files(files: Any) -> None:
     )
     files.add_argument(
         "--validation",
-        metavar="DIR|FILE",
-        help="images or arrays on which --max_drop holds and the report compares the models; "
-        f"without it the report takes up to {COMPARED_SAMPLES} of --calibration that are left "
-        "over, else some of those used",
+        action="append",
+        metavar="[NAME=]PATH",
+        help="samples, as for --calibration, on which --max_drop holds and the report compares "
+        f"the models; without it the report takes up to {COMPARED_SAMPLES} of --calibration that "
+        "are left over, else some of those used",
     )
     files.add_argument(
         "--labels",
@@ -177,6 +195,14 @@ def _add_options(options: Any) -> None:
         "the float model on --validation: percentage points of top-1, or of agreement where there "
         "are no labels; exit code 3 if that is not possible",
     )
+    add_model_flags(options)
+    options.add_argument(
+        "--fix_input_shape",
+        action="store_true",
+        default=None,
+        help="write a model for these sizes only, and a batch of 1; otherwise what the float model "
+        "leaves open stays open",
+    )
     options.add_argument("--seed", type=int, help="seed of all random choices (0)")
 
 
@@ -201,28 +227,35 @@ def run(args: argparse.Namespace) -> int:
     origin = os.path.basename(os.path.normpath(args.model))
     if not args.load_calibration:
         check_can_quantize(model, origin, config)
-    validation = _validation(args, model) if args.validation else None
-    data: Any
+    data: Any = None
+    left: ModelSamples | None = None
     if args.load_calibration:
         data = Calibration.load(args.load_calibration)
         _check_options(_given_options(args), data)
         config = config if args.io else data.config
+        preprocessing = preprocessing_from(args, data.preprocessing)
     else:
-        data = _samples(args, model)
+        preprocessing = preprocessing_from(args)
+    fed = as_fed(model, origin, config if data is None else data.config)
+    graph = Graph.from_bytes(fed, args.model)
+    if data is None:
+        data, left = _samples(args, graph, preprocessing)
+    validation = _validation(args, graph, preprocessing) if args.validation else None
     common = {
+        "num_samples": _num_samples(args),
         "origin": origin,
         "resume_dir": args.resume_dir,
         "report_dir": args.report_dir,
     }
     guarded = None
     if args.max_drop is not None:
-        assert validation is not None  # or the flags would have been refused
+        assert isinstance(validation, Validation)  # or the flags would have been refused
         bound = Guard(args.max_drop, validation)
-        guard.warn_of_seen_data(args)
+        guard.warn_of_seen_data(args, model_inputs(graph))
         guarded = quantize_guarded(model, data, bound, config, num_workers=None, **common)
         result = guarded.result
     else:
-        comparison = _comparison(args, model, validation) if args.report_dir else None
+        comparison = _comparison(validation, left, fed) if args.report_dir else None
         result = quantize(model, data, config, comparison=comparison, **common)
     files = {args.output: result.model}
     if args.save_calibration:
@@ -244,6 +277,7 @@ def _given_flags(args: argparse.Namespace) -> dict[str, Any]:
     """
     ends = {"input_type": args.io, "output_type": args.io}
     options = {**{name: getattr(args, name) for name in _OPTIONS}, **ends}
+    options["input_shape"] = input_shapes_from(args)
     return {name: value for name, value in options.items() if value is not None}
 
 
@@ -268,8 +302,8 @@ def _check_calibration_flags(args: argparse.Namespace) -> None:
         )
     if not args.calibration and not args.load_calibration:
         raise ConfigError(
-            "no calibration data: give --calibration a folder of images, a .npy/.npz file or a "
-            "text list of images (or --load_calibration a record)"
+            "no calibration data: give --calibration a folder of images or recordings, a "
+            ".npy/.npz file or a text list of images (or --load_calibration a record)"
         )
     if args.resume_dir and args.load_calibration:
         raise ConfigError(
@@ -311,14 +345,23 @@ def _check_options(given: dict[str, Any], calibration: Calibration) -> None:
             )
 
 
-def _samples(args: argparse.Namespace, model: bytes) -> Any:
-    return open_calibration(
-        args.calibration,
-        input_shape_of(args.model, model),
-        preprocessing_from(args),
-        _num_samples(args),
-        config_from(args).seed,
-    )
+def _samples(
+    args: argparse.Namespace, graph: Graph, preprocessing: Preprocessing
+) -> tuple[Any, ModelSamples | None]:
+    """What to calibrate on, and some that are left over for the report."""
+    functions = [value for value in args.calibration if names_function(value)]
+    if functions:
+        if len(args.calibration) > 1:
+            raise ConfigError(
+                f"--calibration {functions[0]}: a function gives samples for all inputs; leave the "
+                "other --calibration out"
+            )
+        note_unused(args, None)
+        return FunctionData(functions[0]), None
+    opened = open_data(args.calibration, model_inputs(graph), preprocessing)
+    note_unused(args, opened.preprocessing)
+    count, seed = _num_samples(args), config_from(args).seed
+    return subset(opened, count, seed), left_over(opened, count, seed, COMPARED_SAMPLES)
 
 
 def _num_samples(args: argparse.Namespace) -> int:
@@ -328,40 +371,38 @@ def _num_samples(args: argparse.Namespace) -> int:
     return preset_samples(args.preset or Preset.DEFAULT)
 
 
-def _validation(args: argparse.Namespace, model: bytes) -> Validation:
-    """What ``--validation`` and ``--labels`` name."""
-    input_shape_of(args.model, model)  # refuses several inputs
-    return open_validation(
-        Graph.from_bytes(model, args.model),
-        args.validation,
-        args.labels,
-        args.label_column,
-        preprocessing_from(args),
-    )
+def _validation(
+    args: argparse.Namespace, graph: Graph, preprocessing: Preprocessing
+) -> Validation | ComparisonSet:
+    """What ``--validation`` and ``--labels`` name; several inputs are for the report alone."""
+    inputs = model_inputs(graph)
+    if len(inputs) == 1 or args.max_drop is not None or args.labels or args.label_column:
+        if len(inputs) > 1:
+            raise ConfigError(
+                f"--max_drop and --labels are for models with one input, {args.model} has "
+                f"{len(inputs)}; leave them out to have the report compare on --validation"
+            )
+        place = located(args.validation, inputs, "--validation")[inputs[0].name]
+        return open_validation(graph, place.path, args.labels, args.label_column, preprocessing)
+    samples = open_data(args.validation, inputs, preprocessing, "--validation")
+    return ComparisonSet(samples, f"{len(samples)} samples of {', '.join(args.validation)}")
 
 
 def _comparison(
-    args: argparse.Namespace, model: bytes, validation: Validation | None
+    validation: Validation | ComparisonSet | None, left: ModelSamples | None, model: bytes
 ) -> ComparisonSet | None:
     """What the report runs the models on; ``None`` leaves that to the quantizer."""
-    if validation is not None:
+    if validation is None:
+        if left is None:
+            return None
+        return ComparisonSet(left, f"{len(left)} samples that calibration did not use")
+    if isinstance(validation, ComparisonSet):
+        comparison = validation
+    else:
         comparison = validation.comparison(model)
-        for _ in track(comparison.samples, "Reading the validation data"):
-            pass  # a broken image is an error now, not when all else is done
-        return comparison
-    if args.load_calibration:
-        return None
-    left = open_held_back(
-        args.calibration,
-        input_shape_of(args.model, model),
-        preprocessing_from(args),
-        _num_samples(args),
-        config_from(args).seed,
-        COMPARED_SAMPLES,
-    )
-    if left is None:
-        return None
-    return ComparisonSet(left, f"{len(left)} samples that calibration did not use")
+    for _ in track(comparison.samples, "Reading the validation data"):
+        pass  # a broken image is an error now, not when all else is done
+    return comparison
 
 
 def _print(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
-import os
 from collections.abc import Sequence
 from typing import Any
 
@@ -14,13 +13,15 @@ from tflite_eq.cli.flags import (
     add_preprocessing_flags,
     add_runtime_flag,
     delegate_options_from,
+    note_unused,
     preprocessing_from,
     runtimes_from,
 )
 from tflite_eq.cli.models import read_tflite
-from tflite_eq.data.sources import open_calibration
+from tflite_eq.data.sources import open_data, subset
 from tflite_eq.delegate.validate import OUTPUT, Validation, validate
-from tflite_eq.errors import ConfigError, ModelError
+from tflite_eq.errors import ConfigError
+from tflite_eq.graph.inputs import model_inputs
 from tflite_eq.graph.model import Graph
 from tflite_eq.report.table import align, short_names
 
@@ -46,8 +47,9 @@ def register(subparsers: Any, summary: str) -> None:
     )
     data.add_argument(
         "--dataset",
-        metavar="DIR|FILE",
-        help="folder or list of images, or .npy/.npz file, as --calibration of quantize",
+        action="append",
+        metavar="[NAME=]PATH",
+        help="samples, as for --calibration of quantize; repeat the flag for several inputs",
     )
     data.add_argument("--seed", type=int, default=0, metavar="N", help="seeds the samples (0)")
     add_preprocessing_flags(parser)
@@ -82,15 +84,9 @@ def _samples(args: argparse.Namespace, graph: Graph) -> Any:
         raise ConfigError(f"--samples {count}: at least one sample is needed")
     if args.dataset is None:
         return count
-    if len(graph.inputs) != 1:
-        raise ModelError(
-            f"{args.model}: has {len(graph.inputs)} inputs, and --dataset holds data for one; "
-            "leave it out to validate on random values"
-        )
-    shape = graph.tensors[graph.inputs[0]].shape
-    return open_calibration(
-        os.fspath(args.dataset), shape, preprocessing_from(args), count, args.seed
-    )
+    opened = open_data(args.dataset, model_inputs(graph), preprocessing_from(args), "--dataset")
+    note_unused(args, opened.preprocessing)
+    return subset(opened, count, args.seed)
 
 
 def _table(result: Validation) -> str:

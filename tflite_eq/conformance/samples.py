@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tflite_eq.calibration.record import Calibration
+from tflite_eq.graph import properties
 from tflite_eq.graph.model import Graph
 
 Array = npt.NDArray[Any]
@@ -45,8 +46,13 @@ def _made_up(graph: Graph, calibration: Calibration, seed: int) -> Sample:
         if tensor.is_float:
             low, high = ranges.get(index, (-1.0, 1.0))
             made.append(rng.uniform(low, high, tensor.shape).astype(np.float32))
+            continue
+        name = "object" if tensor.type_name == "STRING" else tensor.type_name.lower()
+        kind: np.dtype[Any] = np.dtype(name)
+        if any(properties.reads_raw_input(graph, reader) for reader in graph.consumers(index)):
+            ends = np.iinfo(kind)
+            made.append(rng.integers(ends.min, ends.max, tensor.shape, kind, endpoint=True))
         else:
             # Indices: any other value may be out of range.
-            kind = {"BOOL": np.bool_, "INT64": np.int64}.get(tensor.type_name, np.int32)
             made.append(np.zeros(tensor.shape, kind))
     return made

@@ -136,6 +136,12 @@ class Rows:
         except Exception as error:
             raise _unreadable(self.info.file, error) from error
 
+    def close(self) -> None:
+        """Close the file; the next sample opens it again."""
+        if self._stream is not None:
+            self._stream.close()
+        self._array = self._stream = None
+
     def _open_array(self) -> npt.NDArray[Any]:
         if self.info.key:
             return read_array(self.info)

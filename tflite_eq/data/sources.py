@@ -1,244 +1,82 @@
-"""Calibration data from whatever the user has: a folder, a list of images, NumPy arrays.
-
-Nothing is read before it is asked for, except file headers: a mistake in a path or a shape
-is reported at once, a broken image when its turn comes.
-"""
+"""From what a user names - folders, lists, NumPy files, recordings - to samples of a model."""
 
 from __future__ import annotations
 
-import abc
+import dataclasses
 import os
 import random
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TypeVar, Union
 
-import numpy as np
-import numpy.typing as npt
-
-from tflite_eq.data import arrays, images
+from tflite_eq.data import arrays, folders
 from tflite_eq.data.preprocessing import Preprocessing
+from tflite_eq.data.readers import (
+    ArraySamples,
+    AudioSamples,
+    ImageSamples,
+    fits,
+    takes_images,
+    takes_recordings,
+)
+from tflite_eq.data.samples import JoinedSamples, Samples
 from tflite_eq.errors import ConfigError, DatasetError, ModelError
 from tflite_eq.files import PathLike, exists, is_file, is_folder
+from tflite_eq.graph.inputs import ModelInput, check_names, find_input, listed
+
+ModelSamples = Union[Samples, JoinedSamples]
+S = TypeVar("S", Samples, JoinedSamples, ModelSamples)
+
+# Names that a message lists.
+_MOST_NAMES = 8
 
 
-class Samples(abc.ABC):
-    """Samples for one model input: sized, indexable, iterable again and again, picklable.
+@dataclasses.dataclass(frozen=True)
+class Place:
+    """Where the data of one input are.
 
     Attributes:
-        shape: Shape of every sample, [1, ...].
+        path: A file or folder.
+        key: The array in an ``.npz`` file; ``None`` leaves that to its shape.
     """
 
-    shape: tuple[int, ...]
-
-    @abc.abstractmethod
-    def __len__(self) -> int:
-        """Number of samples."""
-
-    @abc.abstractmethod
-    def __getitem__(self, index: int) -> npt.NDArray[np.float32]:
-        """Read sample ``index``, in [0, len): finite float32 values of shape ``self.shape``.
-
-        Raises:
-            DatasetError: The sample cannot be read or holds NaN or infinity.
-        """
-
-    @abc.abstractmethod
-    def name(self, index: int) -> str:
-        """Where sample ``index`` comes from, for messages."""
-
-    def __iter__(self) -> Iterator[npt.NDArray[np.float32]]:
-        return (self[index] for index in range(len(self)))
+    path: Path
+    key: str | None = None
 
 
-class ImageSamples(Samples):
-    """Image files, decoded and normalised on access."""
+def open_data(
+    data: Sequence[PathLike],
+    inputs: Sequence[ModelInput],
+    preprocessing: Preprocessing,
+    option: str = "--calibration",
+) -> ModelSamples:
+    """Open data for all inputs of a model.
 
-    def __init__(
-        self, files: Sequence[Path], input_shape: Sequence[int], preprocessing: Preprocessing
-    ) -> None:
-        """Keep the paths; no file is opened.
+    Args:
+        data: One path, or ``NAME=PATH`` for every input. What may be at a path: a folder of images,
+            recordings or ``.npy`` files (searched recursively, in sorted order), a ``.npy`` or
+            ``.npz`` file (the array whose trailing shape is the input's), a recording, or a text
+            file with one of these files per line, relative to the text file's folder; blank lines
+            and lines that begin with ``#`` are skipped. A single path for several inputs is an
+            ``.npz`` file with arrays called like them, or a folder with a folder or file called
+            like each of them.
+        inputs: The model's.
+        preprocessing: Applied to images, recordings and uint8 arrays; float arrays are taken as
+            they are.
+        option: Where ``data`` come from, for messages.
 
-        Args:
-            files: Image files.
-            input_shape: Shape of the model's input, [1, height, width, 1 or 3].
-            preprocessing: Applied to every pixel.
-
-        Raises:
-            DatasetError: The model's input is not an image.
-            ConfigError: The preprocessing does not fit the number of channels.
-        """
-        self.shape = (1, *sample_shape(input_shape))
-        if len(self.shape) != 4 or self.shape[3] not in (1, 3):
-            raise DatasetError(
-                f"the model's input {list(input_shape)} does not take images, which need "
-                "[batch, height, width, 1 or 3 channels]; pass the data as a .npy or .npz file"
-            )
-        preprocessing.check_channels(self.shape[3])
-        self._files = tuple(files)
-        self._preprocessing = preprocessing
-
-    def __len__(self) -> int:
-        return len(self._files)
-
-    def __getitem__(self, index: int) -> npt.NDArray[np.float32]:
-        pixels = images.load_pixels(self._files[index], *self.shape[1:])
-        return self._preprocessing.normalize(pixels)[np.newaxis]
-
-    def name(self, index: int) -> str:
-        """Path of the image."""
-        return str(self._files[index])
-
-
-class ArraySamples(Samples):
-    """Rows of a stored array: uint8 is normalised, float is taken as it is."""
-
-    def __init__(
-        self,
-        info: arrays.ArrayInfo,
-        indices: Sequence[int],
-        input_shape: Sequence[int],
-        preprocessing: Preprocessing,
-    ) -> None:
-        """Keep the header; no data are read.
-
-        Args:
-            info: The stored array, whose trailing shape is the model's input.
-            indices: Which samples to use, ascending for speed.
-            input_shape: Shape of the model's input, [1, ...].
-            preprocessing: Applied to uint8 data.
-
-        Raises:
-            DatasetError: The element type is neither uint8 nor float.
-            ConfigError: The preprocessing does not fit the number of channels.
-        """
-        self.shape = (1, *sample_shape(input_shape))
-        self._is_pixels = info.dtype == np.uint8
-        if not self._is_pixels and info.dtype.kind != "f":
-            raise DatasetError(
-                f"{info.where} has element type {info.dtype.name}; store uint8 pixels (they go "
-                "through --image_mean and --image_std) or float values as the model takes them"
-            )
-        if self._is_pixels:
-            preprocessing.check_channels(self.shape[-1])
-        self._rows = arrays.Rows(info, self.shape[1:])
-        self._indices = tuple(indices)
-        self._preprocessing = preprocessing
-
-    def __len__(self) -> int:
-        return len(self._indices)
-
-    def __getitem__(self, index: int) -> npt.NDArray[np.float32]:
-        row = self._rows.read(self._indices[index])
-        if self._is_pixels:
-            return self._preprocessing.normalize(row)[np.newaxis]
-        with np.errstate(over="ignore"):  # float64 beyond float32 becomes inf, refused below
-            values = row.astype(np.float32)
-        if not np.isfinite(values).all():
-            raise DatasetError(
-                f"{self.name(index)} holds NaN or infinity; repair the data or remove the sample"
-            )
-        return values[np.newaxis]
-
-    def name(self, index: int) -> str:
-        """File, key and position in the array."""
-        return f"{self._rows.info.where} sample {self._indices[index]}"
-
-
-class MemorySamples(Samples):
-    """Samples that are arrays already, as the model takes them.
-
-    They are copied: whoever made them may change them, or have filled one buffer again and again.
-    A file that is mapped read-only stays where it is.
-    """
-
-    def __init__(self, samples: Any) -> None:
-        """Take an array [N, ...], or an iterable of N arrays [1, ...] or lists of one of them.
-
-        Raises:
-            DatasetError: There are none, they differ in shape, or hold something else than finite
-                numbers.
-        """
-        if isinstance(samples, np.ndarray):
-            given = samples
-        else:
-            rows = [_copied(row, number) for number, row in enumerate(_rows(samples))]
-            shapes = sorted({row.shape for row in rows})
-            if len(shapes) > 1 or any(shape[:1] != (1,) for shape in shapes):
-                raise DatasetError(
-                    f"the samples have shapes {[list(shape) for shape in shapes]}; give arrays of "
-                    "one shape with a batch of 1, or one array [N, ...]"
-                )
-            given = np.concatenate(rows) if rows else np.zeros(0)
-        if given.ndim < 2 or not len(given):
-            raise DatasetError(
-                f"the data set is an array of shape {list(given.shape)}; give at least one sample"
-            )
-        if given.dtype.kind not in "fiu":
-            raise DatasetError(
-                f"the samples have element type {given.dtype.name}; give float values as the "
-                "model takes them"
-            )
-        self._values = _owned(given)
-        if not all(np.isfinite(row).all() for row in self._values):
-            raise DatasetError(
-                "the samples hold NaN or infinity; repair the data or remove those samples"
-            )
-        self._values.flags.writeable = False
-        self.shape = (1, *self._values.shape[1:])
-
-    def __len__(self) -> int:
-        return len(self._values)
-
-    def __getitem__(self, index: int) -> npt.NDArray[np.float32]:
-        row: npt.NDArray[np.float32] = self._values[index : index + 1]
-        return row
-
-    def name(self, index: int) -> str:
-        """Position."""
-        return f"sample {index}"
-
-
-def _rows(samples: Any) -> Iterable[Any]:
-    """What a user has given as samples, if one can go through it.
+    Returns:
+        The samples: arrays for a model with one input, else dicts of arrays by name.
 
     Raises:
-        DatasetError: One cannot, or would go through something else.
+        TfliteEqError: The data are missing, unreadable or of the wrong form, or the preprocessing
+            does not fit.
     """
-    if isinstance(samples, (str, bytes, os.PathLike)):
-        raise DatasetError(
-            f"the samples are a {type(samples).__name__}; give arrays, or open files with "
-            "Validation.from_files"
-        )
-    produced = samples() if callable(samples) else samples
-    if isinstance(produced, Mapping) or not isinstance(produced, Iterable):
-        raise DatasetError(
-            f"the samples are a {type(produced).__name__}; give one array [N, ...] or a list of "
-            "arrays with a batch of 1"
-        )
-    return produced
-
-
-def _copied(row: Any, number: int) -> npt.NDArray[Any]:
-    """One sample as an array of its own."""
-    if isinstance(row, (list, tuple)) and len(row) == 1:
-        row = row[0]
-    try:
-        return np.array(row)
-    except ValueError as error:  # rows of different length, or a pair of arrays
-        raise DatasetError(
-            f"sample {number} is a {type(row).__name__} that is no array; give arrays of one shape "
-            "with a batch of 1, and labels apart from them"
-        ) from error
-
-
-def _owned(values: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
-    """The values in memory that nobody else writes to."""
-    is_file = isinstance(values, np.memmap) and values.mode == "r"
-    if is_file and values.dtype == np.float32 and values.flags.c_contiguous:
-        return values
-    with np.errstate(over="ignore"):  # float64 beyond float32 becomes inf, refused by the caller
-        return np.array(values, np.float32, order="C")
+    check_names(inputs)
+    _check_types(inputs)
+    places = located(data, inputs, option)
+    parts = {one.name: _open(places[one.name], one, preprocessing) for one in inputs}
+    return parts[inputs[0].name] if len(inputs) == 1 else JoinedSamples(parts)
 
 
 def open_calibration(
@@ -248,86 +86,59 @@ def open_calibration(
     num_samples: int,
     seed: int,
 ) -> Samples:
-    """Open calibration data.
+    """Open calibration data for a model with one float input.
 
     Args:
-        path: A folder (images, searched recursively, in sorted order), a ``.npy`` or ``.npz``
-            file (the array whose trailing shape is the model's input) or a text file with one
-            image per line, relative to the text file's folder; blank lines and lines that
-            begin with ``#`` are skipped.
-        input_shape: Shape of the model's input with its batch dimension, e.g. [1, 224, 224, 3];
-            a batch of -1 counts as 1.
-        preprocessing: Applied to images and uint8 arrays; float arrays are taken as they are.
-        num_samples: At most so many samples. When there are more, a random subset that depends
-            on ``seed`` and the number of samples alone is taken, in its original order.
-        seed: Any integer.
+        path: See ``open_data``.
+        input_shape: Shape of the model's input, e.g. [1, 224, 224, 3]; a first dimension of 1 or -1
+            is a batch.
+        preprocessing: See ``open_data``.
+        num_samples: See ``subset``.
+        seed: See ``subset``.
 
     Returns:
-        The samples, float32 of shape [1, ...input].
+        The samples, float32 of the input's shape, with a batch of 1 if it has one.
 
     Raises:
-        DatasetError: The data are missing, unreadable or of the wrong form.
-        ConfigError: ``num_samples`` or the preprocessing is not allowed.
-        ModelError: The input has a batch other than 1 or an unknown dimension.
+        TfliteEqError: As for ``open_data`` and ``subset``.
+    """
+    samples = open_data([path], [ModelInput.of_shape(input_shape)], preprocessing)
+    assert isinstance(samples, Samples)
+    return subset(samples, num_samples, seed)
+
+
+def subset(samples: S, num_samples: int, seed: int) -> S:
+    """At most so many samples.
+
+    When there are more, a random subset that depends on ``seed`` and the number of samples alone is
+    taken, in its original order.
+
+    Raises:
+        ConfigError: ``num_samples`` is not positive.
     """
     if num_samples < 1:
         raise ConfigError(f"--num_samples {num_samples}: at least one sample is needed")
-    return _open(
-        Path(path), input_shape, preprocessing, lambda total: choose(total, num_samples, seed)
-    )
+    return samples.select(choose(len(samples), num_samples, seed))
 
 
-def open_held_back(
-    path: PathLike,
-    input_shape: Sequence[int],
-    preprocessing: Preprocessing,
-    num_samples: int,
-    seed: int,
-    limit: int,
-) -> Samples | None:
-    """Samples of the same source that ``open_calibration`` leaves out.
+def left_over(samples: S, num_samples: int, seed: int, limit: int) -> S | None:
+    """Those that ``subset`` leaves out.
 
     Args:
-        path: As for ``open_calibration``, like all that follow but the last.
-        input_shape: See there.
-        preprocessing: See there.
+        samples: As for ``subset``, like the two that follow.
         num_samples: See there.
         seed: See there.
         limit: At most so many, evenly spread over those left out.
 
     Returns:
-        The samples, ``None`` if calibration takes all there are.
+        The samples, ``None`` if the subset is all there are.
     """
-
-    def left_out(total: int) -> list[int]:
-        used = set(choose(total, num_samples, seed))
-        rest = [index for index in range(total) if index not in used]
-        count = min(limit, len(rest))
-        return [rest[position * len(rest) // count] for position in range(count)]
-
-    samples = _open(Path(path), input_shape, preprocessing, left_out)
-    return samples if len(samples) else None
-
-
-def _open(
-    source: Path,
-    input_shape: Sequence[int],
-    preprocessing: Preprocessing,
-    choice: Callable[[int], list[int]],
-) -> Samples:
-    """Those samples of a source whose positions ``choice`` picks out of their number."""
-    if not exists(source):
-        raise DatasetError(
-            f"{source}: no such file or folder; name a folder of images, a .npy or .npz file, "
-            "or a text file with one image per line"
-        )
-    if source.suffix.lower() in (".npy", ".npz") and is_file(source):
-        info = find_samples_array(source, input_shape)
-        total = len(arrays.Rows(info, sample_shape(input_shape)))
-        return ArraySamples(info, choice(total), input_shape, preprocessing)
-    files = images.find_images(source) if is_folder(source) else read_image_list(source)
-    chosen = [files[index] for index in choice(len(files))]
-    return ImageSamples(chosen, input_shape, preprocessing)
+    used = set(choose(len(samples), num_samples, seed))
+    rest = [index for index in range(len(samples)) if index not in used]
+    count = min(limit, len(rest))
+    if not count:
+        return None
+    return samples.select([rest[position * len(rest) // count] for position in range(count)])
 
 
 def choose(total: int, count: int, seed: int) -> list[int]:
@@ -343,96 +154,240 @@ def choose(total: int, count: int, seed: int) -> list[int]:
     return sorted(sorted(range(total), key=keys.__getitem__)[:count])
 
 
-def sample_shape(input_shape: Sequence[int]) -> tuple[int, ...]:
-    """The model's input shape without the batch.
+def find_samples_array(path: Path, taker: ModelInput) -> arrays.ArrayInfo:
+    """The one array of a NumPy file whose trailing shape is an input's.
 
-    Raises:
-        ModelError: The batch is neither 1 nor dynamic, or another dimension is unknown.
-    """
-    shape = tuple(int(size) for size in input_shape)
-    if not shape or shape[0] not in (1, -1):
-        raise ModelError(
-            f"the model's input has shape {list(shape)}; its first dimension must be a batch of 1 "
-            "or dynamic: convert the model with batch size 1"
-        )
-    if any(size < 1 for size in shape[1:]):
-        raise ModelError(
-            f"the model's input has shape {list(shape)}; only the batch may be dynamic: convert "
-            "the model with a fixed input size"
-        )
-    return shape[1:]
-
-
-def find_samples_array(path: Path, input_shape: Sequence[int]) -> arrays.ArrayInfo:
-    """The one array of a NumPy file whose trailing shape is the model's input.
+    Of several the one that is called like the input.
 
     Raises:
         DatasetError: None fits or several do; the message lists the arrays found.
     """
-    wanted = sample_shape(input_shape)
     infos = arrays.list_arrays(path)
-    fitting = [
-        info
-        for info in infos
-        if len(info.shape) >= len(wanted) and info.shape[len(info.shape) - len(wanted) :] == wanted
-    ]
+    fitting = [info for info in infos if fits(info, taker)]
+    if len(fitting) > 1:
+        fitting = [info for info in fitting if find_input([taker], info.key)] or fitting
     found = "; ".join(str(info) for info in infos) or "no arrays"
     if not fitting:
+        _check_batch(infos, taker)
         raise DatasetError(
-            f"{path}: no array fits the model's input, which needs shape "
-            f"[N, {', '.join(map(str, wanted))}]; found {found}"
+            f"{path}: no array fits the model's input {taker}, which needs shape {taker.wanted}; "
+            f"found {found}"
         )
     if len(fitting) > 1:
         raise DatasetError(
-            f"{path}: several arrays fit the model's input {list(wanted)}; found {found}; "
-            "keep only one of them in the file"
+            f"{path}: several arrays fit the model's input {taker}; found {found}; keep only one "
+            f"of them in the file, or call it '{taker.name}'"
         )
-    if 0 in fitting[0].shape:
+    return _not_empty(fitting[0])
+
+
+def _open(place: Place, taker: ModelInput, preprocessing: Preprocessing) -> Samples:
+    """The samples of one input."""
+    path = place.path
+    if not exists(path):
         raise DatasetError(
-            f"{path}: the data set is empty, found {found}; give it at least one sample"
+            f"{path}: no such file or folder; name a folder of images, a .npy or .npz file, a "
+            "recording, or a text file with one image per line"
         )
-    return fitting[0]
+    if place.key is not None:
+        info = next(info for info in arrays.list_arrays(path) if info.key == place.key)
+        return ArraySamples([_fitting(info, taker)], taker, preprocessing)
+    kind = folders.kind_of(path) if is_file(path) else None
+    if kind in (folders.ARRAYS, folders.RECORDINGS):
+        found = {kind: [path]}
+    elif is_folder(path):
+        found = folders.find_samples(path)
+    else:
+        found = folders.read_list(path)
+    # What the input takes; else what is there, for the reader to say what is wrong with it.
+    kind = next((kind for kind, takes in _TAKES.items() if kind in found and takes(taker)), None)
+    return read_files(found[kind or next(iter(found))], taker, preprocessing)
 
 
-def read_image_list(path: Path) -> list[Path]:
-    """Images named by a text file, relative to its folder.
+def read_files(files: Sequence[Path], taker: ModelInput, preprocessing: Preprocessing) -> Samples:
+    """The samples of one input in files of one kind: images, recordings or NumPy's.
 
     Raises:
-        DatasetError: The file is not text, names something that is no image or does not
-            exist, or is empty.
+        TfliteEqError: They are unreadable or of the wrong form, or the preprocessing does not fit.
     """
-    listed = []
-    for number, line in enumerate(_text(path).splitlines(), start=1):
-        entry = line.strip()
-        if not entry or entry.startswith("#"):
-            continue
-        image = path.parent / entry
-        if not images.is_image(image):
-            raise DatasetError(
-                f"{path}, line {number}: {entry!r} is not the name of an image; write one image "
-                f"path per line (ending in {', '.join(images.IMAGE_SUFFIXES)})"
-            )
-        if not is_file(image):
-            raise DatasetError(
-                f"{path}, line {number}: no such image {image}; paths are relative to the "
-                "folder of the list"
-            )
-        listed.append(image)
-    if not listed:
-        raise DatasetError(f"{path}: the list names no images; write one image path per line")
-    return listed
+    kind = folders.kind_of(files[0])
+    return _READERS.get(kind or "", ImageSamples)(files, taker, preprocessing)
 
 
-def _text(path: Path) -> str:
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError:
-        text = "\0"
-    except OSError as error:
-        raise DatasetError(f"{path}: cannot be read: {error.strerror}") from error
-    if "\0" in text:
-        raise DatasetError(
-            f"{path}: is neither a folder of images, a .npy or .npz file, nor a text file with "
-            "one image per line; for a single image name its folder or put it in a list"
+def _open_arrays(
+    files: Sequence[Path], taker: ModelInput, preprocessing: Preprocessing
+) -> ArraySamples:
+    infos = [find_samples_array(file, taker) for file in files]
+    return ArraySamples(infos, taker, preprocessing)
+
+
+_READERS: Mapping[str, Callable[[Sequence[Path], ModelInput, Preprocessing], Samples]] = {
+    folders.IMAGES: ImageSamples,
+    folders.RECORDINGS: AudioSamples,
+    folders.ARRAYS: _open_arrays,
+}
+_TAKES: Mapping[str, Callable[[ModelInput], bool]] = {
+    folders.IMAGES: takes_images,
+    folders.RECORDINGS: takes_recordings,
+    folders.ARRAYS: lambda _: True,
+}
+
+
+def _check_types(inputs: Sequence[ModelInput]) -> None:
+    """Refuse inputs that no file has data for.
+
+    Raises:
+        DatasetError: One takes strings or something else than numbers.
+    """
+    for taker in inputs:
+        if taker.dtype.kind not in "fiub":
+            raise DatasetError(
+                f"the model's input {taker} takes no numbers, and nothing else is calibrated with; "
+                "cut the part that turns it into numbers off the model"
+            )
+
+
+def located(
+    data: Sequence[PathLike], inputs: Sequence[ModelInput], option: str
+) -> dict[str, Place]:
+    """Where the data of every input are, by its name; ``open_data`` says how they are given.
+
+    Raises:
+        TfliteEqError: They are missing for an input, or named for none.
+    """
+    places: dict[str, Place] = {}
+    whole: list[Path] = []
+    for value in (os.fspath(path) for path in data):
+        name, path = _split(value, inputs, option)
+        if name is None:
+            whole.append(Path(path))
+        elif name in places:
+            raise ConfigError(f"{option} {value}: input '{name}' has data already; name it once")
+        else:
+            places[name] = Place(Path(path))
+    if len(whole) == 1 and not places:
+        if len(inputs) == 1:
+            return {inputs[0].name: Place(whole[0])}
+        return _inside(whole[0], inputs, option)
+    if whole:
+        every = " ".join(f"{option} {one.name}=PATH" for one in inputs)
+        raise ConfigError(
+            f"{option} {whole[-1]}: which input of the model this is for is not said; give one "
+            f"path in all, or {every}"
         )
-    return text
+    missing = [one for one in inputs if one.name not in places]
+    if missing:
+        raise ConfigError(
+            f"no data for the model's input {listed(missing)}: add "
+            + " ".join(f"{option} {one.name}=PATH" for one in missing)
+        )
+    return places
+
+
+def _split(value: str, inputs: Sequence[ModelInput], option: str) -> tuple[str | None, str]:
+    """Input and path of ``NAME=PATH``; a path may have such a sign in it, too."""
+    if "=" not in value or exists(value):
+        return None, value
+    name, _, path = value.partition("=")
+    taker = find_input(inputs, name)
+    if taker is None:
+        raise DatasetError(
+            f"{option} {value}: no such file or folder, and the model has no input '{name}'; its "
+            f"inputs are {listed(inputs)}"
+        )
+    return taker.name, path
+
+
+def _inside(path: Path, inputs: Sequence[ModelInput], option: str) -> dict[str, Place]:
+    """Where the data of several inputs are below one path."""
+    every = " ".join(f"{option} {one.name}=PATH" for one in inputs)
+    if not exists(path):
+        raise DatasetError(f"{path}: no such file or folder; name data for all inputs: {every}")
+    if is_folder(path):
+        there = {entry.name: (entry.stem, Place(entry)) for entry in _entries(path)}
+        remedy = f"call a folder or file in it like each input, or give {every}"
+    elif path.suffix.lower() == ".npz":
+        there = {i.key: (i.key, Place(path, i.key)) for i in arrays.list_arrays(path)}
+        stored = ", ".join(f"{one.name!r}: ..." for one in inputs)
+        remedy = f"write it with np.savez({path.name!r}, **{{{stored}}})"
+    else:
+        raise DatasetError(
+            f"{path}: the model has {len(inputs)} inputs, {listed(inputs)}; give {every}, a folder "
+            "with a folder called like each, or an .npz file with arrays called like them"
+        )
+    found = _named(list(there.values()), inputs, path)
+    missing = [one for one in inputs if one.name not in found]
+    if missing:
+        raise DatasetError(
+            f"{path}: nothing there is called like the model's input {listed(missing)}; found "
+            f"{_shown(list(there))}; {remedy}"
+        )
+    return found
+
+
+def _shown(names: Sequence[str]) -> str:
+    more = f" and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES else ""
+    return (", ".join(map(repr, names[:_MOST_NAMES])) or "nothing") + more
+
+
+def _entries(folder: Path) -> list[Path]:
+    """What is in a folder and not hidden."""
+    try:
+        return sorted(entry for entry in folder.iterdir() if not entry.name.startswith("."))
+    except OSError as error:
+        raise DatasetError(
+            f"cannot list {folder}: {error.strerror}; change its permissions"
+        ) from error
+
+
+def _named(
+    candidates: Sequence[tuple[str, Place]], inputs: Sequence[ModelInput], path: Path
+) -> dict[str, Place]:
+    """What is called like an input, by the input's name; all else is for somebody else."""
+    found: dict[str, Place] = {}
+    names: dict[str, str] = {}
+    for name, place in candidates:
+        taker = find_input(inputs, name)
+        if taker is None:
+            continue
+        if taker.name in found:
+            raise DatasetError(
+                f"{path}: '{names[taker.name]}' and '{name}' may both be the model's input "
+                f"'{taker.name}'; keep one of them"
+            )
+        found[taker.name], names[taker.name] = place, name
+    return found
+
+
+def _check_batch(infos: Sequence[arrays.ArrayInfo], taker: ModelInput) -> None:
+    """Tell samples that a model takes several of at a time from those that do not fit at all.
+
+    Raises:
+        ModelError: There is an array of single ones.
+    """
+    if taker.is_batched or len(taker.shape) < 2:
+        return
+    single = dataclasses.replace(taker, shape=(1, *taker.shape[1:]), is_batched=True)
+    if any(fits(info, single) for info in infos):
+        raise ModelError(
+            f"the model's input has shape {list(taker.shape)}, {taker.shape[0]} samples at a time; "
+            f"convert the model with a batch of 1, or store arrays of shape {taker.wanted}"
+        )
+
+
+def _fitting(info: arrays.ArrayInfo, taker: ModelInput) -> arrays.ArrayInfo:
+    """The array that is called like an input, if it has its shape, too."""
+    if not fits(info, taker):
+        raise DatasetError(
+            f"{info.where} has shape {list(info.shape)}, the model's input {taker} needs "
+            f"{taker.wanted}; reshape the data"
+        )
+    return _not_empty(info)
+
+
+def _not_empty(info: arrays.ArrayInfo) -> arrays.ArrayInfo:
+    if 0 in info.shape:
+        raise DatasetError(
+            f"{info.file}: the data set is empty, found {info}; give it at least one sample"
+        )
+    return info

@@ -13,6 +13,8 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy.typing as npt
+
 from tflite_eq.delegate import library
 from tflite_eq.delegate.claims import Claim, captured_stderr, parse_claims, pass_on_warnings
 from tflite_eq.delegate.inputs import ordinary_inputs, values_inside
@@ -22,6 +24,8 @@ from tflite_eq.errors import BackendError, TfliteEqError
 from tflite_eq.graph import edit
 from tflite_eq.graph.model import Graph
 from tflite_eq.runtimes import Interpreter, Kernels, Runtime
+
+Array = npt.NDArray[Any]
 
 Options = Mapping[str, library.Option]
 
@@ -118,6 +122,7 @@ def benchmark(
     runs: int = 50,
     options: Options | None = None,
     origin: str = "model",
+    sample: Sequence[Array] | None = None,
 ) -> Benchmark:
     """Time a model with the delegate and without, each in a process of its own.
 
@@ -129,13 +134,15 @@ def benchmark(
         runs: Runs that are.
         options: More options for the delegate.
         origin: What to call the model in messages.
+        sample: What to run it on, values of the inputs' types in the model's order; ``None`` takes
+            random ones.
 
     Raises:
         TfliteEqError: The model, the library, an option or the runtime is at fault.
     """
     Graph.from_bytes(model, origin)  # what is wrong with it is no matter for the processes
     options = {**(options or {}), "num_threads": threads}
-    common = (model, runtime, threads)
+    common = (model, sample, runtime, threads)
     with (
         _Contender(_serve_model, *common, None) as without,
         _Contender(_serve_model, *common, options) as delegated,
@@ -155,7 +162,7 @@ def benchmark(
                     times[side].append(elapsed)
         sides = [Side(Times.of(t), *c.greeting[:2]) for c, t in zip(contenders, times)]
         profile: dict[int, float] = delegated.ask("profile")
-    layers = _time_layers(model, claimed, profile, runtime, options, warmup_runs, runs)
+    layers = _time_layers(model, sample, claimed, profile, runtime, options, warmup_runs, runs)
     verdict = judge(*times)
     leave = ""
     if verdict.speed == Speed.SLOWER.value:
@@ -176,6 +183,7 @@ def _responsible(layers: Sequence[LayerTimes]) -> str:
 
 def _time_layers(
     model: bytes,
+    sample: Sequence[Array] | None,
     claims: Sequence[Claim],
     profile: Mapping[int, float],
     runtime: Runtime,
@@ -185,7 +193,7 @@ def _time_layers(
 ) -> list[LayerTimes]:
     if not claims:
         return []
-    with _Contender(_serve_layers, model, claims, runtime, options) as layers:
+    with _Contender(_serve_layers, model, sample, claims, runtime, options) as layers:
         rounds = [layers.ask() for _ in range(warmup_runs + runs)][warmup_runs:]
     return [
         LayerTimes(
@@ -251,13 +259,14 @@ def _guard(serve: Any, arguments: Any, pipe: multiprocessing.connection.Connecti
 
 def _serve_model(
     model: bytes,
+    sample: Sequence[Array] | None,
     runtime: Runtime,
     threads: int,
     options: Options | None,
     pipe: multiprocessing.connection.Connection,
 ) -> None:
     graph = Graph.from_bytes(model)
-    inputs = ordinary_inputs(graph)
+    inputs = ordinary_inputs(graph) if sample is None else sample
     before = _resident_mib()
     start = time.perf_counter()
     with captured_stderr() as log:
@@ -286,6 +295,7 @@ def _serve_model(
 
 def _serve_layers(
     model: bytes,
+    sample: Sequence[Array] | None,
     claims: Sequence[Claim],
     runtime: Runtime,
     options: Options,
@@ -295,7 +305,8 @@ def _serve_layers(
     operators = [graph.operators[claim.operator] for claim in claims]
     pairs = []
     with captured_stderr():
-        inputs = values_inside(graph, [operator.inputs[0] for operator in operators], runtime)
+        read = [operator.inputs[0] for operator in operators]
+        values = values_inside(graph, read, runtime, sample)
         for operator, claim in zip(operators, claims):
             layer, _ = edit.single_operator_model(graph, operator)
             # By name: the delegate might not take the layer if it were alone.
@@ -306,7 +317,7 @@ def _serve_layers(
                     layer, Kernels.DEFAULT, int(options["num_threads"]), delegates
                 )
                 interpreter.allocate_tensors()
-                _feed(interpreter, [inputs[operator.inputs[0]]])
+                _feed(interpreter, [values[operator.inputs[0]]])
                 pair.append(interpreter)
             pairs.append(pair)
     pipe.send(None)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from tflite_eq import metadata
 from tflite_eq.graph import edit
+from tflite_eq.graph.inputs import model_inputs
 from tflite_eq.graph.model import Graph
 from tflite_eq.numerics.affine import AffineParams, dequantize, quantize
 from tflite_eq.runtimes import Kernels, Runtime
@@ -44,12 +45,14 @@ def ordinary_inputs(graph: Graph, seed: int = 0) -> list[Array]:
     return list(random_inputs(graph, 2, seed))[1]
 
 
-def values_inside(graph: Graph, tensors: Sequence[int], runtime: Runtime) -> dict[int, Array]:
-    """What tensors hold when the network runs on ordinary inputs.
+def values_inside(
+    graph: Graph, tensors: Sequence[int], runtime: Runtime, inputs: Sequence[Array] | None = None
+) -> dict[int, Array]:
+    """What tensors hold when the network runs on some inputs, ordinary ones if none are given.
 
     Kernels may depend on it for their speed.
     """
-    found = dict(zip(graph.inputs, ordinary_inputs(graph)))
+    found = dict(zip(graph.inputs, ordinary_inputs(graph) if inputs is None else inputs))
     wanted = [index for index in dict.fromkeys(tensors) if index not in found]
     if wanted:
         interpreter = runtime.interpreter(edit.with_outputs(graph, wanted), Kernels.BUILTIN)
@@ -62,16 +65,27 @@ def values_inside(graph: Graph, tensors: Sequence[int], runtime: Runtime) -> dic
     return found
 
 
-def typed_inputs(graph: Graph, samples: Sequence[Array]) -> Iterator[list[Array]]:
-    """Real samples of a model with one input, as values of the input's type."""
-    (index,) = graph.inputs
-    kind = graph.tensors[index].type_name
+def typed_inputs(
+    graph: Graph, samples: Iterable[Array | Mapping[str, Array]]
+) -> Iterator[list[Array]]:
+    """Real samples as values of the inputs' types, in the model's order.
+
+    Args:
+        graph: The model.
+        samples: Arrays for a model with one input, else arrays by the inputs' names.
+    """
+    inputs = model_inputs(graph)
     for sample in samples:
-        params = tensor_params(graph, index)
-        if kind in ("INT8", "UINT8") and params is not None:
-            yield [_stored(quantize(sample, params), kind)]
-        else:
-            yield [sample]
+        named = sample if isinstance(sample, Mapping) else {inputs[0].name: sample}
+        yield [_typed(graph, one.index, named[one.name]) for one in inputs]
+
+
+def _typed(graph: Graph, index: int, values: Array) -> Array:
+    """Codes for real values where the input stores codes."""
+    kind, params = graph.tensors[index].type_name, tensor_params(graph, index)
+    if kind in ("INT8", "UINT8") and params is not None and values.dtype == np.float32:
+        return _stored(quantize(values, params), kind)
+    return values
 
 
 def tensor_params(graph: Graph, index: int) -> AffineParams | None:

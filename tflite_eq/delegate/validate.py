@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, Union
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +19,7 @@ from tflite_eq.graph.model import Graph
 from tflite_eq.runtimes import Interpreter, Kernels, Runtime
 
 Array = npt.NDArray[Any]
+Samples = Union["Iterable[Array]", "Iterable[Mapping[str, Array]]"]
 
 # Codes of a layer whose claim is not in the delegate's log: a model output.
 OUTPUT = "model output"
@@ -107,7 +108,7 @@ def validate(
     model: bytes,
     runtime: Runtime,
     *,
-    samples: int | Sequence[Array] = 4,
+    samples: int | Samples = 4,
     seed: int = 0,
     options: Mapping[str, library.Option] | None = None,
     origin: str = "model",
@@ -120,7 +121,7 @@ def validate(
     Args:
         model: A quantized ``.tflite``.
         runtime: The runtime.
-        samples: Number of random samples, or real ones for a model with one input.
+        samples: Number of random samples, or real ones, see ``typed_inputs``.
         seed: Seeds the random ones.
         options: Options for the delegate.
         origin: What to call the model in messages.
@@ -136,7 +137,7 @@ def validate(
 def _validate(
     model: bytes,
     runtime: Runtime,
-    samples: int | Sequence[Array],
+    samples: int | Samples,
     seed: int,
     options: dict[str, library.Option],
     origin: str,

@@ -35,11 +35,15 @@ def encode(values: npt.NDArray[Any], detail: dict[str, Any]) -> npt.NDArray[Any]
 
     Args:
         values: float32, or of the input's own type, which stays as it is.
-        detail: The input's entry in ``get_input_details``; float32, int8 or uint8.
+        detail: The input's entry in ``get_input_details``; float32 or an integer type.
     """
     if values.dtype == detail["dtype"]:
         return values
     scale, zero_point = detail["quantization"]
+    if not scale:  # integers that stand for themselves
+        ends = np.iinfo(detail["dtype"])
+        raw: npt.NDArray[Any] = np.rint(values).clip(ends.min, ends.max).astype(detail["dtype"])
+        return raw
     if detail["dtype"] == np.int8:
         return affine.quantize(values, affine.AffineParams(scale, zero_point))
     shifted = affine.quantize(values, affine.AffineParams(scale, zero_point - 128))

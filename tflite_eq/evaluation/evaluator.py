@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from tflite_eq.data.preprocessing import Preprocessing
-from tflite_eq.data.sources import Samples
+from tflite_eq.data.samples import Samples
 from tflite_eq.errors import ConfigError, ModelError
 from tflite_eq.evaluation import cluster, local, metrics
 from tflite_eq.evaluation.classifier import input_shape

@@ -1,4 +1,4 @@
-"""Labelled samples: a folder of images with a CSV file, or one ``.npz`` with both."""
+"""Labelled samples: a folder of images or recordings with a CSV file, or one ``.npz`` with both."""
 
 from __future__ import annotations
 
@@ -12,16 +12,12 @@ import numpy as np
 
 from tflite_eq.data import arrays
 from tflite_eq.data.preprocessing import Preprocessing
-from tflite_eq.data.sources import (
-    ArraySamples,
-    ImageSamples,
-    Samples,
-    choose,
-    find_samples_array,
-    sample_shape,
-)
+from tflite_eq.data.readers import ArraySamples
+from tflite_eq.data.samples import Samples, UnbatchedSamples
+from tflite_eq.data.sources import choose, find_samples_array, read_files
 from tflite_eq.errors import ConfigError, DatasetError, ModelError
 from tflite_eq.files import PathLike, exists, is_file, is_folder
+from tflite_eq.graph.inputs import ModelInput
 
 FILE_COLUMN = "file"
 DEFAULT_LABEL_COLUMN = "label"
@@ -60,8 +56,8 @@ class LabelledSet(abc.ABC):
                 )
 
 
-class LabelledImages(LabelledSet):
-    """Image files listed in a CSV file."""
+class LabelledFiles(LabelledSet):
+    """Images, or recordings of one window each, listed in a CSV file."""
 
     def __init__(
         self, files: Sequence[Path], labels: Sequence[int], lines: Sequence[int], origin: Path
@@ -73,8 +69,18 @@ class LabelledImages(LabelledSet):
         self._origin = origin
 
     def samples(self, input_shape: Sequence[int], preprocessing: Preprocessing) -> Samples:
-        """The images, decoded on access."""
-        return ImageSamples(self._files, input_shape, preprocessing)
+        """What is in the files, decoded on access.
+
+        Raises:
+            DatasetError: A file holds several samples.
+        """
+        samples = read_files(self._files, ModelInput.of_shape(input_shape), preprocessing)
+        if len(samples) != len(self._files):
+            raise DatasetError(
+                f"{self._origin}: the {len(self._files)} files hold {len(samples)} samples of the "
+                f"model's input {list(input_shape)}, but a label is for one; cut the files"
+            )
+        return samples
 
     def where(self, index: int) -> str:
         """CSV file and line."""
@@ -110,14 +116,16 @@ class LabelledArrays(LabelledSet):
         Raises:
             DatasetError: No array fits, or it has another length than the labels.
         """
-        info = find_samples_array(self._path, input_shape)
-        total = len(arrays.Rows(info, sample_shape(input_shape)))
+        taker = ModelInput.of_shape(input_shape)
+        info = find_samples_array(self._path, taker)
+        samples = ArraySamples([info], taker, preprocessing)
+        total = len(samples)
         if total != self._total:
             raise DatasetError(
                 f"{self._path}: {total} samples in {info.key!r} but {self._total} labels in "
                 f"{self._info.key!r}; store one label per sample"
             )
-        return ArraySamples(info, self._indices, input_shape, preprocessing)
+        return samples.select(self._indices)
 
     def where(self, index: int) -> str:
         """File, array and position."""
@@ -141,12 +149,18 @@ class LabelledSamples(LabelledSet):
         self._samples = samples
 
     def samples(self, input_shape: Sequence[int], preprocessing: Preprocessing) -> Samples:
-        """The samples as they are.
+        """The samples as they are, without the batch of 1 if the model has no batch dimension.
 
         Raises:
             ModelError: The model takes another shape.
         """
-        if (1, *sample_shape(input_shape)) != self._samples.shape:
+        wanted, found = ModelInput.of_shape(input_shape), self._samples.shape
+        if not wanted.is_batched and found == (1, *wanted.shape):
+            return UnbatchedSamples(self._samples)
+        fits = len(found) == len(wanted.shape) and all(
+            size in (-1, there) for size, there in zip(wanted.shape, found)
+        )
+        if not fits:
             raise ModelError(
                 f"takes samples of shape {list(input_shape)}, these have "
                 f"{list(self._samples.shape)}"
@@ -224,7 +238,7 @@ def open_labelled(
     return LabelledArrays(source, _find_label_array(source, label_column), limit)
 
 
-def _open_images(folder: Path, origin: Path, column: str, limit: int | None) -> LabelledImages:
+def _open_images(folder: Path, origin: Path, column: str, limit: int | None) -> LabelledFiles:
     rows = list(_read_csv(origin, column))
     if not rows:
         raise DatasetError(f"{origin}: no row has a label in column {column!r}")
@@ -243,7 +257,7 @@ def _open_images(folder: Path, origin: Path, column: str, limit: int | None) -> 
                 f"{origin}, line {line}: no such image {folder / name}; files are relative to "
                 f"{folder}"
             )
-    return LabelledImages(
+    return LabelledFiles(
         [folder / name for _, name, _ in chosen],
         [label for _, _, label in chosen],
         [line for line, _, _ in chosen],

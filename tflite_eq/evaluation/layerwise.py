@@ -275,7 +275,7 @@ def corresponding_tensors(graph: Graph, other: Graph, wanted: Sequence[int]) -> 
         for index in operator.outputs:
             source = other.tensors[operator.inputs[0]] if operator.kind == "QUANTIZE" else None
             name = other.tensors[index].name
-            if source is not None and source.index in other.inputs:
+            if name not in unique and source is not None and source.index in other.inputs:
                 name = source.name
             if name in unique and unique[name] not in found.values():
                 found[index] = unique[name]

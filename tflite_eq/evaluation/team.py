@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from tflite_eq.data.sources import Samples
+from tflite_eq.data.samples import Samples
 from tflite_eq.evaluation import metrics
 from tflite_eq.evaluation.classifier import Classifier
 from tflite_eq.runtimes import Kernels, Runtime

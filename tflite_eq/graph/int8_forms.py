@@ -92,6 +92,8 @@ def shared_params(operator: Operator, params: Mapping[int, AffineParams]) -> Aff
 def _computes_on_codes(
     graph: Graph, operator: Operator, scaled: Set[int], recorded: Set[int]
 ) -> bool:
+    if properties.reads_raw_input(graph, operator):
+        return operator.outputs[0] in scaled
     kernel = INT8_KERNELS.get(operator.kind)
     read = [i for i in operator.inputs if i >= 0 and graph.tensors[i].is_float]
     made = [i for i in operator.outputs if graph.tensors[i].is_float]

@@ -12,11 +12,13 @@ import numpy.typing as npt
 from tflite_eq.errors import ModelError
 from tflite_eq.graph import schema
 from tflite_eq.graph.consistency import check_consistent
+from tflite_eq.graph.sparsity import dense_values
 
 _DTYPES = {
     "FLOAT32": np.float32,
     "FLOAT16": np.float16,
     "FLOAT64": np.float64,
+    "INT4": np.int8,
     "INT8": np.int8,
     "UINT8": np.uint8,
     "INT16": np.int16,
@@ -124,12 +126,22 @@ class Graph:
         """The operator that writes ``tensor``; ``None`` for graph inputs and constants."""
         return self._producer.get(tensor)
 
+    def signature(self, tensor: int) -> tuple[int, ...]:
+        """Shape of a tensor with -1 for dynamic dimensions."""
+        shape = self.tensors[tensor].shape
+        stored = self.subgraph.tensors[tensor].shapeSignature
+        if stored is not None and len(stored) == len(shape):
+            return tuple(int(size) for size in stored)
+        return shape
+
     def consumers(self, tensor: int) -> list[Operator]:
         """The operators that read ``tensor``, in execution order."""
         return self._consumers.get(tensor, [])
 
     def constant(self, tensor: int) -> npt.NDArray[Any]:
         """Values of a constant tensor as a read-only array of its shape.
+
+        Those of a sparse tensor are unpacked; 4-bit codes come as int8.
 
         Raises:
             ModelError: The buffer does not hold as many bytes as the shape needs.
@@ -144,8 +156,13 @@ class Graph:
             )
         data = self.model.buffers[stored.buffer].data
         raw = b"" if data is None else np.asarray(data, np.uint8).tobytes()
+        count = int(np.prod(view.shape, dtype=np.int64))
         values = np.frombuffer(raw, dtype)
-        if values.size != int(np.prod(view.shape, dtype=np.int64)):
+        if view.type_name == "INT4":
+            values = _nibbles(values, count)
+        if stored.sparsity is not None:
+            return dense_values(stored.sparsity, view.shape, values)
+        if values.size != count:
             raise ModelError(
                 f"{self.origin}: constant '{view.name}' of shape {list(view.shape)} has "
                 f"{values.size} values stored; the file is truncated or corrupt"
@@ -175,3 +192,9 @@ class Graph:
             outputs=tuple(int(i) for i in stored.outputs) if stored.outputs is not None else (),
             options=stored.builtinOptions,
         )
+
+
+def _nibbles(packed: npt.NDArray[np.int8], count: int) -> npt.NDArray[np.int8]:
+    """Signed 4-bit codes, of which each byte has two, the first one in its lower half."""
+    codes: npt.NDArray[np.int8] = np.stack([packed << 4, packed], axis=-1).reshape(-1) >> 4
+    return codes[:count]

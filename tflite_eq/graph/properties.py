@@ -7,6 +7,9 @@ both against TensorFlow's quantizer and the kernels.
 from __future__ import annotations
 
 import enum
+import math
+
+import numpy as np
 
 from tflite_eq.graph import schema
 from tflite_eq.graph.model import Graph, Operator
@@ -64,6 +67,13 @@ UNSUPPORTED = frozenset(
     """.split()
 )
 
+# Codes that mean the integers of an input themselves, by its type.
+RAW_TYPES = {"UINT8": AffineParams(1.0, -128), "INT8": AffineParams(1.0, 0)}
+
+# What is computed from raw integers value by value, or stays between them.
+_KEEP_RAW = PICKS | {"PAD", "RESIZE_BILINEAR"}
+_SHIFT_RAW = frozenset({"ADD", "MUL", "SUB"})
+
 _NONDECREASING = frozenset("ELU LOGISTIC RELU RELU6 RELU_N1_TO_1 TANH".split())
 
 NONNEGATIVE_ACTIVATIONS = frozenset({"RELU", "RELU6"})
@@ -94,10 +104,61 @@ def has_constant_filter(graph: Graph, operator: Operator) -> bool:
     return filters.is_constant and filters.is_float
 
 
-def fixed_output(operator: Operator) -> AffineParams | None:
-    """Parameters that the int8 specification prescribes for the output, if it does."""
+def fixed_output(graph: Graph, operator: Operator) -> AffineParams | None:
+    """Parameters of the output that are not to be chosen.
+
+    Those that the int8 specification prescribes, or those under which codes are the raw integers
+    of an input: what is computed from 256 values, one by one, is exact under a scale of its own.
+    """
     kernel = INT8_KERNELS.get(operator.kind)
-    return None if kernel is None else kernel.fixed
+    fixed = None if kernel is None else kernel.fixed
+    return fixed or _raw_output(graph, operator)
+
+
+def reads_raw_input(graph: Graph, operator: Operator) -> bool:
+    """Whether the operator makes real values of an input of 8-bit integers without a scale."""
+    if operator.kind != "CAST" or operator.inputs[0] not in graph.inputs:
+        return False
+    is_raw = graph.tensors[operator.inputs[0]].type_name in RAW_TYPES
+    return is_raw and graph.tensors[operator.outputs[0]].is_float
+
+
+def _raw_output(graph: Graph, operator: Operator) -> AffineParams | None:
+    """Parameters under which the output has a code for each integer of the input behind it."""
+    if reads_raw_input(graph, operator):
+        return RAW_TYPES[graph.tensors[operator.inputs[0]].type_name]
+    if operator.kind not in _KEEP_RAW and operator.kind not in _SHIFT_RAW:
+        return None
+    sources = [i for i in operator.inputs if i >= 0 and graph.tensors[i].is_float]
+    computed = [index for index in sources if not graph.tensors[index].is_constant]
+    producer = graph.producer(computed[0]) if len(computed) == 1 else None
+    before = None if producer is None else _raw_output(graph, producer)
+    if before is None or operator.kind in _KEEP_RAW:
+        return before
+    constants = [index for index in sources if graph.tensors[index].is_constant]
+    if len(constants) != 1 or fused_activation(operator) != "NONE":
+        return None
+    values = graph.constant(constants[0])
+    is_first = operator.inputs[0] == computed[0]
+    return (
+        _shifted(operator.kind, before, float(values.flat[0]), is_first)
+        if (values.size == 1)
+        else None
+    )
+
+
+def _shifted(
+    kind: str, before: AffineParams, constant: float, is_first: bool
+) -> AffineParams | None:
+    """Parameters behind an operator with a constant, one code for one; None if there are none."""
+    if kind == "MUL":
+        scale = float(np.float32(before.scale * constant))
+        return AffineParams(scale, before.zero_point) if constant > 0 else None
+    if kind == "SUB" and not is_first:
+        return None
+    shift = (constant if kind == "SUB" else -constant) / before.scale
+    zero_point = math.floor(before.zero_point + shift + 0.5)
+    return AffineParams(before.scale, zero_point) if -128 <= zero_point <= 127 else None
 
 
 def fused_activation(operator: Operator) -> str:

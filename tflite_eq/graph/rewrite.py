@@ -16,8 +16,9 @@ from tflite_eq.graph.model import Graph, Operator
 class Rewrite:
     """A network in the making that starts as a copy of another, which stays as it is.
 
-    Tensors and operators are called by their positions in the network it starts from. Tensors that
-    are added come behind them; what nothing refers to in the end is dropped.
+    Tensors and operators are called by their positions in the network it starts from, however many
+    have been taken out since: a tensor that ``bypass`` has replaced stands for the one in its
+    place. Tensors that are added come behind them; what nothing refers to in the end is dropped.
     """
 
     def __init__(self, graph: Graph) -> None:
@@ -35,6 +36,7 @@ class Rewrite:
         self._model.subgraphs = [self._subgraph, *graph.model.subgraphs[1:]]
         # What stands at the place of each operator: nothing, itself, or others.
         self._placed = [[copy.copy(stored)] for stored in graph.subgraph.operators or []]
+        self._replaced: dict[int, int] = {}
         self.changed = False
 
     def tensor(self, index: int) -> schema.TensorT:
@@ -54,6 +56,15 @@ class Rewrite:
             made.shape, made.shapeSignature = np.array(shape, np.int32), None
         return self._append(made)
 
+    def set_shape(
+        self, index: int, shape: Sequence[int], signature: Sequence[int] | None = None
+    ) -> None:
+        """Give a tensor another static shape, and the open dimensions that ``signature`` has."""
+        stored = self.tensor(index)
+        is_open = signature is not None and -1 in signature
+        stored.shape = np.array(shape, np.int32)
+        stored.shapeSignature = np.array(signature, np.int32) if is_open else None
+
     def add_constant(self, name: str, values: npt.NDArray[Any]) -> int:
         """Add a constant of float32, int32 or int64 values; gives its index."""
         made = schema.schema().TensorT()
@@ -72,6 +83,15 @@ class Rewrite:
         stored.shape, stored.shapeSignature = np.array(values.shape, np.int32), None
         stored.quantization = stored.sparsity = None
         return index
+
+    def add_stored_tensor(self, stored: schema.TensorT) -> int:
+        """Add a tensor of the object API as it is; gives its index."""
+        return self._append(stored)
+
+    def substitute(self, operator: Operator, stored: list[schema.OperatorT]) -> None:
+        """Put operators of the object API as they are in the place of one."""
+        self.changed = True
+        self._placed[operator.index] = list(stored)
 
     def remove(self, operator: Operator) -> None:
         """Take an operator out. What read its results must read something else."""
@@ -112,7 +132,7 @@ class Rewrite:
         generated = schema.schema()
         stored = generated.OperatorT()
         stored.opcodeIndex = self._code(getattr(generated.BuiltinOperator, kind))
-        stored.inputs, stored.outputs = _indices(inputs), _indices(outputs)
+        stored.inputs, stored.outputs = self._current(inputs), self._current(outputs)
         if options is not None:
             name, values = options
             stored.builtinOptionsType = getattr(generated.BuiltinOptions, name)
@@ -131,9 +151,9 @@ class Rewrite:
         self.changed = True
         (stored,) = self._placed[operator.index]
         if inputs is not None:
-            stored.inputs = _indices(inputs)
+            stored.inputs = self._current(inputs)
         if outputs is not None:
-            stored.outputs = _indices(outputs)
+            stored.outputs = self._current(outputs)
 
     def set_options(self, operator: Operator, **values: Any) -> None:
         """Change options of an operator, which stays what it is."""
@@ -150,6 +170,7 @@ class Rewrite:
         it instead, unless ``source`` is an input or an output, too; then the operator stays.
         """
         (result,) = operator.outputs
+        (source,) = self._current([source])
         if result in self._graph.outputs:
             producer = self._graph.producer(source)
             if producer is None or source in self._graph.outputs:
@@ -172,10 +193,20 @@ class Rewrite:
     def _redirect(self, old: int, new: int) -> None:
         """Have everything that refers to one tensor refer to another."""
         self.changed = True
+        self._replaced[old] = new
         for placed in self._placed:
             for stored in placed:
                 stored.inputs = [new if i == old else i for i in _indices(stored.inputs)]
                 stored.outputs = [new if i == old else i for i in _indices(stored.outputs)]
+
+    def _current(self, indices: Sequence[int]) -> list[int]:
+        """The tensors that now stand for these."""
+        found = []
+        for index in _indices(indices):
+            while index in self._replaced:
+                index = self._replaced[index]
+            found.append(index)
+        return found
 
     def _append(self, stored: schema.TensorT) -> int:
         self.changed = True

@@ -97,7 +97,7 @@ def _fixed_results(graph: Graph, skipped: Set[int]) -> dict[int, AffineParams]:
     """Parameters of the tensors that kernels with a fixed scale write."""
     found = {}
     for operator in graph.operators:
-        params = properties.fixed_output(operator)
+        params = properties.fixed_output(graph, operator)
         if params is not None and operator.index not in skipped:
             found.update(dict.fromkeys(operator.outputs, params))
     return found
@@ -186,7 +186,7 @@ def _group(
                     writers.append(graph.producer(index))
         else:
             writers.append(None if is_skipped else operator)
-            fixed = fixed or (None if is_skipped else properties.fixed_output(operator))
+            fixed = fixed or (None if is_skipped else properties.fixed_output(graph, operator))
     if members.intersection(graph.inputs):
         writers.append(None)
     return ScaleGroup(

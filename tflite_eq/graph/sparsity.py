@@ -1,4 +1,6 @@
-"""Whether what a sparse tensor says of its stored values holds: runtimes unpack them by it blindly.
+"""Sparse tensors: whether what one says of its stored values holds, and all of its values.
+
+Runtimes unpack blindly, so it is checked first.
 
 The format is TFLite's, after TACO (arXiv 1802.10574): dimensions, blocks last, are stored one
 inside another in ``traversalOrder``, each either dense or as segments of indices.
@@ -8,6 +10,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any
+
+import numpy as np
+import numpy.typing as npt
 
 from tflite_eq.graph import schema
 
@@ -39,6 +44,46 @@ def stored_values(sparsity: Any, shape: Sequence[int]) -> int:
     for dimension, level in zip(order, levels):
         count = _inside(level, sizes[dimension], count)
     return count
+
+
+def dense_values(sparsity: Any, shape: Sequence[int], values: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """All values of a sparse tensor, zeros included.
+
+    Args:
+        sparsity: The schema's ``SparsityParametersT``, as ``stored_values`` accepts it.
+        shape: Shape of the tensor.
+        values: The stored ones, in their order.
+
+    Returns:
+        An array of ``shape``.
+    """
+    order, blocked = _ints(sparsity.traversalOrder), _ints(sparsity.blockMap)
+    # Along each dimension walked so far, where the entries lie; all arrays are of equal length.
+    walked: dict[int, npt.NDArray[np.int64]] = {}
+    count = 1
+    for dimension, level in zip(order, sparsity.dimMetadata):
+        outer, inner = _entries(level, count)
+        walked = {known: where[outer] for known, where in walked.items()}
+        walked[dimension] = inner
+        count = len(inner)
+    # A block's size is that of the dense dimension that runs through it.
+    for number, dimension in enumerate(blocked):
+        block = sparsity.dimMetadata[order.index(len(shape) + number)].denseSize
+        walked[dimension] = walked[dimension] * block + walked[len(shape) + number]
+    dense = np.zeros(shape, values.dtype)
+    # Trailing bits fill up a byte of packed codes.
+    dense[tuple(walked[dimension] for dimension in range(len(shape)))] = values[:count]
+    return dense
+
+
+def _entries(level: Any, count: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Of each entry of a level, the entry of the level around it, and where it lies in that."""
+    if level.format == schema.schema().DimensionType.DENSE:
+        size = level.denseSize
+        return np.repeat(np.arange(count), size), np.tile(np.arange(size), count)
+    segments = np.array(_ints(level.arraySegments.values), np.int64)
+    inner = np.array(_ints(level.arrayIndices.values), np.int64)
+    return np.repeat(np.arange(count), np.diff(segments)), inner
 
 
 def _sizes(

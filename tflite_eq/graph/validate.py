@@ -7,6 +7,7 @@ import numpy as np
 from tflite_eq.errors import ModelError
 from tflite_eq.graph import properties
 from tflite_eq.graph.model import Graph, Operator
+from tflite_eq.graph.moved_codes import moved_codes
 from tflite_eq.numerics.activation import is_fusable
 
 _QUANTIZED_TYPES = frozenset({"INT4", "INT8", "UINT8", "INT16"})
@@ -34,8 +35,8 @@ def check_float_network(graph: Graph) -> None:
         culprit = f" (used by {describe(graph, control)})" if control else ""
         raise ModelError(
             f"{graph.origin}: the model has {len(graph.model.subgraphs)} subgraphs{culprit}; only "
-            "feed-forward networks of one subgraph can be quantized. Export the network without "
-            "control flow (unroll loops), or with a single signature"
+            "feed-forward networks can be quantized. Export the network without control flow "
+            "(unroll loops)"
         )
     if not graph.operators:
         raise ModelError(
@@ -61,7 +62,6 @@ def check_quantizable(graph: Graph) -> None:
     """
     _refuse_constant_outputs(graph)
     _refuse_packed(graph)
-    _refuse_sparse(graph)
     for operator in graph.operators:
         if operator.kind in properties.UNSUPPORTED:
             raise ModelError(
@@ -94,8 +94,11 @@ def _refuse_quantized(graph: Graph) -> None:
                 "model is already quantized or comes from quantization-aware training. Pass the "
                 "plain float model (for QAT: strip the quantization wrappers before export)"
             )
+    moved = moved_codes(graph)
     for tensor in graph.tensors:
-        if tensor.type_name not in _QUANTIZED_TYPES:
+        # Constants with scales alone are how a float network's weights may be stored.
+        is_weight = tensor.is_constant or tensor.index in moved
+        if is_weight or tensor.type_name not in _QUANTIZED_TYPES:
             continue
         stored = graph.subgraph.tensors[tensor.index].quantization
         if stored is not None and stored.scale is not None and len(stored.scale):
@@ -138,16 +141,6 @@ def _refuse_constant_outputs(graph: Graph) -> None:
             raise ModelError(
                 f"{graph.origin}: output '{graph.tensors[index].name}' depends on no input of the "
                 "model; convert the model without that output"
-            )
-
-
-def _refuse_sparse(graph: Graph) -> None:
-    for tensor in graph.tensors:
-        if graph.subgraph.tensors[tensor.index].sparsity is not None:
-            raise ModelError(
-                f"{graph.origin}: constant '{tensor.name}' is stored as a sparse tensor. Convert "
-                "the original model again with its weights stored densely (without "
-                "EXPERIMENTAL_SPARSITY)"
             )
 
 

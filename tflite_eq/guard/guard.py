@@ -20,6 +20,7 @@ from tflite_eq.guard.folder import GuardFolder
 from tflite_eq.guard.run import Ranking, Run
 from tflite_eq.guard.search import Drop, Kept, Outcome, Unit, search
 from tflite_eq.guard.validation import Guard, check_guard
+from tflite_eq.preparation import as_fed
 from tflite_eq.progress import note
 from tflite_eq.quantizer import QuantizationResult, apply_calibration
 from tflite_eq.report.guard import GuardRecord, Sensitivity, Step
@@ -89,7 +90,8 @@ def quantize_guarded(
     if report_dir is not None:
         check_path(report_dir, "report_dir")
         check_directory(report_dir)
-    logits_view(model, origin)  # refuses now what ``evaluate`` would refuse after calibrating
+    fed = as_fed(model, origin, config)
+    logits_view(fed, origin)  # refuses now what ``evaluate`` would refuse after calibrating
     folder = None
     if resume_dir is not None:
         folder = GuardFolder(resume_dir, model, config, preferred_runtime().description)
@@ -105,12 +107,13 @@ def quantize_guarded(
             num_workers,
         )
     ) as run:
-        return _guarded(run, model, guard, origin, report_dir)
+        return _guarded(run, model, fed, guard, origin, report_dir)
 
 
 def _guarded(
     run: Run,
     model: bytes,
+    fed: bytes,
     guard: Guard,
     origin: str,
     report_dir: PathLike | None,
@@ -136,7 +139,7 @@ def _guarded(
         origin=origin,
         trace=run.trace(outcome.kept),
         report_dir=report_dir,
-        comparison=None if report_dir is None else guard.validation.comparison(model),
+        comparison=None if report_dir is None else guard.validation.comparison(fed),
         guard=record,
     )
     if not outcome.holds:

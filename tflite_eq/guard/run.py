@@ -23,7 +23,7 @@ from tflite_eq.guard.price import price
 from tflite_eq.guard.search import Drop, Kept, Unit
 from tflite_eq.guard.sensitivity import layer_noise
 from tflite_eq.guard.validation import Guard
-from tflite_eq.preparation import prepared
+from tflite_eq.preparation import as_fed, prepared
 from tflite_eq.progress import note
 from tflite_eq.quantizer import (
     QuantizationResult,
@@ -72,7 +72,7 @@ class Run:
         self._origin = origin
         self._folder = folder
         self._num_workers = num_workers
-        self._graph = prepared(model, origin).front
+        self._graph = prepared(model, origin, config).front
         self._layers = linear_layers(self._graph)
         self._skipped = skipped_operators(self._graph, config)
         check_selection(self._graph, self._layers, self._skipped, config)
@@ -85,7 +85,7 @@ class Run:
         self.impossible: set[Kept] = set()
         self._samples = StoredSamples(self._graph, dataset, num_samples)
         self._reference = predict(
-            NamedModel(origin, model),
+            NamedModel(origin, as_fed(model, origin, config)),
             self._validation.dataset,
             self._validation.preprocessing,
             num_workers=num_workers,
@@ -150,7 +150,9 @@ class Run:
     def rank_units(self) -> list[Unit]:
         """Layers with 7-bit inputs by what the eighth bit saves, those of one scale together."""
         calibration = self.result(Kept()).calibration
-        graph = with_factors(prepared(self._model, self._origin).front, calibration.equalization)
+        graph = with_factors(
+            prepared(self._model, self._origin, self._config).front, calibration.equalization
+        )
         layers = linear_layers(graph)
         groups = scale_groups(graph, layers, self._skipped)
         is_int7 = {tensor.index: tensor.bits == 7 for tensor in calibration.tensors}
@@ -206,7 +208,9 @@ class Run:
         return self._graph.tensors[self._graph.operators[operator].outputs[0]].name
 
     def _noise(self, calibration: Calibration) -> dict[int, float]:
-        graph = with_factors(prepared(self._model, self._origin).front, calibration.equalization)
+        graph = with_factors(
+            prepared(self._model, self._origin, self._config).front, calibration.equalization
+        )
         spread = self._samples.spread(_SENSITIVITY_SAMPLES)
         samples = [dict(zip(graph.inputs, values)) for values in spread]
         return layer_noise(graph, linear_layers(graph), calibration, samples)

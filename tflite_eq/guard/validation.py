@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
-import sys
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from tflite_eq.arguments import check_kind, check_model, check_path, is_number
-from tflite_eq.calibration.dataset import input_signature
+from tflite_eq.data.memory import MemorySamples
 from tflite_eq.data.preprocessing import Preprocessing
-from tflite_eq.data.sources import MemorySamples, open_calibration
+from tflite_eq.data.samples import Samples
+from tflite_eq.data.sources import open_data
 from tflite_eq.errors import ConfigError, DatasetError
 from tflite_eq.evaluation.labels import (
     LabelledSamples,
@@ -23,6 +23,7 @@ from tflite_eq.evaluation.labels import (
 )
 from tflite_eq.evaluation.layerwise import ComparisonSet, is_classifier
 from tflite_eq.files import PathLike
+from tflite_eq.graph.inputs import ModelInput, model_inputs
 from tflite_eq.graph.model import Graph
 
 
@@ -90,18 +91,26 @@ class Validation:
         label_column: str | None = None,
         mean: float | Sequence[float] = 0.0,
         std: float | Sequence[float] = 1.0,
+        resize: str = "crop",
+        order: str = "rgb",
+        exif: str = "apply",
+        audio_rate: int | None = None,
     ) -> Validation:
         """Images or arrays in files, read when they are needed.
 
         Args:
             model: The float ``.tflite`` they are for, with one input.
-            data: Folder of images, text list of images, ``.npy`` or ``.npz`` file. An ``.npz``
-                file may hold an integer array of labels.
+            data: Folder of images or recordings, text list of them, ``.npy`` or ``.npz`` file. An
+                ``.npz`` file may hold an integer array of labels.
             labels: For a folder: CSV file with the columns ``file`` and ``label``. Images that it
                 does not name are left out.
             label_column: Another column of the CSV file, or an array of the ``.npz`` file.
             mean: Subtracted from pixels; one number, or one per channel.
             std: Divides them afterwards.
+            resize: ``crop``, ``stretch`` or ``letterbox``.
+            order: ``rgb`` or ``bgr``.
+            exif: ``apply`` or ``ignore``.
+            audio_rate: Samples per second that recordings must have.
 
         Raises:
             TfliteEqError: The data or labels are missing, unreadable or of the wrong form.
@@ -109,15 +118,25 @@ class Validation:
         check_model(model, "model")
         for name, path in (("data", data), ("labels", labels)):
             check_path(path, name)
-        ends = (_numbers(name, value) for name, value in (("mean", mean), ("std", std)))
-        return open_validation(
-            Graph.from_bytes(model), data, labels, label_column, Preprocessing(*ends)
-        )
+        try:
+            preprocessing = Preprocessing.from_plain(
+                {
+                    "mean": _numbers("mean", mean),
+                    "std": _numbers("std", std),
+                    "resize": resize,
+                    "order": order,
+                    "exif": exif,
+                    "audio_rate": audio_rate,
+                }
+            )
+        except ValueError as error:
+            raise ConfigError(f"{error}; see Validation.from_files for what is allowed") from error
+        return open_validation(Graph.from_bytes(model), data, labels, label_column, preprocessing)
 
     def comparison(self, model: bytes) -> ComparisonSet:
         """The same for the report on a float model."""
         graph = Graph.from_bytes(model)
-        samples = self.dataset.samples(_input_shape(graph), self.preprocessing)
+        samples = self.dataset.samples(_input(graph).shape, self.preprocessing)
         labels = self.dataset.labels if self.has_labels else None
         return ComparisonSet(samples, self.description, labels)
 
@@ -186,11 +205,11 @@ def open_validation(
     Raises:
         TfliteEqError: The data or labels are missing, unreadable or of the wrong form.
     """
-    shape = _input_shape(graph)
+    taker = _input(graph)
     if labels is not None or (holds_labels(data) and is_classifier(graph)):
         labelled = open_labelled(data, labels, label_column)
         labelled.check_classes(graph.tensors[graph.outputs[0]].shape[-1])
-        samples = labelled.samples(shape, preprocessing)
+        samples = labelled.samples(taker.shape, preprocessing)
         description = f"{len(samples)} labelled samples of {data}"
         return Validation(labelled, preprocessing, True, description)
     if label_column is not None:
@@ -198,25 +217,24 @@ def open_validation(
             f"--label_column {label_column}: there are no labels; name a CSV file with --labels, "
             "or an .npz file that holds them with --validation"
         )
-    samples = open_calibration(data, shape, preprocessing, sys.maxsize, seed=0)
-    description = f"{len(samples)} samples of {data}"
-    return Validation(Unlabelled(samples), preprocessing, False, description)
+    opened = open_data([data], [taker], preprocessing, "--validation")
+    assert isinstance(opened, Samples)
+    description = f"{len(opened)} samples of {data}"
+    return Validation(Unlabelled(opened), preprocessing, False, description)
 
 
-def _numbers(name: str, value: Any) -> tuple[float, ...]:
+def _numbers(name: str, value: Any) -> list[float]:
     """One number or several, as ``Preprocessing`` takes them."""
     try:
-        return tuple(np.atleast_1d(np.asarray(value, float)).ravel().tolist())
+        return list(np.atleast_1d(np.asarray(value, float)).ravel().tolist())
     except (TypeError, ValueError) as error:
-        raise ConfigError(
-            f"{name} is {value!r}; give one number, or three for red, green and blue"
-        ) from error
+        raise ConfigError(f"{name} is {value!r}; give one number, or one per channel") from error
 
 
-def _input_shape(graph: Graph) -> tuple[int, ...]:
+def _input(graph: Graph) -> ModelInput:
     if len(graph.inputs) != 1:
         raise DatasetError(
             f"{graph.origin}: has {len(graph.inputs)} inputs; validation data are for models with "
             "one"
         )
-    return input_signature(graph, graph.inputs[0])
+    return model_inputs(graph)[0]

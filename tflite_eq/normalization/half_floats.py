@@ -6,6 +6,7 @@ import numpy as np
 
 from tflite_eq.graph.model import Graph
 from tflite_eq.graph.rewrite import Rewrite
+from tflite_eq.text import counted
 
 
 def unpacked(graph: Graph) -> tuple[Graph, str | None]:
@@ -21,4 +22,8 @@ def unpacked(graph: Graph) -> tuple[Graph, str | None]:
             rewrite.set_constant(operator.outputs[0], values)
             rewrite.remove(operator)
             count += 1
-    return (rewrite.graph(), f"{count} float16 constants unpacked") if count else (graph, None)
+    return (
+        (rewrite.graph(), f"{counted(count, 'float16 constant')} unpacked")
+        if count
+        else (graph, None)
+    )

@@ -3,17 +3,68 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
+from tflite_eq.config import Config
 from tflite_eq.graph.model import Graph
-from tflite_eq.normalization import half_floats, transpose_bias
+from tflite_eq.normalization import (
+    activations,
+    casts,
+    composites,
+    dilation,
+    folded_constants,
+    fused_activations,
+    half_floats,
+    identities,
+    input_sizes,
+    negations,
+    padding,
+    scaled_layers,
+    shape_arithmetic,
+    shapes,
+    signatures,
+    softmax,
+    sparse_constants,
+    stablehlo,
+    stored_codes,
+    substitutes,
+    transpose_bias,
+    uncalled,
+    variables,
+)
 
 # A pass gives the network it was given if it finds nothing, else another and what it has changed:
 # one clause without a full stop, e.g. "12 float16 constants unpacked".
 Pass = Callable[[Graph], "tuple[Graph, str | None]"]
 
-# What is stored in another form first, then what operators stand for, then what can be one.
-PASSES: tuple[Pass, ...] = (half_floats.unpacked, transpose_bias.lowered)
+# What makes one plain graph of a file that may have several.
+STRUCTURE: tuple[Pass, ...] = (composites.inlined, variables.without_unread, uncalled.dropped)
+
+# What is stored in another form comes first, for all others read constants; of sparse constants
+# some are float16. Then what stands for other operators, and the shapes that tensors have. Then
+# what needs no operator at all and would interrupt patterns. Functions are recognised before their
+# parts are replaced by other operators. Activation functions are fused last: that hides the results
+# of the layers in front.
+PASSES: tuple[Pass, ...] = (
+    sparse_constants.unpacked,
+    half_floats.unpacked,
+    stored_codes.unpacked,
+    stablehlo.translated,
+    casts.moved_first,
+    transpose_bias.lowered,
+    shapes.settled,
+    shape_arithmetic.folded,
+    folded_constants.folded,
+    identities.removed,
+    dilation.dilated,
+    padding.fused,
+    activations.recognized,
+    softmax.recognized,
+    substitutes.substituted,
+    negations.absorbed,
+    scaled_layers.folded,
+    fused_activations.fused,
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -29,13 +80,37 @@ class Normalized:
     changes: tuple[str, ...]
 
 
+def opened(graph: Graph, config: Config) -> Normalized:
+    """The one network of a file that is quantized, at the sizes that it is quantized for.
+
+    What is fed to the result and what it computes are what users of the file's signature know.
+
+    Args:
+        graph: The file's.
+        config: Says which signature, and which sizes inputs have that leave them open.
+
+    Raises:
+        ConfigError: The file has no such signature, several without one being chosen, or no such
+            input or size.
+    """
+    ends: tuple[Pass, ...] = (
+        *(lambda graph: signatures.chosen(graph, config.signature), *STRUCTURE),
+        lambda graph: input_sizes.given(graph, config.input_shape, config.fix_input_shape),
+    )
+    return _all_of(ends, graph)
+
+
 def normalized(graph: Graph) -> Normalized:
     """Run all passes over a network, which stays as it is.
 
     The outputs that the result computes are those of the given one up to the rounding of float32.
     """
+    return _all_of(PASSES, graph)
+
+
+def _all_of(passes: Sequence[Pass], graph: Graph) -> Normalized:
     changes = []
-    for run in PASSES:
+    for run in passes:
         graph, change = run(graph)
         if change is not None:
             changes.append(change)

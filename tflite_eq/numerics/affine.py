@@ -64,6 +64,7 @@ def fake_quantize(values: npt.NDArray[np.float32], params: AffineParams) -> npt.
     faster than away from zero. ``quantize`` is what the kernels do.
     """
     scale = np.float32(params.scale)
+    # NumPy makes a number of an array without dimensions, which nothing can be written into.
     real: npt.NDArray[np.float32] = np.asarray(values * (np.float32(1) / scale))
     np.rint(real, out=real)
     np.clip(real, INT8_MIN - params.zero_point, INT8_MAX - params.zero_point, out=real)
@@ -77,8 +78,7 @@ def round_half_away(values: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
     Adding one half before truncating would turn 0.49999997 into 1. Rounding halves to even first
     and mending the exact halves does not, and is faster.
     """
-    # NumPy makes scalars, which cannot be changed in place, of arrays without dimensions.
-    values, nearest = np.asarray(values), np.asarray(np.rint(values))
+    nearest: npt.NDArray[np.float32] = np.asarray(np.rint(values))
     halves = np.abs(values - nearest) == np.float32(0.5)
     if halves.any():
         nearest[halves] = np.trunc(values[halves]) + np.copysign(np.float32(1), values[halves])

@@ -75,6 +75,8 @@ def build_report(
         "normalized": list(normalized),
         "in_float": list(in_float),
     }
+    if calibration.preprocessing is not None:
+        summary["preprocessing"] = calibration.preprocessing.to_dict()
     if calibration.fine_tuning is not None:
         summary["fine_tuning"] = _fine_tuning(calibration.fine_tuning)
     process = ProcessFacts(peak_memory_mib(), round(time.process_time(), 1))

@@ -12,6 +12,7 @@ import jinja2
 from markupsafe import Markup
 
 from tflite_eq.config import Config
+from tflite_eq.data.preprocessing import Preprocessing
 from tflite_eq.report import charts
 from tflite_eq.report.build import fine_tuning_text
 from tflite_eq.report.guard_view import guard_view
@@ -92,6 +93,14 @@ def report_html(report: Report) -> str:
     )
 
 
+def _read_as(plain: dict[str, Any] | None) -> list[tuple[str, str, str]]:
+    """What files went through; nothing where samples were taken as they are."""
+    if plain is None:
+        return []
+    flags = Preprocessing.from_plain(plain).flags()
+    return [("files read with", " ".join(flags) or "no preprocessing", "")]
+
+
 def _options(summary: dict[str, Any]) -> list[tuple[str, str, str]]:
     """What was chosen, in words: text before the value, value, text behind it.
 
@@ -111,6 +120,7 @@ def _options(summary: dict[str, Any]) -> list[tuple[str, str, str]]:
         ("inputs and outputs", config.pop("output_type"), ""),
         ("", str(summary["samples"]), "calibration samples"),
         ("seed", str(config.pop("seed")), ""),
+        *_read_as(summary.get("preprocessing")),
     ]
     default = Config().as_dict()
     for name, value in config.items():

@@ -82,6 +82,19 @@ class Assembly:
         self._convert("QUANTIZE", tensor, inner)
         self._converted[tensor, params] = inner
 
+    def take_raw(self, operator: Operator, params: AffineParams) -> None:
+        """Have integers that the network's user writes stand for themselves, and codes be made.
+
+        Args:
+            operator: The CAST of the input, which is not needed then.
+            params: Scale and zero point of its result.
+        """
+        source, result = operator.inputs[0], operator.outputs[0]
+        stored = self._subgraph.tensors[source]
+        stored.quantization = _quantization(np.ones(1, np.float32), 0)
+        self.take_codes(result, params)
+        self._convert("QUANTIZE", source, result)
+
     def as_codes(self, tensor: int, params: AffineParams) -> int:
         """Index of a tensor's codes under a scale and zero point."""
         if self._native.get(tensor) == params:
