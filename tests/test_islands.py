@@ -16,8 +16,10 @@ from tflite_eq import Config, QuantizationResult, quantize
 from tflite_eq.errors import ModelError
 from tflite_eq.graph import schema
 from tflite_eq.graph.model import Graph
+from tflite_eq.islands import sentences
 from tflite_eq.preparation import prepared
 from tflite_eq.runtimes import Kernels
+from tflite_eq.selection import skipped_operators
 
 SAMPLES = models.samples(models.IMAGE)
 
@@ -131,3 +133,16 @@ def test_nothing_in_front_of_an_unknown_operator_is_refused() -> None:
     given = with_custom_operator(models.convert(network, models.IMAGE), "SIN", "MakersOwn")
     with pytest.raises(ModelError, match=r"operator 0 \(CUSTOM:MakersOwn.*no convolution or dense"):
         quantize(given, SAMPLES)
+
+
+def test_reason_is_said_where_others_of_the_kind_have_an_int8_form() -> None:
+    """A product of 18 values, which kernels compute inexactly."""
+
+    def network(x: Any) -> Any:
+        y = tf.reshape(models.conv(x, 8, seed=1), (1, 8, 18, 8))
+        return models.conv(tf.reduce_prod(y, axis=2, keepdims=True), 4, size=1, seed=2)
+
+    found = prepared(models.convert(network, models.IMAGE), "model")
+    skipped = skipped_operators(found.front, Config())
+    said = sentences(found, skipped, Config())
+    assert any(sentence.startswith("REDUCE_PROD of more than 16") for sentence in said)

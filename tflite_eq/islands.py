@@ -8,7 +8,7 @@ import numpy as np
 
 from tflite_eq.config import Config
 from tflite_eq.graph.float_islands import kinds_of
-from tflite_eq.graph.int8_forms import SHAPE_READERS, without_int8_form
+from tflite_eq.graph.int8_forms import SHAPE_READERS, lacking, without_int8_form
 from tflite_eq.graph.model import Graph
 from tflite_eq.preparation import Prepared
 from tflite_eq.selection import matched
@@ -33,6 +33,7 @@ def sentences(network: Prepared, skipped: Set[int], config: Config) -> list[str]
             f"{'stays' if len(needed) == 1 else 'stay'} in float: "
             f"{kinds_of(network.front, needed)}{beside}. {_price(network.front, skipped)}"
         )
+        found.extend(_reasons(network.front, needed))
     if network.tail:
         whole = network.whole
         first = whole.operators[min(network.tail)].kind
@@ -41,6 +42,12 @@ def sentences(network: Prepared, skipped: Set[int], config: Config) -> list[str]
             f"({kinds_of(whole, network.tail)}) stay as they are, and were not run"
         )
     return found
+
+
+def _reasons(graph: Graph, needed: Set[int]) -> list[str]:
+    """Why operators stay in float of which others of the kind have an int8 form."""
+    reasons = (lacking(graph, graph.operators[index]) for index in sorted(needed))
+    return list(dict.fromkeys(reason for reason in reasons if reason is not None))
 
 
 def _price(graph: Graph, skipped: Set[int]) -> str:

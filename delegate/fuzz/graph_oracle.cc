@@ -146,11 +146,27 @@ struct Deleter {
   void operator()(TfLiteDelegate* delegate) const { DeleteDelegate(delegate); }
 };
 
+// One that claims nothing.
+TfLiteDelegate NoDelegate() {
+  TfLiteDelegate none = {};
+  none.Prepare = [](TfLiteContext*, TfLiteDelegate*) { return kTfLiteOk; };
+  none.flags = kTfLiteDelegateFlagsAllowDynamicTensors | kTfLiteDelegateFlagsRequirePropagatedShapes;
+  return none;
+}
+
+// A model may run only after its inputs were resized, and no delegate can be applied before.
+bool RuntimeItselfRefuses(const GraphCase& c) {
+  TfLiteDelegate none = NoDelegate();
+  TestRuntime runtime(c.graph, c.interpreter_threads);
+  if (c.allocate_first) runtime.Allocate();
+  return !runtime.Apply(&none);
+}
+
 // Of a refusal to be applied: a model that runs must not be refused, unless that was asked for.
 std::string CheckRefusal(const GraphCase& c, const std::vector<StepResult>& alone, const std::string& error) {
   const std::string malformed = CheckError(error);
   if (!malformed.empty()) return malformed;
-  if (c.options.require_delegation) return "";
+  if (c.options.require_delegation || RuntimeItselfRefuses(c)) return "";
   for (const StepResult& step : alone) {
     if (step.allocated && !step.undefined) return "the delegate refuses a model that runs: " + error;
   }
@@ -174,9 +190,7 @@ std::vector<StepResult> RunSteps(const GraphCase& c, TestRuntime* runtime) {
 // A delegate that claims nothing is no change to a model, but for the runtime: it prepares the original nodes an additional time,
 // ahead of the others. Where two of them write a dynamic tensor, readers then find the shape that the second gave it.
 bool RuntimeItselfDiffers(const GraphCase& c, const std::vector<StepResult>& alone) {
-  TfLiteDelegate none = {};
-  none.Prepare = [](TfLiteContext*, TfLiteDelegate*) { return kTfLiteOk; };
-  none.flags = kTfLiteDelegateFlagsAllowDynamicTensors | kTfLiteDelegateFlagsRequirePropagatedShapes;
+  TfLiteDelegate none = NoDelegate();
   TestRuntime runtime(c.graph, c.interpreter_threads);
   if (c.allocate_first) runtime.Allocate();
   runtime.Apply(&none);

@@ -242,19 +242,25 @@ bool TestRuntime::InvokeNode(Node* node) {
   return true;
 }
 
-// An operator that computes a shape gives its result that shape when it runs.
-std::vector<std::vector<int>> TestRuntime::ShapesOf(const Node& node) {
-  std::vector<std::vector<int>> shapes;
-  bool reads_shape = false;
+// An operator that computes a shape gives its result that shape, and memory, when it runs.
+bool TestRuntime::ResizesWhenRun(const Node& node) {
   for (int tensor : IntArrayView{node.node.inputs}) {
     if (!table_.Contains(tensor)) continue;
     const TfLiteTensor& t = table_.at(tensor);
-    shapes.push_back(ToVector(t.dims));
-    reads_shape = reads_shape || (t.type == kTfLiteInt32 && t.allocation_type != kTfLiteMmapRo);
+    if (t.type == kTfLiteInt32 && t.allocation_type != kTfLiteMmapRo) return true;
   }
-  for (int tensor : IntArrayView{node.node.outputs}) {
-    if (table_.Contains(tensor) && !reads_shape) shapes.push_back(ToVector(table_.at(tensor).dims));
-  }
+  return false;
+}
+
+std::vector<std::vector<int>> TestRuntime::ShapesOf(const Node& node) {
+  std::vector<std::vector<int>> shapes;
+  const auto add = [&](const TfLiteIntArray* tensors) {
+    for (int tensor : IntArrayView{tensors}) {
+      if (table_.Contains(tensor)) shapes.push_back(ToVector(table_.at(tensor).dims));
+    }
+  };
+  add(node.node.inputs);
+  if (!ResizesWhenRun(node)) add(node.node.outputs);
   return shapes;
 }
 
@@ -264,8 +270,8 @@ bool TestRuntime::CheckDefined(const Node& node) {
   }
   bool has_memory = true;
   for (int tensor : IntArrayView{node.node.outputs}) {
-    const bool planned = table_.Contains(tensor) && table_.at(tensor).allocation_type != kTfLiteDynamic;
-    has_memory = has_memory && !(planned && table_.at(tensor).data.raw == nullptr && table_.at(tensor).bytes > 0);
+    if (!table_.Contains(tensor) || (table_.at(tensor).allocation_type == kTfLiteDynamic && ResizesWhenRun(node))) continue;
+    has_memory = has_memory && !(table_.at(tensor).data.raw == nullptr && table_.at(tensor).bytes > 0);
   }
   if (has_memory && ShapesOf(node) == node.shapes) return true;
   met_undefined_ = true;

@@ -79,6 +79,7 @@ class TestRuntime {
   bool HasDynamicOutput(const Node& node);
   bool HasDynamicInput();
   bool InvokeNode(Node* node);
+  bool ResizesWhenRun(const Node& node);
   std::vector<std::vector<int>> ShapesOf(const Node& node);
   bool CheckDefined(const Node& node);
   bool Fail(const char* format, ...) __attribute__((format(printf, 2, 3)));

@@ -155,3 +155,12 @@ def test_values_beyond_all_codes_saturate_without_a_warning() -> None:
         warnings.simplefilter("error")
         codes = quantize(values, params)
     assert codes.tolist() == [127, -128, 3]
+
+
+def test_value_without_dimensions() -> None:
+    params = AffineParams(0.5, 3)
+    value = np.array(1.25, np.float32)
+    codes = quantize(value, params)
+    assert (codes.shape, codes.dtype, int(codes)) == ((), np.int8, 6)
+    assert float(dequantize(codes, params)) == 1.5
+    assert float(fake_quantize(value, params)) == 1.0  # halves to even

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Set
 
 from tflite_eq.graph import properties
@@ -9,6 +10,14 @@ from tflite_eq.graph.model import Graph, Operator
 from tflite_eq.graph.operators import INT8_KERNELS, Scales
 from tflite_eq.graph.properties import LinearKind
 from tflite_eq.numerics.affine import AffineParams
+
+# From this rank on, kernels of TensorFlow up to 2.19 end the process where they have to broadcast.
+_LARGEST_BROADCAST = {"MAXIMUM": 5, "MINIMUM": 5, "PRELU": 4}
+
+# Kernels round the product after every factor; up to so many they came to within a code.
+_MOST_FACTORS = 16
+
+_REDUCERS = frozenset("MEAN REDUCE_MAX REDUCE_MIN REDUCE_PROD SUM".split())
 
 # They look at a tensor's shape and take it in whatever type it has.
 SHAPE_READERS = frozenset({"RANK", "SHAPE"})
@@ -46,6 +55,28 @@ def without_int8_form(graph: Graph) -> frozenset[int]:
     )
 
 
+def lacking(graph: Graph, operator: Operator) -> str | None:
+    """What keeps an operator in float although its kind has an int8 kernel; None for nothing.
+
+    Every form here was tried on tflite-runtime 2.14, TensorFlow 2.19 and LiteRT 2.3. Where one of
+    them computes in float what it refuses in int8, or gets wrong, the operator stays in float.
+    """
+    shapes = [graph.tensors[index].shape for index in operator.inputs if index >= 0]
+    limit = _LARGEST_BROADCAST.get(operator.kind)
+    rank = max(map(len, shapes), default=0)
+    if limit is not None and rank > limit and len(set(shapes)) > 1:
+        return f"{operator.kind} broadcasts codes of no more than {limit} dimensions"
+    if operator.kind in _REDUCERS:
+        factors = _reduced(graph, operator)
+        if factors == 0:
+            return f"{operator.kind} of nothing has results that no code stands for"
+        if operator.kind == "REDUCE_PROD" and factors == 1:
+            return "REDUCE_PROD over axes of size 1 hands codes on under another scale"
+        if operator.kind == "REDUCE_PROD" and factors > _MOST_FACTORS:
+            return f"REDUCE_PROD of more than {_MOST_FACTORS} values is inexact on codes"
+    return None
+
+
 def shared_params(operator: Operator, params: Mapping[int, AffineParams]) -> AffineParams | None:
     """What an operator that passes codes on needs all its tensors to have; None for any other.
 
@@ -68,6 +99,8 @@ def _computes_on_codes(
     made = [i for i in operator.outputs if graph.tensors[i].is_float]
     if kernel is None or not read or (kernel.scales is not Scales.NONE and not made):
         return False
+    if lacking(graph, operator) is not None:
+        return False
     if properties.linear_kind(operator) is not None:
         if properties.has_constant_filter(graph, operator):
             if operator.index not in recorded:
@@ -79,3 +112,11 @@ def _computes_on_codes(
         if bias >= 0 and not graph.tensors[bias].is_constant:
             return False
     return all(graph.tensors[i].is_constant or i in scaled for i in (*read, *made))
+
+
+def _reduced(graph: Graph, operator: Operator) -> int:
+    """How many values of the input a reduction makes one result of, as far as is known."""
+    read, made = (
+        math.prod(graph.tensors[i].shape) for i in (operator.inputs[0], operator.outputs[0])
+    )
+    return read // max(made, 1)

@@ -41,7 +41,8 @@ class Tensor:
         type_name: Schema name of the element type, e.g. ``FLOAT32``.
         shape: Static shape; dynamic dimensions appear as 1.
         dynamic: Whether any dimension is dynamic in the shape signature.
-        is_constant: Whether the flatbuffer holds its values.
+        is_constant: Whether the flatbuffer holds its values, which may be none at all, such as the
+            shape of what has no dimensions.
     """
 
     index: int
@@ -93,7 +94,10 @@ class Graph:
         self.origin = origin
         subgraph = model.subgraphs[0]
         self.subgraph = subgraph
-        self.tensors = [self._tensor(i, t) for i, t in enumerate(subgraph.tensors)]
+        computed = {int(i) for i in subgraph.inputs}
+        for stored in subgraph.operators or []:
+            computed.update(() if stored.outputs is None else (int(i) for i in stored.outputs))
+        self.tensors = [self._tensor(i, t, i in computed) for i, t in enumerate(subgraph.tensors)]
         self.operators = [self._operator(i, o) for i, o in enumerate(subgraph.operators or [])]
         self.inputs = tuple(int(i) for i in subgraph.inputs)
         self.outputs = tuple(int(i) for i in subgraph.outputs)
@@ -150,7 +154,8 @@ class Graph:
                 f"{self.origin}: constant '{view.name}' has type {view.type_name}, which this "
                 "tool cannot read"
             )
-        raw = np.asarray(self.model.buffers[stored.buffer].data, np.uint8).tobytes()
+        data = self.model.buffers[stored.buffer].data
+        raw = b"" if data is None else np.asarray(data, np.uint8).tobytes()
         count = int(np.prod(view.shape, dtype=np.int64))
         values = np.frombuffer(raw, dtype)
         if view.type_name == "INT4":
@@ -164,16 +169,18 @@ class Graph:
             )
         return values.reshape(view.shape)
 
-    def _tensor(self, index: int, stored: schema.TensorT) -> Tensor:
+    def _tensor(self, index: int, stored: schema.TensorT, is_computed: bool) -> Tensor:
         buffer = self.model.buffers[stored.buffer]
+        has_data = buffer.data is not None and len(buffer.data) > 0
+        shape = tuple(int(d) for d in stored.shape) if stored.shape is not None else ()
         signature = stored.shapeSignature
         return Tensor(
             index=index,
             name=(stored.name or b"").decode(),
             type_name=schema.tensor_type_names()[stored.type],
-            shape=tuple(int(d) for d in stored.shape) if stored.shape is not None else (),
+            shape=shape,
             dynamic=signature is not None and any(int(d) < 0 for d in signature),
-            is_constant=buffer.data is not None and len(buffer.data) > 0,
+            is_constant=has_data or (0 in shape and not is_computed),
         )
 
     def _operator(self, index: int, stored: schema.OperatorT) -> Operator:

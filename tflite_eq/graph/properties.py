@@ -57,7 +57,7 @@ PICKS = frozenset(
 AVERAGING = frozenset({"AVERAGE_POOL_2D", "RESIZE_BILINEAR"})
 
 # Kernels that fill gaps with code 0, whatever the zero point.
-FILLS_WITH_CODE_ZERO = frozenset({"SCATTER_ND"})
+FILLS_WITH_CODE_ZERO = frozenset({"MATRIX_DIAG", "SCATTER_ND"})
 
 # Sub-graphs, resource variables and string handling: their bodies stay float or are opaque.
 UNSUPPORTED = frozenset(
