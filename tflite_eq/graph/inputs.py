@@ -141,11 +141,7 @@ def listed(inputs: Sequence[ModelInput]) -> str:
 
 def input_signature(graph: Graph, index: int) -> tuple[int, ...]:
     """Shape of an input tensor with -1 for dynamic dimensions."""
-    tensor = graph.tensors[index]
-    stored = graph.subgraph.tensors[index].shapeSignature
-    if stored is not None and len(stored) == len(tensor.shape):
-        return tuple(int(d) for d in stored)
-    return tensor.shape
+    return graph.signature(index)
 
 
 def signature_names(graph: Graph) -> dict[str, int]:
