@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 
-from tflite_eq.graph.inputs import input_signature
 from tflite_eq.graph.model import Graph
 
 
@@ -28,7 +27,7 @@ def by_name(dataset: Any, names: Sequence[str], graph: Graph) -> Any:
         return dataset
     if [inputs[name] for name in names] == list(graph.inputs):
         return dataset
-    shapes = [input_signature(graph, inputs[name]) for name in names]
+    shapes = [graph.signature(inputs[name]) for name in names]
 
     def renamed(element: Any) -> Any:
         is_list = isinstance(element, (list, tuple)) and len(element) == len(names)
@@ -53,7 +52,7 @@ def doubt_about_order(graph: Graph) -> str:
     names = {index: name for name, index in signature_inputs(graph).items()}
     for index in graph.inputs:
         tensor = graph.tensors[index]
-        key = (tensor.type_name, *input_signature(graph, index)[1:])
+        key = (tensor.type_name, *graph.signature(index)[1:])
         alike.setdefault(key, []).append(names.get(index, tensor.name))
     for found in alike.values():
         if len(found) > 1:

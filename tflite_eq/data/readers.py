@@ -61,8 +61,8 @@ class ImageSamples(Samples):
             )
         if min(self.shape) < 1:
             raise ModelError(
-                f"the model's input {taker} has no size that images could be brought to; convert "
-                "the model with a fixed input size"
+                f"the model's input {taker} has no size that images could be brought to; give "
+                "quantize one with --input_shape, or convert the model with a fixed input size"
             )
         channels = self.shape[-1]
         preprocessing.check_channels(channels, taker.name)
