@@ -22,8 +22,8 @@ from tflite_eq import (
     EasyQuantConverter,
     QuantizationResult,
     calibrate,
+    calibration_pass,
     quantize,
-    quantizer,
 )
 from tflite_eq.calibration import run_identity, statistics
 from tflite_eq.calibration.checkpoint import Checkpoint
@@ -340,7 +340,9 @@ def test_what_is_scaled_is_not_looked_for_again(
     saved = opened(half).equalization
     assert saved is not None
     assert saved.factors
-    monkeypatch.setattr(quantizer, "equalizing_factors", lambda *_: pytest.fail("looked again"))
+    monkeypatch.setattr(
+        calibration_pass, "equalizing_factors", lambda *_: pytest.fail("looked again")
+    )
     assert half.go_on().calibration.equalization == saved.factors
 
 

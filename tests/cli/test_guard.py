@@ -15,7 +15,7 @@ from PIL import Image
 from tests.cli.commands import Workspace
 from tests.evaluation import classifiers
 from tests.guard import networks
-from tflite_eq import quantizer
+from tflite_eq import calibration_pass
 from tflite_eq.cli.guard import text
 from tflite_eq.evaluation.intervals import Estimate
 from tflite_eq.report.guard import GuardRecord, Price, Step
@@ -157,7 +157,7 @@ def test_a_broken_image_is_found_before_calibrating(
     (folder / "7.png").write_bytes((folder / "7.png").read_bytes()[:60])
     model = workspace.write("classifier.tflite", classifiers.float_classifier())
     calibration = workspace.array("x.npy", classifiers.IMAGES[:5])
-    monkeypatch.setattr(quantizer, "observe_ranges", lambda *_: pytest.fail("calibrated"))
+    monkeypatch.setattr(calibration_pass, "observe_ranges", lambda *_: pytest.fail("calibrated"))
     flags = {"model": model, "calibration": calibration, "validation": folder, "labels": labels}
     for purpose in ({"max_drop": 1}, {"report_dir": workspace.folder / "report"}):
         assert "7.png: cannot be read as an image" in workspace.refused(**flags, **purpose)
