@@ -74,7 +74,9 @@ def test_with_one_vnni_unit_wide_layers_keep_their_kernel() -> None:
     cpu = cpu_of(Target.X86_VNNI, vnni_units=1)
     for geometry in GEOMETRIES:
         # Smaller outputs do not make up for fetching the weights of F(4x4,3x3).
-        smallest = {64: 56, 128: 28, 256: 28}.get(min(geometry.input_channels, geometry.output_channels))
+        smallest = {64: 56, 128: 28, 256: 28}.get(
+            min(geometry.input_channels, geometry.output_channels)
+        )
         keeps = geometry.is_winograd and smallest is not None
         keeps = keeps and geometry.output_size[0] >= smallest
         gains = gains_from_int7(geometry, Target.X86_VNNI)
