@@ -18,7 +18,7 @@ from tests.delegate import inside, networks
 from tflite_eq import Config, QuantizationResult, quantize
 from tflite_eq.delegate.process import call_apart
 from tflite_eq.delegate.validate import OUTPUT, validate
-from tflite_eq.errors import BackendError, TfliteEqError
+from tflite_eq.errors import BackendError, ModelError, TfliteEqError
 from tflite_eq.graph import schema
 from tflite_eq.runtimes import Runtime, available_runtimes
 
@@ -30,7 +30,7 @@ on_every_runtime = pytest.mark.parametrize("runtime", RUNTIMES, ids=lambda r: r.
 @pytest.mark.parametrize("kind", list(networks.CONFIGS))
 @pytest.mark.parametrize(
     "options",
-    [{"num_threads": 2}, {"kernel": "winograd_f43"}, {"kernel": "winograd_1d"}],
+    [{"num_threads": 2, "claim": "."}, {"kernel": "winograd_f43"}, {"kernel": "winograd_1d"}],
     ids=lambda options: "-".join(map(str, options.values())),
 )
 def test_quantized_networks(kind: str, runtime: Runtime, options: dict[str, Any]) -> None:
@@ -97,10 +97,9 @@ def test_windows_whose_zero_point_lies_inside(runtime: Runtime, kernel: str) -> 
 
 
 @on_every_runtime
-def test_float_networks_are_left_alone(runtime: Runtime) -> None:
-    found = validate(networks.float_network(), runtime, samples=1, options={"kernel": "direct"})
-    assert {claim.reason for claim in found.claims} == {"input is float32, not int8"}
-    assert found.first_wrong is None
+def test_float_networks_are_to_be_quantized_first(runtime: Runtime) -> None:
+    with pytest.raises(ModelError, match="tflite-eq quantize"):
+        validate(networks.float_network(), runtime, samples=1, options={"kernel": "direct"})
 
 
 def corrupted(how: str) -> bytes:

@@ -6,6 +6,7 @@ import collections
 import dataclasses
 import math
 import shlex
+from collections.abc import Sequence
 from typing import Any
 
 import jinja2
@@ -125,10 +126,22 @@ def _options(summary: dict[str, Any]) -> list[tuple[str, str, str]]:
     default = Config().as_dict()
     for name, value in config.items():
         if value != default.get(name):
-            shown = "not the default" if isinstance(value, dict) else str(value)
-            shown = ", ".join(value) if isinstance(value, list) else shown
-            found.append((name.replace("_", " "), shown, ""))
+            found.append((name.replace("_", " "), _shown(value), ""))
     return found
+
+
+def _shown(value: Any) -> str:
+    """An option in words: lists hold names, or pairs of an input's name and shape."""
+    if isinstance(value, dict):
+        return "not the default"
+    if not isinstance(value, list):
+        return str(value)
+    entries = [entry if isinstance(entry, str) else _shape(*entry) for entry in value]
+    return ", ".join(entries)
+
+
+def _shape(name: str, shape: Sequence[int]) -> str:
+    return f"{name} {'x'.join(map(str, shape))}".lstrip()
 
 
 def _views(report: Report) -> list[LayerView]:
