@@ -82,6 +82,7 @@ def test_dictionary_round_trip() -> None:
         ({"search": {"rows": 0}}, "rows must be at least 1"),
         ({"search": {"max_rounds": 0}}, "max_rounds must be at least 1"),
         ({"search": {"colour": 0}}, "colour"),
+        ({"search": {"coarse": 1 << 60}}, "coarse must be at most 1,048,576"),
         ({"search": {"steps": 1.5}}, "steps must be at least 1, got 1.5"),
         ({"per_tensor": "false"}, "per_tensor must be true or false, got 'false'"),
         ([], r"must be a dictionary, got \[\]"),

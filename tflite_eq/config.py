@@ -176,6 +176,9 @@ def _no_shapes(field: str, value: Any) -> ConfigError:
 
 _FEWEST_ROWS = 250
 
+# Finer than float32 tells scales apart.
+_MOST_STEPS = 1 << 20
+
 
 @dataclasses.dataclass(frozen=True)
 class SearchSettings:
@@ -225,6 +228,11 @@ class SearchSettings:
             if not is_integer(value) or value < 1:
                 raise ConfigError(
                     f"search setting {name} must be at least 1, got {value!r}; give a whole number"
+                )
+            if name in ("steps", "coarse") and value > _MOST_STEPS:
+                raise ConfigError(
+                    f"search setting {name} must be at most {_MOST_STEPS:,}, got {value!r}; the "
+                    "paper has 100 steps"
                 )
             object.__setattr__(self, name, int(value))
 

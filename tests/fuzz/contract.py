@@ -100,6 +100,14 @@ def command(folder: Path, *arguments: object, written: Sequence[str] = ()) -> En
     return REFUSED, message
 
 
+def _shapes(model: bytes, sample: Sequence[Array]) -> list[tuple[int, ...]] | None:
+    """Shapes of the outputs by built-in kernels, if these run the model."""
+    try:
+        return [found.shape for found in running.run(model, sample, Kernels.BUILTIN)]
+    except (ValueError, RuntimeError):
+        return None
+
+
 def check_quantized(
     float_model: bytes, model: bytes, samples: Sequence[Sequence[Array]], kept: str | None
 ) -> None:
@@ -121,6 +129,8 @@ def check_quantized(
     signal = noise = 0.0
     for sample in samples:
         wanted = running.run(float_model, sample, Kernels.DEFAULT)
+        if [x.shape for x in wanted] != _shapes(float_model, sample):
+            return  # kernels differ on the damaged network already: windows beyond the image
         found = running.run(model, sample, Kernels.REFERENCE)
         if len(wanted) != len(found):
             raise BrokenContractError(f"{len(found)} outputs instead of {len(wanted)}")

@@ -59,6 +59,15 @@ def test_unknown_fused_activation(kind: str) -> None:
     refused(change, kind, "activation function 77")
 
 
+@pytest.mark.parametrize(("kind", "count"), [("MAX_POOL_2D", 1), ("ADD", 2)])
+def test_more_inputs_than_the_kernel_takes(kind: str, count: int) -> None:
+    def change(model: Any) -> None:
+        operator = operator_of(model, kind)
+        operator.inputs = [*operator.inputs, operator.inputs[0]]
+
+    refused(change, kind, f"it takes {count};")
+
+
 def test_unknown_padding() -> None:
     def change(model: Any) -> None:
         operator_of(model, "CONV_2D").builtinOptions.padding = 5

@@ -74,6 +74,27 @@ _COUNTED = {
     "UNPACK": ("num", "outputs"),
     "PACK": ("valuesCount", "inputs"),
 }
+# Operators with so many inputs, no fewer and no more.
+_INPUTS = {
+    kind: count
+    for count, kinds in {
+        1: """
+            ABS AVERAGE_POOL_2D CAST CEIL COS DEPTH_TO_SPACE DEQUANTIZE ELU EXP FLOOR GELU
+            HARD_SWISH LEAKY_RELU LOG LOGISTIC LOG_SOFTMAX MAX_POOL_2D NEG QUANTIZE RANK RELU RELU6
+            RELU_0_TO_1
+            RELU_N1_TO_1 ROUND RSQRT SHAPE SIGN SIN SOFTMAX SPACE_TO_DEPTH SQRT SQUARE SQUEEZE TANH
+        """,
+        2: """
+            ADD BROADCAST_TO DIV EMBEDDING_LOOKUP EQUAL EXPAND_DIMS FILL FLOOR_DIV FLOOR_MOD GREATER
+            GREATER_EQUAL LESS LESS_EQUAL MAXIMUM MEAN MINIMUM MIRROR_PAD MUL NOT_EQUAL PAD POW
+            PRELU REDUCE_MAX REDUCE_MIN REDUCE_PROD RESIZE_BILINEAR RESIZE_NEAREST_NEIGHBOR SPLIT
+            SQUARED_DIFFERENCE SUB SUM TILE TRANSPOSE
+        """,
+        3: "BATCH_TO_SPACE_ND PADV2 RANGE SELECT SELECT_V2 SLICE SPACE_TO_BATCH_ND SPLIT_V",
+        4: "STRIDED_SLICE",
+    }.items()
+    for kind in kinds.split()
+}
 _SEVERAL_OUTPUTS = frozenset(
     """
     SPLIT SPLIT_V UNPACK TOPK_V2 UNIQUE NON_MAX_SUPPRESSION_V4 NON_MAX_SUPPRESSION_V5 LSTM
@@ -120,6 +141,9 @@ def check_operator(
             f"{where} has the inputs {inputs[:10]}; it needs {form.inputs} or more, all of them "
             f"tensors; {_AGAIN}"
         )
+    count = _INPUTS.get(kind, len(inputs))
+    if len(inputs) != count:
+        raise ModelError(f"{where} has the inputs {inputs[:10]}; it takes {count}; {_AGAIN}")
     if name not in _WITHOUT_OUTPUTS:
         _check_outputs(name, len(outputs), where)
     _check_unions(operator, where)
