@@ -137,3 +137,19 @@ def test_fused_activation_without_int8_kernel_is_refused() -> None:
     operator.builtinOptions.fusedActivationFunction = schema.schema().ActivationFunctionType.TANH
     with pytest.raises(ModelError, match="fuses the activation function TANH"):
         check(Graph(model))
+
+
+@pytest.mark.parametrize("kind", ["CONV_2D", "MAX_POOL_2D"])
+def test_window_larger_than_the_image_is_refused(kind: str) -> None:
+    def network(x: Any) -> Any:
+        y = models.conv(x, 4, size=3, padding="VALID")
+        return models.conv(tf.nn.max_pool2d(y, 2, 2, "VALID"), 4)
+
+    model = schema.parse(models.convert(network, models.IMAGE))
+    graph = Graph(model, "net.tflite")
+    operator = next(o for o in graph.operators if o.kind == kind)
+    if kind == "CONV_2D":
+        operator.options.dilationHFactor = 9
+    else:
+        operator.options.filterWidth = 11
+    refused(graph, f"({kind}, output", "on an image of", "give a larger input")

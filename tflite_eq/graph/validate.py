@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from tflite_eq.errors import ModelError
-from tflite_eq.graph import properties
+from tflite_eq.graph import properties, schema
 from tflite_eq.graph.model import Graph, Operator
 from tflite_eq.graph.moved_codes import moved_codes
 from tflite_eq.numerics.activation import is_fusable
@@ -72,6 +72,7 @@ def check_quantizable(graph: Graph) -> None:
                 "from_concrete_functions leave out trackable_obj)"
             )
     _refuse_unknown_activations(graph)
+    _refuse_windows_beyond_the_image(graph)
     _check_constants(graph)
     if not any(properties.has_constant_filter(graph, o) for o in graph.operators):
         raise ModelError(
@@ -151,6 +152,29 @@ def _refuse_unknown_activations(graph: Graph) -> None:
             raise ModelError(
                 f"{graph.origin}: {describe(graph, operator)} fuses the activation function "
                 f"{activation}, which no int8 kernel does; export it as an operator of its own"
+            )
+
+
+def _refuse_windows_beyond_the_image(graph: Graph) -> None:
+    """XNNPACK computes something there; other kernels compute nothing, or end the process."""
+    for operator in graph.operators:
+        options = operator.options
+        if getattr(options, "padding", None) != schema.schema().Padding.VALID:
+            continue
+        if operator.kind in ("AVERAGE_POOL_2D", "MAX_POOL_2D"):
+            window = (options.filterHeight, options.filterWidth)
+        elif operator.kind in ("CONV_2D", "DEPTHWISE_CONV_2D"):
+            _, height, width, _ = graph.tensors[operator.inputs[1]].shape
+            dilations = options.dilationHFactor, options.dilationWFactor
+            window = tuple((n - 1) * d + 1 for n, d in zip((height, width), dilations))
+        else:
+            continue
+        image = graph.tensors[operator.inputs[0]].shape[1:3]
+        if any(size > room for size, room in zip(window, image)):
+            raise ModelError(
+                f"{graph.origin}: {describe(graph, operator)} has a window of {list(window)} on an "
+                f"image of {list(image)} without padding, so there is nothing to compute; give a "
+                "larger input, or convert the model again"
             )
 
 
