@@ -68,6 +68,15 @@ def test_more_inputs_than_the_kernel_takes(kind: str, count: int) -> None:
     refused(change, kind, f"it takes {count};")
 
 
+def test_text_among_numbers() -> None:
+    def change(model: Any) -> None:
+        operator = operator_of(model, "ADD")
+        text = schema.schema().TensorType.STRING
+        model.subgraphs[0].tensors[operator.outputs[0]].type = text
+
+    refused(change, "ADD", "which is text")
+
+
 def test_unknown_padding() -> None:
     def change(model: Any) -> None:
         operator_of(model, "CONV_2D").builtinOptions.padding = 5

@@ -156,7 +156,9 @@ def check_operator(
             raise ModelError(f"{where} has {found} {counted}, but {field} {told}; {_AGAIN}")
     _check_activation(operator.builtinOptions, where)
     if kind in _COMPUTES:
-        _check_scales([tensors[i] for i in (*inputs, *outputs) if i >= 0], where)
+        ends = [tensors[i] for i in (*inputs, *outputs) if i >= 0]
+        _check_numbers(ends, where)
+        _check_scales(ends, where)
     if kind in ("ADD", "SUB"):
         _check_sum([tensors[i] for i in inputs[:2]], tensors[outputs[0]], where)
     if kind == "SOFTMAX":
@@ -208,6 +210,14 @@ def _check_activation(options: Any, where: str) -> None:
         raise ModelError(
             f"{where} fuses activation function {code}, which is none that TFLite has; {_AGAIN}"
         )
+
+
+def _check_numbers(tensors: Sequence[schema.TensorT], where: str) -> None:
+    """Kernels write numbers whatever the type is, and who reads them as text ends the process."""
+    for tensor in tensors:
+        if schema.tensor_type_names()[tensor.type] == "STRING":
+            name = (tensor.name or b"").decode()[:100]
+            raise ModelError(f"{where} computes with '{name}', which is text; {_AGAIN}")
 
 
 def _check_scales(tensors: Sequence[schema.TensorT], where: str) -> None:
