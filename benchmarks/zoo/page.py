@@ -78,8 +78,8 @@ def _verdict(rows: Rows) -> str:
     refused = [row["model"] for row in rows if not row["outputs"]]
     good = len(compared) - len(below)
     text = (
-        f"\n{len(rows) - len(refused)} of {len(rows)} models are quantized. Of {len(compared)} "
-        f"outputs that TensorFlow quantizes, too, {good} are at least as close to float, to within "
+        f"\n{len(rows) - len(refused)} of the {len(rows)} models measured are quantized. Of "
+        f"{len(compared)} outputs that TensorFlow quantizes, too, {good} are at least as close to float, to within "
         f"{ALLOWED_DB} dB.\n"
     )
     if below:
