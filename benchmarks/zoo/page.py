@@ -79,8 +79,8 @@ def _verdict(rows: Rows) -> str:
     good = len(compared) - len(below)
     text = (
         f"\n{len(rows) - len(refused)} of the {len(rows)} models measured are quantized. Of "
-        f"{len(compared)} outputs that TensorFlow quantizes, too, {good} are at least as close to float, to within "
-        f"{ALLOWED_DB} dB.\n"
+        f"{len(compared)} outputs that TensorFlow quantizes, too, {good} are at least as close to "
+        f"float, to within {ALLOWED_DB} dB.\n"
     )
     if below:
         text += f"Further away: {'; '.join(below)}.\n"
