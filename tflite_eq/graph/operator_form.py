@@ -75,14 +75,14 @@ _COUNTED = {
     "PACK": ("valuesCount", "inputs"),
 }
 # Operators with so many inputs, no fewer and no more.
-_INPUTS = {
+INPUTS = {
     kind: count
     for count, kinds in {
         1: """
             ABS AVERAGE_POOL_2D CAST CEIL COS DEPTH_TO_SPACE DEQUANTIZE ELU EXP FLOOR GELU
             HARD_SWISH LEAKY_RELU LOG LOGISTIC LOG_SOFTMAX MAX_POOL_2D NEG QUANTIZE RANK RELU RELU6
-            RELU_0_TO_1
-            RELU_N1_TO_1 ROUND RSQRT SHAPE SIGN SIN SOFTMAX SPACE_TO_DEPTH SQRT SQUARE SQUEEZE TANH
+            RELU_0_TO_1 RELU_N1_TO_1 ROUND RSQRT SHAPE SIGN SIN SOFTMAX SPACE_TO_DEPTH SQRT SQUARE
+            SQUEEZE TANH
         """,
         2: """
             ADD BROADCAST_TO DIV EMBEDDING_LOOKUP EQUAL EXPAND_DIMS FILL FLOOR_DIV FLOOR_MOD GREATER
@@ -141,7 +141,7 @@ def check_operator(
             f"{where} has the inputs {inputs[:10]}; it needs {form.inputs} or more, all of them "
             f"tensors; {_AGAIN}"
         )
-    count = _INPUTS.get(kind, len(inputs))
+    count = INPUTS.get(kind, len(inputs))
     if len(inputs) != count:
         raise ModelError(f"{where} has the inputs {inputs[:10]}; it takes {count}; {_AGAIN}")
     if name not in _WITHOUT_OUTPUTS:

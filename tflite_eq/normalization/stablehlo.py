@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from tflite_eq.graph.model import Graph
+from tflite_eq.graph.operator_form import INPUTS
 from tflite_eq.graph.rewrite import Rewrite
 from tflite_eq.text import counted
 
@@ -35,7 +36,9 @@ def translated(graph: Graph) -> tuple[Graph, str | None]:
     count = 0
     for operator in graph.operators:
         kind, options = _BUILTIN.get(operator.kind, ("", None))
-        if kind and all(graph.tensors[i].is_float for i in (*operator.inputs, *operator.outputs)):
+        if not kind or len(operator.inputs) != INPUTS[kind]:
+            continue
+        if all(graph.tensors[i].is_float for i in (*operator.inputs, *operator.outputs)):
             given: tuple[str, dict[str, Any]] | None = (options, {}) if options else None
             rewrite.replace(operator, kind, operator.inputs, options=given)
             count += 1
