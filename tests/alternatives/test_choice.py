@@ -14,7 +14,7 @@ from tests import models, running
 from tests.cli.commands import Workspace
 from tests.equalization import networks
 from tflite_eq import Calibration, Config, calibrate, quantize
-from tflite_eq.alternatives.options import NO_BIAS
+from tflite_eq.alternatives.options import NO_BIAS, NO_EQUALIZATION, WITH_MIN_MAX
 from tflite_eq.bias.iterative import ErrorSums
 from tflite_eq.calibration.comparison import ASKED, MIN_MAX, Comparison
 from tflite_eq.equalization.factors import with_factors
@@ -69,12 +69,12 @@ def test_bias_correction_that_does_harm_is_left_out(wrong_biases: None, held_bac
     kept = calibrate(model, SAMPLES, Config(fixed=("method",)), held_back=held_back)
     assert found(kept).kept == NO_BIAS
     assert found(kept).held_back == (held_back is not None)
-    assert found(kept).samples == 8
+    assert found(kept).samples == (len(SAMPLES) if held_back is None else len(OTHERS))
     alone = calibrate(model, SAMPLES, Config(bias_correction="none", fixed=("method",)))
     assert (kept.tensors, kept.layers) == (alone.tensors, alone.layers)
     text = found(kept).text()
-    assert f"dB, {NO_BIAS}, and" in text
-    assert "on 8 samples held back" in text
+    assert f", {NO_BIAS}, and" in text
+    assert f"on {found(kept).samples} samples held back" in text
 
 
 @pytest.mark.parametrize("bits", ["8", "7"])
@@ -97,7 +97,7 @@ def test_nothing_that_holds_is_left_out(wrong_biases: None, config: Config) -> N
     kept = calibrate(models.build(NETWORK), SAMPLES, config)
     if "bias_correction" in config.fixed:
         assert kept.config.bias_correction is config.bias_correction
-        assert found(kept).kept in (ASKED, MIN_MAX)
+        assert found(kept).kept in (ASKED, NO_EQUALIZATION, WITH_MIN_MAX)
     else:
         assert kept.config.method is config.method
         assert found(kept).kept == NO_BIAS
@@ -144,17 +144,24 @@ def test_all_float_outputs_are_compared() -> None:
     kept = found(calibrate(model, models.samples(models.IMAGE, count=16)))
     assert len(kept.outputs) == len(set(kept.outputs)) == 2
     assert not any(graph_softmax in kept.outputs for graph_softmax in softmax_results(model))
-    assert "of 2 outputs the least gain" in kept.text()
+    for name, ours, base in zip(kept.outputs, kept.sqnr_db[ASKED], kept.sqnr_db[MIN_MAX]):
+        assert f"'{name.split(';')[0]}'" in kept.text()
+        assert f"{ours:.1f} dB ({ours - base:+.1f})" in kept.text()
     assert {len(figures) for figures in kept.sqnr_db.values()} == {len(kept.outputs)}
 
 
 def test_too_few_samples_are_said_to_be_too_few() -> None:
-    for config in (Config(), Config(reconstruction="refit")):
-        kept = found(calibrate(models.build(NETWORK), SAMPLES[:11], config))
-        assert kept.reason == "12 samples are needed, there are 11"
-        assert "Not compared" in kept.text()
+    few = found(calibrate(models.build(NETWORK), SAMPLES[:5]))
+    assert few.reason == "6 samples are needed, there are 5"
+    assert "Not compared" in few.text()
     fitted = found(calibrate(models.build(NETWORK), SAMPLES, Config(reconstruction="refit")))
-    assert "fitted to all samples" in fitted.reason
+    assert "24 are needed to leave some for the comparison, there are 16" in fitted.reason
+
+
+def test_every_calibration_sample_judges_where_none_is_held_back() -> None:
+    for count in (6, 11, 16):
+        kept = found(calibrate(models.build(NETWORK), SAMPLES[:count]))
+        assert (kept.samples, kept.held_back) == (count, False)
 
 
 def test_the_record_remembers_the_choice(wrong_biases: None) -> None:
@@ -228,7 +235,7 @@ def test_the_command_line_compares_on_left_over_samples(
         *("--output", space.output, "--bias_correction", "iterative", "--preset", "fast"),
     )
     assert done.code == 0, done.err
-    assert "dB, on 10 samples held back." in done.out
+    assert "), on 10 samples held back." in done.out
     without = space.run(
         *("quantize", "--model", space.model, "--calibration", many, "--num_samples", 10),
         *("--output", space.folder / "b.tflite", "--report_dir", tmp_path / "report"),
