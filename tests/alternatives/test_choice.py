@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import pathlib
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -14,14 +15,21 @@ from tests import models, running
 from tests.cli.commands import Workspace
 from tests.equalization import networks
 from tflite_eq import Calibration, Config, calibrate, quantize
+from tflite_eq.alternatives import judges
+from tflite_eq.alternatives.min_max import min_max_config, min_max_record
 from tflite_eq.alternatives.options import NO_BIAS, NO_EQUALIZATION, WITH_MIN_MAX
+from tflite_eq.alternatives.stand_ins import unequalized
 from tflite_eq.bias.iterative import ErrorSums
 from tflite_eq.calibration.comparison import ASKED, MIN_MAX, Comparison
+from tflite_eq.calibration.stored_samples import StoredSamples
 from tflite_eq.equalization.factors import with_factors
 from tflite_eq.errors import ConfigError
 from tflite_eq.graph.model import Graph
+from tflite_eq.preparation import prepared
 from tflite_eq.runtimes import Kernels
 from tflite_eq.search import easyquant
+from tflite_eq.simulation import layer_runner
+from tflite_eq.simulation.trace import PassTrace
 
 NETWORK = "conv_net"
 SAMPLES = models.data(NETWORK, count=16)
@@ -134,6 +142,76 @@ def test_figures_are_those_of_the_written_file() -> None:
     assert kept.sqnr_db[ASKED] == pytest.approx([sqnr], abs=0.01)
 
 
+@pytest.mark.parametrize("network", [NETWORK, "leaky_net"])
+def test_without_samples_held_back_all_judge_and_the_float_network_is_not_run_again(
+    network: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The oracle runs the files of float network and min-max scales on the calibration samples."""
+    model, data = models.build(network), models.data(network, count=9)
+    ran: list[str] = []
+    plain = judges.Instrumented
+
+    def counted(graph: Graph, *rest: Any) -> Any:
+        ran.append(graph.origin)
+        return plain(graph, *rest)
+
+    monkeypatch.setattr(judges, "Instrumented", counted)
+    kept = found(calibrate(model, data))
+    assert kept.samples == len(data)
+    assert ran
+    assert set(ran) == {"the quantized model"}
+    settings = Config(method="minmax", bias_correction="none", equalization="none")
+    written = quantize(model, data, settings).model
+    exact, theirs = (
+        np.concatenate([running.run(m, x, Kernels.DEFAULT)[0].ravel() for x in data])
+        for m in (model, written)
+    )
+    sqnr = 10 * np.log10((exact**2).sum() / ((exact - theirs) ** 2).sum())
+    assert kept.sqnr_db[MIN_MAX] == pytest.approx([sqnr], abs=0.01)
+
+
+def test_filters_are_not_fitted_to_the_samples_that_judge(monkeypatch: pytest.MonkeyPatch) -> None:
+    fitted: set[int] = set()
+    gather = layer_runner.layer_moments
+
+    def noted(layer: Any, twins: Any, seed: int, samples: Sequence[int]) -> Any:
+        fitted.update(samples)
+        return gather(layer, twins, seed, samples)
+
+    monkeypatch.setattr(layer_runner, "layer_moments", noted)
+    data = models.data(NETWORK, count=24)
+    kept = found(calibrate(models.build(NETWORK), data, Config(reconstruction="refit")))
+    assert (kept.samples, len(fitted)) == (6, 18)
+    assert set(kept.sqnr_db) >= {ASKED, MIN_MAX}
+    fitted.clear()
+    calibrate(models.build(NETWORK), data, Config(reconstruction="refit"), held_back=OTHERS)
+    assert len(fitted) == 24
+
+
+def test_biases_that_are_trained_are_judged_as_correction_leaves_them() -> None:
+    config = Config(bias_correction="finetune")
+    trained = calibrate(models.build(NETWORK), SAMPLES, config)
+    assert trained.fine_tuning is not None
+    corrected = found(calibrate(models.build(NETWORK), SAMPLES))
+    assert found(trained).sqnr_db[ASKED] == pytest.approx(corrected.sqnr_db[ASKED], abs=0.01)
+
+
+def test_a_stand_in_has_the_scales_found_where_nothing_was_equalized() -> None:
+    model = models.build(NETWORK)
+    config = Config(equalization="none", bias_correction="none")
+    trace = PassTrace()
+    record = calibrate(model, SAMPLES, config, trace=trace)
+    graph = prepared(model, "model", config).front
+    base = min_max_record(graph, set(), trace.extremes, record, min_max_config(config))
+    stand_in = unequalized(graph, set(), base, trace.extremes, record)
+    for made, known in ((stand_in.tensors, record.tensors), (stand_in.layers, record.layers)):
+        assert [one.index for one in made] == [one.index for one in known]
+    scales = [tensor.scale for tensor in record.tensors]
+    assert [tensor.scale for tensor in stand_in.tensors] == pytest.approx(scales, rel=1e-5)
+    for one, other in zip(stand_in.layers, record.layers):
+        assert one.scales == pytest.approx(other.scales, rel=1e-5)
+
+
 def test_all_float_outputs_are_compared() -> None:
     def two_heads(x: Any) -> Any:
         trunk = tf.nn.relu(models.conv(x, 8))
@@ -158,10 +236,23 @@ def test_too_few_samples_are_said_to_be_too_few() -> None:
     assert "24 are needed to leave some for the comparison, there are 16" in fitted.reason
 
 
-def test_every_calibration_sample_judges_where_none_is_held_back() -> None:
-    for count in (6, 11, 16):
-        kept = found(calibrate(models.build(NETWORK), SAMPLES[:count]))
-        assert (kept.samples, kept.held_back) == (count, False)
+def test_calibration_samples_judge_where_none_are_held_back() -> None:
+    many = models.data(NETWORK, count=80)
+    for count, judging in ((6, 6), (11, 11), (80, 64)):
+        kept = found(calibrate(models.build(NETWORK), many[:count]))
+        assert (kept.samples, kept.held_back) == (judging, False)
+
+
+def test_no_sample_judges_what_it_has_corrected() -> None:
+    graph = prepared(models.build(NETWORK), "model", Config()).front
+    for count, config in ((11, Config()), (80, Config()), (80, Config(reconstruction="refit"))):
+        with StoredSamples(graph, models.data(NETWORK, count=count)) as samples:
+            folds = judges.Judges(graph, set(), samples, None, config).folds
+        assert folds
+        for fold in folds:
+            assert fold.learned
+            assert not set(fold.judging) & set(fold.learned)
+        assert sum(len(fold.learned) for fold in folds) <= 32
 
 
 def test_the_record_remembers_the_choice(wrong_biases: None) -> None:

@@ -32,6 +32,11 @@ FEWEST_SAMPLES = 6
 _MOST_FITTED = 8
 _FEWEST_FITTED = 4
 
+# With more samples the comparison would cost as large a part of the calibration, and tell no more
+# than is needed: so many judge at most, and so many correct the biases of what they judge.
+_MOST_JUDGING = 64
+_MOST_LEARNED = 32
+
 # Bytes of the float network's outputs to keep in memory; others wait on disk.
 _MEMORY_BUDGET = 64 << 20
 
@@ -53,7 +58,7 @@ class Fold:
             that judge are none of these, and all others may be.
     """
 
-    judging: range
+    judging: tuple[int, ...]
     learned: tuple[int, ...] = ()
 
 
@@ -121,17 +126,18 @@ class Judges:
         if self.reason:
             return
         if self.are_held_back:
-            self.folds = (Fold(range(chosen.count)),)
+            self.folds = (Fold(tuple(range(chosen.count))),)
         elif config.reconstruction is not Reconstruction.NONE:
             self._leave_out_of_fitting()
         elif chosen.count < FEWEST_SAMPLES:
             self.reason = f"{FEWEST_SAMPLES} samples are needed, there are {chosen.count}"
         elif config.bias_correction is BiasCorrection.NONE:
-            self.folds = (Fold(range(chosen.count)),)
+            self.folds = (Fold(_at_most(range(chosen.count), _MOST_JUDGING)),)
         else:
-            halves = range(0, chosen.count, 2), range(1, chosen.count, 2)
+            halves = [range(start, chosen.count, 2) for start in (0, 1)]
             self.folds = tuple(
-                Fold(half, tuple(other)) for half, other in zip(halves, halves[::-1])
+                Fold(_at_most(half, _MOST_JUDGING // 2), _at_most(other, _MOST_LEARNED // 2))
+                for half, other in zip(halves, halves[::-1])
             )
 
     @property
@@ -192,7 +198,7 @@ class Judges:
             return
         judging = range(stride - 1, count, stride)
         self.fitted = tuple(number for number in range(count) if number not in judging)
-        self.folds = (Fold(judging, self.fitted),)
+        self.folds = (Fold(_at_most(judging, _MOST_JUDGING), _at_most(self.fitted, _MOST_LEARNED)),)
 
     def _exact_outputs(self, number: int, inputs: Sequence[Array]) -> list[Energies]:
         """What the float network makes of a sample, for each of ``outputs``."""
@@ -216,6 +222,13 @@ class Judges:
         own = Graph.from_bytes(schema.serialize(written.model), "the quantized model")
         tensors = corresponding_tensors(self._graph, own, self.outputs)
         return Instrumented(own, tensors)
+
+
+def _at_most(numbers: Sequence[int], limit: int) -> tuple[int, ...]:
+    """Some of the numbers, evenly spread."""
+    if len(numbers) <= limit:
+        return tuple(numbers)
+    return tuple(numbers[i * len(numbers) // limit] for i in range(limit))
 
 
 def _judged_tensors(graph: Graph) -> list[int]:
