@@ -74,17 +74,7 @@ def calibrated(
         if fine_tunes:
             needed.update(distilled_tensors(graph))
         tensors, records = run_lockstep(
-            graph,
-            layers,
-            groups,
-            skipped,
-            observers,
-            twins,
-            config,
-            trace,
-            checkpoint,
-            needed,
-            judges.fitted,
+            graph, layers, groups, skipped, observers, twins, config, trace, checkpoint, needed
         )
         for number in filter(judges.wants, range(samples.count)):
             judges.take(number, [twins.float_values(i, number) for i in judges.outputs])

@@ -27,10 +27,8 @@ from tflite_eq.writer import write
 # Fewer that judge tell nothing apart.
 FEWEST_SAMPLES = 6
 
-# Of the samples that filters are fitted to, so many are left to judge: one in eight, and never more
-# than one in four, for the sake of the filters.
-_MOST_FITTED = 8
-_FEWEST_FITTED = 4
+# With fewer, filters that were fitted to them look better on them than they are.
+FEWEST_FITTED = 24
 
 # With more samples the comparison would cost as large a part of the calibration, and tell no more
 # than is needed: so many judge at most, and so many correct the biases of what they judge.
@@ -50,12 +48,12 @@ Judged = Sequence[Calibration]
 
 @dataclasses.dataclass(frozen=True)
 class Fold:
-    """Samples that judge a model, and those it may have learned biases and filters from.
+    """Samples that judge a model, and those that have corrected its biases.
 
     Attributes:
         judging: Numbers of the samples that judge.
-        learned: Numbers of the calibration samples that were learned from; empty if the samples
-            that judge are none of these, and all others may be.
+        learned: Numbers of the calibration samples that corrected the biases; empty if the samples
+            that judge are none of these, so that all may.
     """
 
     judging: tuple[int, ...]
@@ -81,8 +79,8 @@ class Judges:
     Those that calibration does not see judge models as they are. Without any, the calibration
     samples have to do, in two folds: each half judges a model whose biases were corrected on the
     other. Scales are a few numbers per layer and found on all of them; biases are one number per
-    channel, and what corrects them fits the samples that it sees. Filters fit them more, and are
-    too dear to be fitted twice: some samples are left out of that, and they alone judge.
+    channel, and what corrects them fits the samples that it sees. Filters that are fitted would be
+    too dear to fit twice; they are as scales are.
 
     Attributes:
         are_held_back: Whether calibration sees none of the samples that judge.
@@ -90,7 +88,6 @@ class Judges:
             final softmax where there is one.
         reason: Why they cannot judge; empty if they can.
         folds: How the samples judge; each sample at most once.
-        fitted: Numbers of the calibration samples that filters may be fitted to; ``None`` for all.
     """
 
     def __init__(
@@ -120,17 +117,18 @@ class Judges:
         self._network: Instrumented | None = None
         self._exact = ActivationStore(_MEMORY_BUDGET)
         self._known: set[int] = set()
-        self.fitted: tuple[int, ...] | None = None
         self.folds: tuple[Fold, ...] = ()
         self.reason = "" if self.outputs else "the network has no float output"
         if self.reason:
             return
+        is_fitted = config.reconstruction is not Reconstruction.NONE
+        fewest, why = (
+            (FEWEST_FITTED, " to judge fitted filters") if is_fitted else (FEWEST_SAMPLES, "")
+        )
         if self.are_held_back:
             self.folds = (Fold(tuple(range(chosen.count))),)
-        elif config.reconstruction is not Reconstruction.NONE:
-            self._leave_out_of_fitting()
-        elif chosen.count < FEWEST_SAMPLES:
-            self.reason = f"{FEWEST_SAMPLES} samples are needed, there are {chosen.count}"
+        elif chosen.count < fewest:
+            self.reason = f"{fewest} samples are needed{why}, there are {chosen.count}"
         elif config.bias_correction is BiasCorrection.NONE:
             self.folds = (Fold(_at_most(range(chosen.count), _MOST_JUDGING)),)
         else:
@@ -185,20 +183,6 @@ class Judges:
                 differences = (found[index] - e for index, e in zip(self.outputs, exact))
                 energies[row] = [np.vdot(d, d) for d in differences]
         return Errors(signal, [floored(energies, signal) for energies in noise])
-
-    def _leave_out_of_fitting(self) -> None:
-        """Have every so many-th calibration sample judge, and the others fit the filters."""
-        count = self._samples.count
-        stride = min(_MOST_FITTED, count // FEWEST_SAMPLES)
-        if stride < _FEWEST_FITTED:
-            self.reason = (
-                f"filters are fitted to the samples, and {_FEWEST_FITTED * FEWEST_SAMPLES} are "
-                f"needed to leave some for the comparison, there are {count}"
-            )
-            return
-        judging = range(stride - 1, count, stride)
-        self.fitted = tuple(number for number in range(count) if number not in judging)
-        self.folds = (Fold(_at_most(judging, _MOST_JUDGING), _at_most(self.fitted, _MOST_LEARNED)),)
 
     def _exact_outputs(self, number: int, inputs: Sequence[Array]) -> list[Energies]:
         """What the float network makes of a sample, for each of ``outputs``."""

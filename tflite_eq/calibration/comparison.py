@@ -18,8 +18,7 @@ class Comparison:
     Attributes:
         samples: How many samples they were run on.
         held_back: Whether calibration had seen none of these. If not, they are calibration samples,
-            and the biases of the models that they judged were corrected on others, as were fitted
-            filters.
+            and the biases of the models that they judged were corrected on others.
         outputs: Names of the tensors compared, one per float output of the network: that in front
             of a final softmax where there is one.
         sqnr_db: 10 log10(signal energy / error energy) against the float network for each of

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 
 from tflite_eq.graph.linear import LinearLayer
@@ -28,9 +26,7 @@ def can_gather_moments(layer: LinearLayer) -> bool:
     return supports_rows(layer) and layer.groups * depth**2 <= MAX_GRAM_ELEMENTS
 
 
-def layer_moments(
-    layer: LinearLayer, twins: TwinActivations, seed: int, samples: Sequence[int]
-) -> list[Moments]:
+def layer_moments(layer: LinearLayer, twins: TwinActivations, seed: int) -> list[Moments]:
     """Moments of the layer's quantized inputs and FP32 pre-activation outputs.
 
     Args:
@@ -38,17 +34,16 @@ def layer_moments(
             FP32 pre-activation output.
         twins: Activations of both networks.
         seed: Chooses the rows where there are too many.
-        samples: Numbers of the samples to look at.
 
     Returns:
-        Moments over every other sample and over those in between; of the only one, if it is one.
+        Moments over the samples of even and of odd number; of the only sample, if it is one.
     """
     rng = np.random.default_rng([seed, layer.operator.index, 1])
     depth = layer.filters[0].size
-    per_sample = max(1, _WORK // (layer.groups * depth**2 * len(samples)))
+    per_sample = max(1, _WORK // (layer.groups * depth**2 * twins.samples))
     block = max(1, _BLOCK_ELEMENTS // (layer.groups * depth))
     folds: list[Moments] = []
-    for position, sample in enumerate(samples):
+    for sample in range(twins.samples):
         values = twins.quantized_values(layer.input, sample)
         outputs = twins.float_values(layer.output, sample).reshape(-1, layer.channels)
         outputs = outputs - layer.bias_values
@@ -61,8 +56,8 @@ def layer_moments(
             y = _grouped_outputs(layer, outputs[chosen])
             if not folds:
                 origins = x.mean(axis=1, keepdims=True), y.mean(axis=1, keepdims=True)
-                folds = [Moments(*origins) for _ in range(min(2, len(samples)))]
-            folds[position % 2].update(x, y)
+                folds = [Moments(*origins) for _ in range(min(2, twins.samples))]
+            folds[sample % 2].update(x, y)
     return folds
 
 

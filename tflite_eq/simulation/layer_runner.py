@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 import numpy.typing as npt
 
@@ -39,16 +37,11 @@ class LayerRunner(DecidedLayers):
         twins: TwinActivations,
         config: Config,
         trace: PassTrace | None = None,
-        fitted: Sequence[int] | None = None,
     ) -> None:
-        """Run layers of ``graph`` on ``twins`` with the input scales that ``scales`` decides.
-
-        Filters are fitted to the samples numbered in ``fitted``, to all if it is ``None``.
-        """
+        """Run layers of ``graph`` on ``twins`` with the input scales that ``scales`` decides."""
         super().__init__(graph, twins, config)
         self._scales = scales
         self._trace = trace
-        self._fitted = range(twins.samples) if fitted is None else fitted
 
     def run(self, layer: LinearLayer) -> LayerRecord:
         """Run both networks' version of a layer whose input is settled, put their outputs.
@@ -123,7 +116,7 @@ class LayerRunner(DecidedLayers):
             search=config.search if config.method is Method.EASYQUANT else None,
             smallest_scales=self._smallest_scales(layer),
         )
-        folds = layer_moments(layer, self._twins, config.seed, self._fitted)
+        folds = layer_moments(layer, self._twins, config.seed)
         return reconstruct(layer.filters, found, folds, settings)
 
     def _correct_gain(self, layer: LinearLayer) -> tuple[float, ErrorSums, ErrorSums]:

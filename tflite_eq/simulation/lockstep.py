@@ -42,7 +42,6 @@ def run_lockstep(
     trace: PassTrace | None = None,
     checkpoint: Checkpoint | None = None,
     kept: Set[int] = frozenset(),
-    fitted: Sequence[int] | None = None,
 ) -> tuple[list[TensorRecord], list[LayerRecord]]:
     """Decide all scales and corrections of one network.
 
@@ -57,7 +56,6 @@ def run_lockstep(
         trace: Receives what the searches looked at.
         checkpoint: Gives what an interrupted run has decided, and takes every finished layer.
         kept: Tensors whose values ``twins`` still holds at the end, besides the outputs.
-        fitted: Numbers of the samples that filters may be fitted to; ``None`` for all.
 
     Returns:
         Records of all quantized tensors by index, and of all quantized linear layers in
@@ -73,7 +71,7 @@ def run_lockstep(
     scales = ActivationScales(
         graph, layers, groups, skipped, observers, twins, config, trace, states
     )
-    runner = LayerRunner(graph, scales, twins, config, trace, fitted)
+    runner = LayerRunner(graph, scales, twins, config, trace)
     readers = _Readers(graph, kept)
     records = []
     done: list[int] = []
