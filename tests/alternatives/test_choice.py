@@ -145,7 +145,7 @@ def test_without_samples_held_back_all_judge_and_the_float_network_is_not_run_ag
     network: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The oracle runs the files of float network and min-max scales on the calibration samples."""
-    model, data = models.build(network), models.data(network, count=9)
+    model, data = models.build(network), models.data(network, count=13)
     ran: list[str] = []
     plain = judges.Instrumented
 
@@ -216,8 +216,8 @@ def test_all_float_outputs_are_compared() -> None:
 
 
 def test_too_few_samples_are_said_to_be_too_few() -> None:
-    few = found(calibrate(models.build(NETWORK), SAMPLES[:5]))
-    assert few.reason == "6 samples are needed, there are 5"
+    few = found(calibrate(models.build(NETWORK), SAMPLES[:11]))
+    assert few.reason == "12 samples are needed, there are 11"
     assert "Not compared" in few.text()
     fitted = found(calibrate(models.build(NETWORK), SAMPLES, Config(reconstruction="refit")))
     assert fitted.reason == "24 samples are needed to judge fitted filters, there are 16"
@@ -225,14 +225,14 @@ def test_too_few_samples_are_said_to_be_too_few() -> None:
 
 def test_calibration_samples_judge_where_none_are_held_back() -> None:
     many = models.data(NETWORK, count=80)
-    for count, judging in ((6, 6), (11, 11), (80, 64)):
+    for count, judging in ((12, 12), (13, 13), (80, 64)):
         kept = found(calibrate(models.build(NETWORK), many[:count]))
         assert (kept.samples, kept.held_back) == (judging, False)
 
 
 def test_no_sample_judges_what_it_has_corrected() -> None:
     graph = prepared(models.build(NETWORK), "model", Config()).front
-    for count, config in ((11, Config()), (80, Config()), (80, Config(reconstruction="refit"))):
+    for count, config in ((13, Config()), (80, Config()), (80, Config(reconstruction="refit"))):
         with StoredSamples(graph, models.data(NETWORK, count=count)) as samples:
             folds = judges.Judges(graph, set(), samples, None, config).folds
         assert folds

@@ -123,7 +123,7 @@ class Judges:
             return
         is_fitted = config.reconstruction is not Reconstruction.NONE
         fewest, why = (
-            (FEWEST_FITTED, " to judge fitted filters") if is_fitted else (FEWEST_SAMPLES, "")
+            (FEWEST_FITTED, " to judge fitted filters") if is_fitted else (2 * FEWEST_SAMPLES, "")
         )
         if self.are_held_back:
             self.folds = (Fold(tuple(range(chosen.count))),)
