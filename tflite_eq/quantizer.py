@@ -93,8 +93,8 @@ def calibrate(
         config: Options; defaults to ``Config()``.
         num_samples: Use at most so many samples; ``None`` uses all.
         origin: What to call the model in messages.
-        held_back: Other samples, in the same forms, to compare on; without at least 6 of them every
-            second calibration sample serves, and judges biases that the others have corrected.
+        held_back: Other samples, in the same forms, to compare on; without at least 6 of them the
+            calibration samples serve, each half judging biases that the other has corrected.
         resume_dir: Folder that takes the state after every finished layer. A run that was
             interrupted goes on from there when it is repeated with the same folder, and ends with
             the same bytes.
@@ -139,7 +139,8 @@ def calibrate(
         trace.kept = samples.spread(trace.keeps)
         judges = Judges(graph, skipped, samples, spare, config)
         warnings = _doubts(graph, samples)
-        subject = Network(graph, skipped, sha256, samples, warnings, judges.learned)
+        stack.callback(judges.close)
+        subject = Network(graph, skipped, sha256, samples, warnings, judges)
         asked = calibrated(subject, config, trace, checkpoint)
 
         traces: dict[str, PassTrace] = {}
