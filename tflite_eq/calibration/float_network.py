@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator
 from typing import Any
 
@@ -13,7 +14,8 @@ from tflite_eq.calibration.histogram import describe_not_finite
 from tflite_eq.errors import BackendError, ModelError
 from tflite_eq.graph import edit
 from tflite_eq.graph.model import Graph
-from tflite_eq.runtimes import preferred_runtime
+from tflite_eq.runtimes import Kernels, preferred_runtime
+from tflite_eq.trial import Bounds, Job, Step, check_survives
 
 # Squares of larger values, summed over the sampled positions, would leave the range of float32.
 _LARGEST_VALUE = 1e15
@@ -30,13 +32,17 @@ class FloatNetwork:
         """Make the interpreter.
 
         Raises:
-            ModelError: The runtime cannot run the network.
+            BackendError: The runtime would end the process at the network.
+            ModelError: It cannot run the network.
         """
         self._graph = graph
         self.computed = edit.computed_tensors(graph)
+        model = edit.with_all_tensors_as_outputs(graph)
+        self._runtime, self._tried = preferred_runtime(), Bounds()
+        self._job = Job(model, Kernels.DEFAULT, until=Step.ALLOCATE)
+        check_survives(self._runtime, self._job, graph.origin)
         try:
-            model = edit.with_all_tensors_as_outputs(graph)
-            self._interpreter = preferred_runtime().interpreter(model)
+            self._interpreter = self._runtime.interpreter(model)
             self._interpreter.allocate_tensors()
         except (BackendError, ValueError, RuntimeError) as error:
             raise ModelError(
@@ -62,6 +68,7 @@ class FloatNetwork:
             number: Position of the sample, for messages.
 
         Raises:
+            BackendError: The runtime would end the process over the sample.
             ModelError: The network fails on the sample, or computes NaN, infinity or huge values.
         """
         values = [sample[index] for index in self._graph.inputs]
@@ -69,6 +76,9 @@ class FloatNetwork:
         for index, value in zip(self._graph.inputs, values):
             self._check(index, value, number)
             yield index, value
+        if self._tried.widen([v.shape for v in values]):
+            job = dataclasses.replace(self._job, inputs=values, until=Step.INVOKE)
+            check_survives(self._runtime, job, self._graph.origin)
         try:
             if [v.shape for v in values] != self._shapes:
                 self._shapes = [v.shape for v in values]
