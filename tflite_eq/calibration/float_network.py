@@ -53,6 +53,11 @@ class FloatNetwork:
         self._shapes = [tuple(d["shape"]) for d in self._inputs]
         self._declared = list(self._shapes)
         self._is_resized = False
+        if any(graph.tensors[index].dynamic for index in graph.inputs):
+            return  # samples say the sizes
+        # Before anything runs: a shape that is not the file's may be a thousand times as large.
+        for index, detail in zip(self.computed, self._outputs):
+            self._check_declared(index, tuple(detail["shape"]), np.dtype(detail["dtype"]))
 
     @property
     def float_tensors(self) -> list[int]:
@@ -94,28 +99,28 @@ class FloatNetwork:
             ) from error
         for index, detail in zip(self.computed, self._outputs):
             value = self._interpreter.get_tensor(detail["index"])
-            self._check_declared(index, value)
+            self._check_declared(index, value.shape, value.dtype)
             self._check(index, value, number)
             yield index, value
 
-    def _check_declared(self, tensor: int, values: npt.NDArray[Any]) -> None:
+    def _check_declared(self, tensor: int, shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
         """Layers are looked at and weighed by the shapes that the file declares."""
         stored = self._graph.tensors[tensor]
-        if stored.is_float != (values.dtype == np.float32):
+        if stored.is_float != (dtype == np.float32):
             raise ModelError(
                 f"{self._graph.origin}: tensor '{stored.name}' is {stored.type_name} in the file, "
-                f"but is computed as {values.dtype.name}; convert the model again"
+                f"but is computed as {dtype.name}; convert the model again"
             )
         declared = self._graph.signature(tensor)
         if not declared:
             return  # a scalar, or not known
-        fits = len(declared) == values.ndim and all(
-            size in (-1, found) for size, found in zip(declared, values.shape)
+        fits = len(declared) == len(shape) and all(
+            size in (-1, found) for size, found in zip(declared, shape)
         )
         if not fits and not self._is_resized:
             raise ModelError(
                 f"{self._graph.origin}: tensor '{self._graph.tensors[tensor].name}' has shape "
-                f"{list(declared)} in the file, but is computed with shape {list(values.shape)}; "
+                f"{list(declared)} in the file, but is computed with shape {[*map(int, shape)]}; "
                 "convert the model again"
             )
 
