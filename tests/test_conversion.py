@@ -50,7 +50,7 @@ def own(body: Callable[[Any], Any]) -> EasyQuantConverter:
 
 @pytest.mark.parametrize("made", [attached, own])
 def test_operators_without_a_tflite_form_are_named(made: Callable[..., Any]) -> None:
-    with pytest.raises(ModelError, match="1 kind.* no TFLite form: Svd; replace them") as caught:
+    with pytest.raises(ModelError, match=r"1 kind.* no TFLite form: Svd; replace them") as caught:
         made(singular_values).convert()
     assert len(str(caught.value).splitlines()) == 1
     assert "Svd" in str(caught.value.__cause__)

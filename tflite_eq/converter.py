@@ -316,7 +316,7 @@ def attach(
     check_path(resume_dir, "resume_dir")
     attachment = Attachment()
     convert = converter.convert
-    not_tensorflows: list[Exception] = []
+    not_tensorflows: list[tuple[Exception, BaseException | None]] = []
 
     def quantize_hook(model: bytes, *arguments: Any, **named: Any) -> bytes:
         ends = dict(zip(("input_type", "output_type"), arguments))
@@ -336,7 +336,7 @@ def attach(
                 resume_dir=resume_dir,
             )
         except Exception as error:
-            not_tensorflows.append(error)
+            not_tensorflows.append((error, error.__cause__))  # TensorFlow takes the cause off
             raise
         return attachment.result.model
 
@@ -358,7 +358,8 @@ def attach(
             model = converted("the converter's model", convert)
         except ModelError:
             if not_tensorflows:  # such as what the user's data set raised
-                raise not_tensorflows[0] from not_tensorflows[0].__cause__
+                error, cause = not_tensorflows[0]
+                raise error from cause
             raise
         if attachment.result is None:
             raise ConfigError(
