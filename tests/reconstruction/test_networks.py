@@ -43,14 +43,14 @@ def sqnr(model: bytes, quantized: bytes, samples: Any) -> float:
 def test_a_trained_network_gains_on_images_it_has_not_seen(
     trained: Any, reconstruction: str
 ) -> None:
-    """With one scale per layer, at 8 and 7 bits: 0.3 and 0.6 dB for rounding, 0.4 and 0.7 for refit.
+    """One scale per layer, at 8 and 7 bits: 0.3 and 0.6 dB for rounding, 0.4 and 0.7 for refit.
 
     Measured on AMD's Zen 4; the network is trained here and comes out otherwise on another CPU. One
     scale for all channels, because then the weights bring a part of the noise that shows. With one
     per channel that part is as good as gone before anything is reconstructed: 37.26 dB with nearest
     codes at 8 bits, where one scale per layer gives 36.79, and 37.20 once refitted. What is left
-    comes from the activations, and which way it goes is chance, though every layer gains: -0.00 and
-    0.03 dB for refit and rounding on this network, 0.43 and -0.01 on one trained from another seed.
+    hardly depends on the weights, and which way it goes is chance, though every layer gains: -0.00
+    and 0.03 dB for refit and rounding on this network, 0.43 and -0.01 on one from another seed.
     """
     model, calibration, validation = trained
     gain = 0.0
