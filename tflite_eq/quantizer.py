@@ -15,6 +15,7 @@ from tflite_eq.bias.finetune import check_enough
 from tflite_eq.calibration.checkpoint import Checkpoint
 from tflite_eq.calibration.doubts import doubts_about
 from tflite_eq.calibration.fit import check_equalization, check_fits
+from tflite_eq.calibration.lost_outputs import lost_outputs
 from tflite_eq.calibration.record import Calibration
 from tflite_eq.calibration.stored_samples import StoredSamples
 from tflite_eq.calibration_pass import Network, calibrated
@@ -351,6 +352,7 @@ def _apply(
         whole = with_factors(network.whole, calibration.equalization)
         _, data, notes = _written(whole, layers, calibration, skipped | network.tail, origin)
     data = with_archive_of(data, model)
+    lost = lost_outputs(graph, layers, calibration)
     report = build_report(
         calibration,
         [runtime.description for runtime in ran],
@@ -362,7 +364,9 @@ def _apply(
     )
     for sentence in notes:
         note(sentence)
-    report = dataclasses.replace(report, warnings=[*report.warnings, *notes])
+    for sentence in lost:
+        note(f"warning: {sentence}")
+    report = dataclasses.replace(report, warnings=[*report.warnings, *notes, *lost])
     subject = Subject(given, graph, layers, skipped, calibration, trace, len(model), front)
     return QuantizationResult(data, report, calibration), subject
 

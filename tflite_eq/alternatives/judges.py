@@ -205,7 +205,7 @@ class Judges:
         written = write(scaled, linear_layers(scaled), record, self._skipped)
         own = Graph.from_bytes(schema.serialize(written.model), "the quantized model")
         tensors = corresponding_tensors(self._graph, own, self.outputs)
-        return Instrumented(own, tensors)
+        return Instrumented(own, tensors, survives=False)  # written a moment ago
 
 
 def _at_most(numbers: Sequence[int], limit: int) -> tuple[int, ...]:
