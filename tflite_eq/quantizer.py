@@ -342,6 +342,7 @@ def _apply(
         calibration=calibration,
         written=Graph.from_bytes(data, origin),
         meanings=written.meanings_by_index(),
+        forms=written.read_by_forms(),
     )
     check_stored(outcome)
     check_computed(outcome, inputs, ran)

@@ -56,7 +56,7 @@ def record_of(graph: Graph, skipped: Set[int] = frozenset()) -> Calibration:
         for index, layer in layers.items()
         if index not in skipped
     ]
-    return Calibration("", "", "", 1, Config(), tensors, records)
+    return Calibration("", "", "", 1, Config(forms="plain"), tensors, records)
 
 
 def written(

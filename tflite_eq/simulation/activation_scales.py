@@ -208,7 +208,9 @@ class ActivationScales:
         self, group: ScaleGroup, params: AffineParams, window: Window, start: str, factor: float
     ) -> None:
         averages = Averages(self._graph, group, self._twins)
-        tables = ElementwiseResults(self._graph, self._skipped, self._twins.params)
+        tables = ElementwiseResults(
+            self._graph, self._skipped, self._twins.params, self._config.forms
+        )
         for index in averages.tensors:
             self._twins.forget_quantized(index)
         for index in group.tensors:

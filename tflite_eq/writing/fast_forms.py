@@ -1,0 +1,279 @@
+"""Operators that stock runtimes are slow at in int8, as others that they run fast.
+
+XNNPACK has no int8 kernel for some operators and leaves them to the runtime's built-in ones, which
+take one value after the other: a RELU by itself takes 8 ns for a value, where XNNPACK's addition
+takes a tenth of one (``docs/speed.md``). Each form here gives the codes that the operator gives, or
+the ones that rounding its exact result gives where the operator's kernel rounds more than once:
+
+- *clamps* are the activation function that an addition of 0 fuses;
+- *two slopes*, PRELU and ABS: of ``max(x, 0)`` and ``a min(x, 0)`` one is 0 wherever the other is
+  not. Both are rounded to codes of the result's scale, so that adding them rounds nothing. The
+  ends of int8 do the clamping: codes with zero point -128 begin at 0, with 127 they end there;
+- *averages* of windows that lie inside the input are a depthwise convolution with equal weights.
+
+Where a form would leave what XNNPACK takes (``_ADDED``, ``_MULTIPLIED``), the operator stays.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import numpy as np
+import numpy.typing as npt
+
+from tflite_eq.graph import properties, schema
+from tflite_eq.graph.model import Graph, Operator
+from tflite_eq.numerics.affine import INT8_MAX, INT8_MIN, AffineParams
+from tflite_eq.writing.assembly import Assembly
+from tflite_eq.writing.constants import Codes, full_range
+
+Params = Mapping[int, AffineParams]
+Float = npt.NDArray[np.float32]
+
+# Scale of an operand over that of the result, and of a product over that of the result, for which
+# XNNPACK has kernels: ``xnn_define_add2`` and ``xnn_define_multiply2``.
+_ADDED = (2.0**-10, 2.0**8)
+_MULTIPLIED = (2.0**-16, 2.0**8)
+
+# Real values between which an activation function leaves everything as it is.
+_CLAMPS = {
+    "RELU": (0.0, np.inf),
+    "RELU6": (0.0, 6.0),
+    "RELU_0_TO_1": (0.0, 1.0),
+    "RELU_N1_TO_1": (-1.0, 1.0),
+}
+_FUSED = ("NONE", "RELU", "RELU6", "RELU_N1_TO_1")
+
+# Of the largest slope: less moves no result by a hundredth of a code.
+_LEAST_SLOPE = 2.0**-20
+
+# XNNPACK takes no more dimensions.
+_MOST_DIMENSIONS = 6
+
+
+def add_fast_form(assembly: Assembly, graph: Graph, operator: Operator, params: Params) -> bool:
+    """Add the fast form of an operator that computes on codes.
+
+    Args:
+        assembly: The int8 network in the making.
+        graph: The float network.
+        operator: One of its operators.
+        params: Scale and zero point of its tensors.
+
+    Returns:
+        Whether it has one; if not, nothing has been added.
+    """
+    rule = _RULES.get(operator.kind)
+    if rule is None or len(graph.tensors[operator.outputs[0]].shape) > _MOST_DIMENSIONS:
+        return False
+    return rule(assembly, graph, operator, params)
+
+
+def _add_clamp(assembly: Assembly, graph: Graph, operator: Operator, params: Params) -> bool:
+    source, result = operator.inputs[0], operator.outputs[0]
+    before, behind = params[source], params[result]
+    fused = _clamping_alike(_CLAMPS[operator.kind], behind)
+    if fused is None or not _lies_in(before.scale / behind.scale, _ADDED):
+        return False
+    read = assembly.as_codes(source, before)
+    _add_zero(assembly, graph, source, read, before, result, fused)
+    assembly.take_codes(result, behind)
+    assembly.note_form(result, [read])
+    return True
+
+
+def _clamping_alike(ends: tuple[float, float], params: AffineParams) -> str | None:
+    """A fused activation function that ends codes where a function with these ends does."""
+    wanted = _code_ends(ends, params)
+    for name in _FUSED:
+        if _code_ends(_CLAMPS.get(name, (-np.inf, np.inf)), params) == wanted:
+            return name
+    return None
+
+
+def _code_ends(ends: tuple[float, float], params: AffineParams) -> tuple[float, float]:
+    low, high = (
+        float(np.clip(np.round(end / params.scale) + params.zero_point, INT8_MIN, INT8_MAX))
+        for end in ends
+    )
+    return low, high
+
+
+def _add_prelu(assembly: Assembly, graph: Graph, operator: Operator, params: Params) -> bool:
+    source, slopes = operator.inputs
+    if not graph.tensors[slopes].is_constant:
+        return False
+    values, shape = graph.constant(slopes), graph.tensors[source].shape
+    per_channel = len(shape) == 4 and values.size == values.shape[-1] == shape[3]
+    multiply = _multiply_channels if per_channel else _multiply
+    return _add_two_slopes(assembly, graph, operator, params, values, multiply)
+
+
+def _add_abs(assembly: Assembly, graph: Graph, operator: Operator, params: Params) -> bool:
+    slope = np.full(_scalar_shape(graph, operator.inputs[0]), -1.0, np.float32)
+    return _add_two_slopes(assembly, graph, operator, params, slope, _multiply)
+
+
+def _add_two_slopes(
+    assembly: Assembly,
+    graph: Graph,
+    operator: Operator,
+    params: Params,
+    slopes: Float,
+    multiply: Callable[..., None],
+) -> bool:
+    """Add what is the identity above 0 and has other slopes below."""
+    source, result = operator.inputs[0], operator.outputs[0]
+    before, behind = params[source], params[result]
+    # Slopes of more dimensions would give theirs to the result.
+    if graph.tensors[source].shape != graph.tensors[result].shape or not slopes.size:
+        return False
+    ratio, largest = before.scale / behind.scale, float(np.abs(slopes).max())
+    if not _lies_in(ratio, _ADDED) or not _lies_in(ratio * largest / INT8_MAX, _MULTIPLIED):
+        return False
+    read = assembly.as_codes(source, before)
+    above = assembly.between(result, "above", AffineParams(behind.scale, INT8_MIN))
+    _add_zero(assembly, graph, source, read, before, above, "NONE")
+    negative = read
+    if slopes.min() < 0 < slopes.max():
+        # The sign of the product differs between channels: its input is cut off instead.
+        negative = assembly.between(result, "negative", AffineParams(before.scale, INT8_MAX))
+        assembly.append("QUANTIZE", [read], [negative], ("QuantizeOptions", {}))
+        zero_point = behind.zero_point
+    else:
+        zero_point = INT8_MAX if slopes.min() >= 0 else INT8_MIN
+    below = assembly.between(result, "below", AffineParams(behind.scale, zero_point))
+    multiply(assembly, negative, slopes, before.scale, below, graph.tensors[result].name)
+    assembly.append("ADD", [above, below], [result], _fusing("Add", "NONE"))
+    assembly.take_codes(result, behind)
+    assembly.note_form(result, [read])
+    return True
+
+
+def _multiply(
+    assembly: Assembly, read: int, factors: Float, scale: float, made: int, name: str
+) -> None:
+    """Add a product with constants that share one scale."""
+    codes = _codes(factors, full_range(factors))
+    constant = assembly.named_constant(f"{name}/slopes", codes)
+    assembly.append("MUL", [read, constant], [made], _fusing("Mul", "NONE"))
+
+
+def _multiply_channels(
+    assembly: Assembly, read: int, factors: Float, scale: float, made: int, name: str
+) -> None:
+    """Add a product with a constant for each channel that has a scale of its own, so is exact."""
+    sizes = np.abs(factors.ravel())
+    # What is far smaller than the largest is 0: of the smallest scales kernels make none.
+    scales = np.where(sizes > sizes.max() * _LEAST_SLOPE, sizes, sizes.max()) / np.float32(INT8_MAX)
+    codes = np.round(factors.ravel() / scales).astype(np.int8)
+    _add_depthwise(assembly, read, made, name, (codes.reshape(1, 1, 1, -1), scales, scale), {})
+
+
+def _add_depthwise(
+    assembly: Assembly,
+    read: int,
+    made: int,
+    name: str,
+    weights: tuple[npt.NDArray[np.int8], Float, float],
+    options: dict[str, int],
+) -> None:
+    """Add a depthwise convolution that pads nothing and has no bias.
+
+    ``weights`` are codes [1, height, width, channels], their scales, and the scale of the input.
+    """
+    codes, scales, scale = weights
+    zeros = np.zeros(codes.shape[-1], np.int32)
+    inputs = [
+        read,
+        assembly.named_constant(f"{name}/weights", Codes(codes, scales, axis=3)),
+        assembly.named_constant(f"{name}/bias", Codes(zeros, np.float32(scale) * scales)),
+    ]
+    fields = {"strideH": 1, "strideW": 1, **options}
+    fields.update(depthMultiplier=1, padding=schema.schema().Padding.VALID)
+    assembly.append("DEPTHWISE_CONV_2D", inputs, [made], ("DepthwiseConv2DOptions", fields))
+
+
+def _add_average(assembly: Assembly, graph: Graph, operator: Operator, params: Params) -> bool:
+    options, source, result = operator.options, operator.inputs[0], operator.outputs[0]
+    window = (options.filterHeight, options.filterWidth)
+    # A window that is all of the input is no slower as it is.
+    if not _lies_inside(graph, operator) or window == graph.tensors[source].shape[1:3]:
+        return False
+    shared = params[result]
+    read = assembly.as_codes(source, shared)
+    codes = np.full((1, *window, graph.tensors[source].shape[3]), INT8_MAX, np.int8)
+    scales = np.array([1 / (INT8_MAX * window[0] * window[1])], np.float32)
+    names = ("strideH", "strideW", "fusedActivationFunction")
+    _add_depthwise(
+        assembly,
+        read,
+        result,
+        graph.tensors[result].name,
+        (codes, scales, shared.scale),
+        {name: getattr(options, name) for name in names},
+    )
+    assembly.take_codes(result, shared)
+    assembly.note_form(result, [read])
+    return True
+
+
+def _lies_inside(graph: Graph, operator: Operator) -> bool:
+    """Whether no window of a pool reaches beyond the input, whatever size that has."""
+    options = operator.options
+    if options.padding == schema.schema().Padding.VALID:
+        return True
+    sizes = graph.signature(operator.inputs[0])[1:3]
+    windows = (options.filterHeight, options.filterWidth)
+    strides = (options.strideH, options.strideW)
+    return all(
+        size > 0 and (-(-size // stride) - 1) * stride + window <= size
+        for size, window, stride in zip(sizes, windows, strides)
+    )
+
+
+def _add_zero(
+    assembly: Assembly,
+    graph: Graph,
+    source: int,
+    read: int,
+    before: AffineParams,
+    made: int,
+    fused: str,
+) -> None:
+    """Add what brings codes to another scale and zero point, and clamps them, by adding 0."""
+    zeros = np.zeros(_scalar_shape(graph, source), np.float32)
+    # Of the scale of what it is added to: kernels bring both operands to the coarser one first.
+    codes = _codes(zeros, AffineParams(before.scale, 0))
+    zero = assembly.named_constant(f"{graph.tensors[source].name}/zero", codes)
+    assembly.append("ADD", [read, zero], [made], _fusing("Add", fused))
+
+
+def _codes(values: Float, params: AffineParams) -> Codes:
+    exact = values.astype(np.float64) / params.scale + params.zero_point
+    codes = np.clip(np.round(exact), INT8_MIN, INT8_MAX).astype(np.int8)
+    return Codes(codes, np.array([params.scale], np.float32), params.zero_point)
+
+
+def _scalar_shape(graph: Graph, tensor: int) -> tuple[int, ...]:
+    """The shape of one value, of a rank that no result grows by."""
+    return (1,) * min(1, len(graph.tensors[tensor].shape))
+
+
+def _fusing(kind: str, function: str) -> tuple[str, dict[str, int]]:
+    code = getattr(schema.schema().ActivationFunctionType, function)
+    return f"{kind}Options", {"fusedActivationFunction": code}
+
+
+def _lies_in(ratio: float, ends: tuple[float, float]) -> bool:
+    return ends[0] <= ratio < ends[1]
+
+
+_RULES: dict[str, Callable[[Assembly, Graph, Operator, Params], bool]] = {
+    **dict.fromkeys(_CLAMPS, _add_clamp),
+    "ABS": _add_abs,
+    "AVERAGE_POOL_2D": _add_average,
+    "PRELU": _add_prelu,
+}
+
+FAST_FORMS = frozenset(_RULES)
