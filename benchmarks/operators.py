@@ -1,4 +1,4 @@
-"""Time of single operators on stock runtimes, INT8 beside float: which forms are slow.
+"""Time of single operators on stock runtimes, INT8 beside float: which are slow, and in which form.
 
 Every operator is a network by itself, written by the quantizer's own writer, and all of them run in
 turns in one process with one thread, so that a slow spell of the machine hits all alike. Prints a
@@ -25,6 +25,7 @@ import numpy as np
 from benchmarks.tables import markdown
 from tests.operators.builder import Network, OperatorBuilder
 from tests.writing.records import written
+from tflite_eq.config import Forms
 from tflite_eq.delegate.benchmark import Times
 from tflite_eq.delegate.peer import peer_instructions
 from tflite_eq.errors import BackendError
@@ -283,14 +284,18 @@ class Side:
 def measured(
     runtime: Runtime, shape: Shape, rounds: int, only: str = ""
 ) -> dict[str, dict[str, Side]]:
-    """Times by form and type, ``float32`` and ``int8``."""
+    """Times by operator and side: ``float32``, ``int8``, and ``fast`` where that differs."""
     contenders: dict[tuple[str, str], tuple[Any, int]] = {}
     for name, form in FORMS.items():
         if only not in name:
             continue
         net = OperatorBuilder(between=False)
         network = net.network(form(net, shape))
-        for kind, model in (("float32", network.model), ("int8", _int8(network))):
+        models = {"float32": network.model, "int8": _int8(network, Forms.PLAIN)}
+        models["fast"] = _int8(network, Forms.FAST)
+        if models["fast"] == models["int8"]:
+            del models["fast"]
+        for kind, model in models.items():
             try:
                 interpreter = runtime.interpreter(model, Kernels.DEFAULT, 1)
                 interpreter.allocate_tensors()
@@ -314,7 +319,7 @@ def measured(
     return found
 
 
-def _int8(network: Network) -> bytes:
+def _int8(network: Network, forms: Forms) -> bytes:
     graph = Graph.from_bytes(network.model)
     own = {
         index: _RESULT_SCALE
@@ -322,7 +327,8 @@ def _int8(network: Network) -> bytes:
         if INT8_KERNELS[operator.kind].scales is Scales.OWN
         for index in operator.outputs
     }
-    return schema.serialize(written(network.model, frozenset(), "int8", "int8", own).model)
+    made = written(network.model, frozenset(), "int8", "int8", own, forms)
+    return schema.serialize(made.model)
 
 
 def _values(network: Network) -> int:
@@ -343,23 +349,18 @@ def _feed(interpreter: Any) -> None:
 
 
 def table(found: dict[str, dict[str, Side]]) -> str:
-    """The figures as Markdown, the operators that lose most first."""
+    """The figures as Markdown, the operators that lose most in INT8 first."""
     rows = []
     for name, sides in found.items():
         if "int8" in sides and "float32" in sides:
-            real, codes = sides["float32"], sides["int8"]
-            rows.append((codes.ns / max(real.ns, 1e-9), name, real, codes))
-    rows.sort(key=lambda row: -row[0])
-    heading = ("operator", "float, ns", "INT8, ns", "ratio", "INT8 by")
-    return markdown(
-        [
-            heading,
-            *(
-                (name, f"{real.ns:.3f}", f"{codes.ns:.3f}", f"{ratio:.2f}", _by(codes))
-                for ratio, name, real, codes in rows
-            ),
-        ]
-    )
+            real, codes, fast = sides["float32"], sides["int8"], sides.get("fast")
+            written = "" if fast is None else f"{fast.ns:.3f}"
+            ratio = codes.ns / max(real.ns, 1e-9)
+            cells = (f"{real.ns:.3f}", f"{codes.ns:.3f}", f"{ratio:.2f}", _by(codes), written)
+            rows.append((ratio, name, cells))
+    rows.sort(reverse=True)
+    heading = ("operator", "float, ns", "INT8, ns", "ratio", "INT8 by", "fast form, ns")
+    return markdown([heading, *((name, *cells) for _, name, cells in rows)])
 
 
 def _by(side: Side) -> str:

@@ -15,6 +15,7 @@ from tflite_eq.graph.model import Graph, Operator
 from tflite_eq.graph.operators import INT8_KERNELS
 from tflite_eq.graph.versions import raise_min_runtime_version, set_int8_versions
 from tflite_eq.numerics.affine import AffineParams
+from tflite_eq.text import counted_kinds
 from tflite_eq.writing import constants
 from tflite_eq.writing.assembly import Assembly, Form, Meaning
 from tflite_eq.writing.fast_forms import add_fast_form
@@ -39,6 +40,10 @@ class Written:
         known = {id(meaning.tensor): meaning for meaning in self.meanings}
         tensors = self.model.subgraphs[0].tensors
         return {i: known[id(t)] for i, t in enumerate(tensors) if id(t) in known}
+
+    def forms_text(self) -> str:
+        """Operators of the float network that others stand for; empty if there are none."""
+        return counted_kinds(form.kind for form in self.forms)
 
     def read_by_forms(self) -> dict[int, tuple[int, ...]]:
         """Positions of what forms read, by that of what they write."""

@@ -13,6 +13,7 @@ from typing import Any
 from tflite_eq.alternatives.judges import FEWEST_SAMPLES
 from tflite_eq.calibration.record import Calibration
 from tflite_eq.cli import guard
+from tflite_eq.cli.check import written_as_others
 from tflite_eq.cli.early import check_before_loading
 from tflite_eq.cli.flags import (
     add_model_flags,
@@ -452,6 +453,8 @@ def _print(
     summary = result.report.summary
     if summary["normalized"]:
         print(f"Normalised first: {'; '.join(summary['normalized'])}.")
+    if summary["forms"]:
+        print(written_as_others(summary["forms"]))
     if summary.get("comparison"):
         print(summary["comparison"]["text"])
     if summary.get("fine_tuning"):

@@ -43,10 +43,12 @@ class Form:
     """Operators of the written network that stand for one of the float network.
 
     Attributes:
+        kind: The float operator's kind.
         result: What they write that the float operator writes, too.
         read: What they read of the network.
     """
 
+    kind: str
     result: schema.TensorT
     read: tuple[schema.TensorT, ...]
 
@@ -197,10 +199,11 @@ class Assembly:
         _quantize_type(self._subgraph.tensors[made], params)
         return made
 
-    def note_form(self, result: int, read: list[int]) -> None:
-        """Keep in mind what operators read and write that stand for one of the float network."""
+    def note_form(self, operator: Operator, read: list[int]) -> None:
+        """Keep in mind what is read by those that stand for an operator of the float network."""
         tensors = self._subgraph.tensors
-        self.forms.append(Form(tensors[result], tuple(tensors[index] for index in read)))
+        result = tensors[operator.outputs[0]]
+        self.forms.append(Form(operator.kind, result, tuple(tensors[index] for index in read)))
 
     def add(self, operator: Operator, inputs: list[int], outputs: list[int]) -> None:
         """Append an operator of the float network with these tensors."""

@@ -21,7 +21,7 @@ from collections.abc import Callable, Mapping
 import numpy as np
 import numpy.typing as npt
 
-from tflite_eq.graph import properties, schema
+from tflite_eq.graph import schema
 from tflite_eq.graph.model import Graph, Operator
 from tflite_eq.numerics.affine import INT8_MAX, INT8_MIN, AffineParams
 from tflite_eq.writing.assembly import Assembly
@@ -47,6 +47,9 @@ _FUSED = ("NONE", "RELU", "RELU6", "RELU_N1_TO_1")
 # Of the largest slope: less moves no result by a hundredth of a code.
 _LEAST_SLOPE = 2.0**-20
 
+# XNNPACK's depthwise kernels take so many weights at once, and several times as long for more.
+_LARGEST_WINDOW = 25
+
 # XNNPACK takes no more dimensions.
 _MOST_DIMENSIONS = 6
 
@@ -63,10 +66,22 @@ def add_fast_form(assembly: Assembly, graph: Graph, operator: Operator, params: 
     Returns:
         Whether it has one; if not, nothing has been added.
     """
-    rule = _RULES.get(operator.kind)
-    if rule is None or len(graph.tensors[operator.outputs[0]].shape) > _MOST_DIMENSIONS:
+    return has_fast_form(graph, operator) and _RULES[operator.kind](
+        assembly, graph, operator, params
+    )
+
+
+def has_fast_form(graph: Graph, operator: Operator) -> bool:
+    """Whether there is a fast form of an operator under all but unusual scales."""
+    if operator.kind not in _RULES:
         return False
-    return rule(assembly, graph, operator, params)
+    if len(graph.tensors[operator.outputs[0]].shape) > _MOST_DIMENSIONS:
+        return False
+    if operator.kind == "AVERAGE_POOL_2D":
+        return _is_average_faster(graph, operator)
+    if operator.kind == "PRELU":
+        return graph.tensors[operator.inputs[1]].is_constant
+    return True
 
 
 def _add_clamp(assembly: Assembly, graph: Graph, operator: Operator, params: Params) -> bool:
@@ -78,7 +93,7 @@ def _add_clamp(assembly: Assembly, graph: Graph, operator: Operator, params: Par
     read = assembly.as_codes(source, before)
     _add_zero(assembly, graph, source, read, before, result, fused)
     assembly.take_codes(result, behind)
-    assembly.note_form(result, [read])
+    assembly.note_form(operator, [read])
     return True
 
 
@@ -101,8 +116,6 @@ def _code_ends(ends: tuple[float, float], params: AffineParams) -> tuple[float, 
 
 def _add_prelu(assembly: Assembly, graph: Graph, operator: Operator, params: Params) -> bool:
     source, slopes = operator.inputs
-    if not graph.tensors[slopes].is_constant:
-        return False
     values, shape = graph.constant(slopes), graph.tensors[source].shape
     per_channel = len(shape) == 4 and values.size == values.shape[-1] == shape[3]
     multiply = _multiply_channels if per_channel else _multiply
@@ -125,8 +138,7 @@ def _add_two_slopes(
     """Add what is the identity above 0 and has other slopes below."""
     source, result = operator.inputs[0], operator.outputs[0]
     before, behind = params[source], params[result]
-    # Slopes of more dimensions would give theirs to the result.
-    if graph.tensors[source].shape != graph.tensors[result].shape or not slopes.size:
+    if not slopes.size:
         return False
     ratio, largest = before.scale / behind.scale, float(np.abs(slopes).max())
     if not _lies_in(ratio, _ADDED) or not _lies_in(ratio * largest / INT8_MAX, _MULTIPLIED):
@@ -146,7 +158,7 @@ def _add_two_slopes(
     multiply(assembly, negative, slopes, before.scale, below, graph.tensors[result].name)
     assembly.append("ADD", [above, below], [result], _fusing("Add", "NONE"))
     assembly.take_codes(result, behind)
-    assembly.note_form(result, [read])
+    assembly.note_form(operator, [read])
     return True
 
 
@@ -197,9 +209,6 @@ def _add_depthwise(
 def _add_average(assembly: Assembly, graph: Graph, operator: Operator, params: Params) -> bool:
     options, source, result = operator.options, operator.inputs[0], operator.outputs[0]
     window = (options.filterHeight, options.filterWidth)
-    # A window that is all of the input is no slower as it is.
-    if not _lies_inside(graph, operator) or window == graph.tensors[source].shape[1:3]:
-        return False
     shared = params[result]
     read = assembly.as_codes(source, shared)
     codes = np.full((1, *window, graph.tensors[source].shape[3]), INT8_MAX, np.int8)
@@ -214,8 +223,15 @@ def _add_average(assembly: Assembly, graph: Graph, operator: Operator, params: P
         {name: getattr(options, name) for name in names},
     )
     assembly.take_codes(result, shared)
-    assembly.note_form(result, [read])
+    assembly.note_form(operator, [read])
     return True
+
+
+def _is_average_faster(graph: Graph, operator: Operator) -> bool:
+    options, shape = operator.options, graph.tensors[operator.inputs[0]].shape
+    window = (options.filterHeight, options.filterWidth)
+    is_small = window[0] * window[1] <= _LARGEST_WINDOW and window != shape[1:3]
+    return is_small and _lies_inside(graph, operator)
 
 
 def _lies_inside(graph: Graph, operator: Operator) -> bool:
