@@ -168,6 +168,18 @@ def test_clamp_to_0_and_1_is_any_that_ends_codes_there() -> None:
     assert kinds(fast) == ["RELU_0_TO_1"]
 
 
+def test_slopes_that_differ_by_orders_of_magnitude() -> None:
+    slopes = np.array([1e-9, 1.0, 1e-3, -1e-6, 2e-5, -3e-2], np.float32)
+    source, result = AffineParams(0.05, 100), AffineParams(0.01, -100)
+    fast = quantized(network("PRELU", slopes), source, result)
+    assert kinds(fast) == ["ADD", "QUANTIZE", "DEPTHWISE_CONV_2D", "ADD"]
+    right = exact(all_codes(), source, result, sloped(slopes))
+    for runtime in available_runtimes():
+        for kernels in Kernels:
+            found = codes_of(fast, all_codes(), runtime, kernels)
+            assert np.abs(found - right).max() <= NEAREST + 0.02
+
+
 @pytest.mark.parametrize("scale", [0.05 * 2.0**-8, 0.05 * 2.0**10 * 1.01])
 @pytest.mark.parametrize("name", ["RELU", "ABS", "PRELU of both signs"])
 def test_scales_that_xnnpack_does_not_add_or_multiply_leave_the_operator(

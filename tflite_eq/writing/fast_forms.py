@@ -11,7 +11,7 @@ the ones that rounding its exact result gives where the operator's kernel rounds
   ends of int8 do the clamping: codes with zero point -128 begin at 0, with 127 they end there;
 - *averages* of windows that lie inside the input are a depthwise convolution with equal weights.
 
-Where a form would leave what XNNPACK takes (``_ADDED``, ``_MULTIPLIED``), the operator stays.
+Where scales are further apart than XNNPACK takes, the operator stays.
 """
 
 from __future__ import annotations
@@ -30,10 +30,11 @@ from tflite_eq.writing.constants import Codes, full_range
 Params = Mapping[int, AffineParams]
 Float = npt.NDArray[np.float32]
 
-# Scale of an operand over that of the result, and of a product over that of the result, for which
-# XNNPACK has kernels: ``xnn_define_add2`` and ``xnn_define_multiply2``.
+# Scales over that of the result for which XNNPACK has kernels: of an operand of an addition, of a
+# product of two tensors, and of the products of a convolution.
 _ADDED = (2.0**-10, 2.0**8)
 _MULTIPLIED = (2.0**-16, 2.0**8)
+_CONVOLVED = (0.0, 2.0**8)
 
 # Real values between which an activation function leaves everything as it is.
 _CLAMPS = {
@@ -44,8 +45,9 @@ _CLAMPS = {
 }
 _FUSED = ("NONE", "RELU", "RELU6", "RELU_N1_TO_1")
 
-# Of the largest slope: less moves no result by a hundredth of a code.
-_LEAST_SLOPE = 2.0**-20
+# In codes of the result for one of the input: less moves none by a hundredth of a code, and kernels
+# refuse the scales of far smaller ones.
+_LEAST_SLOPE = 2.0**-17
 
 # XNNPACK's depthwise kernels take so many weights at once, and several times as long for more.
 _LARGEST_WINDOW = 25
@@ -118,13 +120,16 @@ def _add_prelu(assembly: Assembly, graph: Graph, operator: Operator, params: Par
     source, slopes = operator.inputs
     values, shape = graph.constant(slopes), graph.tensors[source].shape
     per_channel = len(shape) == 4 and values.size == values.shape[-1] == shape[3]
-    multiply = _multiply_channels if per_channel else _multiply
-    return _add_two_slopes(assembly, graph, operator, params, values, multiply)
+    if per_channel:
+        multiply, limits = _multiply_channels, _CONVOLVED
+    else:
+        multiply, limits = _multiply, _MULTIPLIED
+    return _add_two_slopes(assembly, graph, operator, params, values, multiply, limits)
 
 
 def _add_abs(assembly: Assembly, graph: Graph, operator: Operator, params: Params) -> bool:
     slope = np.full(_scalar_shape(graph, operator.inputs[0]), -1.0, np.float32)
-    return _add_two_slopes(assembly, graph, operator, params, slope, _multiply)
+    return _add_two_slopes(assembly, graph, operator, params, slope, _multiply, _MULTIPLIED)
 
 
 def _add_two_slopes(
@@ -134,14 +139,15 @@ def _add_two_slopes(
     params: Params,
     slopes: Float,
     multiply: Callable[..., None],
+    limits: tuple[float, float],
 ) -> bool:
     """Add what is the identity above 0 and has other slopes below."""
     source, result = operator.inputs[0], operator.outputs[0]
     before, behind = params[source], params[result]
     if not slopes.size:
         return False
-    ratio, largest = before.scale / behind.scale, float(np.abs(slopes).max())
-    if not _lies_in(ratio, _ADDED) or not _lies_in(ratio * largest / INT8_MAX, _MULTIPLIED):
+    ratio, of_slopes = before.scale / behind.scale, full_range(slopes).scale
+    if not _lies_in(ratio, _ADDED) or not _lies_in(ratio * of_slopes, limits):
         return False
     read = assembly.as_codes(source, before)
     above = assembly.between(result, "above", AffineParams(behind.scale, INT8_MIN))
@@ -155,7 +161,8 @@ def _add_two_slopes(
     else:
         zero_point = INT8_MAX if slopes.min() >= 0 else INT8_MIN
     below = assembly.between(result, "below", AffineParams(behind.scale, zero_point))
-    multiply(assembly, negative, slopes, before.scale, below, graph.tensors[result].name)
+    scales = (before.scale, behind.scale)
+    multiply(assembly, negative, slopes, scales, below, graph.tensors[result].name)
     assembly.append("ADD", [above, below], [result], _fusing("Add", "NONE"))
     assembly.take_codes(result, behind)
     assembly.note_form(operator, [read])
@@ -163,7 +170,12 @@ def _add_two_slopes(
 
 
 def _multiply(
-    assembly: Assembly, read: int, factors: Float, scale: float, made: int, name: str
+    assembly: Assembly,
+    read: int,
+    factors: Float,
+    scales: tuple[float, float],
+    made: int,
+    name: str,
 ) -> None:
     """Add a product with constants that share one scale."""
     codes = _codes(factors, full_range(factors))
@@ -172,14 +184,19 @@ def _multiply(
 
 
 def _multiply_channels(
-    assembly: Assembly, read: int, factors: Float, scale: float, made: int, name: str
+    assembly: Assembly,
+    read: int,
+    factors: Float,
+    scales: tuple[float, float],
+    made: int,
+    name: str,
 ) -> None:
     """Add a product with a constant for each channel that has a scale of its own, so is exact."""
-    sizes = np.abs(factors.ravel())
-    # What is far smaller than the largest is 0: of the smallest scales kernels make none.
-    scales = np.where(sizes > sizes.max() * _LEAST_SLOPE, sizes, sizes.max()) / np.float32(INT8_MAX)
-    codes = np.round(factors.ravel() / scales).astype(np.int8)
-    _add_depthwise(assembly, read, made, name, (codes.reshape(1, 1, 1, -1), scales, scale), {})
+    before, behind = scales
+    least = np.float32(_LEAST_SLOPE * behind / before)
+    own = np.maximum(np.abs(factors.ravel()), least) / np.float32(INT8_MAX)
+    codes = np.round(factors.ravel() / own).astype(np.int8)
+    _add_depthwise(assembly, read, made, name, (codes.reshape(1, 1, 1, -1), own, before), {})
 
 
 def _add_depthwise(
