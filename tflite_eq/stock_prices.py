@@ -50,7 +50,7 @@ _VALUES = {
     "GELU": Price(0.304, 0.320),
     "GREATER": Price(0.187, 0.974),
     "GREATER_EQUAL": Price(0.187, 0.974),
-    "HARD_SWISH": Price(0.253, 3.565),
+    "HARD_SWISH": Price(0.253, 3.565, 0.440),
     "L2_NORMALIZATION": Price(0.790, 3.704),
     "LEAKY_RELU": Price(0.268, 0.076),
     "LESS": Price(0.217, 0.974),

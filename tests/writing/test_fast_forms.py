@@ -12,8 +12,9 @@ from typing import Any, Callable
 import numpy as np
 import pytest
 
-from tests.built_models import NetworkBuilder
+from tests.built_models import NetworkBuilder, samples
 from tests.writing.records import kinds, record_of
+from tflite_eq import quantize
 from tflite_eq.config import Config, Forms, IoType
 from tflite_eq.graph import schema
 from tflite_eq.graph.linear import linear_layers
@@ -21,6 +22,7 @@ from tflite_eq.graph.model import Graph
 from tflite_eq.numerics.affine import AffineParams
 from tflite_eq.runtimes import Kernels, Runtime, available_runtimes, preferred_runtime
 from tflite_eq.writer import write
+from tflite_eq.writing.fast_forms import with_fast_swish
 
 Array = np.ndarray[Any, Any]
 
@@ -275,6 +277,58 @@ def test_averages_of_large_windows_stay(size: int) -> None:
     data = net.finished(pool(net, size, size, 1, 1))
     params = AffineParams(0.05, 0)
     assert kinds(quantized(data, params, params)) == ["AVERAGE_POOL_2D"]
+
+
+def hard_swish(x: Array) -> Array:
+    return x * (x + 3).clip(0, 6) / 6
+
+
+@pytest.mark.parametrize("scale", [0.0237, 0.031, 0.05, 0.11])
+@pytest.mark.parametrize("zero_point", [-90, 0, 31])
+def test_hard_swish_rounds_once_where_3_is_a_multiple_of_the_scale(
+    scale: float, zero_point: int
+) -> None:
+    given, data = all_codes(), network("HARD_SWISH")
+    source = with_fast_swish(AffineParams(scale, zero_point))
+    assert scale <= source.scale <= 17 / 16 * scale
+    assert source.zero_point == zero_point
+    highest = (127 - zero_point) * source.scale
+    result = AffineParams((highest + 0.375) / 255, round(-128 + 0.375 * 255 / (highest + 0.375)))
+    fast, plain = (quantized(data, source, result, forms) for forms in Forms)
+    assert (kinds(fast), kinds(plain)) == (["MUL", "ADD", "MUL"], ["HARD_SWISH"])
+    right = exact(given, source, result, hard_swish)
+    for runtime in available_runtimes():
+        for kernels in Kernels:
+            off, own = (codes_of(g, given, runtime, kernels) - right for g in (fast, plain))
+            assert np.abs(off).max() <= (0.501 if kernels is Kernels.DEFAULT else 0.53)
+            assert np.square(off).mean() <= 1.02 * np.square(own).mean()
+
+
+def test_hard_swish_under_other_scales_stays() -> None:
+    """3 is no multiple; results that reach beyond 1 and have no code for it; nothing to share."""
+    for scale, zero_point in ((0.0501, 0), (3 / 200, 20), (3.5, 0), (1.0, 0)):
+        source = AffineParams(scale, zero_point)
+        fast = quantized(network("HARD_SWISH"), source, AffineParams(scale / 2, -100))
+        assert kinds(fast) == ["HARD_SWISH"]
+    assert with_fast_swish(AffineParams(0.2, 7)) == AffineParams(0.2, 7)
+    # All values are below 3: those beyond, which have no codes, do not appear.
+    source = AffineParams(3 / 140, 20)
+    fast = quantized(network("HARD_SWISH"), source, AffineParams(0.01, -100))
+    assert kinds(fast) == ["MUL", "ADD", "MUL"]
+    right = exact(all_codes(), source, AffineParams(0.01, -100), hard_swish)
+    found = codes_of(fast, all_codes(), preferred_runtime(), REFERENCE)
+    assert np.abs(found - right).max() <= NEAREST
+
+
+def test_calibration_gives_hard_swish_such_a_scale() -> None:
+    net = NetworkBuilder(1, 12, 12, 3)
+    x = net.elementwise("HARD_SWISH", net.conv(net.input, 8))
+    data = net.finished(net.dense(net.spatial("MEAN", net.conv(x, 8)), 4))
+    wide = [[4 * x for x in sample] for sample in samples()]
+    for forms, times in ((Forms.FAST, 0), (Forms.PLAIN, 1)):
+        result = quantize(data, wide, Config(forms=forms))
+        assert kinds(Graph.from_bytes(result.model)).count("HARD_SWISH") == times
+        assert result.report.summary["forms"] == ("" if times else "1 HARD_SWISH")
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)
