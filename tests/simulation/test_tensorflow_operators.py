@@ -17,7 +17,7 @@ import tensorflow as tf
 
 from tests import models, running
 from tests.simulation.test_differentiable import written_biases
-from tflite_eq import quantize
+from tflite_eq import Config, quantize
 from tflite_eq.errors import ModelError
 from tflite_eq.graph import edit, schema
 from tflite_eq.graph.linear import linear_layers
@@ -220,7 +220,8 @@ def real_values(graph: Graph, index: int, codes: dict[int, Array]) -> Any:
 
 @pytest.mark.parametrize("kind", INTEGER)
 def test_values_are_within_a_code_of_integer_kernels(kind: str) -> None:
-    data = quantize(converted(kind, beside_convolution=True), models.samples(SHAPE)).model
+    config = Config(forms="plain")
+    data = quantize(converted(kind, beside_convolution=True), models.samples(SHAPE), config).model
     graph = Graph.from_bytes(data)
     kernels = Kernels.BUILTIN if kind in NO_REFERENCE else Kernels.REFERENCE
     codes = running.codes_of_all_tensors(data, models.samples(SHAPE, seed=7)[0], kernels)
