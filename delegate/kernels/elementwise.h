@@ -1,0 +1,88 @@
+// Operators without weights, as kernels see them: constants prepared once, then codes in, codes out. One table of functions for each
+// instruction set; each computes what the reference of its operator in ops/reference/ computes, code for code.
+//
+// Everything is int8. Tensors are NHWC and dense. Functions take any number of values, 0 too, any alignment, and read and write
+// nothing beyond them. `output` may be `input` itself where a function says so, and overlaps with it in no other way.
+#ifndef TFLITE_EQ_DELEGATE_KERNELS_ELEMENTWISE_H_
+#define TFLITE_EQ_DELEGATE_KERNELS_ELEMENTWISE_H_
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "delegate/kernels/conv_types.h"
+
+namespace tflite_eq {
+
+// scale = multiplier * 2^(shift - 31), as QuantizeMultiplier makes it.
+struct FixedPointScale {
+  int32_t multiplier = 0;
+  int32_t shift = 0;
+};
+
+// ADD and SUB: both sides are brought to twice the larger of their scales, with 20 bits more than the codes have. The inputs' scales
+// are below 1 (shift <= 0), and so is the output's.
+struct AddConstants {
+  int32_t zero_point[2] = {0, 0};  // of the inputs
+  FixedPointScale scale[2];
+  bool subtract = false;
+  int32_t output_zero_point = 0;
+  FixedPointScale output_scale;
+  int32_t activation_min = -128;
+  int32_t activation_max = 127;
+};
+
+// MUL: (a - za) * (b - zb) times one scale, which may be above 1.
+struct MulConstants {
+  int32_t zero_point[2] = {0, 0};
+  int32_t output_zero_point = 0;
+  FixedPointScale scale;
+  int32_t activation_min = -128;
+  int32_t activation_max = 127;
+};
+
+// PRELU: x = code - zero point; x times `positive` where x >= 0, else (x * slope of the channel) times `negative`; plus the output's
+// zero point, saturated to int8.
+struct PreluConstants {
+  int32_t input_zero_point = 0;
+  int32_t output_zero_point = 0;
+  FixedPointScale positive;
+  FixedPointScale negative;
+};
+
+// One axis of a pool: window w of output i covers inputs [i * stride - pad, i * stride - pad + filter), as far as they exist.
+struct PoolAxis {
+  int input = 0;
+  int output = 0;
+  int filter = 1;
+  int stride = 1;
+  int pad = 0;
+};
+
+struct PoolShape {
+  PoolAxis rows;
+  PoolAxis columns;
+  int channels = 0;
+  int32_t activation_min = -128;
+  int32_t activation_max = 127;
+};
+
+struct ElementwiseKernels {
+  Isa isa;
+  // output[i] = table[input[i] + 128]. In place if wanted.
+  void (*look_up)(const int8_t* table, const int8_t* input, int8_t* output, size_t count);
+  void (*add)(const AddConstants& constants, const int8_t* first, const int8_t* second, int8_t* output, size_t count);
+  void (*mul)(const MulConstants& constants, const int8_t* first, const int8_t* second, int8_t* output, size_t count);
+  // `slopes` minus their zero point, one per channel. In place if wanted.
+  void (*prelu)(const PreluConstants& constants, const int16_t* slopes, const int8_t* input, int8_t* output, size_t pixels,
+                int channels);
+  // Output rows [row_begin, row_end) of one image; `output` is the image's first row.
+  void (*max_pool)(const PoolShape& shape, const int8_t* input, int row_begin, int row_end, int8_t* output);
+  void (*average_pool)(const PoolShape& shape, const int8_t* input, int row_begin, int row_end, int8_t* output);
+};
+
+// Those of the best instruction set up to `most` of the same architecture that has any; scalar ones at the least.
+const ElementwiseKernels& FindElementwise(Isa most);
+
+}  // namespace tflite_eq
+
+#endif  // TFLITE_EQ_DELEGATE_KERNELS_ELEMENTWISE_H_
