@@ -4,31 +4,35 @@
 
 #include "delegate/kernels/reference.h"
 #include "delegate/kernels/requantize.h"
+#include "delegate/ops/activation.h"
 #include "delegate/ops/tensor_checks.h"
 
 namespace tflite_eq {
 
 bool Conv2d::Read(const GraphView& graph, const NodeView& node, Reason* reason) {
-  const int bias_index = node.inputs.at(2, kNoTensor);
   const TensorView input = graph.tensor(node.inputs.at(0, kNoTensor));
   const TensorView filter = graph.tensor(node.inputs.at(1, kNoTensor));
-  const TensorView bias = graph.tensor(bias_index);
   const TensorView output = graph.tensor(node.outputs.at(0, kNoTensor));
-  const auto* parameters = static_cast<const TfLiteConvParams*>(node.parameters);
-  if (!HasTensors(graph, node, 2, 3, reason)) return false;
-  if (parameters == nullptr) {
-    reason->Set("malformed node: its parameters are missing");
-    return false;
-  }
+  const auto* parameters = ReadParameters<TfLiteConvParams>(node, reason);
+  if (parameters == nullptr || !HasTensors(graph, node, 2, 3, reason)) return false;
+  return HasInt8Type(input, "input", reason) && HasInt8Type(filter, "filter", reason) &&
+         HasInt8Type(output, "output", reason) && ReadGeometry(input, filter, output, *parameters, reason) &&
+         ReadTensors(graph, node, parameters->activation, reason);
+}
+
+bool Conv2d::ReadTensors(const GraphView& graph, const NodeView& node, int32_t activation, Reason* reason) {
+  const TensorView input = graph.tensor(node.inputs.at(0, kNoTensor));
+  const TensorView filter = graph.tensor(node.inputs.at(1, kNoTensor));
+  const TensorView output = graph.tensor(node.outputs.at(0, kNoTensor));
   if (!inputs_.Allocate(1)) {
     reason->Set("out of memory");
     return false;
   }
   inputs_[0] = node.inputs.at(0, kNoTensor);
   output_ = node.outputs.at(0, kNoTensor);
-  return HasInt8Type(input, "input", reason) && HasInt8Type(filter, "filter", reason) &&
-         HasInt8Type(output, "output", reason) && ReadGeometry(input, filter, output, *parameters, reason) &&
-         ReadWeights(filter, bias, reason) && ReadQuantization(input, filter, output, *parameters, reason);
+  return HasInt8Type(input, "input", reason) && HasInt8Type(output, "output", reason) &&
+         ReadWeights(filter, graph.tensor(node.inputs.at(2, kNoTensor)), reason) &&
+         ReadQuantization(input, filter, output, activation, reason);
 }
 
 bool Conv2d::ReadGeometry(TensorView input, TensorView filter, TensorView output, const TfLiteConvParams& parameters,
@@ -91,8 +95,7 @@ bool Conv2d::Resize(const Shape* inputs, Shape* output, Reason* reason) {
   return true;
 }
 
-bool Conv2d::ReadQuantization(TensorView input, TensorView filter, TensorView output, const TfLiteConvParams& parameters,
-                              Reason* reason) {
+bool Conv2d::ReadQuantization(TensorView input, TensorView filter, TensorView output, int32_t number, Reason* reason) {
   if (!PerTensor(input, "input", reason) || !PerTensor(output, "output", reason)) return false;
   const QuantizationView weights = filter.quantization();
   if (!HasQuantization(weights, "filter", reason)) return false;
@@ -108,7 +111,8 @@ bool Conv2d::ReadQuantization(TensorView input, TensorView filter, TensorView ou
     reason->Set("filter has zero point %d in channel %d", zero_point, i);
     return false;
   }
-  if (!IsActivation(parameters.activation, reason)) return false;
+  Activation activation;
+  if (!ReadActivation(number, &activation, reason)) return false;
   if (!multiplier_.Allocate(channels) || !shift_.Allocate(channels)) {
     reason->Set("out of memory");
     return false;
@@ -125,31 +129,15 @@ bool Conv2d::ReadQuantization(TensorView input, TensorView filter, TensorView ou
     QuantizeMultiplier(effective, &multiplier_[k], &shift);
     shift_[k] = shift;
   }
-  constexpr Activation kActivations[] = {Activation::kNone, Activation::kRelu, Activation::kReluN1To1, Activation::kRelu6};
   ConvQuantization& q = problem_.quantization;
   q.input_zero_point = input.zero_point();
   q.output_zero_point = output.zero_point();
-  ActivationRange(kActivations[parameters.activation], output.scale(), q.output_zero_point, &q.activation_min,
+  ActivationRange(activation, output.scale(), q.output_zero_point, &q.activation_min,
                   &q.activation_max);
   q.multiplier = multiplier_.begin();
   q.shift = shift_.begin();
   return true;
 }
-
-namespace {
-
-// The CPU as far as the options let it be used.
-CpuProfile Allowed(const DelegateOptions& options, const CpuProfile& cpu) {
-  CpuProfile allowed = cpu;
-  if (!options.any_isa && options.isa != cpu.isa) {
-    allowed.isa = options.isa;
-    allowed.two_vnni_units = false;
-    if (allowed.peer == Peer::kAvx512) allowed.peer = Peer::kSameInstructions;
-  }
-  return allowed;
-}
-
-}  // namespace
 
 // A batch of 0 stands for one that is not known yet: the layer is judged by one image.
 ConvProblem Conv2d::Judged() const {
@@ -160,7 +148,7 @@ ConvProblem Conv2d::Judged() const {
 
 Plan Conv2d::Choose(const Environment& environment, bool insist) const {
   const DelegateOptions& options = environment.options;
-  const CpuProfile allowed = Allowed(options, environment.cpu);
+  const CpuProfile allowed = AllowedCpu(environment);
   if (!options.any_kernel) return ForceBestKernel(problem_, options.kernel, allowed.isa);
   const ConvProblem judged = Judged();
   if (insist) return InsistOnKernel(judged, allowed);

@@ -12,7 +12,7 @@
 
 namespace tflite_eq {
 
-class Conv2d final : public Operator {
+class Conv2d : public Operator {
  public:
   bool Read(const GraphView& graph, const NodeView& node, Reason* reason) override;
   bool Resize(const Shape* inputs, Shape* output, Reason* reason) override;
@@ -23,16 +23,20 @@ class Conv2d final : public Operator {
   void Reference(const Codes& codes) const override;
   Description Describe() const override;
 
+ protected:
+  // The tensors of a node whose filter, strides and padding are in the problem already: types, weights, scales.
+  bool ReadTensors(const GraphView& graph, const NodeView& node, int32_t activation, Reason* reason);
+
+  ConvProblem problem_;
+  Padding padding_ = Padding::kSame;
+
  private:
   Plan Choose(const Environment& environment, bool insist) const;
   ConvProblem Judged() const;
   bool ReadGeometry(TensorView input, TensorView filter, TensorView output, const TfLiteConvParams& parameters, Reason* reason);
   bool ReadWeights(TensorView filter, TensorView bias, Reason* reason);
-  bool ReadQuantization(TensorView input, TensorView filter, TensorView output, const TfLiteConvParams& parameters,
-                        Reason* reason);
+  bool ReadQuantization(TensorView input, TensorView filter, TensorView output, int32_t activation, Reason* reason);
 
-  ConvProblem problem_;
-  Padding padding_ = Padding::kSame;
   Array<int32_t> multiplier_;
   Array<int32_t> shift_;
   PreparedConv conv_;

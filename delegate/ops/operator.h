@@ -26,6 +26,9 @@ struct Environment {
   CpuProfile cpu;
 };
 
+// The CPU as far as the options let it be used.
+CpuProfile AllowedCpu(const Environment& environment);
+
 // Whether an operator can run here, and what that is worth.
 struct Worth {
   // Exact on this machine, and fast enough to stand between operators that pay.
@@ -35,6 +38,9 @@ struct Worth {
   double saved_multiplications = 0;
   Reason reason;  // in either case
 };
+
+// Of an operator without weights that works on so many values.
+Worth JudgeSimple(SimpleOperator kind, int64_t values, const Environment& environment, bool insist);
 
 // How the work on one size is divided: units that may run in any order, on any thread.
 struct Units {

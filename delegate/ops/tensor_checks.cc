@@ -141,10 +141,4 @@ bool ReadShape(TensorView tensor, const char* role, Shape* shape, Reason* reason
   return false;
 }
 
-bool IsActivation(int32_t activation, Reason* reason) {
-  if (activation >= kTfLiteActNone && activation <= kTfLiteActRelu6) return true;
-  reason->Set("fused activation %d is none of none, relu, relu6, relu_n1_to_1", activation);
-  return false;
-}
-
 }  // namespace tflite_eq

@@ -31,8 +31,12 @@ bool IsConstant(TensorView tensor, const char* role, int32_t type, size_t values
 // What the model or the runtime says the shape is; false with a reason where it has too many dimensions or is too large.
 bool ReadShape(TensorView tensor, const char* role, Shape* shape, Reason* reason);
 
-// A fused activation that TFLite has.
-bool IsActivation(int32_t activation, Reason* reason);
+// What is read of the node besides its tensors.
+template <typename Parameters>
+const Parameters* ReadParameters(const NodeView& node, Reason* reason) {
+  if (node.parameters == nullptr) reason->Set("malformed node: its parameters are missing");
+  return static_cast<const Parameters*>(node.parameters);
+}
 
 }  // namespace tflite_eq
 
