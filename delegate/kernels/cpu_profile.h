@@ -67,6 +67,11 @@ struct CpuCosts {
   Kernel two_taps;  // its form without conditions
   // To fetch a byte of weights or scratch that other layers have driven out of the caches.
   double byte;
+  // Claiming nodes in the middle of what XNNPACK runs cuts its subgraph in two: each is set up anew at every invocation, and
+  // tensors change hands.
+  double delegate_switch;
+  // With several threads, either side finds the other's threads on the cores and its own asleep.
+  double wake;
   // Of an operator without weights, for each value that it writes, or reads if it is a pool: the time of the kernels here, and the
   // runtime's. Zeros where neither was measured: the policy leaves the operator then.
   struct Simple {
@@ -75,11 +80,6 @@ struct CpuCosts {
   };
   Simple simple[kSimpleOperators];
   const Simple& of(SimpleOperator kind) const { return simple[static_cast<int>(kind)]; }
-  // Claiming nodes in the middle of what XNNPACK runs cuts its subgraph in two: each is set up anew at every invocation, and
-  // tensors change hands.
-  double delegate_switch;
-  // With several threads, either side finds the other's threads on the cores and its own asleep.
-  double wake;
 };
 
 const CpuCosts& CostsOf(const CpuProfile& cpu);
