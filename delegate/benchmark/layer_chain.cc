@@ -24,6 +24,7 @@ bool LayerChain::Prepare(const LayerShape& shape, Values values, Algorithm algor
   conv.output_channels = shape.output_channels;
   conv.filter_height = conv.filter_width = shape.filter;
   conv.stride_height = conv.stride_width = shape.stride;
+  conv.depthwise = shape.depthwise;
   if (!ResolvePadding(Padding::kSame, &conv, reason)) return false;
   const size_t channels = static_cast<size_t>(conv.output_channels);
   const size_t filter = channels * conv.filter_size();

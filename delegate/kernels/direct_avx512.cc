@@ -60,8 +60,6 @@ struct Planes : PlaneRows {
   size_t row_offsets[kTabled];
 };
 
-bool Certify(const ConvProblem&, Reason*) { return true; }
-
 size_t WeightBytes(const ConvShape& s) {
   const size_t cout_blocks = (s.output_channels + kCoutBlock - 1) / kCoutBlock;
   return cout_blocks * Taps(s).packed_bytes();
@@ -247,7 +245,7 @@ void Run(const KernelContext& context, const WorkPlan& plan, int unit, const int
 
 }  // namespace
 
-const ConvKernel kDirectAvx512 = {Algorithm::kDirect, Isa::kAvx512Vnni, /*needs_fallback=*/false, Certify, PackedBytes,
+const ConvKernel kDirectAvx512 = {Algorithm::kDirect, Isa::kAvx512Vnni, /*needs_fallback=*/false, CertifyDirect, PackedBytes,
                                   Pack, Plan, Run, RunRows};
 
 }  // namespace tflite_eq

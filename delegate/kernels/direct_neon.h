@@ -43,7 +43,7 @@ template <typename Ops>
 class DirectNeon {
  public:
   static bool Certify(const ConvProblem& problem, Reason* reason) {
-    return !Ops::kSevenBits || CertifyDirectInt7(problem, reason);
+    return Ops::kSevenBits ? CertifyDirectInt7(problem, reason) : CertifyDirect(problem, reason);
   }
 
   static size_t PackedBytes(const ConvProblem& problem) { return Layout(problem.shape).bytes(); }
