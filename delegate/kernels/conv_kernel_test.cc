@@ -437,7 +437,7 @@ TEST_P(ConvKernelTest, CodesInAWindowNeedNoFallback) {
       const WorkPlan plan = kernel->plan(p.problem.shape, 1);
       Buffer scratch;
       ASSERT_TRUE(scratch.Allocate(plan.scratch_bytes));
-      KernelContext context = {p.problem.shape, 0, &requantization, packed.as<void>(), &fallback, nullptr, 8, 0};
+      KernelContext context = {p.problem.shape, 0, &requantization, packed.as<void>(), nullptr, &fallback, nullptr, 8, 0};
       context.fallback_context = &context;
       std::vector<int8_t> output(p.output_size());
       used = false;

@@ -83,6 +83,7 @@ size_t WeightBytes(const ConvShape& s) { return VectorCount(s.output_channels) *
 
 struct Avx512Ops {
   static constexpr Isa kIsa = Isa::kAvx512Vnni;
+  static constexpr bool kUsesLines = true;
 
   static size_t PackedBytes(const ConvProblem& problem) {
     const ConvShape& s = problem.shape;
@@ -348,6 +349,16 @@ class Avx512Ops::Block {
     }
     const Requantization& r = *context_.requantization;
     const int first = index * kLanes;
+    const bool non_negative = r.activation_min() >= r.zero_point();
+    if (context_.lines->exact(first)) {
+      const LinesAvx512 lines(*context_.lines, first);
+      if (non_negative) {
+        for (int i = 0; i < 2 * pairs; ++i) codes[i] = lines.NonNegative(acc[i]);
+      } else {
+        for (int i = 0; i < 2 * pairs; ++i) codes[i] = lines.Signed(acc[i]);
+      }
+      return;
+    }
     const int pre_shift = r.pre_shift(first);
     if (pre_shift == 0) {
       for (int i = 0; i < 2 * pairs; ++i) codes[i] = General(r, first, acc[i]);
@@ -355,7 +366,7 @@ class Avx512Ops::Block {
     }
     const __m128i count = _mm_cvtsi32_si128(pre_shift);
     const RequantizeAvx512 constants(r, first);
-    if (r.activation_min() >= r.zero_point()) {
+    if (non_negative) {
       for (int i = 0; i < 2 * pairs; ++i) codes[i] = constants.FromShiftedNonNegative(_mm512_sll_epi32(acc[i], count));
     } else {
       for (int i = 0; i < 2 * pairs; ++i) codes[i] = constants.FromShifted(_mm512_sll_epi32(acc[i], count));

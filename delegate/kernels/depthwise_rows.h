@@ -8,6 +8,7 @@
 //
 //   struct Ops {
 //     static constexpr Isa kIsa;
+//     static constexpr bool kUsesLines;  // for requantization
 //     static size_t PackedBytes(const ConvProblem& problem);
 //     static void Pack(const ConvProblem& problem, void* packed);
 //     // What a prepared row takes for `columns` outputs of any block; it grows with them.
@@ -95,8 +96,8 @@ class DepthwiseRows {
   }
 
   static constexpr ConvKernel Kernel() {
-    return {Algorithm::kDepthwise, Ops::kIsa, /*needs_fallback=*/false, CertifyDepthwise, Ops::PackedBytes, Ops::Pack, Plan, Run,
-            RunRows};
+    return {Algorithm::kDepthwise, Ops::kIsa, /*needs_fallback=*/false, Ops::kUsesLines, CertifyDepthwise, Ops::PackedBytes,
+            Ops::Pack, Plan, Run, RunRows};
   }
 
  private:

@@ -77,7 +77,7 @@ void Run(const KernelContext& context, const WorkPlan& plan, int unit, const int
 
 }  // namespace
 
-const ConvKernel kDepthwiseScalar = {Algorithm::kDepthwise, Isa::kScalar, /*needs_fallback=*/false, CertifyDepthwise, PackedBytes,
-                                     Pack, Plan, Run, RunRows};
+const ConvKernel kDepthwiseScalar = {Algorithm::kDepthwise, Isa::kScalar, /*needs_fallback=*/false, /*uses_lines=*/false, CertifyDepthwise,
+                                     PackedBytes, Pack, Plan, Run, RunRows};
 
 }  // namespace tflite_eq

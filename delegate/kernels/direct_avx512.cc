@@ -245,7 +245,7 @@ void Run(const KernelContext& context, const WorkPlan& plan, int unit, const int
 
 }  // namespace
 
-const ConvKernel kDirectAvx512 = {Algorithm::kDirect, Isa::kAvx512Vnni, /*needs_fallback=*/false, CertifyDirect, PackedBytes,
-                                  Pack, Plan, Run, RunRows};
+const ConvKernel kDirectAvx512 = {Algorithm::kDirect, Isa::kAvx512Vnni, /*needs_fallback=*/false, /*uses_lines=*/false, CertifyDirect,
+                                  PackedBytes, Pack, Plan, Run, RunRows};
 
 }  // namespace tflite_eq

@@ -100,8 +100,8 @@ class DirectNeon {
   }
 
   static constexpr ConvKernel Kernel() {
-    return {Ops::kAlgorithm, Ops::kIsa, /*needs_fallback=*/Ops::kSevenBits, Certify, PackedBytes, Pack, Plan, Run,
-            Ops::kSevenBits ? nullptr : RunRows};
+    return {Ops::kAlgorithm, Ops::kIsa, /*needs_fallback=*/Ops::kSevenBits, /*uses_lines=*/false, Certify, PackedBytes, Pack, Plan,
+            Run, Ops::kSevenBits ? nullptr : RunRows};
   }
 
  private:

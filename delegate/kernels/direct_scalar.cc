@@ -75,7 +75,7 @@ void Run(const KernelContext& context, const WorkPlan& plan, int unit, const int
 
 }  // namespace
 
-const ConvKernel kDirectScalar = {Algorithm::kDirect, Isa::kScalar, /*needs_fallback=*/false, CertifyDirect, PackedBytes,
-                                  Pack, Plan, Run, RunRows};
+const ConvKernel kDirectScalar = {Algorithm::kDirect, Isa::kScalar, /*needs_fallback=*/false, /*uses_lines=*/false, CertifyDirect,
+                                  PackedBytes, Pack, Plan, Run, RunRows};
 
 }  // namespace tflite_eq
