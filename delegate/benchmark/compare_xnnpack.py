@@ -114,6 +114,7 @@ def make_model(shape: Shape) -> bytes:
         outputs = []
         for weights in filters:
             y = convolve(x, weights, stride, "SAME") + np.zeros(shape.outputs, np.float32)
+            y = tf.nn.relu6(y) if shape.depthwise else y
             outputs.append(y)
             x = y if chained else x
         return outputs[-1:] if chained else outputs

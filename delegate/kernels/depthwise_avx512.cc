@@ -147,37 +147,45 @@ class LineReader {
     mask_ = left >= kLine ? ~__mmask64{0} : (__mmask64{1} << left) - 1;
   }
 
-  template <int parts, bool multiplied>
+  // `inside`: no need to look.
+  template <int parts, bool multiplied, bool inside>
   __attribute__((always_inline)) __m512i Read(const int8_t* codes, int64_t x) const {
     // Lane l of a line holds bytes 4 l ... 4 l + 3 of each vector, where the interleaving leaves them in order.
     const __m512i order = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
-    return _mm512_permutexvar_epi32(order, Flipped(ReadInOrder<parts, multiplied>(codes, x)));
+    return _mm512_permutexvar_epi32(order, Flipped(ReadInOrder<parts, multiplied, inside>(codes, x)));
+  }
+
+  // Whether columns [begin, end) of the first part lie in the image, and those of the others too.
+  template <int parts>
+  bool Inside(int64_t begin, int64_t end) const {
+    return begin >= 0 && end + (parts - 1) * part_step_ <= width_;
   }
 
  private:
-  template <int parts, bool multiplied>
+  template <int parts, bool multiplied, bool inside>
   __attribute__((always_inline)) __m512i ReadInOrder(const int8_t* codes, int64_t x) const {
     if (parts == 1 && !multiplied) {
-      return Inside(x) ? _mm512_maskz_loadu_epi8(mask_, codes + x * channels_ + first_[0]) : padding_;
+      return inside || IsInside(x) ? _mm512_maskz_loadu_epi8(mask_, codes + x * channels_ + first_[0]) : padding_;
     }
     if (parts == 2 && !multiplied) {
-      const __m256i low = Half(codes, x);
-      return _mm512_inserti64x4(_mm512_castsi256_si512(low), Half(codes, x + part_step_), 1);
+      return _mm512_inserti64x4(_mm512_castsi256_si512(Half<inside>(codes, x)), Half<inside>(codes, x + part_step_), 1);
     }
-    __m512i line = _mm512_castsi128_si512(Quarter(codes, x, 0));
-    line = _mm512_inserti32x4(line, Quarter(codes, x + parts / 4 * part_step_, 1), 1);
-    line = _mm512_inserti32x4(line, Quarter(codes, x + parts / 2 * part_step_, 2), 2);
-    line = _mm512_inserti32x4(line, Quarter(codes, x + 3 * parts / 4 * part_step_, 3), 3);
+    __m512i line = _mm512_castsi128_si512(Quarter<inside>(codes, x, 0));
+    line = _mm512_inserti32x4(line, Quarter<inside>(codes, x + parts / 4 * part_step_, 1), 1);
+    line = _mm512_inserti32x4(line, Quarter<inside>(codes, x + parts / 2 * part_step_, 2), 2);
+    line = _mm512_inserti32x4(line, Quarter<inside>(codes, x + 3 * parts / 4 * part_step_, 3), 3);
     return multiplied ? _mm512_shuffle_epi8(line, source_) : line;
   }
 
-  bool Inside(int64_t x) const { return static_cast<uint64_t>(x) < static_cast<uint64_t>(width_); }
-  __m256i Half(const int8_t* codes, int64_t x) const {
-    if (!Inside(x)) return _mm512_castsi512_si256(padding_);
+  bool IsInside(int64_t x) const { return static_cast<uint64_t>(x) < static_cast<uint64_t>(width_); }
+  template <bool inside>
+  __attribute__((always_inline)) __m256i Half(const int8_t* codes, int64_t x) const {
+    if (!inside && !IsInside(x)) return _mm512_castsi512_si256(padding_);
     return _mm256_maskz_loadu_epi8(static_cast<__mmask32>(mask_), codes + x * channels_ + first_[0]);
   }
-  __m128i Quarter(const int8_t* codes, int64_t x, int lane) const {
-    if (!Inside(x)) return _mm512_castsi512_si128(padding_);
+  template <bool inside>
+  __attribute__((always_inline)) __m128i Quarter(const int8_t* codes, int64_t x, int lane) const {
+    if (!inside && !IsInside(x)) return _mm512_castsi512_si128(padding_);
     return _mm_maskz_loadu_epi8(masks_[lane], codes + x * channels_ + first_[lane]);
   }
 
@@ -211,7 +219,6 @@ class Avx512Ops::Block {
   Block(const KernelContext& context, int channel, int columns)
       : context_(context),
         quads_(context.shape),
-        channel_(channel),
         columns_(columns),
         channels_(context.shape.output_channels - channel < kLine ? context.shape.output_channels - channel : kLine),
         channel_vectors_(VectorCount(channels_)),
@@ -219,7 +226,22 @@ class Avx512Ops::Block {
         pairs_(PairsOf(columns, parts_)),
         reader_(context, channel, parts_, 2 * pairs_),
         low_(_mm512_set1_epi8(static_cast<char>(context.requantization->activation_min()))),
-        high_(_mm512_set1_epi8(static_cast<char>(context.requantization->activation_max()))) {}
+        high_(_mm512_set1_epi8(static_cast<char>(context.requantization->activation_max()))),
+        non_negative_(context.requantization->activation_min() >= context.requantization->zero_point()) {
+    const ConvShape& s = context.shape;
+    const int8_t* packed = static_cast<const int8_t*>(context.packed);
+    for (int i = 0; i < kVectors; ++i) {
+      const int lane = channel + i % (kVectors / parts_) * kLanes;
+      // The fourth of three is another first.
+      const int first = lane < s.output_channels ? lane : channel;
+      Vector& v = vectors_[i];
+      v.channel = first;
+      v.weights = packed + first / kLanes * VectorBytes(s);
+      v.bias = reinterpret_cast<const int32_t*>(packed + WeightBytes(s)) + first;
+      v.by_lines = context.lines->exact(first);
+    }
+    mask_ = channels_ == kLine ? ~__mmask64{0} : (__mmask64{1} << channels_) - 1;
+  }
 
   int channels() const { return channels_; }
 
@@ -238,7 +260,7 @@ class Avx512Ops::Block {
     int pair = 0;
     for (int tile = 0; tile < tiles; ++tile) {
       const int end = static_cast<int>(int64_t{pairs_} * (tile + 1) / tiles);
-      quads_.shared ? ComputeTile<true>(end - pair, rows, pair, output) : ComputeTile<false>(end - pair, rows, pair, output);
+      quads_.shared ? ComputePairs<true>(end - pair, rows, pair, output) : ComputePairs<false>(end - pair, rows, pair, output);
       pair = end;
     }
   }
@@ -259,11 +281,14 @@ class Avx512Ops::Block {
   template <int parts, bool multiplied>
   __attribute__((noinline)) void FillContiguous(const int8_t* codes, int64_t x, char* row) const {
     const size_t count = quads_.count(pairs_);
-    const auto read = [&](int64_t column) { return reader_.Read<parts, multiplied>(codes, column); };
+    const LineReader reader = reader_;  // in registers, whatever is stored meanwhile
+    const auto read = [&](int64_t column) { return reader.Read<parts, multiplied, false>(codes, column); };
     Pairs pairs(read(x), read(x + 1));
     for (size_t quad = 0; quad < count; ++quad, row += kQuadBytes) {
       x += 2;
-      const Pairs next(read(x), read(x + 1));
+      const bool inside = reader.Inside<parts>(x, x + 2);
+      const Pairs next = inside ? Pairs(reader.Read<parts, multiplied, true>(codes, x), reader.Read<parts, multiplied, true>(codes, x + 1))
+                                : Pairs(read(x), read(x + 1));
       StoreQuads(pairs, next, row);
       pairs = next;
     }
@@ -272,7 +297,7 @@ class Avx512Ops::Block {
   template <int parts, bool multiplied>
   __attribute__((noinline)) void Gather(const int8_t* codes, int64_t x, char* row) const {
     const int64_t step = context_.shape.dilation_width;
-    const auto read = [&](int64_t column) { return reader_.Read<parts, multiplied>(codes, column); };
+    const auto read = [&](int64_t column) { return reader_.Read<parts, multiplied, false>(codes, column); };
     for (int column = 0; column < 2 * pairs_; ++column, x += context_.shape.stride_width) {
       int64_t tap = x;
       for (int group = 0; group < quads_.groups; ++group, row += kQuadBytes, tap += kQuad * step) {
@@ -282,20 +307,21 @@ class Avx512Ops::Block {
   }
 
   template <bool shared>
-  void ComputeTile(int pairs, const char* const* rows, int first, int8_t* output) const {
-    switch (pairs) {
-      case 1:
-        return Tile<1, shared>(rows, first, output);
-      case 2:
-        return Tile<2, shared>(rows, first, output);
-      case 3:
-        return Tile<3, shared>(rows, first, output);
-      default:
-        return Tile<4, shared>(rows, first, output);
+  void ComputePairs(int pairs, const char* const* rows, int first, int8_t* output) const {
+    const bool contiguous = quads_.contiguous && pairs > 2;
+    if (contiguous && context_.shape.filter_height == 3 && quads_.groups == 1) {
+      return pairs == 3 ? Tile<3, shared, 3>(rows, first, output) : Tile<4, shared, 3>(rows, first, output);
     }
+    if (contiguous && context_.shape.filter_height == 5 && quads_.groups == 2) {
+      return pairs == 3 ? Tile<3, shared, 5>(rows, first, output) : Tile<4, shared, 5>(rows, first, output);
+    }
+    if (pairs == 4) return Tile<4, shared, 0>(rows, first, output);
+    if (pairs >= 2) Tile<2, shared, 0>(rows, first, output);
+    if (pairs % 2 != 0) Tile<1, shared, 0>(rows, first + pairs - 1, output);
   }
 
-  template <int pairs, bool shared>
+  // `size` is 3 for three filter rows of one quad each, 5 for five rows of two, both contiguous; 0 otherwise.
+  template <int pairs, bool shared, int size>
   __attribute__((noinline)) void Tile(const char* const* rows, int first, int8_t* output) const {
     constexpr int kOutputs = 2 * pairs;
     const ptrdiff_t offset = first * quads_.pair_step * kQuadBytes;
@@ -305,76 +331,99 @@ class Avx512Ops::Block {
     for (int half = 0; half < 2; ++half) {
       __m512i codes0[kOutputs];
       __m512i codes1[kOutputs];
-      Vector<pairs, shared>(rows, offset, 2 * half, codes0);
-      Vector<pairs, shared>(rows, offset, 2 * half + 1, codes1);
+      Compute<pairs, shared, size>(rows, offset, 2 * half, codes0);
+      Compute<pairs, shared, size>(rows, offset, 2 * half + 1, codes1);
       for (int i = 0; i < kOutputs; ++i) words[half][i] = _mm512_packs_epi32(codes0[i], codes1[i]);
     }
-    for (int i = 0; i < kOutputs; ++i) {
+    const __m512i order = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
+    const bool whole = parts_ == 1 && 2 * first + kOutputs <= columns_;
+    const ptrdiff_t channels = context_.shape.output_channels;
+    int8_t* to = output + 2 * first * channels;
+    const __m512i low = low_;
+    const __m512i high = high_;
+    const __mmask64 mask = mask_;
+#pragma clang loop unroll(disable)
+    for (int i = 0; i < kOutputs; ++i, to += channels) {
       // As PackCodes does it.
       __m512i bytes = _mm512_packs_epi16(words[0][i], words[1][i]);
-      bytes = _mm512_min_epi8(_mm512_max_epi8(bytes, low_), high_);
-      const __m512i order = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
-      Store(_mm512_permutexvar_epi32(order, bytes), 2 * first + i, output);
+      bytes = _mm512_permutexvar_epi32(order, _mm512_min_epi8(_mm512_max_epi8(bytes, low), high));
+      if (whole) {
+        _mm512_mask_storeu_epi8(to, mask, bytes);
+      } else {
+        Store(bytes, 2 * first + i, output);
+      }
+    }
+  }
+
+  template <int pairs, bool shared>
+  static __attribute__((always_inline)) void Multiply(const char* quad, ptrdiff_t pair_step, ptrdiff_t second, const int8_t* weights,
+                                                      __m512i (&acc)[2 * pairs]) {
+    const __m512i weights0 = _mm512_load_si512(weights);
+    const __m512i weights1 = shared ? _mm512_load_si512(weights + kLine) : weights0;
+#pragma GCC unroll 4
+    for (int i = 0; i < pairs; ++i) {
+      const __m512i quad0 = _mm512_load_si512(quad + i * pair_step);
+      const __m512i quad1 = shared ? quad0 : _mm512_load_si512(quad + i * pair_step + second);
+      acc[2 * i] = _mm512_dpbusd_epi32(acc[2 * i], quad0, weights0);
+      acc[2 * i + 1] = _mm512_dpbusd_epi32(acc[2 * i + 1], quad1, weights1);
     }
   }
 
   // Codes-to-be of one vector.
-  template <int pairs, bool shared>
-  __attribute__((always_inline)) void Vector(const char* const* rows, ptrdiff_t offset, int vector, __m512i (&codes)[2 * pairs]) const {
-    const ConvShape& s = context_.shape;
-    const int channel = channel_ + vector % (kVectors / parts_) * kLanes;
-    // The fourth of three.
-    const int index = channel < s.output_channels ? channel / kLanes : channel_ / kLanes;
-    const int8_t* weights = static_cast<const int8_t*>(context_.packed) + index * VectorBytes(s);
-    const int32_t* bias = reinterpret_cast<const int32_t*>(static_cast<const int8_t*>(context_.packed) + WeightBytes(s));
+  template <int pairs, bool shared, int size>
+  __attribute__((always_inline)) void Compute(const char* const* rows, ptrdiff_t offset, int vector, __m512i (&codes)[2 * pairs]) const {
+    const Vector& v = vectors_[vector];
+    offset += vector * kLine;
     __m512i acc[2 * pairs];
-    const __m512i start = _mm512_loadu_si512(bias + index * kLanes);
+    const __m512i start = _mm512_loadu_si512(v.bias);
     for (int i = 0; i < 2 * pairs; ++i) acc[i] = start;
-    const ptrdiff_t pair_step = quads_.pair_step * kQuadBytes;
-    const ptrdiff_t second = static_cast<ptrdiff_t>(quads_.second) * kQuadBytes;
-    for (int ky = 0; ky < s.filter_height; ++ky) {
-      const char* quad = rows[ky] + offset + vector * kLine;
-      for (int group = 0; group < quads_.groups; ++group, quad += quads_.group_step * kQuadBytes) {
-        const __m512i weights0 = _mm512_load_si512(weights);
-        const __m512i weights1 = shared ? _mm512_load_si512(weights + kLine) : weights0;
-        weights += shared ? 2 * kLine : kLine;
-#pragma GCC unroll 4
-        for (int i = 0; i < pairs; ++i) {
-          const __m512i quad0 = _mm512_load_si512(quad + i * pair_step);
-          const __m512i quad1 = shared ? quad0 : _mm512_load_si512(quad + i * pair_step + second);
-          acc[2 * i] = _mm512_dpbusd_epi32(acc[2 * i], quad0, weights0);
-          acc[2 * i + 1] = _mm512_dpbusd_epi32(acc[2 * i + 1], quad1, weights1);
+    constexpr int kWeightStep = shared ? 2 * kLine : kLine;
+    if (size > 0) {
+      constexpr ptrdiff_t kPairStep = (shared ? 1 : 2) * kQuadBytes;
+      constexpr ptrdiff_t kSecond = shared ? 0 : kQuadBytes;
+      constexpr int kGroups = size == 3 ? 1 : 2;
+#pragma GCC unroll 5
+      for (int ky = 0; ky < size; ++ky) {
+#pragma GCC unroll 2
+        for (int group = 0; group < kGroups; ++group) {
+          Multiply<pairs, shared>(rows[ky] + offset + 2 * group * kQuadBytes, kPairStep, kSecond,
+                                  v.weights + (ky * kGroups + group) * kWeightStep, acc);
+        }
+      }
+    } else {
+      const ptrdiff_t pair_step = quads_.pair_step * kQuadBytes;
+      const ptrdiff_t second = static_cast<ptrdiff_t>(quads_.second) * kQuadBytes;
+      const int8_t* weights = v.weights;
+      for (int ky = 0; ky < context_.shape.filter_height; ++ky) {
+        const char* quad = rows[ky] + offset;
+        for (int group = 0; group < quads_.groups; ++group, quad += quads_.group_step * kQuadBytes, weights += kWeightStep) {
+          Multiply<pairs, shared>(quad, pair_step, second, weights, acc);
         }
       }
     }
-    const Requantization& r = *context_.requantization;
-    const int first = index * kLanes;
-    const bool non_negative = r.activation_min() >= r.zero_point();
-    if (context_.lines->exact(first)) {
-      const LinesAvx512 lines(*context_.lines, first);
-      if (non_negative) {
-        for (int i = 0; i < 2 * pairs; ++i) codes[i] = lines.NonNegative(acc[i]);
-      } else {
-        for (int i = 0; i < 2 * pairs; ++i) codes[i] = lines.Signed(acc[i]);
-      }
+    if (!v.by_lines) {
+      __m512i copy[2 * pairs];  // acc itself stays in registers
+      for (int i = 0; i < 2 * pairs; ++i) copy[i] = acc[i];
+      ByIntegers(*context_.requantization, v.channel, 2 * pairs, copy);
+      for (int i = 0; i < 2 * pairs; ++i) codes[i] = copy[i];
       return;
     }
-    const int pre_shift = r.pre_shift(first);
-    if (pre_shift == 0) {
-      for (int i = 0; i < 2 * pairs; ++i) codes[i] = General(r, first, acc[i]);
-      return;
-    }
-    const __m128i count = _mm_cvtsi32_si128(pre_shift);
-    const RequantizeAvx512 constants(r, first);
-    if (non_negative) {
-      for (int i = 0; i < 2 * pairs; ++i) codes[i] = constants.FromShiftedNonNegative(_mm512_sll_epi32(acc[i], count));
+    const LinesAvx512 lines(*context_.lines, v.channel);
+    if (non_negative_) {
+      for (int i = 0; i < 2 * pairs; ++i) codes[i] = lines.NonNegative(acc[i]);
     } else {
-      for (int i = 0; i < 2 * pairs; ++i) codes[i] = constants.FromShifted(_mm512_sll_epi32(acc[i], count));
+      for (int i = 0; i < 2 * pairs; ++i) codes[i] = lines.Signed(acc[i]);
     }
   }
 
-  __attribute__((noinline)) static __m512i General(const Requantization& r, int channel, __m512i acc) {
-    return RequantizeAvx512::General(r, channel, acc);
+  __attribute__((noinline)) static void ByIntegers(const Requantization& r, int channel, int count, __m512i* values) {
+    const int pre_shift = r.pre_shift(channel);
+    if (pre_shift == 0) {
+      for (int i = 0; i < count; ++i) values[i] = RequantizeAvx512::General(r, channel, values[i]);
+      return;
+    }
+    const RequantizeAvx512 constants(r, channel);
+    for (int i = 0; i < count; ++i) values[i] = constants.FromShifted(_mm512_sll_epi32(values[i], _mm_cvtsi32_si128(pre_shift)));
   }
 
   // The line of column `column` of every part.
@@ -382,16 +431,14 @@ class Avx512Ops::Block {
     const ptrdiff_t channels = context_.shape.output_channels;
     const int part_columns = 2 * pairs_;
     if (parts_ == 1) {
-      if (column >= columns_) return;
-      const __mmask64 mask = channels_ == kLine ? ~__mmask64{0} : (__mmask64{1} << channels_) - 1;
-      _mm512_mask_storeu_epi8(output + column * channels, mask, line);
+      if (column < columns_) _mm512_mask_storeu_epi8(output + column * channels, mask_, line);
     } else if (parts_ == 2) {
-      const __mmask32 mask = channels_ == 32 ? ~__mmask32{0} : (__mmask32{1} << channels_) - 1;
+      const __mmask32 mask = static_cast<__mmask32>(mask_);
       if (column < columns_) _mm256_mask_storeu_epi8(output + column * channels, mask, _mm512_castsi512_si256(line));
       column += part_columns;
       if (column < columns_) _mm256_mask_storeu_epi8(output + column * channels, mask, _mm512_extracti64x4_epi64(line, 1));
     } else {
-      const __mmask16 mask = static_cast<__mmask16>((1 << channels_) - 1);
+      const __mmask16 mask = static_cast<__mmask16>(mask_);
       const __m128i quarters[4] = {_mm512_castsi512_si128(line), _mm512_extracti32x4_epi32(line, 1), _mm512_extracti32x4_epi32(line, 2),
                                    _mm512_extracti32x4_epi32(line, 3)};
       for (int part = 0; part < 4; ++part, column += part_columns) {
@@ -400,9 +447,15 @@ class Avx512Ops::Block {
     }
   }
 
+  struct Vector {
+    int channel;
+    bool by_lines;
+    const int8_t* weights;
+    const int32_t* bias;
+  };
+
   const KernelContext& context_;
   Quads quads_;
-  int channel_;
   int columns_;
   int channels_;
   int channel_vectors_;
@@ -411,6 +464,9 @@ class Avx512Ops::Block {
   LineReader reader_;
   __m512i low_;
   __m512i high_;
+  bool non_negative_;  // no code below the zero point is wanted
+  __mmask64 mask_;     // channels of a part
+  Vector vectors_[kVectors];
 };
 
 }  // namespace

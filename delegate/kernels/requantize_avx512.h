@@ -40,15 +40,6 @@ struct RequantizeAvx512 {
     return _mm512_srav_epi32(numerator, right_shift);
   }
 
-  // The same where no code below the zero point is wanted (activation_min >= zero_point): negative values need no correction, for
-  // without it they still become no more than the zero point.
-  __m512i FromShiftedNonNegative(__m512i x) const {
-    const __m512i even = _mm512_mul_epi32(x, even_multiplier);
-    const __m512i odd = _mm512_mul_epi32(OddLanes(x), odd_multiplier);
-    const __m512i high = _mm512_mask_shuffle_epi32(odd, 0x5555, even, _MM_PERM_DDBB);
-    return _mm512_srav_epi32(_mm512_add_epi32(high, addend), right_shift);
-  }
-
   // z + zero point without preconditions: SRDHM in 64 bits, then RoundingDivideByPOT as the oracle writes it.
   static __m512i General(const Requantization& r, int channel, __m512i acc) {
     const __m512i multiplier = _mm512_loadu_si512(r.multiplier() + channel);
