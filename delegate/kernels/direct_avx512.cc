@@ -67,8 +67,6 @@ struct Planes : PlaneRows {
   size_t row_offsets[kTabled];
 };
 
-bool Certify(const ConvProblem&, Reason*) { return true; }
-
 size_t WeightBytes(const ConvShape& s) {
   const size_t cout_blocks = (s.output_channels + kCoutBlock - 1) / kCoutBlock;
   return cout_blocks * Taps(s).packed_bytes();
@@ -375,7 +373,7 @@ void Run(const KernelContext& context, const WorkPlan& plan, int unit, const int
 
 }  // namespace
 
-const ConvKernel kDirectAvx512 = {Algorithm::kDirect, Isa::kAvx512Vnni, /*needs_fallback=*/false, Certify, PackedBytes,
-                                  Pack, Plan, Run, RunRows};
+const ConvKernel kDirectAvx512 = {Algorithm::kDirect, Isa::kAvx512Vnni, /*needs_fallback=*/false, /*uses_lines=*/false, CertifyDirect,
+                                  PackedBytes, Pack, Plan, Run, RunRows};
 
 }  // namespace tflite_eq

@@ -13,6 +13,8 @@ extern const ConvKernel kDirectNeonDotprod;
 extern const ConvKernel kDirectNeonI8mm;
 extern const ConvKernel kDirectAvx512;
 extern const ConvKernel kDirectInt7Neon;
+extern const ConvKernel kDepthwiseScalar;
+extern const ConvKernel kDepthwiseAvx512;
 extern const ConvKernel kWinogradF43Scalar;
 extern const ConvKernel kWinogradF43Neon;
 extern const ConvKernel kWinogradF43Avx2;

@@ -48,6 +48,7 @@ bool IsLargeFirstLayer(const ConvShape& s) {
 }
 
 Plan ChooseKernel(const ConvProblem& problem, const CpuProfile& cpu) {
+  if (problem.shape.depthwise) return Leave("depthwise convolutions are left alone");
   // Nor do INT7's gains make up for it: on AMX the 1-D kernel ran at half of XNNPACK's speed. AVX-VNNI was not measured.
   if (cpu.peer == Peer::kAmx || cpu.peer == Peer::kSme || cpu.peer == Peer::kAvxVnni) {
     Reason reason;
@@ -91,8 +92,11 @@ bool Certify(const ConvProblem& problem, Algorithm algorithm, Reason* reason) {
   bool two_taps;
   switch (algorithm) {
     case Algorithm::kReference:
-    case Algorithm::kDirect:
       break;
+    case Algorithm::kDirect:
+      return CertifyDirect(problem, reason);
+    case Algorithm::kDepthwise:
+      return CertifyDepthwise(problem, reason);
     case Algorithm::kDirectInt7:
       return CertifyDirectInt7(problem, reason);
     case Algorithm::kWinogradF43:
@@ -129,8 +133,8 @@ Plan InsistOnKernel(const ConvProblem& problem, const CpuProfile& cpu) {
   alone.peer = Peer::kSameInstructions;
   Plan plan = ChooseKernel(problem, alone);
   if (plan.claim && cpu.peer == alone.peer) return plan;
-  constexpr Algorithm kOrder[] = {Algorithm::kWinograd1d, Algorithm::kDirect, Algorithm::kDirectInt7, Algorithm::kWinogradF43,
-                                  Algorithm::kWinogradF23};
+  constexpr Algorithm kOrder[] = {Algorithm::kDepthwise,  Algorithm::kWinograd1d,  Algorithm::kDirect,
+                                  Algorithm::kDirectInt7, Algorithm::kWinogradF43, Algorithm::kWinogradF23};
   for (Isa isa = cpu.isa; !plan.claim; isa = Below(isa)) {
     for (Algorithm algorithm : kOrder) {
       if (!plan.claim && HasKernel(algorithm, isa)) plan = ForceKernel(problem, algorithm, isa);

@@ -64,6 +64,10 @@ bool PreparedConv::Prepare(const ConvProblem& problem, Algorithm algorithm, Isa 
     return false;
   }
   kernel_->pack(problem, packed_.as<void>());
+  if (kernel_->uses_lines && !lines_.Prepare(problem.quantization, channels, magnitudes.as<int64_t>())) {
+    reason->Set("out of memory");
+    return false;
+  }
 
   if (kernel_->needs_fallback && fallback_ == nullptr) {
     void* memory = malloc(sizeof(PreparedConv));
@@ -79,6 +83,7 @@ bool PreparedConv::Prepare(const ConvProblem& problem, Algorithm algorithm, Isa 
   context_.input_zero_point = problem.quantization.input_zero_point;
   context_.requantization = &requantization_;
   context_.packed = packed_.as<void>();
+  context_.lines = kernel_->uses_lines ? &lines_ : nullptr;
   workers_ = workers;
   Replan();
   return true;
@@ -112,7 +117,7 @@ size_t PreparedConv::scratch_bytes() const { return worker_scratch_bytes() * wor
 size_t PreparedConv::memory_bytes() const {
   constexpr int kRequantizationArrays = 6;
   const size_t constants = kRequantizationArrays * sizeof(int32_t) * context_.shape.output_channels;
-  return packed_.size() + constants + (fallback_ != nullptr ? fallback_->memory_bytes() : 0);
+  return packed_.size() + constants + lines_.memory_bytes() + (fallback_ != nullptr ? fallback_->memory_bytes() : 0);
 }
 
 void PreparedConv::Run(const int8_t* input, int8_t* output, void* scratch, ThreadPool* pool) const {

@@ -55,6 +55,7 @@ class PreparedConv {
   int workers_ = 1;
   Buffer packed_;
   Requantization requantization_;
+  FloatRequantization lines_;
 };
 
 }  // namespace tflite_eq
