@@ -46,7 +46,7 @@ class Sum final : public Binary {
  private:
   bool MakeConstants(const NodeView& node, const Quantization (&inputs)[2], const Quantization& output, Reason* reason) override;
   void Compute(const int8_t* first, const int8_t* second, int8_t* output, size_t count) const override {
-    kernels_->add(constants_, first, second, output, count);
+    kernels_.add(constants_, first, second, output, count);
   }
   void ReferenceRun(const int8_t* first, const int8_t* second, int8_t* output, size_t count) const override;
 
@@ -61,7 +61,7 @@ class Product final : public Binary {
  private:
   bool MakeConstants(const NodeView& node, const Quantization (&inputs)[2], const Quantization& output, Reason* reason) override;
   void Compute(const int8_t* first, const int8_t* second, int8_t* output, size_t count) const override {
-    kernels_->mul(constants_, first, second, output, count);
+    kernels_.mul(constants_, first, second, output, count);
   }
   void ReferenceRun(const int8_t* first, const int8_t* second, int8_t* output, size_t count) const override;
 

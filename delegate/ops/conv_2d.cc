@@ -57,14 +57,16 @@ bool Conv2d::ReadGeometry(TensorView input, TensorView filter, TensorView output
   s.stride_width = parameters.stride_width;
   s.dilation_height = parameters.dilation_height_factor;
   s.dilation_width = parameters.dilation_width_factor;
-  if (parameters.padding != kTfLitePaddingSame && parameters.padding != kTfLitePaddingValid) {
-    reason->Set("unknown padding %d", parameters.padding);
-    return false;
-  }
-  padding_ = parameters.padding == kTfLitePaddingSame ? Padding::kSame : Padding::kValid;
   // What is read of weights counts on sizes that are within bounds, whatever the input's.
   Shape shape;
-  return ReadShape(filter, "filter", &shape, reason);
+  return ReadPadding(parameters.padding, reason) && ReadShape(filter, "filter", &shape, reason);
+}
+
+bool Conv2d::ReadPadding(int32_t padding, Reason* reason) {
+  padding_ = padding == kTfLitePaddingSame ? Padding::kSame : Padding::kValid;
+  if (padding == kTfLitePaddingSame || padding == kTfLitePaddingValid) return true;
+  reason->Set("unknown padding %d", padding);
+  return false;
 }
 
 // The filter is within kLargestSize once there is a geometry.
@@ -101,7 +103,7 @@ bool Conv2d::ReadQuantization(TensorView input, TensorView filter, TensorView ou
   if (!HasQuantization(weights, "filter", reason)) return false;
   const int channels = problem_.shape.output_channels;
   const int scales = weights.scales.size();
-  if (scales != 1 && (scales != channels || weights.dimension != 0)) {
+  if (scales != 1 && (scales != channels || weights.dimension != (problem_.shape.depthwise ? 3 : 0))) {
     reason->Set("filter has %d scales along dimension %d for %d output channels", scales, weights.dimension, channels);
     return false;
   }
@@ -166,12 +168,17 @@ Worth Conv2d::Judge(const Environment& environment, bool insist) const {
     worth.reason.Set("a %dx%d input is smaller than the filter", s.input_height, s.input_width);
     return worth;
   }
-  const Plan plan = Choose(environment, insist);
+  Plan plan = Choose(environment, insist);
+  if (!plan.claim && environment.options.any_kernel) {
+    const Plan between = ChooseKernelBetween(Judged(), AllowedCpu(environment));
+    if (between.claim) return {true, between.saved_multiplications, plan.reason};
+  }
   return {plan.claim, plan.saved_multiplications, plan.reason};
 }
 
 bool Conv2d::Prepare(const Environment& environment, int workers, Reason* reason) {
   Plan plan = Choose(environment, /*insist=*/false);
+  if (!plan.claim && environment.options.any_kernel) plan = ChooseKernelBetween(Judged(), AllowedCpu(environment));
   if (!plan.claim) plan = Choose(environment, /*insist=*/true);
   *reason = plan.reason;
   return plan.claim && conv_.Prepare(problem_, plan.algorithm, plan.isa, workers, reason);

@@ -26,6 +26,7 @@ class Conv2d : public Operator {
  protected:
   // The tensors of a node whose filter, strides and padding are in the problem already: types, weights, scales.
   bool ReadTensors(const GraphView& graph, const NodeView& node, int32_t activation, Reason* reason);
+  bool ReadPadding(int32_t padding, Reason* reason);
 
   ConvProblem problem_;
   Padding padding_ = Padding::kSame;

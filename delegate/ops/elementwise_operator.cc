@@ -30,7 +30,7 @@ Worth ElementwiseOperator::Judge(const Environment& environment, bool insist) co
 }
 
 bool ElementwiseOperator::Prepare(const Environment& environment, int workers, Reason*) {
-  kernels_ = &FindElementwise(AllowedCpu(environment).isa);
+  kernels_ = FindElementwise(AllowedCpu(environment).isa);
   workers_ = workers;
   return true;
 }
@@ -42,7 +42,7 @@ Units ElementwiseOperator::Divide() {
 
 Description ElementwiseOperator::Describe() const {
   Description description;
-  description.isa = kernels_ != nullptr ? kernels_->isa : Isa::kScalar;
+  description.isa = kernels_.isa;
   return description;
 }
 

@@ -28,7 +28,7 @@ class ElementwiseOperator : public Operator {
   virtual int64_t values() const { return items_ * item_bytes_; }
 
   SimpleOperator kind_;
-  const ElementwiseKernels* kernels_ = nullptr;
+  ElementwiseKernels kernels_ = {};
   // What may be cut between any two: set by Resize.
   int64_t items_ = 0;
   int64_t item_bytes_ = 1;

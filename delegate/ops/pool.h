@@ -37,7 +37,7 @@ class MaxPool2d final : public Pool {
   MaxPool2d() : Pool(SimpleOperator::kMaxPool) {}
 
  private:
-  Kernel kernel() const override { return kernels_->max_pool; }
+  Kernel kernel() const override { return kernels_.max_pool; }
   void ReferenceImage(const int8_t* input, int8_t* output) const override;
 };
 
@@ -46,7 +46,7 @@ class AveragePool2d final : public Pool {
   AveragePool2d() : Pool(SimpleOperator::kAveragePool) {}
 
  private:
-  Kernel kernel() const override { return kernels_->average_pool; }
+  Kernel kernel() const override { return kernels_.average_pool; }
   void ReferenceImage(const int8_t* input, int8_t* output) const override;
 };
 

@@ -40,7 +40,7 @@ bool Prelu::Resize(const Shape* inputs, Shape* output, Reason* reason) {
 
 void Prelu::Run(const Codes& codes, int unit, void*) const {
   const int64_t begin = units_.begin(unit);
-  kernels_->prelu(constants_, slopes_.begin(), codes.inputs[0] + begin * item_bytes_, codes.output + begin * item_bytes_,
+  kernels_.prelu(constants_, slopes_.begin(), codes.inputs[0] + begin * item_bytes_, codes.output + begin * item_bytes_,
                   static_cast<size_t>(units_.begin(unit + 1) - begin), slopes_.size());
 }
 

@@ -3,6 +3,7 @@
 #include "delegate/array.h"
 #include "delegate/ops/binary.h"
 #include "delegate/ops/conv_2d.h"
+#include "delegate/ops/depthwise_conv_2d.h"
 #include "delegate/ops/fully_connected.h"
 #include "delegate/ops/pool.h"
 #include "delegate/ops/prelu.h"
@@ -28,6 +29,7 @@ constexpr OperatorKind kKinds[] = {
     {kTfLiteBuiltinAveragePool2d, "AVERAGE_POOL_2D", Make<AveragePool2d>},
     {kTfLiteBuiltinConcatenation, "CONCATENATION", Make<Concatenation>},
     {kTfLiteBuiltinConv2d, "CONV_2D", Make<Conv2d>},
+    {kTfLiteBuiltinDepthwiseConv2d, "DEPTHWISE_CONV_2D", Make<DepthwiseConv2d>},
     {kTfLiteBuiltinFullyConnected, "FULLY_CONNECTED", Make<FullyConnected>},
     {kTfLiteBuiltinHardSwish, "HARD_SWISH", Make<HardSwish>},
     {kTfLiteBuiltinLeakyRelu, "LEAKY_RELU", Make<LeakyRelu>},

@@ -18,7 +18,7 @@ bool Unary::Resize(const Shape* inputs, Shape* output, Reason*) {
 
 void Unary::Run(const Codes& codes, int unit, void*) const {
   const int64_t begin = units_.begin(unit);
-  kernels_->look_up(table_, codes.inputs[0] + begin, codes.output + begin, static_cast<size_t>(units_.begin(unit + 1) - begin));
+  kernels_.look_up(table_, codes.inputs[0] + begin, codes.output + begin, static_cast<size_t>(units_.begin(unit + 1) - begin));
 }
 
 void Unary::Reference(const Codes& codes) const {
