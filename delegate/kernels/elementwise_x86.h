@@ -143,6 +143,11 @@ struct Multiplication {
   }
 };
 
+// What a side whose scale is 1/2 adds to its code, or where it is subtracted to the complement of that: ~x = -x - 1.
+inline int32_t HalfOffset(const AddConstants& c, int side) {
+  return c.scale[side].multiplier < 0 ? c.zero_point[side] + 1 : -c.zero_point[side];
+}
+
 // ADD. The side whose scale is 1/2 needs no multiplication: its value is the code without zero point times 2^19, or its negation.
 template <class V, bool both>
 struct AddBlock {
@@ -159,9 +164,9 @@ struct AddBlock {
         other(MakeOneMultiplication(c.scale[1 - half], kAddBits)),
         result(MakeOneMultiplication(c.output_scale, kAddBits)),
         narrow(c.output_zero_point, c.activation_min, c.activation_max) {
-    int32_t sum = Prepare(c, half, &flip[0]);
-    if (both) sum += Prepare(c, 1 - half, &flip[1]);
-    offset = V::Set32(sum * (1 << 21));
+    flip[0] = V::Set32(c.scale[half].multiplier < 0 ? -1 : 0);
+    flip[1] = V::Set32(c.scale[1 - half].multiplier < 0 ? -1 : 0);
+    offset = V::Set32((HalfOffset(c, half) + (both ? HalfOffset(c, 1 - half) : 0)) * (1 << 21));
   }
 
   typename V::Vec operator()(typename V::Vec half_codes, typename V::Vec other_codes) const {
@@ -174,25 +179,13 @@ struct AddBlock {
     }
     return narrow(sum);
   }
-
- private:
-  // What a side adds to its code, or to the complement of it: ~x = -x - 1.
-  static int32_t Prepare(const AddConstants& c, int side, typename V::Vec* flipped) {
-    const bool negative = c.scale[side].multiplier < 0;
-    *flipped = V::Set32(negative ? -1 : 0);
-    return negative ? c.zero_point[side] + 1 : -c.zero_point[side];
-  }
 };
-
-inline bool IsHalf(const FixedPointScale& scale) {
-  return (scale.multiplier == 1 << 30 || scale.multiplier == -(1 << 30)) && scale.shift == 0;
-}
 
 template <class V>
 inline void Add(const AddConstants& c, const int8_t* first, const int8_t* second, int8_t* output, size_t count) {
-  if (IsHalf(c.scale[0]) && IsHalf(c.scale[1])) {
+  if (c.scale[0].IsHalf() && c.scale[1].IsHalf()) {
     ForEachPair<V>(first, second, output, count, AddBlock<V, true>(c, 0));
-  } else if (IsHalf(c.scale[0])) {
+  } else if (c.scale[0].IsHalf()) {
     ForEachPair<V>(first, second, output, count, AddBlock<V, false>(c, 0));
   } else {
     ForEachPair<V>(second, first, output, count, AddBlock<V, false>(c, 1));

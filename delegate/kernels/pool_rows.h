@@ -37,8 +37,10 @@ inline int Least(int a, int b) { return a < b ? a : b; }
 struct PoolRow {
   const PoolShape& shape;
   const int8_t* input;  // of the first input row under it
+  const int8_t* input_end;
   int rows;
   int8_t* output;
+  int8_t* output_end;
   ptrdiff_t pitch;  // of input rows
 
   PoolRow(const PoolShape& s, const int8_t* image, int row, int8_t* output_image) : shape(s) {
@@ -46,7 +48,10 @@ struct PoolRow {
     pitch = static_cast<ptrdiff_t>(s.columns.input) * s.channels;
     input = image + window.begin * pitch;
     rows = window.end - window.begin;
-    output = output_image + static_cast<ptrdiff_t>(row) * s.columns.output * s.channels;
+    input_end = input + rows * pitch;
+    const ptrdiff_t output_pitch = static_cast<ptrdiff_t>(s.columns.output) * s.channels;
+    output = output_image + row * output_pitch;
+    output_end = output + output_pitch;
   }
 };
 
@@ -65,14 +70,16 @@ inline void ForEachChannelBlock(int channels, const Visit& visit) {
   }
 }
 
+// `count` codes, where a whole vector may be read as long as it ends before `end`, and written likewise: what lies behind them is not
+// used, or written later.
 template <class V>
-inline typename V::Vec LoadCodes(const int8_t* from, int count) {
-  return count == V::kBytes ? V::Load(from) : V::LoadPartial(from, static_cast<size_t>(count));
+inline typename V::Vec LoadCodes(const int8_t* from, int count, const int8_t* end) {
+  return count == V::kBytes || end - from >= V::kBytes ? V::Load(from) : V::LoadPartial(from, static_cast<size_t>(count));
 }
 
 template <class V>
-inline void StoreCodes(int8_t* to, typename V::Vec codes, int count) {
-  if (count == V::kBytes) {
+inline void StoreCodes(int8_t* to, typename V::Vec codes, int count, const int8_t* end) {
+  if (count == V::kBytes || end - to >= V::kBytes) {
     V::Store(to, codes);
   } else {
     V::StorePartial(to, codes, static_cast<size_t>(count));
@@ -121,10 +128,10 @@ class MaxPoolRow {
         for (int y = 0; y < row.rows; ++y) {
           const int8_t* from = row.input + y * row.pitch + channel;
           for (int x = window.begin; x < window.end; ++x) {
-            largest = V::Max8(largest, LoadCodes<V>(from + static_cast<ptrdiff_t>(x) * channels, count));
+            largest = V::Max8(largest, LoadCodes<V>(from + static_cast<ptrdiff_t>(x) * channels, count, row.input_end));
           }
         }
-        StoreCodes<V>(row.output + static_cast<ptrdiff_t>(i) * channels + channel, Clamp(largest), count);
+        StoreCodes<V>(row.output + static_cast<ptrdiff_t>(i) * channels + channel, Clamp(largest), count, row.output_end);
       });
     }
   }
@@ -202,17 +209,25 @@ class MaxPoolRow {
     return Clamp(largest);
   }
 
-  // Every pixel that lies `step` bytes behind the last. Whole vectors are written, later pixels over what is too much of them, and the
-  // last ones beside the output first.
+  // Every pixel that lies `step` bytes behind the last.
   static void KeepPixels(const int8_t* codes, int step, int channels, int pixels, int8_t* output) {
-    int i = 0;
-    for (; (pixels - i) * channels >= V::kBytes; ++i) V::Store(output + i * channels, V::Load(codes + i * step));
-    int8_t last[2 * V::kBytes];
-    const int kept = i;
-    for (; i < pixels; ++i) V::Store(last + (i - kept) * channels, V::Load(codes + i * step));
-    if (kept < pixels) {
-      V::StorePartial(output + kept * channels, V::Load(last), static_cast<size_t>((pixels - kept) * channels));
+    if (channels <= 4) {
+      KeepChunks<4>(codes, step, channels, pixels, output);
+    } else if (channels <= 8) {
+      KeepChunks<8>(codes, step, channels, pixels, output);
+    } else if (channels <= 16) {
+      KeepChunks<16>(codes, step, channels, pixels, output);
+    } else {
+      KeepChunks<V::kBytes>(codes, step, channels, pixels, output);
     }
+  }
+
+  // `bytes` at a time, no fewer than a pixel has: later pixels are written over what is too much of it.
+  template <int bytes>
+  static void KeepChunks(const int8_t* codes, int step, int channels, int pixels, int8_t* output) {
+    int i = 0;
+    for (; (pixels - i) * channels >= bytes; ++i) memcpy(output + i * channels, codes + i * step, bytes);
+    for (; i < pixels; ++i) memcpy(output + i * channels, codes + i * step, static_cast<size_t>(channels));
   }
 
   const PoolShape& shape_;
@@ -230,17 +245,18 @@ inline void MaxPool(const PoolShape& shape, const int8_t* input, int row_begin, 
 inline constexpr int kMostPixels = 254;
 inline constexpr int kMostExact = 1 << 13;
 
-// int32 sums of `count` channels over a window, `pixel` bytes apart in a row.
+// int32 sums of `count` channels over `columns` columns from `corner` on.
 template <class V>
-inline typename V::WideSums SumOfWindow(const int8_t* corner, ptrdiff_t pitch, ptrdiff_t pixel, int rows, int columns, int count) {
+inline typename V::WideSums SumOfWindow(const PoolRow& row, const int8_t* corner, int columns, int count) {
+  const ptrdiff_t pixel = row.shape.channels;
   auto wide = V::ClearWideSums();
   auto sums = V::ClearSums();
   int room = kMostPixels;
-  for (int y = 0; y < rows; ++y) {
-    const int8_t* from = corner + y * pitch;
+  for (int y = 0; y < row.rows; ++y) {
+    const int8_t* from = corner + y * row.pitch;
     for (int x = 0; x < columns; x += 2) {
-      const auto first = LoadCodes<V>(from, count);
-      const auto second = x + 1 < columns ? LoadCodes<V>(from + pixel, count) : V::Set8(0);
+      const auto first = LoadCodes<V>(from, count, row.input_end);
+      const auto second = x + 1 < columns ? LoadCodes<V>(from + pixel, count, row.input_end) : V::Set8(0);
       V::AddPair(&sums, first, second);
       from += 2 * pixel;
       room -= 2;
@@ -269,7 +285,7 @@ inline void AveragePool(const PoolShape& shape, const int8_t* input, int row_beg
       ForEachChannelBlock<V>(shape.channels, [&](int channel, int count) {
         const int8_t* const corner = row.input + window.begin * pixel + channel;
         int8_t* const to = row.output + i * pixel + channel;
-        const auto sums = SumOfWindow<V>(corner, row.pitch, pixel, row.rows, columns, count);
+        const auto sums = SumOfWindow<V>(row, corner, columns, count);
         typename V::Vec codes;
         if (pixels <= kMostExact) {
           codes = V::Divide(sums, pixels);
@@ -282,7 +298,7 @@ inline void AveragePool(const PoolShape& shape, const int8_t* input, int row_beg
           }
           codes = V::Load(quotients);
         }
-        StoreCodes<V>(to, V::Min8(V::Max8(codes, low), high), count);
+        StoreCodes<V>(to, V::Min8(V::Max8(codes, low), high), count, row.output_end);
       });
     }
   }
