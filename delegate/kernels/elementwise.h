@@ -22,6 +22,9 @@ struct FixedPointScale {
   // A code without its zero point times 2^(kMostLeftShift + 2) is an int16 (one_multiplication.h). A scale of 32 leaves three in four
   // codes saturated, and no network that answers anything.
   static constexpr int kMostLeftShift = 5;
+
+  // Whether it is 1/2 or its negative.
+  TFLITE_EQ_ALWAYS_INLINE bool IsHalf() const { return (multiplier == 1 << 30 || multiplier == -(1 << 30)) && shift == 0; }
 };
 
 // ADD and SUB: both sides are brought to twice the larger of their scales, with 20 bits more than the codes have. So the scale of one

@@ -81,9 +81,9 @@ struct TabulatedAddBlock {
 void TabulatedAdd(const AddConstants& c, const int8_t* first, const int8_t* second, int8_t* output, size_t count) {
   // Fewer codes than that are added before a table is made; and what both sides need no multiplication for needs no table.
   constexpr size_t kFewest = 2048;
-  const bool both = IsHalf(c.scale[0]) && IsHalf(c.scale[1]);
+  const bool both = c.scale[0].IsHalf() && c.scale[1].IsHalf();
   if (count < kFewest || both) return Add<Avx512>(c, first, second, output, count);
-  const int half = IsHalf(c.scale[0]) ? 0 : 1;
+  const int half = c.scale[0].IsHalf() ? 0 : 1;
   const Multiplication<Avx512> other(MakeOneMultiplication(c.scale[1 - half], kAddBits));
   const __m512i other_zero_point = _mm512_set1_epi32(c.zero_point[1 - half]);
   const __m512i offset = _mm512_set1_epi32(HalfOffset(c, half) * (1 << 21));

@@ -140,45 +140,51 @@ void LookUp(const int8_t* table, const int8_t* input, int8_t* output, size_t cou
   ForEachBlock<Neon>(input, output, count, LookUpBlock(table));
 }
 
-// Both sides are brought to 20 bits more than codes have.
+// Words times 2^15.
+inline Quad WidenBy15(const Words& x) {
+  return {{vshll_n_s16(vget_low_s16(x.low), 15), vshll_high_n_s16(x.low, 15), vshll_n_s16(vget_low_s16(x.high), 15),
+           vshll_high_n_s16(x.high, 15)}};
+}
+
+// Both sides are brought to 20 bits more than codes have. The side whose scale is 1/2 needs no multiplication by it: its value is the
+// code without zero point times 2^19, or its negation.
 struct AddBlock {
   int16x8_t zero_point[2];
-  ScaleNeon scale[2];
+  int16_t half;  // 2^4, negative where that side is subtracted
+  int32x4_t other_multiplier;
+  int32x4_t other_right;
   ScaleNeon result;
   Narrow narrow;
 
-  explicit AddBlock(const AddConstants& c)
-      : zero_point{ZeroPoint(c.zero_point[0]), ZeroPoint(c.zero_point[1])},
-        scale{ScaleNeon(c.scale[0]), ScaleNeon(c.scale[1])},
+  // `side` is the one whose scale is 1/2.
+  AddBlock(const AddConstants& c, int side)
+      : zero_point{ZeroPoint(c.zero_point[side]), ZeroPoint(c.zero_point[1 - side])},
+        half(c.scale[side].multiplier < 0 ? -16 : 16),
+        other_multiplier(vdupq_n_s32(c.scale[1 - side].multiplier)),
+        other_right(vdupq_n_s32(c.scale[1 - side].shift)),
         result(c.output_scale),
         narrow(c.output_zero_point, c.activation_min, c.activation_max) {}
 
-  int8x16_t operator()(int8x16_t first, int8x16_t second) const {
-    const Quad a = Side(first, 0);
-    const Quad b = Side(second, 1);
-    Quad z;
+  int8x16_t operator()(int8x16_t half_codes, int8x16_t other_codes) const {
+    const Words x = Widen(half_codes, zero_point[0]);
+    Quad sum = WidenBy15({vmulq_n_s16(x.low, half), vmulq_n_s16(x.high, half)});
+    const Words other = Widen(other_codes, zero_point[1]);
+    const Quad values = WidenBy15({vshlq_n_s16(other.low, 5), vshlq_n_s16(other.high, 5)});
     for (int i = 0; i < 4; ++i) {
-      const int32x4_t y = vqrdmulhq_s32(vaddq_s32(a.part[i], b.part[i]), result.multiplier);
-      z.part[i] = ScaleNeon::Shift(y, result.right);
+      const int32x4_t y = vqrdmulhq_s32(values.part[i], other_multiplier);
+      sum.part[i] = vaddq_s32(sum.part[i], ScaleNeon::Shift(y, other_right));
+      sum.part[i] = ScaleNeon::Shift(vqrdmulhq_s32(sum.part[i], result.multiplier), result.right);
     }
-    return narrow(z);
-  }
-
- private:
-  Quad Side(int8x16_t codes, int side) const {
-    const Words x = Widen(codes, zero_point[side]);
-    Quad values = {{vshll_n_s16(vget_low_s16(x.low), 15), vshll_high_n_s16(x.low, 15), vshll_n_s16(vget_low_s16(x.high), 15),
-                    vshll_high_n_s16(x.high, 15)}};
-    for (auto& part : values.part) {
-      const int32x4_t y = vqrdmulhq_s32(vshlq_n_s32(part, 5), scale[side].multiplier);
-      part = ScaleNeon::Shift(y, scale[side].right);
-    }
-    return values;
+    return narrow(sum);
   }
 };
 
 void Add(const AddConstants& c, const int8_t* first, const int8_t* second, int8_t* output, size_t count) {
-  ForEachPair<Neon>(first, second, output, count, AddBlock(c));
+  if (c.scale[0].IsHalf()) {
+    ForEachPair<Neon>(first, second, output, count, AddBlock(c, 0));
+  } else {
+    ForEachPair<Neon>(second, first, output, count, AddBlock(c, 1));
+  }
 }
 
 inline Quad Products(const Words& a, int16x8_t low, int16x8_t high) {

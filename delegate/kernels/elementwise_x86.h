@@ -143,10 +143,6 @@ struct Multiplication {
   }
 };
 
-inline bool IsHalf(const FixedPointScale& scale) {
-  return (scale.multiplier == 1 << 30 || scale.multiplier == -(1 << 30)) && scale.shift == 0;
-}
-
 // What a side whose scale is 1/2 adds to its code, or where it is subtracted to the complement of that: ~x = -x - 1.
 inline int32_t HalfOffset(const AddConstants& c, int side) {
   return c.scale[side].multiplier < 0 ? c.zero_point[side] + 1 : -c.zero_point[side];
@@ -187,9 +183,9 @@ struct AddBlock {
 
 template <class V>
 inline void Add(const AddConstants& c, const int8_t* first, const int8_t* second, int8_t* output, size_t count) {
-  if (IsHalf(c.scale[0]) && IsHalf(c.scale[1])) {
+  if (c.scale[0].IsHalf() && c.scale[1].IsHalf()) {
     ForEachPair<V>(first, second, output, count, AddBlock<V, true>(c, 0));
-  } else if (IsHalf(c.scale[0])) {
+  } else if (c.scale[0].IsHalf()) {
     ForEachPair<V>(first, second, output, count, AddBlock<V, false>(c, 0));
   } else {
     ForEachPair<V>(second, first, output, count, AddBlock<V, false>(c, 1));
