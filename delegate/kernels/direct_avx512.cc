@@ -242,55 +242,44 @@ __attribute__((always_inline)) inline void Accumulate(const Planes& planes, cons
   }
 }
 
-template <int pixels, typename Source>
-void Tile(const Source& source, const uint8_t* codes, WeightStream weights, const int32_t* bias, const StoreCodes& store, size_t pixel,
-          int8_t* out) {
-  __m512i acc[pixels][2];
-  for (int i = 0; i < pixels; ++i) {
-    acc[i][0] = _mm512_load_si512(bias);
-    acc[i][1] = _mm512_load_si512(bias + 16);
+// Pixels that follow each other.
+struct NextPixel {
+  int8_t* operator()() {
+    int8_t* to = out;
+    out += stride;
+    return to;
+  }
+  int8_t* out;
+  size_t stride;
+};
+
+// `vectors` of 16 output channels of a block.
+template <int pixels, int vectors, typename Source>
+void Tile(const Source& source, const uint8_t* codes, WeightStream weights, const int32_t* bias, const StoreTile<vectors>& store,
+          size_t pixel, int8_t* out) {
+  __m512i acc[pixels][vectors];
+  for (auto& sums : acc) {
+    for (int v = 0; v < vectors; ++v) sums[v] = _mm512_load_si512(bias + 16 * v);
   }
   Accumulate(source, codes, &weights, acc);
+  __m512i sums[(pixels * vectors + 3) / 4 * 4];  // acc itself stays in registers
 #pragma GCC unroll 16
-  for (int i = 0; i < pixels; i += 2) {
-    const bool last = i + 1 == pixels;
-    const int next = last ? i : i + 1;
-    store.Pair(acc[i][0], acc[i][1], acc[next][0], acc[next][1], out + i * pixel, last ? nullptr : out + next * pixel);
+  for (int i = 0; i < pixels; ++i) {
+    for (int v = 0; v < vectors; ++v) sums[i * vectors + v] = acc[i][v];
   }
+  store(sums, pixels, NextPixel{out, pixel});
 }
 
-// The first 16 output channels of a block.
-template <int pixels, typename Source>
-void HalfTile(const Source& source, const uint8_t* codes, WeightStream weights, const int32_t* bias, const StoreHalfCodes& store,
-              size_t pixel, int8_t* out) {
-  __m512i acc[pixels][1];
-  for (int i = 0; i < pixels; ++i) acc[i][0] = _mm512_load_si512(bias);
-  Accumulate(source, codes, &weights, acc);
-  constexpr int kRest = pixels % 4;
-#pragma GCC unroll 4
-  for (int i = 0; i + 4 <= pixels; i += 4) {
-    store.Quad<4>(acc[i][0], acc[i + 1][0], acc[i + 2][0], acc[i + 3][0], out + i * pixel, pixel);
-  }
-  if (kRest == 0) return;
-  constexpr int kFirst = pixels - kRest;
-  constexpr int kLast = pixels - 1;
-  store.Quad<kRest>(acc[kFirst][0], acc[kRest > 1 ? kFirst + 1 : kLast][0], acc[kRest > 2 ? kFirst + 2 : kLast][0], acc[kLast][0],
-                    out + kFirst * pixel, pixel);
-}
+template <int vectors, typename Source>
+using TileFunction = void (*)(const Source&, const uint8_t*, WeightStream, const int32_t*, const StoreTile<vectors>&, size_t, int8_t*);
 
-template <typename Source, typename Store>
-using TileFunction = void (*)(const Source&, const uint8_t*, WeightStream, const int32_t*, const Store&, size_t, int8_t*);
-
-template <typename Source>
+template <int vectors, typename Source>
 struct Tiles {
-  static constexpr TileFunction<Source, StoreCodes> kWhole[kMaxPixels + 1] = {
-      nullptr,          Tile<1, Source>,  Tile<2, Source>,  Tile<3, Source>,  Tile<4, Source>,
-      Tile<5, Source>,  Tile<6, Source>,  Tile<7, Source>,  Tile<8, Source>,  Tile<9, Source>,
-      Tile<10, Source>, Tile<11, Source>, Tile<12, Source>, Tile<13, Source>, Tile<14, Source>};
-  static constexpr TileFunction<Source, StoreHalfCodes> kHalf[kMaxPixels + 1] = {
-      nullptr,              HalfTile<1, Source>,  HalfTile<2, Source>,  HalfTile<3, Source>,  HalfTile<4, Source>,
-      HalfTile<5, Source>,  HalfTile<6, Source>,  HalfTile<7, Source>,  HalfTile<8, Source>,  HalfTile<9, Source>,
-      HalfTile<10, Source>, HalfTile<11, Source>, HalfTile<12, Source>, HalfTile<13, Source>, HalfTile<14, Source>};
+  static constexpr TileFunction<vectors, Source> kBySize[kMaxPixels + 1] = {
+      nullptr,                   Tile<1, vectors, Source>,  Tile<2, vectors, Source>,  Tile<3, vectors, Source>,
+      Tile<4, vectors, Source>,  Tile<5, vectors, Source>,  Tile<6, vectors, Source>,  Tile<7, vectors, Source>,
+      Tile<8, vectors, Source>,  Tile<9, vectors, Source>,  Tile<10, vectors, Source>, Tile<11, vectors, Source>,
+      Tile<12, vectors, Source>, Tile<13, vectors, Source>, Tile<14, vectors, Source>};
 };
 
 // All output channels of `pixels` pixels that follow each other, `stride` bytes apart where they are read.
@@ -315,9 +304,9 @@ void RunPixels(const KernelContext& context, const Source& source, const uint8_t
       }
     };
     if (left > kCoutBlock / 2) {
-      run(StoreCodes(*context.requantization, cout, left), Tiles<Source>::kWhole);
+      run(StoreTile<2>(context, cout, left), Tiles<2, Source>::kBySize);
     } else {
-      run(StoreHalfCodes(*context.requantization, cout, left), Tiles<Source>::kHalf);
+      run(StoreTile<1>(context, cout, left), Tiles<1, Source>::kBySize);
     }
   }
 }
@@ -373,7 +362,7 @@ void Run(const KernelContext& context, const WorkPlan& plan, int unit, const int
 
 }  // namespace
 
-const ConvKernel kDirectAvx512 = {Algorithm::kDirect, Isa::kAvx512Vnni, /*needs_fallback=*/false, /*uses_lines=*/false, CertifyDirect,
+const ConvKernel kDirectAvx512 = {Algorithm::kDirect, Isa::kAvx512Vnni, /*needs_fallback=*/false, /*uses_lines=*/true, CertifyDirect,
                                   PackedBytes, Pack, Plan, Run, RunRows};
 
 }  // namespace tflite_eq

@@ -75,6 +75,7 @@ struct LinesAvx512 {
   __m512 offset;
   __m512 half;
 
+  LinesAvx512() : scale(_mm512_setzero_ps()), offset(scale), half(scale) {}
   LinesAvx512(const FloatRequantization& lines, int channel)
       : scale(_mm512_loadu_ps(lines.scale() + channel)),
         offset(_mm512_loadu_ps(lines.offset() + channel)),
