@@ -1,4 +1,4 @@
-// ADD of equal shapes, and RELU.
+// ADD, SUB and MUL of equal shapes; RELU, LEAKY_RELU, and PRELU with a slope for each channel.
 #include "delegate/testing/operator_helpers.h"
 #include "delegate/testing/operators.h"
 
@@ -40,6 +40,7 @@ TfLiteStatus PrepareAdd(TfLiteContext* context, TfLiteNode* node) {
   return ResizeTo(context, output, ToVector(first->dims));
 }
 
+template <bool subtract>
 TfLiteStatus InvokeAdd(TfLiteContext* context, TfLiteNode* node) {
   const TfLiteTensor* inputs[] = {InputAt(context, node, 0), InputAt(context, node, 1)};
   TfLiteTensor* output = OutputAt(context, node);
@@ -51,10 +52,46 @@ TfLiteStatus InvokeAdd(TfLiteContext* context, TfLiteNode* node) {
     uint32_t sum = 0;
     for (int side = 0; side < 2; ++side) {
       const int64_t value = int64_t{inputs[side]->data.int8[i]} - inputs[side]->params.zero_point;
-      sum += static_cast<uint32_t>(Multiply(static_cast<int32_t>(value * (1 << kAddLeftShift)), scales.inputs[side]));
+      const auto scaled = static_cast<uint32_t>(Multiply(static_cast<int32_t>(value * (1 << kAddLeftShift)), scales.inputs[side]));
+      sum += subtract && side == 1 ? 0 - scaled : scaled;
     }
     output->data.int8[i] =
         range.Clamp(int64_t{Multiply(static_cast<int32_t>(sum), scales.output)} + output->params.zero_point);
+  }
+  return kTfLiteOk;
+}
+
+bool ProductScale(const TfLiteTensor& first, const TfLiteTensor& second, const TfLiteTensor& output, FixedPoint* scale) {
+  return ToFixedPoint(static_cast<double>(first.params.scale * second.params.scale / output.params.scale), scale);
+}
+
+TfLiteStatus PrepareMul(TfLiteContext* context, TfLiteNode* node) {
+  const TfLiteTensor* first = InputAt(context, node, 0);
+  const TfLiteTensor* second = InputAt(context, node, 1);
+  TfLiteTensor* output = OutputAt(context, node);
+  FixedPoint scale;
+  CodeRange range;
+  if (!HasCounts(node, 2, 2) || !IsInt8(first) || !IsInt8(second) || !IsInt8(output) || !IsWhole(*first) || !IsWhole(*second)) {
+    return Refuse(context, "product of other types");
+  }
+  if (ToVector(first->dims) != ToVector(second->dims)) return Refuse(context, "product of different shapes");
+  if (!ProductScale(*first, *second, *output, &scale)) return Refuse(context, "scales of a product");
+  if (!ActivationCodes(ParametersOf(*node).geometry.activation, *output, &range)) return Refuse(context, "activation");
+  return ResizeTo(context, output, ToVector(first->dims));
+}
+
+TfLiteStatus InvokeMul(TfLiteContext* context, TfLiteNode* node) {
+  const TfLiteTensor* first = InputAt(context, node, 0);
+  const TfLiteTensor* second = InputAt(context, node, 1);
+  TfLiteTensor* output = OutputAt(context, node);
+  FixedPoint scale;
+  CodeRange range;
+  ProductScale(*first, *second, *output, &scale);
+  ActivationCodes(ParametersOf(*node).geometry.activation, *output, &range);
+  for (int64_t i = 0; i < ElementCount(*output); ++i) {
+    const int64_t product = (int64_t{first->data.int8[i]} - first->params.zero_point) *
+                            (int64_t{second->data.int8[i]} - second->params.zero_point);
+    output->data.int8[i] = range.Clamp(int64_t{Multiply(static_cast<int32_t>(product), scale)} + output->params.zero_point);
   }
   return kTfLiteOk;
 }
@@ -86,9 +123,86 @@ TfLiteStatus InvokeRelu(TfLiteContext* context, TfLiteNode* node) {
   return kTfLiteOk;
 }
 
+// Of LEAKY_RELU and PRELU: for values from 0 on, and for those below, once these are multiplied by a slope's code or are all alike.
+struct SideScales {
+  FixedPoint positive, negative;
+};
+
+bool LeakyScales(const TfLiteNode& node, const TfLiteTensor& input, const TfLiteTensor& output, SideScales* scales) {
+  const double slope = static_cast<double>(input.params.scale * ParametersOf(node).alpha / output.params.scale);
+  if (!ReluScale(input, output, &scales->positive) || !ToFixedPoint(std::abs(slope), &scales->negative)) return false;
+  if (slope < 0) scales->negative.multiplier *= -1;
+  return true;
+}
+
+TfLiteStatus PrepareLeakyRelu(TfLiteContext* context, TfLiteNode* node) {
+  const TfLiteTensor* input = InputAt(context, node, 0);
+  TfLiteTensor* output = OutputAt(context, node);
+  SideScales scales;
+  if (node->builtin_data == nullptr || !HasCounts(node, 1, 1)) return Refuse(context, "leaky ReLU without parameters or tensors");
+  if (!IsInt8(input) || !IsInt8(output) || !IsWhole(*input)) return Refuse(context, "leaky ReLU of other types");
+  if (!LeakyScales(*node, *input, *output, &scales)) return Refuse(context, "scales of a leaky ReLU");
+  return ResizeTo(context, output, ToVector(input->dims));
+}
+
+TfLiteStatus InvokeLeakyRelu(TfLiteContext* context, TfLiteNode* node) {
+  const TfLiteTensor* input = InputAt(context, node, 0);
+  TfLiteTensor* output = OutputAt(context, node);
+  SideScales scales;
+  LeakyScales(*node, *input, *output, &scales);
+  for (int64_t i = 0; i < ElementCount(*output); ++i) {
+    const int32_t value = input->data.int8[i] - input->params.zero_point;
+    const int64_t scaled = Multiply(value, value < 0 ? scales.negative : scales.positive);
+    output->data.int8[i] = CodeRange().Clamp(scaled + output->params.zero_point);
+  }
+  return kTfLiteOk;
+}
+
+bool PreluScales(const TfLiteTensor& input, const TfLiteTensor& slopes, const TfLiteTensor& output, SideScales* scales) {
+  return ReluScale(input, output, &scales->positive) &&
+         ToFixedPoint(static_cast<double>(input.params.scale * slopes.params.scale / output.params.scale), &scales->negative);
+}
+
+TfLiteStatus PreparePrelu(TfLiteContext* context, TfLiteNode* node) {
+  const TfLiteTensor* input = InputAt(context, node, 0);
+  const TfLiteTensor* slopes = InputAt(context, node, 1);
+  TfLiteTensor* output = OutputAt(context, node);
+  SideScales scales;
+  if (!HasCounts(node, 2, 2) || !IsInt8(input) || !IsInt8(slopes) || !IsInt8(output) || !IsWhole(*input) || !IsWhole(*slopes)) {
+    return Refuse(context, "PReLU of other types");
+  }
+  const int rank = input->dims->size;
+  if (rank < 1 || slopes->dims->size < 1 || slopes->dims->size > rank || ElementCount(*slopes) != input->dims->data[rank - 1] ||
+      slopes->dims->data[slopes->dims->size - 1] != input->dims->data[rank - 1]) {
+    return Refuse(context, "PReLU of other slopes");
+  }
+  if (!PreluScales(*input, *slopes, *output, &scales)) return Refuse(context, "scales of a PReLU");
+  return ResizeTo(context, output, ToVector(input->dims));
+}
+
+TfLiteStatus InvokePrelu(TfLiteContext* context, TfLiteNode* node) {
+  const TfLiteTensor* input = InputAt(context, node, 0);
+  const TfLiteTensor* slopes = InputAt(context, node, 1);
+  TfLiteTensor* output = OutputAt(context, node);
+  SideScales scales;
+  PreluScales(*input, *slopes, *output, &scales);
+  const int64_t channels = ElementCount(*slopes);
+  for (int64_t i = 0; i < ElementCount(*output); ++i) {
+    const int32_t value = input->data.int8[i] - input->params.zero_point;
+    const int32_t slope = slopes->data.int8[i % channels] - slopes->params.zero_point;
+    const int64_t scaled = value < 0 ? Multiply(value * slope, scales.negative) : Multiply(value, scales.positive);
+    output->data.int8[i] = CodeRange().Clamp(scaled + output->params.zero_point);
+  }
+  return kTfLiteOk;
+}
+
 }  // namespace
 
-TfLiteRegistration AddRegistration() { return Registration(PrepareAdd, InvokeAdd); }
+TfLiteRegistration AddRegistration() { return Registration(PrepareAdd, InvokeAdd<false>); }
+TfLiteRegistration SubRegistration() { return Registration(PrepareAdd, InvokeAdd<true>); }
+TfLiteRegistration MulRegistration() { return Registration(PrepareMul, InvokeMul); }
 TfLiteRegistration ReluRegistration() { return Registration(PrepareRelu, InvokeRelu); }
+TfLiteRegistration LeakyReluRegistration() { return Registration(PrepareLeakyRelu, InvokeLeakyRelu); }
+TfLiteRegistration PreluRegistration() { return Registration(PreparePrelu, InvokePrelu); }
 
 }  // namespace tflite_eq
