@@ -1,9 +1,38 @@
-// ADD, SUB and MUL of equal shapes; RELU, LEAKY_RELU, and PRELU with a slope for each channel.
+// ADD, SUB and MUL, broadcast; RELU, LEAKY_RELU, and PRELU with a slope for each channel.
+#include <algorithm>
+#include <initializer_list>
+
 #include "delegate/testing/operator_helpers.h"
 #include "delegate/testing/operators.h"
 
 namespace tflite_eq {
 namespace {
+
+// The shape of what combines two tensors; false where they do not go together.
+bool BroadcastShape(const TfLiteTensor& first, const TfLiteTensor& second, std::vector<int>* shape) {
+  const int ranks[] = {first.dims->size, second.dims->size};
+  const int rank = std::max(ranks[0], ranks[1]);
+  shape->assign(rank, 1);
+  for (int d = 1; d <= rank; ++d) {  // from the last
+    const int a = d <= ranks[0] ? first.dims->data[ranks[0] - d] : 1, b = d <= ranks[1] ? second.dims->data[ranks[1] - d] : 1;
+    if (a != b && a != 1 && b != 1) return false;
+    (*shape)[rank - d] = a == 1 ? b : a;
+  }
+  return true;
+}
+
+// Where the value that goes into value `i` of an output lies in an input that is broadcast to it.
+int64_t BroadcastIndex(const TfLiteTensor& input, const std::vector<int>& output, int64_t i) {
+  int64_t index = 0, stride = 1;
+  for (int d = 1; d <= input.dims->size; ++d) {
+    const int size = input.dims->data[input.dims->size - d];
+    const int whole = output[output.size() - d];
+    index += size == 1 ? 0 : i % whole * stride;
+    stride *= size;
+    i /= whole;
+  }
+  return index;
+}
 
 // ADD brings both inputs to twice the larger scale, with this many bits more than the codes have.
 constexpr int kAddLeftShift = 20;
@@ -34,10 +63,11 @@ TfLiteStatus PrepareAdd(TfLiteContext* context, TfLiteNode* node) {
   if (!HasCounts(node, 2, 2) || !IsInt8(first) || !IsInt8(second) || !IsInt8(output) || !IsWhole(*first) || !IsWhole(*second)) {
     return Refuse(context, "sum of other types");
   }
-  if (ToVector(first->dims) != ToVector(second->dims)) return Refuse(context, "sum of different shapes");
+  std::vector<int> shape;
+  if (!BroadcastShape(*first, *second, &shape)) return Refuse(context, "sum of different shapes");
   if (!Scales(*first, *second, *output, &scales)) return Refuse(context, "scales of a sum");
   if (!ActivationCodes(ParametersOf(*node).geometry.activation, *output, &range)) return Refuse(context, "activation");
-  return ResizeTo(context, output, ToVector(first->dims));
+  return ResizeTo(context, output, shape);
 }
 
 template <bool subtract>
@@ -48,10 +78,12 @@ TfLiteStatus InvokeAdd(TfLiteContext* context, TfLiteNode* node) {
   CodeRange range;
   Scales(*inputs[0], *inputs[1], *output, &scales);
   ActivationCodes(ParametersOf(*node).geometry.activation, *output, &range);
+  const std::vector<int> shape = ToVector(output->dims);
   for (int64_t i = 0; i < ElementCount(*output); ++i) {
     uint32_t sum = 0;
     for (int side = 0; side < 2; ++side) {
-      const int64_t value = int64_t{inputs[side]->data.int8[i]} - inputs[side]->params.zero_point;
+      const int8_t code = inputs[side]->data.int8[BroadcastIndex(*inputs[side], shape, i)];
+      const int64_t value = int64_t{code} - inputs[side]->params.zero_point;
       const auto scaled = static_cast<uint32_t>(Multiply(static_cast<int32_t>(value * (1 << kAddLeftShift)), scales.inputs[side]));
       sum += subtract && side == 1 ? 0 - scaled : scaled;
     }
@@ -59,6 +91,14 @@ TfLiteStatus InvokeAdd(TfLiteContext* context, TfLiteNode* node) {
         range.Clamp(int64_t{Multiply(static_cast<int32_t>(sum), scales.output)} + output->params.zero_point);
   }
   return kTfLiteOk;
+}
+
+// What is no code overflows once it is multiplied.
+bool HasCodeZeroPoints(std::initializer_list<const TfLiteTensor*> tensors) {
+  for (const TfLiteTensor* tensor : tensors) {
+    if (tensor->params.zero_point < -128 || tensor->params.zero_point > 127) return false;
+  }
+  return true;
 }
 
 bool ProductScale(const TfLiteTensor& first, const TfLiteTensor& second, const TfLiteTensor& output, FixedPoint* scale) {
@@ -74,10 +114,11 @@ TfLiteStatus PrepareMul(TfLiteContext* context, TfLiteNode* node) {
   if (!HasCounts(node, 2, 2) || !IsInt8(first) || !IsInt8(second) || !IsInt8(output) || !IsWhole(*first) || !IsWhole(*second)) {
     return Refuse(context, "product of other types");
   }
-  if (ToVector(first->dims) != ToVector(second->dims)) return Refuse(context, "product of different shapes");
-  if (!ProductScale(*first, *second, *output, &scale)) return Refuse(context, "scales of a product");
+  std::vector<int> shape;
+  if (!BroadcastShape(*first, *second, &shape)) return Refuse(context, "product of different shapes");
+  if (!HasCodeZeroPoints({first, second}) || !ProductScale(*first, *second, *output, &scale)) return Refuse(context, "scales of a product");
   if (!ActivationCodes(ParametersOf(*node).geometry.activation, *output, &range)) return Refuse(context, "activation");
-  return ResizeTo(context, output, ToVector(first->dims));
+  return ResizeTo(context, output, shape);
 }
 
 TfLiteStatus InvokeMul(TfLiteContext* context, TfLiteNode* node) {
@@ -88,9 +129,10 @@ TfLiteStatus InvokeMul(TfLiteContext* context, TfLiteNode* node) {
   CodeRange range;
   ProductScale(*first, *second, *output, &scale);
   ActivationCodes(ParametersOf(*node).geometry.activation, *output, &range);
+  const std::vector<int> shape = ToVector(output->dims);
   for (int64_t i = 0; i < ElementCount(*output); ++i) {
-    const int64_t product = (int64_t{first->data.int8[i]} - first->params.zero_point) *
-                            (int64_t{second->data.int8[i]} - second->params.zero_point);
+    const int8_t a = first->data.int8[BroadcastIndex(*first, shape, i)], b = second->data.int8[BroadcastIndex(*second, shape, i)];
+    const int64_t product = (int64_t{a} - first->params.zero_point) * (int64_t{b} - second->params.zero_point);
     output->data.int8[i] = range.Clamp(int64_t{Multiply(static_cast<int32_t>(product), scale)} + output->params.zero_point);
   }
   return kTfLiteOk;
@@ -141,7 +183,7 @@ TfLiteStatus PrepareLeakyRelu(TfLiteContext* context, TfLiteNode* node) {
   SideScales scales;
   if (node->builtin_data == nullptr || !HasCounts(node, 1, 1)) return Refuse(context, "leaky ReLU without parameters or tensors");
   if (!IsInt8(input) || !IsInt8(output) || !IsWhole(*input)) return Refuse(context, "leaky ReLU of other types");
-  if (!LeakyScales(*node, *input, *output, &scales)) return Refuse(context, "scales of a leaky ReLU");
+  if (!HasCodeZeroPoints({input}) || !LeakyScales(*node, *input, *output, &scales)) return Refuse(context, "scales of a leaky ReLU");
   return ResizeTo(context, output, ToVector(input->dims));
 }
 
@@ -176,7 +218,7 @@ TfLiteStatus PreparePrelu(TfLiteContext* context, TfLiteNode* node) {
       slopes->dims->data[slopes->dims->size - 1] != input->dims->data[rank - 1]) {
     return Refuse(context, "PReLU of other slopes");
   }
-  if (!PreluScales(*input, *slopes, *output, &scales)) return Refuse(context, "scales of a PReLU");
+  if (!HasCodeZeroPoints({input, slopes}) || !PreluScales(*input, *slopes, *output, &scales)) return Refuse(context, "scales of a PReLU");
   return ResizeTo(context, output, ToVector(input->dims));
 }
 

@@ -36,6 +36,7 @@ TfLiteStatus Prepare(TfLiteContext* context, TfLiteNode* node) {
     FixedPoint scale;
     if (!ChannelScale(*input, *filter, *output, k, &scale)) return Refuse(context, "scale without a fixed-point form");
   }
+  if (input->params.zero_point < -128 || input->params.zero_point > 127) return Refuse(context, "zero point that is no code");
   CodeRange range;
   if (!ActivationCodes(ParametersOf(*node).geometry.activation, *output, &range)) return Refuse(context, "activation");
   if (!ParametersOf(*node).keep_dims) return ResizeTo(context, output, {static_cast<int>(ElementCount(*input) / depth), channels});
