@@ -160,7 +160,7 @@ class MaxPoolRow {
   void FewChannels(const PoolRow& row, int most_outputs) const {
     const PoolAxis& columns = shape_.columns;
     const int channels = shape_.channels;
-    // Vectors read and write beyond what there is in it.
+    // Vectors read and write beyond what there is in it, and nothing looks at that.
     int8_t codes[kBytesOfRow + 2 * V::kBytes];
     for (int first = 0; first < columns.output; first += most_outputs) {
       const int outputs = Least(most_outputs, columns.output - first);
@@ -199,8 +199,7 @@ class MaxPoolRow {
       for (int y = 0; y < row.rows; ++y) largest = V::Max8(largest, V::LoadPartial(from + i + y * row.pitch, rest));
       V::Store(to + i, largest);
     }
-    // What vectors read beyond the last pixel they do not keep, but it must be there.
-    memset(to + bytes, -128, static_cast<size_t>((right - end) * channels + V::kBytes));
+    memset(to + bytes, -128, static_cast<size_t>((right - end) * channels));
   }
 
   typename V::Vec OverColumns(const int8_t* codes) const {
