@@ -8,9 +8,11 @@
 #include "delegate/kernels/cpu_features.h"
 #include "delegate/kernels/elementwise_kernels.h"
 #include "delegate/ops/reference/add.h"
+#include "delegate/ops/reference/mean.h"
 #include "delegate/ops/reference/mul.h"
 #include "delegate/ops/reference/pool.h"
 #include "delegate/ops/reference/prelu.h"
+#include "delegate/ops/reference/resize.h"
 #include "gtest/gtest.h"
 
 namespace tflite_eq {
@@ -406,6 +408,69 @@ TEST_P(Elementwise, AveragesOfWholeImages) {
   }
 }
 
+// From one pixel to as many as there may be, with sums of either sign as large as they get, and scales from those that leave nothing to
+// those that shift to the left.
+TEST_P(Elementwise, MeansOfAnyScales) {
+  Random random(11);
+  int runs = 0;
+  for (int pixels : {1, 2, 3, 4, 7, 49, 64, 196, 255, 256, 257, 1000, 3137, 70000, 1 << 20, 1 << 22}) {
+    for (int i = 0; i < 30; ++i) {
+      const int channels = pixels > 100000 ? 1 : pixels > 5000 ? 3 : random.Pick({1, 3, 16, 17, 33, 64, 70, 130});
+      if (pixels > 5000 && i >= 8) continue;
+      const float scale = random.Scale(-7, -3);
+      const float result = scale * random.Pick({1.0f, 1.0f, random.Scale(-1, 1), random.Scale(-4, 8), random.Scale(-20, 30)});
+      MeanConstants c;
+      if (!MakeMeanConstants({scale, random.Code()}, {result, random.Code()}, pixels, &c)) continue;
+      const int low = random.Pick({-128, -128, 126, -10}), high = random.Pick({127, low + 1, low + 1});
+      Codes input(static_cast<size_t>(pixels) * channels);
+      for (int8_t& code : input) code = static_cast<int8_t>(random.Integer(low, std::max(low, high)));
+      Codes expected(static_cast<size_t>(channels));
+      ReferenceMean(c, input.data(), channels, expected.data());
+      Placed from(input, 3), to(Codes(expected.size()), 5);
+      kernels().mean(c, from.data(), channels, to.data());
+      ASSERT_EQ(to.codes(), expected) << pixels << " pixels, " << channels << " channels, scales " << scale << ' ' << result;
+      ASSERT_TRUE(to.is_untouched_before());
+      ++runs;
+    }
+  }
+  EXPECT_GE(runs, 300);
+}
+
+TEST_P(Elementwise, ResizesImagesOfAnySize) {
+  Random random(12);
+  int runs = 0;
+  for (int i = 0; i < 300; ++i) {
+    const bool align_corners = i % 3 == 1, half_pixel_centers = i % 3 == 2;
+    const auto axis = [&] {
+      const int input = random.Integer(1, 12);
+      return ResizeAxis{input, random.Pick({input, 2 * input, random.Integer(1, 30)}), align_corners, half_pixel_centers};
+    };
+    const ResizeAxis rows = axis(), columns = axis();
+    if (!StaysInside(rows) || !StaysInside(columns)) continue;
+    const int channels = random.Pick({1, 3, 8, 15, 16, 17, 21, 32, 40, 64, 65, 130});
+    Codes input(static_cast<size_t>(rows.input) * columns.input * channels);
+    for (int8_t& code : input) code = static_cast<int8_t>(random.Code());
+    Codes expected(static_cast<size_t>(rows.output) * columns.output * channels);
+    ReferenceResizeBilinear(rows, columns, channels, input.data(), expected.data());
+    std::vector<Interpolation> places;
+    for (int column = 0; column < columns.output; ++column) places.push_back(InterpolationOf(columns, column));
+    Placed from(input, 3), to(Codes(expected.size()), 5);
+    for (int y = rows.output - 1; y >= 0; --y) {
+      const Interpolation place = InterpolationOf(rows, y);
+      const ptrdiff_t pitch = static_cast<ptrdiff_t>(columns.input) * channels;
+      const ResizeRow row = {from.data() + place.lower * pitch, from.data() + place.upper * pitch, place.fraction, columns.input,
+                             places.data(), columns.output, channels};
+      kernels().resize_bilinear(row, to.data() + static_cast<ptrdiff_t>(y) * columns.output * channels);
+    }
+    // Rows were written from the last to the first: each by itself.
+    ASSERT_EQ(to.codes(), expected) << rows.input << "x" << columns.input << " to " << rows.output << "x" << columns.output << ", "
+                                    << channels << " channels, option " << i % 3;
+    ASSERT_TRUE(to.is_untouched_before());
+    ++runs;
+  }
+  EXPECT_GE(runs, 200);
+}
+
 INSTANTIATE_TEST_SUITE_P(All, Elementwise, testing::ValuesIn(AllKernels()),
                          [](const testing::TestParamInfo<NamedKernels>& info) { return "on_" + info.param.name; });
 
@@ -471,6 +536,8 @@ TEST(FindElementwise, BestUpToAnInstructionSet) {
     EXPECT_NE(kernels.prelu, nullptr);
     EXPECT_NE(kernels.max_pool, nullptr);
     EXPECT_NE(kernels.average_pool, nullptr);
+    EXPECT_NE(kernels.mean, nullptr);
+    EXPECT_NE(kernels.resize_bilinear, nullptr);
     if (isa != Isa::kScalar && CpuSupports(isa)) EXPECT_NE(kernels.isa, Isa::kScalar) << IsaName(isa);
   }
 }
