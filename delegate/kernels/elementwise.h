@@ -135,7 +135,7 @@ struct ElementwiseKernels {
   void (*resize_bilinear)(const ResizeRow& row, int8_t* output);
 };
 
-// Those of the best instruction set up to `most` of the same architecture that has any; scalar ones at the least. Where a CPU has
+// `most` is what the CPU runs at the most. Those of the best instruction set up to it, of the same architecture, that has any; scalar ones at the least. Where a CPU has
 // instructions that its `Isa` does not name and one function gains by them, that function is among them.
 ElementwiseKernels FindElementwise(Isa most);
 

@@ -1,8 +1,8 @@
-// Tables, ADD, MUL and PRELU with the instructions that AVX2 and AVX-512 have in common.
+// Tables, ADD, MUL, PRELU, MEAN and bilinear interpolation with the instructions that AVX2 and AVX-512 have in common.
 //
-// Arithmetic: codes are widened and narrowed by unpacking and packing within 128-bit lanes, which undo each other: the order between is of no
-// concern. A byte unpacked behind zeros is the code times 2^8 in a word, 2^24 in a double word, and one arithmetic shift to the right
-// leaves it with the pre-shift of one_multiplication.h that it needs. Zero points of outputs are added when results are words:
+// Arithmetic: codes are widened and narrowed by unpacking and packing within 128-bit lanes, which undo each other: the order between
+// is of no concern. A byte unpacked behind zeros is the code times 2^8 in a word, 2^24 in a double word, and one arithmetic shift to
+// the right leaves it with the pre-shift of one_multiplication.h that it needs. Zero points of outputs are added when results are words:
 // everything saturates, and what is beyond int16 is beyond int8 whatever the zero point.
 //
 // `V` holds the primitives: vectors of bytes, words and double words, all of type Vec, and
