@@ -135,8 +135,8 @@ struct ElementwiseKernels {
   void (*resize_bilinear)(const ResizeRow& row, int8_t* output);
 };
 
-// `most` is what the CPU runs at the most. Those of the best instruction set up to it, of the same architecture, that has any; scalar ones at the least. Where a CPU has
-// instructions that its `Isa` does not name and one function gains by them, that function is among them.
+// Those of the best instruction set up to `most` of the same architecture that has any; scalar ones at the least. `most` is one that
+// the CPU runs. Where it has instructions that an Isa does not name and a function gains by them, that function is among them.
 ElementwiseKernels FindElementwise(Isa most);
 
 }  // namespace tflite_eq
