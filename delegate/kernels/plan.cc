@@ -116,14 +116,15 @@ bool HasKernel(Algorithm algorithm, Isa isa) {
     case Isa::kScalar:
       return algorithm != Algorithm::kDirectInt7;
     case Isa::kAvx2:
-      return algorithm == Algorithm::kWinogradF43 || algorithm == Algorithm::kWinogradF23;
+      return algorithm == Algorithm::kDepthwise || algorithm == Algorithm::kWinogradF43 || algorithm == Algorithm::kWinogradF23;
     case Isa::kAvx512Vnni:
       return algorithm != Algorithm::kReference && algorithm != Algorithm::kDirectInt7;
     case Isa::kNeon:
-      return algorithm == Algorithm::kDirect || algorithm == Algorithm::kDirectInt7 || algorithm == Algorithm::kWinogradF43;
+      return algorithm == Algorithm::kDirect || algorithm == Algorithm::kDirectInt7 || algorithm == Algorithm::kDepthwise ||
+             algorithm == Algorithm::kWinogradF43;
     case Isa::kNeonDotprod:
     case Isa::kNeonI8mm:
-      return algorithm == Algorithm::kDirect || algorithm == Algorithm::kWinograd1d;
+      return algorithm == Algorithm::kDirect || algorithm == Algorithm::kDepthwise || algorithm == Algorithm::kWinograd1d;
   }
   return false;
 }
