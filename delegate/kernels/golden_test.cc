@@ -17,7 +17,7 @@
 namespace tflite_eq {
 namespace {
 
-constexpr char kPath[] = "tests/golden/integer_conv.txt";
+constexpr const char* kPaths[] = {"tests/golden/integer_conv.txt", "tests/golden/integer_depthwise.txt"};
 
 struct NumberList {
   std::vector<int> shape;
@@ -63,16 +63,18 @@ class Case {
 
 std::vector<Case> ReadCases() {
   std::vector<Case> cases;
-  std::ifstream file(kPath);
-  for (std::string line; std::getline(file, line);) {
-    const size_t space = line.find(' ');
-    const std::string key = line.substr(0, space);
-    if (key == "#" || space == std::string::npos) continue;
-    if (key == "case") {
-      cases.emplace_back();
-      cases.back().name = line.substr(space + 1);
-    } else {
-      cases.back().fields[key] = line.substr(space + 1);
+  for (const char* path : kPaths) {
+    std::ifstream file(path);
+    for (std::string line; std::getline(file, line);) {
+      const size_t space = line.find(' ');
+      const std::string key = line.substr(0, space);
+      if (key == "#" || space == std::string::npos) continue;
+      if (key == "case") {
+        cases.emplace_back();
+        cases.back().name = line.substr(space + 1);
+      } else {
+        cases.back().fields[key] = line.substr(space + 1);
+      }
     }
   }
   return cases;
@@ -127,7 +129,8 @@ class GoldenProblem {
     s.input_height = input[1];
     s.input_width = input[2];
     s.input_channels = input[3];
-    s.output_channels = filter[0];
+    s.depthwise = from.fields.count("depth_multiplier") > 0;
+    s.output_channels = s.depthwise ? filter[3] : filter[0];
     s.filter_height = filter[1];
     s.filter_width = filter[2];
     s.stride_height = from.Integers("stride")[0];
@@ -146,7 +149,7 @@ class GoldenProblem {
   std::vector<int32_t> shift_;
 };
 
-TEST(Golden, TheFileIsThere) { EXPECT_GE(ReadCases().size(), 20u) << kPath; }
+TEST(Golden, TheFilesAreThere) { EXPECT_GE(ReadCases().size(), 40u); }
 
 TEST(Golden, Reference) {
   for (const Case& c : ReadCases()) {
@@ -177,7 +180,7 @@ TEST(Golden, EveryKernel) {
       }
     }
   }
-  EXPECT_GE(runs, 60);  // with scalar kernels alone
+  EXPECT_GE(runs, 100);  // with scalar kernels alone
 }
 
 }  // namespace

@@ -28,7 +28,8 @@ def model_of(case: Case) -> bytes:
     model.version = 3
     model.buffers = [generated.BufferT()]
     code = generated.OperatorCodeT()
-    code.builtinCode = code.deprecatedBuiltinCode = generated.BuiltinOperator.CONV_2D
+    kind = "DEPTHWISE_CONV_2D" if case.depth_multiplier else "CONV_2D"
+    code.builtinCode = code.deprecatedBuiltinCode = getattr(generated.BuiltinOperator, kind)
     code.version = 3
     model.operatorCodes = [code]
     subgraph = generated.SubGraphT()
@@ -46,14 +47,22 @@ def model_of(case: Case) -> bytes:
         ),
         _tensor("output", (1, 1, 1, 1), "INT8", [case.output_scale], [case.output_zero_point]),
     ]
-    options = generated.Conv2DOptionsT()
+    # A depthwise filter's scales go with its last dimension.
+    subgraph.tensors[1].quantization.quantizedDimension = 3 if case.depth_multiplier else 0
+    if case.depth_multiplier:
+        options = generated.DepthwiseConv2DOptionsT()
+        options.depthMultiplier = case.depth_multiplier
+        kind_of_options = generated.BuiltinOptions.DepthwiseConv2DOptions
+    else:
+        options = generated.Conv2DOptionsT()
+        kind_of_options = generated.BuiltinOptions.Conv2DOptions
     options.padding = getattr(generated.Padding, case.padding.upper())
     options.strideH, options.strideW = case.stride
     options.dilationHFactor, options.dilationWFactor = case.dilation
     options.fusedActivationFunction = getattr(generated.ActivationFunctionType, case.activation)
     operator = generated.OperatorT()
     operator.inputs, operator.outputs = [0, 1, 2], [3]
-    operator.builtinOptionsType = generated.BuiltinOptions.Conv2DOptions
+    operator.builtinOptionsType = kind_of_options
     operator.builtinOptions = options
     subgraph.operators = [operator]
     subgraph.inputs, subgraph.outputs = [0], [3]
