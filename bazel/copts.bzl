@@ -44,6 +44,8 @@ AVX512_VNNI_COPTS = [
     "-mavx512vnni",
 ]
 
+AVX512_VBMI_COPTS = AVX512_VNNI_COPTS + ["-mavx512vbmi"]
+
 # Every aarch64 CPU has NEON. Instructions are ordered for Cortex-A53, which executes them in that order; the cores that do not care.
 NEON_COPTS = ["-mtune=cortex-a53"]
 

@@ -332,7 +332,7 @@ TEST(Delegate, ClaimsByThePolicyOrSaysThatNothingIsClaimed) {
   const DelegatePointer scalar(CreateDelegate(options));
   ChainRuntime refused(model, 1);
   EXPECT_FALSE(refused.Apply(scalar.get()));
-  EXPECT_NE(refused.error().find("require_delegation: none of 4 nodes (4 convolutions) can be claimed"), std::string::npos)
+  EXPECT_NE(refused.error().find("require_delegation: none of 4 nodes (4 of kinds that the delegate runs) can be claimed"), std::string::npos)
       << refused.error();
   // On AVX2 both the sizes in the model and the number of threads make it worth it.
   if (!CpuSupports(Isa::kAvx2)) GTEST_SKIP() << "this CPU has no fast kernels";

@@ -23,6 +23,7 @@ struct Features {
   bool avx2 = false;
   bool avx512 = false;
   bool avx512_vnni = false;
+  bool avx512_vbmi = false;
   bool avx_vnni = false;
   bool amx = false;
 };
@@ -47,6 +48,7 @@ Features Detect() {
   const bool vnni = (c >> 11 & 1) != 0;
   features.avx512 = features.avx2 && (saved & kZmm) == kZmm && foundation && doubleword_quadword && byte_word && vector_length;
   features.avx512_vnni = features.avx512 && vnni;
+  features.avx512_vbmi = features.avx512 && (c >> 1 & 1) != 0;
   constexpr unsigned long long kTiles = 3ull << 17;  // their shapes and their data
   features.amx = (saved & kTiles) == kTiles && (d >> 24 & 1) != 0 && (d >> 25 & 1) != 0;
   if (a >= 1 && __get_cpuid_count(7, 1, &a, &b, &c, &d)) features.avx_vnni = features.avx2 && (a >> 4 & 1) != 0;
@@ -68,6 +70,8 @@ bool CpuSupports(Isa isa) {
       return false;
   }
 }
+
+bool CpuPermutesBytes() { return Detect().avx512_vbmi; }
 
 namespace {
 

@@ -34,6 +34,22 @@ struct CpuProfile {
 // The instructions of XNNPACK's int8 kernels, such as "AVX-512 VNNI".
 const char* PeerInstructions(const CpuProfile& cpu);
 
+// Operators without weights, by what they cost.
+enum class SimpleOperator {
+  kRelu,         // RELU, RELU6 and RELU_N1_TO_1 that are not fused
+  kLeakyRelu,
+  kHardSwish,
+  kRequantize,   // QUANTIZE from int8 to int8
+  kPrelu,
+  kAdd,          // and SUB
+  kMul,
+  kMaxPool,
+  kAveragePool,
+  kCopy,         // PAD, CONCATENATION
+  kReshape,
+};
+inline constexpr int kSimpleOperators = 11;
+
 // Times on a CPU, in multiplications that XNNPACK's int8 kernel does meanwhile: what matters is how kernels compare, not how fast
 // the clock is. Each row of the table in cpu_profile.cc names its origin.
 struct CpuCosts {
@@ -56,6 +72,14 @@ struct CpuCosts {
   double delegate_switch;
   // With several threads, either side finds the other's threads on the cores and its own asleep.
   double wake;
+  // Of an operator without weights, for each value that it writes, or reads if it is a pool: the time of the kernels here, and the
+  // runtime's. Zeros where neither was measured: the policy leaves the operator then.
+  struct Simple {
+    double own;
+    double peer;
+  };
+  Simple simple[kSimpleOperators];
+  const Simple& of(SimpleOperator kind) const { return simple[static_cast<int>(kind)]; }
 };
 
 const CpuCosts& CostsOf(const CpuProfile& cpu);

@@ -48,25 +48,27 @@ struct WeightStream {
 };
 
 // acc[i][v] += dot products of column i with output channels 16 v ... 16 v + 15, over `groups` groups of channels. Advances
-// the weights. Per group: 2 weight loads, `columns` broadcasts, 2 * columns vpdpbusd.
-template <int columns>
-inline __attribute__((always_inline)) void AccumulateColumns(__m512i (&acc)[columns][2], const uint8_t* codes, int groups,
-                                                             WeightStream* weights) {
+// the weights. Per group: `vectors` weight loads, `columns` broadcasts, vectors * columns vpdpbusd. `stride` bytes lie between columns,
+// whose signs are flipped on the way if they are codes of a tensor rather than of a plane.
+template <int columns, int vectors, bool flip = false>
+inline __attribute__((always_inline)) void AccumulateColumns(__m512i (&acc)[columns][vectors], const uint8_t* codes, int groups,
+                                                             WeightStream* weights, ptrdiff_t stride = kLine) {
   const int8_t* w = weights->next;
   const int8_t* const end = w + static_cast<ptrdiff_t>(groups) * kGroupBytes;
   const char* prefetch = weights->prefetch;
   for (; w != end; w += kGroupBytes, codes += kGroup) {
     _mm_prefetch(prefetch, _MM_HINT_T1);
     prefetch += weights->prefetch_step;
-    const __m512i weights0 = _mm512_load_si512(w);
-    const __m512i weights1 = _mm512_load_si512(w + 64);
+    __m512i weights_of[vectors];
+    for (int v = 0; v < vectors; ++v) weights_of[v] = _mm512_load_si512(w + 64 * v);
 #pragma GCC unroll 16
     for (int i = 0; i < columns; ++i) {
       int32_t four;
-      memcpy(&four, codes + i * kLine, sizeof(four));
-      const __m512i broadcast = _mm512_set1_epi32(four);
-      acc[i][0] = _mm512_dpbusd_epi32(acc[i][0], broadcast, weights0);
-      acc[i][1] = _mm512_dpbusd_epi32(acc[i][1], broadcast, weights1);
+      memcpy(&four, codes + i * stride, sizeof(four));
+      __m512i broadcast = _mm512_set1_epi32(four);
+      if (flip) broadcast = _mm512_xor_si512(broadcast, _mm512_set1_epi8(static_cast<char>(0x80)));
+#pragma GCC unroll 2
+      for (int v = 0; v < vectors; ++v) acc[i][v] = _mm512_dpbusd_epi32(acc[i][v], broadcast, weights_of[v]);
     }
   }
   weights->next = end;
@@ -134,6 +136,48 @@ class StoreCodes {
   __m512i pre_shift_;
   bool fast_;
   __mmask32 mask_;
+  const Requantization& requantization_;
+  int channel_;
+};
+
+// The same for 16 output channels, four pixels at a time.
+class StoreHalfCodes {
+ public:
+  StoreHalfCodes(const Requantization& requantization, int channel, int channels_left)
+      : constants_(requantization, channel),
+        low_(_mm512_set1_epi8(static_cast<char>(requantization.activation_min()))),
+        high_(_mm512_set1_epi8(static_cast<char>(requantization.activation_max()))),
+        pre_shift_(_mm512_set1_epi32(requantization.pre_shift(channel))),
+        fast_(requantization.pre_shift(channel) != 0),
+        mask_(channels_left >= 16 ? static_cast<__mmask16>(~0) : static_cast<__mmask16>((1 << channels_left) - 1)),
+        requantization_(requantization),
+        channel_(channel) {}
+
+  // `pixels` of them, at most four, `stride` bytes apart.
+  template <int pixels>
+  __attribute__((always_inline)) void Quad(__m512i z0, __m512i z1, __m512i z2, __m512i z3, int8_t* out, size_t stride) const {
+    const __m512i bytes = fast_ ? PackCodes(Fast(z0), Fast(z1), Fast(z2), Fast(z3), low_, high_) : General(z0, z1, z2, z3);
+    _mm_mask_storeu_epi8(out, mask_, _mm512_castsi512_si128(bytes));
+    if (pixels > 1) _mm_mask_storeu_epi8(out + stride, mask_, _mm512_extracti32x4_epi32(bytes, 1));
+    if (pixels > 2) _mm_mask_storeu_epi8(out + 2 * stride, mask_, _mm512_extracti32x4_epi32(bytes, 2));
+    if (pixels > 3) _mm_mask_storeu_epi8(out + 3 * stride, mask_, _mm512_extracti32x4_epi32(bytes, 3));
+  }
+
+ private:
+  __m512i Fast(__m512i acc) const { return constants_.FromShifted(_mm512_sllv_epi32(acc, pre_shift_)); }
+
+  __attribute__((noinline)) __m512i General(__m512i z0, __m512i z1, __m512i z2, __m512i z3) const {
+    return PackCodes(RequantizeAvx512::General(requantization_, channel_, z0), RequantizeAvx512::General(requantization_, channel_, z1),
+                     RequantizeAvx512::General(requantization_, channel_, z2), RequantizeAvx512::General(requantization_, channel_, z3),
+                     low_, high_);
+  }
+
+  RequantizeAvx512 constants_;
+  __m512i low_;
+  __m512i high_;
+  __m512i pre_shift_;
+  bool fast_;
+  __mmask16 mask_;
   const Requantization& requantization_;
   int channel_;
 };

@@ -9,22 +9,30 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "delegate/kernels/always_inline.h"
 #include "delegate/kernels/conv_types.h"
 
 namespace tflite_eq {
 
-// scale = multiplier * 2^(shift - 31), as QuantizeMultiplier makes it.
+// scale = multiplier * 2^(shift - 31), as QuantizeMultiplier makes it, with -31 <= shift <= kMostLeftShift.
 struct FixedPointScale {
   int32_t multiplier = 0;
   int32_t shift = 0;
+
+  // A code without its zero point times 2^(kMostLeftShift + 2) is an int16 (one_multiplication.h). A scale of 32 leaves three in four
+  // codes saturated, and no network that answers anything.
+  static constexpr int kMostLeftShift = 5;
+
+  // Whether it is 1/2 or its negative.
+  TFLITE_EQ_ALWAYS_INLINE bool IsHalf() const { return (multiplier == 1 << 30 || multiplier == -(1 << 30)) && shift == 0; }
 };
 
-// ADD and SUB: both sides are brought to twice the larger of their scales, with 20 bits more than the codes have. The inputs' scales
-// are below 1 (shift <= 0), and so is the output's.
+// ADD and SUB: both sides are brought to twice the larger of their scales, with 20 bits more than the codes have. So the scale of one
+// side is 1/2 exactly (multiplier 2^30, shift 0), that of the other at most 1/2, and the output's is below 1 (shift <= 0). SUB is the
+// sum with a second side of negative multiplier: that is how the reference rounds it.
 struct AddConstants {
   int32_t zero_point[2] = {0, 0};  // of the inputs
   FixedPointScale scale[2];
-  bool subtract = false;
   int32_t output_zero_point = 0;
   FixedPointScale output_scale;
   int32_t activation_min = -128;
@@ -49,13 +57,24 @@ struct PreluConstants {
   FixedPointScale negative;
 };
 
-// One axis of a pool: window w of output i covers inputs [i * stride - pad, i * stride - pad + filter), as far as they exist.
+// One axis of a pool.
 struct PoolAxis {
   int input = 0;
   int output = 0;
   int filter = 1;
   int stride = 1;
   int pad = 0;
+
+  // The inputs that an output's window covers, as far as they exist: one at the least.
+  struct Window {
+    int begin;
+    int end;
+  };
+  TFLITE_EQ_ALWAYS_INLINE Window WindowOf(int i) const {
+    const int begin = i * stride - pad;
+    const int end = begin + filter;
+    return {begin > 0 ? begin : 0, end < input ? end : input};
+  }
 };
 
 struct PoolShape {
@@ -68,7 +87,7 @@ struct PoolShape {
 
 struct ElementwiseKernels {
   Isa isa;
-  // output[i] = table[input[i] + 128]. In place if wanted.
+  // output[i] = table[input[i] + 128]. In place if wanted, and so are the two below, over either input.
   void (*look_up)(const int8_t* table, const int8_t* input, int8_t* output, size_t count);
   void (*add)(const AddConstants& constants, const int8_t* first, const int8_t* second, int8_t* output, size_t count);
   void (*mul)(const MulConstants& constants, const int8_t* first, const int8_t* second, int8_t* output, size_t count);
@@ -80,8 +99,9 @@ struct ElementwiseKernels {
   void (*average_pool)(const PoolShape& shape, const int8_t* input, int row_begin, int row_end, int8_t* output);
 };
 
-// Those of the best instruction set up to `most` of the same architecture that has any; scalar ones at the least.
-const ElementwiseKernels& FindElementwise(Isa most);
+// Those of the best instruction set up to `most` of the same architecture that has any; scalar ones at the least. Where a CPU has
+// instructions that its `Isa` does not name and one function gains by them, that function is among them.
+ElementwiseKernels FindElementwise(Isa most);
 
 }  // namespace tflite_eq
 

@@ -1,5 +1,6 @@
 #include "delegate/kernels/plan.h"
 
+#include "delegate/kernels/geometry.h"
 #include "delegate/kernels/plan_estimates.h"
 #include "delegate/kernels/plan_policies.h"
 
@@ -42,10 +43,12 @@ bool HasManyTaps(const ConvShape& s) {
   return s.filter_height * s.filter_width >= kManyTaps;
 }
 
-bool IsLargeFirstLayer(const ConvShape& s) {
+bool IsFirstLayer(const ConvShape& s) {
   constexpr int kPaddedByXnnpack = 4;
-  return s.input_channels <= kPaddedByXnnpack && HasManyTaps(s) && s.dilation_width == 1;
+  return !s.depthwise && s.input_channels <= kPaddedByXnnpack && s.filter_width > 1 && s.dilation_width == 1;
 }
+
+bool IsLargeFirstLayer(const ConvShape& s) { return IsFirstLayer(s) && HasManyTaps(s); }
 
 Plan ChooseKernel(const ConvProblem& problem, const CpuProfile& cpu) {
   if (problem.shape.depthwise) return Leave("depthwise convolutions are left alone");
@@ -67,6 +70,12 @@ Plan ChooseKernel(const ConvProblem& problem, const CpuProfile& cpu) {
       return ChooseArm(problem, cpu);
   }
   return Leave("this CPU has no instruction set with fast kernels; scalar ones run only when asked for by name");
+}
+
+Plan ChooseKernelBetween(const ConvProblem& problem, const CpuProfile& cpu) {
+  if (IsEmpty(problem.shape) || cpu.peer != Peer::kSameInstructions) return Leave("not measured against such a runtime");
+  if (cpu.isa == Isa::kAvx512Vnni) return ChooseX86Between(problem, cpu);
+  return Leave("not measured on such a CPU");
 }
 
 namespace {

@@ -40,6 +40,10 @@ struct Plan {
 // The policy. The problem's weights decide whether it counts as INT7: no layer quantized without that intent qualifies.
 Plan ChooseKernel(const ConvProblem& problem, const CpuProfile& cpu);
 
+// A kernel for a layer that the policy does not claim, which may stand between layers that it does: it loses little, and two switches
+// are spared. What it saves is below 0 then. Only where that was measured.
+Plan ChooseKernelBetween(const ConvProblem& problem, const CpuProfile& cpu);
+
 // The policy's kernel if it claims the layer, whatever XNNPACK computes with; else the fastest kind that is exact for it.
 Plan InsistOnKernel(const ConvProblem& problem, const CpuProfile& cpu);
 

@@ -12,6 +12,9 @@ namespace tflite_eq {
 // XNNPACK's multiplications for a layer. Its kernels take input channels by eights, and pad fewer.
 double XnnpackMultiplications(const ConvShape& shape);
 
+// XNNPACK's time for it, what each value takes that it writes included.
+double XnnpackTime(const ConvShape& shape);
+
 struct Estimate {
   double work;      // with all data in caches
   double fetch;     // what more it takes to get weights and scratch from memory than XNNPACK to get its weights

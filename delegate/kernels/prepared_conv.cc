@@ -12,19 +12,15 @@ namespace {
 size_t RoundUp(size_t bytes) { return (bytes + Buffer::kAlignment - 1) / Buffer::kAlignment * Buffer::kAlignment; }
 
 struct RunState {
-  const KernelContext* context;
-  const WorkPlan* plan;
-  const ConvKernel* kernel;
+  const PreparedConv* conv;
   const int8_t* input;
   int8_t* output;
   char* scratch;
-  size_t worker_scratch;
 };
 
-void RunUnit(void* opaque, int unit, int worker) {
+void RunTask(void* opaque, int unit, int worker) {
   const RunState& state = *static_cast<const RunState*>(opaque);
-  state.kernel->run(*state.context, *state.plan, unit, state.input, state.output,
-                    state.scratch + worker * state.worker_scratch);
+  state.conv->RunUnit(unit, state.input, state.output, state.scratch + worker * state.conv->worker_scratch_bytes());
 }
 
 }  // namespace
@@ -125,8 +121,8 @@ size_t PreparedConv::memory_bytes() const {
 }
 
 void PreparedConv::Run(const int8_t* input, int8_t* output, void* scratch, ThreadPool* pool) const {
-  RunState state = {&context_, &plan_, kernel_, input, output, static_cast<char*>(scratch), worker_scratch_bytes()};
-  pool->Run(RunUnit, &state, plan_.units);
+  RunState state = {this, input, output, static_cast<char*>(scratch)};
+  pool->Run(RunTask, &state, plan_.units);
 }
 
 }  // namespace tflite_eq

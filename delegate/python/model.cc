@@ -164,7 +164,7 @@ class MockRuntime {
     if (!selection.Select(&context_, options, cpu)) throw std::bad_alloc();
     std::vector<Decision> decisions;
     for (const Selection::Candidate& candidate : selection.candidates()) {
-      if (!candidate.convolution) continue;
+      if (candidate.kind == nullptr) continue;
       const double saved = candidate.claimed ? candidate.saved_multiplications : 0;
       decisions.push_back({candidate.node, candidate.claimed, candidate.reason.text, saved});
     }

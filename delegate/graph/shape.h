@@ -1,6 +1,6 @@
-// The shape of a tensor that the delegate computes.
-#ifndef TFLITE_EQ_DELEGATE_OPS_SHAPE_H_
-#define TFLITE_EQ_DELEGATE_OPS_SHAPE_H_
+// The shape of a tensor, as the delegate computes with it.
+#ifndef TFLITE_EQ_DELEGATE_GRAPH_SHAPE_H_
+#define TFLITE_EQ_DELEGATE_GRAPH_SHAPE_H_
 
 #include <stdint.h>
 
@@ -44,4 +44,4 @@ struct Shape {
 
 }  // namespace tflite_eq
 
-#endif  // TFLITE_EQ_DELEGATE_OPS_SHAPE_H_
+#endif  // TFLITE_EQ_DELEGATE_GRAPH_SHAPE_H_
