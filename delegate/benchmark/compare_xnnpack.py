@@ -88,7 +88,7 @@ class Shape:
 
 
 def make_model(shape: Shape) -> bytes:
-    """An int8 model of five convolutions. Where input and output differ in shape, all five read
+    """An int8 model of five convolutions, depthwise ones with ReLU6. Where input and output differ in shape, all five read
     the model's input."""
     tf = importlib.import_module("tensorflow")
     rng = np.random.default_rng(0)

@@ -207,6 +207,8 @@ struct DepthwiseNeonOps {
         }
       }
       int8_t* to = output + first * static_cast<ptrdiff_t>(s.output_channels);
+      // Unrolled, for sums that are indexed by a variable would be kept in memory throughout.
+#pragma GCC unroll 4
       for (int p = 0; p < outputs; ++p, to += s.output_channels) store_.Store(acc[p], {to});
     }
 

@@ -151,9 +151,17 @@ class DepthwiseRows {
 
     // The input rows under an output row, prepared.
     const char* const* Rows(const ConvShape& s, const typename Ops::Block& block, const int8_t* image, int row, int64_t x) {
-      int y = row * s.stride_height - s.pad_top;
-      for (size_t ky = 0; ky < layout_.taps; ++ky, y += ky < layout_.taps ? s.dilation_height : 0) {
-        taps_[ky] = y < 0 || y >= s.input_height ? Padding(block, x) : Row(s, block, image, y, x);
+      const int slots = static_cast<int>(layout_.slots);
+      const int step = s.dilation_height % slots;
+      int64_t y = int64_t{row} * s.stride_height - s.pad_top;
+      int slot = -1;  // of y, once that is inside: divided once, for a division takes as long as a vector of outputs
+      for (size_t ky = 0; ky < layout_.taps; ++ky, y += s.dilation_height) {
+        if (y < 0 || y >= s.input_height) {
+          taps_[ky] = Padding(block, x);
+          continue;
+        }
+        slot = slot < 0 ? static_cast<int>(y) % slots : slot + step < slots ? slot + step : slot + step - slots;
+        taps_[ky] = Row(s, block, image, static_cast<int>(y), slot, x);
       }
       return taps_;
     }
@@ -164,8 +172,7 @@ class DepthwiseRows {
       padding_filled_ = true;
       return padding_;
     }
-    const char* Row(const ConvShape& s, const typename Ops::Block& block, const int8_t* image, int y, int64_t x) {
-      const size_t slot = static_cast<size_t>(y) % layout_.slots;
+    const char* Row(const ConvShape& s, const typename Ops::Block& block, const int8_t* image, int y, int slot, int64_t x) {
       char* row = slots_ + slot * layout_.row_bytes;
       if (held_[slot] != y) {
         block.Fill(image + static_cast<size_t>(y) * s.input_width * s.input_channels, x, row);
