@@ -88,8 +88,8 @@ class Shape:
 
 
 def make_model(shape: Shape) -> bytes:
-    """An int8 model of five convolutions, depthwise ones with ReLU6. Where input and output differ in
-    shape, all five read the model's input."""
+    """An int8 model of five convolutions, depthwise ones with ReLU6. Where input and output differ
+    in shape, all five read the model's input."""
     tf = importlib.import_module("tensorflow")
     rng = np.random.default_rng(0)
     deviation = 1.0 / np.sqrt(shape.filter**2 * (1 if shape.depthwise else shape.inputs))
