@@ -49,6 +49,8 @@ constexpr OperatorKind kKinds[] = {
 
 }  // namespace
 
+OperatorKinds AllOperators() { return {kKinds, sizeof(kKinds) / sizeof(kKinds[0])}; }
+
 const OperatorKind* FindOperator(int32_t builtin_code) {
   for (const OperatorKind& kind : kKinds) {
     if (kind.builtin_code == builtin_code) return &kind;

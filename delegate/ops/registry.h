@@ -17,6 +17,15 @@ struct OperatorKind {
 // Null for operators that are the runtime's alone.
 const OperatorKind* FindOperator(int32_t builtin_code);
 
+// All of them, by name.
+struct OperatorKinds {
+  const OperatorKind* first;
+  int count;
+  const OperatorKind* begin() const { return first; }
+  const OperatorKind* end() const { return first + count; }
+};
+OperatorKinds AllOperators();
+
 inline void DeleteOperator(Operator* made) { delete made; }
 
 // Owns one operator.
