@@ -290,6 +290,18 @@ void RunPixels(const KernelContext& context, const Source& source, const uint8_t
   const int32_t* bias = reinterpret_cast<const int32_t*>(weights + WeightBytes(s));
   const size_t block_bytes = Taps(s).packed_bytes();
   const auto channels = static_cast<size_t>(s.output_channels);
+  // Blocks of channels take turns on as many pixels as the first-level cache holds, what is read and what is written.
+  constexpr int kFirstLevel = 24 << 10;
+  const int most = kFirstLevel / (static_cast<int>(stride < kFirstLevel ? stride : kFirstLevel) + s.output_channels) / kMaxPixels;
+  const int chunk = (most > 4 ? most : 4) * kMaxPixels;
+  if (pixels > chunk) {
+    for (int begin = 0; begin < pixels; begin += chunk) {
+      const int count = pixels - begin < chunk ? pixels - begin : chunk;
+      RunPixels(context, source, codes + static_cast<size_t>(begin) * stride, stride, count,
+                output + static_cast<size_t>(begin) * channels);
+    }
+    return;
+  }
   const int tiles = (pixels + kMaxPixels - 1) / kMaxPixels;
   for (int cout = 0; cout < s.output_channels; cout += kCoutBlock) {
     const int left = s.output_channels - cout;

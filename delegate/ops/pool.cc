@@ -47,8 +47,10 @@ bool Pool::Resize(const Shape* inputs, Shape* output, Reason* reason) {
   s.stride_width = shape_.columns.stride;
   if (!ResolvePadding(padding_, &s, reason)) return false;
   *output = {4, {s.batch, s.output_height, s.output_width, input.dims[3]}};
-  if (!output->IsValid()) {
-    reason->Set("the output is too large");
+  // Kernels count the bytes of a row, of a window and of a step in ints.
+  const int64_t columns = int64_t{s.input_width} + s.output_width + s.filter_width + s.stride_width;
+  if (!output->IsValid() || columns * input.dims[3] > kLargestSize) {
+    reason->Set("the output or its windows are too large");
     return false;
   }
   batch_ = s.batch;
