@@ -80,7 +80,8 @@ struct ChannelFilter {
 };
 static inline ChannelFilter FilterOf(const ConvProblem& problem, int channel) {
   const ConvShape& s = problem.shape;
-  if (s.depthwise) return {problem.weights.filter + channel, s.output_channels};
+  // A filter without weights may have no address to count from.
+  if (s.depthwise) return {s.filter_size() > 0 ? problem.weights.filter + channel : nullptr, s.output_channels};
   return {problem.weights.filter + static_cast<ptrdiff_t>(channel) * s.filter_size(), 1};
 }
 
