@@ -440,6 +440,19 @@ TEST_P(Elementwise, MeansOfAnyScales) {
   EXPECT_GE(runs, 300);
 }
 
+// Two bits more than that are no int32.
+TEST_P(Elementwise, MeanOfTheLargestSum) {
+  for (const auto& codes : {std::pair<int, int>{127, -128}, {-128, 127}}) {
+    MeanConstants c;
+    ASSERT_TRUE(MakeMeanConstants({1.0f, codes.second}, {2.0f, 0}, MeanConstants::kMostPixels, &c));
+    const Codes input(MeanConstants::kMostPixels, static_cast<int8_t>(codes.first));
+    int8_t expected, output;
+    ReferenceMean(c, input.data(), 1, &expected);
+    kernels().mean(c, input.data(), 1, &output);
+    EXPECT_EQ(output, expected) << codes.first;
+  }
+}
+
 TEST_P(Elementwise, ResizesImagesOfAnySize) {
   Random random(12);
   int runs = 0;
