@@ -251,7 +251,7 @@ def test_the_model_is_claimed_before_it_is_damaged(runtime, delegate_path, capfd
     alone = run(runtime, None, model)
     capfd.readouterr()
     delegated = run(runtime, delegate_path, model)
-    assert "claimed 1 of 1 convolutions" in capfd.readouterr().err
+    assert "claimed 1 of 1 nodes" in capfd.readouterr().err
     assert delegated == alone
     assert alone[0] == "done"
 
