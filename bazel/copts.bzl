@@ -31,7 +31,10 @@ SMALL_COPTS = COPTS + ["-Oz"]
 TILED_COPTS = COPTS + ["-O2"]
 
 # One list per instruction set; a kernel file belongs to exactly one.
-AVX2_COPTS = ["-mavx2"]
+AVX2_COPTS = [
+    "-mavx2",
+    "-mfma",
+]
 
 AVX512_VNNI_COPTS = [
     "-mavx512f",

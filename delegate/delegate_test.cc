@@ -130,7 +130,7 @@ TEST(Delegate, TellsAnObserverWhatItDoes) {
   {
     ChainRuntime runtime(model, 1);
     ASSERT_TRUE(runtime.Apply(delegate.get())) << runtime.error();
-    EXPECT_EQ(seen.decisions, (std::vector<std::pair<int, bool>>{{0, true}, {1, true}, {3, true}}));
+    EXPECT_EQ(seen.decisions, (std::vector<std::pair<int, bool>>{{0, true}, {1, true}, {2, false}, {3, true}}));
     ASSERT_TRUE(runtime.Resize(2, 9, 7)) << runtime.error();
     std::mt19937 random(13);
     for (int run = 0; run < 3; ++run) CheckRun(model, {2, 9, 7}, &runtime, &random);

@@ -84,10 +84,7 @@ bool Program::Init(TfLiteContext* context, const TfLiteDelegateParams& params, c
   reference_in_place_ = environment.options.reference_in_place;
   workers_ = workers;
   const PartitionView view(params);
-  if (!ReadSteps(context, view) || !Connect(context, view) || !ReadInputShapes(context) ||
-      !PrepareSteps(context, environment, workers)) {
-    return false;
-  }
+  if (!ReadSteps(context, view) || !Connect(context, view) || !PrepareSteps(context, environment, workers)) return false;
   prepare_milliseconds_ = Milliseconds() - start;
   return true;
 }
@@ -214,26 +211,30 @@ bool Program::ShareMemory() {
 }
 
 // The shapes that the group's inputs have.
-bool Program::ReadInputShapes(TfLiteContext* context) {
+bool Program::ReadInputShapes(TfLiteContext* context, Reason* reason) {
   for (Step& step : steps_) {
     for (int index : step.inputs) {
       Value& value = values_[index];
       if (value.producer != kNone) continue;
       const TensorView tensor = GraphView(context).tensor(value.tensor);
-      Reason reason;
-      reason.Set("input is gone");
-      if (tensor.exists() && ReadShape(tensor, "input", &value.shape, &reason)) continue;
-      context->ReportError(context, "tflite_eq: node %d: %s", step.node_index, reason.text);
+      Reason why;
+      why.Set("input is gone");
+      if (tensor.exists() && ReadShape(tensor, "input", &value.shape, &why)) continue;
+      value.shape = Shape();
+      reason->Set("node %d: %.150s", step.node_index, why.text);
       return false;
     }
   }
   return true;
 }
 
+// For the sizes that the model declares. What it declares of a tensor that the runtime computes need not be true, and need not make
+// sense: then a kernel is chosen without a size.
 bool Program::PrepareSteps(TfLiteContext* context, const Environment& environment, int workers) {
+  Reason reason;
+  ReadInputShapes(context, &reason);
   for (Step& step : steps_) {
-    if (!ResizeStep(context, &step)) return false;
-    Reason reason;
+    ResizeStep(&step, &reason);
     if (step.op->Prepare(environment, workers, &reason)) continue;
     context->ReportError(context, "tflite_eq: node %d was claimed but cannot be prepared: %s", step.node_index, reason.text);
     return false;
@@ -241,17 +242,21 @@ bool Program::PrepareSteps(TfLiteContext* context, const Environment& environmen
   return true;
 }
 
-bool Program::ResizeStep(TfLiteContext* context, Step* step) {
+bool Program::ResizeStep(Step* step, Reason* reason) {
   constexpr int kMostInputs = 16;
   Shape few[kMostInputs];
   Array<Shape> many;
   const int inputs = step->inputs.size();
-  if (inputs > kMostInputs && !many.Allocate(inputs)) return OutOfMemory(context, steps_.size());
+  if (inputs > kMostInputs && !many.Allocate(inputs)) {
+    reason->Set("node %d: out of memory for %d shapes", step->node_index, inputs);
+    return false;
+  }
   Shape* shapes = inputs > kMostInputs ? many.begin() : few;
   for (int k = 0; k < inputs; ++k) shapes[k] = values_[step->inputs[k]].shape;
-  Reason reason;
-  if (step->op->Resize(shapes, &values_[step->output].shape, &reason)) return true;
-  context->ReportError(context, "tflite_eq: node %d: %s", step->node_index, reason.text);
+  Reason why;
+  if (step->op->Resize(shapes, &values_[step->output].shape, &why)) return true;
+  values_[step->output].shape = Shape();
+  reason->Set("node %d: %.150s", step->node_index, why.text);
   return false;
 }
 
@@ -270,10 +275,17 @@ TfLiteStatus Program::Prepare(TfLiteContext* context) {
   prepared_ = false;
   size_t largest = 0;
   worker_scratch_ = 0;
-  if (!ReadInputShapes(context)) return kTfLiteError;
+  Reason reason;
+  if (!ReadInputShapes(context, &reason)) {
+    context->ReportError(context, "tflite_eq: %s", reason.text);
+    return kTfLiteError;
+  }
   for (int i = 0; i < memory_.size(); ++i) memory_[i].bytes = 0;
   for (Step& step : steps_) {
-    if (!ResizeStep(context, &step)) return kTfLiteError;
+    if (!ResizeStep(&step, &reason)) {
+      context->ReportError(context, "tflite_eq: %s", reason.text);
+      return kTfLiteError;
+    }
     const Value& value = values_[step.output];
     const size_t bytes = Bytes(value.shape);
     step.units = step.op->Divide();

@@ -65,8 +65,8 @@ class Program {
   bool Connect(TfLiteContext* context, const PartitionView& view);
   bool ShareMemory();
   bool PrepareSteps(TfLiteContext* context, const Environment& environment, int workers);
-  bool ResizeStep(TfLiteContext* context, Step* step);
-  bool ReadInputShapes(TfLiteContext* context);
+  bool ResizeStep(Step* step, Reason* reason);
+  bool ReadInputShapes(TfLiteContext* context, Reason* reason);
   bool ResizeOutput(TfLiteContext* context, const Value& value, int node);
   bool HasItsTensors(TfLiteContext* context) const;
   void Locate(TfLiteContext* context);

@@ -21,6 +21,7 @@ class Tensor:
     zero_point: int = 0
     kind: str = "INT8"
     data: npt.NDArray[Any] | None = None
+    dimension: int = 0  # that scales go with, if there are several
 
 
 def one_operator_model(
@@ -78,7 +79,7 @@ def _tensor(name: str, described: Tensor, model: Any) -> Any:
         tensor.quantization = generated.QuantizationParametersT()
         tensor.quantization.scale = [float(s) for s in described.scales]
         tensor.quantization.zeroPoint = [described.zero_point] * len(described.scales)
-        tensor.quantization.quantizedDimension = 0
+        tensor.quantization.quantizedDimension = described.dimension
     if described.data is not None:
         buffer = generated.BufferT()
         buffer.data = np.frombuffer(described.data.tobytes(), np.uint8)

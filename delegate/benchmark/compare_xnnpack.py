@@ -88,8 +88,8 @@ class Shape:
 
 
 def make_model(shape: Shape) -> bytes:
-    """An int8 model of five convolutions. Where input and output differ in shape, all five read
-    the model's input."""
+    """An int8 model of five convolutions, depthwise ones with ReLU6. Where input and output differ
+    in shape, all five read the model's input."""
     tf = importlib.import_module("tensorflow")
     rng = np.random.default_rng(0)
     deviation = 1.0 / np.sqrt(shape.filter**2 * (1 if shape.depthwise else shape.inputs))
@@ -229,13 +229,17 @@ def kernel_contender(
 
 
 def compare(
-    shape: Shape, library: ctypes.CDLL, isa: str, rounds: int, preload: pathlib.Path | None
+    shape: Shape,
+    library: ctypes.CDLL,
+    isa: str,
+    rounds: int,
+    preload: pathlib.Path | None,
+    runtimes: dict[str, str],
 ) -> dict:
     contenders: dict[str, Callable[[], float]] = {}
     model = make_model(shape)
     interpreters = {
-        name: InterpreterContender(path, name, model, preload)
-        for name, path in find_runtimes().items()
+        name: InterpreterContender(path, name, model, preload) for name, path in runtimes.items()
     }
     contenders.update(interpreters)
     refused = {}
@@ -295,6 +299,7 @@ def main() -> int:
     parser.add_argument(
         "--depthwise", action="append", type=Shape.parse_depthwise, help="may be repeated"
     )
+    parser.add_argument("--runtime", choices=sorted(RUNTIMES), help="default: all there are")
     parser.add_argument("--json", type=pathlib.Path, help="write the figures here as well")
     parser.add_argument("--library", type=pathlib.Path, help="default: what Bazel built")
     arguments = parser.parse_args()
@@ -310,8 +315,10 @@ def main() -> int:
             return 1
     library = load_kernels(library_path)
     shapes = (arguments.shape or []) + (arguments.depthwise or [])
+    wanted = arguments.runtime or ""
+    runtimes = {n: path for n, path in find_runtimes().items() if n.startswith(wanted)}
     results = [
-        compare(s, library, arguments.isa, arguments.rounds, preload)
+        compare(s, library, arguments.isa, arguments.rounds, preload, runtimes)
         for s in shapes or map(Shape.parse, ISSUE_SHAPES)
     ]
     if arguments.json:

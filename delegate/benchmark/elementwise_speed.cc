@@ -13,8 +13,10 @@
 #include "delegate/kernels/cpu_features.h"
 #include "delegate/kernels/elementwise_kernels.h"
 #include "delegate/ops/reference/add.h"
+#include "delegate/ops/reference/mean.h"
 #include "delegate/ops/reference/mul.h"
 #include "delegate/ops/reference/prelu.h"
+#include "delegate/ops/reference/resize.h"
 #include "delegate/ops/reference/unary.h"
 
 namespace tflite_eq {
@@ -115,6 +117,30 @@ Measurement LookUp(Tensors* tensors) {
           }};
 }
 
+Measurement Mean(Tensors* tensors) {
+  MeanConstants c;
+  MakeMeanConstants({0.043f, -7}, {0.037f, -90}, static_cast<int64_t>(tensors->first.size()) / tensors->channels, &c);
+  return {"MEAN 7x7x1024", tensors, [c](const ElementwiseKernels& k, Tensors* t) {
+            k.mean(c, t->first.data(), t->channels, t->output.data());
+          }};
+}
+
+// A square of inputs, of which a quarter's are read: twice as many rows and columns are as many elements as the tensors have.
+Measurement Resize(Tensors* tensors, int outputs) {
+  const ResizeAxis axis = {outputs / 2, outputs, false, true};
+  std::vector<Interpolation> places;
+  for (int i = 0; i < outputs; ++i) places.push_back(InterpolationOf(axis, i));
+  return {"RESIZE_BILINEAR to 56x56x96*", tensors, [places, outputs](const ElementwiseKernels& k, Tensors* t) {
+            const ptrdiff_t pitch = static_cast<ptrdiff_t>(outputs) / 2 * t->channels;
+            for (int y = 0; y < outputs; ++y) {
+              const Interpolation& place = places[static_cast<size_t>(y)];
+              k.resize_bilinear({t->first.data() + place.lower * pitch, t->first.data() + place.upper * pitch, place.fraction,
+                                 outputs / 2, places.data(), outputs, t->channels},
+                                t->output.data() + y * 2 * pitch);
+            }
+          }};
+}
+
 int Main() {
   Tensors usual(56, 56, 96), odd(56, 56, 33), three(112, 112, 3), eight(112, 112, 8), sixteen(112, 112, 16), wide(7, 7, 1024),
       spp(13, 13, 512);
@@ -135,6 +161,8 @@ int Main() {
       AveragePool(&usual, "AVERAGE_POOL 2x2/2", Pool(56, 56, 96, 2, 2)),
       AveragePool(&eight, "AVERAGE_POOL 2x2/2, 8 channels", Pool(112, 112, 8, 2, 2)),
       AveragePool(&wide, "AVERAGE_POOL 7x7x1024", Pool(7, 7, 1024, 7, 1)),
+      Mean(&wide),
+      Resize(&usual, 56),
   };
   const std::vector<NamedKernels> all = AllKernels();
   std::vector<std::vector<double>> least(measurements.size(), std::vector<double>(all.size(), 1e30));
@@ -158,6 +186,7 @@ int Main() {
     for (double each : least[m]) std::printf("%26.3f", each);
     std::printf("\n");
   }
+  std::printf("* per output element\n");
   return 0;
 }
 

@@ -9,7 +9,7 @@
 namespace tflite_eq {
 
 struct Shape {
-  static constexpr int kMostDimensions = 5;
+  static constexpr int kMostDimensions = 8;  // TFLite's
 
   int rank = 0;
   int dims[kMostDimensions] = {};

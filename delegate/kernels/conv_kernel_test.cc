@@ -694,6 +694,43 @@ TEST_P(ConvKernelTest, DepthMultipliers) {
   }
 }
 
+// How many products are summed in 16 bits depends on codes, row by row, and on weights: every case at its extremes.
+TEST_P(ConvKernelTest, DepthwiseSumsInSixteenBits) {
+  if (!depthwise()) return;
+  struct Window {
+    int low, high;
+  };
+  for (const Window& window : {Window{-64, 63}, Window{0, 127}, Window{-128, 127}, Window{-65, 63}, Window{-64, 64}, Window{-1, 127}}) {
+    for (int zero_point : {window.low, 0, window.high}) {
+      for (int weight : {-128, -127, 127}) {
+        for (int filter : {3, 5, 2}) {
+          ConvShape s = ShapeOf({1, 11, 13, 40, 40, filter, filter, 1 + filter % 2, 1, 1, 1});
+          ResolvePadding(Padding::kSame, &s);
+          RandomProblem p;
+          ProblemOptions options;
+          options.output_range = 20;
+          FillRandomProblem(s, options, &random_, &p);
+          p.problem.quantization.input_zero_point = zero_point;
+          // The last weight of a channel is not the first to be looked at.
+          for (int8_t& w : p.filter) w = static_cast<int8_t>(weight == -128 ? -127 : weight);
+          if (weight == -128) std::fill(p.filter.end() - 2 * 40, p.filter.end(), int8_t{-128});
+          // Rows at one end of the window, at the other, and in between; what leaves seven bits is in a single row.
+          for (size_t i = 0; i < p.input.size(); ++i) {
+            const size_t row = i / (13 * 40);
+            const int inner = window.low == -1 ? 0 : window.low < -64 && window.high == 63 ? -64 : window.low;
+            const int most = window.low == -64 && window.high == 64 ? 63 : window.high;
+            p.input[i] = static_cast<int8_t>(row < 4 ? inner : row < 7 ? most : random_() % 2 != 0 ? inner : most);
+          }
+          p.input[(5 * 13 + 3) * 40 + 7] = static_cast<int8_t>(window.low);
+          p.input[(5 * 13 + 4) * 40 + 39] = static_cast<int8_t>(window.high);
+          Check(p, 2);
+          if (HasFatalFailure()) return;
+        }
+      }
+    }
+  }
+}
+
 // Dilated rows that one ring holds, and rows so far apart that it holds no others.
 TEST_P(ConvKernelTest, DilationsOnTallImages) {
   if (!depthwise()) return;

@@ -34,11 +34,13 @@ Features Detect() {
   if (!__get_cpuid(1, &a, &b, &c, &d)) return features;
   constexpr unsigned kOsSavesRegisters = 1u << 27;  // OSXSAVE
   if ((c & kOsSavesRegisters) == 0) return features;
+  // Fused multiplication and addition, which kernels for AVX2 use as well; every such CPU has it.
+  const bool fused = (c >> 12 & 1) != 0;
   const unsigned long long saved = ExtendedControlRegister();
   constexpr unsigned long long kYmm = 0x06;  // SSE and AVX state
   constexpr unsigned long long kZmm = 0xe6;  // and opmask, upper halves, upper sixteen
   if (!__get_cpuid_count(7, 0, &a, &b, &c, &d)) return features;
-  features.avx2 = (saved & kYmm) == kYmm && (b >> 5 & 1) != 0;
+  features.avx2 = fused && (saved & kYmm) == kYmm && (b >> 5 & 1) != 0;
   const bool foundation = (b >> 16 & 1) != 0;
   const bool doubleword_quadword = (b >> 17 & 1) != 0;
   const bool byte_word = (b >> 30 & 1) != 0;

@@ -65,6 +65,15 @@ struct CpuCosts {
   Kernel f23;
   Kernel triplets;  // 1-D F(2,3), sums of taps in int8
   Kernel two_taps;  // its form without conditions
+  // Of a depthwise convolution: XNNPACK's time for a multiplication, and that of the kernel here for each output of a channel, each of
+  // its taps, and each input that is prepared for it. Zeros where neither was measured.
+  struct Depthwise {
+    double peer;
+    double output;
+    double tap;
+    double input;
+  };
+  Depthwise depthwise;
   // To fetch a byte of weights or scratch that other layers have driven out of the caches.
   double byte;
   // Claiming nodes in the middle of what XNNPACK runs cuts its subgraph in two: each is set up anew at every invocation, and

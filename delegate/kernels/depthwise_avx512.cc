@@ -120,6 +120,10 @@ struct Avx512Ops {
     return Quads(s).count(PairsOf(columns, PartsOf(vectors))) * kQuadBytes + kLine;
   }
 
+  // Any input is as good as another.
+  struct Input {
+    Input(const KernelContext&, const int8_t*, int, int) {}
+  };
   class Block;
 };
 
@@ -216,7 +220,7 @@ __attribute__((always_inline)) inline void StoreQuads(const Pairs& first, const 
 
 class Avx512Ops::Block {
  public:
-  Block(const KernelContext& context, int channel, int columns)
+  Block(const KernelContext& context, const Input&, int channel, int columns)
       : context_(context),
         quads_(context.shape),
         columns_(columns),

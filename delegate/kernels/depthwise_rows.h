@@ -13,10 +13,14 @@
 //     static void Pack(const ConvProblem& problem, void* packed);
 //     // What a prepared row takes for `columns` outputs of any block; it grows with them.
 //     static size_t RowBytes(const ConvShape& shape, int columns);
+//     // What it wants to know of the input rows [begin, end) of an image, parts of which may lie outside, before it begins with them.
+//     struct Input {
+//       Input(const KernelContext& context, const int8_t* image, int begin, int end);
+//     };
 //     // Output channels from `channel` on, as many as are done at once, for a segment of `columns` outputs.
 //     class Block {
 //      public:
-//       Block(const KernelContext& context, int channel, int columns);
+//       Block(const KernelContext& context, const Input& input, int channel, int columns);
 //       int channels() const;  // output channels
 //       // Prepares an input row. `codes` is its beginning and null for padding; `x` is the column under the first output and tap.
 //       void Fill(const int8_t* codes, int64_t x, char* row) const;
@@ -79,12 +83,14 @@ class DepthwiseRows {
     Ring ring(layout, static_cast<char*>(scratch));
     input += static_cast<size_t>(image) * s.input_height * s.input_width * s.input_channels;
     output += static_cast<size_t>(image) * s.output_height * s.output_width * s.output_channels;
+    const int top = row_begin * s.stride_height - s.pad_top;
+    const typename Ops::Input seen(context, input, top, top + PlaneRows(s, row_end - row_begin).input_rows);
     for (int column = 0; column < s.output_width; column += layout.columns) {
       const int left = s.output_width - column;
       const int columns = left < layout.columns ? left : layout.columns;
       const int64_t x = int64_t{column} * s.stride_width - s.pad_left;
       for (int channel = 0; channel < s.output_channels;) {
-        const typename Ops::Block block(context, channel, columns);
+        const typename Ops::Block block(context, seen, channel, columns);
         ring.Clear();
         for (int row = row_begin; row < row_end; ++row) {
           const char* const* rows = ring.Rows(s, block, input, row, x);
@@ -145,9 +151,17 @@ class DepthwiseRows {
 
     // The input rows under an output row, prepared.
     const char* const* Rows(const ConvShape& s, const typename Ops::Block& block, const int8_t* image, int row, int64_t x) {
-      int y = row * s.stride_height - s.pad_top;
-      for (size_t ky = 0; ky < layout_.taps; ++ky, y += ky < layout_.taps ? s.dilation_height : 0) {
-        taps_[ky] = y < 0 || y >= s.input_height ? Padding(block, x) : Row(s, block, image, y, x);
+      const int slots = static_cast<int>(layout_.slots);
+      const int step = s.dilation_height % slots;
+      int64_t y = int64_t{row} * s.stride_height - s.pad_top;
+      int slot = -1;  // of y, once that is inside: divided once, for a division takes as long as a vector of outputs
+      for (size_t ky = 0; ky < layout_.taps; ++ky, y += s.dilation_height) {
+        if (y < 0 || y >= s.input_height) {
+          taps_[ky] = Padding(block, x);
+          continue;
+        }
+        slot = slot < 0 ? static_cast<int>(y) % slots : slot + step < slots ? slot + step : slot + step - slots;
+        taps_[ky] = Row(s, block, image, static_cast<int>(y), slot, x);
       }
       return taps_;
     }
@@ -158,8 +172,7 @@ class DepthwiseRows {
       padding_filled_ = true;
       return padding_;
     }
-    const char* Row(const ConvShape& s, const typename Ops::Block& block, const int8_t* image, int y, int64_t x) {
-      const size_t slot = static_cast<size_t>(y) % layout_.slots;
+    const char* Row(const ConvShape& s, const typename Ops::Block& block, const int8_t* image, int y, int slot, int64_t x) {
       char* row = slots_ + slot * layout_.row_bytes;
       if (held_[slot] != y) {
         block.Fill(image + static_cast<size_t>(y) * s.input_width * s.input_channels, x, row);

@@ -85,6 +85,39 @@ struct PoolShape {
   int32_t activation_max = 127;
 };
 
+// MEAN over an image: the sum of its codes, less `pixels` times the input zero point, times `scale`, which has 1 / pixels in it.
+struct MeanConstants {
+  // Sums are int32, their sign included.
+  static constexpr int kMostPixels = 1 << 22;
+
+  int32_t pixels = 1;
+  int32_t input_zero_point = 0;
+  int32_t output_zero_point = 0;
+  // Other than elsewhere its multiplier may be less than 2^30, and its shift to the left as long as no sum times 2^shift leaves int32.
+  FixedPointScale scale;
+};
+
+// Where an output of RESIZE_BILINEAR lies along an axis: between two inputs, and by how many 1024ths of a pixel beyond the first. It
+// lies before it, at the image's edge, where that is negative; both inputs are the same one then.
+struct Interpolation {
+  static constexpr int kOne = 1 << 10;
+
+  int lower = 0;
+  int upper = 0;
+  int fraction = 0;
+};
+
+// One output row of RESIZE_BILINEAR.
+struct ResizeRow {
+  const int8_t* lower = nullptr;  // the input rows that it lies between, which may be the same one
+  const int8_t* upper = nullptr;
+  int fraction = 0;
+  int inputs = 0;                          // columns
+  const Interpolation* columns = nullptr;  // one per output
+  int outputs = 0;
+  int channels = 0;
+};
+
 struct ElementwiseKernels {
   Isa isa;
   // output[i] = table[input[i] + 128]. In place if wanted, and so are the two below, over either input.
@@ -97,10 +130,13 @@ struct ElementwiseKernels {
   // Output rows [row_begin, row_end) of one image; `output` is the image's first row.
   void (*max_pool)(const PoolShape& shape, const int8_t* input, int row_begin, int row_end, int8_t* output);
   void (*average_pool)(const PoolShape& shape, const int8_t* input, int row_begin, int row_end, int8_t* output);
+  // One image to one pixel.
+  void (*mean)(const MeanConstants& constants, const int8_t* input, int channels, int8_t* output);
+  void (*resize_bilinear)(const ResizeRow& row, int8_t* output);
 };
 
-// Those of the best instruction set up to `most` of the same architecture that has any; scalar ones at the least. Where a CPU has
-// instructions that its `Isa` does not name and one function gains by them, that function is among them.
+// Those of the best instruction set up to `most` of the same architecture that has any; scalar ones at the least. `most` is one that
+// the CPU runs. Where it has instructions that an Isa does not name and a function gains by them, that function is among them.
 ElementwiseKernels FindElementwise(Isa most);
 
 }  // namespace tflite_eq

@@ -3,7 +3,6 @@
 
 #include "delegate/kernels/elementwise_kernels.h"
 #include "delegate/kernels/elementwise_x86.h"
-#include "delegate/kernels/pool_rows.h"
 
 namespace tflite_eq {
 namespace {
@@ -72,6 +71,10 @@ struct Avx2 {
   static Vec ShiftLeft32(Vec a) {
     return _mm256_slli_epi32(a, left);
   }
+  static Vec ShiftLeft32By(Vec a, __m128i left) { return _mm256_sll_epi32(a, left); }
+  static Vec MulLow32(Vec a, Vec b) { return _mm256_mullo_epi32(a, b); }
+  // Of words: a0 b0 + a1 b1 in each double word.
+  static Vec MulAddPairs16(Vec a, Vec b) { return _mm256_madd_epi16(a, b); }
   static Vec ShiftRight32By(Vec a, Vec right) { return _mm256_srav_epi32(a, right); }
   static Mask32 Negative32(Vec a) { return a; }
   static Vec Select32(Mask32 mask, Vec set, Vec clear) {
@@ -85,6 +88,10 @@ struct Avx2 {
   static Vec MulEven(Vec a, Vec b) { return _mm256_mul_epi32(a, b); }
   static Vec OddToEven(Vec a) { return _mm256_srli_epi64(a, 32); }
   static Vec HighHalves(Vec even, Vec odd) { return _mm256_blend_epi32(OddToEven(even), odd, 0xaa); }
+
+  static Vec Interpolate(Vec lower_first, Vec lower_second, Vec upper_first, Vec upper_second, int right, int down) {
+    return InterpolateCodes<Avx2>(lower_first, lower_second, upper_first, upper_second, right, down);
+  }
 
   // Sums are in the order in which unpacking leaves codes.
   using Sums = Words<Avx2>;
@@ -124,6 +131,7 @@ struct Avx2 {
 }  // namespace
 
 const ElementwiseKernels kElementwiseAvx2 = {Isa::kAvx2,  LookUp<Avx2>,  Add<Avx2>,        Mul<Avx2>,
-                                             Prelu<Avx2>, MaxPool<Avx2>, AveragePool<Avx2>};
+                                             Prelu<Avx2>, MaxPool<Avx2>, AveragePool<Avx2>, Mean<Avx2>,
+                                             ResizeBilinear<Avx2>};
 
 }  // namespace tflite_eq

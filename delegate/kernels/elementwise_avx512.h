@@ -6,7 +6,6 @@
 
 #include "delegate/kernels/elementwise_kernels.h"
 #include "delegate/kernels/elementwise_x86.h"
-#include "delegate/kernels/pool_rows.h"
 
 namespace tflite_eq {
 namespace {
@@ -67,6 +66,10 @@ struct Avx512 {
   static Vec ShiftLeft32(Vec a) {
     return _mm512_slli_epi32(a, left);
   }
+  static Vec ShiftLeft32By(Vec a, __m128i left) { return _mm512_sll_epi32(a, left); }
+  static Vec MulLow32(Vec a, Vec b) { return _mm512_mullo_epi32(a, b); }
+  // Of words: a0 b0 + a1 b1 in each double word.
+  static Vec MulAddPairs16(Vec a, Vec b) { return _mm512_madd_epi16(a, b); }
   static Vec ShiftRight32By(Vec a, Vec right) { return _mm512_srav_epi32(a, right); }
   static Mask32 Negative32(Vec a) { return _mm512_movepi32_mask(a); }
   static Vec Select32(Mask32 mask, Vec set, Vec clear) { return _mm512_mask_blend_epi32(mask, clear, set); }
@@ -77,6 +80,10 @@ struct Avx512 {
   static Vec MulEven(Vec a, Vec b) { return _mm512_mul_epi32(a, b); }
   static Vec OddToEven(Vec a) { return _mm512_srli_epi64(a, 32); }
   static Vec HighHalves(Vec even, Vec odd) { return _mm512_mask_shuffle_epi32(odd, 0x5555, even, _MM_PERM_DDBB); }
+
+  static Vec Interpolate(Vec lower_first, Vec lower_second, Vec upper_first, Vec upper_second, int right, int down) {
+    return InterpolateCodes<Avx512>(lower_first, lower_second, upper_first, upper_second, right, down);
+  }
 
   // Sums are in the order in which unpacking leaves codes.
   using Sums = Words<Avx512>;

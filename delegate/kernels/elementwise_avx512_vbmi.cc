@@ -96,7 +96,7 @@ void TabulatedAdd(const AddConstants& c, const int8_t* first, const int8_t* seco
 
 }  // namespace
 
-const ElementwiseKernels kElementwiseAvx512Vbmi = {Isa::kAvx512Vnni, PermutedLookUp, TabulatedAdd, nullptr,
-                                                   nullptr,          nullptr,        nullptr};
+const ElementwiseKernels kElementwiseAvx512Vbmi = {Isa::kAvx512Vnni, PermutedLookUp, TabulatedAdd, nullptr, nullptr,
+                                                   nullptr,          nullptr,        nullptr,      nullptr};
 
 }  // namespace tflite_eq

@@ -14,6 +14,39 @@
 namespace tflite_eq {
 namespace {
 
+inline int Least(int a, int b) { return a < b ? a : b; }
+
+// Calls visit(codes' offset in a pixel, how many of them) for vectors that cover all channels: whole ones, of which the last two may
+// overlap, or where a vector holds more than all channels a part of one.
+template <class V, class Visit>
+inline void ForEachChannelBlock(int channels, const Visit& visit) {
+  if (channels < V::kBytes) {
+    visit(0, channels);
+    return;
+  }
+  for (int channel = 0;;) {
+    visit(channel, V::kBytes);
+    if (channel + V::kBytes >= channels) return;
+    channel = Least(channel + V::kBytes, channels - V::kBytes);
+  }
+}
+
+// `count` codes, where a whole vector may be read as long as it ends before `end`, and written likewise: what lies behind them is not
+// used, or written later.
+template <class V>
+inline typename V::Vec LoadCodes(const int8_t* from, int count, const int8_t* end) {
+  return count == V::kBytes || end - from >= V::kBytes ? V::Load(from) : V::LoadPartial(from, static_cast<size_t>(count));
+}
+
+template <class V>
+inline void StoreCodes(int8_t* to, typename V::Vec codes, int count, const int8_t* end) {
+  if (count == V::kBytes || end - to >= V::kBytes) {
+    V::Store(to, codes);
+  } else {
+    V::StorePartial(to, codes, static_cast<size_t>(count));
+  }
+}
+
 // output = block(input), a vector of codes at a time.
 template <class V, class Block>
 inline void ForEachBlock(const int8_t* input, int8_t* output, size_t count, const Block& block) {

@@ -7,6 +7,7 @@
 #include "delegate/kernels/elementwise_blocks.h"
 #include "delegate/kernels/elementwise_kernels.h"
 #include "delegate/kernels/pool_rows.h"
+#include "delegate/kernels/resize_rows.h"
 
 namespace tflite_eq {
 namespace {
@@ -70,6 +71,33 @@ struct Neon {
   }
   static void StoreWideSums(int32_t* to, const WideSums& sums) {
     for (int i = 0; i < 4; ++i) vst1q_s32(to + 4 * i, sums.part[i]);
+  }
+
+  static Vec Interpolate(Vec lower_first, Vec lower_second, Vec upper_first, Vec upper_second, int right, int down) {
+    const auto first_weight = static_cast<int16_t>(Interpolation::kOne - right);
+    const auto second_weight = static_cast<int16_t>(right);
+    const Quad lower = Columns(lower_first, lower_second, first_weight, second_weight);
+    const Quad upper = Columns(upper_first, upper_second, first_weight, second_weight);
+    int32x4_t rounded[4];
+    for (int i = 0; i < 4; ++i) {
+      int32x4_t sum = vmulq_n_s32(lower.part[i], Interpolation::kOne - down);
+      sum = vmlaq_n_s32(sum, upper.part[i], down);
+      rounded[i] = vrshrq_n_s32(vsraq_n_s32(sum, sum, 31), 20);
+    }
+    const int16x8_t front = vmovn_high_s32(vmovn_s32(rounded[0]), rounded[1]);
+    const int16x8_t back = vmovn_high_s32(vmovn_s32(rounded[2]), rounded[3]);
+    return vmovn_high_s16(vmovn_s16(front), back);
+  }
+
+ private:
+  static Quad Columns(Vec first, Vec second, int16_t first_weight, int16_t second_weight) {
+    const Words a = {vmovl_s8(vget_low_s8(first)), vmovl_high_s8(first)};
+    const Words b = {vmovl_s8(vget_low_s8(second)), vmovl_high_s8(second)};
+    const int16x8_t weight = vdupq_n_s16(first_weight), other = vdupq_n_s16(second_weight);
+    return {{vmlal_s16(vmull_s16(vget_low_s16(a.low), vget_low_s16(weight)), vget_low_s16(b.low), vget_low_s16(other)),
+             vmlal_high_s16(vmull_high_s16(a.low, weight), b.low, other),
+             vmlal_s16(vmull_s16(vget_low_s16(a.high), vget_low_s16(weight)), vget_low_s16(b.high), vget_low_s16(other)),
+             vmlal_high_s16(vmull_high_s16(a.high, weight), b.high, other)}};
   }
 };
 
@@ -251,8 +279,20 @@ void Prelu(const PreluConstants& c, const int16_t* slopes, const int8_t* input, 
   ForEachSlopedBlock<Neon>(slopes, input, output, pixels, channels, PreluBlock(c, table));
 }
 
+void Mean(const MeanConstants& c, const int8_t* input, int channels, int8_t* output) {
+  const ScaleNeon scale(c.scale);
+  const Narrow narrow(c.output_zero_point, -128, 127);
+  const int32x4_t offset = vdupq_n_s32(c.pixels * c.input_zero_point);
+  MeanOfImage<Neon>(c.pixels, input, channels, output, [&](const Quad& sums) {
+    Quad z;
+    for (int i = 0; i < 4; ++i) z.part[i] = scale(vsubq_s32(sums.part[i], offset));
+    return narrow(z);
+  });
+}
+
 }  // namespace
 
-const ElementwiseKernels kElementwiseNeon = {Isa::kNeon, LookUp, Add, Mul, Prelu, MaxPool<Neon>, AveragePool<Neon>};
+const ElementwiseKernels kElementwiseNeon = {Isa::kNeon,    LookUp,            Add,  Mul,                 Prelu,
+                                             MaxPool<Neon>, AveragePool<Neon>, Mean, ResizeBilinear<Neon>};
 
 }  // namespace tflite_eq

@@ -9,7 +9,7 @@ int32_t Multiply(int32_t value, const FixedPointScale& scale) {
   return MultiplyByQuantizedMultiplier(value, scale.multiplier, scale.shift);
 }
 
-int8_t Clamp(int32_t value, int32_t min, int32_t max) {
+int8_t Clamp(int64_t value, int32_t min, int32_t max) {
   return static_cast<int8_t>(value < min ? min : value > max ? max : value);
 }
 
@@ -87,8 +87,33 @@ void AveragePool(const PoolShape& shape, const int8_t* input, int row_begin, int
        });
 }
 
+void Mean(const MeanConstants& c, const int8_t* input, int channels, int8_t* output) {
+  for (int channel = 0; channel < channels; ++channel) {
+    int32_t sum = -c.pixels * c.input_zero_point;
+    for (int pixel = 0; pixel < c.pixels; ++pixel) sum += input[static_cast<ptrdiff_t>(pixel) * channels + channel];
+    output[channel] = Clamp(int64_t{Multiply(sum, c.scale)} + c.output_zero_point, -128, 127);
+  }
+}
+
+void ResizeBilinear(const ResizeRow& row, int8_t* output) {
+  for (int i = 0; i < row.outputs; ++i) {
+    const Interpolation& x = row.columns[i];
+    const ptrdiff_t left = static_cast<ptrdiff_t>(x.lower) * row.channels;
+    const ptrdiff_t right = static_cast<ptrdiff_t>(x.upper) * row.channels;
+    for (int channel = 0; channel < row.channels; ++channel) {
+      const int32_t lower = row.lower[left + channel] * Interpolation::kOne +
+                            (row.lower[right + channel] - row.lower[left + channel]) * x.fraction;
+      const int32_t upper = row.upper[left + channel] * Interpolation::kOne +
+                            (row.upper[right + channel] - row.upper[left + channel]) * x.fraction;
+      const int32_t sum = lower * Interpolation::kOne + (upper - lower) * row.fraction;
+      *output++ = static_cast<int8_t>((sum + (1 << 19) - (sum < 0)) >> 20);
+    }
+  }
+}
+
 }  // namespace
 
-const ElementwiseKernels kElementwiseScalar = {Isa::kScalar, LookUp, Add, Mul, Prelu, MaxPool, AveragePool};
+const ElementwiseKernels kElementwiseScalar = {Isa::kScalar, LookUp,      Add,  Mul,           Prelu,
+                                               MaxPool,      AveragePool, Mean, ResizeBilinear};
 
 }  // namespace tflite_eq

@@ -8,9 +8,11 @@
 #include "delegate/kernels/cpu_features.h"
 #include "delegate/kernels/elementwise_kernels.h"
 #include "delegate/ops/reference/add.h"
+#include "delegate/ops/reference/mean.h"
 #include "delegate/ops/reference/mul.h"
 #include "delegate/ops/reference/pool.h"
 #include "delegate/ops/reference/prelu.h"
+#include "delegate/ops/reference/resize.h"
 #include "gtest/gtest.h"
 
 namespace tflite_eq {
@@ -23,6 +25,8 @@ struct NamedKernels {
   ElementwiseKernels kernels;
 };
 
+void PrintTo(const NamedKernels& named, std::ostream* stream) { *stream << named.name; }
+
 std::vector<NamedKernels> AllKernels() {
   std::vector<NamedKernels> all;
   for (int i = 0; i < kIsaCount; ++i) {
@@ -32,7 +36,7 @@ std::vector<NamedKernels> AllKernels() {
   }
 #if defined(__x86_64__)
   // What CPUs run that lack a part of what this one has.
-  if (CpuSupports(Isa::kAvx512Vnni) && CpuPermutesBytes()) all.push_back({"avx512_without_vbmi", kElementwiseAvx512});
+  if (CpuSupports(Isa::kAvx512Vnni) && CpuPermutesBytes()) all.push_back({"avx512_vnni_without_vbmi", kElementwiseAvx512});
 #endif
   return all;
 }
@@ -165,6 +169,75 @@ TEST_P(Elementwise, MultipliesAnyScales) {
   EXPECT_GE(runs, 100);
 }
 
+std::vector<int16_t> Slopes(Random* random, int channels) {
+  std::vector<int16_t> slopes(static_cast<size_t>(channels));
+  const int zero_point = random->Pick({0, 0, -128, 127});
+  for (int16_t& slope : slopes) slope = static_cast<int16_t>(random->Code() - zero_point);
+  return slopes;
+}
+
+void ExpectPrelu(const ElementwiseKernels& kernels, const PreluConstants& c, const std::vector<int16_t>& slopes,
+                 const Codes& input, const std::string& what) {
+  const int channels = static_cast<int>(slopes.size());
+  const size_t pixels = input.size() / slopes.size();
+  Codes expected(input.size());
+  ReferencePrelu(c, slopes.data(), input.data(), expected.data(), pixels, channels);
+  Placed from(input, pixels % 5), to(Codes(input.size()), 3);
+  kernels.prelu(c, slopes.data(), from.data(), to.data(), pixels, channels);
+  ASSERT_EQ(to.codes(), expected) << what;
+  ASSERT_TRUE(to.is_untouched_before());
+  kernels.prelu(c, slopes.data(), from.data(), from.data(), pixels, channels);
+  ASSERT_EQ(from.codes(), expected) << what << " in place";
+}
+
+// Every shift there is, in every place where a scale stands, with the largest and the smallest multiplier.
+TEST_P(Elementwise, EveryShift) {
+  Random random(10);
+  // Every code of one side at the least, with many of the other.
+  Codes first, second;
+  for (int i = 0; i < 256 * 24; ++i) {
+    first.push_back(static_cast<int8_t>(i));
+    second.push_back(static_cast<int8_t>(i < 256 ? -128 : i < 512 ? 127 : random.Code()));
+  }
+  Codes expected(first.size()), output(first.size());
+  for (int shift = -31; shift <= FixedPointScale::kMostLeftShift; ++shift) {
+    for (int32_t multiplier : {1 << 30, 0x7fffff80}) {
+      const FixedPointScale scale = {multiplier, shift};
+      MulConstants mul;
+      mul.zero_point[0] = random.Code();
+      mul.zero_point[1] = random.Code();
+      mul.output_zero_point = random.Code();
+      mul.scale = scale;
+      ReferenceMul(mul, first.data(), second.data(), expected.data(), first.size());
+      kernels().mul(mul, first.data(), second.data(), output.data(), first.size());
+      ASSERT_EQ(output, expected) << "product " << multiplier << " shift " << shift;
+      PreluConstants prelu;
+      prelu.input_zero_point = mul.zero_point[0];
+      prelu.output_zero_point = mul.zero_point[1];
+      for (bool positive : {false, true}) {
+        prelu.positive = positive ? scale : FixedPointScale{1 << 30, 1};
+        prelu.negative = positive ? FixedPointScale{1 << 30, -7} : scale;
+        ASSERT_NO_FATAL_FAILURE(ExpectPrelu(kernels(), prelu, {255, -255, 1, -1}, first, std::to_string(shift)));
+      }
+      if (shift > 0) continue;
+      for (bool of_output : {false, true}) {
+        for (int half : {0, 1}) {
+          AddConstants add;
+          add.zero_point[0] = mul.zero_point[0];
+          add.zero_point[1] = mul.zero_point[1];
+          add.output_zero_point = mul.output_zero_point;
+          add.scale[half] = {half == 1 && of_output ? -(1 << 30) : 1 << 30, 0};
+          add.scale[1 - half] = of_output || shift == 0 ? FixedPointScale{1500000000, -1} : scale;
+          add.output_scale = of_output ? scale : FixedPointScale{1500000000, -19};
+          ReferenceAdd(add, first.data(), second.data(), expected.data(), first.size());
+          kernels().add(add, first.data(), second.data(), output.data(), first.size());
+          ASSERT_EQ(output, expected) << (of_output ? "sum " : "side ") << multiplier << " shift " << shift;
+        }
+      }
+    }
+  }
+}
+
 TEST_P(Elementwise, PairsOfAnySizeAndAlignmentInPlace) {
   Random random(4);
   AddConstants add;
@@ -188,27 +261,6 @@ TEST_P(Elementwise, PairsOfAnySizeAndAlignmentInPlace) {
     kernels().add(add, a.data(), b.data(), a.data(), count);
     ASSERT_EQ(a.codes(), sum) << count << " in place";
   }
-}
-
-std::vector<int16_t> Slopes(Random* random, int channels) {
-  std::vector<int16_t> slopes(static_cast<size_t>(channels));
-  const int zero_point = random->Pick({0, 0, -128, 127});
-  for (int16_t& slope : slopes) slope = static_cast<int16_t>(random->Code() - zero_point);
-  return slopes;
-}
-
-void ExpectPrelu(const ElementwiseKernels& kernels, const PreluConstants& c, const std::vector<int16_t>& slopes,
-                 const Codes& input, const std::string& what) {
-  const int channels = static_cast<int>(slopes.size());
-  const size_t pixels = input.size() / slopes.size();
-  Codes expected(input.size());
-  ReferencePrelu(c, slopes.data(), input.data(), expected.data(), pixels, channels);
-  Placed from(input, pixels % 5), to(Codes(input.size()), 3);
-  kernels.prelu(c, slopes.data(), from.data(), to.data(), pixels, channels);
-  ASSERT_EQ(to.codes(), expected) << what;
-  ASSERT_TRUE(to.is_untouched_before());
-  kernels.prelu(c, slopes.data(), from.data(), from.data(), pixels, channels);
-  ASSERT_EQ(from.codes(), expected) << what << " in place";
 }
 
 // Every code in every channel, slopes of either sign, scales up to those where nothing or everything saturates.
@@ -345,7 +397,8 @@ TEST_P(Elementwise, PoolsOfLongRowsAndLargeWindows) {
 // Averages over whole images, with sums as large as they get, and halves, which are rounded away from zero.
 TEST_P(Elementwise, AveragesOfWholeImages) {
   Random random(9);
-  for (const auto& size : {std::pair<int, int>{1, 1}, {1, 2}, {2, 2}, {7, 7}, {8, 8}, {16, 16}, {17, 15}, {23, 11}, {90, 91}, {91, 91}, {128, 129}}) {
+  for (const auto& size : {std::pair<int, int>{1, 1}, {1, 2}, {2, 2}, {7, 7}, {8, 8}, {16, 16}, {17, 15}, {23, 11}, {90, 91}, {91, 91},
+                           {128, 129}}) {
     for (int channels : {1, 5, 16, 40, 70, 1024}) {
       if (size.first * size.second * channels > 400000) continue;
       PoolShape shape;
@@ -359,8 +412,71 @@ TEST_P(Elementwise, AveragesOfWholeImages) {
   }
 }
 
+// From one pixel to as many as there may be, with sums of either sign as large as they get, and scales from those that leave nothing to
+// those that shift to the left.
+TEST_P(Elementwise, MeansOfAnyScales) {
+  Random random(11);
+  int runs = 0;
+  for (int pixels : {1, 2, 3, 4, 7, 49, 64, 196, 255, 256, 257, 1000, 3137, 70000, 1 << 22}) {
+    for (int i = 0; i < 30; ++i) {
+      const int channels = pixels > 100000 ? 1 : pixels > 5000 ? 3 : random.Pick({1, 3, 16, 17, 33, 64, 70, 130});
+      if (pixels > 5000 && i >= (pixels > 100000 ? 2 : 8)) continue;
+      const float scale = random.Scale(-7, -3);
+      const float result = scale * random.Pick({1.0f, 1.0f, random.Scale(-1, 1), random.Scale(-4, 8), random.Scale(-20, 30)});
+      MeanConstants c;
+      if (!MakeMeanConstants({scale, random.Code()}, {result, random.Code()}, pixels, &c)) continue;
+      const int low = random.Pick({-128, -128, 126, -10}), high = random.Pick({127, low + 1, low + 1});
+      Codes input(static_cast<size_t>(pixels) * channels);
+      for (int8_t& code : input) code = static_cast<int8_t>(random.Integer(low, std::max(low, high)));
+      Codes expected(static_cast<size_t>(channels));
+      ReferenceMean(c, input.data(), channels, expected.data());
+      Placed from(input, 3), to(Codes(expected.size()), 5);
+      kernels().mean(c, from.data(), channels, to.data());
+      ASSERT_EQ(to.codes(), expected) << pixels << " pixels, " << channels << " channels, scales " << scale << ' ' << result;
+      ASSERT_TRUE(to.is_untouched_before());
+      ++runs;
+    }
+  }
+  EXPECT_GE(runs, 300);
+}
+
+TEST_P(Elementwise, ResizesImagesOfAnySize) {
+  Random random(12);
+  int runs = 0;
+  for (int i = 0; i < 300; ++i) {
+    const bool align_corners = i % 3 == 1, half_pixel_centers = i % 3 == 2;
+    const auto axis = [&] {
+      const int input = random.Integer(1, 12);
+      return ResizeAxis{input, random.Pick({input, 2 * input, random.Integer(1, 30)}), align_corners, half_pixel_centers};
+    };
+    const ResizeAxis rows = axis(), columns = axis();
+    if (!StaysInside(rows) || !StaysInside(columns)) continue;
+    const int channels = random.Pick({1, 3, 8, 15, 16, 17, 21, 32, 40, 64, 65, 130});
+    Codes input(static_cast<size_t>(rows.input) * columns.input * channels);
+    for (int8_t& code : input) code = static_cast<int8_t>(random.Code());
+    Codes expected(static_cast<size_t>(rows.output) * columns.output * channels);
+    ReferenceResizeBilinear(rows, columns, channels, input.data(), expected.data());
+    std::vector<Interpolation> places;
+    for (int column = 0; column < columns.output; ++column) places.push_back(InterpolationOf(columns, column));
+    Placed from(input, 3), to(Codes(expected.size()), 5);
+    for (int y = rows.output - 1; y >= 0; --y) {
+      const Interpolation place = InterpolationOf(rows, y);
+      const ptrdiff_t pitch = static_cast<ptrdiff_t>(columns.input) * channels;
+      const ResizeRow row = {from.data() + place.lower * pitch, from.data() + place.upper * pitch, place.fraction, columns.input,
+                             places.data(), columns.output, channels};
+      kernels().resize_bilinear(row, to.data() + static_cast<ptrdiff_t>(y) * columns.output * channels);
+    }
+    // Rows were written from the last to the first: each by itself.
+    ASSERT_EQ(to.codes(), expected) << rows.input << "x" << columns.input << " to " << rows.output << "x" << columns.output << ", "
+                                    << channels << " channels, option " << i % 3;
+    ASSERT_TRUE(to.is_untouched_before());
+    ++runs;
+  }
+  EXPECT_GE(runs, 200);
+}
+
 INSTANTIATE_TEST_SUITE_P(All, Elementwise, testing::ValuesIn(AllKernels()),
-                         [](const testing::TestParamInfo<NamedKernels>& info) { return info.param.name; });
+                         [](const testing::TestParamInfo<NamedKernels>& info) { return "on_" + info.param.name; });
 
 // Every sum that a window of up to 81 pixels can have: where truncation and rounding could part.
 TEST(AveragePool, EverySum) {
@@ -389,6 +505,29 @@ TEST(AveragePool, EverySum) {
   }
 }
 
+// Windows so large that single precision no longer tells halves from what lies beside them.
+TEST(AveragePool, HalvesOfManyPixels) {
+  constexpr int kHeight = 431, kWidth = 433, kPixels = kHeight * kWidth, kChannels = 16;
+  PoolShape shape;
+  shape.channels = kChannels;
+  shape.rows = Axis(kHeight, kHeight, 1, false);
+  shape.columns = Axis(kWidth, kWidth, 1, false);
+  Codes input(static_cast<size_t>(kPixels) * kChannels);
+  for (int channel = 0; channel < kChannels; ++channel) {
+    const int larger = kPixels / 2 + channel % 3;
+    for (int pixel = 0; pixel < kPixels; ++pixel) {
+      const int magnitude = 126 - channel / 3 + (pixel < larger);
+      input[static_cast<size_t>(pixel) * kChannels + channel] = static_cast<int8_t>(channel % 2 == 0 ? magnitude : -magnitude);
+    }
+  }
+  Codes expected(kChannels), output(kChannels);
+  ReferenceAveragePool(shape, input.data(), expected.data());
+  for (const NamedKernels& named : AllKernels()) {
+    named.kernels.average_pool(shape, input.data(), 0, 1, output.data());
+    EXPECT_EQ(output, expected) << named.name;
+  }
+}
+
 // What is asked for is the most that may run.
 TEST(FindElementwise, BestUpToAnInstructionSet) {
   for (int i = 0; i < kIsaCount; ++i) {
@@ -401,6 +540,8 @@ TEST(FindElementwise, BestUpToAnInstructionSet) {
     EXPECT_NE(kernels.prelu, nullptr);
     EXPECT_NE(kernels.max_pool, nullptr);
     EXPECT_NE(kernels.average_pool, nullptr);
+    EXPECT_NE(kernels.mean, nullptr);
+    EXPECT_NE(kernels.resize_bilinear, nullptr);
     if (isa != Isa::kScalar && CpuSupports(isa)) EXPECT_NE(kernels.isa, Isa::kScalar) << IsaName(isa);
   }
 }

@@ -24,6 +24,8 @@ ElementwiseKernels FindElementwise(Isa most) {
     Replace(better.prelu, &kernels.prelu);
     Replace(better.max_pool, &kernels.max_pool);
     Replace(better.average_pool, &kernels.average_pool);
+    Replace(better.mean, &kernels.mean);
+    Replace(better.resize_bilinear, &kernels.resize_bilinear);
   }
   return kernels;
 }

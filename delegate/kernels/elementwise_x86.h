@@ -1,8 +1,8 @@
-// Tables, ADD, MUL and PRELU with the instructions that AVX2 and AVX-512 have in common.
+// Tables, ADD, MUL, PRELU, MEAN and bilinear interpolation with the instructions that AVX2 and AVX-512 have in common.
 //
-// Arithmetic: codes are widened and narrowed by unpacking and packing within 128-bit lanes, which undo each other: the order between is of no
-// concern. A byte unpacked behind zeros is the code times 2^8 in a word, 2^24 in a double word, and one arithmetic shift to the right
-// leaves it with the pre-shift of one_multiplication.h that it needs. Zero points of outputs are added when results are words:
+// Arithmetic: codes are widened and narrowed by unpacking and packing within 128-bit lanes, which undo each other: the order between
+// is of no concern. A byte unpacked behind zeros is the code times 2^8 in a word, 2^24 in a double word, and one arithmetic shift to
+// the right leaves it with the pre-shift of one_multiplication.h that it needs. Zero points of outputs are added when results are words:
 // everything saturates, and what is beyond int16 is beyond int8 whatever the zero point.
 //
 // `V` holds the primitives: vectors of bytes, words and double words, all of type Vec, and
@@ -17,6 +17,9 @@
 
 #include "delegate/kernels/elementwise_blocks.h"
 #include "delegate/kernels/one_multiplication.h"
+#include "delegate/kernels/pool_rows.h"
+#include "delegate/kernels/requantize.h"
+#include "delegate/kernels/resize_rows.h"
 
 namespace tflite_eq {
 namespace {
@@ -311,6 +314,73 @@ inline void Prelu(const PreluConstants& c, const int16_t* slopes, const int8_t* 
     const OneMultiplication positive = MakeOneMultiplication(c.positive, kProductBits);
     ForEachSlopedBlock<V>(slopes, input, output, pixels, channels, PreluBlock<V>(c, positive, negative));
   }
+}
+
+// MEAN, where sums times 2^(left + 2) are int32; 255 * pixels is the largest.
+template <class V>
+struct MeanScale {
+  Multiplication<V> multiplication;
+  __m128i pre_shift;
+  typename V::Vec offset;
+  Narrow<V> narrow;
+
+  MeanScale(const MeanConstants& c, const OneMultiplication& scale)
+      : multiplication(scale),
+        pre_shift(_mm_cvtsi32_si128(scale.pre_shift)),
+        offset(V::Set32(c.pixels * c.input_zero_point)),
+        narrow(c.output_zero_point, -128, 127) {}
+
+  typename V::Vec operator()(const Quad<V>& sums) const {
+    Quad<V> z;
+    for (int i = 0; i < 4; ++i) z.part[i] = multiplication(V::ShiftLeft32By(V::Sub32(sums.part[i], offset), pre_shift));
+    return narrow.Unclamped(z);
+  }
+};
+
+template <class V>
+inline void Mean(const MeanConstants& c, const int8_t* input, int channels, int8_t* output) {
+  int bits = 8;
+  while (bits < 31 && c.pixels > 1 << (bits - 8)) ++bits;
+  if (bits + (c.scale.shift > 0 ? c.scale.shift : 0) <= 29) {
+    return MeanOfImage<V>(c.pixels, input, channels, output, MeanScale<V>(c, MakeOneMultiplication(c.scale, bits)));
+  }
+  MeanOfImage<V>(c.pixels, input, channels, output, [&c](const Quad<V>& sums) {
+    int32_t values[V::kBytes];
+    int8_t codes[V::kBytes];
+    V::StoreWideSums(values, sums);
+    for (int i = 0; i < V::kBytes; ++i) {
+      const int32_t sum = values[i] - c.pixels * c.input_zero_point;
+      const int64_t z = int64_t{MultiplyByQuantizedMultiplier(sum, c.scale.multiplier, c.scale.shift)} + c.output_zero_point;
+      codes[i] = static_cast<int8_t>(z < -128 ? -128 : z > 127 ? 127 : z);
+    }
+    return V::Load(codes);
+  });
+}
+
+template <class V>
+inline Quad<V> InterpolateColumns(typename V::Vec first, typename V::Vec second, typename V::Vec weights) {
+  const WidenToWords<V> words(0, 0);
+  Quad<V> values = Join<V>(words(first), words(second));
+  for (auto& part : values.part) part = V::MulAddPairs16(part, weights);
+  return values;
+}
+
+// resize_rows.h.
+template <class V>
+inline typename V::Vec InterpolateCodes(typename V::Vec lower_first, typename V::Vec lower_second, typename V::Vec upper_first,
+                                        typename V::Vec upper_second, int right, int down) {
+  const auto weights = V::Set32((right << 16) | (Interpolation::kOne - right));
+  const Quad<V> lower = InterpolateColumns<V>(lower_first, lower_second, weights);
+  const Quad<V> upper = InterpolateColumns<V>(upper_first, upper_second, weights);
+  const auto fraction = V::Set32(down);
+  const auto half = V::Set32(1 << 19);
+  Quad<V> rounded;
+  for (int i = 0; i < 4; ++i) {
+    const auto difference = V::MulLow32(V::Sub32(upper.part[i], lower.part[i]), fraction);
+    const auto sum = V::Add32(V::template ShiftLeft32<10>(lower.part[i]), difference);
+    rounded.part[i] = V::template ShiftRight32<20>(V::AddWhereNegative(V::Add32(sum, half), sum, V::Set32(-1)));
+  }
+  return V::Pack16(V::Pack32(rounded.part[0], rounded.part[1]), V::Pack32(rounded.part[2], rounded.part[3]));
 }
 
 }  // namespace

@@ -14,11 +14,18 @@
 namespace tflite_eq {
 namespace {
 
-constexpr char kPath[] = "tests/golden/integer_conv.txt";
+constexpr const char* kPaths[] = {"tests/golden/integer_conv.txt", "tests/golden/integer_depthwise.txt"};
 
 using Case = GoldenCase;
 
-std::vector<Case> ReadCases() { return ReadGoldenCases(kPath); }
+std::vector<Case> ReadCases() {
+  std::vector<Case> cases;
+  for (const char* path : kPaths) {
+    const std::vector<Case> more = ReadGoldenCases(path);
+    cases.insert(cases.end(), more.begin(), more.end());
+  }
+  return cases;
+}
 
 // A case as a problem, with memory of its own.
 class GoldenProblem {
@@ -62,7 +69,8 @@ class GoldenProblem {
     s.input_height = input[1];
     s.input_width = input[2];
     s.input_channels = input[3];
-    s.output_channels = filter[0];
+    s.depthwise = from.Has("depth_multiplier");
+    s.output_channels = s.depthwise ? filter[3] : filter[0];
     s.filter_height = filter[1];
     s.filter_width = filter[2];
     s.stride_height = from.Integers("stride")[0];
@@ -81,7 +89,7 @@ class GoldenProblem {
   std::vector<int32_t> shift_;
 };
 
-TEST(Golden, TheFileIsThere) { EXPECT_GE(ReadCases().size(), 20u) << kPath; }
+TEST(Golden, TheFilesAreThere) { EXPECT_GE(ReadCases().size(), 40u); }
 
 TEST(Golden, Reference) {
   for (const Case& c : ReadCases()) {
@@ -112,7 +120,7 @@ TEST(Golden, EveryKernel) {
       }
     }
   }
-  EXPECT_GE(runs, 60);  // with scalar kernels alone
+  EXPECT_GE(runs, 100);  // with scalar kernels alone
 }
 
 }  // namespace

@@ -16,7 +16,8 @@
 //
 // Who uses it: ADD brings codes without their zero points (9 bits) to 28 bits and adds two of at most half that, so that bits = 28 for
 // the sides and the sum, and left = 0. MUL and PRELU multiply two such values, bits = 16; and as 255 * 2^(5+2) is an int16, so is the
-// shifted factor of their products for left <= 5 (FixedPointScale::kMostLeftShift): shifts cost nothing there.
+// shifted factor of their products for left <= 5 (FixedPointScale::kMostLeftShift): shifts cost nothing there. MEAN has sums of
+// 255 * pixels, and takes the form where that and its shift leave room.
 #ifndef TFLITE_EQ_DELEGATE_KERNELS_ONE_MULTIPLICATION_H_
 #define TFLITE_EQ_DELEGATE_KERNELS_ONE_MULTIPLICATION_H_
 

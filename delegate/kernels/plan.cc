@@ -50,8 +50,33 @@ bool IsFirstLayer(const ConvShape& s) {
 
 bool IsLargeFirstLayer(const ConvShape& s) { return IsFirstLayer(s) && HasManyTaps(s); }
 
+namespace {
+
+Plan ChooseDepthwise(const ConvShape& s, const CpuProfile& cpu) {
+  const Estimate estimate = EstimateDepthwise(s, cpu);
+  Reason reason;
+  Reason left;
+  if (!HasKernel(Algorithm::kDepthwise, cpu.isa) || cpu.isa == Isa::kScalar) {
+    return Leave("this CPU has no instruction set with fast kernels; scalar ones run only when asked for by name");
+  }
+  if (estimate.peer <= 0) {
+    left.Set("depthwise kernels for %s were not measured against XNNPACK's on such a CPU", IsaName(cpu.isa));
+    return Leave(left);
+  }
+  if (!Pays(estimate, "the depthwise kernel", &reason)) {
+    left.Set("XNNPACK is as fast here: %.150s", reason.text);
+    return Leave(left);
+  }
+  Plan plan = Claim(s, Algorithm::kDepthwise, cpu.isa, /*saved_share=*/0, "taps of a channel side by side");
+  plan.saved_multiplications = estimate.peer - estimate.expected;
+  return plan;
+}
+
+}  // namespace
+
 Plan ChooseKernel(const ConvProblem& problem, const CpuProfile& cpu) {
-  if (problem.shape.depthwise) return Leave("depthwise convolutions are left alone");
+  // Whatever instructions XNNPACK has for others, depthwise convolutions run on its plain vectors.
+  if (problem.shape.depthwise) return ChooseDepthwise(problem.shape, cpu);
   // Nor do INT7's gains make up for it: on AMX the 1-D kernel ran at half of XNNPACK's speed. AVX-VNNI was not measured.
   if (cpu.peer == Peer::kAmx || cpu.peer == Peer::kSme || cpu.peer == Peer::kAvxVnni) {
     Reason reason;
@@ -125,14 +150,15 @@ bool HasKernel(Algorithm algorithm, Isa isa) {
     case Isa::kScalar:
       return algorithm != Algorithm::kDirectInt7;
     case Isa::kAvx2:
-      return algorithm == Algorithm::kWinogradF43 || algorithm == Algorithm::kWinogradF23;
+      return algorithm == Algorithm::kDepthwise || algorithm == Algorithm::kWinogradF43 || algorithm == Algorithm::kWinogradF23;
     case Isa::kAvx512Vnni:
       return algorithm != Algorithm::kReference && algorithm != Algorithm::kDirectInt7;
     case Isa::kNeon:
-      return algorithm == Algorithm::kDirect || algorithm == Algorithm::kDirectInt7 || algorithm == Algorithm::kWinogradF43;
+      return algorithm == Algorithm::kDirect || algorithm == Algorithm::kDirectInt7 || algorithm == Algorithm::kDepthwise ||
+             algorithm == Algorithm::kWinogradF43;
     case Isa::kNeonDotprod:
     case Isa::kNeonI8mm:
-      return algorithm == Algorithm::kDirect || algorithm == Algorithm::kWinograd1d;
+      return algorithm == Algorithm::kDirect || algorithm == Algorithm::kDepthwise || algorithm == Algorithm::kWinograd1d;
   }
   return false;
 }

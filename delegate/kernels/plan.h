@@ -14,6 +14,8 @@
 //                              none
 //   ARM dot products, i8mm     direct for 5x5 and larger filters up to    same; 3x3 stride 1: 1-D F(2,3) where it
 //                              four input channels; else none             pays
+//   any x86 with those sets    depthwise where it is estimated to be clearly   same
+//                              faster; AMX and AVX-VNNI have no such kernels
 //   anything else              none: scalar kernels only when asked for   same
 //
 // A Winograd kernel pays where it is estimated to be clearly faster than XNNPACK (plan_estimates.h).

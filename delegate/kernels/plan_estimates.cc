@@ -75,6 +75,22 @@ Estimate EstimateWinograd1d(const ConvShape& s, const CpuProfile& cpu, bool two_
   return Finish(s, cpu, work, taps * inputs * filters);
 }
 
+Estimate EstimateDepthwise(const ConvShape& s, const CpuProfile& cpu) {
+  const CpuCosts::Depthwise& costs = CostsOf(cpu).depthwise;
+  // Vectors of channels, and pairs of columns.
+  constexpr int kChannels = 16;
+  const double rows = static_cast<double>(s.batch) * s.output_height;
+  const double outputs = rows * RoundUp(s.output_width, 2) * RoundUp(s.output_channels, kChannels);
+  const double taps = static_cast<double>(s.filter_height) * s.filter_width;
+  // Input rows that are passed over are not prepared; where columns are, those that are seen are prepared for each tap anew.
+  const double strided_rows = s.stride_height < s.filter_height ? s.stride_height : s.filter_height;
+  const bool contiguous = s.dilation_width == 1 && s.stride_width <= 2;
+  const double inputs = outputs * strided_rows * (contiguous ? s.stride_width : s.filter_width);
+  const double work = outputs * (costs.output + costs.tap * taps) + inputs * costs.input;
+  const double peer = costs.peer * rows * s.output_width * s.output_channels * taps;
+  return {work + kFixed, 0, 0, peer, work + kFixed};
+}
+
 bool Pays(const Estimate& estimate, const char* kernel, Reason* reason) {
   if (estimate.work > (1 - kLeastSavedShare) * estimate.peer) {
     const double share = 100 * (1 - estimate.work / estimate.peer);

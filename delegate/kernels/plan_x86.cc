@@ -126,7 +126,12 @@ Plan ChooseAvx2(const ConvProblem& problem, const CpuProfile& cpu) {
 // channels than a first layer's at .95 to 1.06.
 Plan ChooseX86Between(const ConvProblem& problem, const CpuProfile& cpu) {
   const ConvShape& s = problem.shape;
-  if (s.depthwise) return Leave("depthwise");
+  if (s.depthwise) {
+    const Estimate estimate = EstimateDepthwise(s, cpu);
+    Plan plan = Claim(s, Algorithm::kDepthwise, cpu.isa, 0, "between layers that pay");
+    plan.saved_multiplications = estimate.peer - estimate.expected;
+    return plan;
+  }
   const bool one = s.filter_height * s.filter_width == 1;
   const bool few_pixels = static_cast<int64_t>(s.batch) * s.output_height * s.output_width < 8;
   double lost = one ? 0.06 : 0.03;

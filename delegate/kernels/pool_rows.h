@@ -31,8 +31,6 @@
 namespace tflite_eq {
 namespace {
 
-inline int Least(int a, int b) { return a < b ? a : b; }
-
 // One output row of a pool and the inputs under it.
 struct PoolRow {
   const PoolShape& shape;
@@ -54,37 +52,6 @@ struct PoolRow {
     output_end = output + output_pitch;
   }
 };
-
-// Calls visit(codes' offset in a pixel, how many of them) for vectors that cover all channels: whole ones, of which the last two may
-// overlap, or where a vector holds more than all channels a part of one.
-template <class V, class Visit>
-inline void ForEachChannelBlock(int channels, const Visit& visit) {
-  if (channels < V::kBytes) {
-    visit(0, channels);
-    return;
-  }
-  for (int channel = 0;;) {
-    visit(channel, V::kBytes);
-    if (channel + V::kBytes >= channels) return;
-    channel = Least(channel + V::kBytes, channels - V::kBytes);
-  }
-}
-
-// `count` codes, where a whole vector may be read as long as it ends before `end`, and written likewise: what lies behind them is not
-// used, or written later.
-template <class V>
-inline typename V::Vec LoadCodes(const int8_t* from, int count, const int8_t* end) {
-  return count == V::kBytes || end - from >= V::kBytes ? V::Load(from) : V::LoadPartial(from, static_cast<size_t>(count));
-}
-
-template <class V>
-inline void StoreCodes(int8_t* to, typename V::Vec codes, int count, const int8_t* end) {
-  if (count == V::kBytes || end - to >= V::kBytes) {
-    V::Store(to, codes);
-  } else {
-    V::StorePartial(to, codes, static_cast<size_t>(count));
-  }
-}
 
 template <class V>
 class MaxPoolRow {
@@ -160,7 +127,7 @@ class MaxPoolRow {
   void FewChannels(const PoolRow& row, int most_outputs) const {
     const PoolAxis& columns = shape_.columns;
     const int channels = shape_.channels;
-    // Vectors read and write beyond what there is in it.
+    // Vectors read and write beyond what there is in it, and nothing looks at that.
     int8_t codes[kBytesOfRow + 2 * V::kBytes];
     for (int first = 0; first < columns.output; first += most_outputs) {
       const int outputs = Least(most_outputs, columns.output - first);
@@ -199,8 +166,7 @@ class MaxPoolRow {
       for (int y = 0; y < row.rows; ++y) largest = V::Max8(largest, V::LoadPartial(from + i + y * row.pitch, rest));
       V::Store(to + i, largest);
     }
-    // What vectors read beyond the last pixel they do not keep, but it must be there.
-    memset(to + bytes, -128, static_cast<size_t>((right - end) * channels + V::kBytes));
+    memset(to + bytes, -128, static_cast<size_t>((right - end) * channels));
   }
 
   typename V::Vec OverColumns(const int8_t* codes) const {
@@ -269,6 +235,18 @@ inline typename V::WideSums SumOfWindow(const PoolRow& row, const int8_t* corner
   }
   V::Flush(&wide, sums);
   return wide;
+}
+
+// MEAN. `scale` makes codes of sums.
+template <class V, class Scale>
+inline void MeanOfImage(int pixels, const int8_t* input, int channels, int8_t* output, const Scale& scale) {
+  // A constructor would be a symbol (always_inline.h).
+  const PoolShape shape = {{1, 1, 1, 1, 0}, {pixels, 1, pixels, 1, 0}, channels, -128, 127};
+  const PoolRow row(shape, input, 0, output);
+  ForEachChannelBlock<V>(channels, [&](int channel, int count) {
+    const auto sums = SumOfWindow<V>(row, input + channel, pixels, count);
+    StoreCodes<V>(output + channel, scale(sums), count, row.output_end);
+  });
 }
 
 template <class V>

@@ -10,6 +10,7 @@ bool Prelu::Read(const GraphView& graph, const NodeView& node, Reason* reason) {
   const TensorView slopes = graph.tensor(node.inputs.at(1, kNoTensor));
   Shape shape;
   if (!HasInt8Codes(slopes, "slopes", reason) || !ReadShape(slopes, "slopes", &shape, reason)) return false;
+  slope_rank_ = shape.rank;
   const int channels = shape.rank > 0 ? shape.dims[shape.rank - 1] : 1;
   if (channels < 1 || shape.elements() != channels) {
     reason->Set("slopes are not one for each channel");
@@ -29,8 +30,8 @@ bool Prelu::Read(const GraphView& graph, const NodeView& node, Reason* reason) {
 
 bool Prelu::Resize(const Shape* inputs, Shape* output, Reason* reason) {
   *output = inputs[0];
-  if (output->rank < 1 || output->dims[output->rank - 1] != slopes_.size()) {
-    reason->Set("there are %d slopes, which is not the number of channels", slopes_.size());
+  if (output->rank < 1 || output->rank < slope_rank_ || output->dims[output->rank - 1] != slopes_.size()) {
+    reason->Set("there are %d slopes of %d dimensions, which do not go with the input", slopes_.size(), slope_rank_);
     return false;
   }
   item_bytes_ = slopes_.size();

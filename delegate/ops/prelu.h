@@ -20,6 +20,7 @@ class Prelu final : public ElementwiseOperator {
  private:
   PreluConstants constants_;
   Array<int16_t> slopes_;
+  int slope_rank_ = 0;
 };
 
 }  // namespace tflite_eq

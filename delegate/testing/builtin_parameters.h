@@ -38,6 +38,14 @@ inline BuiltinParameters MakeParameters(const TestNode& node) {
           TfLitePoolParams{g.padding, g.stride_width, g.stride_height, node.pool_width, node.pool_height, g.activation});
     case kOperatorAdd:
       return CopyParameters(TfLiteAddParams{g.activation});
+    case kOperatorSub:
+      return CopyParameters(TfLiteSubParams{g.activation});
+    case kOperatorMul:
+      return CopyParameters(TfLiteMulParams{g.activation});
+    case kOperatorFullyConnected:
+      return CopyParameters(TfLiteFullyConnectedParams{g.activation, 0, node.keep_dims});
+    case kOperatorLeakyRelu:
+      return CopyParameters(TfLiteLeakyReluParams{node.alpha});
     case kOperatorConcatenation:
       return CopyParameters(TfLiteConcatenationParams{node.axis, g.activation});
     case kOperatorReshape:

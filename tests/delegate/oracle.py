@@ -33,14 +33,19 @@ def model_of(case: Case) -> bytes:
         "fusedActivationFunction": getattr(generated.ActivationFunctionType, case.activation),
     }
     bias_scales = np.float32(case.input_scale) * case.filter_scales
+    if case.depth_multiplier:
+        operator, table, dimension = "DEPTHWISE_CONV_2D", "DepthwiseConv2D", 3
+        options["depthMultiplier"] = case.depth_multiplier
+    else:
+        operator, table, dimension = "CONV_2D", "Conv2D", 0
     return one_operator_model(
-        "CONV_2D",
+        operator,
         3,
         [
             Tensor(case.input.shape, [case.input_scale], case.input_zero_point),
-            Tensor(case.filter.shape, case.filter_scales, data=case.filter),
+            Tensor(case.filter.shape, case.filter_scales, data=case.filter, dimension=dimension),
             Tensor(case.bias.shape, bias_scales, kind="INT32", data=case.bias),
         ],
         Tensor((1, 1, 1, 1), [case.output_scale], case.output_zero_point),
-        ("Conv2D", options),
+        (table, options),
     )

@@ -3,11 +3,10 @@
 namespace tflite_eq {
 
 bool MakeMeanConstants(const Quantization& input, const Quantization& output, int64_t pixels, MeanConstants* constants) {
-  constexpr int64_t kMostPixels = 1 << 22;
   MeanConstants& c = *constants;
   FixedPointScale scale;
   const double quotient = static_cast<double>(input.scale) / static_cast<double>(output.scale);
-  if (pixels < 1 || pixels > kMostPixels || !ToFixedPointScale(quotient, kMostLeftShiftOfCode, &scale)) return false;
+  if (pixels < 1 || pixels > MeanConstants::kMostPixels || !ToFixedPointScale(quotient, kMostLeftShiftOfCode, &scale)) return false;
   // The division by the number of pixels becomes a part of the multiplier, which is brought near its old size: the largest power of
   // two in that number, unless the scale is as small as scales get.
   int shift = 63 - __builtin_clzll(static_cast<unsigned long long>(pixels));

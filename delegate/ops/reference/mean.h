@@ -8,15 +8,6 @@
 
 namespace tflite_eq {
 
-// The sum of an image's codes, less `pixels` times the input zero point, times `scale`, which has 1 / pixels in it.
-struct MeanConstants {
-  int32_t pixels = 1;
-  int32_t input_zero_point = 0;
-  int32_t output_zero_point = 0;
-  // Unlike others its multiplier may be less than 2^30.
-  FixedPointScale scale;
-};
-
 // Of one pixel or more. False where the scale is none that kernels take, and where a sum of so many pixels is no int32.
 bool MakeMeanConstants(const Quantization& input, const Quantization& output, int64_t pixels, MeanConstants* constants);
 

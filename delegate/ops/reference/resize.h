@@ -4,6 +4,8 @@
 
 #include <stdint.h>
 
+#include "delegate/kernels/elementwise.h"
+
 namespace tflite_eq {
 
 struct ResizeAxis {
@@ -14,15 +16,6 @@ struct ResizeAxis {
   bool half_pixel_centers = false;
 };
 
-// The inputs that an output lies between, and by how many 1024ths of a pixel it lies beyond the first; it lies before it, at the image's
-// edge, where that is negative.
-struct Interpolation {
-  static constexpr int kOne = 1 << 10;
-
-  int lower = 0;
-  int upper = 0;
-  int fraction = 0;
-};
 Interpolation InterpolationOf(const ResizeAxis& axis, int output);
 
 // Whether bilinear interpolation stays within the input. The oracle does not look: its steps are rounded, and where there are many
