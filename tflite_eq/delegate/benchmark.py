@@ -41,7 +41,7 @@ Options = Mapping[str, library.Option]
 # The library writes one such line per claimed node when the interpreter is gone: its index,
 # operator, output's shape, filter, the kernel if it is one of convolutions, instruction set, time.
 _PROFILE = re.compile(
-    r"^tflite_eq: node +(\d+) +\S+ +\S+ +\d+x\d+ +(?:(\S+) +)?(\S+) +([\d.]+) ms x \d+$",
+    r"^tflite_eq: node +(\d+) +\S+ +\[.*?\] +\d+x\d+ +(?:(\S+) +)?(\S+) +([\d.]+) ms x \d+$",
     re.MULTILINE,
 )
 _MOST_LAYERS = 10  # to cut out; the others hardly matter, and hundreds would take minutes
