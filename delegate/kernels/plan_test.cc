@@ -239,6 +239,7 @@ TEST(ChooseKernel, OneVnniUnitClaimsWhatWasMeasuredToWin) {
   struct Measured {
     int size, in, out;
     double f43, triplets, two_taps;
+    double direct = 1;
   };
   constexpr Measured kMeasured[] = {
       {4, 32, 32, .88, 1.44, 1.27},     {5, 32, 32, .58, 1.15, .99},      {7, 32, 32, .93, 1.11, .95},
@@ -249,13 +250,14 @@ TEST(ChooseKernel, OneVnniUnitClaimsWhatWasMeasuredToWin) {
       {20, 64, 64, 1.55, 1.44, 1.18},   {56, 64, 64, 1.51, 1.40, 1.16},   {4, 128, 128, .77, 1.76, 1.51},
       {5, 128, 128, .75, 1.35, 1.11},   {7, 128, 128, .88, 1.25, 1.05},   {10, 128, 128, .72, 1.52, 1.24},
       {14, 128, 128, 1.33, 1.35, 1.19}, {28, 128, 128, 1.65, 1.35, 1.18}, {7, 256, 256, .48, 1.25, 1.09},
-      {16, 16, 16, .39, .59, .51},      {56, 8, 32, .65, .80, .70},       {56, 3, 16, .45, .63, .56},
+      {16, 16, 16, .39, .59, .51},      {56, 8, 32, .65, .80, .70},       {56, 3, 16, .45, .63, .56, 1.32},
   };
   for (const Measured& m : kMeasured) {
     for (Values values : {Values::kInt8, Values::kEvenTriplets, Values::kPlainInt7}) {
       const Plan plan = Choose(m.size, m.in, m.out, values, kOneUnit);
       if (!plan.claim) continue;
       const double gain = plan.algorithm == Algorithm::kWinogradF43 ? m.f43
+                          : plan.algorithm == Algorithm::kDirect    ? m.direct
                           : values == Values::kEvenTriplets         ? m.triplets
                                                                     : m.two_taps;
       EXPECT_GE(gain, 1.05) << m.size << " " << m.in << "->" << m.out << " " << plan.reason.text;

@@ -13,10 +13,11 @@ constexpr int kFewestAvx2Channels = 16;
 // The direct kernel computes 32 output channels at a time.
 constexpr int kFewestOutputChannels = 16;
 
-// What the direct kernel saves of XNNPACK's time, as measured (delegate/README.md), on the low side; 3x3 over three channels 0.2. A 1x1 layer gains a few per
+// What the direct kernel saves of XNNPACK's time, as measured (delegate/README.md), on the low side; 3x3 over three channels
+// 0.2 with one VNNI unit, and not measured with two. A 1x1 layer gains a few per
 // cent at best: claimed in passing, between layers that pay, never for its own sake.
-double SavedByDirect(const ConvShape& s) {
-  if (IsFirstLayer(s) && !HasManyTaps(s)) return 0.2;
+double SavedByDirect(const ConvShape& s, const CpuProfile& cpu) {
+  if (IsFirstLayer(s) && !HasManyTaps(s)) return cpu.two_vnni_units ? 0 : 0.2;
   return s.filter_height * s.filter_width > 1 ? 0.25 : 0;
 }
 
@@ -59,7 +60,7 @@ bool ChooseWinograd(const ConvProblem& problem, const CpuProfile& cpu, Plan* pla
     return true;
   }
   if (!two_pays) return false;
-  if (cpu.two_vnni_units && two.saved_share() < SavedByDirect(s)) {
+  if (cpu.two_vnni_units && two.saved_share() < SavedByDirect(s, cpu)) {
     reason->Set("F(4x4,3x3) would save %.0f %%, with its weights from memory", 100 * two.saved_share());
     return false;
   }
@@ -81,7 +82,7 @@ Plan ChooseAvx512(const ConvProblem& problem, const CpuProfile& cpu) {
     return Leave(reason);
   }
   if (IsFirstLayer(s)) {
-    return Claim(s, Algorithm::kDirect, cpu.isa, SavedByDirect(s),
+    return Claim(s, Algorithm::kDirect, cpu.isa, SavedByDirect(s, cpu),
                  "XNNPACK pads so few input channels to eight; here filter rows are dense");
   }
   Reason left;
@@ -94,7 +95,7 @@ Plan ChooseAvx512(const ConvProblem& problem, const CpuProfile& cpu) {
     left.Set("XNNPACK is as fast here: %.150s", few.text);
     return Leave(left);
   }
-  return Claim(s, Algorithm::kDirect, cpu.isa, SavedByDirect(s), reason.text);
+  return Claim(s, Algorithm::kDirect, cpu.isa, SavedByDirect(s, cpu), reason.text);
 }
 
 Plan ChooseAvx2(const ConvProblem& problem, const CpuProfile& cpu) {
