@@ -13,12 +13,19 @@ constexpr int kLargestShift = 22;
 
 int64_t CeilDivide(int64_t a, int64_t b) { return a / b + (a % b > 0 ? 1 : 0); }
 
-// The steps that accumulators reach. `below` is k - 1/2, zero point included.
+// The steps that accumulators reach, and those next beyond what they reach, which the line must not take early. `below` is k - 1/2, zero
+// point included. The line has to be above it at `at` and below it at `before`, where the step has an accumulator on that side.
+struct Step {
+  double below;
+  bool has_at;
+  bool has_before;
+  double at;
+  double before;
+  bool positive;  // k > 0: both sides of the step are on the line of acc >= 0
+};
 struct Steps {
   int count = 0;
-  double acc[kCodes];
-  double below[kCodes];
-  bool positive[kCodes];  // k > 0: both sides of the step are on the line of acc >= 0
+  Step steps[kCodes];
 };
 
 Steps FindSteps(const ConvQuantization& q, int channel, int64_t magnitude) {
@@ -31,11 +38,13 @@ Steps FindSteps(const ConvQuantization& q, int channel, int64_t magnitude) {
     const int64_t half = e > 0 ? int64_t{1} << (e - 1) : 0;
     const int64_t y = k * (int64_t{1} << e) - half + (k <= 0 && e > 0 ? 1 : 0);
     const int64_t acc = CeilDivide(y * (int64_t{1} << 31) - (int64_t{1} << 30), multiplier);
-    if (acc > magnitude || acc - 1 < -magnitude) continue;
-    steps.acc[steps.count] = static_cast<double>(acc);
-    steps.below[steps.count] = code - 0.5;
-    steps.positive[steps.count] = k > 0;
-    ++steps.count;
+    Step& step = steps.steps[steps.count++];
+    step.below = code - 0.5;
+    step.positive = k > 0;
+    step.has_at = acc <= magnitude;
+    step.at = static_cast<double>(acc > -magnitude ? acc : -magnitude);
+    step.has_before = acc - 1 >= -magnitude;
+    step.before = static_cast<double>(acc - 1 < magnitude ? acc - 1 : magnitude);
   }
   return steps;
 }
@@ -58,11 +67,13 @@ struct Room {
 Room RoomOf(const Steps& steps, bool positive, double scale, double offset) {
   Room room = {1e9, -1e9};
   for (int i = 0; i < steps.count; ++i) {
-    if (steps.positive[i] != positive) continue;
-    const double half_ulp = HalfUlp(steps.below[i]);
-    const double distance = scale * steps.acc[i] + offset - steps.below[i];
-    if (distance - half_ulp < room.above) room.above = distance - half_ulp;
-    if (distance - scale + half_ulp > room.below) room.below = distance - scale + half_ulp;
+    const Step& step = steps.steps[i];
+    if (step.positive != positive) continue;
+    const double half_ulp = HalfUlp(step.below);
+    const double above = scale * step.at + offset - step.below - half_ulp;
+    const double below = scale * step.before + offset - step.below + half_ulp;
+    if (step.has_at && above < room.above) room.above = above;
+    if (step.has_before && below > room.below) room.below = below;
   }
   return room;
 }
@@ -72,10 +83,12 @@ bool Fits(const Steps& steps, const RequantizeLine& line) {
   const float positive = line.offset + line.half;
   const float negative = line.offset - line.half;
   for (int i = 0; i < steps.count; ++i) {
-    const double half_ulp = HalfUlp(steps.below[i]);
-    const double at = double{line.scale} * steps.acc[i] + double{steps.acc[i] >= 0 ? positive : negative};
-    const double before = double{line.scale} * (steps.acc[i] - 1) + double{steps.acc[i] - 1 >= 0 ? positive : negative};
-    if (!(at > steps.below[i] + half_ulp) || !(before < steps.below[i] - half_ulp)) return false;
+    const Step& step = steps.steps[i];
+    const double half_ulp = HalfUlp(step.below);
+    const double at = double{line.scale} * step.at + double{step.at >= 0 ? positive : negative};
+    const double before = double{line.scale} * step.before + double{step.before >= 0 ? positive : negative};
+    if (step.has_at && !(at > step.below + half_ulp)) return false;
+    if (step.has_before && !(before < step.below - half_ulp)) return false;
   }
   return true;
 }
@@ -88,8 +101,8 @@ float Neighbour(float value, int steps) {
 
 // What moves the line into the middle of its room.
 double Centring(const Room& room) {
-  const bool none = room.above > 1e8;
-  return none ? 0 : -(room.above + room.below) / 2;
+  if (room.above > 1e8 || room.below < -1e8) return room.above < 0 ? -room.above : room.below > 0 ? -room.below : 0;
+  return -(room.above + room.below) / 2;
 }
 
 }  // namespace

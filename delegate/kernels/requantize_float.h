@@ -5,12 +5,13 @@
 //
 //   v = fma(acc, scale, offset + sign(acc) * half)      z + zero point = nearest integer to v
 //
-// and the two are equal if their steps are. (The oracle rounds twice, so that negative results lie half a unit of its first rounding
+// and the two are equal if their steps are, as far as accumulators reach. (The oracle rounds twice, so that negative results lie half a unit of its first rounding
 // further down; requantize.h. Where no code below the zero point is wanted, `half` is 0.) With E(t) the value of the line before the
 // fma rounds it, the steps are equal if for each k that an accumulator can reach
 //
 //   E(t_k) > k - 1/2 + u/2   and   E(t_k - 1) < k - 1/2 - u/2
 //
+// and for the next steps beyond that the second holds for the largest accumulator, or the first for the least,
 // with u the distance of floats at k - 1/2, itself a float, so that rounding cannot carry v over it. A step lies somewhere between two
 // integers; 255 of them leave some room for the line unless the scale is far below 2^-8: of the depthwise layers of MobileNetV1-0.75,
 // DeepLabV3 and a palm detector, quantized per channel, nine in ten vectors of 16 channels and more pass. The others take the integers.

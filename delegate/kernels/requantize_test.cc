@@ -98,6 +98,38 @@ TEST(RequantizeLine, IsExactForEveryAccumulatorWhereItIsFound) {
   EXPECT_GT(found, kRounds / 2) << "kernels are as fast as lines are found";
 }
 
+// Where a channel is its bias, say: the largest accumulator may lie right before a step that no line was fitted to.
+TEST(RequantizeLine, TakesNoStepThatLiesBeyondWhatAccumulatorsReach) {
+  std::mt19937 random(2);
+  int found = 0;
+  for (int round = 0; round < 20000; ++round) {
+    OneChannel channel;
+    int shift;
+    QuantizeMultiplier(std::exp2(-12.0 - static_cast<int>(random() % 1000) / 100.0), &channel.multiplier, &shift);
+    channel.shift = shift;
+    ConvQuantization& q = channel.quantization;
+    q.multiplier = &channel.multiplier;
+    q.shift = &channel.shift;
+    q.output_zero_point = static_cast<int>(random() % 256) - 128;
+    // Half a code beyond a whole number of them, near enough.
+    const double scale = std::ldexp(channel.multiplier, channel.shift - 31);
+    const double step = (static_cast<int>(random() % 100) + 0.5) / scale;
+    const auto magnitude = static_cast<int32_t>(step) + static_cast<int32_t>(random() % 7) - 3;
+    RequantizeLine line;
+    if (magnitude < 4 || !FindRequantizeLine(q, 0, magnitude, &line)) continue;
+    ++found;
+    for (int i = 0; i < 8; ++i) {
+      const int32_t acc = (i % 2 == 0 ? 1 : -1) * (magnitude - i / 2);
+      const float half = acc < 0 ? -line.half : line.half;
+      const float v = std::fma(static_cast<float>(acc), line.scale, line.offset + half);
+      const int code = static_cast<int>(std::lrint(std::min(std::max(v, -1000.0f), 1000.0f)));
+      ASSERT_EQ(std::min(std::max(code, int{q.activation_min}), int{q.activation_max}), channel.Code(acc))
+          << acc << " * " << channel.multiplier << " * 2^" << channel.shift << " zero point " << q.output_zero_point;
+    }
+  }
+  EXPECT_GT(found, 0);
+}
+
 TEST(RequantizeLine, IsNotFoundWhereTheOracleIsNoLine) {
   OneChannel channel = {{}, 1 << 30, 1};
   channel.quantization.multiplier = &channel.multiplier;
