@@ -3,6 +3,7 @@
 
 #include "delegate/benchmark/model_result.h"
 #include "delegate/kernels/cpu_features.h"
+#include "delegate/quoted.h"
 
 namespace tflite_eq {
 namespace {
@@ -31,8 +32,10 @@ void PrintDecisions(const ModelResult& result) {
   printf("\nOperators that the delegate runs: %d of %d claimed\n", seen.claimed(), seen.decisions().size());
   for (const DelegateObservation::Decision& decision : seen.decisions()) {
     // Converters join the names of all operations that became one with semicolons.
-    printf("  node %3d  %-18s %-7s  %s  (%.*s)\n", decision.node, decision.op, decision.claimed ? "claimed" : "left", decision.reason,
-           static_cast<int>(strcspn(decision.output, ";")), decision.output);
+    char first[Quoted::kLongest + 1];
+    snprintf(first, sizeof(first), "%.*s", static_cast<int>(strcspn(decision.output, ";")), decision.output);
+    printf("  node %3d  %-18s %-7s  %s  (%s)\n", decision.node, decision.op, decision.claimed ? "claimed" : "left", decision.reason,
+           Quoted(first, Quoted::kLongest).text);
   }
   const TfLiteEqPartitionProfile total = seen.total();
   printf("Delegate: %d partitions, prepared in %.2f ms; %.2f MiB of weights, %.2f MiB of scratch, %.2f MiB of tensors\n",
@@ -45,7 +48,7 @@ void PrintOps(const char* name, const OpProfiler& profiler) {
   for (const OpProfiler::Op& op : profiler.ops()) {
     if (op.runs > 0) {
       printf("  node %3lld  %9.4f  %s\n", static_cast<long long>(op.node), op.milliseconds / static_cast<double>(op.runs),
-             op.name);
+             Quoted(op.name, Quoted::kLongest).text);
     }
   }
 }

@@ -249,6 +249,18 @@ class TestModel:
         layers = benchmark.result(model, SCALAR, "--verify", *flags)["delegate"]["claimed_layers"]
         assert layers[0]["input"] == [1, 24, 20, 3]
 
+    def test_names_that_are_no_text(self, benchmark: Benchmark) -> None:
+        def rename(model: Any) -> None:
+            graph = model.subgraphs[0]
+            convolution = next(o for o in graph.operators if len(o.inputs) == 3)
+            graph.tensors[convolution.outputs[0]].name = b"a\x81\nb;c"
+
+        model = benchmark.model(edited(networks.quantized("int8"), rename))
+        finished = benchmark.run(model, *QUICK, SCALAR)
+        assert "(a\\x81\\x0ab)\n" in finished.stdout
+        outputs = [decision["output"] for decision in last_line(finished)["delegate"]["decisions"]]
+        assert "a\ufffd\nb;c" in outputs
+
     def test_models_of_unknown_operators(self, benchmark: Benchmark) -> None:
         def rename(model: Any) -> None:
             code = model.operatorCodes[0]
