@@ -12,7 +12,7 @@
 // Where a unit is one row and too long, it is computed in segments of columns.
 //
 // Where a filter row has few values, they are taken for channels (filter_taps.h): they are neighbours in memory, so that padded copies
-// of rows do. A 1x1 filter with stride 1 sees the input as it lies in memory: that is read in place, and signs are flipped on the way. And the last
+// of rows do; and pixels do under a 1x1 filter. The last
 // block of output channels may be half a block.
 #include "delegate/kernels/dot8_avx512.h"
 #include "delegate/kernels/filter_taps.h"
@@ -38,9 +38,7 @@ struct Taps : FilterTaps {
 // The planes of `output_rows` rows of `output_columns` outputs.
 struct Planes : PlaneRows {
   Planes(const ConvShape& s, int output_rows, int output_columns)
-      : PlaneRows(s, output_rows), taps(s), columns(output_columns), blocks(LineBlocks(taps.channels)) {
-    for (int ky = 0; ky < kTabled && ky < taps.rows; ++ky) row_offsets[ky] = RowOffset(ky);
-  }
+      : PlaneRows(s, output_rows), taps(s), columns(output_columns), blocks(LineBlocks(taps.channels)) {}
 
   // What they take, for any sizes.
   static size_t Bytes(const ConvShape& s, int output_rows, int output_columns) {
@@ -53,18 +51,10 @@ struct Planes : PlaneRows {
   // An odd number of lines, so that planes do not fall into the same cache sets.
   size_t plane_bytes() const { return (static_cast<size_t>(rows) * columns | 1) * kLine; }
   size_t phase_bytes() const { return plane_bytes() * blocks * taps.columns; }
-  // The first line that filter row ky reads.
-  size_t RowOffset(int ky) const {
-    return plane_of(ky) * phase_bytes() + static_cast<size_t>(first_row(ky)) * columns * kLine;
-  }
-  size_t row_offset(int ky) const { return ky < kTabled ? row_offsets[ky] : RowOffset(ky); }
 
   Taps taps;
   int columns;
   int blocks;
-  // The divisions in RowOffset would show in the innermost loops.
-  static constexpr int kTabled = 8;
-  size_t row_offsets[kTabled];
 };
 
 size_t WeightBytes(const ConvShape& s) {
@@ -117,33 +107,86 @@ struct PaddedRows : PlaneRows {
     return SaturatingProduct(Pitch(s, output_columns), static_cast<size_t>(plane.rows) * plane.planes);
   }
 
-  // The first row that filter row ky reads, for the first output row; the others follow.
-  size_t row_offset(int ky) const { return (static_cast<size_t>(plane_of(ky)) * rows + first_row(ky)) * pitch; }
-
   Taps taps;
   size_t column;  // bytes from what one output column sees to what the next does
   size_t bytes;
   size_t pitch;
 };
 
-// A 1x1 filter with stride 1 sees the input as it lies in memory: nothing is copied, signs are flipped on the way.
-struct InPlace {
-  int channels;
+// What a tile reads: planes, padded rows, or the input itself.
+struct Source {
+  explicit Source(const Planes& p)
+      : rows(p),
+        plane_step(p.phase_bytes()),
+        row_step(static_cast<size_t>(p.columns) * kLine),
+        filter_rows(p.taps.rows),
+        filter_columns(p.taps.columns),
+        blocks(p.blocks),
+        groups(Groups(p.taps.channels)),
+        block_step(p.plane_bytes()),
+        column(kLine) {
+    Tabulate();
+  }
+  explicit Source(const PaddedRows& p)
+      : rows(p),
+        plane_step(p.pitch * p.rows),
+        row_step(p.pitch),
+        filter_rows(p.taps.rows),
+        groups(Groups(p.taps.channels)),
+        column(static_cast<ptrdiff_t>(p.column)) {
+    Tabulate();
+  }
+  // Pixels under a 1x1 filter, one after the other.
+  explicit Source(const ConvShape& s) : rows(s, 1), groups(Groups(s.input_channels)), column(s.input_channels) {}
+
+  // The first line that filter row ky reads.
+  size_t row_offset(int ky) const { return ky < kTabled ? row_offsets[ky] : RowOffset(ky); }
+  int groups_of(int block) const { return block + 1 < blocks ? kLine / kGroup : groups - block * (kLine / kGroup); }
+
+  PlaneRows rows;
+  size_t plane_step = 0;
+  size_t row_step = 0;
+  int filter_rows = 1;
+  int filter_columns = 1;  // that lie in planes of their own
+  int blocks = 1;          // of channels, likewise
+  int groups;              // of four channels, in all
+  size_t block_step = 0;
+  ptrdiff_t column;        // bytes from what one output column sees to what the next does
+
+ private:
+  size_t RowOffset(int ky) const { return rows.plane_of(ky) * plane_step + static_cast<size_t>(rows.first_row(ky)) * row_step; }
+  void Tabulate() {
+    for (int ky = 0; ky < kTabled && ky < filter_rows; ++ky) row_offsets[ky] = RowOffset(ky);
+  }
+  // The divisions in RowOffset would show in the innermost loops.
+  static constexpr int kTabled = 8;
+  size_t row_offsets[kTabled] = {};
 };
 
-bool IsInPlace(const ConvShape& s) {
+// A 1x1 filter with stride 1 sees pixels as they follow each other, across rows: they are copied a chunk at a time.
+bool IsPointwise(const ConvShape& s) {
   return s.filter_height == 1 && s.filter_width == 1 && s.stride_height == 1 && s.stride_width == 1 && s.pad_top == 0 &&
-         s.pad_left == 0 && s.input_channels > 0 && s.input_channels % kGroup == 0;
+         s.pad_left == 0 && s.input_channels > 0;
 }
+
+// As many pixels as the first-level cache holds, what is read and what is written, while blocks of output channels take turns.
+int ChunkPixels(int64_t pixel_bytes) {
+  constexpr int64_t kFirstLevel = 24 << 10;
+  const int64_t tiles = kFirstLevel / pixel_bytes / kMaxPixels;
+  return static_cast<int>(tiles > 4 ? tiles : 4) * kMaxPixels;
+}
+int PointwiseChunk(const ConvShape& s) { return ChunkPixels(int64_t{s.input_channels} + s.output_channels); }
 
 size_t ScratchBytes(const ConvShape& s, int rows, int columns) {
   return Taps(s).folded ? PaddedRows::Bytes(s, rows, columns) : Planes::Bytes(s, rows, columns);
 }
 
 WorkPlan Plan(const ConvShape& shape, int workers) {
-  if (IsInPlace(shape)) {
+  if (IsPointwise(shape)) {
     const int64_t row = int64_t{shape.output_width} * shape.input_channels;
-    return PlanRows(shape, workers, row < static_cast<int64_t>(kScratchTarget) ? static_cast<int>(kScratchTarget / (row > 0 ? row : 1)) : 1);
+    WorkPlan plan = PlanRows(shape, workers, row > 0 ? static_cast<int>(int64_t{kScratchTarget} / row) : 1);
+    plan.scratch_bytes = static_cast<size_t>(PointwiseChunk(shape)) * shape.input_channels + 2 * kLine;
+    return plan;
   }
   // As many rows as keep the planes in the second-level cache.
   return PlanSegments(shape, workers, shape.output_width, kScratchTarget,
@@ -180,6 +223,14 @@ void FillRow(const KernelContext& context, const Corner& corner, int y, int kx, 
   }
 }
 
+void CopyFlipped(const int8_t* from, ptrdiff_t bytes, uint8_t* to) {
+  ptrdiff_t i = 0;
+  for (; i + kLine <= bytes; i += kLine) _mm512_storeu_si512(to + i, Flipped(_mm512_loadu_si512(from + i)));
+  if (i == bytes) return;
+  const __mmask64 rest = (__mmask64{1} << (bytes - i)) - 1;
+  _mm512_mask_storeu_epi8(to + i, rest, Flipped(_mm512_maskz_loadu_epi8(rest, from + i)));
+}
+
 // What output columns see of input row y, from the first to the last.
 void CopyPaddedRow(const KernelContext& context, const Corner& corner, int y, const PaddedRows& rows, uint8_t* to) {
   const ConvShape& s = context.shape;
@@ -193,11 +244,7 @@ void CopyPaddedRow(const KernelContext& context, const Corner& corner, int y, co
   if (y < 0 || y >= s.input_height || begin >= end) begin = end = 0;
   if (begin > 0 || end < bytes) memset(to, padding, rows.pitch);
   const int8_t* from = corner.image + (static_cast<ptrdiff_t>(y) * s.input_width + corner.x) * channels;
-  ptrdiff_t i = begin;
-  for (; i + kLine <= end; i += kLine) _mm512_storeu_si512(to + i, Flipped(_mm512_loadu_si512(from + i)));
-  if (i == end) return;
-  const __mmask64 rest = (__mmask64{1} << (end - i)) - 1;
-  _mm512_mask_storeu_epi8(to + i, rest, Flipped(_mm512_maskz_loadu_epi8(rest, from + i)));
+  CopyFlipped(from + begin, end - begin, to + begin);
 }
 
 void FillPlanes(const KernelContext& context, const Corner& corner, const Planes& planes, uint8_t* scratch) {
@@ -214,29 +261,13 @@ void FillPlanes(const KernelContext& context, const Corner& corner, const Planes
 }
 
 template <int pixels, int vectors>
-__attribute__((always_inline)) inline void Accumulate(const InPlace& input, const uint8_t* codes, WeightStream* weights,
+__attribute__((always_inline)) inline void Accumulate(const Source& source, const uint8_t* codes, WeightStream* weights,
                                                       __m512i (&acc)[pixels][vectors]) {
-  AccumulateColumns<pixels, vectors, /*flip=*/true>(acc, codes, Groups(input.channels), weights, input.channels);
-}
-
-template <int pixels, int vectors>
-__attribute__((always_inline)) inline void Accumulate(const PaddedRows& rows, const uint8_t* codes, WeightStream* weights,
-                                                      __m512i (&acc)[pixels][vectors]) {
-  const int groups = Groups(rows.taps.channels);
-  for (int ky = 0; ky < rows.taps.rows; ++ky) {
-    AccumulateColumns<pixels, vectors>(acc, codes + rows.row_offset(ky), groups, weights, static_cast<ptrdiff_t>(rows.column));
-  }
-}
-
-template <int pixels, int vectors>
-__attribute__((always_inline)) inline void Accumulate(const Planes& planes, const uint8_t* lines, WeightStream* weights,
-                                                      __m512i (&acc)[pixels][vectors]) {
-  const size_t plane_bytes = planes.plane_bytes();
-  for (int ky = 0; ky < planes.taps.rows; ++ky) {
-    const uint8_t* plane = lines + planes.row_offset(ky);
-    for (int kx = 0; kx < planes.taps.columns; ++kx) {
-      for (int block = 0; block < planes.blocks; ++block, plane += plane_bytes) {
-        AccumulateColumns<pixels, vectors>(acc, plane, GroupsInBlock(planes.taps.channels, block), weights);
+  for (int ky = 0; ky < source.filter_rows; ++ky) {
+    const uint8_t* plane = codes + source.row_offset(ky);
+    for (int kx = 0; kx < source.filter_columns; ++kx) {
+      for (int block = 0; block < source.blocks; ++block, plane += source.block_step) {
+        AccumulateColumns<pixels, vectors>(acc, plane, source.groups_of(block), weights, source.column);
       }
     }
   }
@@ -254,14 +285,14 @@ struct NextPixel {
 };
 
 // `vectors` of 16 output channels of a block.
-template <int pixels, int vectors, typename Source>
+template <int pixels, int vectors>
 void Tile(const Source& source, const uint8_t* codes, WeightStream weights, const int32_t* bias, const StoreTile<vectors>& store,
           size_t pixel, int8_t* out) {
   __m512i acc[pixels][vectors];
   for (auto& sums : acc) {
     for (int v = 0; v < vectors; ++v) sums[v] = _mm512_load_si512(bias + 16 * v);
   }
-  Accumulate(source, codes, &weights, acc);
+  Accumulate<pixels, vectors>(source, codes, &weights, acc);
   __m512i sums[(pixels * vectors + 3) / 4 * 4];  // acc itself stays in registers
 #pragma GCC unroll 16
   for (int i = 0; i < pixels; ++i) {
@@ -270,30 +301,25 @@ void Tile(const Source& source, const uint8_t* codes, WeightStream weights, cons
   store(sums, pixels, NextPixel{out, pixel});
 }
 
-template <int vectors, typename Source>
+template <int vectors>
 using TileFunction = void (*)(const Source&, const uint8_t*, WeightStream, const int32_t*, const StoreTile<vectors>&, size_t, int8_t*);
 
-template <int vectors, typename Source>
+template <int vectors>
 struct Tiles {
-  static constexpr TileFunction<vectors, Source> kBySize[kMaxPixels + 1] = {
-      nullptr,                   Tile<1, vectors, Source>,  Tile<2, vectors, Source>,  Tile<3, vectors, Source>,
-      Tile<4, vectors, Source>,  Tile<5, vectors, Source>,  Tile<6, vectors, Source>,  Tile<7, vectors, Source>,
-      Tile<8, vectors, Source>,  Tile<9, vectors, Source>,  Tile<10, vectors, Source>, Tile<11, vectors, Source>,
-      Tile<12, vectors, Source>, Tile<13, vectors, Source>, Tile<14, vectors, Source>};
+  static constexpr TileFunction<vectors> kBySize[kMaxPixels + 1] = {
+      nullptr,                 Tile<1, vectors>,  Tile<2, vectors>,  Tile<3, vectors>,  Tile<4, vectors>,
+      Tile<5, vectors>,  Tile<6, vectors>,  Tile<7, vectors>,  Tile<8, vectors>,  Tile<9, vectors>,
+      Tile<10, vectors>, Tile<11, vectors>, Tile<12, vectors>, Tile<13, vectors>, Tile<14, vectors>};
 };
 
 // All output channels of `pixels` pixels that follow each other, `stride` bytes apart where they are read.
-template <typename Source>
 void RunPixels(const KernelContext& context, const Source& source, const uint8_t* codes, size_t stride, int pixels, int8_t* output) {
   const ConvShape& s = context.shape;
   const int8_t* weights = static_cast<const int8_t*>(context.packed);
   const int32_t* bias = reinterpret_cast<const int32_t*>(weights + WeightBytes(s));
   const size_t block_bytes = Taps(s).packed_bytes();
   const auto channels = static_cast<size_t>(s.output_channels);
-  // Blocks of channels take turns on as many pixels as the first-level cache holds, what is read and what is written.
-  constexpr int kFirstLevel = 24 << 10;
-  const int most = kFirstLevel / (static_cast<int>(stride < kFirstLevel ? stride : kFirstLevel) + s.output_channels) / kMaxPixels;
-  const int chunk = (most > 4 ? most : 4) * kMaxPixels;
+  const int chunk = ChunkPixels(static_cast<int64_t>(stride) + s.output_channels);
   if (pixels > chunk) {
     for (int begin = 0; begin < pixels; begin += chunk) {
       const int count = pixels - begin < chunk ? pixels - begin : chunk;
@@ -316,9 +342,9 @@ void RunPixels(const KernelContext& context, const Source& source, const uint8_t
       }
     };
     if (left > kCoutBlock / 2) {
-      run(StoreTile<2>(context, cout, left), Tiles<2, Source>::kBySize);
+      run(StoreTile<2>(context, cout, left), Tiles<2>::kBySize);
     } else {
-      run(StoreTile<1>(context, cout, left), Tiles<1, Source>::kBySize);
+      run(StoreTile<1>(context, cout, left), Tiles<1>::kBySize);
     }
   }
 }
@@ -334,15 +360,16 @@ void RunBlock(const KernelContext& context, const Corner& corner, int rows, int 
         CopyPaddedRow(context, corner, corner.y + padded.input_row(plane, row), padded, to);
       }
     }
+    const Source source(padded);
     for (int row = 0; row < rows; ++row) {
-      RunPixels(context, padded, lines + static_cast<size_t>(row) * padded.pitch, padded.column, columns,
+      RunPixels(context, source, lines + static_cast<size_t>(row) * padded.pitch, padded.column, columns,
                 output + static_cast<size_t>(row) * s.output_width * s.output_channels);
     }
     return;
   }
   const Planes planes(s, rows, columns);
   FillPlanes(context, corner, planes, lines);
-  RunPixels(context, planes, lines, kLine, rows * columns, output);
+  RunPixels(context, Source(planes), lines, kLine, rows * columns, output);
 }
 
 void RunRows(const KernelContext& context, int image, int row_begin, int row_end, const int8_t* input, int8_t* output,
@@ -350,10 +377,18 @@ void RunRows(const KernelContext& context, int image, int row_begin, int row_end
   const ConvShape& s = context.shape;
   input += static_cast<size_t>(image) * s.input_height * s.input_width * s.input_channels;
   output += (static_cast<size_t>(image) * s.output_height + row_begin) * s.output_width * s.output_channels;
-  if (IsInPlace(s)) {
-    const int8_t* codes = input + static_cast<size_t>(row_begin) * s.input_width * s.input_channels;
-    RunPixels(context, InPlace{s.input_channels}, reinterpret_cast<const uint8_t*>(codes), static_cast<size_t>(s.input_channels),
-              (row_end - row_begin) * s.output_width, output);
+  if (IsPointwise(s)) {
+    const auto channels = static_cast<ptrdiff_t>(s.input_channels);
+    const int8_t* codes = input + static_cast<ptrdiff_t>(row_begin) * s.input_width * channels;
+    auto* copy = static_cast<uint8_t*>(scratch);
+    const int pixels = (row_end - row_begin) * s.output_width;
+    const int chunk = PointwiseChunk(s);
+    for (int begin = 0; begin < pixels; begin += chunk) {
+      const int count = pixels - begin < chunk ? pixels - begin : chunk;
+      CopyFlipped(codes + begin * channels, count * channels, copy);
+      RunPixels(context, Source(s), copy, static_cast<size_t>(channels), count,
+                output + static_cast<size_t>(begin) * s.output_channels);
+    }
     return;
   }
   const int y = row_begin * s.stride_height - s.pad_top;

@@ -49,9 +49,8 @@ struct WeightStream {
 };
 
 // acc[i][v] += dot products of column i with output channels 16 v ... 16 v + 15, over `groups` groups of channels. Advances
-// the weights. Per group: `vectors` weight loads, `columns` broadcasts, vectors * columns vpdpbusd. `stride` bytes lie between columns,
-// whose signs are flipped on the way if they are codes of a tensor rather than of a plane.
-template <int columns, int vectors, bool flip = false>
+// the weights. Per group: `vectors` weight loads, `columns` broadcasts, vectors * columns vpdpbusd. Columns lie `stride` bytes apart.
+template <int columns, int vectors>
 inline __attribute__((always_inline)) void AccumulateColumns(__m512i (&acc)[columns][vectors], const uint8_t* codes, int groups,
                                                              WeightStream* weights, ptrdiff_t stride = kLine) {
   const int8_t* w = weights->next;
@@ -66,8 +65,7 @@ inline __attribute__((always_inline)) void AccumulateColumns(__m512i (&acc)[colu
     for (int i = 0; i < columns; ++i) {
       int32_t four;
       memcpy(&four, codes + i * stride, sizeof(four));
-      __m512i broadcast = _mm512_set1_epi32(four);
-      if (flip) broadcast = _mm512_xor_si512(broadcast, _mm512_set1_epi8(static_cast<char>(0x80)));
+      const __m512i broadcast = _mm512_set1_epi32(four);
 #pragma GCC unroll 2
       for (int v = 0; v < vectors; ++v) acc[i][v] = _mm512_dpbusd_epi32(acc[i][v], broadcast, weights_of[v]);
     }
