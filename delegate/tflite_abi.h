@@ -40,7 +40,6 @@ enum {
   kTfLiteBuiltinConcatenation = 2,
   kTfLiteBuiltinConv2d = 3,
   kTfLiteBuiltinDepthwiseConv2d = 4,
-  kTfLiteBuiltinFullyConnected = 9,
   kTfLiteBuiltinMaxPool2d = 17,
   kTfLiteBuiltinMul = 18,
   kTfLiteBuiltinRelu = 19,
@@ -161,12 +160,6 @@ typedef struct TfLitePoolParams {
   int filter_height;
   int32_t activation;
 } TfLitePoolParams;
-
-typedef struct TfLiteFullyConnectedParams {
-  int32_t activation;
-  int32_t weights_format;
-  bool keep_num_dims;
-} TfLiteFullyConnectedParams;
 
 typedef struct TfLiteConcatenationParams {
   int axis;

@@ -15,6 +15,7 @@ from tflite_eq.bias.finetune import check_enough
 from tflite_eq.calibration.checkpoint import Checkpoint
 from tflite_eq.calibration.doubts import doubts_about
 from tflite_eq.calibration.fit import check_equalization, check_fits
+from tflite_eq.calibration.lost_outputs import lost_outputs
 from tflite_eq.calibration.record import Calibration
 from tflite_eq.calibration.stored_samples import StoredSamples
 from tflite_eq.calibration_pass import Network, calibrated
@@ -45,6 +46,7 @@ from tflite_eq.report.write import check_directory, write_report
 from tflite_eq.runtimes import preferred_runtime
 from tflite_eq.selection import check_selection, skipped_operators
 from tflite_eq.simulation.trace import PassTrace
+from tflite_eq.stock_speed import stock_speed
 from tflite_eq.targets import WeightGrid
 from tflite_eq.verify import check_fully_int8, check_runs_everywhere
 from tflite_eq.version import __version__
@@ -93,8 +95,8 @@ def calibrate(
         config: Options; defaults to ``Config()``.
         num_samples: Use at most so many samples; ``None`` uses all.
         origin: What to call the model in messages.
-        held_back: Other samples, in the same forms, to compare on; without at least 6 of them every
-            second calibration sample serves, and judges biases that the others have corrected.
+        held_back: Other samples, in the same forms, to compare on; without at least 6 of them the
+            calibration samples serve, each half judging biases that the other has corrected.
         resume_dir: Folder that takes the state after every finished layer. A run that was
             interrupted goes on from there when it is repeated with the same folder, and ends with
             the same bytes.
@@ -114,6 +116,8 @@ def calibrate(
     network, _, skipped = _checked(model, origin, config)
     graph = network.front
     for sentence in islands.sentences(network, skipped, config):
+        note(sentence)
+    for sentence in stock_speed(network, skipped, config).sentences:
         note(sentence)
     trace = PassTrace() if trace is None else trace
     with contextlib.ExitStack() as stack:
@@ -139,7 +143,8 @@ def calibrate(
         trace.kept = samples.spread(trace.keeps)
         judges = Judges(graph, skipped, samples, spare, config)
         warnings = _doubts(graph, samples)
-        subject = Network(graph, skipped, sha256, samples, warnings, judges.learned)
+        stack.callback(judges.close)
+        subject = Network(graph, skipped, sha256, samples, warnings, judges)
         asked = calibrated(subject, config, trace, checkpoint)
 
         traces: dict[str, PassTrace] = {}
@@ -342,6 +347,7 @@ def _apply(
         calibration=calibration,
         written=Graph.from_bytes(data, origin),
         meanings=written.meanings_by_index(),
+        forms=written.read_by_forms(),
     )
     check_stored(outcome)
     check_computed(outcome, inputs, ran)
@@ -350,18 +356,23 @@ def _apply(
         whole = with_factors(network.whole, calibration.equalization)
         _, data, notes = _written(whole, layers, calibration, skipped | network.tail, origin)
     data = with_archive_of(data, model)
+    lost = lost_outputs(graph, layers, calibration)
     report = build_report(
         calibration,
         [runtime.description for runtime in ran],
         network.changes,
         islands.sentences(network, skipped, config),
+        written.forms_text(),
         len(model),
         len(data),
         origin,
     )
     for sentence in notes:
         note(sentence)
-    report = dataclasses.replace(report, warnings=[*report.warnings, *notes])
+    for sentence in lost:
+        note(f"warning: {sentence}")
+    slow = stock_speed(network, skipped, config).sentences
+    report = dataclasses.replace(report, warnings=[*report.warnings, *notes, *lost, *slow])
     subject = Subject(given, graph, layers, skipped, calibration, trace, len(model), front)
     return QuantizationResult(data, report, calibration), subject
 

@@ -51,7 +51,6 @@ SAME_VALUE(kTfLiteBuiltinAveragePool2d);
 SAME_VALUE(kTfLiteBuiltinConcatenation);
 SAME_VALUE(kTfLiteBuiltinConv2d);
 SAME_VALUE(kTfLiteBuiltinDepthwiseConv2d);
-SAME_VALUE(kTfLiteBuiltinFullyConnected);
 SAME_VALUE(kTfLiteBuiltinMaxPool2d);
 SAME_VALUE(kTfLiteBuiltinMul);
 SAME_VALUE(kTfLiteBuiltinRelu);
@@ -128,10 +127,6 @@ SAME_FIELD(TfLitePoolParams, stride_height);
 SAME_FIELD(TfLitePoolParams, filter_width);
 SAME_FIELD(TfLitePoolParams, filter_height);
 SAME_FIELD(TfLitePoolParams, activation);
-
-SAME_FIELD(TfLiteFullyConnectedParams, activation);
-SAME_FIELD(TfLiteFullyConnectedParams, weights_format);
-SAME_FIELD(TfLiteFullyConnectedParams, keep_num_dims);
 
 SAME_FIELD(TfLiteConcatenationParams, axis);
 SAME_FIELD(TfLiteConcatenationParams, activation);

@@ -48,7 +48,8 @@ std::string Node(const TestNode& node) {
          ",\"activation\":" + std::to_string(g.activation) + ",\"stride\":" + List(std::vector<int>{g.stride_height, g.stride_width}) +
          ",\"dilation\":" + List(std::vector<int>{g.dilation_height_factor, g.dilation_width_factor}) +
          ",\"pool\":" + List(std::vector<int>{node.pool_height, node.pool_width}) +
-         ",\"depth_multiplier\":" + std::to_string(node.depth_multiplier) + ",\"axis\":" + std::to_string(node.axis) + "}";
+         ",\"depth_multiplier\":" + std::to_string(node.depth_multiplier) + ",\"axis\":" + std::to_string(node.axis) + ",\"alpha\":" +
+         Number(node.alpha) + "}";
 }
 
 template <typename T, typename Function>

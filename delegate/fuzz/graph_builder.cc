@@ -137,7 +137,7 @@ class Builder {
 
   void AddNode() {
     const int input = LiveTensor();
-    switch (bytes_.Byte() % 22) {
+    switch (bytes_.Byte() % 21) {
       default:
         return AddConv(input, false);
       case 8:
@@ -165,8 +165,6 @@ class Builder {
       case 19:
       case 20:
         return AddPrelu(input);
-      case 21:
-        return AddFullyConnected(input);
     }
   }
 
@@ -301,24 +299,6 @@ class Builder {
     At(node.inputs[1]).zero_points = {bytes_.OneIn(2) ? 0 : bytes_.Byte() - 128};
     const bool same = bytes_.OneIn(2);
     Finish(node, shape, At(input).scales[0] * (same ? 1.0f : 0.7f), same ? At(input).zero_points[0] : bytes_.Byte() - 128);
-  }
-
-  void AddFullyConnected(int input) {
-    TestNode node;
-    node.code = kOperatorFullyConnected;
-    const std::vector<int> shape = At(input).shape;
-    const int depth = shape.back(), channels = bytes_.Pick(kChannels);
-    if (channels < 2 || Elements(shape) * channels > kMostWork) return;
-    std::vector<float> scales;
-    for (int k = 0; k < channels; ++k) scales.push_back(0.01f * static_cast<float>(1 + random_() % 100));
-    const std::vector<int8_t> filter = MakeFilter(bytes_.Pick(kWeights), {channels, 1, 1, depth}, &random_);
-    node.inputs = {input, AddConstant(kTfLiteInt8, {channels, depth}, scales, BytesOf(filter))};
-    node.keep_dims = bytes_.OneIn(2);
-    node.geometry.activation = bytes_.Pick(kActivations);
-    std::vector<int> result = shape;
-    result.back() = channels;
-    if (!node.keep_dims) result = {static_cast<int>(Elements(shape) / depth), channels};
-    Finish(node, result, At(input).scales[0] * 40, bytes_.Byte() - 128);
   }
 
   void AddRelu(int input) {

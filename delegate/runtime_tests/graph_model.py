@@ -13,9 +13,11 @@ from tflite_schema import schema
 _TYPES = {1: 0, 2: 2, 3: 3, 4: 4, 6: 6, 7: 7, 9: 9}
 
 _ADD, _AVERAGE_POOL, _CONCATENATION, _CONV, _DEPTHWISE = 0, 1, 2, 3, 4
-_MAX_POOL, _RELU, _RESHAPE, _PAD = 17, 19, 22, 34
+_MAX_POOL, _MUL, _RELU, _RESHAPE, _PAD, _SUB = 17, 18, 19, 22, 34, 41
+_PRELU, _LEAKY_RELU = 54, 98
 # The versions from which operators take int8.
-_VERSIONS = {_CONV: 3, _DEPTHWISE: 3, _RESHAPE: 1}
+_VERSIONS = {_CONV: 3, _DEPTHWISE: 3, _RESHAPE: 1, _PRELU: 1}
+_ARITHMETIC = {_ADD: "AddOptions", _SUB: "SubOptions", _MUL: "MulOptions"}
 
 
 def _tensor(model: Any, index: int, described: dict[str, Any]) -> Any:
@@ -57,10 +59,16 @@ def _set_options(operator: Any, node: dict[str, Any], shape: list[int]) -> None:
         options = schema.Pool2DOptionsT()
         operator.builtinOptionsType = schema.BuiltinOptions.Pool2DOptions
         options.filterHeight, options.filterWidth = node["pool"]
-    elif code == _ADD:
-        options = schema.AddOptionsT()
-        operator.builtinOptionsType = schema.BuiltinOptions.AddOptions
-        options.potScaleInt16 = False
+    elif code in _ARITHMETIC:
+        name = _ARITHMETIC[code]
+        options = getattr(schema, f"{name}T")()
+        operator.builtinOptionsType = getattr(schema.BuiltinOptions, name)
+        if hasattr(options, "potScaleInt16"):
+            options.potScaleInt16 = False
+    elif code == _LEAKY_RELU:
+        options = schema.LeakyReluOptionsT()
+        operator.builtinOptionsType = schema.BuiltinOptions.LeakyReluOptions
+        options.alpha = node["alpha"]
     elif code == _CONCATENATION:
         options = schema.ConcatenationOptionsT()
         operator.builtinOptionsType = schema.BuiltinOptions.ConcatenationOptions

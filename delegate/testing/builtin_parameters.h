@@ -42,8 +42,6 @@ inline BuiltinParameters MakeParameters(const TestNode& node) {
       return CopyParameters(TfLiteSubParams{g.activation});
     case kOperatorMul:
       return CopyParameters(TfLiteMulParams{g.activation});
-    case kOperatorFullyConnected:
-      return CopyParameters(TfLiteFullyConnectedParams{g.activation, 0, node.keep_dims});
     case kOperatorLeakyRelu:
       return CopyParameters(TfLiteLeakyReluParams{node.alpha});
     case kOperatorConcatenation:

@@ -34,9 +34,6 @@ TfLiteRegistration OperatorRegistration(int code) {
     case kOperatorPrelu:
       registration = PreluRegistration();
       break;
-    case kOperatorFullyConnected:
-      registration = FullyConnectedRegistration();
-      break;
     case kOperatorRelu:
       registration = ReluRegistration();
       break;
