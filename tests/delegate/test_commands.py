@@ -59,7 +59,7 @@ def test_validate_on_random_and_real_samples(capsys: pytest.CaptureFixture[str])
     for samples in ("--samples 2", "--dataset data.npy --samples 3"):
         assert run(f"validate --model lattice.tflite {RUNTIME} --kernel winograd_1d {samples}") == 0
         output = capsys.readouterr().out
-        assert "5 of 13 operators delegated (of those that the delegate knows: 11)" in output
+        assert "5 of 13 operators delegated (of those that the delegate knows: 10)" in output
         assert "Bit for bit the same as the reference kernels." in output
         (found,) = result_line(output)["runtimes"]
         assert (found["delegated"], found["differing"], found["first"]) == (5, 0, None)
@@ -74,8 +74,8 @@ def test_validate_compares_every_operator_and_prints_what_others_can_compare(
     assert run(f"validate --model int8.tflite {RUNTIME} --claim . --samples 2 --seed 7") == 0
     output = capsys.readouterr().out
     (found,) = result_line(output)["runtimes"]
-    assert found["delegated"] == 10  # of 13: not the ones that read or write real values, nor MEAN
-    for kind in ("CONV_2D", "DEPTHWISE_CONV_2D", "ADD", "FULLY_CONNECTED"):
+    assert found["delegated"] == 9  # not what reads or writes real values, MEAN and the dense layer
+    for kind in ("CONV_2D", "DEPTHWISE_CONV_2D", "ADD"):
         assert f" {kind} " in output
     model = Path("int8.tflite").read_bytes()
     samples = list(random_inputs(Graph.from_bytes(model), 2, 7))
@@ -112,10 +112,10 @@ def test_validate_names_the_layer_that_differs(
 def test_validate_with_nothing_delegated_runs_nothing(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(f"validate --model int8.tflite {RUNTIME} --isa scalar --samples 1") == 0
     output = capsys.readouterr().out
-    assert "0 of 13 operators delegated (of those that the delegate knows: 11)" in output
+    assert "0 of 13 operators delegated (of those that the delegate knows: 10)" in output
     assert "Nothing was delegated, so there is nothing to compare and nothing was run" in output
     (found,) = result_line(output)["runtimes"]
-    assert (found["operators"], found["known"], found["delegated"]) == (13, 11, 0)
+    assert (found["operators"], found["known"], found["delegated"]) == (13, 10, 0)
     assert (found["values"], found["inputs_hash"], found["outputs_hash"]) == (0, "", "")
     command = output.partition("'tflite-eq ")[2].partition("'")[0]
     assert run(command) == 0  # the one that tells why
@@ -269,7 +269,7 @@ def test_explain(capsys: pytest.CaptureFixture[str]) -> None:
     output = capsys.readouterr().out
     assert "winograd_1d on avx512_vnni" in output
     cpu = "avx512_vnni with two VNNI units beside XNNPACK on AVX-512 VNNI"
-    assert f" on {cpu}; never delegated: 1 MEAN, 1 DEQUANTIZE." in output
+    assert f" on {cpu}; never delegated: 1 MEAN, 1 FULLY_CONNECTED, 1 DEQUANTIZE." in output
     assert "DEPTHWISE_CONV_2D" in output
     assert '"saves" is an estimate' in output
     assert run("explain --model lattice.tflite --target x86-vnni --vnni_units 1 --json") == 0
@@ -287,9 +287,9 @@ def test_explain(capsys: pytest.CaptureFixture[str]) -> None:
     assert run("explain --model lattice.tflite --target generic --json") == 0
     found = json.loads(capsys.readouterr().out)
     assert found["isa"] == "scalar"
-    assert [operator["claimed"] for operator in found["operators"]] == [False] * 11
+    assert [operator["claimed"] for operator in found["operators"]] == [False] * 10
     assert found["operators"][1]["kind"] == "CONV_2D"
-    assert found["others"] == {"MEAN": 1, "DEQUANTIZE": 1}
+    assert found["others"] == {"MEAN": 1, "FULLY_CONNECTED": 1, "DEQUANTIZE": 1}
 
 
 @pytest.mark.usefixtures("here")
@@ -298,7 +298,7 @@ def test_benchmark(capsys: pytest.CaptureFixture[str]) -> None:
     peer = pytest.importorskip("tflite_eq.delegate.peer").peer_instructions("ai-edge-litert", "")
     assert run(f"benchmark --model int8.tflite {RUNTIME} {flags}") == 0
     output = capsys.readouterr().out
-    assert "8 of 13 operators delegated" in output
+    assert "7 of 13 operators delegated" in output
     assert "times faster" in output
     assert f"times the speed of {peer} (" in output
     assert "in 5 pairs); more runs tell: --num_runs 50" in output
@@ -313,7 +313,7 @@ def test_benchmark(capsys: pytest.CaptureFixture[str]) -> None:
         assert 0 < found[side]["times"]["min"] <= found[side]["times"]["median"]
         assert found[side]["first_run_ms"] > found[side]["times"]["min"]
         assert found[side]["memory_mib"] > 0
-    assert len(found["layers"]) == found["claimed"] == 8
+    assert len(found["layers"]) == found["claimed"] == 7
     for layer in found["layers"]:
         assert layer["kernel"].startswith("direct on ")
         assert layer["in_network_ms"] > 0
@@ -324,7 +324,7 @@ def test_benchmark(capsys: pytest.CaptureFixture[str]) -> None:
 def test_benchmark_of_a_network_that_is_claimed_nearly_whole(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(benchmark, "_MOST_LAYERS", 9)
+    monkeypatch.setattr(benchmark, "_MOST_LAYERS", 8)
     assert run(f"benchmark --model int8.tflite {RUNTIME} --num_runs 3 --claim .") == 0
     output = capsys.readouterr().out
     (found,) = result_line(output)["runtimes"]
@@ -334,12 +334,11 @@ def test_benchmark_of_a_network_that_is_claimed_nearly_whole(
         "CONV_2D": (7, 7),
         "ADD": (1, 1),
         "DEPTHWISE_CONV_2D": (1, 1),
-        "FULLY_CONNECTED": (1, 1),
     }
     assert all(kind["in_network_ms"] > 0 for kind in kinds.values())
     times = [kind["in_network_ms"] for kind in found["kinds"]]
     assert times == sorted(times, reverse=True)
-    assert len(found["layers"]) == 9
+    assert len(found["layers"]) == 8
     assert all(layer["kernel"] and layer["in_network_ms"] > 0 for layer in found["layers"])
     # All but the fastest were cut out.
     left_out = sum(times) - sum(layer["in_network_ms"] for layer in found["layers"])
@@ -363,7 +362,7 @@ def test_benchmark_with_nothing_delegated(
     output = capsys.readouterr().out
     assert "Verdict: equal, 1.00 times the speed: nothing is delegated" in output
     (found,) = result_line(output)["runtimes"]
-    assert (found["claimed"], found["known"], found["operators"]) == (0, 11, 13)
+    assert (found["claimed"], found["known"], found["operators"]) == (0, 10, 13)
     assert (found["kinds"], found["layers"]) == ([], [])
     assert (found["without"], found["delegated"]) == (None, None)
     assert (found["verdict"]["ratio"], found["verdict"]["pairs"]) == (1.0, 0)

@@ -40,8 +40,8 @@ def test_quantized_networks(kind: str, runtime: Runtime, options: dict[str, Any]
     assert found.first_wrong is None
     assert sum(claim.kind == "CONV_2D" for claim in found.claims) == 7
     if options.get("claim"):
-        # The network but for its ends, which are float, and the MEAN.
-        assert sum(claim.claimed for claim in found.claims) == 10
+        # The network but for its ends, which are float, the MEAN and the dense layer.
+        assert sum(claim.claimed for claim in found.claims) == 9
     if "kernel" in options:
         claimed = [claim for claim in found.claims if claim.claimed]
         assert len(claimed) >= 4
@@ -67,7 +67,7 @@ def test_other_networks(runtime: Runtime, name: str, convolutions: int) -> None:
     assert sum(c.claimed for c in found.claims if c.kind == "CONV_2D") == convolutions
     whole = validate(model, runtime, samples=2, options={"claim": "."})
     assert whole.first_wrong is None
-    assert sum(claim.claimed for claim in whole.claims) >= 3
+    assert sum(claim.claimed for claim in whole.claims) >= convolutions
 
 
 @functools.cache
