@@ -46,7 +46,7 @@ from tflite_eq.runtimes import preferred_runtime
 from tflite_eq.selection import check_selection, skipped_operators
 from tflite_eq.simulation.trace import PassTrace
 from tflite_eq.targets import WeightGrid
-from tflite_eq.verify import check_fully_int8, check_runs_everywhere
+from tflite_eq.verify import check_fully_int8, check_runs_everywhere, described
 from tflite_eq.version import __version__
 from tflite_eq.writer import Written, write
 
@@ -352,7 +352,7 @@ def _apply(
     data = with_archive_of(data, model)
     report = build_report(
         calibration,
-        [runtime.description for runtime in ran],
+        [described(runtime, kernels) for runtime, kernels in ran.items()],
         network.changes,
         islands.sentences(network, skipped, config),
         len(model),
