@@ -35,15 +35,17 @@ class Network:
         skipped: Indices of operators that stay in float.
         sha256: Hash of the float model.
         samples: The calibration samples.
+        followed: Numbers of those that both networks are followed through.
         warnings: What is known to be doubtful about them.
-        learned: Numbers of the samples that correct the biases of a model that the others judge;
-            empty if none is wanted.
+        learned: Positions among the followed ones of those that correct the biases of a model that
+            the others judge; empty if none is wanted.
     """
 
     graph: Graph
     skipped: set[int]
     sha256: str
     samples: StoredSamples
+    followed: Sequence[int]
     warnings: list[str]
     learned: Sequence[int]
 
@@ -66,7 +68,7 @@ def calibrated(
     groups = scale_groups(graph, layers, skipped)
     with contextlib.closing(ActivationStore()) as store:
         twins = TwinActivations(store, samples=0)
-        observers = observe_ranges(graph, samples, twins, config.seed, checkpoint)
+        observers = observe_ranges(graph, samples, twins, config.seed, checkpoint, network.followed)
         trace.take_ranges(observers)
         fine_tunes = config.bias_correction is BiasCorrection.FINETUNE
         needed = set(graph.inputs)

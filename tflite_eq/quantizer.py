@@ -44,6 +44,7 @@ from tflite_eq.report.model import Report
 from tflite_eq.report.write import check_directory, write_report
 from tflite_eq.runtimes import preferred_runtime
 from tflite_eq.selection import check_selection, skipped_operators
+from tflite_eq.simulation.followed_samples import followed_samples
 from tflite_eq.simulation.trace import PassTrace
 from tflite_eq.targets import WeightGrid
 from tflite_eq.verify import check_fully_int8, check_runs_everywhere, described
@@ -137,9 +138,15 @@ def calibrate(
         if held_back is not None:
             spare = stored(held_back, None, "Reading the samples held back")
         trace.kept = samples.spread(trace.keeps)
-        judges = Judges(graph, skipped, samples, spare, config)
+        followed = followed_samples(graph, samples.count)
+        if len(followed) < samples.count:
+            note(
+                f"note: large activations: ranges are those of all {samples.count} samples, "
+                f"searches and bias correction look at {len(followed)} of them"
+            )
+        judges = Judges(graph, skipped, samples, followed, spare, config)
         warnings = _doubts(graph, samples)
-        subject = Network(graph, skipped, sha256, samples, warnings, judges.learned)
+        subject = Network(graph, skipped, sha256, samples, followed, warnings, judges.learned)
         asked = calibrated(subject, config, trace, checkpoint)
 
         traces: dict[str, PassTrace] = {}

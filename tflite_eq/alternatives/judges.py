@@ -41,10 +41,11 @@ class Errors:
 class Judges:
     """Samples that models of one network are compared on.
 
-    Those that calibration does not see judge models as they are. Without any, every second
-    calibration sample has to do, and judges a model whose biases were corrected on the others.
-    Scales are a few numbers per layer and found on all of them; biases are one number per channel,
-    and what corrects them fits the samples that it sees.
+    Those that calibration does not see judge models as they are. Without any, calibration samples
+    of which it sees the ranges alone do, where there are more than the pass of both networks goes
+    through. Else every second one has to do, and judges a model whose biases were corrected on the
+    others. Scales are a few numbers per layer and found on all of them; biases are one number per
+    channel, and what corrects them fits the samples that it sees.
 
     Attributes:
         numbers: Numbers of the samples that judge.
@@ -52,8 +53,8 @@ class Judges:
         outputs: Tensors compared, by index: one per float output of the network, in front of a
             final softmax where there is one.
         reason: Why they cannot judge; empty if they can.
-        learned: Numbers of the calibration samples that biases of the models to be judged are
-            corrected on; empty where this is needless.
+        learned: Positions, among the calibration samples that are followed, of those that biases
+            of the models to be judged are corrected on; empty where this is needless.
     """
 
     def __init__(
@@ -61,6 +62,7 @@ class Judges:
         graph: Graph,
         skipped: Set[int],
         samples: StoredSamples,
+        followed: Sequence[int],
         held_back: StoredSamples | None,
         config: Config,
     ) -> None:
@@ -70,6 +72,7 @@ class Judges:
             graph: The float network as it was given.
             skipped: Indices of operators that stay in float.
             samples: The calibration samples.
+            followed: Numbers of those that the pass of both networks goes through.
             held_back: Others, if there are any; too few of them are not used.
             config: What is asked for.
         """
@@ -80,10 +83,16 @@ class Judges:
         chosen = held_back if self.are_held_back else samples
         assert chosen is not None
         self._samples = chosen
-        self.reason = self._objection(config)
-        count, is_split = chosen.count, not (self.are_held_back or self.reason)
-        self.numbers = range(1, count, 2) if is_split else range(count)
-        self.learned = range(0, count, 2) if is_split else range(0)
+        passed = sorted(set(range(samples.count)) - set(followed))
+        are_passed = not self.are_held_back and len(passed) >= FEWEST_SAMPLES
+        self.reason = self._objection(config, are_passed)
+        is_split = not (self.are_held_back or are_passed or self.reason)
+        self.numbers: Sequence[int] = range(chosen.count)
+        if are_passed:
+            self.numbers = passed[: len(followed)]
+        elif is_split:
+            self.numbers = followed[1::2]
+        self.learned = range(0, len(followed), 2) if is_split else range(0)
 
     def errors(self, records: Sequence[Calibration]) -> Errors:
         """Run the float network and quantized ones.
@@ -110,11 +119,11 @@ class Judges:
                 energies[row] = [np.vdot(d, d) for d in differences]
         return Errors(signal, [floored(energies, signal) for energies in noise])
 
-    def _objection(self, config: Config) -> str:
+    def _objection(self, config: Config, are_passed: bool) -> str:
         """Why the samples cannot judge a configuration; empty if they can."""
         if not self.outputs:
             return "the network has no float output"
-        if self.are_held_back:
+        if self.are_held_back or are_passed:
             return ""
         wanted = "give more samples than calibration takes"
         if self._samples.count < 2 * FEWEST_SAMPLES:
