@@ -29,6 +29,9 @@ from tflite_eq.preparation import prepared
 from tflite_eq.progress import peak_memory_mib
 from tflite_eq.runtimes import preferred_runtime
 
+# Of what TensorFlow says when it refuses a model; the rest are positions in its source.
+_MOST_CHARACTERS = 160
+
 
 def quantized(model: bytes, samples: list[list[Any]]) -> bytes:
     """The model in int8, with float inputs and outputs.
@@ -76,7 +79,7 @@ def main() -> None:
         usage = {"cpu_seconds": seconds, "peak_memory_mib": peak_memory_mib(), "form": form}
         print(f"RESULT {json.dumps(usage)}")
         return
-    sys.exit(refusals[-1].strip().splitlines()[0])
+    sys.exit(" ".join(refusals[-1].split())[:_MOST_CHARACTERS])
 
 
 if __name__ == "__main__":
