@@ -163,16 +163,18 @@ def main() -> int:
         if arguments.output is None:
             parser.error("give --output or --render")
         results = results_file.load(arguments.output)
+        order = [entry["model"] for entry in entries()]
         for entry in entries():
             name = entry["model"]
             is_asked = not arguments.model or name in arguments.model
             if not is_asked or any(r["model"] == name for r in results):
                 continue
             with tempfile.TemporaryDirectory() as folder:
-                results.append(measured(entry, Path(folder)))
+                row = measured(entry, Path(folder))
+            results = sorted([*results, row], key=lambda row: order.index(row["model"]))
             results_file.save(arguments.output, results)
-            told = [f"{o['name']} {o['ours']:.1f} / {o['stock']}" for o in results[-1]["outputs"]]
-            print(f"{name}: {'; '.join(told) or results[-1]['refusal']}", flush=True)
+            told = [f"{o['name']} {o['ours']:.1f} / {o['stock']}" for o in row["outputs"]]
+            print(f"{name}: {'; '.join(told) or row['refusal']}", flush=True)
     except TfliteEqError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1

@@ -117,6 +117,8 @@ def _difference(output: dict[str, Any]) -> str:
     if output["stock"] is None:
         return ""
     low, high = output["interval"]
+    if low is None:  # the same for every sample
+        return f"{output['mean']:+.1f}"
     return f"{output['mean']:+.1f} ({low:+.1f} to {high:+.1f})"
 
 

@@ -83,6 +83,11 @@ def test_a_model_that_tensorflow_got_in_another_form_is_marked() -> None:
     assert line.endswith("| 1, 600 (normalised) |")
 
 
+def test_a_difference_that_is_the_same_for_all_samples_has_no_interval() -> None:
+    same = {**output("x", 30.0, 30.0), "mean": 0.0, "interval": [None, None]}
+    assert "| 30.0 | 30.0 | +0.0 | nothing |" in page.render([row("a", same)])
+
+
 def test_errors_are_those_of_each_output_by_sample() -> None:
     """One percent off is 40 dB, a tenth is 20 dB; what is exact counts 100 dB by sample."""
     samples = Held(list(images()))
