@@ -108,7 +108,8 @@ def _ours(source: Path, folder: Path) -> tuple[bytes | None, dict[str, Any], dic
         return None, {"refusal": refusal, "refused_in": seconds}, {}
     usage = json.loads(found.stdout.splitlines()[-1].removeprefix("RESULT "))
     told = [line for line in found.stdout.splitlines() if line.startswith("In float: ")]
-    return output.read_bytes(), usage, {"in_float": " ".join(told).removeprefix("In float: ")}
+    kept = " ".join(told).removeprefix("In float: ").split(". Their price: ")[0]
+    return output.read_bytes(), usage, {"in_float": kept}
 
 
 def _seconds_of_children() -> float:
@@ -142,7 +143,7 @@ def _compared_runs(wanted: list[str], found: list[str]) -> str:
     missing = [where for where in wanted if where not in found]
     if missing:
         return f"not on {', '.join(missing)}"
-    if len(wanted) == len(measure.everywhere()):
+    if found == measure.everywhere():
         return "everywhere"
     return f"where the float one does: {', '.join(wanted)}"
 
