@@ -31,7 +31,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 from delegate.benchmark import compare_models
 from tests import shared_data
 from tests.arm64 import cases
-from tflite_eq.delegate.claims import Claim
+from tflite_eq.delegate.claims import Claim, insisting
 from tflite_eq.delegate.inputs import ordinary_inputs, values_inside
 from tflite_eq.graph import edit
 from tflite_eq.graph.model import Graph
@@ -72,7 +72,7 @@ class Row:
         bits: ``INT8``, ``INT7``, or empty for a given ``.tflite``.
         cpu: The emulated CPU.
         runtime: Name of the runtime.
-        convolutions: CONV_2D operators.
+        operators: Operators of the model.
         claimed: How many of them the delegate runs.
         without: What the runtime alone executes.
         delegated: The same with the delegate.
@@ -83,7 +83,7 @@ class Row:
     bits: str
     cpu: str
     runtime: str
-    convolutions: int
+    operators: int
     claimed: int
     without: Count
     delegated: Count
@@ -97,7 +97,7 @@ class Row:
     def __str__(self) -> str:
         return (
             f"{self.model:24s} {self.bits:4s}  {self.cpu:11s} {self.runtime:14s} "
-            f"{self.claimed:3d} of {self.convolutions:3d} convolutions  "
+            f"{self.claimed:3d} of {self.operators:3d} operators  "
             f"{self.without.total / 1e6:9.2f} M -> {self.delegated.total / 1e6:9.2f} M  "
             f"{self.ratio:.3f}x fewer"
         )
@@ -209,17 +209,18 @@ def _count_model(
     inference = Inference(model, values, warm_up=name not in SHAPES)
     both = [dataclasses.replace(inference, options=chosen) for chosen in (None, options)]
     without, delegated = counter(both)
-    claims = delegated.claims
+    graph, claims = Graph.from_bytes(model), delegated.claims
+    convolutions = [claim for claim in claims if claim.kind == "CONV_2D"]
     return Row(
         name,
         bits,
         cpu.name,
         runtime,
-        len(claims),
+        len(graph.operators),
         sum(claim.claimed for claim in claims),
         without,
         delegated,
-        _count_layers(counter, options, Graph.from_bytes(model), claims) if layers else [],
+        _count_layers(counter, options, graph, convolutions) if layers else [],
     )
 
 
@@ -236,8 +237,7 @@ def _count_layers(
         alone, _ = edit.single_operator_model(graph, operator)
         inferences.append(Inference(alone, inputs[operator.inputs[0]]))
         if claim.claimed:
-            # By name: the delegate might not take the layer if it were alone.
-            forced = {**options, "kernel": claim.reason.split()[0]}
+            forced = {**options, **insisting(claim.kernel)}
             inferences.append(dataclasses.replace(inferences[-1], options=forced))
     totals = iter([count.total for count in counter(inferences)])
     return [

@@ -51,7 +51,7 @@ class Count:
         memory: Loads and stores, vector ones included.
         branch: Branches.
         by_file: By the file that the code is from, most first.
-        claims: The delegate's decision on every convolution.
+        claims: The delegate's decision on every operator that it knows.
     """
 
     total: int
