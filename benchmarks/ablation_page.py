@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from benchmarks.accuracy_page import TITLES
-from benchmarks.tables import markdown, with_interval
+from benchmarks.tables import MARK, has_marks, markdown, with_interval
 from tflite_eq.report.table import short_names
 
 _MOST_LAYERS = 5
@@ -17,8 +17,12 @@ Written by `python -m benchmarks.ablation`, which quantizes a model and builds f
 parts of the result: the quantized weights and biases alone, the quantized activations alone, both,
 and one layer at a time. Variants are those of [accuracy.md](accuracy.md), seed 0. Agreement with
 the FP32 top-1 in % / SQNR of the logits in dB on the validation images, 95 % confidence intervals
-in brackets:
+in brackets, Wilson's of the agreement and by the delta method of the SQNR.{marked}
 """
+
+_MARKED = f""" Those with {MARK} are 1.96
+standard errors wide on either side, rounded to a tenth, which is all that an earlier version of the
+evaluator gave."""
 
 _LAYERS = """
 Activations are the bound in all of these, most of all the first ones, which every layer behind
@@ -44,7 +48,9 @@ def render(results: Sequence[dict[str, Any]]) -> str:
         [part["part"], *(_figures(r["whole"][position]) for r in results)]
         for position, part in enumerate(results[0]["whole"])
     ]
-    parts = [_INTRODUCTION, markdown(rows), _LAYERS]
+    figures = [part for result in results for part in result["whole"]]
+    marked = _MARKED if has_marks(figures) else ""
+    parts = [_INTRODUCTION.format(marked=marked), markdown(rows), _LAYERS]
     for result in results:
         parts += [f"**{_title(result)}**\n", layer_table(result["layers"][:_MOST_LAYERS]), ""]
     return "\n".join(parts)

@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
-from benchmarks.tables import Results, figures_cell, markdown, model_title, models_of, with_interval
+from benchmarks.tables import (
+    MARK,
+    Results,
+    figures_cell,
+    has_marks,
+    markdown,
+    model_title,
+    models_of,
+    with_interval,
+)
 
 TITLES = {
     "default": "TFLite default INT8",
@@ -38,8 +47,9 @@ Other quantizers on the same models and images: [peers.md](peers.md).
 """
 
 _REMARKS = """
-Brackets hold 95 % confidence intervals, n being in the table above: Wilson's of the agreement, that
-of Bonett and Price of the drop, image by image. The images are the same for all seeds.
+Brackets hold 95 % confidence intervals, n being in the table above: of the agreement Wilson's, of
+the SQNR by the delta method, of the drop Bonett and Price's, image by image.{marked} The images are
+the same for all seeds.
 The seed decides which values the searches sample, nothing else. What bounds the accuracy of some
 of the models: [ablation.md](ablation.md).
 
@@ -47,6 +57,10 @@ The mobilenet_v2 probe has linear bottlenecks: half of its activations are signe
 value, so that nothing ends them at a 7-bit window, and one that every calibration code must fit
 cannot clip outliers. `--bits 8` and `--bits auto` lose much less there.
 """
+
+_MARKED = f""" Those with {MARK} are 1.96
+standard errors wide on either side, rounded to a tenth, which is all that an earlier version of the
+script gave; the figures are of that version, too."""
 
 _PER_TENSOR_INTRODUCTION = """
 ## One weight scale per tensor
@@ -61,7 +75,7 @@ def render(results: Results) -> str:
     parts = [
         _INTRODUCTION.format(runtime=", ".join(runtimes)),
         main_table(results),
-        _REMARKS,
+        _REMARKS.format(marked=_MARKED if has_marks([r["quantized"] for r in results]) else ""),
         seed_table(results),
     ]
     per_tensor = per_tensor_table(results)

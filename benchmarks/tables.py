@@ -1,7 +1,9 @@
 """What the pages of measured accuracy share: Markdown tables and their cells.
 
 A result is an object with the names of the model and of what was done to it, and the evaluator's
-figures of the float and of the quantized model, ``float`` and ``quantized``.
+figures of the float and of the quantized model, ``float`` and ``quantized``. Earlier versions of
+the evaluator gave standard errors in place of intervals; what they measured is shown with these,
+too, and marked where these are made of standard errors.
 """
 
 from __future__ import annotations
@@ -10,9 +12,15 @@ import statistics
 from collections.abc import Sequence
 from typing import Any
 
-from tflite_eq.evaluation.intervals import shown
+from tflite_eq.evaluation.intervals import around, rate, shown
 
 Results = Sequence[dict[str, Any]]
+
+# Behind intervals that are made of standard errors.
+MARK = "†"
+
+# Shares of the samples, in percent.
+_RATES = ("agreement", "top1", "top5")
 
 
 def models_of(results: Results) -> list[str]:
@@ -39,8 +47,28 @@ def figures_cell(runs: Results) -> str:
 
 
 def with_interval(metrics: dict[str, Any], key: str) -> str:
-    """A figure with its 95 % confidence interval."""
-    return shown(metrics[key], 1)
+    """A figure with its 95 % confidence interval.
+
+    A rate and the number of samples give it exactly; of other figures with a standard error it is
+    Student's, and marked.
+    """
+    entry = metrics[key]
+    if "standard_error" not in entry:
+        return shown(entry, 1)
+    count = int(value(metrics, "n"))
+    if key in _RATES:
+        return rate(round(entry["value"] * count / 100), count).text(1)
+    return around(entry["value"], entry["standard_error"], count).text(1) + MARK
+
+
+def has_marks(metrics: Sequence[dict[str, Any]]) -> bool:
+    """Whether intervals of some figures are made of standard errors."""
+    return any(
+        isinstance(entry, dict) and "standard_error" in entry
+        for figures in metrics
+        for key, entry in figures.items()
+        if key not in _RATES
+    )
 
 
 def value(metrics: dict[str, Any], key: str) -> float:

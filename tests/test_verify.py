@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tests import models, running
+from tests import built_models, mediapipe, models, running
 from tflite_eq import Config, quantize, verify
 from tflite_eq.errors import BackendError, VerificationError
 from tflite_eq.graph import schema
 from tflite_eq.graph.model import Graph
 from tflite_eq.quantizer import apply_calibration
-from tflite_eq.runtimes import Runtime, available_runtimes
+from tflite_eq.runtimes import Kernels, Runtime, available_runtimes
 from tflite_eq.verify import check_fully_int8, check_runs_everywhere
 
 
@@ -23,7 +23,7 @@ def test_good_models_pass(name: str, kind: str) -> None:
     model = running.quantized(name, Config(input_type=kind, output_type=kind)).model
     check_fully_int8(Graph.from_bytes(model), [])
     ran = check_runs_everywhere(model, models.data(name)[0], lambda: models.build(name))
-    assert tuple(ran) == available_runtimes()
+    assert ran == dict.fromkeys(available_runtimes(), (Kernels.DEFAULT, Kernels.BUILTIN))
 
 
 def test_float_model_is_not_fully_int8() -> None:
@@ -100,8 +100,24 @@ def test_runtimes_that_lack_an_operator_of_the_float_model_are_left_out(
     result = quantize(models.build(name), models.data(name), Config(seed=3))
     assert result.report.summary["runtimes"] == [runtime.description for runtime in others]
     said = capsys.readouterr().err
-    assert f"{old.description} runs neither the float model nor the quantized one" in said
-    assert "MAX_POOL_2D" in said
+    assert (
+        "left out, for they run neither the float model nor the quantized one: "
+        f"{old.description} (Didn't find op for builtin opcode 'MAX_POOL_2D')" in said
+    )
+
+
+def test_kernels_that_lack_an_operator_of_the_float_model_are_left_out(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """XNNPACK has MediaPipe's pooling, no runtime's own kernels have it; that is said once."""
+    result = quantize(mediapipe.unpooling_net(), built_models.samples())
+    able = [f"{runtime.description} with default kernels" for runtime in available_runtimes()]
+    assert result.report.summary["runtimes"] == able
+    (said,) = [line for line in capsys.readouterr().err.splitlines() if "left out" in line]
+    for runtime in available_runtimes():
+        assert f"{runtime.description} with builtin kernels" in said
+    assert "with default kernels" not in said
+    assert "unresolved custom op: MaxPoolingWithArgmax2D)" in said
 
 
 def test_a_model_that_no_runtime_can_check_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:

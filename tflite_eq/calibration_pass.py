@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+from collections.abc import Sequence
 
 from tflite_eq.alternatives.choice import Candidate
 from tflite_eq.alternatives.judges import Judges
@@ -35,6 +36,7 @@ class Network:
         skipped: Indices of operators that stay in float.
         sha256: Hash of the float model.
         samples: The calibration samples.
+        followed: Numbers of those that both networks are followed through.
         warnings: What is known to be doubtful about them.
         judges: What takes the float network's outputs for the samples that judge, and says which
             samples may be learned from.
@@ -44,6 +46,7 @@ class Network:
     skipped: set[int]
     sha256: str
     samples: StoredSamples
+    followed: Sequence[int]
     warnings: list[str]
     judges: Judges
 
@@ -66,7 +69,7 @@ def calibrated(
     groups = scale_groups(graph, layers, skipped)
     with contextlib.closing(ActivationStore()) as store:
         twins = TwinActivations(store, samples=0)
-        observers = observe_ranges(graph, samples, twins, config.seed, checkpoint)
+        observers = observe_ranges(graph, samples, twins, config.seed, checkpoint, network.followed)
         trace.take_ranges(observers)
         judges = network.judges
         fine_tunes = config.bias_correction is BiasCorrection.FINETUNE
@@ -76,8 +79,9 @@ def calibrated(
         tensors, records = run_lockstep(
             graph, layers, groups, skipped, observers, twins, config, trace, checkpoint, needed
         )
-        for number in filter(judges.wants, range(samples.count)):
-            judges.take(number, [twins.float_values(i, number) for i in judges.outputs])
+        for position, number in enumerate(network.followed):
+            if judges.wants(number):
+                judges.take(number, [twins.float_values(i, position) for i in judges.outputs])
         record = Calibration(
             tool_version=__version__,
             model_sha256=network.sha256,

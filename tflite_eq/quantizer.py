@@ -45,10 +45,11 @@ from tflite_eq.report.model import Report
 from tflite_eq.report.write import check_directory, write_report
 from tflite_eq.runtimes import preferred_runtime
 from tflite_eq.selection import check_selection, skipped_operators
+from tflite_eq.simulation.followed_samples import followed_samples
 from tflite_eq.simulation.trace import PassTrace
 from tflite_eq.stock_speed import stock_speed
 from tflite_eq.targets import WeightGrid
-from tflite_eq.verify import check_fully_int8, check_runs_everywhere
+from tflite_eq.verify import check_fully_int8, check_runs_everywhere, described
 from tflite_eq.version import __version__
 from tflite_eq.writer import Written, write
 
@@ -141,10 +142,16 @@ def calibrate(
         if held_back is not None:
             spare = stored(held_back, None, "Reading the samples held back")
         trace.kept = samples.spread(trace.keeps)
-        judges = Judges(graph, skipped, samples, spare, config)
+        followed = followed_samples(graph, samples.count)
+        if len(followed) < samples.count:
+            note(
+                f"note: large activations: ranges are those of all {samples.count} samples, "
+                f"searches and bias correction look at {len(followed)} of them"
+            )
+        judges = Judges(graph, skipped, samples, followed, spare, config)
         warnings = _doubts(graph, samples)
         stack.callback(judges.close)
-        subject = Network(graph, skipped, sha256, samples, warnings, judges)
+        subject = Network(graph, skipped, sha256, samples, followed, warnings, judges)
         asked = calibrated(subject, config, trace, checkpoint)
 
         traces: dict[str, PassTrace] = {}
@@ -359,7 +366,7 @@ def _apply(
     lost = lost_outputs(graph, layers, calibration)
     report = build_report(
         calibration,
-        [runtime.description for runtime in ran],
+        [described(runtime, kernels) for runtime, kernels in ran.items()],
         network.changes,
         islands.sentences(network, skipped, config),
         written.forms_text(),

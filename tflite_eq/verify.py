@@ -22,6 +22,9 @@ Array = npt.NDArray[Any]
 # Operators that may meet float tensors: they convert, or look at the shape and at no value.
 _NO_ARITHMETIC = ("QUANTIZE", "DEQUANTIZE", "SHAPE")
 
+# What users of a runtime compute with: XNNPACK on top of built-in kernels, or these alone.
+_ASKED = (Kernels.DEFAULT, Kernels.BUILTIN)
+
 
 def check_fully_int8(graph: Graph, kept_float: Iterable[str]) -> None:
     """Refuse a model in which anything but the named operators still computes in float.
@@ -54,10 +57,11 @@ def check_fully_int8(graph: Graph, kept_float: Iterable[str]) -> None:
 
 def check_runs_everywhere(
     model: bytes, sample: Sequence[Array], float_model: Callable[[], bytes]
-) -> list[Runtime]:
+) -> dict[Runtime, tuple[Kernels, ...]]:
     """Run the model once on every installed runtime, with XNNPACK and without.
 
-    A runtime that does not run the float model either, for lack of an operator, cannot be asked.
+    A runtime, or kind of kernels, that does not run the float model either, for lack of an
+    operator, cannot be asked: MediaPipe's custom operators are known to XNNPACK alone.
 
     Args:
         model: The quantized ``.tflite``.
@@ -65,17 +69,20 @@ def check_runs_everywhere(
         float_model: Gives the float ``.tflite`` behind it.
 
     Returns:
-        The runtimes that ran it.
+        The runtimes that ran it, each with the kernels that did.
 
     Raises:
         VerificationError: A runtime rejects the model or fails on it, though not on the float one,
             or none is left.
     """
-    ran = []
+    ran: dict[Runtime, tuple[Kernels, ...]] = {}
+    unable: dict[str, list[str]] = {}  # who is left out, by what they say
     for runtime in available_runtimes():
-        for kernels in (Kernels.DEFAULT, Kernels.BUILTIN):
+        failures: dict[str, list[Kernels]] = {}
+        for kernels in _ASKED:
             failure = _failure(runtime, model, kernels, sample)
             if failure is None:
+                ran[runtime] = (*ran.get(runtime, ()), kernels)
                 continue
             if _failure(runtime, float_model(), kernels, sample) is None:
                 raise VerificationError(
@@ -84,19 +91,28 @@ def check_runs_everywhere(
                     f"{runtime.name} or install another version of it, if another runtime is "
                     "there; else report it with the float model"
                 )
-            note(
-                f"note: {runtime.description} runs neither the float model nor the quantized one "
-                f"({failure}); left out. A newer {runtime.name} may"
-            )
-            break
-        else:
-            ran.append(runtime)
+            failures.setdefault(_first_line(failure), []).append(kernels)
+        for failure, kinds in failures.items():
+            unable.setdefault(failure, []).append(described(runtime, kinds))
+    if unable:
+        found = "; ".join(f"{', '.join(who)} ({failure})" for failure, who in unable.items())
+        note(
+            f"note: left out, for they run neither the float model nor the quantized one: {found}. "
+            "Newer versions may"
+        )
     if not ran:
         raise VerificationError(
             "no installed runtime runs the float model, so the quantized one cannot be checked: "
             "pip install --upgrade ai-edge-litert, or replace the operators in the messages above"
         )
     return ran
+
+
+def described(runtime: Runtime, kernels: Sequence[Kernels]) -> str:
+    """A runtime, with the kernels that are meant where these are not all of them."""
+    if len(kernels) == len(_ASKED):
+        return runtime.description
+    return f"{runtime.description} with {kernels[0].value} kernels"
 
 
 def _failure(
@@ -114,3 +130,9 @@ def _failure(
     except (BackendError, ValueError, RuntimeError) as error:
         return str(error)
     return None
+
+
+def _first_line(failure: str) -> str:
+    """What a runtime says, without its advice to app authors and the number of the node."""
+    lines = failure.strip().splitlines() or ["it does not say why"]
+    return lines[0].rstrip(".")

@@ -7,8 +7,10 @@ from typing import Any
 
 from benchmarks.peers.registry import PEERS, Peer
 from benchmarks.tables import (
+    MARK,
     Results,
     figures_cell,
+    has_marks,
     markdown,
     model_title,
     models_of,
@@ -30,10 +32,15 @@ Versions: {versions}.
 ## Accuracy
 
 A cell holds the agreement with the FP32 top-1 in %, the logit SQNR in dB and the drop in top-1 in
-points. In the heading: number of validation images, FP32 top-1. 95 % intervals are below. "In
-float" are operators that the quantizer left in float: such a file is not an integer model, and is
-not to be compared with those that are.
+points. In the heading: number of validation images, FP32 top-1. "In float" are operators that the
+quantizer left in float: such a file is not an integer model, and is not to be compared with those
+that are. 95 % intervals are below: of the agreement Wilson's, of the SQNR by the delta method, of
+the drop Bonett and Price's, image by image.{marked}
 """
+
+_MARKED = f""" Those with {MARK} are 1.96
+standard errors wide on either side, rounded to a tenth, which is all that an earlier version of the
+evaluator gave."""
 
 _AHEAD = """
 ### Where another quantizer is ahead
@@ -99,6 +106,7 @@ def render(results: Results) -> str:
                 samples=samples,
                 runtime=", ".join(sorted({r["runtime"] for r in measured})) or "no runtime yet",
                 versions=_versions(measured) or "nothing was measured yet",
+                marked=_MARKED if has_marks([r["quantized"] for r in measured]) else "",
             ),
             _table(results, _accuracy_cell),
             _AHEAD,

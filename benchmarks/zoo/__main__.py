@@ -14,6 +14,7 @@ import argparse
 import csv
 import json
 import pathlib
+import resource
 import subprocess
 import sys
 import tempfile
@@ -29,7 +30,7 @@ from tflite_eq.cli.models import load_float_model
 from tflite_eq.errors import ModelError, TfliteEqError
 from tflite_eq.evaluation import intervals
 from tflite_eq.graph.model import Graph
-from tflite_eq.runtimes import preferred_runtime
+from tflite_eq.runtimes import available_runtimes, preferred_runtime
 
 CALIBRATION = EVALUATION = 32
 _SEED = 0
@@ -46,12 +47,15 @@ def measured(entry: dict[str, str], folder: Path) -> dict[str, Any]:
     source = shared_data.zoo(entry["model"])
     row: dict[str, Any] = {
         "model": entry["model"],
-        "brings": entry["what it brings"],
+        "brings": entry["what it brings"].removesuffix(_REFUSED),
+        "is_to_be_refused": entry["what it brings"].endswith(_REFUSED),
         "calibration": CALIBRATION,
         "evaluation": EVALUATION,
         "runtime": preferred_runtime().description,
+        "runtimes": [runtime.description for runtime in available_runtimes()],
         "outputs": [],
         "refusal": "",
+        "refused_in": None,
     }
     try:
         model = load_float_model(str(source))
@@ -62,30 +66,30 @@ def measured(entry: dict[str, str], folder: Path) -> dict[str, Any]:
     converted.write_bytes(model)
     mean, std = (float(entry[key]) if entry[key] != "-" else d for key, d in _PLAIN.items())
     data = shared_data.path("calibration.csv").parent
-    sets = {}
     for seed, (table, count) in enumerate(_TABLES.items()):
         photographs = inputs.photographs_of(data, table, count)
-        sets[table] = inputs.make_inputs(graph, photographs, mean, std, seed)
-        np.savez(folder / f"{table}.npz", **sets[table])
+        made = inputs.make_inputs(graph, photographs, mean, std, seed)
+        np.savez(folder / f"{table}.npz", **made)
     ours, usage, summary = _ours(source, folder)
     if ours is None:
-        return {**row, "refusal": usage["refusal"]}
+        return {**row, **usage}
     stock, stock_usage = _stock(converted, folder)
-    exact = measure.outputs(model, sets["validation"])
-    found = measure.errors(exact, measure.outputs(ours, sets["validation"]))
-    other = measure.errors(exact, measure.outputs(stock, sets["validation"])) if stock else None
-    for number, index in enumerate(graph.outputs):
-        compared = other[number] if other else None
-        row["outputs"].append(_output(graph.tensors[index].name, found[number], compared))
+    samples = measure.samples_of(folder / "validation.npz", model)
+    found, *other = measure.errors(model, [ours, *([stock] if stock else [])], samples)
+    for number, error in enumerate(found):
+        row["outputs"].append(_output(error, other[0][number] if other else None))
     row.update(
         usage=usage,
         in_float=summary["in_float"],
-        runs_on=_compared_runs(measure.runs_on(model), measure.runs_on(ours)),
+        runs_on=_compared_runs(measure.runs_on(model, samples), measure.runs_on(ours, samples)),
         stock_usage=stock_usage if stock else None,
-        stock_refusal="" if stock else f"fails: {stock_usage['refusal']}",
+        stock_refusal="" if stock else stock_usage["refusal"],
     )
     return row
 
+
+# What the zoo says of models that are to be refused, behind what they bring.
+_REFUSED = ": refused rightly"
 
 _PLAIN = {"mean": 0.0, "std": 1.0}
 _TABLES = {"calibration": CALIBRATION, "validation": EVALUATION}
@@ -96,12 +100,22 @@ def _ours(source: Path, folder: Path) -> tuple[bytes | None, dict[str, Any], dic
     output = folder / "ours.tflite"
     command = [sys.executable, "-m", "tflite_eq", "quantize", "--model", str(source)]
     command += ["--calibration", str(folder / "calibration.npz"), "--output", str(output)]
+    before = _seconds_of_children()
     found = subprocess.run(command, capture_output=True, text=True, check=False)
     if found.returncode:
-        return None, {"refusal": found.stderr.strip().splitlines()[-1]}, {}
+        seconds = _seconds_of_children() - before
+        refusal = found.stderr.strip().splitlines()[-1].removeprefix("error: ")
+        return None, {"refusal": refusal, "refused_in": seconds}, {}
     usage = json.loads(found.stdout.splitlines()[-1].removeprefix("RESULT "))
     told = [line for line in found.stdout.splitlines() if line.startswith("In float: ")]
-    return output.read_bytes(), usage, {"in_float": " ".join(told).removeprefix("In float: ")}
+    kept = " ".join(told).removeprefix("In float: ").split(". Their price: ")[0]
+    return output.read_bytes(), usage, {"in_float": kept}
+
+
+def _seconds_of_children() -> float:
+    """CPU seconds of all processes that this one has started and seen end."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def _stock(source: Path, folder: Path) -> tuple[bytes | None, dict[str, Any]]:
@@ -111,15 +125,12 @@ def _stock(source: Path, folder: Path) -> tuple[bytes | None, dict[str, Any]]:
     command += [str(source), str(folder / "calibration.npz"), str(output)]
     found = subprocess.run(command, capture_output=True, text=True, check=False)
     if found.returncode:
-        lines = found.stderr.strip().splitlines() or [""]
-        return None, {"refusal": lines[-1][:120]}
+        return None, {"refusal": found.stderr.strip().splitlines()[-1]}
     return output.read_bytes(), json.loads(found.stdout.splitlines()[-1].removeprefix("RESULT "))
 
 
-def _output(
-    name: str, ours: measure.OutputError, stock: measure.OutputError | None
-) -> dict[str, Any]:
-    plain: dict[str, Any] = {"name": name.split(";")[0], "ours": ours.sqnr_db, "stock": None}
+def _output(ours: measure.OutputError, stock: measure.OutputError | None) -> dict[str, Any]:
+    plain: dict[str, Any] = {"name": ours.name.split(";")[0], "ours": ours.sqnr_db, "stock": None}
     if stock is not None:
         difference = intervals.mean(ours.by_sample - stock.by_sample)
         interval = [difference.low, difference.high]
@@ -129,10 +140,12 @@ def _output(
 
 def _compared_runs(wanted: list[str], found: list[str]) -> str:
     """Whether a model runs wherever the float one does."""
-    missing = [runtime for runtime in wanted if runtime not in found]
+    missing = [where for where in wanted if where not in found]
     if missing:
         return f"not on {', '.join(missing)}"
-    return f"all {len(wanted)} that run the float one"
+    if found == measure.everywhere():
+        return "everywhere"
+    return f"where the float one does: {', '.join(wanted)}"
 
 
 def main() -> int:
@@ -151,17 +164,18 @@ def main() -> int:
         if arguments.output is None:
             parser.error("give --output or --render")
         results = results_file.load(arguments.output)
+        order = [entry["model"] for entry in entries()]
         for entry in entries():
             name = entry["model"]
             is_asked = not arguments.model or name in arguments.model
-            is_rightly_refused = "refused rightly" in entry["what it brings"]
-            if not is_asked or is_rightly_refused or any(r["model"] == name for r in results):
+            if not is_asked or any(r["model"] == name for r in results):
                 continue
             with tempfile.TemporaryDirectory() as folder:
-                results.append(measured(entry, Path(folder)))
+                row = measured(entry, Path(folder))
+            results = sorted([*results, row], key=lambda row: order.index(row["model"]))
             results_file.save(arguments.output, results)
-            told = [f"{o['name']} {o['ours']:.1f} / {o['stock']}" for o in results[-1]["outputs"]]
-            print(f"{name}: {'; '.join(told) or results[-1]['refusal']}", flush=True)
+            told = [f"{o['name']} {o['ours']:.1f} / {o['stock']}" for o in row["outputs"]]
+            print(f"{name}: {'; '.join(told) or row['refusal']}", flush=True)
     except TfliteEqError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1

@@ -52,7 +52,7 @@ def photographs_of(data: Path, table: str, count: int) -> list[Path]:
 
 
 def _input(tensor: Tensor, path: Path, mean: float, std: float, rng: np.random.Generator) -> Float:
-    shape = (1, *tensor.shape[1:])
+    shape = (1, *tensor.shape[len(tensor.shape) > 1 :])  # a vector has no batch
     if len(shape) == 4 and shape[3] in _IMAGE_CHANNELS and min(shape[1:3]) > 1:
         return _pixels(path, shape, mean, std)
     if max(shape) > _AUDIO_LENGTH:

@@ -1,20 +1,31 @@
-"""How far a model is from the float one, output by output."""
+"""How far models are from the float one, output by output, and where they run."""
 
 from __future__ import annotations
 
 import dataclasses
-import math
-from collections.abc import Mapping
+import itertools
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from tflite_eq.data.preprocessing import Preprocessing
+from tflite_eq.data.sources import open_data
 from tflite_eq.errors import BackendError
+from tflite_eq.evaluation.comparison import OutputResult, compare_outputs
+from tflite_eq.evaluation.comparison_team import InputSamples
+from tflite_eq.evaluation.executable import Executable
+from tflite_eq.evaluation.task import NamedModel
+from tflite_eq.graph.inputs import model_inputs
 from tflite_eq.graph.model import Graph
-from tflite_eq.runtimes import Interpreter, Kernels, Runtime, available_runtimes, preferred_runtime
+from tflite_eq.runtimes import Kernels, Runtime, available_runtimes
 
 Array = npt.NDArray[Any]
+
+# A sample that comes out exact counts so much: infinity has no mean.
+_MOST_DB = 100.0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -22,86 +33,74 @@ class OutputError:
     """One output of a model against the float one's.
 
     Attributes:
-        signal: Sum of squares of the float output, by sample.
-        noise: Sum of squares of the difference, by sample.
+        name: What the float model calls it.
+        sqnr_db: Signal over noise of all samples together; infinite without noise.
+        by_sample: The same for each sample by itself, at most 100 dB.
     """
 
-    signal: npt.NDArray[np.float64]
-    noise: npt.NDArray[np.float64]
-
-    @property
-    def sqnr_db(self) -> float:
-        """Signal over noise of all samples together; infinite without noise."""
-        return _decibel(float(self.signal.sum()), float(self.noise.sum()))
-
-    @property
-    def by_sample(self) -> npt.NDArray[np.float64]:
-        """The same for each sample by itself, at most 100 dB."""
-        return np.array([min(_decibel(s, n), 100.0) for s, n in zip(self.signal, self.noise)])
+    name: str
+    sqnr_db: float
+    by_sample: npt.NDArray[np.float64]
 
 
-def outputs(model: bytes, inputs: Mapping[str, Array]) -> list[list[Array]]:
-    """All outputs of a model, by sample, with the runtime's default kernels."""
-    interpreter = preferred_runtime().interpreter(model, Kernels.DEFAULT)
-    names = _fed(model, interpreter)
-    details = interpreter.get_input_details()
-    found = []
-    for row in range(len(next(iter(inputs.values())))):
-        values = [inputs[name][row : row + 1] for name in names]
-        for detail, value in zip(details, values):
-            if tuple(detail["shape"]) != value.shape:
-                interpreter.resize_tensor_input(detail["index"], value.shape)
-        if row == 0:
-            interpreter.allocate_tensors()
-        for detail, value in zip(details, values):
-            interpreter.set_tensor(detail["index"], value)
-        interpreter.invoke()
-        found.append([interpreter.get_tensor(d["index"]) for d in interpreter.get_output_details()])
-    return found
+def samples_of(path: Path, model: bytes) -> InputSamples:
+    """The samples in a file with one array per input of a model."""
+    return open_data([str(path)], model_inputs(Graph.from_bytes(model)), Preprocessing())
 
 
-def errors(exact: list[list[Array]], found: list[list[Array]]) -> list[OutputError]:
-    """The outputs of a model against those of the float one, in the order of the latter."""
-    measured = []
-    for number in range(len(exact[0])):
-        pairs = [(np.float64(a[number]), np.float64(b[number])) for a, b in zip(exact, found)]
-        measured.append(
-            OutputError(
-                np.array([np.square(a).sum() for a, _ in pairs]),
-                np.array([np.square(a - b).sum() for a, b in pairs]),
-            )
-        )
-    return measured
+def in_order(model: bytes, samples: InputSamples) -> Iterator[list[Array]]:
+    """The samples as lists of arrays, in the order of a model's inputs."""
+    names = [one.name for one in model_inputs(Graph.from_bytes(model))]
+    for number in range(len(samples)):
+        sample = samples[number]
+        yield [sample[n] for n in names] if isinstance(sample, Mapping) else [sample]
 
 
-def runs_on(model: bytes) -> list[str]:
-    """The runtimes that run a model, each with every kind of kernels that does."""
-    found = []
-    for runtime in available_runtimes():
-        kinds = [k.value for k in (Kernels.DEFAULT, Kernels.BUILTIN) if _runs(model, runtime, k)]
-        if kinds:
-            found.append(f"{runtime.description} ({', '.join(kinds)})")
-    return found
+def errors(model: bytes, others: Sequence[bytes], samples: InputSamples) -> list[list[OutputError]]:
+    """The outputs of models against those of the float one, in the order of the latter.
+
+    Args:
+        model: The float model.
+        others: The models.
+        samples: What they run on, with the preferred runtime's default kernels.
+    """
+    named = [NamedModel(f"model {number}", other) for number, other in enumerate(others)]
+    compared = compare_outputs(named, NamedModel("float", model), samples)
+    return [[_error(output) for output in other.outputs] for other in compared.models]
 
 
-def _runs(model: bytes, runtime: Runtime, kernels: Kernels) -> bool:
+def everywhere() -> list[str]:
+    """Every installed runtime with XNNPACK and without."""
+    return [_place(*where) for where in _places()]
+
+
+def runs_on(model: bytes, samples: InputSamples) -> list[str]:
+    """Those of them that run a model."""
+    values = next(in_order(model, samples))
+    return [_place(*where) for where in _places() if _runs(model, values, *where)]
+
+
+def _places() -> Iterator[tuple[Runtime, Kernels]]:
+    return itertools.product(available_runtimes(), (Kernels.DEFAULT, Kernels.BUILTIN))
+
+
+def _place(runtime: Runtime, kernels: Kernels) -> str:
+    return f"{runtime.description} with {kernels.value} kernels"
+
+
+def _runs(model: bytes, values: Sequence[Array], runtime: Runtime, kernels: Kernels) -> bool:
     try:
-        interpreter = runtime.interpreter(model, kernels)
-        interpreter.allocate_tensors()
-        interpreter.invoke()
-    except (BackendError, ValueError, RuntimeError):
+        Executable("model", model, runtime, kernels).run(values)
+    except BackendError:
         return False
     return True
 
 
-def _fed(model: bytes, interpreter: Interpreter) -> list[str]:
-    """Names of the inputs in the interpreter's order."""
-    graph = Graph.from_bytes(model)
-    by_index = dict(zip([d["index"] for d in interpreter.get_input_details()], graph.inputs))
-    return [graph.tensors[by_index[d["index"]]].name for d in interpreter.get_input_details()]
-
-
-def _decibel(signal: float, noise: float) -> float:
-    if noise == 0:
-        return math.inf
-    return 10 * math.log10(signal / noise) if signal > 0 else -math.inf
+def _error(output: OutputResult) -> OutputError:
+    total, scores = output.closeness.sqnr_db, output.scores
+    if total is None:
+        raise ValueError(f"output '{output.name}' holds no real values")
+    with np.errstate(divide="ignore", invalid="ignore"):
+        by_sample = 10 * np.log10(scores["signal"] / scores["noise"])
+    by_sample = np.where(scores["noise"] == 0, _MOST_DB, by_sample)
+    return OutputError(output.name, total.value, by_sample.clip(-_MOST_DB, _MOST_DB))

@@ -15,12 +15,15 @@ _INTRODUCTION = """# Models from the wild
 
 Written by `python -m benchmarks.zoo`. Each model goes through `tflite-eq quantize` with default
 options and {calibration} calibration samples, and through TensorFlow's own quantizer (what
-`tf.lite.TFLiteConverter` does with a representative data set) with the same samples; float16
-weights are unpacked for the latter, which cannot do it. Samples are photographs with the
-preprocessing of the model, squeezed to its input, or, for other inputs, made up: chords for audio,
-smooth noise for features. Another {evaluation} samples tell how far each output is from the float
-model's: signal over noise in dB, computed by {runtime} with its default
-kernels. The difference is ours minus TensorFlow's, by sample, with its 95 % interval.
+`tf.lite.TFLiteConverter` does with a representative data set) with the same samples. The latter
+takes neither float16 nor sparse weights; these are unpacked for it. Where it still does not take a
+model, or makes one that does not run, it is given what tflite_eq's normalisation makes of it
+(*normalised* behind its time and memory). Samples are photographs with the preprocessing of the
+model, squeezed to its input, or, for other inputs, made up: chords for audio, smooth noise for
+features. Another {evaluation} samples tell how far each output is from the float model's: signal
+over noise in dB, computed by {runtime} with its default kernels. The difference is ours minus
+TensorFlow's, by sample, with its 95 % interval. *Everywhere* is on
+{runtimes}, each with XNNPACK and without. All times are CPU seconds.
 
 """
 
@@ -37,14 +40,18 @@ def render(rows: Rows) -> str:
     lines = [_line(_HEADER), _line(["---"] * len(_HEADER))]
     for row in rows:
         lines += _rows_of(row)
-    text = _INTRODUCTION.format(**{k: first[k] for k in ("calibration", "evaluation", "runtime")})
+    told = ("calibration", "evaluation", "runtime")
+    text = _INTRODUCTION.format(
+        runtimes=", ".join(first["runtimes"]), **{name: first[name] for name in told}
+    )
     return text + "\n".join(lines) + "\n" + _verdict(rows)
 
 
 def _rows_of(row: dict[str, Any]) -> list[str]:
     if not row["outputs"]:
         message = row["refusal"].replace("|", "\\|")
-        return [_line([row["model"], row["brings"], f"not quantized: {message}", *[""] * 7])]
+        seconds = "" if row["refused_in"] is None else f" in {row['refused_in']:.1f} s"
+        return [_line([row["model"], row["brings"], f"refused{seconds}: {message}", *[""] * 7])]
     lines = []
     for number, output in enumerate(row["outputs"]):
         first = number == 0
@@ -75,13 +82,22 @@ def _verdict(rows: Rows) -> str:
         for name, output in compared
         if output["ours"] < output["stock"] - ALLOWED_DB
     ]
-    refused = [row["model"] for row in rows if not row["outputs"]]
+    quantized = sum(bool(row["outputs"]) for row in rows)
+    refused = [row for row in rows if not row["outputs"]]
+    rightly = [row for row in refused if row["is_to_be_refused"]]
     good = len(compared) - len(below)
     text = (
-        f"\n{len(rows) - len(refused)} of the {len(rows)} models measured are quantized. Of "
-        f"{len(compared)} outputs that TensorFlow quantizes, too, {good} are at least as close to "
-        f"float, to within {ALLOWED_DB} dB.\n"
+        f"\n{quantized} of the {len(rows)} models are quantized; {len(rightly)} are refused "
+        f"rightly, {len(refused) - len(rightly)} wrongly. Of {len(compared)} outputs that "
+        f"TensorFlow quantizes, too, {good} are at least as close to float, to within "
+        f"{ALLOWED_DB} dB.\n"
     )
+    unexpected = [row["model"] for row in rows if row["outputs"] and row["is_to_be_refused"]]
+    if unexpected:
+        text += (
+            "Said to be quantized already, and quantized all the same since its activations are "
+            f"float: {', '.join(unexpected)}.\n"
+        )
     if below:
         text += f"Further away: {'; '.join(below)}.\n"
     return text
@@ -101,10 +117,13 @@ def _difference(output: dict[str, Any]) -> str:
     if output["stock"] is None:
         return ""
     low, high = output["interval"]
+    if low is None:  # the same for every sample
+        return f"{output['mean']:+.1f}"
     return f"{output['mean']:+.1f} ({low:+.1f} to {high:+.1f})"
 
 
 def _usage(usage: dict[str, float] | None) -> str:
     if usage is None:
         return ""
-    return f"{usage['cpu_seconds']:.0f}, {usage['peak_memory_mib']:.0f}"
+    form = f" ({usage['form']})" if usage.get("form") else ""
+    return f"{usage['cpu_seconds']:.0f}, {usage['peak_memory_mib']:.0f}{form}"

@@ -149,9 +149,9 @@ def test_without_samples_held_back_all_judge_and_the_float_network_is_not_run_ag
     ran: list[str] = []
     plain = judges.Instrumented
 
-    def counted(graph: Graph, *rest: Any) -> Any:
+    def counted(graph: Graph, *rest: Any, **options: Any) -> Any:
         ran.append(graph.origin)
-        return plain(graph, *rest)
+        return plain(graph, *rest, **options)
 
     monkeypatch.setattr(judges, "Instrumented", counted)
     kept = found(calibrate(model, data))
@@ -233,13 +233,23 @@ def test_calibration_samples_judge_where_none_are_held_back() -> None:
 def test_no_sample_judges_what_it_has_corrected() -> None:
     graph = prepared(models.build(NETWORK), "model", Config()).front
     for count, config in ((13, Config()), (80, Config()), (80, Config(reconstruction="refit"))):
-        with StoredSamples(graph, models.data(NETWORK, count=count)) as samples:
-            folds = judges.Judges(graph, set(), samples, None, config).folds
-        assert folds
-        for fold in folds:
-            assert fold.learned
-            assert not set(fold.judging) & set(fold.learned)
-        assert sum(len(fold.learned) for fold in folds) <= 32
+        for followed in (range(count), range(4, count)):
+            with StoredSamples(graph, models.data(NETWORK, count=count)) as samples:
+                folds = judges.Judges(graph, set(), samples, followed, None, config).folds
+            assert folds
+            for fold in folds:
+                assert fold.learned
+                assert set(fold.judging) <= set(followed)
+                assert not set(fold.judging) & {followed[position] for position in fold.learned}
+            assert sum(len(fold.learned) for fold in folds) <= 32
+
+
+def test_samples_that_are_not_followed_judge_if_there_are_enough() -> None:
+    graph = prepared(models.build(NETWORK), "model", Config()).front
+    with StoredSamples(graph, models.data(NETWORK, count=20)) as samples:
+        [fold] = judges.Judges(graph, set(), samples, range(0, 20, 2), None, Config()).folds
+    assert fold.judging == tuple(range(1, 20, 2))
+    assert fold.learned == ()
 
 
 def test_the_record_remembers_the_choice(wrong_biases: None) -> None:

@@ -9,7 +9,7 @@ from typing import Any, Callable
 import numpy as np
 import pytest
 
-from tests import models, running
+from tests import built_models, mediapipe, models, running
 from tests.built_models import IMAGE, NetworkBuilder, samples
 from tflite_eq import Calibration, Config, QuantizationResult, quantizer
 from tflite_eq.conformance import computed
@@ -32,17 +32,30 @@ def written(
     has_samples: bool = True,
 ) -> QuantizationResult:
     """Write and check a network, with something changed on its way into the file."""
+    calibration = running.quantized(name, config).calibration
+    samples = models.data(name) if has_samples else []
+    return applied(monkeypatch, models.build(name), calibration, samples, tamper)
+
+
+def applied(
+    monkeypatch: pytest.MonkeyPatch,
+    model: bytes,
+    calibration: Calibration,
+    samples: list[Any],
+    tamper: Tamper,
+) -> QuantizationResult:
+    """Write and check what a record says, with something changed on its way into the file."""
 
     def serialize(model: Any) -> bytes:
-        tamper(model, Graph(model))
+        graph = Graph(model)
+        if any(operator.kind == "QUANTIZE" for operator in graph.operators):
+            tamper(model, graph)  # and not the float model, which is the oracle of what runs
         return schema.serialize(model)
 
-    calibration = running.quantized(name, config).calibration
-    trace = PassTrace(kept=models.data(name) if has_samples else [])
     monkeypatch.setattr(
         quantizer, "schema", types.SimpleNamespace(serialize=serialize, parse=schema.parse)
     )
-    return quantizer.apply_calibration(models.build(name), calibration, trace=trace)
+    return quantizer.apply_calibration(model, calibration, trace=PassTrace(kept=samples))
 
 
 def layer(graph: Graph, kind: str, position: int = 0) -> Any:
@@ -178,6 +191,17 @@ def test_results_that_are_not_the_records(what: str, monkeypatch: pytest.MonkeyP
     with pytest.raises(VerificationError, match=message) as refused:
         written(monkeypatch, name, tamper)
     assert "is not what was calibrated" in str(refused.value)
+
+
+def test_networks_that_xnnpack_alone_runs_are_looked_at_on_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    model, samples = mediapipe.unpooling_net(), built_models.samples()
+    calibration = quantizer.calibrate(model, samples)
+    applied(monkeypatch, model, calibration, samples, nothing)
+    monkeypatch.setattr(quantizer, "check_stored", lambda subject: None)
+    with pytest.raises(VerificationError, match=r"CONV_2D, output .*, channel 2 .* default kernel"):
+        applied(monkeypatch, model, calibration, samples, wrong_bias("CONV_2D", 0.5))
 
 
 def test_kernels_that_compute_wrongly_are_told_from_a_wrong_model(

@@ -52,8 +52,8 @@ class Fold:
 
     Attributes:
         judging: Numbers of the samples that judge.
-        learned: Numbers of the calibration samples that corrected the biases; empty if the samples
-            that judge are none of these, so that all may.
+        learned: Positions, among the calibration samples that are followed, of those that corrected
+            the biases; empty if the samples that judge are none of these, so that all may.
     """
 
     judging: tuple[int, ...]
@@ -76,11 +76,12 @@ class Errors:
 class Judges:
     """Samples that models of one network are compared on.
 
-    Those that calibration does not see judge models as they are. Without any, the calibration
-    samples have to do, in two folds: each half judges a model whose biases were corrected on the
-    other. Scales are a few numbers per layer and found on all of them; biases are one number per
-    channel, and what corrects them fits the samples that it sees. Filters that are fitted would be
-    too dear to fit twice; they are as scales are.
+    Those that calibration does not see judge models as they are. Without any, calibration samples
+    of which it sees the ranges alone do, where there are more than the pass of both networks goes
+    through. Else the calibration samples have to do, in two folds: each half judges a model whose
+    biases were corrected on the other. Scales are a few numbers per layer and found on all of them;
+    biases are one number per channel, and what corrects them fits the samples that it sees. Filters
+    that are fitted would be too dear to fit twice; they are as scales are.
 
     Attributes:
         are_held_back: Whether calibration sees none of the samples that judge.
@@ -95,6 +96,7 @@ class Judges:
         graph: Graph,
         skipped: Set[int],
         samples: StoredSamples,
+        followed: Sequence[int],
         held_back: StoredSamples | None,
         config: Config,
     ) -> None:
@@ -104,6 +106,7 @@ class Judges:
             graph: The float network as it was given.
             skipped: Indices of operators that stay in float.
             samples: The calibration samples.
+            followed: Numbers of those that the pass of both networks goes through.
             held_back: Others, if there are any; too few of them are not used.
             config: What is asked for.
         """
@@ -125,17 +128,23 @@ class Judges:
         fewest, why = (
             (FEWEST_FITTED, " to judge fitted filters") if is_fitted else (2 * FEWEST_SAMPLES, "")
         )
+        passed = sorted(set(range(samples.count)) - set(followed))
         if self.are_held_back:
             self.folds = (Fold(tuple(range(chosen.count))),)
+        elif len(passed) >= FEWEST_SAMPLES:
+            self.folds = (Fold(_at_most(passed, len(followed))),)
         elif chosen.count < fewest:
             self.reason = f"{fewest} samples are needed{why}, there are {chosen.count}"
         elif config.bias_correction is BiasCorrection.NONE:
-            self.folds = (Fold(_at_most(range(chosen.count), _MOST_JUDGING)),)
+            self.folds = (Fold(_at_most(followed, _MOST_JUDGING)),)
         else:
-            halves = [range(start, chosen.count, 2) for start in (0, 1)]
+            positions = range(len(followed))
             self.folds = tuple(
-                Fold(_at_most(half, _MOST_JUDGING // 2), _at_most(other, _MOST_LEARNED // 2))
-                for half, other in zip(halves, halves[::-1])
+                Fold(
+                    _at_most(followed[start::2], _MOST_JUDGING // 2),
+                    _at_most(positions[1 - start :: 2], _MOST_LEARNED // 2),
+                )
+                for start in (0, 1)
             )
 
     @property

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 
 from tflite_eq.calibration.checkpoint import Checkpoint
 from tflite_eq.calibration.dataset import Sample
@@ -19,6 +19,7 @@ def observe_ranges(
     twins: TwinActivations,
     seed: int,
     checkpoint: Checkpoint | None = None,
+    followed: Container[int] | None = None,
 ) -> dict[int, RangeObserver]:
     """Run the FP32 network over all samples.
 
@@ -28,10 +29,12 @@ def observe_ranges(
     Args:
         graph: The float network.
         samples: The calibration samples; iterated once.
-        twins: Receives the inputs of both networks; its sample count is set.
+        twins: Receives the inputs of both networks for the samples that are followed; its sample
+            count is set.
         seed: Seeds the subsets that enter the histograms.
         checkpoint: Gives the figures of the samples an interrupted run has seen, and takes those
             of the others. It has made sure that these are the same samples.
+        followed: Numbers of the samples that both networks will be followed through, default all.
 
     Returns:
         Observers by tensor index, for every float input and computed tensor.
@@ -49,19 +52,21 @@ def observe_ranges(
     for index, state in saved.observers.items() if saved else ():
         observers[index].restore(state)
     known = saved.samples if saved else 0
-    for sample in track(samples, "Calibrating: FP32 ranges"):
-        number = twins.samples
-        for index in graph.inputs:
-            twins.put_float(index, number, sample[index])
-            twins.put_quantized(index, number, sample[index])
-        twins.samples += 1
-        if number < known:
+    seen = 0
+    for number, sample in enumerate(track(samples, "Calibrating: FP32 ranges")):
+        if followed is None or number in followed:
+            for index in graph.inputs:
+                twins.put_float(index, twins.samples, sample[index])
+                twins.put_quantized(index, twins.samples, sample[index])
+            twins.samples += 1
+        seen = number + 1
+        if seen <= known:
             continue
         for index, value in network.run(sample, number):
             if index in observers:
                 observers[index].update(value)
         if checkpoint:
-            checkpoint.save_statistics(twins.samples, observers, False)
+            checkpoint.save_statistics(seen, observers, False)
     if checkpoint and not (saved and saved.complete):
-        checkpoint.save_statistics(twins.samples, observers, True)
+        checkpoint.save_statistics(seen, observers, True)
     return observers

@@ -15,7 +15,7 @@ one that only some kernels compute is theirs.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -47,24 +47,30 @@ class _Part:
     tensors: list[int]
 
 
-def check_computed(subject: Subject, inputs: Sequence[Sample], runtimes: Sequence[Runtime]) -> None:
+def check_computed(
+    subject: Subject, inputs: Sequence[Sample], able: Mapping[Runtime, Sequence[Kernels]]
+) -> None:
     """Compare what the written model computes with what it should.
+
+    The first runtime is checked on all samples with the first of its kernels, all else on one.
 
     Args:
         subject: The written model and what it should compute.
         inputs: Samples: values of the network's inputs, in their order.
-        runtimes: Those that run the model.
+        able: The runtimes that run the model, each with the kernels that do.
 
     Raises:
         VerificationError: Names the operator, what it computed and what is right, and whether the
             model is wrong or the runtime.
     """
-    for number, runtime in enumerate(runtimes):
-        first = inputs if number == 0 else inputs[:1]
-        runs: list[_Run] = [(Kernels.DEFAULT, first), (Kernels.BUILTIN, inputs[:1])]
+    for number, (runtime, kinds) in enumerate(able.items()):
+        runs: list[_Run] = [
+            (kernels, inputs if (number, position) == (0, 0) else inputs[:1])
+            for position, kernels in enumerate(kinds)
+        ]
         wrong = _first_wrong(subject, runtime, runs)
         if wrong is not None:
-            raise _error(subject, inputs, runtimes, runtime, *wrong)
+            raise _error(subject, inputs, list(able), runtime, *wrong)
 
 
 def _first_wrong(

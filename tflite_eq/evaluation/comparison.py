@@ -13,7 +13,7 @@ from typing import Any
 from tflite_eq.errors import ConfigError, DatasetError
 from tflite_eq.evaluation import closeness, dispatch
 from tflite_eq.evaluation.classifier import is_vector
-from tflite_eq.evaluation.closeness import Closeness
+from tflite_eq.evaluation.closeness import Closeness, Scores
 from tflite_eq.evaluation.comparison_team import ComparisonPlan, InputSamples
 from tflite_eq.evaluation.dispatch import Engine, Workforce
 from tflite_eq.evaluation.matches import Match, first_outputs, matched, read, sorting_notes
@@ -30,12 +30,14 @@ class OutputResult:
         shape: Shape for the first sample.
         type_name: The model's element type: ``int8`` also where figures are of real values.
         closeness: The figures.
+        scores: What they are made of, by sample: entries of type ``closeness.SCORE``.
     """
 
     name: str
     shape: tuple[int, ...]
     type_name: str
     closeness: Closeness
+    scores: Scores
 
     def to_dict(self, samples: InputSamples) -> dict[str, Any]:
         """For JSON; ``samples`` tell where the largest error comes from."""
@@ -166,6 +168,7 @@ def compare_outputs(
                     shapes[column],
                     match.outputs[match.output_order[column]].type_name.lower(),
                     closeness.summarize(rows[:, column], ranks_classes),
+                    rows[:, column],
                 )
                 for column, name in enumerate(names)
             ),

@@ -1,0 +1,125 @@
+"""Models from the wild: what is measured of them, and that the page leaves nothing out."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from benchmarks.zoo import measure, page
+from tests import built_models, mediapipe, models, running
+from tests.evaluation.several_outputs import Held, images, network
+from tflite_eq.graph.inputs import model_inputs
+from tflite_eq.graph.model import Graph
+from tflite_eq.runtimes import Kernels
+
+
+def stock(model: bytes, samples: list[Any], folder: Path) -> subprocess.CompletedProcess[str]:
+    """TensorFlow's quantizer in a process of its own; its model is ``stock.tflite``."""
+    source, data = folder / "float.tflite", folder / "samples.npz"
+    source.write_bytes(model)
+    (image,) = model_inputs(Graph.from_bytes(model))
+    np.savez(data, **{image.name: np.concatenate([values for (values,) in samples])})
+    command = [sys.executable, "-m", "benchmarks.zoo.stock", str(source), str(data)]
+    command.append(str(folder / "stock.tflite"))
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+def output(name: str, ours: float, stock: float | None) -> dict[str, Any]:
+    return {"name": name, "ours": ours, "stock": stock, "mean": 1.0, "interval": [0.5, 1.5]}
+
+
+def row(model: str, *outputs: dict[str, Any], **changed: Any) -> dict[str, Any]:
+    """What a run writes of one model."""
+    return {
+        **{"model": model, "brings": "something", "is_to_be_refused": False},
+        **{"calibration": 32, "evaluation": 32, "runtime": "some runtime 1.0"},
+        **{"runtimes": ["some runtime 1.0"], "refusal": "", "refused_in": None},
+        "outputs": list(outputs),
+        "usage": {"cpu_seconds": 12.4, "peak_memory_mib": 640.2},
+        **{"in_float": None, "runs_on": "everywhere", "stock_refusal": ""},
+        "stock_usage": {"cpu_seconds": 1.0, "peak_memory_mib": 600.0, "form": ""},
+        **changed,
+    }
+
+
+def lines_of(text: str, model: str) -> list[str]:
+    return [line for line in text.splitlines() if line.startswith(f"| {model} |")]
+
+
+def test_each_model_has_its_row_and_the_verdict_counts_all() -> None:
+    text = page.render(
+        [
+            row("a", output("x", 30.0, 25.0), output("y", 20.0, 20.6)),
+            row("b", output("x", 30.0, None), stock_usage=None, stock_refusal="no custom ops"),
+            row("c", is_to_be_refused=True, refusal="is int8 | already", refused_in=1.24),
+            row("d", refusal="cannot be read"),
+            row("e", output("x", 40.0, 40.2), is_to_be_refused=True),
+        ]
+    )
+    assert lines_of(text, "a") == [
+        "| a | something | x | 30.0 | 25.0 | +1.0 (+0.5 to +1.5) | nothing | everywhere | 12, 640 "
+        "| 1, 600 |"
+    ]
+    assert "|  |  | y | 20.0 | 20.6 |" in text
+    assert lines_of(text, "b")[0].endswith("| no custom ops |")
+    assert "refused in 1.2 s: is int8 \\| already" in lines_of(text, "c")[0]
+    assert "refused: cannot be read" in lines_of(text, "d")[0]
+    verdict = " ".join(text.split("\n\n")[-1].split())
+    assert "3 of the 5 models are quantized; 1 are refused rightly, 1 wrongly." in verdict
+    assert "Of 3 outputs that TensorFlow quantizes, too, 2 are" in verdict
+    assert "Further away: a (y) by 0.6 dB." in verdict
+    assert "since its activations are float: e." in verdict
+
+
+def test_a_model_that_tensorflow_got_in_another_form_is_marked() -> None:
+    usage = {"cpu_seconds": 1.0, "peak_memory_mib": 600.0, "form": "normalised"}
+    [line] = lines_of(page.render([row("a", output("x", 1, 1), stock_usage=usage)]), "a")
+    assert line.endswith("| 1, 600 (normalised) |")
+
+
+def test_a_difference_that_is_the_same_for_all_samples_has_no_interval() -> None:
+    same = {**output("x", 30.0, 30.0), "mean": 0.0, "interval": [None, None]}
+    assert "| 30.0 | 30.0 | +0.0 | nothing |" in page.render([row("a", same)])
+
+
+def test_errors_are_those_of_each_output_by_sample() -> None:
+    """One percent off is 40 dB, a tenth is 20 dB; what is exact counts 100 dB by sample."""
+    samples = Held(list(images()))
+    exact, off = measure.errors(network(), [network(), network(1.01, 0.9)], samples)
+    assert [error.sqnr_db for error in exact] == [np.inf, np.inf]
+    for error in exact:
+        np.testing.assert_array_equal(error.by_sample, np.full(len(images()), 100.0))
+    for error, expected in zip(off, (40, 20)):
+        assert error.sqnr_db == pytest.approx(expected, abs=1e-3)
+        np.testing.assert_allclose(error.by_sample, expected, atol=1e-3)
+
+
+def test_models_run_where_they_do() -> None:
+    samples = Held(models.samples(models.IMAGE, count=1)[0])
+    found = measure.runs_on(mediapipe.transposed_net(), samples)
+    assert found == [place for place in measure.everywhere() if "default" in place]
+    assert measure.runs_on(models.conv_net(), samples) == measure.everywhere()
+
+
+def test_tensorflow_gets_what_it_cannot_take_as_it_is_normalised(tmp_path: Path) -> None:
+    model, samples = mediapipe.transposed_net(), models.samples(models.IMAGE)
+    found = stock(model, samples, tmp_path)
+    assert found.returncode == 0, found.stderr
+    assert json.loads(found.stdout.splitlines()[-1].removeprefix("RESULT "))["form"] == "normalised"
+    made = (tmp_path / "stock.tflite").read_bytes()
+    assert "CONV_2D" in [operator.kind for operator in Graph.from_bytes(made).operators]
+    for values in samples:
+        (exact,) = running.run(model, values, Kernels.DEFAULT)
+        assert running.sqnr_db(exact, running.run(made, values, Kernels.DEFAULT)[0]) > 15
+
+
+def test_why_tensorflow_cannot_take_a_model_is_said_in_a_line(tmp_path: Path) -> None:
+    found = stock(mediapipe.unpooling_net(), built_models.samples(), tmp_path)
+    assert found.returncode != 0
+    assert "There are unresolved custom ops: [" in found.stderr.splitlines()[-1]
