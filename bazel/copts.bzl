@@ -30,6 +30,9 @@ SMALL_COPTS = COPTS + ["-Oz"]
 # library 13 KB larger with the same multiplications and more spills. Transforms of 2-D Winograd do need -O3.
 TILED_COPTS = COPTS + ["-O2"]
 
+# The same for x86. Nothing is thrown through kernels, which call nobody: frame pointers are enough to see who called them.
+TILED_X86_COPTS = TILED_COPTS + ["-fno-asynchronous-unwind-tables"]
+
 # One list per instruction set; a kernel file belongs to exactly one.
 AVX2_COPTS = [
     "-mavx2",

@@ -15,7 +15,7 @@ _ANY = [
 _LINUX = ["-nodefaultlibs", "-Wl,--as-needed", "-lpthread", "-lm", "-lc", "-lgcc"]
 
 # The NDK's clang links libc and its builtins by itself, and bionic's libc has the threads.
-_ANDROID = ["-Wl,--as-needed", "-Wl,--icf=all", "-lm"]
+_ANDROID = ["-Wl,--as-needed", "-lm"]
 
 def exporting(script):
     """Link options that export what a version script names; the script has to be among deps, too."""

@@ -167,7 +167,9 @@ bool Sum::MakeConstants(const NodeView& node, const Quantization (&inputs)[2], c
   static_assert(sizeof(TfLiteAddParams) == sizeof(TfLiteSubParams), "read as one");
   const auto* parameters = ReadParameters<TfLiteAddParams>(node, reason);
   Activation activation;
+  int32_t min, max;
   return parameters != nullptr && ReadActivation(parameters->activation, &activation, reason) &&
+         ReadActivationRange(parameters->activation, output.scale, output.zero_point, &min, &max, reason) &&
          MakeAddConstants(inputs[0], inputs[1], output, activation, subtract_, &constants_);
 }
 
@@ -178,7 +180,9 @@ void Sum::ReferenceRun(const int8_t* first, const int8_t* second, int8_t* output
 bool Product::MakeConstants(const NodeView& node, const Quantization (&inputs)[2], const Quantization& output, Reason* reason) {
   const auto* parameters = ReadParameters<TfLiteMulParams>(node, reason);
   Activation activation;
+  int32_t min, max;
   return parameters != nullptr && ReadActivation(parameters->activation, &activation, reason) &&
+         ReadActivationRange(parameters->activation, output.scale, output.zero_point, &min, &max, reason) &&
          MakeMulConstants(inputs[0], inputs[1], output, activation, &constants_);
 }
 

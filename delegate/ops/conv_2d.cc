@@ -113,8 +113,6 @@ bool Conv2d::ReadQuantization(TensorView input, TensorView filter, TensorView ou
     reason->Set("filter has zero point %d in channel %d", zero_point, i);
     return false;
   }
-  Activation activation;
-  if (!ReadActivation(number, &activation, reason)) return false;
   if (!multiplier_.Allocate(channels) || !shift_.Allocate(channels)) {
     reason->Set("out of memory");
     return false;
@@ -134,8 +132,7 @@ bool Conv2d::ReadQuantization(TensorView input, TensorView filter, TensorView ou
   ConvQuantization& q = problem_.quantization;
   q.input_zero_point = input.zero_point();
   q.output_zero_point = output.zero_point();
-  ActivationRange(activation, output.scale(), q.output_zero_point, &q.activation_min,
-                  &q.activation_max);
+  if (!ReadActivationRange(number, output.scale(), q.output_zero_point, &q.activation_min, &q.activation_max, reason)) return false;
   q.multiplier = multiplier_.begin();
   q.shift = shift_.begin();
   return true;

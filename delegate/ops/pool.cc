@@ -23,10 +23,8 @@ bool Pool::Read(const GraphView& graph, const NodeView& node, Reason* reason) {
   shape_.columns.filter = parameters->filter_width;
   shape_.rows.stride = parameters->stride_height;
   shape_.columns.stride = parameters->stride_width;
-  Activation activation;
-  if (!ReadActivation(parameters->activation, &activation, reason)) return false;
-  ActivationRange(activation, output.scale, output.zero_point, &shape_.activation_min, &shape_.activation_max);
-  return true;
+  return ReadActivationRange(parameters->activation, output.scale, output.zero_point, &shape_.activation_min, &shape_.activation_max,
+                             reason);
 }
 
 bool Pool::Resize(const Shape* inputs, Shape* output, Reason* reason) {

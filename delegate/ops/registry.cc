@@ -23,8 +23,8 @@ Operator* MakeSum() {
   return memory != nullptr ? new (memory) Sum(subtract) : nullptr;
 }
 
-// Not among them: FULLY_CONNECTED. With one scale for all channels tflite-runtime 2.14 and TensorFlow 2.19 differ from LiteRT 2.3 in some
-// codes by one; with a scale for each, LiteRT 2.3 does from TensorFlow 2.19, and 2.14 takes the first scale for all.
+// Not among them: FULLY_CONNECTED, of which LiteRT 2.3 rounds once where tflite-runtime 2.14 and TensorFlow 2.19 round twice: some codes
+// differ by one.
 constexpr OperatorKind kKinds[] = {
     {kTfLiteBuiltinAdd, "ADD", MakeSum</*subtract=*/false>},
     {kTfLiteBuiltinAveragePool2d, "AVERAGE_POOL_2D", Make<AveragePool2d>},

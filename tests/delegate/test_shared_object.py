@@ -19,8 +19,8 @@ EXPORTS = {
     "TfLiteEqDelegateOptionsDefault",
     "TfLiteEqDelegateVersion",
 }
-# 290 KB on x86-64. Room for one more instruction set, not for a C++ runtime.
-LARGEST = 400_000
+# 428 KB on x86-64, with kernels of all operators for three instruction sets. No room for a C++ runtime.
+LARGEST = 440_000
 LARGEST_PAGE = 0x4000
 
 
