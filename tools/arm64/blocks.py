@@ -6,6 +6,7 @@ import bisect
 import dataclasses
 import enum
 import json
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 WORD = 4  # bytes of an instruction
@@ -44,11 +45,19 @@ class Block:
         return len(self.code) // WORD
 
     @property
+    def end(self) -> int:
+        """The address behind the last one."""
+        return self.address + len(self.code)
+
+    @property
     def words(self) -> list[int]:
         """The instructions as numbers."""
-        return [
-            int.from_bytes(self.code[i : i + WORD], "little") for i in range(0, len(self.code), WORD)
-        ]
+        return words_of(self.code)
+
+
+def words_of(code: bytes) -> list[int]:
+    """The instructions of machine code as numbers."""
+    return [int.from_bytes(code[i : i + WORD], "little") for i in range(0, len(code), WORD)]
 
 
 def parse_blocks(line: str) -> list[Block]:
@@ -85,8 +94,11 @@ def kind_of(word: int) -> Kind:
     return Kind.SCALAR
 
 
-def repeats(block: Block) -> bool:
-    """Whether a block ends with a branch to its own beginning: the body of an innermost loop."""
+def branch_target(block: Block) -> int | None:
+    """Where the direct branch at a block's end goes; ``None`` if it ends otherwise.
+
+    Calls are none of these: what is called comes back.
+    """
     last = block.words[-1]
     if last & 0xFF000010 == 0x54000000 or last & 0x7E000000 == 0x34000000:  # b.cond, cbz, cbnz
         distance = _signed(last >> 5, 19)
@@ -95,13 +107,55 @@ def repeats(block: Block) -> bool:
     elif last & 0xFC000000 == 0x14000000:  # b
         distance = _signed(last, 26)
     else:
-        return False
-    return distance == 1 - block.instructions
+        return None
+    return block.end - WORD + distance * WORD
 
 
 def _signed(value: int, bits: int) -> int:
     value &= (1 << bits) - 1
-    return value - (value >> bits - 1 << bits)
+    return value - (value >> (bits - 1) << bits)
+
+
+# Longer ones are no innermost loops of anything.
+_LONGEST_LOOP = 500
+
+
+def innermost_loops(blocks: Sequence[Block]) -> list[list[Block]]:
+    """The bodies of innermost loops: blocks that follow on each other, the last one branching back.
+
+    Emulation cuts code at every branch and every page, so that a body may be several blocks. A
+    block belongs to one loop at most.
+    """
+    at = {block.address: block for block in sorted(blocks, key=lambda block: block.executions)}
+    loops: list[list[Block]] = []
+    taken: set[int] = set()
+    for last in at.values():
+        target = branch_target(last)
+        if target is None or target > last.address:
+            continue
+        body = _body(at, target, last)
+        if body and not taken.intersection(block.address for block in body):
+            taken.update(block.address for block in body)
+            loops.append(body)
+    return loops
+
+
+def _body(at: Mapping[int, Block], start: int, last: Block) -> list[Block]:
+    """The blocks from an address to ``last``; none if there are gaps or loops between."""
+    body: list[Block] = []
+    address, length = start, 0
+    while address <= last.address:
+        block = at.get(address)
+        if block is None or length > _LONGEST_LOOP:
+            return []
+        body.append(block)
+        if block is last:
+            return body
+        back = branch_target(block)
+        if back is not None and back <= block.address:
+            return []
+        address, length = block.end, length + block.instructions
+    return []
 
 
 class Mappings:
@@ -117,17 +171,24 @@ class Mappings:
             columns = line.split(maxsplit=5)
             start, end = (int(address, 16) for address in columns[0].split("-"))
             path = Path(columns[5]) if len(columns) > 5 else None
-            mapped.append((start, end, int(columns[2], 16), path))
+            mapped.append((start, end, path))
         self._mapped = sorted(mapped, key=lambda entry: entry[0])
-        self._starts = [entry[0] for entry in self._mapped]
+        self._starts = [start for start, _, _ in self._mapped]
+        self._begins: dict[Path, int] = {}
+        for start, _, path in self._mapped:
+            if path is not None:
+                self._begins.setdefault(path, start)
 
     def find(self, address: int) -> tuple[Path | None, int]:
-        """The file that an address belongs to, if any, and the place in it or the address."""
+        """The file that an address belongs to, if any, and the address that its symbols have.
+
+        The latter is the distance from where the file begins in memory.
+        """
         index = bisect.bisect_right(self._starts, address) - 1
         if index >= 0:
-            start, end, offset, path = self._mapped[index]
+            _, end, path = self._mapped[index]
             if address < end and path is not None:
-                return path, address - start + offset
+                return path, address - self._begins[path]
         return None, address
 
     def file(self, address: int) -> str:

@@ -37,6 +37,7 @@ class Core:
     """A core and the memory behind it.
 
     Attributes:
+        board: What has it.
         cpu: What is emulated.
         llvm: The model that LLVM has for it.
         width: Instructions that it decodes in a cycle. LLVM counts what is dispatched, which is
@@ -47,12 +48,15 @@ class Core:
         latencies: Cycles that a read takes longer from each place behind the first level, memory
             last.
         streams: Cycles a prefetched line takes from each of them.
+        error: Estimates over times that were published for the board, the least and the most of
+            ncnn's three networks in float and int8 (docs/arm64.md); ``None``: none are known.
         hidden: Cycles of a latency for which the core finds something else to do: instructions
             that wait in the reorder buffer, over the width (interval analysis: Karkhanis and
             Smith, ISCA 2004).
     """
 
     cpu: Cpu
+    board: str
     llvm: str
     width: int
     in_order: bool
@@ -61,6 +65,7 @@ class Core:
     latencies: tuple[float, ...]
     streams: tuple[float, ...]
     hidden: float
+    error: tuple[float, float] | None = None
 
 
 def _nanoseconds(gigahertz: float, *times: float) -> tuple[float, ...]:
@@ -77,6 +82,7 @@ _KB, _MB = 1 << 10, 1 << 20
 CORES = {
     "a53": Core(
         CORTEX_A53,
+        "Raspberry Pi 3B+",
         "cortex-a53",
         width=2,
         in_order=True,
@@ -88,6 +94,7 @@ CORES = {
     ),
     "a55": Core(
         CORTEX_A55,
+        "ROCK 5B",
         "cortex-a55",
         width=2,
         in_order=True,
@@ -99,6 +106,7 @@ CORES = {
     ),
     "a72": Core(
         CORTEX_A72,
+        "Raspberry Pi 4B",
         "cortex-a72",
         width=3,
         in_order=False,
@@ -110,6 +118,7 @@ CORES = {
     ),
     "a76": Core(
         CORTEX_A76,
+        "Raspberry Pi 5",
         "neoverse-n1",
         width=4,
         in_order=False,
@@ -121,6 +130,7 @@ CORES = {
     ),
     "n2": Core(
         NEOVERSE_N2,
+        "server",
         "neoverse-n2",
         width=5,
         in_order=False,

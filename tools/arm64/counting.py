@@ -22,6 +22,9 @@ _SCRIPT = Path(__file__).parent / "guest" / "invoke_counted.py"
 
 Options = Optional[Mapping[str, str]]
 
+# Other runtimes, if their wheels were asked for.
+RIVALS = ("ncnn", "onnxruntime", "MNN")
+
 
 @dataclasses.dataclass(frozen=True)
 class Inference:
@@ -96,6 +99,11 @@ def count(
     Raises:
         EmulationError: One of them failed.
     """
+    if runtime in RIVALS and not (emulation.rivals / runtime).is_dir():
+        raise EmulationError(
+            f"no arm64 {runtime} in {emulation.rivals}: "
+            f"run tools/arm64/setup.sh {emulation.folder} rivals"
+        )
     with tempfile.TemporaryDirectory() as folder:
         described = [
             _described(inference, Path(folder, str(number)))

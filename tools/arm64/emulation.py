@@ -181,7 +181,10 @@ class Emulation:
         ]
 
     def _root_with_cpuinfo(self, cpu: Cpu) -> Path:
-        """The root file system with what programs look up of the CPU: QEMU 7.2 shows them the host's."""
+        """The root file system with what programs look up of the CPU.
+
+        QEMU 7.2 would show them the host's.
+        """
         root = self.folder / "counting_roots" / cpu.name
         (root / "proc").mkdir(parents=True, exist_ok=True)
         for entry in (self.folder / "root").iterdir():

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import re
 import subprocess
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
 
-from tools.arm64.blocks import WORD, Block
+from tools.arm64.blocks import WORD, words_of
+from tools.arm64.pipeline import Instruction, instruction, units_of
 
 # Of the models that are asked: names and features of cores change from version to version.
 VERSION = "19"
 _TARGET = ["-triple=aarch64", "-mattr=+all"]
-# Executions of a block in the simulation, one after the other.
-_ITERATIONS = 50
+# Executions in the analyzer's simulation, over which the use of units is averaged.
+_ITERATIONS = 20
 _INVALID = re.compile(r"^<stdin>:(\d+):\d+: warning: invalid instruction encoding", re.MULTILINE)
 # The analyzer takes every call for a hundred cycles; what is called is counted by itself.
 _CALLS = {"bl": "b", "blr": "br", "ret": "br x30"}
@@ -24,21 +26,8 @@ class LlvmError(Exception):
     """A program is missing or failed; what to do about it."""
 
 
-@dataclasses.dataclass(frozen=True)
-class Price:
-    """Cycles of one execution of a block among many, as LLVM's model of a core has it.
-
-    Attributes:
-        throughput: Reciprocal throughput: what the most wanted unit or the front end needs.
-        simulated: The same block executed again and again, dependences and buffers included.
-    """
-
-    throughput: float
-    simulated: float
-
-
 class Llvm:
-    """Prices blocks; each block of the same code once.
+    """Prices machine code; the same code once.
 
     Args:
         version: Suffix of the programs' names.
@@ -47,7 +36,8 @@ class Llvm:
     def __init__(self, version: str = VERSION) -> None:
         self._version = version
         self._texts: dict[int, str | None] = {}
-        self._prices: dict[tuple[str, bytes], Price] = {}
+        self._throughputs: dict[str, dict[bytes, float]] = {}
+        self._instructions: dict[str, dict[int, Instruction]] = {}
 
     def texts(self, words: Iterable[int]) -> Mapping[int, str | None]:
         """The assembly of instructions; ``None`` for what is none."""
@@ -61,33 +51,66 @@ class Llvm:
             invalid = {int(number) - 1 for number in _INVALID.findall(done.stderr)}
             printed = iter([t.strip() for t in done.stdout.splitlines() if t.strip() != ".text"])
             for number, word in enumerate(new):
-                self._texts[word] = (
-                    None if number in invalid else next(printed).replace("\t", " ")
-                )
+                self._texts[word] = None if number in invalid else next(printed).replace("\t", " ")
         return self._texts
 
-    def prices(self, core: str, blocks: Sequence[Block]) -> list[Price]:
-        """What LLVM's model of a core says of blocks, in their order."""
-        codes = {block.code: block for block in blocks}
-        new = [block for code, block in codes.items() if (core, code) not in self._prices]
+    def throughputs(self, core: str, codes: Iterable[bytes]) -> Mapping[bytes, float]:
+        """Reciprocal throughput of pieces of code by LLVM's model of a core.
+
+        That is the cycles which the most wanted unit, or what feeds them all, needs for it.
+        """
+        known = self._throughputs.setdefault(core, {})
+        new = sorted(set(codes) - known.keys())
         if new:
-            texts = self.texts(word for block in new for word in block.words)
-            source = []
-            for number, block in enumerate(new):
-                lines = [_without_calls(texts[word]) for word in block.words]
-                # What is no instruction to LLVM is rare, and takes a place in the pipeline.
-                body = "\n".join(line or "nop" for line in lines)
-                source.append(f"# LLVM-MCA-BEGIN b{number}\n{body}\n# LLVM-MCA-END b{number}\n")
-            arguments = ["-mtriple=aarch64", "-mattr=+all", f"-mcpu={core}", "--json"]
-            arguments += [f"-iterations={_ITERATIONS}", "-skip-unsupported-instructions=lack-sched"]
-            done = self._run("llvm-mca", arguments, "".join(source))
-            regions = {r["Name"]: r["SummaryView"] for r in json.loads(done.stdout)["CodeRegions"]}
-            for number, block in enumerate(new):
-                summary = regions[f"b{number}"]
-                self._prices[core, block.code] = Price(
-                    summary["BlockRThroughput"], summary["TotalCycles"] / summary["Iterations"]
-                )
-        return [self._prices[core, block.code] for block in blocks]
+            self.texts(word for code in new for word in words_of(code))
+            sources = [self._source(words_of(code)) for code in new]
+            for code, region in zip(new, self._analyze(core, sources)["CodeRegions"]):
+                known[code] = region["SummaryView"]["BlockRThroughput"]
+        return known
+
+    def instructions(self, core: str, words: Iterable[int]) -> Mapping[int, Instruction]:
+        """What LLVM's model of a core says of instructions one by one."""
+        known = self._instructions.setdefault(core, {})
+        new = sorted(set(words) - known.keys())
+        if new:
+            texts = self.texts(new)
+            report = self._analyze(core, [self._source([word]) for word in new])
+            names = report["TargetInfo"]["Resources"]
+            for word, region in zip(new, report["CodeRegions"]):
+                usage: dict[int, float] = {}
+                for entry in region["ResourcePressureView"]["ResourcePressureInfo"]:
+                    if entry["InstructionIndex"] == 0:
+                        usage[entry["ResourceIndex"]] = entry["ResourceUsage"]
+                (facts,) = region["InstructionInfoView"]["InstructionList"]
+                units = units_of(names, usage)
+                known[word] = instruction(texts[word] or "nop", facts["Latency"], units)
+        return known
+
+    def functions(self, path: Path) -> list[tuple[int, int, str]]:
+        """Address, size and name of the functions that a file has symbols of, by address."""
+        found = set()
+        for kind in ([], ["--dynamic"]):
+            arguments = [*kind, "--defined-only", "--print-size", "--quiet", str(path)]
+            for line in self._run("llvm-nm", arguments, "").stdout.splitlines():
+                columns = line.split()
+                if len(columns) == 4 and columns[2] in "tTwW":
+                    found.add((int(columns[0], 16), int(columns[1], 16), columns[3]))
+        return sorted(found)
+
+    def _source(self, words: Iterable[int]) -> str:
+        # What is no instruction to LLVM is rare, and takes a place in the pipeline.
+        return "\n".join(_without_calls(self._texts[word]) or "nop" for word in words)
+
+    def _analyze(self, core: str, sources: Sequence[str]) -> dict[str, Any]:
+        """The report of the analyzer on pieces of assembly, each a region of its own."""
+        text = "".join(
+            f"# LLVM-MCA-BEGIN b{number}\n{source}\n# LLVM-MCA-END b{number}\n"
+            for number, source in enumerate(sources)
+        )
+        arguments = ["-mtriple=aarch64", "-mattr=+all", f"-mcpu={core}", "--json"]
+        arguments += [f"-iterations={_ITERATIONS}", "-skip-unsupported-instructions=lack-sched"]
+        report: dict[str, Any] = json.loads(self._run("llvm-mca", arguments, text).stdout)
+        return report
 
     def _run(
         self, program: str, arguments: Sequence[str], text: str

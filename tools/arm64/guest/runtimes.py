@@ -33,7 +33,7 @@ def _load_tflite(
 
 
 def _load_ncnn(case: dict[str, Any], values: Any) -> Callable[[], Any]:
-    """``values`` in the order channels, height, width. Inputs and outputs are the first and last."""
+    """``values`` in the order channels, height, width; the network has one input and one output."""
     ncnn = importlib.import_module("ncnn")
     net = ncnn.Net()
     net.opt.num_threads = 1

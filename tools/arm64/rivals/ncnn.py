@@ -6,7 +6,6 @@ the order of the layers, each with a word before it that tells the type.
 
 from __future__ import annotations
 
-
 import numpy as np
 
 from tools.arm64.rivals.network import Layer, Network, Weights

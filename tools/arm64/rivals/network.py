@@ -174,10 +174,8 @@ class _Reader:
             raise RivalError(f"{operator.kind} has {codes.dtype} weights; rivals are given int8")
         if dense:
             codes = codes.reshape(*codes.shape, 1, 1)
-        else:
+        else:  # stored as 1, height, width, channels, or as outputs, height, width, inputs
             codes = codes.transpose(3, 0, 1, 2) if depthwise else codes.transpose(0, 3, 1, 2)
-        if depthwise:
-            codes = codes.reshape(codes.shape[0], 1, *codes.shape[1:3])
         stored = graph.subgraph.tensors[operator.inputs[1]].quantization
         scales = np.resize(np.asarray(stored.scale, np.float32), codes.shape[0])
         source = self._name(operator.inputs[0])
