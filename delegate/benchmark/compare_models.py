@@ -92,6 +92,9 @@ def mobilenet_v1():
     layers = tf.keras.layers
     inputs = tf.keras.Input((224, 224, 3), batch_size=1)
     x = layers.Conv2D(32, 3, 2, "same", activation="relu")(inputs)
+    # With the usual ones nothing would be left of the input behind so many layers.
+    start = tf.keras.initializers.HeNormal(0)
+    depthwise = tf.keras.initializers.RandomNormal(stddev=(2 / 9) ** 0.5, seed=0)
     for channels, stride in (
         (64, 1),
         (128, 2),
@@ -103,8 +106,10 @@ def mobilenet_v1():
         (1024, 2),
         (1024, 1),
     ):
-        x = layers.DepthwiseConv2D(3, stride, "same", activation="relu")(x)
-        x = layers.Conv2D(channels, 1, activation="relu")(x)
+        x = layers.DepthwiseConv2D(
+            3, stride, "same", activation="relu", depthwise_initializer=depthwise
+        )(x)
+        x = layers.Conv2D(channels, 1, activation="relu", kernel_initializer=start)(x)
     return tf.keras.Model(inputs, layers.Dense(1000)(layers.GlobalAveragePooling2D()(x)))
 
 

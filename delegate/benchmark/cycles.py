@@ -280,13 +280,10 @@ def _row(
 
 
 def _rival(rival: str, model: bytes) -> dict[str, Inference]:
-    """A model in a rival's format, in int8 and in float."""
+    """A model in a rival's format, in int8 and in float as far as it takes both."""
     network = network_of(model)
     values = np.random.default_rng(0).normal(size=network.shape).astype(np.float32)
-    return {
-        f"{rival} {'int8' if int8 else 'float'}": WRITERS[rival](network, values, int8)
-        for int8 in (True, False)
-    }
+    return {f"{rival} {kind}": write(network, values) for kind, write in WRITERS[rival].items()}
 
 
 def _layers(

@@ -91,6 +91,7 @@ CORES = {
         latencies=_nanoseconds(1.4, 11.1, 161.2),
         streams=_streams(1.4, 16, 1.23, 2),
         hidden=0,
+        error=(0.83, 1.27),
     ),
     "a55": Core(
         CORTEX_A55,
@@ -115,6 +116,7 @@ CORES = {
         latencies=_nanoseconds(1.8, 11.9, 134.9),
         streams=_streams(1.8, 16, 2.24, 2),
         hidden=128 / 3,
+        error=(0.72, 1.14),
     ),
     "a76": Core(
         CORTEX_A76,
@@ -127,6 +129,7 @@ CORES = {
         latencies=_nanoseconds(2.35, 4.0, 13.2, 104.7),
         streams=_streams(2.35, 32, 10.8, 3),
         hidden=128 / 4,
+        error=(0.88, 1.04),
     ),
     "n2": Core(
         NEOVERSE_N2,

@@ -55,11 +55,13 @@ class Count:
         blocks: The blocks of instructions that ran, the Python call included: a few thousand.
         mappings: Which files they are from.
         claims: The delegate's decision on every convolution.
+        output: What a runtime other than TFLite gave.
     """
 
     blocks: list[Block]
     mappings: Mappings
     claims: list[Claim]
+    output: list[float] | None = None
 
     @functools.cached_property
     def by_kind(self) -> Counter[Kind]:
@@ -122,8 +124,10 @@ def count(
         raise EmulationError(f"{len(inferences)} inferences were run and {len(lines)} counted")
     mappings = Mappings(answer["maps"])
     return [
-        Count(parse_blocks(line), mappings, _claims(log, inference))
-        for line, log, inference in zip(lines, answer["logs"], inferences)
+        Count(parse_blocks(line), mappings, _claims(log, inference), output)
+        for line, log, output, inference in zip(
+            lines, answer["logs"], answer["outputs"], inferences
+        )
     ]
 
 

@@ -64,8 +64,9 @@ class Llvm:
         if new:
             self.texts(word for code in new for word in words_of(code))
             sources = [self._source(words_of(code)) for code in new]
-            for code, region in zip(new, self._analyze(core, sources)["CodeRegions"]):
-                known[code] = region["SummaryView"]["BlockRThroughput"]
+            regions = self._analyze(core, sources)[1]
+            for code, region in zip(new, regions):
+                known[code] = region["SummaryView"]["BlockRThroughput"] if region else 0.0
         return known
 
     def instructions(self, core: str, words: Iterable[int]) -> Mapping[int, Instruction]:
@@ -74,9 +75,11 @@ class Llvm:
         new = sorted(set(words) - known.keys())
         if new:
             texts = self.texts(new)
-            report = self._analyze(core, [self._source([word]) for word in new])
-            names = report["TargetInfo"]["Resources"]
-            for word, region in zip(new, report["CodeRegions"]):
+            names, regions = self._analyze(core, [self._source([word]) for word in new])
+            for word, region in zip(new, regions):
+                if not region:
+                    known[word] = instruction("nop", 1, [])
+                    continue
                 usage: dict[int, float] = {}
                 for entry in region["ResourcePressureView"]["ResourcePressureInfo"]:
                     if entry["InstructionIndex"] == 0:
@@ -101,16 +104,21 @@ class Llvm:
         # What is no instruction to LLVM is rare, and takes a place in the pipeline.
         return "\n".join(_without_calls(self._texts[word]) or "nop" for word in words)
 
-    def _analyze(self, core: str, sources: Sequence[str]) -> dict[str, Any]:
-        """The report of the analyzer on pieces of assembly, each a region of its own."""
+    def _analyze(self, core: str, sources: Sequence[str]) -> tuple[list[str], list[Any]]:
+        """What the analyzer says of a core's units, and of pieces of assembly.
+
+        Nothing is said (``None``) of pieces that have only what the core's model leaves out.
+        """
         text = "".join(
             f"# LLVM-MCA-BEGIN b{number}\n{source}\n# LLVM-MCA-END b{number}\n"
             for number, source in enumerate(sources)
         )
         arguments = ["-mtriple=aarch64", "-mattr=+all", f"-mcpu={core}", "--json"]
         arguments += [f"-iterations={_ITERATIONS}", "-skip-unsupported-instructions=lack-sched"]
-        report: dict[str, Any] = json.loads(self._run("llvm-mca", arguments, text).stdout)
-        return report
+        report = json.loads(self._run("llvm-mca", arguments, text).stdout)
+        regions = {region["Name"]: region for region in report["CodeRegions"]}
+        found = [regions.get(f"b{number}") for number in range(len(sources))]
+        return report["TargetInfo"]["Resources"], found
 
     def _run(
         self, program: str, arguments: Sequence[str], text: str

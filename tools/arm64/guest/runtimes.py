@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
 import importlib
+import os
+from collections.abc import Iterator
 from typing import Any, Callable
 
 import numpy as np
@@ -14,7 +18,7 @@ def load(job: dict[str, Any], case: dict[str, Any]) -> tuple[Callable[[], Any], 
     """A model, ready to be run by one thread.
 
     Returns:
-        What runs it once, and what was written to stderr meanwhile.
+        What runs it once, and what was written to stderr meanwhile. Rivals return their output.
     """
     values = np.load(case["input"])
     if job["module"] is not None:
@@ -61,18 +65,47 @@ def _load_onnxruntime(case: dict[str, Any], values: Any) -> Callable[[], Any]:
         case["model"], options, providers=["CPUExecutionProvider"]
     )
     feed = {session.get_inputs()[0].name: values}
-    return lambda: session.run(None, feed)
+    return lambda: session.run(None, feed)[0]
 
 
 def _load_mnn(case: dict[str, Any], values: Any) -> Callable[[], Any]:
-    mnn = importlib.import_module("MNN")
-    interpreter = mnn.Interpreter(case["model"])
-    session = interpreter.createSession({"numThread": 1, "backend": "CPU", "precision": "low"})
-    tensor = interpreter.getSessionInput(session)
-    shape = tensor.getShape()
-    image = mnn.Tensor(shape, mnn.Halide_Type_Float, values, mnn.Tensor_DimensionType_Caffe)
-    tensor.copyFrom(image)
-    return lambda: interpreter.runSession(session)
+    """From an ONNX model, by MNN's own converter."""
+    mnn, tools = importlib.import_module("MNN"), importlib.import_module("_tools")
+    converted = f"{case['model']}.mnn"
+    arguments = ["-f", "ONNX", "--modelFile", case["model"], "--MNNModel", converted]
+    with _output_as_errors():
+        tools.mnnconvert(["mnnconvert", *arguments, "--bizCode", "none"])
+        interpreter = mnn.Interpreter(converted)
+        session = interpreter.createSession(
+            {"numThread": 1, "backend": "CPU", "precision": "low"}  # float16 where the CPU can
+        )
+    image = mnn.Tensor(values.shape, mnn.Halide_Type_Float, values, mnn.Tensor_DimensionType_Caffe)
+    interpreter.getSessionInput(session).copyFrom(image)
+    output = interpreter.getSessionOutput(session)
+    zeros = np.zeros(output.getShape(), np.float32)
+    host = mnn.Tensor(zeros.shape, mnn.Halide_Type_Float, zeros, mnn.Tensor_DimensionType_Caffe)
+
+    def invoke() -> Any:
+        code = interpreter.runSession(session)
+        if code:
+            raise RuntimeError(f"MNN: running the session gives {code}")
+        output.copyToHostTensor(host)
+        return host.getData()
+
+    return invoke
+
+
+@contextlib.contextmanager
+def _output_as_errors() -> Iterator[None]:
+    """Sends what libraries print to stderr: the answer is to be alone on stdout."""
+    saved = os.dup(1)
+    os.dup2(2, 1)
+    try:
+        yield
+    finally:
+        ctypes.CDLL(None).fflush(None)
+        os.dup2(saved, 1)
+        os.close(saved)
 
 
 _RIVALS = {"ncnn": _load_ncnn, "onnxruntime": _load_onnxruntime, "MNN": _load_mnn}

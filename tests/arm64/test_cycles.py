@@ -1,0 +1,112 @@
+"""Blocks, cycles and rivals under emulation, from end to end."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests import running
+from tests.arm64.cases import SMALL, Case, QuantizedModel, Selection, quantized
+from tests.arm64.guest import count_known_code, walk_memory
+from tflite_eq.graph.model import Graph
+from tflite_eq.runtimes import runtime_named
+from tools.arm64.blocks import Block, innermost_loops, parse_blocks
+from tools.arm64.cores import CORES
+from tools.arm64.counting import Inference, count
+from tools.arm64.emulation import CORTEX_A53, Emulation
+from tools.arm64.estimate import Cycles, estimate
+from tools.arm64.hottest import hottest
+from tools.arm64.llvm import VERSION, Llvm
+from tools.arm64.rivals.network import network_of
+from tools.arm64.rivals.writers import WRITERS
+
+CACHES = ((32768, 4), (524288, 16))
+
+needs_llvm = pytest.mark.skipif(
+    shutil.which(f"llvm-mca-{VERSION}") is None,
+    reason=f"needs llvm-mca {VERSION}: apt-get install llvm-{VERSION}",
+)
+
+
+@pytest.fixture(scope="module")
+def network() -> QuantizedModel:
+    return quantized(Case(CORTEX_A53, SMALL, "int8"), Selection.CHOSEN)
+
+
+def blocks_of(emulation: Emulation, script: Path, counts: Path) -> list[Block]:
+    emulation.python(CORTEX_A53, script, {}, counts=counts, caches=CACHES)
+    return parse_blocks(counts.read_text())
+
+
+def test_code_of_known_length(emulation: Emulation, tmp_path: Path) -> None:
+    blocks = blocks_of(emulation, Path(count_known_code.__file__), tmp_path / "counts")
+    # The first round is in the block that the loop is entered by.
+    ((loop,),) = innermost_loops(blocks)
+    assert (loop.executions, loop.instructions) == (count_known_code.ROUNDS - 1, 4)
+    assert loop.misses == ((0, 0), (0, 0))  # the same word in every round
+
+
+def test_lines_of_known_number(emulation: Emulation, tmp_path: Path) -> None:
+    blocks = blocks_of(emulation, Path(walk_memory.__file__), tmp_path / "counts")
+    ((loop,),) = innermost_loops(blocks)
+    # Twice through memory of twice the first cache's size: nothing of the first time is left
+    # there. The first two lines of a walk are its beginning, and what a prefetcher learns from.
+    (near_seen, near_hidden), (far_seen, far_hidden) = loop.misses
+    lines = walk_memory.BYTES // 64
+    assert far_hidden + far_seen == pytest.approx(lines, abs=4)
+    assert near_hidden + near_seen == pytest.approx(lines, abs=4)
+    assert near_seen + far_seen <= 8
+
+
+@needs_llvm
+@pytest.mark.parametrize("name", ["a53", "a76"])
+def test_an_inference_costs_more_than_its_multiplications(
+    name: str, emulation: Emulation, library: Path, network: QuantizedModel
+) -> None:
+    core, llvm = CORES[name], Llvm()
+    inference = Inference(network.model, network.samples[0][0])
+    (counted,) = count(emulation, core.cpu, "ai-edge-litert", library, [inference], core.caches)
+    cycles = estimate(core, llvm, counted.blocks)
+    total = sum(cycles, Cycles())
+    assert counted.total / core.width <= total.compute
+    assert total.compute < 10 * counted.total
+    assert total.stream > 0
+    # XNNPACK's kernels have symbols, and take most of the time in a network of convolutions.
+    (first, *_) = hottest(counted.blocks, cycles, counted.mappings, llvm, 1)
+    assert "xnn_" in first.place
+
+
+@pytest.mark.parametrize("rival", WRITERS)
+def test_rivals_compute_the_same_network(
+    rival: str, emulation: Emulation, library: Path, network: QuantizedModel
+) -> None:
+    if not (emulation.rivals / rival).is_dir():
+        pytest.skip(f"no {rival} in {emulation.rivals}: tools/arm64/setup.sh FOLDER rivals")
+    graph = Graph.from_bytes(network.model)
+    (codes,) = network.samples[0]
+    values = _real(graph, graph.inputs[0], codes)[0].transpose(2, 0, 1)
+    own = runtime_named("ai-edge-litert")
+    (output,) = running.run(network.model, [codes], runtime=own)
+    expected = _real(graph, graph.outputs[0], output).reshape(-1)
+    variants = WRITERS[rival]
+    inferences = [
+        write(network_of(network.model), np.ascontiguousarray(values))
+        for write in variants.values()
+    ]
+    for kind, counted in zip(variants, count(emulation, CORTEX_A53, rival, library, inferences)):
+        assert counted.output is not None
+        found = np.asarray(counted.output)
+        assert found.shape == expected.shape
+        error = np.abs(found - expected).max() / np.abs(expected).max()
+        assert error < 0.1, f"{rival} {kind}"
+
+
+def _real(graph: Graph, index: int, codes: np.ndarray) -> np.ndarray:
+    stored = graph.subgraph.tensors[index].quantization
+    if stored is None or stored.scale is None or not len(stored.scale):
+        return codes.astype(np.float32)
+    real = (codes.astype(np.float32) - stored.zeroPoint[0]) * stored.scale[0]
+    return real.astype(np.float32)
