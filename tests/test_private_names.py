@@ -15,6 +15,7 @@ PRIVATE_NAMES = {
     ("converter.py", "_quantize"),
     # documented, in spite of its name
     ("workers.py", "_exit"),
+    ("trial_process.py", "_exit"),
 }
 
 # Modules of runtimes and converters by their full path.
@@ -23,6 +24,9 @@ MODULES = {
     ("runtimes.py", "tensorflow.lite.python.interpreter"),
     ("runtimes.py", "ai_edge_litert.interpreter"),
     ("runtimes.py", "tflite_runtime.interpreter"),
+    # what the first of these imports, which a process that only tries models does without
+    ("trial_process.py", "tensorflow.lite.python.metrics.metrics"),
+    ("trial_process.py", "tensorflow.python.util.tf_export"),
     # generated from the schema, which is public
     ("graph/schema.py", "ai_edge_litert.schema_py_generated"),
     ("graph/schema.py", "tensorflow.lite.python.schema_py_generated"),

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-from collections.abc import Sequence
 
 from tflite_eq.alternatives.choice import Candidate
+from tflite_eq.alternatives.judges import Judges
 from tflite_eq.calibration.checkpoint import Checkpoint, SavedEqualization
 from tflite_eq.calibration.record import Calibration
 from tflite_eq.calibration.statistics import observe_ranges
@@ -36,8 +36,8 @@ class Network:
         sha256: Hash of the float model.
         samples: The calibration samples.
         warnings: What is known to be doubtful about them.
-        learned: Numbers of the samples that correct the biases of a model that the others judge;
-            empty if none is wanted.
+        judges: What takes the float network's outputs for the samples that judge, and says which
+            samples may be learned from.
     """
 
     graph: Graph
@@ -45,7 +45,7 @@ class Network:
     sha256: str
     samples: StoredSamples
     warnings: list[str]
-    learned: Sequence[int]
+    judges: Judges
 
 
 def calibrated(
@@ -68,13 +68,16 @@ def calibrated(
         twins = TwinActivations(store, samples=0)
         observers = observe_ranges(graph, samples, twins, config.seed, checkpoint)
         trace.take_ranges(observers)
+        judges = network.judges
         fine_tunes = config.bias_correction is BiasCorrection.FINETUNE
-        needed = set(graph.inputs)
+        needed = {*graph.inputs, *judges.outputs}
         if fine_tunes:
             needed.update(distilled_tensors(graph))
         tensors, records = run_lockstep(
             graph, layers, groups, skipped, observers, twins, config, trace, checkpoint, needed
         )
+        for number in filter(judges.wants, range(samples.count)):
+            judges.take(number, [twins.float_values(i, number) for i in judges.outputs])
         record = Calibration(
             tool_version=__version__,
             model_sha256=network.sha256,
@@ -87,13 +90,19 @@ def calibrated(
             warnings=[*network.warnings, *twins.notices],
             preprocessing=samples.preprocessing,
         )
-        judged = record
-        if network.learned and config.bias_correction is not BiasCorrection.NONE:
-            part = corrected_on(graph, layers, records, twins, network.learned, config)
-            judged = dataclasses.replace(record, layers=part)
+        judged = [record]
+        if config.bias_correction is not BiasCorrection.NONE:
+            parts = [
+                corrected_on(graph, layers, records, twins, fold.learned, config)
+                for fold in judges.folds
+                if fold.learned
+            ]
+            judged = [dataclasses.replace(record, layers=part) for part in parts] or judged
         if fine_tunes:
-            record = judged = fine_tuned(graph, layers, skipped, record, twins)
-    return Candidate(record, judged)
+            record = fine_tuned(graph, layers, skipped, record, twins)
+            judged = judged if judges.folds and judges.folds[0].learned else [record]
+    observed = {i: (o.minimum, o.maximum) for i, o in observers.items() if o.count}
+    return Candidate(record, judged, observed)
 
 
 def _equalization(

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
+from typing import Any, Callable
 
-from tflite_eq.errors import ModelError
+from tflite_eq.errors import ModelError, TfliteEqError
 from tflite_eq.keras_models import reason
 
 _KINDS = re.compile(r"^(TF Select|Custom) ops: *(.+)$", re.MULTILINE)
@@ -16,13 +17,26 @@ _REPLACE = (
 )
 
 
-def conversion_error(origin: str, error: Exception) -> ModelError:
-    """The error for a model that TensorFlow does not convert.
+def converted(origin: str, convert: Callable[[], Any]) -> bytes:
+    """What one of TensorFlow's converters gives.
 
     Args:
         origin: What to call the model.
-        error: What the converter raised: any type, after MLIR's status.
+        convert: The converter's method.
+
+    Raises:
+        ModelError: TensorFlow cannot convert the model; the cause says all that it had to say.
     """
+    try:
+        return bytes(convert())
+    except (MemoryError, TfliteEqError):
+        raise
+    except Exception as error:  # whatever MLIR's status maps to
+        raise _conversion_error(origin, error) from error
+
+
+def _conversion_error(origin: str, error: Exception) -> ModelError:
+    """The error for what the converter raised."""
     kinds = dict(_KINDS.findall(str(error)))
     names = [name for found in kinds.values() for name in re.split(r",\s*", found.strip())]
     if names:

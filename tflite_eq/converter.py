@@ -15,7 +15,7 @@ from tflite_eq.arguments import check_model, check_path
 from tflite_eq.calibration.input_order import by_name
 from tflite_eq.calibration.record import Calibration
 from tflite_eq.config import Config, IoType, checked_config
-from tflite_eq.conversion import conversion_error
+from tflite_eq.conversion import converted
 from tflite_eq.errors import ConfigError, DatasetError, ModelError
 from tflite_eq.files import PathLike
 from tflite_eq.graph.model import Graph
@@ -101,6 +101,13 @@ class EasyQuantConverter:
                 f"expected a Keras model, found a {type(model).__name__}; load it first: "
                 "tf.keras.models.load_model(path)"
             )
+        if isinstance(model, type) or not callable(getattr(model, "call", None)):
+            found = model.__name__ if isinstance(model, type) else type(model).__name__
+            what = "the class" if isinstance(model, type) else "an object of type"
+            raise ModelError(
+                f"expected a Keras model, found {what} {found}; give the model itself, or use "
+                "from_concrete_functions for plain functions"
+            )
         tf = import_tensorflow("a Keras model", OTHERWISE)
         made = cls(tf.lite.TFLiteConverter.from_keras_model(model), None, config)
         made._keras_inputs = tuple(tensor.name for tensor in getattr(model, "inputs", None) or [])
@@ -135,9 +142,26 @@ class EasyQuantConverter:
     def from_concrete_functions(
         cls, funcs: Sequence[Any], trackable_obj: Any = None, config: Config | None = None
     ) -> EasyQuantConverter:
-        """A converter for concrete functions."""
+        """A converter for concrete functions.
+
+        Raises:
+            ModelError: They are none.
+        """
         tf = import_tensorflow("from_concrete_functions", OTHERWISE)
-        made = tf.lite.TFLiteConverter.from_concrete_functions(funcs, trackable_obj)
+        if not isinstance(funcs, (list, tuple)) or not funcs:
+            found = "none" if isinstance(funcs, (list, tuple)) else type(funcs).__name__
+            raise ModelError(
+                f"from_concrete_functions takes a list of functions, found {found}; give "
+                "[function.get_concrete_function()]"
+            )
+        try:
+            made = tf.lite.TFLiteConverter.from_concrete_functions(funcs, trackable_obj)
+        except (TypeError, ValueError) as error:
+            found = ", ".join(sorted({type(function).__name__ for function in funcs}))
+            raise ModelError(
+                f"from_concrete_functions takes concrete functions, found {found}; get one of a "
+                "tf.function with its get_concrete_function()"
+            ) from error
         return cls(made, None, config)
 
     @classmethod
@@ -180,11 +204,7 @@ class EasyQuantConverter:
             wanted = self.float_converter.target_spec
             self.float_converter.target_spec = _float_target(wanted)
             try:
-                self._float_model = bytes(self.float_converter.convert())
-            except MemoryError:
-                raise
-            except Exception as error:  # whatever MLIR's status maps to
-                raise conversion_error(self.origin, error) from error
+                self._float_model = converted(self.origin, self.float_converter.convert)
             finally:
                 self.float_converter.target_spec = wanted
         return self._float_model
@@ -296,6 +316,7 @@ def attach(
     check_path(resume_dir, "resume_dir")
     attachment = Attachment()
     convert = converter.convert
+    not_tensorflows: list[tuple[Exception, BaseException | None]] = []
 
     def quantize_hook(model: bytes, *arguments: Any, **named: Any) -> bytes:
         ends = dict(zip(("input_type", "output_type"), arguments))
@@ -305,14 +326,18 @@ def attach(
             input_type=io_type(ends.get("input_type", IoType.FLOAT32), "inference_input_type"),
             output_type=io_type(ends.get("output_type", IoType.FLOAT32), "inference_output_type"),
         )
-        attachment.result, attachment.guarded = _quantized(
-            bytes(model),
-            converter.representative_dataset,
-            config,
-            guard,
-            report_dir=report_dir,
-            resume_dir=resume_dir,
-        )
+        try:
+            attachment.result, attachment.guarded = _quantized(
+                bytes(model),
+                converter.representative_dataset,
+                config,
+                guard,
+                report_dir=report_dir,
+                resume_dir=resume_dir,
+            )
+        except Exception as error:
+            not_tensorflows.append((error, error.__cause__))  # TensorFlow takes the cause off
+            raise
         return attachment.result.model
 
     def convert_hook() -> bytes:
@@ -328,7 +353,14 @@ def attach(
         if report_dir is not None:
             check_directory(report_dir)
         attachment.result = attachment.guarded = None
-        model = bytes(convert())
+        not_tensorflows.clear()
+        try:
+            model = converted("the converter's model", convert)
+        except ModelError:
+            if not_tensorflows:  # such as what the user's data set raised
+                error, cause = not_tensorflows[0]
+                raise error from cause
+            raise
         if attachment.result is None:
             raise ConfigError(
                 "TensorFlow did not call the quantizer: the converter's options ask for something "
@@ -380,8 +412,14 @@ def _check_target(target_spec: Any) -> None:
         ConfigError: It does.
     """
     tf = import_tensorflow("target_spec", OTHERWISE)
-    types = {tf.as_dtype(kind).name for kind in target_spec.supported_types or ()}
-    sets = [ops.name for ops in target_spec.supported_ops]
+    try:
+        types = {tf.as_dtype(kind).name for kind in target_spec.supported_types or ()}
+        sets = [ops.name for ops in target_spec.supported_ops]
+    except (AttributeError, TypeError) as error:
+        raise ConfigError(
+            f"target_spec asks for {target_spec.supported_types} and {target_spec.supported_ops}; "
+            "expected types of TensorFlow and members of tf.lite.OpsSet; leave both as they are"
+        ) from error
     if types - {"int8"} or any("INT16" in name for name in sets):
         raise ConfigError(
             f"target_spec asks for {sorted(types) or sets}, but the result is always int8; leave "

@@ -22,6 +22,7 @@ from tflite_eq.simulation.differentiable import DifferentiableNetwork, check_dif
 from tflite_eq.simulation.lockstep import corrected_on
 from tflite_eq.simulation.twins import TwinActivations
 from tflite_eq.tensorflow_import import check_tensorflow, import_tensorflow
+from tflite_eq.trial import Bounds, Job, check_survives
 from tflite_eq.writer import write
 
 _NEEDED = ("--bias_correction finetune", "use --bias_correction iterative")
@@ -95,11 +96,14 @@ def _written_noise(
     ending = Graph.from_bytes(edit.with_outputs(graph, targets), graph.origin)
     written = write(ending, layers, calibration, skipped)
     runtime = preferred_runtime()
-    interpreter = runtime.interpreter(schema.serialize(written.model), Kernels.BUILTIN)
+    model, tried = schema.serialize(written.model), Bounds()
+    interpreter = runtime.interpreter(model, Kernels.BUILTIN)
     feeds, fetches = interpreter.get_input_details(), interpreter.get_output_details()
     noises = []
     for sample in training.judged:
         inputs = training.inputs(sample)
+        if tried.widen([value.shape for value in inputs]):
+            check_survives(runtime, Job(model, Kernels.BUILTIN, inputs), "the quantized model")
         for feed, value in zip(feeds, inputs):
             interpreter.resize_tensor_input(feed["index"], value.shape)
         interpreter.allocate_tensors()

@@ -15,6 +15,7 @@ from tflite_eq.bias.finetune import check_enough
 from tflite_eq.calibration.checkpoint import Checkpoint
 from tflite_eq.calibration.doubts import doubts_about
 from tflite_eq.calibration.fit import check_equalization, check_fits
+from tflite_eq.calibration.lost_outputs import lost_outputs
 from tflite_eq.calibration.record import Calibration
 from tflite_eq.calibration.stored_samples import StoredSamples
 from tflite_eq.calibration_pass import Network, calibrated
@@ -93,8 +94,8 @@ def calibrate(
         config: Options; defaults to ``Config()``.
         num_samples: Use at most so many samples; ``None`` uses all.
         origin: What to call the model in messages.
-        held_back: Other samples, in the same forms, to compare on; without at least 6 of them every
-            second calibration sample serves, and judges biases that the others have corrected.
+        held_back: Other samples, in the same forms, to compare on; without at least 6 of them the
+            calibration samples serve, each half judging biases that the other has corrected.
         resume_dir: Folder that takes the state after every finished layer. A run that was
             interrupted goes on from there when it is repeated with the same folder, and ends with
             the same bytes.
@@ -139,7 +140,8 @@ def calibrate(
         trace.kept = samples.spread(trace.keeps)
         judges = Judges(graph, skipped, samples, spare, config)
         warnings = _doubts(graph, samples)
-        subject = Network(graph, skipped, sha256, samples, warnings, judges.learned)
+        stack.callback(judges.close)
+        subject = Network(graph, skipped, sha256, samples, warnings, judges)
         asked = calibrated(subject, config, trace, checkpoint)
 
         traces: dict[str, PassTrace] = {}
@@ -350,6 +352,7 @@ def _apply(
         whole = with_factors(network.whole, calibration.equalization)
         _, data, notes = _written(whole, layers, calibration, skipped | network.tail, origin)
     data = with_archive_of(data, model)
+    lost = lost_outputs(graph, layers, calibration)
     report = build_report(
         calibration,
         [runtime.description for runtime in ran],
@@ -361,7 +364,9 @@ def _apply(
     )
     for sentence in notes:
         note(sentence)
-    report = dataclasses.replace(report, warnings=[*report.warnings, *notes])
+    for sentence in lost:
+        note(f"warning: {sentence}")
+    report = dataclasses.replace(report, warnings=[*report.warnings, *notes, *lost])
     subject = Subject(given, graph, layers, skipped, calibration, trace, len(model), front)
     return QuantizationResult(data, report, calibration), subject
 

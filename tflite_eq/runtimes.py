@@ -80,12 +80,25 @@ class Runtime:
         Raises:
             BackendError: The runtime rejects the model.
         """
+        made = self.bare_interpreter(model, kernels, num_threads, delegates)
+        if kernels is Kernels.DEFAULT:
+            _swallow_notice(self.module, made)
+        return made
+
+    def bare_interpreter(
+        self,
+        model: bytes,
+        kernels: Kernels,
+        num_threads: int = 1,
+        delegates: Sequence[Any] = (),
+    ) -> Interpreter:
+        """The same; the first one of a process says at its allocation that it uses XNNPACK."""
         loaded = importlib.import_module(self.module)
         resolver = getattr(loaded.OpResolverType, _RESOLVERS[kernels])
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # deprecation notices meant for app authors
-                made = loaded.Interpreter(
+                return loaded.Interpreter(
                     model_content=model,
                     num_threads=num_threads,
                     experimental_op_resolver_type=resolver,
@@ -93,9 +106,6 @@ class Runtime:
                 )
         except (ValueError, RuntimeError) as error:
             raise BackendError(f"{self.description} rejects the model: {error}") from error
-        if kernels is Kernels.DEFAULT:
-            _swallow_notice(self.module, made)
-        return made
 
 
 _announced: set[str] = set()

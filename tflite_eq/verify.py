@@ -15,6 +15,7 @@ from tflite_eq.graph.validate import describe
 from tflite_eq.progress import note
 from tflite_eq.runtimes import Kernels, Runtime, available_runtimes
 from tflite_eq.text import counted
+from tflite_eq.trial import Job, death, would_end
 
 Array = npt.NDArray[Any]
 
@@ -102,6 +103,9 @@ def _failure(
     runtime: Runtime, model: bytes, kernels: Kernels, sample: Sequence[Array]
 ) -> str | None:
     """Why a runtime does not run a model; ``None`` if it does."""
+    how = death(runtime, Job(model, kernels, sample))
+    if how is not None:
+        return would_end(runtime, kernels, how)
     try:
         interpreter = runtime.interpreter(model, kernels)
         fit(interpreter, sample)

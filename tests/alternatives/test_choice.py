@@ -14,14 +14,20 @@ from tests import models, running
 from tests.cli.commands import Workspace
 from tests.equalization import networks
 from tflite_eq import Calibration, Config, calibrate, quantize
-from tflite_eq.alternatives.options import NO_BIAS
+from tflite_eq.alternatives import judges
+from tflite_eq.alternatives.min_max import min_max_config, min_max_record
+from tflite_eq.alternatives.options import NO_BIAS, NO_EQUALIZATION, WITH_MIN_MAX
+from tflite_eq.alternatives.stand_ins import unequalized
 from tflite_eq.bias.iterative import ErrorSums
 from tflite_eq.calibration.comparison import ASKED, MIN_MAX, Comparison
+from tflite_eq.calibration.stored_samples import StoredSamples
 from tflite_eq.equalization.factors import with_factors
 from tflite_eq.errors import ConfigError
 from tflite_eq.graph.model import Graph
+from tflite_eq.preparation import prepared
 from tflite_eq.runtimes import Kernels
 from tflite_eq.search import easyquant
+from tflite_eq.simulation.trace import PassTrace
 
 NETWORK = "conv_net"
 SAMPLES = models.data(NETWORK, count=16)
@@ -69,12 +75,12 @@ def test_bias_correction_that_does_harm_is_left_out(wrong_biases: None, held_bac
     kept = calibrate(model, SAMPLES, Config(fixed=("method",)), held_back=held_back)
     assert found(kept).kept == NO_BIAS
     assert found(kept).held_back == (held_back is not None)
-    assert found(kept).samples == 8
+    assert found(kept).samples == (len(SAMPLES) if held_back is None else len(OTHERS))
     alone = calibrate(model, SAMPLES, Config(bias_correction="none", fixed=("method",)))
     assert (kept.tensors, kept.layers) == (alone.tensors, alone.layers)
     text = found(kept).text()
-    assert f"dB, {NO_BIAS}, and" in text
-    assert "on 8 samples held back" in text
+    assert f", {NO_BIAS}, and" in text
+    assert f"on {found(kept).samples} samples held back" in text
 
 
 @pytest.mark.parametrize("bits", ["8", "7"])
@@ -97,7 +103,7 @@ def test_nothing_that_holds_is_left_out(wrong_biases: None, config: Config) -> N
     kept = calibrate(models.build(NETWORK), SAMPLES, config)
     if "bias_correction" in config.fixed:
         assert kept.config.bias_correction is config.bias_correction
-        assert found(kept).kept in (ASKED, MIN_MAX)
+        assert found(kept).kept in (ASKED, NO_EQUALIZATION, WITH_MIN_MAX)
     else:
         assert kept.config.method is config.method
         assert found(kept).kept == NO_BIAS
@@ -134,6 +140,65 @@ def test_figures_are_those_of_the_written_file() -> None:
     assert kept.sqnr_db[ASKED] == pytest.approx([sqnr], abs=0.01)
 
 
+@pytest.mark.parametrize("network", [NETWORK, "leaky_net"])
+def test_without_samples_held_back_all_judge_and_the_float_network_is_not_run_again(
+    network: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The oracle runs the files of float network and min-max scales on the calibration samples."""
+    model, data = models.build(network), models.data(network, count=13)
+    ran: list[str] = []
+    plain = judges.Instrumented
+
+    def counted(graph: Graph, *rest: Any) -> Any:
+        ran.append(graph.origin)
+        return plain(graph, *rest)
+
+    monkeypatch.setattr(judges, "Instrumented", counted)
+    kept = found(calibrate(model, data))
+    assert kept.samples == len(data)
+    assert ran
+    assert set(ran) == {"the quantized model"}
+    settings = Config(method="minmax", bias_correction="none", equalization="none")
+    written = quantize(model, data, settings).model
+    exact, theirs = (
+        np.concatenate([running.run(m, x, Kernels.DEFAULT)[0].ravel() for x in data])
+        for m in (model, written)
+    )
+    sqnr = 10 * np.log10((exact**2).sum() / ((exact - theirs) ** 2).sum())
+    assert kept.sqnr_db[MIN_MAX] == pytest.approx([sqnr], abs=0.01)
+
+
+def test_fitted_filters_are_compared_with_enough_samples() -> None:
+    data = models.data(NETWORK, count=24)
+    kept = found(calibrate(models.build(NETWORK), data, Config(reconstruction="refit")))
+    assert kept.samples == 24
+    assert kept.sqnr_db[ASKED][0] > kept.sqnr_db[MIN_MAX][0]
+
+
+def test_biases_that_are_trained_are_judged_as_correction_leaves_them() -> None:
+    config = Config(bias_correction="finetune")
+    trained = calibrate(models.build(NETWORK), SAMPLES, config)
+    assert trained.fine_tuning is not None
+    corrected = found(calibrate(models.build(NETWORK), SAMPLES))
+    assert found(trained).sqnr_db[ASKED] == pytest.approx(corrected.sqnr_db[ASKED], abs=0.01)
+
+
+def test_a_stand_in_has_the_scales_found_where_nothing_was_equalized() -> None:
+    model = models.build(NETWORK)
+    config = Config(equalization="none", bias_correction="none")
+    trace = PassTrace()
+    record = calibrate(model, SAMPLES, config, trace=trace)
+    graph = prepared(model, "model", config).front
+    base = min_max_record(graph, set(), trace.extremes, record, min_max_config(config))
+    stand_in = unequalized(graph, set(), base, trace.extremes, record)
+    for made, known in ((stand_in.tensors, record.tensors), (stand_in.layers, record.layers)):
+        assert [one.index for one in made] == [one.index for one in known]
+    scales = [tensor.scale for tensor in record.tensors]
+    assert [tensor.scale for tensor in stand_in.tensors] == pytest.approx(scales, rel=1e-5)
+    for one, other in zip(stand_in.layers, record.layers):
+        assert one.scales == pytest.approx(other.scales, rel=1e-5)
+
+
 def test_all_float_outputs_are_compared() -> None:
     def two_heads(x: Any) -> Any:
         trunk = tf.nn.relu(models.conv(x, 8))
@@ -144,17 +209,37 @@ def test_all_float_outputs_are_compared() -> None:
     kept = found(calibrate(model, models.samples(models.IMAGE, count=16)))
     assert len(kept.outputs) == len(set(kept.outputs)) == 2
     assert not any(graph_softmax in kept.outputs for graph_softmax in softmax_results(model))
-    assert "of 2 outputs the least gain" in kept.text()
+    for name, ours, base in zip(kept.outputs, kept.sqnr_db[ASKED], kept.sqnr_db[MIN_MAX]):
+        assert f"'{name.split(';')[0]}'" in kept.text()
+        assert f"{ours:.1f} dB ({ours - base:+.1f})" in kept.text()
     assert {len(figures) for figures in kept.sqnr_db.values()} == {len(kept.outputs)}
 
 
 def test_too_few_samples_are_said_to_be_too_few() -> None:
-    for config in (Config(), Config(reconstruction="refit")):
-        kept = found(calibrate(models.build(NETWORK), SAMPLES[:11], config))
-        assert kept.reason == "12 samples are needed, there are 11"
-        assert "Not compared" in kept.text()
+    few = found(calibrate(models.build(NETWORK), SAMPLES[:11]))
+    assert few.reason == "12 samples are needed, there are 11"
+    assert "Not compared" in few.text()
     fitted = found(calibrate(models.build(NETWORK), SAMPLES, Config(reconstruction="refit")))
-    assert "fitted to all samples" in fitted.reason
+    assert fitted.reason == "24 samples are needed to judge fitted filters, there are 16"
+
+
+def test_calibration_samples_judge_where_none_are_held_back() -> None:
+    many = models.data(NETWORK, count=80)
+    for count, judging in ((12, 12), (13, 13), (80, 64)):
+        kept = found(calibrate(models.build(NETWORK), many[:count]))
+        assert (kept.samples, kept.held_back) == (judging, False)
+
+
+def test_no_sample_judges_what_it_has_corrected() -> None:
+    graph = prepared(models.build(NETWORK), "model", Config()).front
+    for count, config in ((13, Config()), (80, Config()), (80, Config(reconstruction="refit"))):
+        with StoredSamples(graph, models.data(NETWORK, count=count)) as samples:
+            folds = judges.Judges(graph, set(), samples, None, config).folds
+        assert folds
+        for fold in folds:
+            assert fold.learned
+            assert not set(fold.judging) & set(fold.learned)
+        assert sum(len(fold.learned) for fold in folds) <= 32
 
 
 def test_the_record_remembers_the_choice(wrong_biases: None) -> None:
@@ -228,7 +313,7 @@ def test_the_command_line_compares_on_left_over_samples(
         *("--output", space.output, "--bias_correction", "iterative", "--preset", "fast"),
     )
     assert done.code == 0, done.err
-    assert "dB, on 10 samples held back." in done.out
+    assert "), on 10 samples held back." in done.out
     without = space.run(
         *("quantize", "--model", space.model, "--calibration", many, "--num_samples", 10),
         *("--output", space.folder / "b.tflite", "--report_dir", tmp_path / "report"),

@@ -3,8 +3,10 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from tflite_eq.alternatives.verdict import best, gains_db, is_closer
+from tflite_eq.alternatives.verdict import MARGIN_DB, best, falls_below, gains_db, is_closer
 
 Energies = npt.NDArray[np.float64]
 
@@ -52,3 +54,69 @@ def test_the_output_that_gains_least_decides() -> None:
 def test_min_max_scales_are_kept_where_all_else_is_worse() -> None:
     base = energies(0.0, 0.0)
     assert best(energies(-3.0, 1.0, seed=1), {"min-max": base}, base) == "min-max"
+
+
+def loses(noise: Energies, base: Energies) -> bool:
+    """Whether some output is further from float than with ``base``, output by output."""
+    for ours, theirs in zip(noise.T, base.T):
+        pooled = 10 * np.log10(sum(theirs) / sum(ours))
+        single = [10 * np.log10(b / a) for a, b in zip(ours, theirs)]
+        error = np.std(single) / np.sqrt(len(single) - 1)
+        if pooled < -MARGIN_DB or np.mean(single) + error < -MARGIN_DB:
+            return True
+    return False
+
+
+@given(
+    seed=st.integers(0, 2**32 - 1),
+    outputs=st.integers(1, 4),
+    samples=st.integers(6, 40),
+    spread=st.sampled_from([0.1, 1.0, 5.0]),
+)
+def test_what_is_kept_loses_in_no_output(
+    seed: int, outputs: int, samples: int, spread: float
+) -> None:
+    rng = np.random.default_rng(seed)
+    middles = rng.normal(0, 2, (4, outputs))
+    base, *found = (
+        energies(*middle, samples=samples, spread=spread, seed=seed + number)
+        for number, middle in enumerate(middles)
+    )
+    models = {"asked": found[0], "one": found[1], "other": found[2], "min-max": base}
+    others = {name: models[name] for name in ("one", "other", "min-max")}
+    kept = best(models["asked"], others, base) or "asked"
+    assert not loses(models[kept], base)
+    assert falls_below(models["asked"], base).any() == loses(models["asked"], base)
+
+
+def test_a_gain_in_one_output_does_not_pay_for_a_loss_in_another() -> None:
+    """A loss that single samples contradict, so that it is no more than chance on the mean one."""
+    base = energies(0.0, 0.0)
+    asked = energies(-4.0, -4.0, seed=1)
+    is_loud = base[:, 1] > np.median(base[:, 1])
+    asked[:, 1] = base[:, 1] * np.where(is_loud, 1.3, 0.7)
+    assert -0.5 > gains_db(asked, base)[1] > -2
+    assert not is_closer(base[:, 1], asked[:, 1])
+    even = energies(-1.0, -1.0, seed=2)
+    assert best(asked, {"even": even, "min-max": base}, base) == "even"
+    assert best(asked, {"min-max": base}, base) == "min-max"
+
+
+def test_one_loud_sample_does_not_hide_a_loss_in_all_others() -> None:
+    base = energies(0.0)
+    asked = base * 10**0.1
+    base[3], asked[3] = 1e4, 1e3
+    assert gains_db(asked, base)[0] > 5
+    assert falls_below(np.delete(asked, 3, axis=0), np.delete(base, 3, axis=0)).all()
+    assert not falls_below(asked, base).any()  # a single sample may still make it chance
+    many_base, many = (
+        np.concatenate([np.repeat(np.delete(e, 3, axis=0), 9, 0), e[3:4]]) for e in (base, asked)
+    )
+    assert falls_below(many, many_base).all()
+
+
+def test_the_least_evil_is_kept_where_all_lose() -> None:
+    base = energies(0.0)
+    others = {"bad": energies(2.0, seed=2), "worse": energies(3.0, seed=3)}
+    assert best(energies(6.0, seed=1), others, base) == "bad"
+    assert best(energies(1.0, seed=1), others, base) is None

@@ -448,6 +448,7 @@ def forged(folder: Path, name: str, change: Callable[[Any], None]) -> None:
         ("layer_0001", lambda plain: plain.update(waiting_scales={"x": [1.0]})),
         ("layer_0001", lambda plain: plain.update(searches={"activations": 0.5})),
         ("layer_0001", lambda plain: plain.update(searches={"activations": {"1": [[1]]}})),
+        ("layer_0001", lambda plain: plain.update(searches={"activations": {"": []}})),
         ("equalization", lambda plain: plain.update(samples="six")),
         ("equalization", lambda plain: plain.update(extremes=[])),
         ("equalization", lambda plain: plain.pop("digest")),

@@ -56,7 +56,7 @@ def model_to_quantize(rng: Random, folder: Path) -> Ending:
     ending = held(lambda: quantize(model, samples, config))
     if ending[0] == RESULT:
         result = ending[1]
-        check_quantized(model, result.model, samples, config.skip)
+        check_quantized(model, result, samples, config.skip)
         if rng.random() < 0.1:
             again = quantize(model, samples, config).model
             if again != result.model:

@@ -244,3 +244,27 @@ def test_sum_whose_codes_are_too_fine() -> None:
 
     Graph.from_bytes(sum_net(1e-5))
     refused(lambda _: None, "ADD", "too small to compute with", model=sum_net(1e-6))
+
+
+@pytest.mark.parametrize("kind", ["ADD", "DIV", "MUL", "SQUARED_DIFFERENCE", "SUB"])
+def test_arithmetic_with_scales_per_channel(kind: str) -> None:
+    """Kernels take no scale at all then, and end the process."""
+
+    def codes_net(scales: int) -> bytes:
+        net = NetworkBuilder(1, 4, 4, 2)
+        other = net.constant(np.ones((1, 4, 4, 2), np.float32))
+        net_output = net.elementwise(kind, net.input, other)
+        model = schema.parse(net.finished(net_output))
+        for tensor in model.subgraphs[0].tensors:
+            tensor.type = schema.schema().TensorType.INT8
+            tensor.quantization = schema.schema().QuantizationParametersT()
+            count = scales if tensor.buffer else 1
+            tensor.quantization.scale = np.full(count, 0.5, np.float32)
+            tensor.quantization.zeroPoint = np.zeros(count, np.int64)
+            tensor.quantization.quantizedDimension = 3
+            if tensor.buffer:
+                model.buffers[tensor.buffer].data = np.ones(32, np.uint8)
+        return schema.serialize(model)
+
+    Graph.from_bytes(codes_net(1))
+    refused(lambda _: None, kind, "which has 2 scales, expected one", model=codes_net(2))

@@ -7,6 +7,7 @@ import pytest
 import tensorflow as tf
 
 from tests import models, running
+from tests.built_models import NetworkBuilder
 from tflite_eq.errors import ModelError
 from tflite_eq.graph import schema
 from tflite_eq.graph.model import Graph
@@ -153,3 +154,19 @@ def test_window_larger_than_the_image_is_refused(kind: str) -> None:
     else:
         operator.options.filterWidth = 11
     refused(graph, f"({kind}, output", "on an image of", "give a larger input")
+
+
+@pytest.mark.parametrize("is_input", [True, False], ids=["input", "computed"])
+def test_float16_values_that_are_no_weights_are_not_called_such(is_input: bool) -> None:
+    net = NetworkBuilder(1, 4, 4, 3)
+    half = net.input
+    if not is_input:
+        casts = ("CastOptions", {"inDataType": 0, "outDataType": 1})
+        half = net.operator("CAST", [net.conv(net.input, 3)], (1, 4, 4, 3), casts, "FLOAT16")
+    model = net.finished(net.conv(net.operator("DEQUANTIZE", [half], (1, 4, 4, 3)), 2))
+
+    def change(parsed: Any) -> None:
+        parsed.subgraphs[0].tensors[half].type = schema.schema().TensorType.FLOAT16
+
+    origin = "an input" if is_input else "computed inside the network"
+    refused(edited(change, model), f"{origin} and of type FLOAT16", "computations in float32")

@@ -43,20 +43,26 @@ def sqnr(model: bytes, quantized: bytes, samples: Any) -> float:
 def test_a_trained_network_gains_on_images_it_has_not_seen(
     trained: Any, reconstruction: str
 ) -> None:
-    """Measured at 8 and 7 bits: 0.3 and 0.1 dB for rounding, 0.4 and 0.2 dB for refit.
+    """One scale per layer, at 8 and 7 bits: 0.3 and 0.6 dB for rounding, 0.4 and 0.7 for refit.
 
-    The network is trained here, and comes out otherwise on another CPU. On AMD's Zen 4: 0.03 and
-    0.09 dB for rounding; refit, to whom the samples say little there, changes it by -0.01 dB.
+    Measured on AMD's Zen 4; the network is trained here and comes out otherwise on another CPU. One
+    scale for all channels, because then the weights bring a part of the noise that shows. With one
+    per channel that part is as good as gone before anything is reconstructed: 37.26 dB with nearest
+    codes at 8 bits, where one scale per layer gives 36.79, and 37.20 once refitted. What is left
+    hardly depends on the weights, and which way it goes is chance, though every layer gains: -0.00
+    and 0.03 dB for refit and rounding on this network, 0.43 and -0.01 on one from another seed.
     """
     model, calibration, validation = trained
     gain = 0.0
     for bits in ("8", "7"):
         for sign, kind in ((-1, "none"), (1, reconstruction)):
-            result = quantize(model, calibration, Config(bits=bits, reconstruction=kind))
+            result = quantize(
+                model, calibration, Config(bits=bits, reconstruction=kind, per_tensor=True)
+            )
             gain += sign * sqnr(model, result.model, validation)
             ridges = [layer.ridge for layer in result.report.layers]
             assert any(r is not None for r in ridges) == (kind == "refit")
-    assert gain > {"rounding": 0.1, "refit": -0.1}[reconstruction]
+    assert gain > 0.3
 
 
 @pytest.mark.parametrize("name", sorted(models.SHAPES))

@@ -1,9 +1,9 @@
 """The calibration that is kept: the one asked for, unless something less of it is closer.
 
-Two stand-ins cost next to nothing: min-max scales, and the same record with its corrections taken
-out. Only if the network is closer to the float one with one of them, beyond chance, is anything
-calibrated again for real: without bias correction, without equalization, without both, with min-max
-scales; and only what then is closer in truth is kept.
+The model asked for is measured beside that of min-max scales and beside itself without corrections,
+which cost no calibration. Only if one of these is to be preferred, stand-ins that cost none either
+tell what should be left out, and the network is calibrated again that way. What it comes to is
+measured like the first one, and min-max scales are there if it falls short.
 """
 
 from __future__ import annotations
@@ -12,11 +12,20 @@ import dataclasses
 from collections.abc import Callable, Mapping, Set
 
 import numpy as np
+import numpy.typing as npt
 
-from tflite_eq.alternatives.judges import Judges
+from tflite_eq.alternatives.judges import Judged, Judges
 from tflite_eq.alternatives.min_max import is_tflite_default, min_max_config, min_max_record
-from tflite_eq.alternatives.options import NO_BIAS, less_of, may_leave_out_bias
-from tflite_eq.alternatives.verdict import Energies, best, gains_db
+from tflite_eq.alternatives.options import (
+    NEITHER,
+    NO_BIAS,
+    NO_EQUALIZATION,
+    WITH_MIN_MAX,
+    less_of,
+    may_leave_out_bias,
+)
+from tflite_eq.alternatives.stand_ins import uncorrected, unequalized
+from tflite_eq.alternatives.verdict import Energies, best, falls_below, gains_db
 from tflite_eq.calibration.comparison import ASKED, MIN_MAX, Comparison
 from tflite_eq.calibration.ranges import Interval
 from tflite_eq.calibration.record import Calibration
@@ -25,6 +34,10 @@ from tflite_eq.errors import BackendError
 from tflite_eq.graph.model import Graph
 from tflite_eq.progress import note
 
+# What loses more decibels than this to min-max scales has had scales searched behind the part that
+# does harm. Stand-ins, which keep these, tell nothing then.
+_GROSS_DB = 3.0
+
 
 @dataclasses.dataclass(frozen=True)
 class Candidate:
@@ -32,11 +45,15 @@ class Candidate:
 
     Attributes:
         record: What it found on all samples.
-        judged: The record to judge it by, whose biases the judging samples have not corrected.
+        judged: The records to judge it by, whose biases the judging samples have not corrected: one
+            for every fold, or one for all.
+        observed: Smallest and largest FP32 value over the calibration data by tensor index, in the
+            network that it equalized.
     """
 
     record: Calibration
-    judged: Calibration
+    judged: Judged
+    observed: Mapping[int, Interval]
 
 
 def best_of(
@@ -66,63 +83,103 @@ def best_of(
         return dataclasses.replace(record, comparison=unknown)
     plain = min_max_config(record.config)
     base = min_max_record(graph, skipped, extremes, record, plain)
-    models = {MIN_MAX: base, ASKED: asked.judged}
-    if may_leave_out_bias(record.config):
-        models[NO_BIAS] = _uncorrected(record)
+    figures = _Figures(judges)
     found: dict[str, Candidate] = {}
+    kept = None
     try:
-        figures = _Figures(judges, models)
-        lost_to = [name for name in (MIN_MAX, NO_BIAS) if figures.best([name])]
+        figures.measure({MIN_MAX: [base], ASKED: asked.judged})
         less = less_of(record)
-        if lost_to == [NO_BIAS]:
-            less = {NO_BIAS: less[NO_BIAS]}
-        if lost_to and less:
-            found = {name: calibrated(name, config) for name, config in less.items()}
-            models.update({name: candidate.judged for name, candidate in found.items()})
-            figures = _Figures(judges, models)
+        if may_leave_out_bias(record.config):
+            figures.measure({_stand_in(NO_BIAS): [uncorrected(record)]})
+        if figures.best([MIN_MAX, _stand_in(NO_BIAS)]):
+            if NEITHER in less:
+                other = unequalized(graph, skipped, base, asked.observed, record)
+                figures.measure({_stand_in(NEITHER): [other]})
+            for name in _worth_calibrating(figures, less):
+                found[name] = calibrated(name, less[name])
+                if not figures.knows(name):
+                    figures.measure({name: found[name].judged})
+                kept = figures.best(list(found))
+                if kept and figures.least_gain(kept) >= 0:
+                    break
     except BackendError as error:
         unknown = Comparison(reason=str(error), is_default=is_default)
         return dataclasses.replace(record, comparison=unknown)
-    kept = figures.best(list(less)) if lost_to else None
-    comparison = figures.comparison(graph, kept or ASKED, is_default)
+    comparison = figures.comparison(graph, [MIN_MAX, ASKED, *found], kept or ASKED, is_default)
     if kept:
         note(comparison.text())
         record = found[kept].record
-    elif MIN_MAX in lost_to and not less:
+    if figures.below(kept or ASKED).any():
         warning = _lost(comparison)
         note(f"warning: {warning}")
         record = dataclasses.replace(record, warnings=[*record.warnings, warning])
     return dataclasses.replace(record, comparison=comparison)
 
 
+def _stand_in(name: str) -> str:
+    """What a model is called that stands in for a calibration; no record shows it."""
+    return f"{name}, not calibrated"
+
+
+def _worth_calibrating(figures: _Figures, less: Mapping[str, Config]) -> list[str]:
+    """What to leave out: what the stand-ins speak for, then all but min-max scales."""
+    known = {_stand_in(name): name for name in (NO_BIAS, NEITHER)}
+    preferred = known.get(figures.best(list(known)) or "")
+    if preferred == NEITHER and not figures.best([_stand_in(NO_BIAS)]):
+        preferred = NO_EQUALIZATION  # corrections do no harm
+    names = [preferred] if preferred else []
+    if not preferred and figures.least_gain(ASKED) < -_GROSS_DB:
+        names = [NO_BIAS, NO_EQUALIZATION]
+    if figures.best([MIN_MAX]):
+        names += [MIN_MAX, WITH_MIN_MAX]
+    return [name for name in names if name in less]
+
+
 class _Figures:
     """Models by name with what they did on the judging samples."""
 
-    def __init__(self, judges: Judges, models: Mapping[str, Calibration]) -> None:
+    def __init__(self, judges: Judges) -> None:
         self._judges = judges
-        errors = judges.errors(list(models.values()))
+        self._noise: dict[str, Energies] = {}
+        self._signal: Energies = np.zeros((0, 0))
+
+    def measure(self, models: Mapping[str, Judged]) -> None:
+        """Run models on the judging samples."""
+        errors = self._judges.errors(list(models.values()))
         self._signal = errors.signal
-        self._noise: dict[str, Energies] = dict(zip(models, errors.noise))
+        self._noise.update(zip(models, errors.noise))
+
+    def knows(self, name: str) -> bool:
+        """Whether a model was measured."""
+        return name in self._noise
+
+    def below(self, name: str) -> npt.NDArray[np.bool_]:
+        """In which outputs a model falls below min-max scales."""
+        return falls_below(self._noise[name], self._noise[MIN_MAX])
+
+    def least_gain(self, name: str) -> float:
+        """Decibels by which a model is closer than min-max scales where it is so by least."""
+        return float(gains_db(self._noise[name], self._noise[MIN_MAX]).min())
 
     def best(self, others: list[str]) -> str | None:
-        """The best of others that were run, if it is closer than the model asked for."""
+        """The best of others that were measured, if it is to be preferred to what was asked for."""
         noise = {name: self._noise[name] for name in others if name in self._noise}
         return best(self._noise[ASKED], noise, self._noise[MIN_MAX])
 
-    def comparison(self, graph: Graph, kept: str, is_default: bool) -> Comparison:
+    def comparison(self, graph: Graph, shown: list[str], kept: str, is_default: bool) -> Comparison:
         """The figures, for the record."""
         signal = self._signal.sum(axis=0)
         gains = gains_db(self._noise[kept], self._noise[MIN_MAX])
         return Comparison(
-            samples=len(self._judges.numbers),
+            samples=self._judges.count,
             held_back=self._judges.are_held_back,
             outputs=tuple(graph.tensors[index].name for index in self._judges.outputs),
             sqnr_db={
-                name: tuple(_decibels(signal, noise).tolist())
-                for name, noise in self._noise.items()
+                name: tuple(_decibels(signal, self._noise[name]).tolist())
+                for name in dict.fromkeys(shown)
             },
             kept=kept,
-            is_tie=kept == ASKED and float(gains.min()) < 0 and not self.best([MIN_MAX]),
+            is_tie=float(gains.min()) < 0 and not self.below(kept).any(),
             is_default=is_default,
         )
 
@@ -132,16 +189,11 @@ def _decibels(signal: Energies, noise: Energies) -> Energies:
     return np.asarray(np.round(10 * np.log10(ratio), 3))
 
 
-def _uncorrected(record: Calibration) -> Calibration:
-    layers = [dataclasses.replace(x, gain=1.0, bias_correction=[]) for x in record.layers]
-    return dataclasses.replace(record, layers=layers)
-
-
 def _lost(comparison: Comparison) -> str:
-    worst = comparison.worst
+    worst, figures = comparison.worst, comparison.sqnr_db
     return (
         f"min-max scales are closer to the float network than what was asked for in the output "
-        f"'{comparison.outputs[worst]}' ({comparison.sqnr_db[MIN_MAX][worst]:.1f} dB instead of "
-        f"{comparison.sqnr_db[ASKED][worst]:.1f}); leave method, equalization and bias correction "
+        f"'{comparison.outputs[worst]}' ({figures[MIN_MAX][worst]:.1f} dB instead of "
+        f"{figures[comparison.kept][worst]:.1f}); leave method, equalization and bias correction "
         "at their defaults, or choose the method minmax"
     )

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence, Set
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from tflite_eq.alternatives.verdict import Energies, floored
 from tflite_eq.calibration.record import Calibration
@@ -19,10 +21,43 @@ from tflite_eq.graph.linear import linear_layers
 from tflite_eq.graph.model import Graph
 from tflite_eq.graph.outputs import final_softmax
 from tflite_eq.progress import track
+from tflite_eq.simulation.store import ActivationStore
 from tflite_eq.writer import write
 
 # Fewer that judge tell nothing apart.
 FEWEST_SAMPLES = 6
+
+# With fewer, filters that were fitted to them look better on them than they are.
+FEWEST_FITTED = 24
+
+# With more samples the comparison would cost as large a part of the calibration, and tell no more
+# than is needed: so many judge at most, and so many correct the biases of what they judge.
+_MOST_JUDGING = 64
+_MOST_LEARNED = 32
+
+# Bytes of the float network's outputs to keep in memory; others wait on disk.
+_MEMORY_BUDGET = 64 << 20
+
+_KEY = "exact"
+
+Array = npt.NDArray[Any]
+
+# Records that a model is judged by: one for every fold, or one for all of them.
+Judged = Sequence[Calibration]
+
+
+@dataclasses.dataclass(frozen=True)
+class Fold:
+    """Samples that judge a model, and those that have corrected its biases.
+
+    Attributes:
+        judging: Numbers of the samples that judge.
+        learned: Numbers of the calibration samples that corrected the biases; empty if the samples
+            that judge are none of these, so that all may.
+    """
+
+    judging: tuple[int, ...]
+    learned: tuple[int, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -41,19 +76,18 @@ class Errors:
 class Judges:
     """Samples that models of one network are compared on.
 
-    Those that calibration does not see judge models as they are. Without any, every second
-    calibration sample has to do, and judges a model whose biases were corrected on the others.
-    Scales are a few numbers per layer and found on all of them; biases are one number per channel,
-    and what corrects them fits the samples that it sees.
+    Those that calibration does not see judge models as they are. Without any, the calibration
+    samples have to do, in two folds: each half judges a model whose biases were corrected on the
+    other. Scales are a few numbers per layer and found on all of them; biases are one number per
+    channel, and what corrects them fits the samples that it sees. Filters that are fitted would be
+    too dear to fit twice; they are as scales are.
 
     Attributes:
-        numbers: Numbers of the samples that judge.
-        are_held_back: Whether calibration sees none of them.
+        are_held_back: Whether calibration sees none of the samples that judge.
         outputs: Tensors compared, by index: one per float output of the network, in front of a
             final softmax where there is one.
         reason: Why they cannot judge; empty if they can.
-        learned: Numbers of the calibration samples that biases of the models to be judged are
-            corrected on; empty where this is needless.
+        folds: How the samples judge; each sample at most once.
     """
 
     def __init__(
@@ -80,50 +114,90 @@ class Judges:
         chosen = held_back if self.are_held_back else samples
         assert chosen is not None
         self._samples = chosen
-        self.reason = self._objection(config)
-        count, is_split = chosen.count, not (self.are_held_back or self.reason)
-        self.numbers = range(1, count, 2) if is_split else range(count)
-        self.learned = range(0, count, 2) if is_split else range(0)
+        self._network: Instrumented | None = None
+        self._exact = ActivationStore(_MEMORY_BUDGET)
+        self._known: set[int] = set()
+        self.folds: tuple[Fold, ...] = ()
+        self.reason = "" if self.outputs else "the network has no float output"
+        if self.reason:
+            return
+        is_fitted = config.reconstruction is not Reconstruction.NONE
+        fewest, why = (
+            (FEWEST_FITTED, " to judge fitted filters") if is_fitted else (2 * FEWEST_SAMPLES, "")
+        )
+        if self.are_held_back:
+            self.folds = (Fold(tuple(range(chosen.count))),)
+        elif chosen.count < fewest:
+            self.reason = f"{fewest} samples are needed{why}, there are {chosen.count}"
+        elif config.bias_correction is BiasCorrection.NONE:
+            self.folds = (Fold(_at_most(range(chosen.count), _MOST_JUDGING)),)
+        else:
+            halves = [range(start, chosen.count, 2) for start in (0, 1)]
+            self.folds = tuple(
+                Fold(_at_most(half, _MOST_JUDGING // 2), _at_most(other, _MOST_LEARNED // 2))
+                for half, other in zip(halves, halves[::-1])
+            )
 
-    def errors(self, records: Sequence[Calibration]) -> Errors:
-        """Run the float network and quantized ones.
+    @property
+    def count(self) -> int:
+        """How many samples judge."""
+        return sum(len(fold.judging) for fold in self.folds)
+
+    def wants(self, number: int) -> bool:
+        """Whether the float network's outputs for a calibration sample are of use."""
+        is_judging = any(number in fold.judging for fold in self.folds)
+        return is_judging and not self.are_held_back and number not in self._known
+
+    def take(self, number: int, values: Sequence[Array]) -> None:
+        """Take what the float network makes of a calibration sample, for each of ``outputs``.
+
+        A calibration pass has run it, equalized perhaps, which is the same up to the rounding of
+        float32.
+        """
+        self._keep(number, values)
+
+    def close(self) -> None:
+        """Forget the float network's outputs."""
+        self._exact.close()
+
+    def errors(self, models: Sequence[Judged]) -> Errors:
+        """Run the float network, unless its outputs are known, and quantized ones.
 
         Args:
-            records: What the quantized ones are written from.
+            models: What the quantized ones are written from.
 
         Raises:
             BackendError: The runtime cannot run a model.
         """
-        graph = self._graph
-        exact = Instrumented(graph, {index: index for index in self.outputs})
-        models = [self._model(record) for record in records]
-        signal = np.zeros((len(self.numbers), len(self.outputs)))
+        order = [(n, position) for position, fold in enumerate(self.folds) for n in fold.judging]
+        signal = np.zeros((len(order), len(self.outputs)))
         noise = [np.zeros_like(signal) for _ in models]
-        for row, number in enumerate(track(self.numbers, "Comparing with min-max scales")):
+        runners = {id(record): self._model(record) for judged in models for record in judged}
+        for row, (number, position) in enumerate(track(order, "Comparing with min-max scales")):
             sample = self._samples[number]
-            inputs = [sample[index] for index in graph.inputs]
-            reference = {i: v.astype(np.float64) for i, v in exact.run(inputs).items()}
-            signal[row] = [np.vdot(reference[i], reference[i]) for i in self.outputs]
-            for energies, model in zip(noise, models):
-                found = model.run(inputs)
-                differences = (found[i] - reference[i] for i in self.outputs)
+            inputs = [sample[index] for index in self._graph.inputs]
+            exact = self._exact_outputs(number, inputs)
+            signal[row] = [np.vdot(values, values) for values in exact]
+            for energies, judged in zip(noise, models):
+                found = runners[id(judged[position % len(judged)])].run(inputs)
+                differences = (found[index] - e for index, e in zip(self.outputs, exact))
                 energies[row] = [np.vdot(d, d) for d in differences]
         return Errors(signal, [floored(energies, signal) for energies in noise])
 
-    def _objection(self, config: Config) -> str:
-        """Why the samples cannot judge a configuration; empty if they can."""
-        if not self.outputs:
-            return "the network has no float output"
-        if self.are_held_back:
-            return ""
-        wanted = "give more samples than calibration takes"
-        if self._samples.count < 2 * FEWEST_SAMPLES:
-            return f"{2 * FEWEST_SAMPLES} samples are needed, there are {self._samples.count}"
-        if config.reconstruction is not Reconstruction.NONE:
-            return f"the filters were fitted to all samples; {wanted}"
-        if config.bias_correction is BiasCorrection.FINETUNE:
-            return f"the biases were trained on all samples; {wanted}"
-        return ""
+    def _exact_outputs(self, number: int, inputs: Sequence[Array]) -> list[Energies]:
+        """What the float network makes of a sample, for each of ``outputs``."""
+        if number not in self._known:
+            if self._network is None:
+                self._network = Instrumented(self._graph, {index: index for index in self.outputs})
+            found = self._network.run(inputs)
+            self._keep(number, [found[index] for index in self.outputs])
+        values = (self._exact.get(_KEY, index, number) for index in self.outputs)
+        return [v.astype(np.float64) for v in values]
+
+    def _keep(self, number: int, values: Sequence[Array]) -> None:
+        self._known.add(number)
+        for index, found in zip(self.outputs, values):
+            self._exact.put(_KEY, index, number, found)
 
     def _model(self, record: Calibration) -> Instrumented:
         """The written model with what is compared among its outputs."""
@@ -131,7 +205,14 @@ class Judges:
         written = write(scaled, linear_layers(scaled), record, self._skipped)
         own = Graph.from_bytes(schema.serialize(written.model), "the quantized model")
         tensors = corresponding_tensors(self._graph, own, self.outputs)
-        return Instrumented(own, tensors)
+        return Instrumented(own, tensors, survives=False)  # written a moment ago
+
+
+def _at_most(numbers: Sequence[int], limit: int) -> tuple[int, ...]:
+    """Some of the numbers, evenly spread."""
+    if len(numbers) <= limit:
+        return tuple(numbers)
+    return tuple(numbers[i * len(numbers) // limit] for i in range(limit))
 
 
 def _judged_tensors(graph: Graph) -> list[int]:

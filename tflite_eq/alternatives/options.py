@@ -13,6 +13,9 @@ NO_BIAS = "without bias correction"
 NO_EQUALIZATION = "without equalization"
 NEITHER = "without equalization and bias correction"
 
+# Where filters are fitted or corrections held on to; elsewhere these are min-max scales alone.
+WITH_MIN_MAX = "with min-max scales"
+
 
 def less_of(record: Calibration) -> dict[str, Config]:
     """Configurations that leave out something nobody insisted on, by what they are.
@@ -41,12 +44,13 @@ def less_of(record: Calibration) -> dict[str, Config]:
         )
     if config.method is Method.EASYQUANT and "method" not in config.fixed:
         plain = min_max_config(config)
-        found[MIN_MAX] = dataclasses.replace(
+        simpler = dataclasses.replace(
             plain,
             bias_correction=plain.bias_correction if corrects else config.bias_correction,
             equalization=plain.equalization if scales else config.equalization,
             reconstruction=config.reconstruction,
         )
+        found[MIN_MAX if simpler == plain else WITH_MIN_MAX] = simpler
     return found
 
 

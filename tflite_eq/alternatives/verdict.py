@@ -1,10 +1,13 @@
-"""Which of several models is closest to the float one, judged by few samples.
+"""Which of several models is to be kept, judged by few samples.
 
-Samples differ in how hard they are by far more than models do, so models are compared sample by
-sample. Errors of few samples have long tails - one that reaches beyond all others clips in every
-model - so that a difference counts only if two figures agree on it: the error energy over all
-samples, which is what SQNR is made of, and the mean of the differences in decibels, by more than
-its standard error. All else is a tie.
+No output of what is kept may be further from the float network than min-max scales leave it, so
+each output is looked at by itself, in two measures. The error energy over all samples is what SQNR
+is made of, and hangs on the few loudest. The mean of the differences in decibels counts every
+sample alike; since samples differ in how hard they are by far more than models do, models are
+compared sample by sample.
+
+Another model that is merely better has to be so in both measures, by more than the standard error.
+All else is a tie, which keeps what was asked for.
 """
 
 from __future__ import annotations
@@ -19,6 +22,10 @@ Energies = npt.NDArray[np.float64]
 
 # Errors below this part of the output's signal are none: 120 dB.
 _LEAST_NOISE = 1e-12
+
+# Decibels of SQNR that an output may lose to min-max scales. Half of what would be noticed: the
+# samples that judge are not those that the model will see.
+MARGIN_DB = 0.25
 
 
 def floored(noise: Energies, signal: Energies) -> Energies:
@@ -39,15 +46,31 @@ def is_closer(one: Energies, other: Energies) -> bool:
         one: Its error energy for every sample, [samples].
         other: The other's.
     """
-    if one.sum() >= other.sum():
-        return False
-    differences = 10 * np.log10(other / one)
-    error = float(differences.std(ddof=1)) / math.sqrt(len(differences))
-    return bool(differences.mean() > error)
+    mean, error = _difference(one[:, np.newaxis], other[:, np.newaxis])
+    return bool(one.sum() < other.sum() and mean[0] > error[0])
+
+
+def falls_below(noise: Energies, base: Energies) -> npt.NDArray[np.bool_]:
+    """In which outputs a model is further from float than another, [outputs].
+
+    Args:
+        noise: Its error energies, [samples, outputs].
+        base: The other's.
+
+    Returns:
+        True where it loses more than the margin over all samples, or on the mean sample beyond
+        chance.
+    """
+    mean, error = _difference(noise, base)
+    return np.asarray((gains_db(noise, base) < -MARGIN_DB) | (mean + error < -MARGIN_DB))
 
 
 def best(asked: Energies, others: Mapping[str, Energies], base: Energies) -> str | None:
-    """The model that gains most over ``base`` in the output in which it gains least.
+    """The model to keep in place of the one asked for.
+
+    Where that one falls below ``base`` in some output, any that does so in none will do. Else, or
+    without such a one, another has to be closer beyond chance in the output in which the one asked
+    for gains least, and gain more in its own worst. Of several, the one that gains most there.
 
     Args:
         asked: Error energies of the model that was asked for, [samples, outputs].
@@ -55,14 +78,31 @@ def best(asked: Energies, others: Mapping[str, Energies], base: Energies) -> str
         base: Those of min-max scales.
 
     Returns:
-        Name of another model; ``None`` unless one is closer beyond chance in the output that is the
-        asked model's worst.
+        Name of another model, which falls below ``base`` nowhere if that can be had; ``None`` if
+        the one asked for is as good.
     """
     gains = gains_db(asked, base)
     worst = int(gains.argmin())
-    found, most = None, float(gains[worst])
-    for name, noise in others.items():
-        least = float(gains_db(noise, base).min())
-        if least > most and is_closer(noise[:, worst], asked[:, worst]):
-            found, most = name, least
-    return found
+    least = {name: float(gains_db(noise, base).min()) for name, noise in others.items()}
+    sound = [name for name, noise in others.items() if not falls_below(noise, base).any()]
+    if not falls_below(asked, base).any():
+        eligible = sound
+    elif sound:
+        return max(sound, key=lambda name: least[name])
+    else:
+        eligible = list(others)
+    closer = [
+        name
+        for name in eligible
+        if least[name] > gains[worst] and is_closer(others[name][:, worst], asked[:, worst])
+    ]
+    return max(closer, key=lambda name: least[name], default=None)
+
+
+def _difference(
+    one: Energies, other: Energies
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """Decibels by which a model is closer on the mean sample, and their standard error."""
+    differences = 10 * np.log10(other / one)
+    error = differences.std(axis=0, ddof=1) / math.sqrt(len(differences))
+    return differences.mean(axis=0), error

@@ -110,7 +110,9 @@ def _searches(plain: Any) -> dict[str, Any]:
     Raises:
         ValueError: They are something else.
     """
-    for trials in (t for found in typed(plain, dict, "searches").values() for t in found.values()):
+    kinds = typed(plain, dict, "searches").values()
+    for index, trials in (entry for found in kinds for entry in found.items()):
+        int(index)
         for factor, loss, alternation in trials:
             typed(factor, float, "factor")
             typed(loss, float, "loss")

@@ -17,15 +17,15 @@ class Comparison:
 
     Attributes:
         samples: How many samples they were run on.
-        held_back: Whether calibration had seen none of these. If not, they are half of the
-            calibration samples, and the biases of the models that they judged were corrected on the
-            other half.
+        held_back: Whether calibration had seen none of these. If not, they are calibration samples,
+            and the biases of the models that they judged were corrected on others.
         outputs: Names of the tensors compared, one per float output of the network: that in front
             of a final softmax where there is one.
         sqnr_db: 10 log10(signal energy / error energy) against the float network for each of
             ``outputs``, by what the model is.
         kept: Which of these was kept.
-        is_tie: Whether min-max scales do better in some output, though not beyond chance.
+        is_tie: Whether min-max scales do better in some output, though neither by much nor beyond
+            chance.
         is_default: Whether the min-max scales are TFLite's default: 8 bits, weight scales per
             channel.
         reason: Why nothing was compared; empty otherwise.
@@ -74,22 +74,37 @@ class Comparison:
         base = "TFLite's default (min-max scales)" if self.is_default else "min-max scales"
         if self.reason:
             return f"Not compared with {base}: {self.reason}."
-        worst = self.worst
-        figures = {name: f"{values[worst]:.1f} dB" for name, values in self.sqnr_db.items()}
-        line = f"{base[0].upper()}{base[1:]}: {figures[MIN_MAX]}; "
-        if self.kept == ASKED:
-            line += f"this: {figures[ASKED]}"
-        elif self.kept == MIN_MAX:
-            line += f"kept, since this was {figures[ASKED]}"
+        kept, minimum = self.sqnr_db[self.kept], self.sqnr_db[MIN_MAX]
+        by_gain = sorted(range(len(kept)), key=lambda i: kept[i] - minimum[i])
+        shown = sorted(by_gain[:_MOST_SHOWN])
+        line = f"{base[0].upper()}{base[1:]}: {self._listed(MIN_MAX, shown)}; "
+        if self.kept == MIN_MAX:
+            line += f"kept, since this was {self._listed(ASKED, shown)}"
         else:
-            line += f"this: {figures[self.kept]}, {self.kept}, and {figures[ASKED]} with"
-        line += ", a difference within chance" if self.is_tie else ""
+            line += f"this: {self._listed(self.kept, shown, with_gain=True)}"
+        if self.kept not in (ASKED, MIN_MAX):
+            line += f", {self.kept}, and {self._listed(ASKED, shown)} {ASKED}"
+        line += ", less by chance only" if self.is_tie else ""
         line += f", on {self.samples} "
         line += "samples held back" + ("" if self.held_back else " from bias correction")
         if len(self.outputs) > 1:
-            line += f" ('{self.outputs[worst]}', of {len(self.outputs)} outputs the least gain)"
+            names = [f"'{self.outputs[i].split(';')[0]}'" for i in shown]
+            line += f" (outputs {', '.join(names)}"
+            line += f", the least gains of {len(kept)}" if len(shown) < len(kept) else ""
+            line += ")"
         return f"{line}."
 
+    def _listed(self, name: str, shown: list[int], with_gain: bool = False) -> str:
+        """Figures of a model for some outputs."""
+        found = []
+        for i in shown:
+            figure, base = self.sqnr_db[name][i], self.sqnr_db[MIN_MAX][i]
+            found.append(f"{figure:.1f} dB" + (f" ({figure - base:+.1f})" if with_gain else ""))
+        return ", ".join(found)
+
+
+# Outputs that the line shows; of more than these, those that gain least.
+_MOST_SHOWN = 4
 
 _TYPES: dict[str, type[Any]] = {
     "samples": int,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator
 from typing import Any
 
@@ -13,7 +14,8 @@ from tflite_eq.calibration.histogram import describe_not_finite
 from tflite_eq.errors import BackendError, ModelError
 from tflite_eq.graph import edit
 from tflite_eq.graph.model import Graph
-from tflite_eq.runtimes import preferred_runtime
+from tflite_eq.runtimes import Kernels, preferred_runtime
+from tflite_eq.trial import Bounds, Job, Step, check_survives
 
 # Squares of larger values, summed over the sampled positions, would leave the range of float32.
 _LARGEST_VALUE = 1e15
@@ -30,13 +32,17 @@ class FloatNetwork:
         """Make the interpreter.
 
         Raises:
-            ModelError: The runtime cannot run the network.
+            BackendError: The runtime would end the process at the network.
+            ModelError: It cannot run the network.
         """
         self._graph = graph
         self.computed = edit.computed_tensors(graph)
+        model = edit.with_all_tensors_as_outputs(graph)
+        self._runtime, self._tried = preferred_runtime(), Bounds()
+        self._job = Job(model, Kernels.DEFAULT, until=Step.ALLOCATE)
+        check_survives(self._runtime, self._job, graph.origin)
         try:
-            model = edit.with_all_tensors_as_outputs(graph)
-            self._interpreter = preferred_runtime().interpreter(model)
+            self._interpreter = self._runtime.interpreter(model)
             self._interpreter.allocate_tensors()
         except (BackendError, ValueError, RuntimeError) as error:
             raise ModelError(
@@ -47,6 +53,11 @@ class FloatNetwork:
         self._shapes = [tuple(d["shape"]) for d in self._inputs]
         self._declared = list(self._shapes)
         self._is_resized = False
+        if any(graph.tensors[index].dynamic for index in graph.inputs):
+            return  # samples say the sizes
+        # Before anything runs: a shape that is not the file's may be a thousand times as large.
+        for index, detail in zip(self.computed, self._outputs):
+            self._check_declared(index, tuple(detail["shape"]), np.dtype(detail["dtype"]))
 
     @property
     def float_tensors(self) -> list[int]:
@@ -62,6 +73,7 @@ class FloatNetwork:
             number: Position of the sample, for messages.
 
         Raises:
+            BackendError: The runtime would end the process over the sample.
             ModelError: The network fails on the sample, or computes NaN, infinity or huge values.
         """
         values = [sample[index] for index in self._graph.inputs]
@@ -69,6 +81,9 @@ class FloatNetwork:
         for index, value in zip(self._graph.inputs, values):
             self._check(index, value, number)
             yield index, value
+        if self._tried.widen([v.shape for v in values]):
+            job = dataclasses.replace(self._job, inputs=values, until=Step.INVOKE)
+            check_survives(self._runtime, job, self._graph.origin)
         try:
             if [v.shape for v in values] != self._shapes:
                 self._shapes = [v.shape for v in values]
@@ -84,28 +99,28 @@ class FloatNetwork:
             ) from error
         for index, detail in zip(self.computed, self._outputs):
             value = self._interpreter.get_tensor(detail["index"])
-            self._check_declared(index, value)
+            self._check_declared(index, value.shape, value.dtype)
             self._check(index, value, number)
             yield index, value
 
-    def _check_declared(self, tensor: int, values: npt.NDArray[Any]) -> None:
+    def _check_declared(self, tensor: int, shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
         """Layers are looked at and weighed by the shapes that the file declares."""
         stored = self._graph.tensors[tensor]
-        if stored.is_float != (values.dtype == np.float32):
+        if stored.is_float != (dtype == np.float32):
             raise ModelError(
                 f"{self._graph.origin}: tensor '{stored.name}' is {stored.type_name} in the file, "
-                f"but is computed as {values.dtype.name}; convert the model again"
+                f"but is computed as {dtype.name}; convert the model again"
             )
         declared = self._graph.signature(tensor)
         if not declared:
             return  # a scalar, or not known
-        fits = len(declared) == values.ndim and all(
-            size in (-1, found) for size, found in zip(declared, values.shape)
+        fits = len(declared) == len(shape) and all(
+            size in (-1, found) for size, found in zip(declared, shape)
         )
         if not fits and not self._is_resized:
             raise ModelError(
                 f"{self._graph.origin}: tensor '{self._graph.tensors[tensor].name}' has shape "
-                f"{list(declared)} in the file, but is computed with shape {list(values.shape)}; "
+                f"{list(declared)} in the file, but is computed with shape {[*map(int, shape)]}; "
                 "convert the model again"
             )
 

@@ -242,7 +242,8 @@ class _Contender:
             self._process.join()
             raise BackendError(
                 f"the benchmark's process ended with code {self._process.exitcode}: native code "
-                "crashed"
+                "crashed; convert and quantize the model again, or name another installed runtime "
+                "with --runtime"
             ) from None
         if isinstance(answer, Exception):
             raise answer

@@ -33,4 +33,7 @@ def call_apart(what: str, function: Callable[..., T], *arguments: Any) -> T:
         try:
             return pool.submit(function, *arguments).result()
         except BrokenProcessPool as error:
-            raise BackendError(f"{what} crashed: native code ended the process") from error
+            raise BackendError(
+                f"{what} crashed: native code ended the process; convert and quantize the "
+                "model again, or name another installed runtime with --runtime"
+            ) from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from typing import Any
 
@@ -10,6 +11,7 @@ import numpy.typing as npt
 from tflite_eq.errors import BackendError, DatasetError
 from tflite_eq.evaluation.feeding import decode, feed, fit
 from tflite_eq.runtimes import Kernels, Runtime
+from tflite_eq.trial import Bounds, Job, Step, check_survives
 
 Array = npt.NDArray[Any]
 
@@ -27,7 +29,12 @@ class Executable:
     """
 
     def __init__(
-        self, name: str, model: bytes, runtime: Runtime, kernels: Kernels = Kernels.DEFAULT
+        self,
+        name: str,
+        model: bytes,
+        runtime: Runtime,
+        kernels: Kernels = Kernels.DEFAULT,
+        survives: bool = False,
     ) -> None:
         """Make the interpreter.
 
@@ -36,14 +43,20 @@ class Executable:
             model: A ``.tflite`` file.
             runtime: Where it runs.
             kernels: What it computes with.
+            survives: Whether the runtime is known not to end the process at the model; otherwise
+                it is tried in another one first.
 
         Raises:
-            BackendError: The runtime rejects the model.
+            BackendError: The runtime rejects the model, or would end the process.
         """
         self.name = name
         self.runtime = runtime.description
         self.fed: list[Array] = []
         self._shapes: list[tuple[int, ...]] | None = None
+        self._job = None if survives else Job(model, kernels, until=Step.BUILD)
+        self._runtime, self._tried = runtime, Bounds()
+        if self._job is not None:
+            check_survives(runtime, self._job, name)
         try:
             self._interpreter = runtime.interpreter(model, kernels)
         except (BackendError, RuntimeError, ValueError) as error:
@@ -86,6 +99,9 @@ class Executable:
     def _fit(self, inputs: Sequence[Array]) -> None:
         shapes = [value.shape for value in inputs]
         if shapes != self._shapes:
+            if self._job is not None and self._tried.widen(shapes):
+                job = dataclasses.replace(self._job, inputs=inputs, until=Step.INVOKE)
+                check_survives(self._runtime, job, self.name)
             fit(self._interpreter, inputs)
             self._output_details = self.outputs
             self._shapes = shapes

@@ -32,6 +32,7 @@ class Instrumented:
         tensors: Mapping[int, int],
         runtime: Runtime | None = None,
         kernels: Kernels = Kernels.DEFAULT,
+        survives: bool = True,
     ) -> None:
         """Prepare the interpreter.
 
@@ -40,6 +41,7 @@ class Instrumented:
             tensors: What to call the outputs, by tensor index of this graph.
             runtime: Where it runs; default the preferred one.
             kernels: What the runtime computes with.
+            survives: Whether the runtime is known not to end the process at the model.
 
         Raises:
             BackendError: The runtime cannot run the model.
@@ -50,6 +52,7 @@ class Instrumented:
             edit.with_outputs(graph, sorted(tensors)),
             runtime or preferred_runtime(),
             kernels,
+            survives,
         )
         self.runtime = self._model.runtime
 

@@ -112,6 +112,9 @@ _COMPUTES = frozenset(
     SUB SUM TANH TRANSPOSE_CONV
     """.split()
 )
+# Of these, those that know no scales per channel: they take none for all of them, and end the
+# process over it.
+_ONE_SCALE = frozenset("ADD DIV MUL SQUARED_DIFFERENCE SUB".split())
 _QUANTIZED = frozenset({"INT4", "INT8", "UINT8", "INT16"})
 _WITHOUT_INPUTS = frozenset({"CALL_ONCE", "VAR_HANDLE", "HASHTABLE", "CALL", "CUSTOM"})
 _WITHOUT_OUTPUTS = frozenset(
@@ -159,6 +162,8 @@ def check_operator(
         ends = [tensors[i] for i in (*inputs, *outputs) if i >= 0]
         _check_numbers(ends, where)
         _check_scales(ends, where)
+    if kind in _ONE_SCALE:
+        _check_one_scale(ends, where)
     if kind in ("ADD", "SUB"):
         _check_sum([tensors[i] for i in inputs[:2]], tensors[outputs[0]], where)
     if kind == "SOFTMAX":
@@ -228,6 +233,17 @@ def _check_scales(tensors: Sequence[schema.TensorT], where: str) -> None:
             raise ModelError(
                 f"{where} computes with '{name}', which is {kind} without a scale; quantize the "
                 "float model again"
+            )
+
+
+def _check_one_scale(tensors: Sequence[schema.TensorT], where: str) -> None:
+    for tensor in tensors:
+        count = len(_list(getattr(tensor.quantization, "scale", None)))
+        if count > 1 and schema.tensor_type_names()[tensor.type] in _QUANTIZED:
+            name = (tensor.name or b"").decode()[:100]
+            raise ModelError(
+                f"{where} computes with '{name}', which has {count} scales, expected one; quantize "
+                "the float model again"
             )
 
 

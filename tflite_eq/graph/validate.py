@@ -113,10 +113,17 @@ def _refuse_packed(graph: Graph) -> None:
     for operator in graph.operators:
         if operator.kind == "DEQUANTIZE":
             source = graph.tensors[operator.inputs[0]]
+            if source.is_constant:
+                raise ModelError(
+                    f"{graph.origin}: weights '{source.name}' are stored as {source.type_name} "
+                    "behind a DEQUANTIZE operator. Convert the original model again without "
+                    "float16 or weight quantization"
+                )
+            origin = "an input" if source.index in graph.inputs else "computed inside the network"
             raise ModelError(
-                f"{graph.origin}: weights '{source.name}' are stored as {source.type_name} behind "
-                "a DEQUANTIZE operator. Convert the original model again without float16 or "
-                "weight quantization"
+                f"{graph.origin}: {describe(graph, operator)} unpacks '{source.name}', which is "
+                f"{origin} and of type {source.type_name}. Convert the original model again with "
+                "inputs and computations in float32"
             )
 
 

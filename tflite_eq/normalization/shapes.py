@@ -9,6 +9,7 @@ it is.
 from __future__ import annotations
 
 import copy
+import dataclasses
 from collections.abc import Sequence
 
 import numpy as np
@@ -18,7 +19,8 @@ from tflite_eq.graph import schema
 from tflite_eq.graph.edit import without_signatures
 from tflite_eq.graph.model import Graph
 from tflite_eq.graph.rewrite import Rewrite
-from tflite_eq.runtimes import Kernels, preferred_runtime
+from tflite_eq.runtimes import Interpreter, Kernels, preferred_runtime
+from tflite_eq.trial import Job, Step, death
 
 Shape = tuple[int, ...]
 
@@ -114,12 +116,17 @@ class _Probe:
         custom = frozenset(o.kind for o in graph.operators if o.kind.startswith("CUSTOM:"))
         unknown = _behind(graph, custom)
         self._operators = [o for o in graph.operators if not unknown.intersection(o.outputs)]
-        self._interpreter = preferred_runtime().interpreter(
-            _part(graph, [o.index for o in self._operators]), Kernels.BUILTIN
-        )
+        self._runtime = preferred_runtime()
+        model = _part(graph, [o.index for o in self._operators])
+        self._job = Job(model, Kernels.BUILTIN)
+        self._interpreter: Interpreter = None
 
     def shapes(self, inputs: Sequence[Shape]) -> dict[int, Shape]:
         """Shapes of the computed tensors, for these of the inputs; none if it cannot be run."""
+        if not self._survives(inputs, Step.ALLOCATE):
+            return {}
+        if self._interpreter is None:
+            self._interpreter = self._runtime.interpreter(self._job.model, self._job.kernels)
         interpreter = self._interpreter
         details = interpreter.get_input_details()
         try:
@@ -127,6 +134,8 @@ class _Probe:
                 interpreter.resize_tensor_input(detail["index"], shape)
             interpreter.allocate_tensors()
             if not all(self._is_allocated(i) for o in self._operators for i in o.outputs):
+                if not self._survives(inputs, Step.INVOKE):
+                    return {}
                 for detail, shape in zip(details, inputs):
                     interpreter.set_tensor(detail["index"], np.zeros(shape, detail["dtype"]))
                 interpreter.invoke()
@@ -134,6 +143,10 @@ class _Probe:
             return {}
         shapes = {d["index"]: tuple(map(int, d["shape"])) for d in interpreter.get_tensor_details()}
         return {i: shapes[i] for o in self._operators for i in o.outputs if i in shapes}
+
+    def _survives(self, inputs: Sequence[Shape], until: Step) -> bool:
+        job = dataclasses.replace(self._job, inputs=inputs, until=until)
+        return death(self._runtime, job) is None
 
     def _is_allocated(self, tensor: int) -> bool:
         """Whether a tensor has its place, and thus its shape, before anything runs."""

@@ -19,8 +19,9 @@ from tflite_eq.graph import edit, schema
 from tflite_eq.graph.model import Graph, Operator
 from tflite_eq.graph.versions import set_int8_versions
 from tflite_eq.numerics.affine import INT8_MAX, INT8_MIN, AffineParams, dequantize
-from tflite_eq.runtimes import preferred_runtime
+from tflite_eq.runtimes import Kernels, preferred_runtime
 from tflite_eq.simulation.operator_runner import OperatorRunner
+from tflite_eq.trial import Job, check_survives
 
 Float = npt.NDArray[np.float32]
 Codes = npt.NDArray[np.int8]
@@ -89,7 +90,9 @@ def _int8_model(graph: Graph, operator: Operator, params: Sequence[AffineParams]
 
 
 def _run(model: bytes, codes: Codes) -> Codes:
-    interpreter = preferred_runtime().interpreter(model)
+    runtime = preferred_runtime()
+    check_survives(runtime, Job(model, Kernels.DEFAULT, [codes]), "the operator")
+    interpreter = runtime.interpreter(model)
     feed = interpreter.get_input_details()[0]["index"]
     interpreter.resize_tensor_input(feed, codes.shape)
     interpreter.allocate_tensors()

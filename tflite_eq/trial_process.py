@@ -1,0 +1,134 @@
+"""The process apart in which ``trial`` has models run. Nothing imports this."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.util
+import os
+import pickle
+import signal
+import sys
+import threading
+import types
+from typing import Any, BinaryIO
+
+import numpy as np
+
+from tflite_eq.evaluation.feeding import feed
+from tflite_eq.known_model import known_model
+from tflite_eq.runtimes import Kernels, Runtime
+from tflite_eq.trial import Job, Step
+
+# After which the memory of the runtime is given back: it takes a moment to start again.
+_IDLE_SECONDS = 60
+
+
+class _NoMetrics:
+    """Counts nothing."""
+
+    def __getattr__(self, name: str) -> Any:
+        return lambda *_, **__: None
+
+
+# What TensorFlow's module of interpreters imports of the rest: a counter and a decorator.
+_NEEDED_OF_TENSORFLOW: dict[str, dict[str, Any]] = {
+    "tensorflow.lite.python.metrics.metrics": {"TFLiteMetrics": _NoMetrics},
+    "tensorflow.python.util.tf_export": {"tf_export": lambda *_, **__: lambda exported: exported},
+}
+
+
+def serve() -> None:
+    """Run one model after the other until there are none; a line before each, and one behind."""
+    answers = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)  # runtimes may write to it
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the other process decides when this one ends
+    _die_unnoticed()
+    questions = sys.stdin.buffer
+    runtime: Runtime = pickle.load(questions)
+    if runtime.module.startswith("tensorflow."):
+        do_without_tensorflow(runtime)
+    with contextlib.suppress(EOFError, OSError):
+        while True:
+            end = threading.Timer(_IDLE_SECONDS, os._exit, [0])
+            end.daemon = True
+            end.start()
+            job: Job = pickle.load(questions)
+            end.cancel()
+            _say(answers, b"begun\n")
+            _run(runtime, job)
+            _say(answers, b"done\n")
+
+
+def _run(runtime: Runtime, job: Job) -> None:
+    """What the other process is going to do; errors are found there again."""
+    with contextlib.suppress(Exception):
+        interpreter = runtime.bare_interpreter(job.model, job.kernels)
+        if job.until is Step.BUILD:
+            return
+        details = interpreter.get_input_details()
+        for detail, value in zip(details, job.inputs):
+            shape = value if isinstance(value, tuple) else value.shape
+            if tuple(detail["shape"]) != shape:
+                interpreter.resize_tensor_input(detail["index"], shape)
+        interpreter.allocate_tensors()
+        if job.until is Step.ALLOCATE:
+            return
+        feed(
+            interpreter,
+            [
+                np.zeros(value, detail["dtype"]) if isinstance(value, tuple) else value
+                for detail, value in zip(details, job.inputs)
+            ],
+        )
+        interpreter.invoke()
+        for detail in interpreter.get_output_details():
+            interpreter.get_tensor(detail["index"])
+
+
+def _say(answers: BinaryIO, line: bytes) -> None:
+    answers.write(line)
+    answers.flush()
+
+
+def _die_unnoticed() -> None:
+    """No core file and no window that tells of the end: it is expected."""
+    if sys.platform == "win32":
+        import ctypes
+
+        ctypes.windll.kernel32.SetErrorMode(0x0001 | 0x0002)
+        return
+    import resource
+
+    with contextlib.suppress(ValueError, OSError):
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+
+def do_without_tensorflow(runtime: Runtime) -> None:
+    """Import TensorFlow's module of interpreters without the packages around it: they take seconds.
+
+    Where a version needs more of them, all are imported after all.
+    """
+    before = set(sys.modules)
+    found = importlib.util.find_spec("tensorflow")
+    if found is None or not found.submodule_search_locations:
+        return
+    (root, *_) = found.submodule_search_locations
+    parents = {name.rpartition(".")[0] for name in (*_NEEDED_OF_TENSORFLOW, runtime.module)}
+    for name in sorted(parents):
+        parts = name.split(".")
+        for end in range(1, len(parts) + 1):
+            package = types.ModuleType(".".join(parts[:end]))
+            package.__path__ = [os.path.join(root, *parts[1:end])]
+            sys.modules.setdefault(package.__name__, package)
+    for name, members in _NEEDED_OF_TENSORFLOW.items():
+        stand_in = sys.modules[name] = types.ModuleType(name)
+        vars(stand_in).update(members)
+        parent, _, own = name.rpartition(".")
+        setattr(sys.modules[parent], own, stand_in)
+    try:
+        interpreter = runtime.bare_interpreter(known_model(), Kernels.REFERENCE)
+        interpreter.allocate_tensors()
+    except Exception:
+        for name in set(sys.modules) - before:
+            if name.startswith("tensorflow"):
+                del sys.modules[name]
