@@ -80,12 +80,13 @@ def _load_mnn(case: dict[str, Any], values: Any) -> Callable[[], Any]:
             {"numThread": 1, "backend": "CPU", "precision": "low"}  # float16 where the CPU can
         )
     image = mnn.Tensor(values.shape, mnn.Halide_Type_Float, values, mnn.Tensor_DimensionType_Caffe)
-    interpreter.getSessionInput(session).copyFrom(image)
+    source = interpreter.getSessionInput(session)
     output = interpreter.getSessionOutput(session)
     zeros = np.zeros(output.getShape(), np.float32)
     host = mnn.Tensor(zeros.shape, mnn.Halide_Type_Float, zeros, mnn.Tensor_DimensionType_Caffe)
 
     def invoke() -> Any:
+        source.copyFrom(image)  # each time: its memory is used for other tensors as well
         code = interpreter.runSession(session)
         if code:
             raise RuntimeError(f"MNN: running the session gives {code}")
