@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 
 from delegate.benchmark import cycles
-from tools.arm64.cores import CORES
+from tools.arm64.cores import CORES, Core
 from tools.arm64.counting import count
 from tools.arm64.emulation import VARIABLE, Emulation, EmulationError
+from tools.arm64.rivals.published import NCNN_MILLISECONDS
 
 
 @pytest.fixture
@@ -61,6 +62,30 @@ def test_a_model_that_is_none(
 def test_a_core_without_published_times(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     found = message(monkeypatch, "--calibrate", "--cpu", "n2")
     assert found == "error: no published milliseconds for n2; there are some for a53, a72, a76"
+
+
+def test_calibration_is_by_the_published_times(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    # Twice what is published for every network, and four times for one of them.
+    times = {name: [2 * ms for ms in both] for name, both in NCNN_MILLISECONDS["a72"].items()}
+    times["squeezenet"][1] *= 2
+    monkeypatch.setattr(cycles, "_shape", lambda name, **_: name)
+    monkeypatch.setattr(cycles, "_rival", lambda rival, model: model)
+
+    def runs(self: cycles.Meter, core: Core, runtime: str, model: str) -> list[cycles.Run]:
+        assert (core, runtime) == (CORES["a72"], "ncnn")
+        return [
+            cycles.Run(f"ncnn {kind}", 1, cycles.Cycles(), milliseconds, [], [])
+            for kind, milliseconds in zip(("int8", "float"), times[model])
+        ]
+
+    monkeypatch.setattr(cycles.Meter, "runs", runs)
+    monkeypatch.setattr(sys, "argv", ["cycles", "--calibrate", "--cpu", "a72"])
+    assert cycles.main() == 0
+    *_, slow, summary = capsys.readouterr().out.splitlines()
+    assert slow.split() == ["squeezenet", "float", "296.00", "74.00", "4.00"]
+    assert summary.split(", ") == ["  2.00 to 4.00", f"geometric mean {2 * 2 ** (1 / 6):.2f}"]
 
 
 def test_rivals_that_were_not_asked_for(folder: Path) -> None:
