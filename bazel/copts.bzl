@@ -31,7 +31,10 @@ SMALL_COPTS = COPTS + ["-Oz"]
 TILED_COPTS = COPTS + ["-O2"]
 
 # One list per instruction set; a kernel file belongs to exactly one.
-AVX2_COPTS = ["-mavx2"]
+AVX2_COPTS = [
+    "-mavx2",
+    "-mfma",
+]
 
 AVX512_VNNI_COPTS = [
     "-mavx512f",
@@ -40,6 +43,8 @@ AVX512_VNNI_COPTS = [
     "-mavx512vl",
     "-mavx512vnni",
 ]
+
+AVX512_VBMI_COPTS = AVX512_VNNI_COPTS + ["-mavx512vbmi"]
 
 # Every aarch64 CPU has NEON. Instructions are ordered for Cortex-A53, which executes them in that order; the cores that do not care.
 NEON_COPTS = ["-mtune=cortex-a53"]

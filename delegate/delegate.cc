@@ -1,10 +1,10 @@
 // The TfLiteDelegate itself: claims nodes, stands in for them, and reports.
 #include "delegate/array.h"
-#include "delegate/conv_node.h"
 #include "delegate/delegate.h"
+#include "delegate/kernels/cpu_features.h"
 #include "delegate/log.h"
-#include "delegate/partition.h"
 #include "delegate/process_mark.h"
+#include "delegate/program.h"
 #include "delegate/selection.h"
 #include "delegate/tflite_abi.h"
 #include "delegate/worker_pool.h"
@@ -27,10 +27,10 @@ struct Delegate {
   bool deleted = false;
 };
 
-// A partition with the delegate whose threads it uses.
+// A group of nodes with the delegate whose threads it uses.
 struct Instance {
   Delegate* delegate = nullptr;
-  Partition partition;
+  Program program;
 };
 
 Delegate* FromBase(TfLiteDelegate* base) { return static_cast<Delegate*>(base->data_); }
@@ -70,7 +70,7 @@ void* InitInstance(TfLiteContext* context, const char* buffer, size_t) {
   const DelegateOptions& options = instance->delegate->options;
   CpuProfile cpu = instance->delegate->cpu;
   cpu.threads = options.ThreadsFor(context->recommended_num_threads);  // as when the nodes were selected
-  if (!instance->partition.Init(context, *params, options, cpu, workers)) {
+  if (!instance->program.Init(context, *params, {options, cpu}, workers)) {
     Delegate* delegate = instance->delegate;
     DeleteObject(instance);
     Leave(delegate);
@@ -83,8 +83,8 @@ void FreeInstance(TfLiteContext*, void* opaque) {
   auto* instance = static_cast<Instance*>(opaque);
   if (instance == nullptr) return;
   Delegate* delegate = instance->delegate;
-  if (delegate->options.profile && delegate->observer.node_finished == nullptr) instance->partition.PrintProfile();
-  instance->partition.Report(delegate->observer);
+  if (delegate->options.profile && delegate->observer.node_finished == nullptr) instance->program.PrintProfile();
+  instance->program.Report(delegate->observer);
   DeleteObject(instance);
   Leave(delegate);
 }
@@ -108,12 +108,12 @@ Instance* InstanceOf(TfLiteContext* context, const TfLiteNode* node) {
 TfLiteStatus PrepareInstance(TfLiteContext* context, TfLiteNode* node) {
   auto* instance = InstanceOf(context, node);
   if (instance == nullptr) return kTfLiteError;
-  const TfLiteStatus status = instance->partition.Prepare(context);
+  const TfLiteStatus status = instance->program.Prepare(context);
   // Here rather than where it was made: scratch is part of what it takes, and changes with the input's size.
   if (status == kTfLiteOk && instance->delegate->options.log_level > 1) {
-    const int nodes = instance->partition.nodes();
+    const int nodes = instance->program.nodes();
     Log(Severity::kInfo, "partition of %d node%s: prepared in %.1f ms, takes %.2f MB", nodes, nodes == 1 ? "" : "s",
-        instance->partition.prepare_milliseconds(), static_cast<double>(instance->partition.memory_bytes()) / 1048576);
+        instance->program.prepare_milliseconds(), static_cast<double>(instance->program.memory_bytes()) / 1048576);
   }
   return status;
 }
@@ -121,14 +121,15 @@ TfLiteStatus PrepareInstance(TfLiteContext* context, TfLiteNode* node) {
 TfLiteStatus InvokeInstance(TfLiteContext* context, TfLiteNode* node) {
   auto* instance = InstanceOf(context, node);
   if (instance == nullptr) return kTfLiteError;
-  return instance->partition.Invoke(context, &instance->delegate->pool);
+  return instance->program.Invoke(context, &instance->delegate->pool);
 }
 
 void ReportDecisions(const Selection& selection, const TfLiteEqObserver& observer) {
   if (observer.node_decided == nullptr) return;
   for (const Selection::Candidate& candidate : selection.candidates()) {
-    if (!candidate.convolution) continue;
-    const TfLiteEqNodeDecision decision = {candidate.node, candidate.claimed, candidate.name, candidate.reason.text};
+    if (candidate.kind == nullptr) continue;
+    const TfLiteEqNodeDecision decision = {candidate.node, candidate.kind->name, candidate.claimed, candidate.name,
+                                           candidate.reason.text};
     observer.node_decided(observer.user_data, &decision);
   }
 }
@@ -143,15 +144,15 @@ TfLiteStatus PrepareDelegate(TfLiteContext* context, TfLiteDelegate* base) {
   if (!selection.Select(context, delegate->options, delegate->cpu)) return kTfLiteError;
   ReportDecisions(selection, delegate->observer);
   if (delegate->options.log_level > 0) {
-    Log(Severity::kInfo, "claimed %d of %d convolutions, %d nodes", selection.claimed()->size, selection.convolutions(),
-        selection.nodes());
+    Log(Severity::kInfo, "claimed %d of %d nodes, %d of them of kinds that the delegate runs", selection.claimed()->size,
+        selection.nodes(), selection.known());
   }
   if (selection.claimed()->size == 0) {
     if (!delegate->options.require_delegation) return kTfLiteOk;
     context->ReportError(context,
-                         "tflite_eq: require_delegation: none of %d nodes (%d convolutions) can be claimed; log_level 2 "
-                         "tells why",
-                         selection.nodes(), selection.convolutions());
+                         "tflite_eq: require_delegation: none of %d nodes (%d of kinds that the delegate runs) can be claimed; "
+                         "log_level 2 tells why",
+                         selection.nodes(), selection.known());
     return kTfLiteError;
   }
   TfLiteRegistration registration = {};

@@ -130,7 +130,7 @@ TEST(Delegate, TellsAnObserverWhatItDoes) {
   {
     ChainRuntime runtime(model, 1);
     ASSERT_TRUE(runtime.Apply(delegate.get())) << runtime.error();
-    EXPECT_EQ(seen.decisions, (std::vector<std::pair<int, bool>>{{0, true}, {1, true}, {3, true}}));
+    EXPECT_EQ(seen.decisions, (std::vector<std::pair<int, bool>>{{0, true}, {1, true}, {2, false}, {3, true}}));
     ASSERT_TRUE(runtime.Resize(2, 9, 7)) << runtime.error();
     std::mt19937 random(13);
     for (int run = 0; run < 3; ++run) CheckRun(model, {2, 9, 7}, &runtime, &random);
@@ -332,7 +332,7 @@ TEST(Delegate, ClaimsByThePolicyOrSaysThatNothingIsClaimed) {
   const DelegatePointer scalar(CreateDelegate(options));
   ChainRuntime refused(model, 1);
   EXPECT_FALSE(refused.Apply(scalar.get()));
-  EXPECT_NE(refused.error().find("require_delegation: none of 4 nodes (4 convolutions) can be claimed"), std::string::npos)
+  EXPECT_NE(refused.error().find("require_delegation: none of 4 nodes (4 of kinds that the delegate runs) can be claimed"), std::string::npos)
       << refused.error();
   // On AVX2 both the sizes in the model and the number of threads make it worth it.
   if (!CpuSupports(Isa::kAvx2)) GTEST_SKIP() << "this CPU has no fast kernels";

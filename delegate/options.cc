@@ -36,7 +36,7 @@ bool ParseBoolean(const char* key, const char* value, bool* result, Reason* erro
 bool ParseKernel(const char* value, DelegateOptions* options, Reason* error) {
   options->any_kernel = strcmp(value, "auto") == 0;
   if (options->any_kernel || AlgorithmFromName(value, &options->kernel)) return true;
-  error->Set("option kernel: \"%s\" is none of auto, winograd_f43, winograd_f23, winograd_1d, direct_int7, direct, reference",
+  error->Set("option kernel: \"%s\" is none of auto, winograd_f43, winograd_f23, winograd_1d, direct_int7, direct, depthwise, reference",
              Quoted(value).text);
   return false;
 }

@@ -75,7 +75,7 @@ TEST(ParseOptions, NamesWhatIsWrongAndWhatIsAllowed) {
       {"num_threads", "2x", "option num_threads: \"2x\" is not an integer from 0 to 256"},
       {"num_threads", "-1", "option num_threads: \"-1\" is not an integer from 0 to 256"},
       {"num_threads", "99999999999999999999", "is not an integer from 0 to 256"},
-      {"kernel", "fast", "is none of auto, winograd_f43, winograd_f23, winograd_1d, direct_int7, direct, reference"},
+      {"kernel", "fast", "is none of auto, winograd_f43, winograd_f23, winograd_1d, direct_int7, direct, depthwise, reference"},
       {"kernel", "fast\n\xff", "option kernel: \"fast\\x0a\\xff\" is none of auto"},
       {"a_name_that_is_much_longer_than_any_option", "1", "reference_in_place, leave, claim, min_saving"},
       {"isa", "sse2", "is none of auto, scalar, avx2, avx512_vnni, neon, neon_dotprod, neon_i8mm"},

@@ -1,16 +1,28 @@
 #include "delegate/selection.h"
 
 #include "delegate/log.h"
+#include "delegate/ops/tensor_checks.h"
 #include "delegate/quoted.h"
 
 namespace tflite_eq {
-void Selection::Consider(const GraphView& graph, const DelegateOptions& options, const CpuProfile& cpu,
-                         Candidate* candidate) {
+
+// What an earlier node computes, whatever the model says of the tensor between them; else what the model says. The quantization of a
+// tensor, on the other hand, is the same for whoever writes and reads it: it is the tensor's.
+bool Selection::InputShape(const GraphView& graph, int tensor, Shape* shape, Reason* reason) const {
+  const int producer = producers_.of(tensor);
+  if (producer != Producers::kNone && candidates_[producer].has_shape) {
+    *shape = candidates_[producer].shape;
+    return true;
+  }
+  return ReadShape(graph.tensor(tensor), "input", shape, reason);
+}
+
+void Selection::Consider(const GraphView& graph, const Environment& environment, Candidate* candidate) {
   NodeView node;
   if (!graph.node(candidate->node, &node)) return;
-  candidate->convolution = node.builtin_code == kTfLiteBuiltinConv2d;
-  if (!candidate->convolution) return;
-  ++convolutions_;
+  candidate->kind = FindOperator(node.builtin_code);
+  if (candidate->kind == nullptr) return;
+  ++known_;
   const TensorView output = graph.tensor(node.outputs.at(0, kNoTensor));
   if (output.exists()) candidate->name = output.name();
   if (!producers_.in_order()) {
@@ -19,30 +31,62 @@ void Selection::Consider(const GraphView& graph, const DelegateOptions& options,
   }
   const bool leave = leave_.Matches(candidate->name);
   const bool insist = claim_.Matches(candidate->name);
-  ConvNode conv;
-  if (!conv.Read(graph, node, &candidate->reason)) return;
-  candidate->output_channels = conv.problem().shape.output_channels;
-  if (!AgreesWithItsInput(conv, &candidate->reason)) return;
+  OperatorHolder op;
+  if (!op.Read(graph, node, &candidate->reason)) return;
+  const int inputs = op->inputs().size();
+  Array<Shape> shapes;
+  if (!shapes.Allocate(inputs)) {
+    candidate->reason.Set("out of memory");
+    return;
+  }
+  for (int i = 0; i < inputs; ++i) {
+    if (!InputShape(graph, op->inputs()[i], &shapes[i], &candidate->reason)) return;
+  }
+  if (!op->Resize(shapes.begin(), &candidate->shape, &candidate->reason)) return;
+  candidate->has_shape = true;
   if (leave) {
     candidate->reason.Set("option leave matches its name");
     return;
   }
-  const Plan plan = insist ? conv.Insist(options, cpu) : conv.Choose(options, cpu);
-  candidate->insisted = plan.claim && insist;
-  candidate->claimed = plan.claim;
-  candidate->saved_multiplications = plan.saved_multiplications;
-  candidate->reason = plan.reason;
+  const Worth worth = op->Judge(environment, insist);
+  candidate->possible = worth.possible;
+  candidate->insisted = worth.possible && insist;
+  candidate->claimed = worth.possible && (insist || worth.saved_multiplications >= 0);
+  candidate->saved_multiplications = worth.saved_multiplications;
+  candidate->reason = worth.reason;
 }
 
-// What the model says of a tensor between two nodes is replaced by what the first computes. The quantization of a tensor, on the
-// other hand, is the same for whoever writes and reads it: it is the tensor's.
-bool Selection::AgreesWithItsInput(const ConvNode& conv, Reason* reason) const {
-  const int producer = producers_.of(conv.input());
-  const int written = producer != Producers::kNone ? candidates_[producer].output_channels : 0;
-  const int read = conv.problem().shape.input_channels;
-  if (written == 0 || written == read) return true;
-  reason->Set("input is written with %d channels and read with %d", written, read);
-  return false;
+// Claims nodes that lose a little by themselves, where that saves more by sparing switches: of all ways to divide the nodes, in their
+// order, between the runtime and the delegate the one that saves most.
+void Selection::AbsorbNeighbours(const Threshold& threshold) {
+  const int count = candidates_.size();
+  // For each node, where the best way up to it came from if the node is the delegate's (1) or the runtime's (0).
+  Array<unsigned char> from[2];
+  if (!from[0].Allocate(count) || !from[1].Allocate(count)) return;  // nothing is absorbed then
+  constexpr double kNever = -1e300;
+  const double half = threshold.switch_cost / 2;
+  double best[2] = {0, kNever};
+  for (int i = 0; i < count; ++i) {
+    const Candidate& candidate = candidates_[i];
+    const double gain = candidate.insisted ? 1e200 : candidate.saved_multiplications;
+    double next[2];
+    for (int to = 0; to < 2; ++to) {
+      // Beginning with the delegate costs no switch.
+      const double stay = i == 0 && to == 1 ? 0 : best[to];
+      const double change = best[1 - to] - half;
+      from[to][i] = static_cast<unsigned char>(stay >= change ? to : 1 - to);
+      next[to] = stay >= change ? stay : change;
+    }
+    next[1] = candidate.possible ? next[1] + gain : kNever;
+    best[0] = next[0];
+    best[1] = next[1];
+  }
+  int side = best[1] > best[0] ? 1 : 0;
+  for (int i = count - 1; i >= 0; --i) {
+    Candidate& candidate = candidates_[i];
+    if (side == 1) candidate.claimed = true;
+    side = from[side][i];
+  }
 }
 
 void Selection::CollectClaimed() {
@@ -60,7 +104,7 @@ void Selection::DropAll(const char* why) {
   }
 }
 
-void Selection::DropPartitionsThatDoNotPay(TfLiteContext* context, const DelegateOptions& options, const CpuProfile& cpu) {
+void Selection::DropPartitionsThatDoNotPay(TfLiteContext* context, const DelegateOptions& options, const Threshold& threshold) {
   TfLiteDelegateParams* partitions = nullptr;
   int count = 0;
   if (context->PreviewDelegatePartitioning(context, claimed_, &partitions, &count) != kTfLiteOk || partitions == nullptr) {
@@ -69,21 +113,22 @@ void Selection::DropPartitionsThatDoNotPay(TfLiteContext* context, const Delegat
   }
   // A kernel asked for by name is for validation: fast or not does not matter.
   if (!options.any_kernel) return;
-  // Threads divide the time that is saved, not the time a switch takes.
-  const CpuCosts& costs = CostsOf(cpu);
-  const double cost = cpu.threads > 1 ? (costs.delegate_switch + costs.wake) * cpu.threads : costs.delegate_switch;
-  const double least = options.min_saving == DelegateOptions::kAutomatic ? cost : options.min_saving * 1e3;
+  const int last = candidates_.size() - 1;
   for (int i = 0; i < count; ++i) {
     const PartitionView partition(partitions[i]);
     double saved = 0;
-    bool insisted = false;
+    bool insisted = false, begins = false, ends = false;
     for (int node : partition.nodes) {
       const int position = candidate_of_.Get(node);
       if (position == IndexMap::kAbsent) continue;
       saved += candidates_[position].saved_multiplications;
       insisted = insisted || candidates_[position].insisted;
+      begins = begins || position == 0;
+      ends = ends || position == last;
     }
-    if (insisted || saved >= least) continue;
+    // Nobody is switched from before the first node, nor to after the last.
+    const double cost = threshold.switch_cost * (begins && ends ? 0 : begins || ends ? 0.5 : 1);
+    if (insisted || saved >= (threshold.least >= 0 ? threshold.least : cost)) continue;
     for (int node : partition.nodes) {
       const int position = candidate_of_.Get(node);
       if (position == IndexMap::kAbsent) continue;
@@ -95,7 +140,7 @@ void Selection::DropPartitionsThatDoNotPay(TfLiteContext* context, const Delegat
       } else {
         saving.Set("these %d nodes save", partition.nodes.size());
       }
-      if (options.min_saving == DelegateOptions::kAutomatic) {
+      if (threshold.least < 0) {
         reason.Set("a switch of delegates costs more than %.30s (%.1f M multiplications); %.90s", saving.text, saved * 1e-6,
                    candidate.reason.text);
       } else {
@@ -112,8 +157,8 @@ void Selection::WarnOfPatternsWithoutLayers(const DelegateOptions& options) cons
   if (!producers_.in_order()) return;  // no layer was looked at
   const auto warn = [&](const char* option, const NameMatcher& matcher, const NamePattern& pattern) {
     if (!matcher.compiled() || matcher.matches() > 0 || options.log_level < 1) return;
-    Log(Severity::kError, "option %s: \"%.200s\" matches the name of none of the model's %d convolutions' output tensors", option,
-        pattern.text(), convolutions_);
+    Log(Severity::kError, "option %s: \"%.200s\" matches none of the names of what the model's %d nodes write that the delegate knows",
+        option, pattern.text(), known_);
   };
   warn("leave", leave_, options.leave);
   warn("claim", claim_, options.claim);
@@ -147,16 +192,22 @@ bool Selection::Select(TfLiteContext* context, const DelegateOptions& options, C
     return false;
   }
   const GraphView graph(context);
-  for (Candidate& candidate : candidates_) Consider(graph, options, cpu, &candidate);
+  const Environment environment = {options, cpu};
+  for (Candidate& candidate : candidates_) Consider(graph, environment, &candidate);
   WarnOfPatternsWithoutLayers(options);
+  // Threads divide the time that is saved, not the time a switch takes.
+  const CpuCosts& costs = CostsOf(cpu);
+  const double switch_cost = cpu.threads > 1 ? (costs.delegate_switch + costs.wake) * cpu.threads : costs.delegate_switch;
+  const double least = options.min_saving == DelegateOptions::kAutomatic ? -1 : options.min_saving * 1e3;
+  if (options.any_kernel) AbsorbNeighbours({switch_cost, least});
   CollectClaimed();
   if (claimed_->size > 0) {
-    DropPartitionsThatDoNotPay(context, options, cpu);
+    DropPartitionsThatDoNotPay(context, options, {switch_cost, least});
     CollectClaimed();
   }
   for (const Candidate& candidate : candidates_) {
-    if (candidate.convolution && options.log_level > 1) {
-      Log(Severity::kInfo, "node %d %s (%s): %s", candidate.node, candidate.claimed ? "claimed" : "refused",
+    if (candidate.kind != nullptr && options.log_level > 1) {
+      Log(Severity::kInfo, "node %d %s %s (%s): %s", candidate.node, candidate.kind->name, candidate.claimed ? "claimed" : "refused",
           Quoted(candidate.name, Quoted::kLongest).text, candidate.reason.text);
     }
   }

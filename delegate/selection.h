@@ -5,10 +5,10 @@
 #include <stdlib.h>
 
 #include "delegate/array.h"
-#include "delegate/conv_node.h"
 #include "delegate/graph/graph_view.h"
 #include "delegate/graph/index_map.h"
 #include "delegate/graph/producers.h"
+#include "delegate/ops/registry.h"
 #include "delegate/options.h"
 #include "delegate/tflite_abi.h"
 
@@ -26,27 +26,38 @@ class Selection {
   bool Select(TfLiteContext* context, const DelegateOptions& options, CpuProfile cpu);
 
   const TfLiteIntArray* claimed() const { return claimed_; }
-  int convolutions() const { return convolutions_; }
+  // Nodes of kinds that the delegate runs.
+  int known() const { return known_; }
   int nodes() const { return candidates_.size(); }
 
-  // The decision on one node. Only convolutions have a reason.
+  // The decision on one node. Only those of a known kind have a reason.
   struct Candidate {
     int node = -1;
-    bool convolution = false;
+    const OperatorKind* kind = nullptr;  // null for those that are the runtime's alone
+    bool possible = false;
     bool claimed = false;
     bool insisted = false;  // claimed by the option of that name
     double saved_multiplications = 0;
-    int output_channels = 0;  // once it was read as a convolution
+    // What it writes, once that is known.
+    bool has_shape = false;
+    Shape shape;
     const char* name = "";
     Reason reason;
   };
   const Array<Candidate>& candidates() const { return candidates_; }
 
  private:
+  // What a group of claimed nodes has to save.
+  struct Threshold {
+    double switch_cost;  // of going to the delegate and back, in multiplications
+    double least;        // as the option min_saving has it; below 0 where the switches decide
+  };
+
   bool FindCandidates(TfLiteContext* context);
-  void Consider(const GraphView& graph, const DelegateOptions& options, const CpuProfile& cpu, Candidate* candidate);
-  bool AgreesWithItsInput(const ConvNode& conv, Reason* reason) const;
-  void DropPartitionsThatDoNotPay(TfLiteContext* context, const DelegateOptions& options, const CpuProfile& cpu);
+  void Consider(const GraphView& graph, const Environment& environment, Candidate* candidate);
+  bool InputShape(const GraphView& graph, int tensor, Shape* shape, Reason* reason) const;
+  void AbsorbNeighbours(const Threshold& threshold);
+  void DropPartitionsThatDoNotPay(TfLiteContext* context, const DelegateOptions& options, const Threshold& threshold);
   void WarnOfPatternsWithoutLayers(const DelegateOptions& options) const;
   void DropAll(const char* why);
   void CollectClaimed();
@@ -57,7 +68,7 @@ class Selection {
   NameMatcher leave_;
   NameMatcher claim_;
   TfLiteIntArray* claimed_ = nullptr;
-  int convolutions_ = 0;
+  int known_ = 0;
 };
 
 }  // namespace tflite_eq

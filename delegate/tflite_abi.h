@@ -34,7 +34,32 @@ typedef enum { kTfLiteMemNone = 0, kTfLiteMmapRo = 1, kTfLiteArenaRw = 2, kTfLit
 
 typedef enum { kTfLiteNoQuantization = 0, kTfLiteAffineQuantization = 1 } TfLiteQuantizationType;
 
-enum { kTfLiteBuiltinConv2d = 3, kTfLiteBuiltinDelegate = 51 };
+enum {
+  kTfLiteBuiltinAdd = 0,
+  kTfLiteBuiltinAveragePool2d = 1,
+  kTfLiteBuiltinConcatenation = 2,
+  kTfLiteBuiltinConv2d = 3,
+  kTfLiteBuiltinDepthwiseConv2d = 4,
+  kTfLiteBuiltinFullyConnected = 9,
+  kTfLiteBuiltinMaxPool2d = 17,
+  kTfLiteBuiltinMul = 18,
+  kTfLiteBuiltinRelu = 19,
+  kTfLiteBuiltinReluN1To1 = 20,
+  kTfLiteBuiltinRelu6 = 21,
+  kTfLiteBuiltinReshape = 22,
+  kTfLiteBuiltinResizeBilinear = 23,
+  kTfLiteBuiltinPad = 34,
+  kTfLiteBuiltinMean = 40,
+  kTfLiteBuiltinSub = 41,
+  kTfLiteBuiltinSqueeze = 43,
+  kTfLiteBuiltinDelegate = 51,
+  kTfLiteBuiltinPrelu = 54,
+  kTfLiteBuiltinPadv2 = 60,
+  kTfLiteBuiltinResizeNearestNeighbor = 97,
+  kTfLiteBuiltinLeakyRelu = 98,
+  kTfLiteBuiltinQuantize = 114,
+  kTfLiteBuiltinHardSwish = 117,
+};
 
 // What a delegate asks of the runtime, as Subgraph::ModifyGraphWithDelegate and PrepareOpsAndTensors do it in 2.14 to 2.19 and LiteRT.
 //
@@ -117,6 +142,76 @@ typedef struct TfLiteConvParams {
   int dilation_width_factor;
   int dilation_height_factor;
 } TfLiteConvParams;
+
+typedef struct TfLiteDepthwiseConvParams {
+  int32_t padding;
+  int stride_width;
+  int stride_height;
+  int depth_multiplier;
+  int32_t activation;
+  int dilation_width_factor;
+  int dilation_height_factor;
+} TfLiteDepthwiseConvParams;
+
+typedef struct TfLitePoolParams {
+  int32_t padding;
+  int stride_width;
+  int stride_height;
+  int filter_width;
+  int filter_height;
+  int32_t activation;
+} TfLitePoolParams;
+
+typedef struct TfLiteFullyConnectedParams {
+  int32_t activation;
+  int32_t weights_format;
+  bool keep_num_dims;
+} TfLiteFullyConnectedParams;
+
+typedef struct TfLiteConcatenationParams {
+  int axis;
+  int32_t activation;
+} TfLiteConcatenationParams;
+
+typedef struct TfLiteAddParams {
+  int32_t activation;
+} TfLiteAddParams;
+
+typedef struct TfLiteSubParams {
+  int32_t activation;
+} TfLiteSubParams;
+
+typedef struct TfLiteMulParams {
+  int32_t activation;
+} TfLiteMulParams;
+
+typedef struct TfLiteReshapeParams {
+  int shape[8];
+  int num_dimensions;
+} TfLiteReshapeParams;
+
+typedef struct TfLiteSqueezeParams {
+  int squeeze_dims[8];
+  int num_squeeze_dims;
+} TfLiteSqueezeParams;
+
+typedef struct TfLiteLeakyReluParams {
+  float alpha;
+} TfLiteLeakyReluParams;
+
+typedef struct TfLiteReducerParams {
+  bool keep_dims;
+} TfLiteReducerParams;
+
+typedef struct TfLiteResizeBilinearParams {
+  bool align_corners;
+  bool half_pixel_centers;
+} TfLiteResizeBilinearParams;
+
+typedef struct TfLiteResizeNearestNeighborParams {
+  bool align_corners;
+  bool half_pixel_centers;
+} TfLiteResizeNearestNeighborParams;
 
 typedef struct TfLiteDelegateParams {
   struct TfLiteDelegate* delegate;

@@ -27,8 +27,8 @@ typedef struct {
   size_t struct_size;
   // Threads for one convolution; 0 takes the interpreter's number.
   int32_t num_threads;
-  // Null or "auto" chooses by layer and CPU. "winograd_f43", "winograd_f23", "winograd_1d", "direct_int7", "direct" or
-  // "reference" makes every layer that the named kernel can compute exactly use it, fast or not.
+  // Null or "auto" chooses by layer and CPU. "winograd_f43", "winograd_f23", "winograd_1d", "direct_int7", "direct",
+  // "depthwise" or "reference" makes every layer that the named kernel can compute exactly use it, fast or not.
   const char* kernel;
   // Null or "auto" takes the best this CPU has; "scalar", "avx2", "avx512_vnni", "neon", "neon_dotprod" or
   // "neon_i8mm" restricts it, for validation.

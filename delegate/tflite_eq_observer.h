@@ -17,21 +17,23 @@ extern "C" {
 struct TfLiteDelegate;
 
 // Counts changes of the structures below.
-#define TFLITE_EQ_OBSERVER_VERSION 1
+#define TFLITE_EQ_OBSERVER_VERSION 2
 
 // All strings live as long as the call they are handed to.
 
-// The decision on one convolution of the model.
+// The decision on one node of the model, of a kind that the delegate runs.
 typedef struct {
   int32_t node;        // index of the node in the model
+  const char* op;      // TFLite's name of the operator, "CONV_2D"
   bool claimed;
   const char* output;  // name of the tensor it writes; never null
   const char* reason;  // why it is claimed, or why not
 } TfLiteEqNodeDecision;
 
-// One claimed convolution, when its interpreter goes.
+// One claimed node, when its interpreter goes. Tensors that are no images count as images of one row or pixel.
 typedef struct {
   int32_t node;
+  const char* op;
   int32_t batch;
   int32_t input_height;
   int32_t input_width;
@@ -41,14 +43,14 @@ typedef struct {
   int32_t filter_width;
   int32_t stride_height;
   int32_t stride_width;
-  const char* kernel;     // as the option `kernel` names it
+  const char* kernel;     // as the option `kernel` names it, of convolutions
   const char* isa;        // as the option `isa` names it
   int64_t packed_bytes;   // transformed weights and constants
   int64_t runs;           // 0 without the option `profile`
   double milliseconds;    // of all these runs together
 } TfLiteEqNodeProfile;
 
-// One group of claimed convolutions that run in a row, when its interpreter goes.
+// One group of claimed nodes that run in a row, when its interpreter goes.
 typedef struct {
   int32_t nodes;
   double prepare_milliseconds;  // transforming the weights
@@ -60,7 +62,7 @@ typedef struct {
 typedef struct {
   int32_t version;  // TFLITE_EQ_OBSERVER_VERSION
   void* user_data;  // first argument of the functions below, any of which may be null
-  // While the delegate is applied to a model, once for each of its convolutions, in order.
+  // While the delegate is applied to a model, once for each node of a kind that it runs, in order.
   void (*node_decided)(void* user_data, const TfLiteEqNodeDecision* decision);
   // While the interpreter is deleted: first the nodes of a partition, then the partition. node_finished takes the place of the
   // lines that the option `profile` prints.

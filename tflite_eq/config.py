@@ -80,6 +80,13 @@ class IoType(enum.Enum):
     UINT8 = "uint8"
 
 
+class Forms(enum.Enum):
+    """What is written for operators that stock runtimes run slowly in int8."""
+
+    FAST = "fast"  # others that give the same codes and that XNNPACK runs
+    PLAIN = "plain"  # themselves: delegates, NPUs and compilers may know them by name
+
+
 _E = TypeVar("_E", bound=enum.Enum)
 
 
@@ -255,6 +262,7 @@ class Config:
         equalization: Whether channels between layers are scaled first, and for what.
         input_type: Element type of the model inputs.
         output_type: Element type of the model outputs.
+        forms: What is written for operators that stock runtimes run slowly in int8.
         skip: Regular expression; linear and other operators whose output tensor name it matches
             (``re.search``) stay in float.
         strict: Refuse networks with operators that have no int8 form, unless ``skip`` matches them;
@@ -285,6 +293,7 @@ class Config:
     equalization: _Choice[Equalization] = _Choice(Equalization.AUTO)
     input_type: _Choice[IoType] = _Choice(IoType.FLOAT32)
     output_type: _Choice[IoType] = _Choice(IoType.FLOAT32)
+    forms: _Choice[Forms] = _Choice(Forms.FAST)
     skip: str | None = None
     strict: bool = False
     keep_int8: str | None = None

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tflite_eq import islands
-from tflite_eq.config import Config
+from tflite_eq.config import Config, Forms
 from tflite_eq.graph import properties
 from tflite_eq.graph.int8_forms import int8_operators
 from tflite_eq.graph.linear import LinearLayer, linear_layers
@@ -21,8 +21,10 @@ from tflite_eq.numerics.weights import dequantize_filters, max_scales, quantize_
 from tflite_eq.preparation import prepared
 from tflite_eq.report.details import multiplications
 from tflite_eq.selection import check_selection, skipped_operators
+from tflite_eq.stock_speed import StockSpeed, stock_speed
 from tflite_eq.targets import WeightGrid
-from tflite_eq.text import counted
+from tflite_eq.text import counted, counted_kinds
+from tflite_eq.writing.fast_forms import has_fast_form
 
 Float = npt.NDArray[np.float32]
 
@@ -86,6 +88,9 @@ class Outlook:
         others: Other operators that compute on codes, by kind.
         in_float: What stays in float, in sentences.
         risks: Where accuracy is at risk, in sentences.
+        forms: Operators that are written as others, which stock runtimes run fast; e.g.
+            ``3 PRELU, 1 RELU``.
+        speed: An estimate of how fast it will be on these.
     """
 
     inputs: tuple[End, ...]
@@ -96,6 +101,8 @@ class Outlook:
     others: dict[str, int]
     in_float: tuple[str, ...]
     risks: tuple[str, ...]
+    forms: str
+    speed: StockSpeed
 
 
 def outlook(model: bytes, origin: str, config: Config | None = None) -> Outlook:
@@ -134,6 +141,8 @@ def outlook(model: bytes, origin: str, config: Config | None = None) -> Outlook:
         others=dict(others),
         in_float=tuple(islands.sentences(network, skipped, config)),
         risks=tuple(_risks(graph, on_codes, found)),
+        forms=_fast_forms(graph, on_codes) if config.forms is Forms.FAST else "",
+        speed=stock_speed(network, skipped, config),
     )
 
 
@@ -154,6 +163,11 @@ def _decibel(weights: Float, errors: Float) -> float:
     noise = float(np.square(errors, dtype=np.float64).mean()) if len(errors) else 0.0
     deviation = _DEVIATION_OF_MEDIAN * float(np.median(np.abs(weights))) if noise else 0.0
     return 10 * math.log10(deviation**2 / noise) if noise and deviation else math.inf
+
+
+def _fast_forms(graph: Graph, on_codes: frozenset[int]) -> str:
+    operators = [graph.operators[index] for index in sorted(on_codes)]
+    return counted_kinds(o.kind for o in operators if has_fast_form(graph, o))
 
 
 def _risks(graph: Graph, on_codes: frozenset[int], layers: tuple[LayerOutlook, ...]) -> list[str]:

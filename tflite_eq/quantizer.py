@@ -46,6 +46,7 @@ from tflite_eq.report.write import check_directory, write_report
 from tflite_eq.runtimes import preferred_runtime
 from tflite_eq.selection import check_selection, skipped_operators
 from tflite_eq.simulation.trace import PassTrace
+from tflite_eq.stock_speed import stock_speed
 from tflite_eq.targets import WeightGrid
 from tflite_eq.verify import check_fully_int8, check_runs_everywhere
 from tflite_eq.version import __version__
@@ -115,6 +116,8 @@ def calibrate(
     network, _, skipped = _checked(model, origin, config)
     graph = network.front
     for sentence in islands.sentences(network, skipped, config):
+        note(sentence)
+    for sentence in stock_speed(network, skipped, config).sentences:
         note(sentence)
     trace = PassTrace() if trace is None else trace
     with contextlib.ExitStack() as stack:
@@ -344,6 +347,7 @@ def _apply(
         calibration=calibration,
         written=Graph.from_bytes(data, origin),
         meanings=written.meanings_by_index(),
+        forms=written.read_by_forms(),
     )
     check_stored(outcome)
     check_computed(outcome, inputs, ran)
@@ -358,6 +362,7 @@ def _apply(
         [runtime.description for runtime in ran],
         network.changes,
         islands.sentences(network, skipped, config),
+        written.forms_text(),
         len(model),
         len(data),
         origin,
@@ -366,7 +371,8 @@ def _apply(
         note(sentence)
     for sentence in lost:
         note(f"warning: {sentence}")
-    report = dataclasses.replace(report, warnings=[*report.warnings, *notes, *lost])
+    slow = stock_speed(network, skipped, config).sentences
+    report = dataclasses.replace(report, warnings=[*report.warnings, *notes, *lost, *slow])
     subject = Subject(given, graph, layers, skipped, calibration, trace, len(model), front)
     return QuantizationResult(data, report, calibration), subject
 

@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Mapping, Set
 
 from tflite_eq.calibration.record import Calibration, LayerRecord
-from tflite_eq.config import IoType
+from tflite_eq.config import Forms, IoType
 from tflite_eq.graph import properties, schema
 from tflite_eq.graph.compact import drop_unused_buffers, drop_unused_tensors
 from tflite_eq.graph.int8_forms import SHAPE_READERS, int8_operators, shared_params
@@ -15,8 +15,10 @@ from tflite_eq.graph.model import Graph, Operator
 from tflite_eq.graph.operators import INT8_KERNELS
 from tflite_eq.graph.versions import raise_min_runtime_version, set_int8_versions
 from tflite_eq.numerics.affine import AffineParams
+from tflite_eq.text import counted_kinds
 from tflite_eq.writing import constants
-from tflite_eq.writing.assembly import Assembly, Meaning
+from tflite_eq.writing.assembly import Assembly, Form, Meaning
+from tflite_eq.writing.fast_forms import add_fast_form
 
 
 @dataclasses.dataclass(frozen=True)
@@ -26,16 +28,30 @@ class Written:
     Attributes:
         model: The flatbuffer's object API.
         meanings: What its computed tensors stand for.
+        forms: Where others stand for an operator of the float network.
     """
 
     model: schema.ModelT
     meanings: list[Meaning]
+    forms: list[Form]
 
     def meanings_by_index(self) -> dict[int, Meaning]:
         """The same by position in the model's list of tensors."""
         known = {id(meaning.tensor): meaning for meaning in self.meanings}
         tensors = self.model.subgraphs[0].tensors
         return {i: known[id(t)] for i, t in enumerate(tensors) if id(t) in known}
+
+    def forms_text(self) -> str:
+        """Operators of the float network that others stand for; empty if there are none."""
+        return counted_kinds(form.kind for form in self.forms)
+
+    def read_by_forms(self) -> dict[int, tuple[int, ...]]:
+        """Positions of what forms read, by that of what they write."""
+        position = {id(tensor): i for i, tensor in enumerate(self.model.subgraphs[0].tensors)}
+        return {
+            position[id(form.result)]: tuple(position[id(tensor)] for tensor in form.read)
+            for form in self.forms
+        }
 
 
 def write(
@@ -64,12 +80,15 @@ def write(
     params = {t.index: AffineParams(t.scale, t.zero_point) for t in calibration.tensors}
     records = {record.index: record for record in calibration.layers}
     on_codes = int8_operators(graph, skipped, params.keys(), records.keys())
+    is_fast = calibration.config.forms is Forms.FAST
     assembly = Assembly(graph, output_type)
     _settle_inputs(assembly, graph, params, on_codes, input_type)
     for operator in graph.operators:
         if operator.index in on_codes and properties.reads_raw_input(graph, operator):
             assembly.take_raw(operator, params[operator.outputs[0]])
         elif operator.index in on_codes:
+            if is_fast and add_fast_form(assembly, graph, operator, params):
+                continue
             weights = _weights(assembly, graph, operator, params, layers, records)
             _add_on_codes(assembly, graph, operator, params, weights)
         else:
@@ -77,13 +96,13 @@ def write(
     for position, tensor in enumerate(graph.outputs):
         if graph.tensors[tensor].is_float and assembly.holds_codes(tensor):
             assembly.set_output(position, _output(assembly, tensor, output_type))
-    model, meanings = assembly.model, assembly.meanings()
+    model, meanings, forms = assembly.model, assembly.meanings(), assembly.forms
     drop_unused_tensors(model.subgraphs[0], model)
     drop_unused_buffers(model)
     written = Graph(model, graph.origin)
     set_int8_versions(written)
     raise_min_runtime_version(written)
-    return Written(model, meanings)
+    return Written(model, meanings, forms)
 
 
 def _settle_inputs(

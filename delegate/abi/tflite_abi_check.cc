@@ -46,8 +46,30 @@ SAME_VALUE(kTfLiteArenaRw);
 SAME_VALUE(kTfLiteDynamic);
 SAME_VALUE(kTfLiteNoQuantization);
 SAME_VALUE(kTfLiteAffineQuantization);
+SAME_VALUE(kTfLiteBuiltinAdd);
+SAME_VALUE(kTfLiteBuiltinAveragePool2d);
+SAME_VALUE(kTfLiteBuiltinConcatenation);
 SAME_VALUE(kTfLiteBuiltinConv2d);
+SAME_VALUE(kTfLiteBuiltinDepthwiseConv2d);
+SAME_VALUE(kTfLiteBuiltinFullyConnected);
+SAME_VALUE(kTfLiteBuiltinMaxPool2d);
+SAME_VALUE(kTfLiteBuiltinMul);
+SAME_VALUE(kTfLiteBuiltinRelu);
+SAME_VALUE(kTfLiteBuiltinReluN1To1);
+SAME_VALUE(kTfLiteBuiltinRelu6);
+SAME_VALUE(kTfLiteBuiltinReshape);
+SAME_VALUE(kTfLiteBuiltinResizeBilinear);
+SAME_VALUE(kTfLiteBuiltinPad);
+SAME_VALUE(kTfLiteBuiltinMean);
+SAME_VALUE(kTfLiteBuiltinSub);
+SAME_VALUE(kTfLiteBuiltinSqueeze);
 SAME_VALUE(kTfLiteBuiltinDelegate);
+SAME_VALUE(kTfLiteBuiltinPrelu);
+SAME_VALUE(kTfLiteBuiltinPadv2);
+SAME_VALUE(kTfLiteBuiltinResizeNearestNeighbor);
+SAME_VALUE(kTfLiteBuiltinLeakyRelu);
+SAME_VALUE(kTfLiteBuiltinQuantize);
+SAME_VALUE(kTfLiteBuiltinHardSwish);
 SAME_VALUE(kTfLiteDelegateFlagsAllowDynamicTensors);
 SAME_VALUE(kTfLiteDelegateFlagsRequirePropagatedShapes);
 static_assert(sizeof(mirror::TfLiteStatus) == sizeof(::TfLiteStatus), "size of TfLiteStatus");
@@ -91,6 +113,50 @@ SAME_FIELD(TfLiteConvParams, stride_height);
 SAME_FIELD(TfLiteConvParams, activation);
 SAME_FIELD(TfLiteConvParams, dilation_width_factor);
 SAME_FIELD(TfLiteConvParams, dilation_height_factor);
+
+SAME_FIELD(TfLiteDepthwiseConvParams, padding);
+SAME_FIELD(TfLiteDepthwiseConvParams, stride_width);
+SAME_FIELD(TfLiteDepthwiseConvParams, stride_height);
+SAME_FIELD(TfLiteDepthwiseConvParams, depth_multiplier);
+SAME_FIELD(TfLiteDepthwiseConvParams, activation);
+SAME_FIELD(TfLiteDepthwiseConvParams, dilation_width_factor);
+SAME_FIELD(TfLiteDepthwiseConvParams, dilation_height_factor);
+
+SAME_FIELD(TfLitePoolParams, padding);
+SAME_FIELD(TfLitePoolParams, stride_width);
+SAME_FIELD(TfLitePoolParams, stride_height);
+SAME_FIELD(TfLitePoolParams, filter_width);
+SAME_FIELD(TfLitePoolParams, filter_height);
+SAME_FIELD(TfLitePoolParams, activation);
+
+SAME_FIELD(TfLiteFullyConnectedParams, activation);
+SAME_FIELD(TfLiteFullyConnectedParams, weights_format);
+SAME_FIELD(TfLiteFullyConnectedParams, keep_num_dims);
+
+SAME_FIELD(TfLiteConcatenationParams, axis);
+SAME_FIELD(TfLiteConcatenationParams, activation);
+
+SAME_FIELD(TfLiteAddParams, activation);
+
+SAME_FIELD(TfLiteSubParams, activation);
+
+SAME_FIELD(TfLiteMulParams, activation);
+
+SAME_FIELD(TfLiteReshapeParams, shape);
+SAME_FIELD(TfLiteReshapeParams, num_dimensions);
+
+SAME_FIELD(TfLiteSqueezeParams, squeeze_dims);
+SAME_FIELD(TfLiteSqueezeParams, num_squeeze_dims);
+
+SAME_FIELD(TfLiteLeakyReluParams, alpha);
+
+SAME_FIELD(TfLiteReducerParams, keep_dims);
+
+SAME_FIELD(TfLiteResizeBilinearParams, align_corners);
+SAME_FIELD(TfLiteResizeBilinearParams, half_pixel_centers);
+
+SAME_FIELD(TfLiteResizeNearestNeighborParams, align_corners);
+SAME_FIELD(TfLiteResizeNearestNeighborParams, half_pixel_centers);
 
 SAME_FIELD(TfLiteDelegateParams, delegate);
 SAME_FIELD(TfLiteDelegateParams, nodes_to_replace);

@@ -89,7 +89,7 @@ def make_interpreter(
     for _ in range(3):
         interpreter.invoke()
     claims = parse_claims(log.getvalue(), Graph.from_bytes(model))
-    return interpreter, {claim.reason.split()[0] for claim in claims if claim.claimed}
+    return interpreter, {claim.kernel for claim in claims if claim.claimed}
 
 
 def measure(runtime: Runtime, layer: Layer, threads: int, rounds: int) -> dict[str, Any]:

@@ -9,9 +9,10 @@ makes the int8 models.
 
     bazel build //delegate/benchmark:libkernel_chain.so //delegate/benchmark:libhide_avx512.so
     python delegate/benchmark/compare_xnnpack.py [--rounds 100] [--isa avx512_vnni] [--shape
-    56x64x64[x3[x1]]] [--json FILE]
+    56x64x64[x3[x1]]] [--depthwise 112x32[x3[x1]]] [--json FILE]
 
-A shape is SIZExINxOUT, optionally followed by the filter size and the stride. With --isa avx2 the
+A shape is SIZExINxOUT, that of depthwise layers SIZExCHANNELS, optionally followed by the filter
+size and the stride. With --isa avx2 the
 runtimes' processes see a CPU without AVX-512 and AVX-VNNI, so that XNNPACK's AVX2 kernels answer.
 """
 
@@ -50,6 +51,7 @@ CONTENDERS = [
     ("winograd_1d", "even_triplets"),
     ("winograd_1d", "plain_int7"),
 ]
+DEPTHWISE_CONTENDERS = [("depthwise", "int8"), ("depthwise", "plain_int7")]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -59,26 +61,48 @@ class Shape:
     outputs: int
     filter: int = 3
     stride: int = 1
+    depthwise: bool = False
 
     @classmethod
     def parse(cls, text: str) -> Shape:
         return cls(*(int(part) for part in text.split("x")))
 
+    @classmethod
+    def parse_depthwise(cls, text: str) -> Shape:
+        size, channels, *rest = (int(part) for part in text.split("x"))
+        return dataclasses.replace(cls(size, channels, channels, *rest), depthwise=True)
+
+    @property
+    def multiplications(self) -> int:
+        inputs = 1 if self.depthwise else self.inputs
+        return (-(-self.size // self.stride) * self.filter) ** 2 * inputs * self.outputs
+
+    @property
+    def contenders(self) -> list[tuple[str, str]]:
+        return DEPTHWISE_CONTENDERS if self.depthwise else CONTENDERS
+
     def __str__(self) -> str:
-        tensor = f"{self.size}x{self.size}x{self.inputs}->{self.outputs}"
+        tensor = f"{self.size}x{self.size}x{self.inputs}"
+        tensor += " depthwise" if self.depthwise else f"->{self.outputs}"
         return f"{tensor} {self.filter}x{self.filter}/{self.stride}"
 
 
 def make_model(shape: Shape) -> bytes:
-    """An int8 model of five convolutions. Where input and output differ in shape, all five read
-    the model's input."""
+    """An int8 model of five convolutions, depthwise ones with ReLU6. Where input and output differ
+    in shape, all five read the model's input."""
     tf = importlib.import_module("tensorflow")
     rng = np.random.default_rng(0)
-    deviation = 1.0 / np.sqrt(shape.filter**2 * shape.inputs)
+    deviation = 1.0 / np.sqrt(shape.filter**2 * (1 if shape.depthwise else shape.inputs))
+    convolve = tf.nn.conv2d
+    stride: int | list[int] = shape.stride
+    if shape.depthwise:
+        convolve, stride = tf.nn.depthwise_conv2d, [1, shape.stride, shape.stride, 1]
     chained = shape.inputs == shape.outputs and shape.stride == 1
     filters = [
         rng.normal(
-            0.0, deviation, (shape.filter, shape.filter, shape.inputs, shape.outputs)
+            0.0,
+            deviation,
+            (shape.filter, shape.filter, shape.inputs, 1 if shape.depthwise else shape.outputs),
         ).astype(np.float32)
         for _ in range(LAYERS)
     ]
@@ -89,7 +113,8 @@ def make_model(shape: Shape) -> bytes:
     def network(x):
         outputs = []
         for weights in filters:
-            y = tf.nn.conv2d(x, weights, shape.stride, "SAME") + np.zeros(shape.outputs, np.float32)
+            y = convolve(x, weights, stride, "SAME") + np.zeros(shape.outputs, np.float32)
+            y = tf.nn.relu6(y) if shape.depthwise else y
             outputs.append(y)
             x = y if chained else x
         return outputs[-1:] if chained else outputs
@@ -194,7 +219,7 @@ def kernel_contender(
         kernel.encode(),
         isa.encode(),
         values.encode(),
-        *dataclasses.astuple(shape),
+        *(shape.size, shape.inputs, shape.outputs, shape.filter, shape.stride),
         error,
         len(error),
     )
@@ -204,17 +229,21 @@ def kernel_contender(
 
 
 def compare(
-    shape: Shape, library: ctypes.CDLL, isa: str, rounds: int, preload: pathlib.Path | None
+    shape: Shape,
+    library: ctypes.CDLL,
+    isa: str,
+    rounds: int,
+    preload: pathlib.Path | None,
+    runtimes: dict[str, str],
 ) -> dict:
     contenders: dict[str, Callable[[], float]] = {}
     model = make_model(shape)
     interpreters = {
-        name: InterpreterContender(path, name, model, preload)
-        for name, path in find_runtimes().items()
+        name: InterpreterContender(path, name, model, preload) for name, path in runtimes.items()
     }
     contenders.update(interpreters)
     refused = {}
-    for kernel, values in CONTENDERS:
+    for kernel, values in shape.contenders:
         run, why = kernel_contender(library, kernel, isa, values, shape)
         if run is None:
             refused[f"{kernel} {values}"] = why
@@ -246,7 +275,10 @@ def compare(
             for peer in (result["milliseconds"][p] for p in peers)
         )
         peer = f"{result['peers'][name]}  " if name in interpreters else ""
-        print(f"  {name:28s} {low:.4f} min  {mid:.4f} median ms   {peer}{ratios}")
+        speed = shape.multiplications / low / 1e6
+        print(
+            f"  {name:28s} {low:.4f} min  {mid:.4f} median ms  {speed:6.1f} GMAC/s   {peer}{ratios}"
+        )
     for name, why in refused.items():
         print(f"  {name:28s} refused: {why}")
     return result
@@ -264,6 +296,10 @@ def main() -> int:
         type=Shape.parse,
         help="may be repeated; default: the five of issue 3",
     )
+    parser.add_argument(
+        "--depthwise", action="append", type=Shape.parse_depthwise, help="may be repeated"
+    )
+    parser.add_argument("--runtime", choices=sorted(RUNTIMES), help="default: all there are")
     parser.add_argument("--json", type=pathlib.Path, help="write the figures here as well")
     parser.add_argument("--library", type=pathlib.Path, help="default: what Bazel built")
     arguments = parser.parse_args()
@@ -278,9 +314,12 @@ def main() -> int:
             )
             return 1
     library = load_kernels(library_path)
+    shapes = (arguments.shape or []) + (arguments.depthwise or [])
+    wanted = arguments.runtime or ""
+    runtimes = {n: path for n, path in find_runtimes().items() if n.startswith(wanted)}
     results = [
-        compare(s, library, arguments.isa, arguments.rounds, preload)
-        for s in arguments.shape or map(Shape.parse, ISSUE_SHAPES)
+        compare(s, library, arguments.isa, arguments.rounds, preload, runtimes)
+        for s in shapes or map(Shape.parse, ISSUE_SHAPES)
     ]
     if arguments.json:
         arguments.json.write_text(json.dumps({"isa": arguments.isa, "layers": results}, indent=2))

@@ -36,7 +36,7 @@ import numpy as np
 from delegate.benchmark import compare_models
 from tests import shared_data
 from tests.arm64 import cases
-from tflite_eq.delegate.claims import Claim
+from tflite_eq.delegate.claims import Claim, insisting
 from tflite_eq.delegate.inputs import ordinary_inputs, values_inside
 from tflite_eq.graph import edit
 from tflite_eq.graph.model import Graph
@@ -65,7 +65,7 @@ class Run:
         instructions: Executed instructions.
         cycles: Estimated cycles.
         milliseconds: The same at the board's clock.
-        claims: The delegate's decision on every convolution; empty without it.
+        claims: The delegate's decision on every operator that it knows; empty without it.
         hottest: The code with the most cycles, as many as were asked for.
     """
 
@@ -269,10 +269,9 @@ def _row(
         runtime,
         {runtime: inference, "delegate": dataclasses.replace(inference, options=options)},
     )
-    claims = runs[1].claims
-    found = (
-        _layers(meter, core, runtime, options, Graph.from_bytes(model), claims) if layers else []
-    )
+    convolutions = [claim for claim in runs[1].claims if claim.kind == "CONV_2D"]
+    graph = Graph.from_bytes(model)
+    found = _layers(meter, core, runtime, options, graph, convolutions) if layers else []
     # To them INT7 is nothing else.
     for rival in rivals if bits != "INT7" else ():
         runs += meter.runs(core, rival, _rival(rival, model))
@@ -301,8 +300,7 @@ def _layers(
         alone, _ = edit.single_operator_model(graph, operator)
         inferences[f"{number}"] = Inference(alone, inputs[operator.inputs[0]])
         if claim.claimed:
-            # By name: the delegate might not take the layer if it were alone.
-            forced = {**options, "kernel": claim.reason.split()[0]}
+            forced = {**options, **insisting(claim.kernel)}
             inferences[f"{number} delegate"] = dataclasses.replace(
                 inferences[f"{number}"], options=forced
             )

@@ -16,6 +16,7 @@ void DelegateObservation::OnDecision(void* self, const TfLiteEqNodeDecision* dec
   Decision kept = {};
   kept.node = decision->node;
   kept.claimed = decision->claimed;
+  snprintf(kept.op, sizeof(kept.op), "%s", decision->op);
   snprintf(kept.output, sizeof(kept.output), "%s", decision->output);
   snprintf(kept.reason, sizeof(kept.reason), "%s", decision->reason);
   static_cast<DelegateObservation*>(self)->decisions_.Add(kept);
@@ -24,8 +25,10 @@ void DelegateObservation::OnDecision(void* self, const TfLiteEqNodeDecision* dec
 void DelegateObservation::OnLayer(void* self, const TfLiteEqNodeProfile* profile) {
   Layer layer = {};
   layer.profile = *profile;
+  layer.profile.op = nullptr;
   layer.profile.kernel = nullptr;
   layer.profile.isa = nullptr;
+  snprintf(layer.op, sizeof(layer.op), "%s", profile->op);
   snprintf(layer.kernel, sizeof(layer.kernel), "%s", profile->kernel);
   snprintf(layer.isa, sizeof(layer.isa), "%s", profile->isa);
   static_cast<DelegateObservation*>(self)->layers_.Add(layer);

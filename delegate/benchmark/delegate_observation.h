@@ -12,11 +12,13 @@ class DelegateObservation {
   struct Decision {
     int node;
     bool claimed;
+    char op[24];
     char output[96];
     char reason[192];
   };
   struct Layer {
     TfLiteEqNodeProfile profile;  // but for its strings, which are copied below
+    char op[24];
     char kernel[24];
     char isa[24];
     double milliseconds_per_run() const {

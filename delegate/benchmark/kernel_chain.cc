@@ -22,7 +22,7 @@ bool ValuesFromName(const std::string& name, tflite_eq::Values* values) {
 
 }  // namespace
 
-// Null with a message in `error` when the kernel refuses the chain.
+// Null with a message in `error` when the kernel refuses the chain. Layers are depthwise where the kernel is.
 EXPORTED void* kernel_chain_create(const char* kernel, const char* isa, const char* values, int size, int input_channels,
                                    int output_channels, int filter, int stride, char* error, int error_size) {
   tflite_eq::Algorithm algorithm;
@@ -35,7 +35,8 @@ EXPORTED void* kernel_chain_create(const char* kernel, const char* isa, const ch
   }
   Chain* chain = new Chain;
   tflite_eq::Reason reason;
-  if (!chain->layers.Prepare({size, input_channels, output_channels, filter, stride}, kind, algorithm, instructions, 1,
+  const bool depthwise = algorithm == tflite_eq::Algorithm::kDepthwise;
+  if (!chain->layers.Prepare({size, input_channels, output_channels, filter, stride, depthwise}, kind, algorithm, instructions, 1,
                              /*seed=*/1, &reason)) {
     std::snprintf(error, error_size, "%s", reason.text);
     delete chain;

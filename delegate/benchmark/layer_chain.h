@@ -17,6 +17,7 @@ struct LayerShape {
   int output_channels;
   int filter = 3;
   int stride = 1;
+  bool depthwise = false;
 };
 
 class LayerChain {

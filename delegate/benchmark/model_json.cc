@@ -63,11 +63,12 @@ void WriteSide(const char* key, const ModelResult& result, const Side& side, Jso
 }
 
 void WriteDecisions(const ModelResult& result, JsonWriter* json) {
-  json->Key("convolutions");
+  json->Key("decisions");
   json->BeginArray();
   for (const DelegateObservation::Decision& decision : result.observation.decisions()) {
     json->BeginObject();
     json->Field("node", decision.node);
+    json->Field("op", decision.op);
     json->Field("claimed", decision.claimed);
     json->Field("output", decision.output);
     json->Field("reason", decision.reason);
@@ -85,6 +86,7 @@ void WriteLayers(const ModelResult& result, JsonWriter* json) {
     const TfLiteEqNodeProfile& p = layer.profile;
     json->BeginObject();
     json->Field("node", p.node);
+    json->Field("op", layer.op);
     json->Field("kernel", layer.kernel);
     json->Field("isa", layer.isa);
     json->Key("input");

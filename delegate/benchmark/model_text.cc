@@ -3,6 +3,7 @@
 
 #include "delegate/benchmark/model_result.h"
 #include "delegate/kernels/cpu_features.h"
+#include "delegate/quoted.h"
 
 namespace tflite_eq {
 namespace {
@@ -28,11 +29,13 @@ void PrintTimes(const char* name, const Summary& times) {
 
 void PrintDecisions(const ModelResult& result) {
   const DelegateObservation& seen = result.observation;
-  printf("\nConvolutions: %d of %d claimed\n", seen.claimed(), seen.decisions().size());
+  printf("\nOperators that the delegate runs: %d of %d claimed\n", seen.claimed(), seen.decisions().size());
   for (const DelegateObservation::Decision& decision : seen.decisions()) {
     // Converters join the names of all operations that became one with semicolons.
-    printf("  node %3d  %-7s  %s  (%.*s)\n", decision.node, decision.claimed ? "claimed" : "left", decision.reason,
-           static_cast<int>(strcspn(decision.output, ";")), decision.output);
+    char first[Quoted::kLongest + 1];
+    snprintf(first, sizeof(first), "%.*s", static_cast<int>(strcspn(decision.output, ";")), decision.output);
+    printf("  node %3d  %-18s %-7s  %s  (%s)\n", decision.node, decision.op, decision.claimed ? "claimed" : "left", decision.reason,
+           Quoted(first, Quoted::kLongest).text);
   }
   const TfLiteEqPartitionProfile total = seen.total();
   printf("Delegate: %d partitions, prepared in %.2f ms; %.2f MiB of weights, %.2f MiB of scratch, %.2f MiB of tensors\n",
@@ -45,16 +48,16 @@ void PrintOps(const char* name, const OpProfiler& profiler) {
   for (const OpProfiler::Op& op : profiler.ops()) {
     if (op.runs > 0) {
       printf("  node %3lld  %9.4f  %s\n", static_cast<long long>(op.node), op.milliseconds / static_cast<double>(op.runs),
-             op.name);
+             Quoted(op.name, Quoted::kLongest).text);
     }
   }
 }
 
 void PrintLayers(const DelegateObservation& profiled) {
-  printf("\nDelegated convolutions (mean ms over the profiled runs)\n");
+  printf("\nDelegated operators (mean ms over the profiled runs)\n");
   for (const DelegateObservation::Layer& layer : profiled.layers()) {
     const TfLiteEqNodeProfile& p = layer.profile;
-    printf("  node %3d  %9.4f  %4dx%-4d %4d->%-4d %dx%d/%d  %-12s %-12s %6.2f MiB\n", p.node, layer.milliseconds_per_run(),
+    printf("  node %3d  %-18s %9.4f  %4dx%-4d %4d->%-4d %dx%d/%d  %-12s %-12s %6.2f MiB\n", p.node, layer.op, layer.milliseconds_per_run(),
            p.input_height, p.input_width, p.input_channels, p.output_channels, p.filter_height, p.filter_width,
            p.stride_height, layer.kernel, layer.isa, static_cast<double>(p.packed_bytes) / kMebi);
   }
@@ -68,7 +71,7 @@ void PrintVerdict(const ModelResult& result) {
                                              : "");
   }
   if (result.verdict == Verdict::kEqual) {
-    printf("Verified: %d delegated convolutions and all outputs equal the reference kernels', bit for bit%s\n",
+    printf("Verified: %d delegated operators and all outputs equal the reference kernels', bit for bit%s\n",
            result.observation.claimed(), result.observation.claimed() > 0 ? "" : "; nothing is delegated");
   } else if (result.verdict == Verdict::kDifferent) {
     printf("VERIFICATION FAILED: %s\n", result.difference.text);

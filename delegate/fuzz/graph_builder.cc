@@ -122,6 +122,12 @@ class Builder {
     return index;
   }
 
+  static int64_t Elements(const std::vector<int>& shape) {
+    int64_t count = 1;
+    for (int size : shape) count *= size;
+    return count;
+  }
+
   TestTensor& At(int tensor) { return graph_.tensors[tensor]; }
   // One that was written lately, so that graphs are long rather than wide.
   int LiveTensor() {
@@ -131,7 +137,7 @@ class Builder {
 
   void AddNode() {
     const int input = LiveTensor();
-    switch (bytes_.Byte() % 16) {
+    switch (bytes_.Byte() % 22) {
       default:
         return AddConv(input, false);
       case 8:
@@ -141,7 +147,7 @@ class Builder {
       case 10:
         return AddPool(input, kOperatorAveragePool2d);
       case 11:
-        return AddSum(input);
+        return AddCombination(input, kOperatorAdd);
       case 12:
         return AddRelu(input);
       case 13:
@@ -150,6 +156,17 @@ class Builder {
         return AddConcatenation(input);
       case 15:
         return AddReshape(input);
+      case 16:
+        return AddCombination(input, kOperatorSub);
+      case 17:
+        return AddCombination(input, kOperatorMul);
+      case 18:
+        return AddLeakyRelu(input);
+      case 19:
+      case 20:
+        return AddPrelu(input);
+      case 21:
+        return AddFullyConnected(input);
     }
   }
 
@@ -254,13 +271,54 @@ class Builder {
     return partners[bytes_.Byte() % partners.size()];
   }
 
-  void AddSum(int input) {
+  void AddCombination(int input, int code) {
     TestNode node;
-    node.code = kOperatorAdd;
+    node.code = code;
     node.inputs = {input, Partner(input, false)};
     node.geometry.activation = bytes_.Pick(kActivations);
-    const float larger = std::max(At(input).scales[0], At(node.inputs[1]).scales[0]);
-    Finish(node, At(input).shape, larger * std::exp2(static_cast<float>(bytes_.Between(-1, 1))), bytes_.Byte() - 128);
+    const float first = At(input).scales[0], second = At(node.inputs[1]).scales[0];
+    const float scale = code == kOperatorMul ? first * second * 40 : std::max(first, second);
+    Finish(node, At(input).shape, scale * std::exp2(static_cast<float>(bytes_.Between(-1, 1))), bytes_.Byte() - 128);
+  }
+
+  void AddLeakyRelu(int input) {
+    TestNode node;
+    node.code = kOperatorLeakyRelu;
+    node.inputs = {input};
+    node.alpha = static_cast<float>(bytes_.Between(-8, 40)) / 32;
+    Finish(node, At(input).shape, At(input).scales[0] * (bytes_.OneIn(2) ? 1.0f : 0.7f), bytes_.Byte() - 128);
+  }
+
+  void AddPrelu(int input) {
+    TestNode node;
+    node.code = kOperatorPrelu;
+    const std::vector<int> shape = At(input).shape;
+    const int channels = shape.back();
+    std::vector<int8_t> slopes(static_cast<size_t>(channels));
+    for (int8_t& slope : slopes) slope = static_cast<int8_t>(random_() % 256 - 128);
+    node.inputs = {input, AddConstant(kTfLiteInt8, bytes_.OneIn(2) ? std::vector<int>{channels} : std::vector<int>{1, channels},
+                                      {0.004f}, BytesOf(slopes))};
+    At(node.inputs[1]).zero_points = {bytes_.OneIn(2) ? 0 : bytes_.Byte() - 128};
+    const bool same = bytes_.OneIn(2);
+    Finish(node, shape, At(input).scales[0] * (same ? 1.0f : 0.7f), same ? At(input).zero_points[0] : bytes_.Byte() - 128);
+  }
+
+  void AddFullyConnected(int input) {
+    TestNode node;
+    node.code = kOperatorFullyConnected;
+    const std::vector<int> shape = At(input).shape;
+    const int depth = shape.back(), channels = bytes_.Pick(kChannels);
+    if (channels < 2 || Elements(shape) * channels > kMostWork) return;
+    std::vector<float> scales;
+    for (int k = 0; k < channels; ++k) scales.push_back(0.01f * static_cast<float>(1 + random_() % 100));
+    const std::vector<int8_t> filter = MakeFilter(bytes_.Pick(kWeights), {channels, 1, 1, depth}, &random_);
+    node.inputs = {input, AddConstant(kTfLiteInt8, {channels, depth}, scales, BytesOf(filter))};
+    node.keep_dims = bytes_.OneIn(2);
+    node.geometry.activation = bytes_.Pick(kActivations);
+    std::vector<int> result = shape;
+    result.back() = channels;
+    if (!node.keep_dims) result = {static_cast<int>(Elements(shape) / depth), channels};
+    Finish(node, result, At(input).scales[0] * 40, bytes_.Byte() - 128);
   }
 
   void AddRelu(int input) {

@@ -15,7 +15,7 @@ constexpr Algorithm kKernels[] = {Algorithm::kWinogradF43, Algorithm::kWinogradF
 DelegateOptions ReadOptions(ByteReader* bytes) {
   DelegateOptions options;
   options.log_level = 0;
-  options.any_kernel = bytes->OneIn(8);
+  options.any_kernel = bytes->OneIn(2);
   options.kernel = bytes->Pick(kKernels);
   const auto isa = static_cast<Isa>(bytes->Byte() % kIsaCount);
   options.any_isa = !CpuSupports(isa);
@@ -27,10 +27,11 @@ DelegateOptions ReadOptions(ByteReader* bytes) {
   options.require_delegation = bytes->OneIn(64);
   options.profile = false;
   if (options.any_kernel || bytes->OneIn(8)) {
-    constexpr const char* kPatterns[] = {"", "", ".*", "[13579]$", "^tensor1?[4-9]$", "x"};
+    constexpr const char* kClaim[] = {".*", ".*", ".*", "", "[13579]$", "^tensor1?[4-9]$"};
+    constexpr const char* kLeave[] = {"", "", "", "", ".*", "[13579]$", "^tensor1?[4-9]$", "x"};
     Reason reason;
-    options.claim.Set("claim", bytes->Pick(kPatterns), &reason);
-    options.leave.Set("leave", bytes->Pick(kPatterns), &reason);
+    options.claim.Set("claim", bytes->Pick(kClaim), &reason);
+    options.leave.Set("leave", bytes->Pick(kLeave), &reason);
     options.min_saving = bytes->OneIn(2) ? 0 : DelegateOptions::kAutomatic;
   }
   return options;

@@ -152,7 +152,7 @@ class Mutator {
         node->has_parameters = false;
         break;
       case 7:
-        node->code = bytes_.Byte() % 40;
+        node->code = bytes_.Byte() % 120;
         break;
       case 8:
         node->depth_multiplier = bytes_.Pick(kFactors);

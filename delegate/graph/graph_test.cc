@@ -94,7 +94,7 @@ TEST(GraphView, NamesNoTensorOutsideTheTable) {
   for (int index : {-1, -2, INT_MIN, 3, 4, INT_MAX}) EXPECT_FALSE(graph.view().tensor(index).exists()) << index;
   graph.context().tensors = nullptr;
   EXPECT_FALSE(graph.view().tensor(0).exists());
-  EXPECT_FALSE(graph.view().Resize(0, {1, 2, 3, 4}));
+  EXPECT_FALSE(graph.view().Resize(0, {4, {1, 2, 3, 4}}));
 }
 
 TEST(GraphView, ReadsMissingArraysAsEmpty) {
@@ -125,7 +125,7 @@ TEST(GraphView, ATensorWithoutShapeOrQuantizationHasNone) {
   FakeGraph graph(1);
   const TensorView tensor = graph.view().tensor(0);
   EXPECT_EQ(tensor.shape().size(), 0);
-  EXPECT_FALSE(tensor.HasShape({0, 0, 0, 0}));
+  EXPECT_FALSE(tensor.HasShape({4, {0, 0, 0, 0}}));
   EXPECT_STREQ(tensor.name(), "");
   EXPECT_EQ(tensor.quantization().scales.size(), 0);
   graph.tensor(0).quantization.type = kTfLiteAffineQuantization;
@@ -133,11 +133,11 @@ TEST(GraphView, ATensorWithoutShapeOrQuantizationHasNone) {
   TfLiteAffineQuantizationParams affine = {};
   graph.tensor(0).quantization.params = &affine;
   EXPECT_EQ(tensor.quantization().zero_points.size(), 0) << "arrays are null";
-  ASSERT_TRUE(graph.view().Resize(0, {1, 2, 3, 4}));
-  EXPECT_TRUE(tensor.HasShape({1, 2, 3, 4}));
-  EXPECT_FALSE(tensor.HasShape({1, 2, 3, 5}));
+  ASSERT_TRUE(graph.view().Resize(0, {4, {1, 2, 3, 4}}));
+  EXPECT_TRUE(tensor.HasShape({4, {1, 2, 3, 4}}));
+  EXPECT_FALSE(tensor.HasShape({4, {1, 2, 3, 5}}));
   graph.tensor(0).dims->size = 3;
-  EXPECT_FALSE(tensor.HasShape({1, 2, 3, 4}));
+  EXPECT_FALSE(tensor.HasShape({4, {1, 2, 3, 4}}));
 }
 
 TEST(IndexMap, HoldsWhatWasSetLast) {

@@ -12,9 +12,10 @@ QuantizationView TensorView::quantization() const {
   return {FloatView(affine->scale), IntView(affine->zero_point), affine->quantized_dimension};
 }
 
-bool TensorView::HasShape(const int (&expected)[4]) const {
+bool TensorView::HasShape(const Shape& expected) const {
   const IntView found = shape();
-  return found.size() == 4 && memcmp(found.begin(), expected, sizeof(expected)) == 0;
+  return found.size() == expected.rank &&
+         (expected.rank == 0 || memcmp(found.begin(), expected.dims, sizeof(int) * static_cast<size_t>(expected.rank)) == 0);
 }
 
 int GraphView::tensors() const {
@@ -46,13 +47,14 @@ bool GraphView::ExecutionPlan(Array<int>* plan) const {
   return true;
 }
 
-bool GraphView::Resize(int index, const int (&shape)[4]) const {
+bool GraphView::Resize(int index, const Shape& shape) const {
   if (!tensor(index).exists()) return false;
+  const size_t bytes = sizeof(int) * static_cast<size_t>(shape.rank);
   // The runtime frees shapes with free(), also the one it was given for a tensor that it could not resize.
-  auto* dims = static_cast<TfLiteIntArray*>(malloc(sizeof(TfLiteIntArray) + sizeof(shape)));
+  auto* dims = static_cast<TfLiteIntArray*>(malloc(sizeof(TfLiteIntArray) + bytes));
   if (dims == nullptr) return false;
-  dims->size = 4;
-  memcpy(dims->data, shape, sizeof(shape));
+  dims->size = shape.rank;
+  memcpy(dims->data, shape.dims, bytes);
   return context_->ResizeTensor(context_, &context_->tensors[index], dims) == kTfLiteOk;
 }
 

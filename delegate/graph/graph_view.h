@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "delegate/array.h"
+#include "delegate/graph/shape.h"
 #include "delegate/tflite_abi.h"
 
 namespace tflite_eq {
@@ -73,7 +74,7 @@ class TensorView {
   int32_t zero_point() const { return tensor_->params.zero_point; }
   QuantizationView quantization() const;
 
-  bool HasShape(const int (&shape)[4]) const;
+  bool HasShape(const Shape& shape) const;
 
  private:
   TfLiteTensor* tensor_ = nullptr;
@@ -108,7 +109,7 @@ class GraphView {
   // A copy of the nodes in the order the runtime runs them in. False when it does not tell, or memory runs out.
   bool ExecutionPlan(Array<int>* plan) const;
   // Has the runtime give a tensor another shape, which may move its data. False when it refuses, or memory runs out.
-  bool Resize(int index, const int (&shape)[4]) const;
+  bool Resize(int index, const Shape& shape) const;
 
  private:
   TfLiteContext* context_;

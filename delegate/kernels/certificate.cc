@@ -5,11 +5,11 @@ namespace {
 
 constexpr bool FitsInt8(int value) { return value >= -128 && value <= 127; }
 
-// The range over input channels [begin, end) alone, without the bias.
+// The range over channels [begin, end) of the filter alone, without the bias.
 AccumulatorRange PartRange(const ConvProblem& problem, int channel, int begin, int end) {
-  const int inputs = problem.shape.input_channels;
+  const int inputs = problem.shape.filter_channels();
   const int size = problem.shape.filter_size();
-  const int8_t* filter = problem.weights.filter + static_cast<size_t>(channel) * size;
+  const ChannelFilter filter = FilterOf(problem, channel);
   int64_t positive = 0;
   int64_t negative = 0;
   for (int tap = 0; tap < size; tap += inputs) {
@@ -39,6 +39,7 @@ bool PartsFit(const ConvProblem& problem, int channel, int bits, int parts, int6
 }
 
 bool CertifyMagnitude(const ConvProblem& problem, int bits, Reason* reason) {
+  if (!CertifyDirect(problem, reason)) return false;
   if (!problem.shape.is_3x3_stride_1()) {
     reason->Set("not a 3x3 convolution with stride 1 and dilation 1");
     return false;
@@ -82,7 +83,7 @@ int WinogradParts(const ConvProblem& problem, int bits, int first, int count, Re
 }
 
 AccumulatorRange ChannelRangeWithoutBias(const ConvProblem& problem, int channel) {
-  return PartRange(problem, channel, 0, problem.shape.input_channels);
+  return PartRange(problem, channel, 0, problem.shape.filter_channels());
 }
 
 AccumulatorRange ChannelRange(const ConvProblem& problem, int channel) {
@@ -103,7 +104,18 @@ bool CertifyWinogradF23(const ConvProblem& problem, Reason* reason) {
   return CertifyMagnitude(problem, kWinogradF23Bits, reason);
 }
 
+bool CertifyDepthwise(const ConvProblem& problem, Reason* reason) {
+  if (!problem.shape.depthwise) reason->Set("not a depthwise convolution");
+  return problem.shape.depthwise;
+}
+
+bool CertifyDirect(const ConvProblem& problem, Reason* reason) {
+  if (problem.shape.depthwise) reason->Set("a depthwise convolution, which kernel depthwise computes");
+  return !problem.shape.depthwise;
+}
+
 bool CertifyDirectInt7(const ConvProblem& problem, Reason* reason) {
+  if (!CertifyDirect(problem, reason)) return false;
   const int size = problem.shape.filter_size();
   for (int channel = 0; channel < problem.shape.output_channels; ++channel) {
     const int8_t* filter = problem.weights.filter + static_cast<size_t>(channel) * size;
@@ -143,6 +155,7 @@ Winograd1dForm ClassifyWinograd1d(const int8_t* filter, int input_channels) {
 
 bool CertifyWinograd1d(const ConvProblem& problem, bool* two_taps, Reason* reason) {
   const ConvShape& shape = problem.shape;
+  if (!CertifyDirect(problem, reason)) return false;
   if (!shape.is_3x3_stride_1()) {
     reason->Set("not a 3x3 convolution with stride 1 and dilation 1");
     return false;

@@ -41,6 +41,11 @@ int WinogradParts(const ConvProblem& problem, int bits, int first, int count, Re
 bool CertifyWinogradF43(const ConvProblem& problem, Reason* reason);
 bool CertifyWinogradF23(const ConvProblem& problem, Reason* reason);
 
+// Depthwise convolutions, and all others: every kernel but the reference computes either the ones or the others. 32-bit
+// accumulators take all weights.
+bool CertifyDepthwise(const ConvProblem& problem, Reason* reason);
+bool CertifyDirect(const ConvProblem& problem, Reason* reason);
+
 // The direct kernel that sums eight products in 16 bits: |w| <= 63, so that 8 * 64 * 63 < 2^15 for codes in [-64, 63].
 inline constexpr int kInt7WeightLimit = 63;
 bool CertifyDirectInt7(const ConvProblem& problem, Reason* reason);

@@ -12,6 +12,7 @@
 #include "delegate/kernels/certificate.h"
 #include "delegate/kernels/conv_types.h"
 #include "delegate/kernels/requantize.h"
+#include "delegate/kernels/requantize_float.h"
 
 namespace tflite_eq {
 
@@ -23,6 +24,8 @@ struct KernelContext {
   int32_t input_zero_point;
   const Requantization* requantization;
   const void* packed;
+  // For kernels that ask for it (uses_lines); null for the others.
+  const FloatRequantization* lines;
   // The direct kernel for the same problem, for kernels that need one on some inputs; null for the others. It takes at most
   // `fallback_rows` rows at a time.
   const ConvKernel* fallback_kernel;
@@ -46,6 +49,8 @@ struct ConvKernel {
   Isa isa;
   // Inputs that fit in no window of 128 codes (winograd_1d_weights.h) make this kernel call on a fallback.
   bool needs_fallback;
+  // Whether it requantizes by lines (requantize_float.h) where they are exact.
+  bool uses_lines;
   // Whether the kernel computes this problem exactly; if not, why.
   bool (*certify)(const ConvProblem& problem, Reason* reason);
   size_t (*packed_bytes)(const ConvProblem& problem);

@@ -21,10 +21,12 @@ namespace {
 struct Target {
   Algorithm algorithm;
   Isa isa;
+  bool depthwise;  // what it is tested on
 };
 
 std::string Name(const Target& target) {
-  return std::string(AlgorithmName(target.algorithm)) + "_" + IsaName(target.isa);
+  const bool both = target.algorithm == Algorithm::kReference && target.depthwise;
+  return std::string(AlgorithmName(target.algorithm)) + (both ? "_depthwise_" : "_") + IsaName(target.isa);
 }
 void PrintTo(const Target& target, std::ostream* stream) { *stream << Name(target); }
 
@@ -39,6 +41,11 @@ class ShufflingPool final : public ThreadPool {
 
  private:
   int workers_;
+};
+
+struct Geometry {
+  int batch, height, width, in, out;
+  int filter_height, filter_width, stride_height, stride_width, dilation_height, dilation_width;
 };
 
 class ConvKernelTest : public ::testing::TestWithParam<Target> {
@@ -81,7 +88,21 @@ class ConvKernelTest : public ::testing::TestWithParam<Target> {
     }
   }
 
-  bool winograd() const { return GetParam().algorithm >= Algorithm::kWinogradF43; }
+  // The shape as the kernel takes it. Depthwise convolutions have at least as many output channels as were asked for: for few input
+  // channels more than one each.
+  ConvShape Fit(ConvShape s) const {
+    s.depthwise = depthwise();
+    if (!s.depthwise || s.input_channels == 0) return s;
+    s.output_channels = (s.output_channels + s.input_channels - 1) / s.input_channels * s.input_channels;
+    return s;
+  }
+  ConvShape Shape3x3(int batch, int height, int width, int in, int out, Padding padding) const;
+  ConvShape ShapeOf(const Geometry& geometry) const;
+
+  bool depthwise() const { return GetParam().depthwise; }
+  bool winograd() const {
+    return one_dimensional() || GetParam().algorithm == Algorithm::kWinogradF43 || GetParam().algorithm == Algorithm::kWinogradF23;
+  }
   bool one_dimensional() const { return GetParam().algorithm == Algorithm::kWinograd1d; }
   bool direct_int7() const { return GetParam().algorithm == Algorithm::kDirectInt7; }
   // Fast with 7-bit codes only, and refuses some weights.
@@ -98,14 +119,24 @@ class ConvKernelTest : public ::testing::TestWithParam<Target> {
   std::mt19937 random_{12345};
 };
 
-ConvShape Shape3x3(int batch, int height, int width, int in, int out, Padding padding) {
+ConvShape ConvKernelTest::ShapeOf(const Geometry& g) const {
   ConvShape s;
-  s.batch = batch;
-  s.input_height = height;
-  s.input_width = width;
-  s.input_channels = in;
-  s.output_channels = out;
-  s.filter_height = s.filter_width = 3;
+  s.batch = g.batch;
+  s.input_height = g.height;
+  s.input_width = g.width;
+  s.input_channels = g.in;
+  s.output_channels = g.out;
+  s.filter_height = g.filter_height;
+  s.filter_width = g.filter_width;
+  s.stride_height = g.stride_height;
+  s.stride_width = g.stride_width;
+  s.dilation_height = g.dilation_height;
+  s.dilation_width = g.dilation_width;
+  return Fit(s);
+}
+
+ConvShape ConvKernelTest::Shape3x3(int batch, int height, int width, int in, int out, Padding padding) const {
+  ConvShape s = ShapeOf({batch, height, width, in, out, 3, 3, 1, 1, 1, 1});
   ResolvePadding(padding, &s);
   return s;
 }
@@ -406,7 +437,7 @@ TEST_P(ConvKernelTest, CodesInAWindowNeedNoFallback) {
       const WorkPlan plan = kernel->plan(p.problem.shape, 1);
       Buffer scratch;
       ASSERT_TRUE(scratch.Allocate(plan.scratch_bytes));
-      KernelContext context = {p.problem.shape, 0, &requantization, packed.as<void>(), &fallback, nullptr, 8, 0};
+      KernelContext context = {p.problem.shape, 0, &requantization, packed.as<void>(), nullptr, &fallback, nullptr, 8, 0};
       context.fallback_context = &context;
       std::vector<int8_t> output(p.output_size());
       used = false;
@@ -445,18 +476,9 @@ TEST_P(ConvKernelTest, OtherFiltersStridesAndDilations) {
     for (int filter_width : {1, 3, 4, 7}) {
       for (int stride : {1, 2, 3}) {
         for (int dilation : {1, 2}) {
-          ConvShape s;
-          s.batch = 2;
-          s.input_height = 15;
-          s.input_width = 17;
-          s.input_channels = 1 + static_cast<int>(random_() % 70);
-          s.output_channels = 1 + static_cast<int>(random_() % 40);
-          s.filter_height = filter_height;
-          s.filter_width = filter_width;
-          s.stride_height = stride;
-          s.stride_width = random_() % 2 ? stride : 1;
-          s.dilation_height = dilation;
-          s.dilation_width = dilation;
+          const int in = 1 + static_cast<int>(random_() % 70);
+          const int out = 1 + static_cast<int>(random_() % 40);
+          ConvShape s = ShapeOf({2, 15, 17, in, out, filter_height, filter_width, stride, random_() % 2 ? stride : 1, dilation, dilation});
           ResolvePadding(random_() % 2 ? Padding::kSame : Padding::kValid, &s);
           RandomProblem p;
           ProblemOptions options;
@@ -474,27 +496,6 @@ void ExpectModestMemory(const ConvShape& s, const PreparedConv& conv, int worker
   constexpr size_t kFixed = 5 << 20;
   const size_t lines = static_cast<size_t>(s.filter_height) * s.filter_width * ((s.input_channels + 63) / 64);
   EXPECT_LE(conv.scratch_bytes(), workers * (kFixed + 64 * lines));
-}
-
-struct Geometry {
-  int batch, height, width, in, out;
-  int filter_height, filter_width, stride_height, stride_width, dilation_height, dilation_width;
-};
-
-ConvShape ShapeOf(const Geometry& g) {
-  ConvShape s;
-  s.batch = g.batch;
-  s.input_height = g.height;
-  s.input_width = g.width;
-  s.input_channels = g.in;
-  s.output_channels = g.out;
-  s.filter_height = g.filter_height;
-  s.filter_width = g.filter_width;
-  s.stride_height = g.stride_height;
-  s.stride_width = g.stride_width;
-  s.dilation_height = g.dilation_height;
-  s.dilation_width = g.dilation_width;
-  return s;
 }
 
 // Strides, dilations and filters that have little to do with the image: exact, and without memory for what lies outside it.
@@ -585,6 +586,7 @@ TEST_P(ConvKernelTest, EmptyTensors) {
     for (int workers : {1, 4}) {
       ConvShape s = Shape3x3(2, 5, 6, 20, 34, Padding::kSame);
       s.*dimension = 0;
+      if (depthwise() && s.input_channels == 0) s.output_channels = 0;
       ASSERT_TRUE(ResolvePadding(Padding::kSame, &s));
       RandomProblem p;
       ProblemOptions options;
@@ -640,12 +642,119 @@ TEST_P(ConvKernelTest, ReshapesToEmptyAndBack) {
   }
 }
 
+// Every kernel but the reference computes either depthwise convolutions or the others.
+TEST_P(ConvKernelTest, RefusesTheOtherKind) {
+  if (GetParam().algorithm == Algorithm::kReference) return;
+  ConvShape s = Shape3x3(1, 8, 8, 16, 16, Padding::kSame);
+  s.depthwise = !s.depthwise;
+  RandomProblem p;
+  ProblemOptions options;
+  options.values = ordinary();
+  FillRandomProblem(s, options, &random_, &p);
+  PreparedConv conv;
+  Reason reason;
+  EXPECT_FALSE(conv.Prepare(p.problem, GetParam().algorithm, GetParam().isa, 1, &reason));
+  EXPECT_STREQ(reason.text, depthwise() ? "not a depthwise convolution" : "a depthwise convolution, which kernel depthwise computes");
+}
+
+// Blocks of few channels take columns from several parts of a row, and tiles a few at a time: all remainders of both.
+TEST_P(ConvKernelTest, RowsOfEveryLengthAndChannelBlock) {
+  if (!depthwise()) return;
+  for (int channels : {4, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128}) {
+    for (int width = 1; width <= 35; width += width < 18 ? 1 : 3) {
+      for (int stride : {1, 2}) {
+        for (int filter : {3, 5}) {
+          ConvShape s = ShapeOf({1, 4, width, channels, channels, filter, filter, stride, stride, 1, 1});
+          ResolvePadding(Padding::kSame, &s);
+          RandomProblem p;
+          ProblemOptions options;
+          options.relu = width % 2 == 0;
+          FillRandomProblem(s, options, &random_, &p);
+          Check(p);
+          if (HasFatalFailure()) return;
+        }
+      }
+    }
+  }
+}
+
+TEST_P(ConvKernelTest, DepthMultipliers) {
+  if (!depthwise()) return;
+  for (int channels : {1, 2, 3, 5, 8, 16, 17, 33}) {
+    for (int multiplier : {2, 3, 4, 7, 8, 16, 40}) {
+      for (int stride : {1, 2, 3}) {
+        ConvShape s = ShapeOf({1, 9, 11, channels, channels * multiplier, 3, 3, stride, stride, 1, 1});
+        ResolvePadding(Padding::kSame, &s);
+        RandomProblem p;
+        FillRandomProblem(s, ProblemOptions(), &random_, &p);
+        Check(p, 2);
+        if (HasFatalFailure()) return;
+      }
+    }
+  }
+}
+
+// How many products are summed in 16 bits depends on codes, row by row, and on weights: every case at its extremes.
+TEST_P(ConvKernelTest, DepthwiseSumsInSixteenBits) {
+  if (!depthwise()) return;
+  struct Window {
+    int low, high;
+  };
+  for (const Window& window : {Window{-64, 63}, Window{0, 127}, Window{-128, 127}, Window{-65, 63}, Window{-64, 64}, Window{-1, 127}}) {
+    for (int zero_point : {window.low, 0, window.high}) {
+      for (int weight : {-128, -127, 127}) {
+        for (int filter : {3, 5, 2}) {
+          ConvShape s = ShapeOf({1, 11, 13, 40, 40, filter, filter, 1 + filter % 2, 1, 1, 1});
+          ResolvePadding(Padding::kSame, &s);
+          RandomProblem p;
+          ProblemOptions options;
+          options.output_range = 20;
+          FillRandomProblem(s, options, &random_, &p);
+          p.problem.quantization.input_zero_point = zero_point;
+          // The last weight of a channel is not the first to be looked at.
+          for (int8_t& w : p.filter) w = static_cast<int8_t>(weight == -128 ? -127 : weight);
+          if (weight == -128) std::fill(p.filter.end() - 2 * 40, p.filter.end(), int8_t{-128});
+          // Rows at one end of the window, at the other, and in between; what leaves seven bits is in a single row.
+          for (size_t i = 0; i < p.input.size(); ++i) {
+            const size_t row = i / (13 * 40);
+            const int inner = window.low == -1 ? 0 : window.low < -64 && window.high == 63 ? -64 : window.low;
+            const int most = window.low == -64 && window.high == 64 ? 63 : window.high;
+            p.input[i] = static_cast<int8_t>(row < 4 ? inner : row < 7 ? most : random_() % 2 != 0 ? inner : most);
+          }
+          p.input[(5 * 13 + 3) * 40 + 7] = static_cast<int8_t>(window.low);
+          p.input[(5 * 13 + 4) * 40 + 39] = static_cast<int8_t>(window.high);
+          Check(p, 2);
+          if (HasFatalFailure()) return;
+        }
+      }
+    }
+  }
+}
+
+// Dilated rows that one ring holds, and rows so far apart that it holds no others.
+TEST_P(ConvKernelTest, DilationsOnTallImages) {
+  if (!depthwise()) return;
+  for (int dilation : {2, 3, 4, 12, 31, 33, 60, 66}) {
+    for (int stride : {1, 2, 3}) {
+      ConvShape s = ShapeOf({1, 150, 9, 20, 20, 3, 3, stride, 1, dilation, 1 + dilation % 3});
+      ResolvePadding(dilation % 2 ? Padding::kSame : Padding::kValid, &s);
+      RandomProblem p;
+      FillRandomProblem(s, ProblemOptions(), &random_, &p);
+      Check(p, 1 + dilation % 2);
+      if (HasFatalFailure()) return;
+    }
+  }
+}
+
 std::vector<Target> Targets() {
   std::vector<Target> targets;
   for (int a = 0; a < kAlgorithmCount; ++a) {
     for (int i = 0; i < kIsaCount; ++i) {
-      const Target target = {static_cast<Algorithm>(a), static_cast<Isa>(i)};
-      if (FindKernel(target.algorithm, target.isa) != nullptr) targets.push_back(target);
+      const Algorithm algorithm = static_cast<Algorithm>(a);
+      const Isa isa = static_cast<Isa>(i);
+      if (FindKernel(algorithm, isa) == nullptr) continue;
+      if (algorithm != Algorithm::kDepthwise) targets.push_back({algorithm, isa, false});
+      if (algorithm == Algorithm::kDepthwise || algorithm == Algorithm::kReference) targets.push_back({algorithm, isa, true});
     }
   }
   return targets;

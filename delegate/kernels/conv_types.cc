@@ -5,8 +5,8 @@
 namespace tflite_eq {
 namespace {
 
-constexpr const char* kAlgorithmNames[kAlgorithmCount] = {"reference", "direct", "direct_int7", "winograd_f43",
-                                                          "winograd_f23", "winograd_1d"};
+constexpr const char* kAlgorithmNames[kAlgorithmCount] = {"reference",    "direct",       "direct_int7", "depthwise",
+                                                          "winograd_f43", "winograd_f23", "winograd_1d"};
 constexpr const char* kIsaNames[kIsaCount] = {"scalar", "avx2",         "avx512_vnni",
                                                 "neon",   "neon_dotprod", "neon_i8mm"};
 

@@ -10,6 +10,9 @@ namespace tflite_eq {
 // True when the running CPU and operating system support everything kernels of `isa` use.
 bool CpuSupports(Isa isa);
 
+// Whether it has AVX512_VBMI besides what Isa::kAvx512Vnni names: all such CPUs but the first have. False on other architectures.
+bool CpuPermutesBytes();
+
 // The running CPU's profile. Determined once per process, in well under a millisecond.
 CpuProfile DetectCpu();
 

@@ -33,6 +33,8 @@ bool CpuSupports(Isa isa) {
   }
 }
 
+bool CpuPermutesBytes() { return false; }
+
 Isa BestIsa() {
   return CpuSupports(Isa::kNeonI8mm)      ? Isa::kNeonI8mm
          : CpuSupports(Isa::kNeonDotprod) ? Isa::kNeonDotprod

@@ -28,6 +28,10 @@ TEST(DetectCpu, SaysTheSameEveryTime) {
 }
 
 #if defined(__x86_64__)
+TEST(CpuPermutesBytes, AsTheCompilersRuntimeSays) {
+  EXPECT_EQ(CpuPermutesBytes(), CpuSupports(Isa::kAvx512Vnni) && __builtin_cpu_supports("avx512vbmi") != 0);
+}
+
 // Far from the threshold of 1.25 on either kind of CPU, whatever else runs beside the test.
 TEST(MeasureSignFlips, FlipsAreFreeOrTakeAThirdOfTheTime) {
   if (!CpuSupports(Isa::kAvx512Vnni)) GTEST_SKIP() << "this CPU has no AVX-512 VNNI";

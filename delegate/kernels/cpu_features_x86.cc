@@ -23,6 +23,7 @@ struct Features {
   bool avx2 = false;
   bool avx512 = false;
   bool avx512_vnni = false;
+  bool avx512_vbmi = false;
   bool avx_vnni = false;
   bool amx = false;
 };
@@ -33,11 +34,13 @@ Features Detect() {
   if (!__get_cpuid(1, &a, &b, &c, &d)) return features;
   constexpr unsigned kOsSavesRegisters = 1u << 27;  // OSXSAVE
   if ((c & kOsSavesRegisters) == 0) return features;
+  // Fused multiplication and addition, which kernels for AVX2 use as well; every such CPU has it.
+  const bool fused = (c >> 12 & 1) != 0;
   const unsigned long long saved = ExtendedControlRegister();
   constexpr unsigned long long kYmm = 0x06;  // SSE and AVX state
   constexpr unsigned long long kZmm = 0xe6;  // and opmask, upper halves, upper sixteen
   if (!__get_cpuid_count(7, 0, &a, &b, &c, &d)) return features;
-  features.avx2 = (saved & kYmm) == kYmm && (b >> 5 & 1) != 0;
+  features.avx2 = fused && (saved & kYmm) == kYmm && (b >> 5 & 1) != 0;
   const bool foundation = (b >> 16 & 1) != 0;
   const bool doubleword_quadword = (b >> 17 & 1) != 0;
   const bool byte_word = (b >> 30 & 1) != 0;
@@ -45,6 +48,7 @@ Features Detect() {
   const bool vnni = (c >> 11 & 1) != 0;
   features.avx512 = features.avx2 && (saved & kZmm) == kZmm && foundation && doubleword_quadword && byte_word && vector_length;
   features.avx512_vnni = features.avx512 && vnni;
+  features.avx512_vbmi = features.avx512 && (c >> 1 & 1) != 0;
   constexpr unsigned long long kTiles = 3ull << 17;  // their shapes and their data
   features.amx = (saved & kTiles) == kTiles && (d >> 24 & 1) != 0 && (d >> 25 & 1) != 0;
   if (a >= 1 && __get_cpuid_count(7, 1, &a, &b, &c, &d)) features.avx_vnni = features.avx2 && (a >> 4 & 1) != 0;
@@ -66,6 +70,8 @@ bool CpuSupports(Isa isa) {
       return false;
   }
 }
+
+bool CpuPermutesBytes() { return Detect().avx512_vbmi; }
 
 namespace {
 

@@ -3,49 +3,84 @@
 namespace tflite_eq {
 namespace {
 
+// Operators without weights, in nanoseconds for a value, times the multiplications of a nanosecond. The runtime's are those of
+// LiteRT 2.3 on Zen 4 (docs/speed.md): RELU and its kin, PRELU, HARD_SWISH and AVERAGE_POOL_2D have no int8 kernel in XNNPACK and are
+// computed value by value, which takes ten to a hundred times as long as here, on any CPU. The kernels' own are measured there, too.
+// In the order of SimpleOperator: RELU, LEAKY_RELU, HARD_SWISH, QUANTIZE, PRELU, ADD, MUL, MAX_POOL, AVERAGE_POOL, copies, RESHAPE.
+#define TFLITE_EQ_AVX512_SIMPLE(m) \
+  { \
+    {.02 * m, 8.4 * m}, {.02 * m, .1 * m}, {.02 * m, 2.7 * m}, {.02 * m, .1 * m}, {.23 * m, 7.8 * m}, {.21 * m, .08 * m}, \
+        {.21 * m, .11 * m}, {.04 * m, .15 * m}, {.08 * m, .95 * m}, {.07 * m, .13 * m}, {.001 * m, .001 * m} \
+  }
+#define TFLITE_EQ_AVX2_SIMPLE(m) \
+  { \
+    {.06 * m, 8.4 * m}, {.06 * m, .1 * m}, {.06 * m, 2.7 * m}, {.06 * m, .1 * m}, {.26 * m, 7.8 * m}, {.4 * m, .12 * m}, \
+        {.4 * m, .15 * m}, {.07 * m, .15 * m}, {.16 * m, .95 * m}, {.1 * m, .13 * m}, {.001 * m, .001 * m} \
+  }
+// Not measured: the runtime's loop over values taken to be 35 instructions at two a cycle, the kernels by llvm-mca; `m` multiplications
+// a cycle. The others are left alone.
+#define TFLITE_EQ_NEON_SIMPLE(m) \
+  { \
+    {.5 * m, 16 * m}, {}, {.5 * m, 16 * m}, {}, {3 * m, 18 * m}, {}, {}, {}, {}, {}, {} \
+  }
+
 // Measured on AMD EPYC (Zen 4), 512-bit instructions in two halves: chains of five 3x3 layers of 32 to 256 channels and 4x4 to
 // 56x56 pixels against LiteRT 2.3 (delegate/benchmark/compare_layers.py), where XNNPACK does 216 multiplications a nanosecond.
 // F(4,3) takes .33 ns for a product of channels of a tile and 3.4 for a channel. A layer whose data come from memory takes longer
 // by what its bytes take at 20 GB/s. A switch takes up to 26 us, growing with the tensors; with two threads 50 and more. Two layers of
-// squeezenet1_1 that save 16 us each gained its whole nothing.
+// squeezenet1_1 that save 16 us each gained its whole nothing. XNNPACK does 18.3 depthwise multiplications a nanosecond; the kernel here
+// takes .43 ns for 16 outputs, .14 for each tap and .55 for the inputs of each (compare_xnnpack.py --depthwise).
 constexpr CpuCosts kOneVnniUnit = {
     /*f43=*/{72, 736}, /*f23=*/{}, /*triplets=*/{6.12, 17.5}, /*two_taps=*/{7.17, 22},
-    /*byte=*/10.8,     /*delegate_switch=*/6e6, /*wake=*/8e6};
+    /*depthwise=*/{11.8, 5.8, 1.9, 7.4},
+    /*byte=*/10.8,     /*delegate_switch=*/6e6, /*wake=*/8e6, /*simple=*/TFLITE_EQ_AVX512_SIMPLE(216)};
 
 // Measured on Intel Emerald Rapids in a virtual machine, without AMX: the layers of delegate/README.md, XNNPACK 229 multiplications
 // a nanosecond. The weights of 7x7x512 came at 12 GB/s. A switch with two threads took 40 us.
+// Depthwise: not measured; XNNPACK's as on Zen 4, and half as much again for the kernel here.
 constexpr CpuCosts kTwoVnniUnits = {
     /*f43=*/{68, 900}, /*f23=*/{}, /*triplets=*/{4.12, 30}, /*two_taps=*/{5.3, 20},
-    /*byte=*/19,       /*delegate_switch=*/3e6, /*wake=*/8e6};
+    /*depthwise=*/{11.8, 9, 2.8, 11},
+    /*byte=*/19,       /*delegate_switch=*/3e6, /*wake=*/8e6, /*simple=*/TFLITE_EQ_AVX512_SIMPLE(229)};
 
 // Measured on the same machine, XNNPACK with its AVX2 kernels: 48 multiplications a nanosecond. Bytes and switches take the same
 // time as there, in which fewer multiplications are done. The one-dimensional kernel is not written for AVX2.
+// Depthwise, measured on Zen 4: XNNPACK's AVX-512 kernel, whose instructions take two passes there, so that AVX2 is not faster.
 constexpr CpuCosts kAvx2 = {
     /*f43=*/{29.4, 281}, /*f23=*/{13, 125}, /*triplets=*/{}, /*two_taps=*/{},
-    /*byte=*/4,          /*delegate_switch=*/1e6, /*wake=*/2.5e6};
+    /*depthwise=*/{2.6, 5.3, .92, 2},
+    /*byte=*/4,          /*delegate_switch=*/1e6, /*wake=*/2.5e6, /*simple=*/TFLITE_EQ_AVX2_SIMPLE(48)};
 
-// Not measured: XNNPACK taken to be twice as fast as with AVX2.
+// Not measured: XNNPACK taken to be twice as fast as with AVX2. Depthwise that leaves nothing to gain.
 constexpr CpuCosts kAvx2AgainstAvx512 = {
     /*f43=*/{59, 562}, /*f23=*/{26, 250}, /*triplets=*/{}, /*two_taps=*/{},
-    /*byte=*/8,        /*delegate_switch=*/2e6, /*wake=*/5e6};
+    /*depthwise=*/{},
+    /*byte=*/8,        /*delegate_switch=*/2e6, /*wake=*/5e6, /*simple=*/TFLITE_EQ_AVX2_SIMPLE(96)};
 
 // Estimated by llvm-mca for Cortex-A72 (delegate/README.md), 8 multiplications a cycle; Cortex-A53, which gains twice as much, looks
 // the same. Bytes: 7 GB/s. A switch is taken to need three times the cycles of Zen 4's; waking a thread 0.2 ms. F(2,3) would save
-// nothing there.
+// nothing there. Depthwise was neither measured nor estimated, here and below.
 constexpr CpuCosts kNeon = {
     /*f43=*/{72, 246}, /*f23=*/{}, /*triplets=*/{}, /*two_taps=*/{},
-    /*byte=*/2,        /*delegate_switch=*/1.5e6, /*wake=*/3e6};
+    /*depthwise=*/{},
+    /*byte=*/2,        /*delegate_switch=*/1.5e6, /*wake=*/3e6, /*simple=*/TFLITE_EQ_NEON_SIMPLE(8)};
 
 // Likewise for Cortex-A76 with dot products, 30 multiplications a cycle, against the loop that XNNPACK's convolutions use. Bytes:
 // 9 GB/s. Waking a thread: 0.1 ms.
 constexpr CpuCosts kNeonDotprod = {
     /*f43=*/{}, /*f23=*/{}, /*triplets=*/{5.5, 22}, /*two_taps=*/{6.9, 22},
-    /*byte=*/8, /*delegate_switch=*/4.5e6, /*wake=*/7.2e6};
+    /*depthwise=*/{},
+    /*byte=*/8, /*delegate_switch=*/4.5e6, /*wake=*/7.2e6, /*simple=*/TFLITE_EQ_NEON_SIMPLE(30)};
 
 // Likewise for Neoverse N2 with smmla, 60 multiplications a cycle. Bytes: 17 GB/s.
 constexpr CpuCosts kNeonI8mm = {
     /*f43=*/{}, /*f23=*/{}, /*triplets=*/{5.2, 43}, /*two_taps=*/{6.5, 43},
-    /*byte=*/10, /*delegate_switch=*/9e6, /*wake=*/17e6};
+    /*depthwise=*/{},
+    /*byte=*/10, /*delegate_switch=*/9e6, /*wake=*/17e6, /*simple=*/TFLITE_EQ_NEON_SIMPLE(60)};
+
+#undef TFLITE_EQ_AVX512_SIMPLE
+#undef TFLITE_EQ_AVX2_SIMPLE
+#undef TFLITE_EQ_NEON_SIMPLE
 
 }  // namespace
 

@@ -34,6 +34,22 @@ struct CpuProfile {
 // The instructions of XNNPACK's int8 kernels, such as "AVX-512 VNNI".
 const char* PeerInstructions(const CpuProfile& cpu);
 
+// Operators without weights, by what they cost.
+enum class SimpleOperator {
+  kRelu,         // RELU, RELU6 and RELU_N1_TO_1 that are not fused
+  kLeakyRelu,
+  kHardSwish,
+  kRequantize,   // QUANTIZE from int8 to int8
+  kPrelu,
+  kAdd,          // and SUB
+  kMul,
+  kMaxPool,
+  kAveragePool,
+  kCopy,         // PAD, CONCATENATION
+  kReshape,
+};
+inline constexpr int kSimpleOperators = 11;
+
 // Times on a CPU, in multiplications that XNNPACK's int8 kernel does meanwhile: what matters is how kernels compare, not how fast
 // the clock is. Each row of the table in cpu_profile.cc names its origin.
 struct CpuCosts {
@@ -49,6 +65,15 @@ struct CpuCosts {
   Kernel f23;
   Kernel triplets;  // 1-D F(2,3), sums of taps in int8
   Kernel two_taps;  // its form without conditions
+  // Of a depthwise convolution: XNNPACK's time for a multiplication, and that of the kernel here for each output of a channel, each of
+  // its taps, and each input that is prepared for it. Zeros where neither was measured.
+  struct Depthwise {
+    double peer;
+    double output;
+    double tap;
+    double input;
+  };
+  Depthwise depthwise;
   // To fetch a byte of weights or scratch that other layers have driven out of the caches.
   double byte;
   // Claiming nodes in the middle of what XNNPACK runs cuts its subgraph in two: each is set up anew at every invocation, and
@@ -56,6 +81,14 @@ struct CpuCosts {
   double delegate_switch;
   // With several threads, either side finds the other's threads on the cores and its own asleep.
   double wake;
+  // Of an operator without weights, for each value that it writes, or reads if it is a pool: the time of the kernels here, and the
+  // runtime's. Zeros where neither was measured: the policy leaves the operator then.
+  struct Simple {
+    double own;
+    double peer;
+  };
+  Simple simple[kSimpleOperators];
+  const Simple& of(SimpleOperator kind) const { return simple[static_cast<int>(kind)]; }
 };
 
 const CpuCosts& CostsOf(const CpuProfile& cpu);

@@ -10,6 +10,10 @@
 // The input under a unit is first copied into planes (dot8_avx512.h), one per filter column and plane of plane_rows.h: it holds what
 // output columns 0, 1, 2 ... see through tap kx in some input rows. A filter row is then an offset of whole rows inside a plane.
 // Where a unit is one row and too long, it is computed in segments of columns.
+//
+// Where a filter row has few values, they are taken for channels (filter_taps.h): they are neighbours in memory, so that padded copies
+// of rows do. A 1x1 filter with stride 1 sees the input as it lies in memory: that is read in place, and signs are flipped on the way. And the last
+// block of output channels may be half a block.
 #include "delegate/kernels/dot8_avx512.h"
 #include "delegate/kernels/filter_taps.h"
 #include "delegate/kernels/folded_bias.h"
@@ -23,8 +27,11 @@ namespace {
 constexpr int kMaxPixels = 14;
 constexpr size_t kScratchTarget = 512 << 10;
 
+// Filter rows of up to so many values are folded.
+constexpr int kLongestFolded = 3 * kLine;
+
 struct Taps : FilterTaps {
-  explicit Taps(const ConvShape& s) : FilterTaps(s, kLine) {}
+  explicit Taps(const ConvShape& s) : FilterTaps(s, kLongestFolded) {}
   size_t packed_bytes() const { return static_cast<size_t>(positions()) * Groups(channels) * kGroupBytes; }
 };
 
@@ -60,8 +67,6 @@ struct Planes : PlaneRows {
   size_t row_offsets[kTabled];
 };
 
-bool Certify(const ConvProblem&, Reason*) { return true; }
-
 size_t WeightBytes(const ConvShape& s) {
   const size_t cout_blocks = (s.output_channels + kCoutBlock - 1) / kCoutBlock;
   return cout_blocks * Taps(s).packed_bytes();
@@ -93,10 +98,56 @@ void Pack(const ConvProblem& problem, void* packed) {
   }
 }
 
+// Copies of the rows that some output rows look at, padded at both ends, signs flipped.
+struct PaddedRows : PlaneRows {
+  PaddedRows(const ConvShape& s, int output_rows, int output_columns)
+      : PlaneRows(s, output_rows),
+        taps(s),
+        column(static_cast<size_t>(s.stride_width) * s.input_channels),
+        bytes(RowBytes(s, output_columns)),
+        pitch(Pitch(s, output_columns)) {}
+
+  static size_t RowBytes(const ConvShape& s, int columns) {
+    return SaturatingProduct((static_cast<size_t>(columns) - 1) * s.stride_width + s.filter_width, s.input_channels);
+  }
+  // Groups of four may read past the last tap, and rows are written by whole vectors.
+  static size_t Pitch(const ConvShape& s, int columns) { return (RowBytes(s, columns) + 2 * kLine - 1) / kLine * kLine; }
+  static size_t Bytes(const ConvShape& s, int output_rows, int output_columns) {
+    const PlaneRows plane(s, output_rows);
+    return SaturatingProduct(Pitch(s, output_columns), static_cast<size_t>(plane.rows) * plane.planes);
+  }
+
+  // The first row that filter row ky reads, for the first output row; the others follow.
+  size_t row_offset(int ky) const { return (static_cast<size_t>(plane_of(ky)) * rows + first_row(ky)) * pitch; }
+
+  Taps taps;
+  size_t column;  // bytes from what one output column sees to what the next does
+  size_t bytes;
+  size_t pitch;
+};
+
+// A 1x1 filter with stride 1 sees the input as it lies in memory: nothing is copied, signs are flipped on the way.
+struct InPlace {
+  int channels;
+};
+
+bool IsInPlace(const ConvShape& s) {
+  return s.filter_height == 1 && s.filter_width == 1 && s.stride_height == 1 && s.stride_width == 1 && s.pad_top == 0 &&
+         s.pad_left == 0 && s.input_channels > 0 && s.input_channels % kGroup == 0;
+}
+
+size_t ScratchBytes(const ConvShape& s, int rows, int columns) {
+  return Taps(s).folded ? PaddedRows::Bytes(s, rows, columns) : Planes::Bytes(s, rows, columns);
+}
+
 WorkPlan Plan(const ConvShape& shape, int workers) {
+  if (IsInPlace(shape)) {
+    const int64_t row = int64_t{shape.output_width} * shape.input_channels;
+    return PlanRows(shape, workers, row < static_cast<int64_t>(kScratchTarget) ? static_cast<int>(kScratchTarget / (row > 0 ? row : 1)) : 1);
+  }
   // As many rows as keep the planes in the second-level cache.
   return PlanSegments(shape, workers, shape.output_width, kScratchTarget,
-                      [&shape](int rows, int columns) { return Planes::Bytes(shape, rows, columns); });
+                      [&shape](int rows, int columns) { return ScratchBytes(shape, rows, columns); });
 }
 
 // Where the input begins that some outputs look at: it may be outside the image.
@@ -129,28 +180,24 @@ void FillRow(const KernelContext& context, const Corner& corner, int y, int kx, 
   }
 }
 
-// The same with all filter columns in one line.
-void FillFoldedRow(const KernelContext& context, const Corner& corner, int y, const Planes& planes, uint8_t* line) {
+// What output columns see of input row y, from the first to the last.
+void CopyPaddedRow(const KernelContext& context, const Corner& corner, int y, const PaddedRows& rows, uint8_t* to) {
   const ConvShape& s = context.shape;
-  const __m512i padding = _mm512_set1_epi8(static_cast<char>(context.input_zero_point));
-  const bool row_inside = y >= 0 && y < s.input_height;
-  for (int column = 0; column < planes.columns; ++column, line += kLine) {
-    const int x = corner.x + column * s.stride_width;
-    __m512i codes = padding;
-    if (row_inside) {
-      // The taps inside the image are neighbours in memory; they are loaded to where they belong in the line.
-      const int first = x < 0 ? -x : 0;
-      const int end = x + s.filter_width > s.input_width ? s.input_width - x : s.filter_width;
-      if (first < end) {
-        const int bytes = end * s.input_channels;
-        const __mmask64 to_end = bytes == kLine ? ~__mmask64{0} : (__mmask64{1} << bytes) - 1;
-        const __mmask64 before = (__mmask64{1} << first * s.input_channels) - 1;
-        const int8_t* from = corner.image + (static_cast<ptrdiff_t>(y) * s.input_width + x) * s.input_channels;
-        codes = _mm512_mask_loadu_epi8(padding, to_end & ~before, from);
-      }
-    }
-    _mm512_store_si512(line, Flipped(codes));
-  }
+  const auto padding = static_cast<uint8_t>(context.input_zero_point ^ 0x80);
+  const auto channels = static_cast<ptrdiff_t>(s.input_channels);
+  const auto bytes = static_cast<ptrdiff_t>(rows.bytes);
+  // Of the row's bytes, those that lie in the image.
+  ptrdiff_t begin = corner.x < 0 ? -corner.x * channels : 0;
+  ptrdiff_t end = (static_cast<ptrdiff_t>(s.input_width) - corner.x) * channels;
+  if (end > bytes) end = bytes;
+  if (y < 0 || y >= s.input_height || begin >= end) begin = end = 0;
+  if (begin > 0 || end < bytes) memset(to, padding, rows.pitch);
+  const int8_t* from = corner.image + (static_cast<ptrdiff_t>(y) * s.input_width + corner.x) * channels;
+  ptrdiff_t i = begin;
+  for (; i + kLine <= end; i += kLine) _mm512_storeu_si512(to + i, Flipped(_mm512_loadu_si512(from + i)));
+  if (i == end) return;
+  const __mmask64 rest = (__mmask64{1} << (end - i)) - 1;
+  _mm512_mask_storeu_epi8(to + i, rest, Flipped(_mm512_maskz_loadu_epi8(rest, from + i)));
 }
 
 void FillPlanes(const KernelContext& context, const Corner& corner, const Planes& planes, uint8_t* scratch) {
@@ -160,68 +207,142 @@ void FillPlanes(const KernelContext& context, const Corner& corner, const Planes
       uint8_t* lines = scratch + plane * planes.phase_bytes() + static_cast<size_t>(kx) * planes.blocks * planes.plane_bytes();
       for (int row = 0; row < planes.rows; ++row) {
         const int y = corner.y + planes.input_row(plane, row);
-        if (planes.taps.folded) {
-          FillFoldedRow(context, corner, y, planes, lines + row * row_bytes);
-        } else {
-          FillRow(context, corner, y, kx, planes, lines + row * row_bytes);
-        }
+        FillRow(context, corner, y, kx, planes, lines + row * row_bytes);
       }
     }
   }
 }
 
-template <int pixels>
-void Tile(const Planes& planes, const uint8_t* lines, WeightStream weights, const int32_t* bias,
-          const StoreCodes& store, size_t pixel, int8_t* out) {
-  __m512i acc[pixels][2];
-  for (int i = 0; i < pixels; ++i) {
-    acc[i][0] = _mm512_load_si512(bias);
-    acc[i][1] = _mm512_load_si512(bias + 16);
+template <int pixels, int vectors>
+__attribute__((always_inline)) inline void Accumulate(const InPlace& input, const uint8_t* codes, WeightStream* weights,
+                                                      __m512i (&acc)[pixels][vectors]) {
+  AccumulateColumns<pixels, vectors, /*flip=*/true>(acc, codes, Groups(input.channels), weights, input.channels);
+}
+
+template <int pixels, int vectors>
+__attribute__((always_inline)) inline void Accumulate(const PaddedRows& rows, const uint8_t* codes, WeightStream* weights,
+                                                      __m512i (&acc)[pixels][vectors]) {
+  const int groups = Groups(rows.taps.channels);
+  for (int ky = 0; ky < rows.taps.rows; ++ky) {
+    AccumulateColumns<pixels, vectors>(acc, codes + rows.row_offset(ky), groups, weights, static_cast<ptrdiff_t>(rows.column));
   }
+}
+
+template <int pixels, int vectors>
+__attribute__((always_inline)) inline void Accumulate(const Planes& planes, const uint8_t* lines, WeightStream* weights,
+                                                      __m512i (&acc)[pixels][vectors]) {
   const size_t plane_bytes = planes.plane_bytes();
   for (int ky = 0; ky < planes.taps.rows; ++ky) {
     const uint8_t* plane = lines + planes.row_offset(ky);
     for (int kx = 0; kx < planes.taps.columns; ++kx) {
       for (int block = 0; block < planes.blocks; ++block, plane += plane_bytes) {
-        AccumulateColumns<pixels>(acc, plane, GroupsInBlock(planes.taps.channels, block), &weights);
+        AccumulateColumns<pixels, vectors>(acc, plane, GroupsInBlock(planes.taps.channels, block), weights);
       }
     }
   }
-#pragma GCC unroll 16
-  for (int i = 0; i < pixels; i += 2) {
-    const bool last = i + 1 == pixels;
-    const int next = last ? i : i + 1;
-    store.Pair(acc[i][0], acc[i][1], acc[next][0], acc[next][1], out + i * pixel, last ? nullptr : out + next * pixel);
-  }
 }
 
-using TileFunction = void (*)(const Planes&, const uint8_t*, WeightStream, const int32_t*, const StoreCodes&, size_t,
-                              int8_t*);
-constexpr TileFunction kTiles[kMaxPixels + 1] = {nullptr,  Tile<1>,  Tile<2>,  Tile<3>,  Tile<4>,
-                                                 Tile<5>,  Tile<6>,  Tile<7>,  Tile<8>,  Tile<9>,
-                                                 Tile<10>, Tile<11>, Tile<12>, Tile<13>, Tile<14>};
+// Pixels that follow each other.
+struct NextPixel {
+  int8_t* operator()() {
+    int8_t* to = out;
+    out += stride;
+    return to;
+  }
+  int8_t* out;
+  size_t stride;
+};
+
+// `vectors` of 16 output channels of a block.
+template <int pixels, int vectors, typename Source>
+void Tile(const Source& source, const uint8_t* codes, WeightStream weights, const int32_t* bias, const StoreTile<vectors>& store,
+          size_t pixel, int8_t* out) {
+  __m512i acc[pixels][vectors];
+  for (auto& sums : acc) {
+    for (int v = 0; v < vectors; ++v) sums[v] = _mm512_load_si512(bias + 16 * v);
+  }
+  Accumulate(source, codes, &weights, acc);
+  __m512i sums[(pixels * vectors + 3) / 4 * 4];  // acc itself stays in registers
+#pragma GCC unroll 16
+  for (int i = 0; i < pixels; ++i) {
+    for (int v = 0; v < vectors; ++v) sums[i * vectors + v] = acc[i][v];
+  }
+  store(sums, pixels, NextPixel{out, pixel});
+}
+
+template <int vectors, typename Source>
+using TileFunction = void (*)(const Source&, const uint8_t*, WeightStream, const int32_t*, const StoreTile<vectors>&, size_t, int8_t*);
+
+template <int vectors, typename Source>
+struct Tiles {
+  static constexpr TileFunction<vectors, Source> kBySize[kMaxPixels + 1] = {
+      nullptr,                   Tile<1, vectors, Source>,  Tile<2, vectors, Source>,  Tile<3, vectors, Source>,
+      Tile<4, vectors, Source>,  Tile<5, vectors, Source>,  Tile<6, vectors, Source>,  Tile<7, vectors, Source>,
+      Tile<8, vectors, Source>,  Tile<9, vectors, Source>,  Tile<10, vectors, Source>, Tile<11, vectors, Source>,
+      Tile<12, vectors, Source>, Tile<13, vectors, Source>, Tile<14, vectors, Source>};
+};
+
+// All output channels of `pixels` pixels that follow each other, `stride` bytes apart where they are read.
+template <typename Source>
+void RunPixels(const KernelContext& context, const Source& source, const uint8_t* codes, size_t stride, int pixels, int8_t* output) {
+  const ConvShape& s = context.shape;
+  const int8_t* weights = static_cast<const int8_t*>(context.packed);
+  const int32_t* bias = reinterpret_cast<const int32_t*>(weights + WeightBytes(s));
+  const size_t block_bytes = Taps(s).packed_bytes();
+  const auto channels = static_cast<size_t>(s.output_channels);
+  // Blocks of channels take turns on as many pixels as the first-level cache holds, what is read and what is written.
+  constexpr int kFirstLevel = 24 << 10;
+  const int most = kFirstLevel / (static_cast<int>(stride < kFirstLevel ? stride : kFirstLevel) + s.output_channels) / kMaxPixels;
+  const int chunk = (most > 4 ? most : 4) * kMaxPixels;
+  if (pixels > chunk) {
+    for (int begin = 0; begin < pixels; begin += chunk) {
+      const int count = pixels - begin < chunk ? pixels - begin : chunk;
+      RunPixels(context, source, codes + static_cast<size_t>(begin) * stride, stride, count,
+                output + static_cast<size_t>(begin) * channels);
+    }
+    return;
+  }
+  const int tiles = (pixels + kMaxPixels - 1) / kMaxPixels;
+  for (int cout = 0; cout < s.output_channels; cout += kCoutBlock) {
+    const int left = s.output_channels - cout;
+    const int8_t* block = weights + cout / kCoutBlock * block_bytes;
+    const auto run = [&](const auto& store, const auto& functions) {
+      int pixel = 0;
+      for (int tile = 0; tile < tiles; ++tile) {
+        const int end = static_cast<int>(static_cast<int64_t>(pixels) * (tile + 1) / tiles);
+        functions[end - pixel](source, codes + static_cast<size_t>(pixel) * stride, WeightStream(block, block_bytes, tile, tiles),
+                               bias + cout, store, channels, output + static_cast<size_t>(pixel) * channels + cout);
+        pixel = end;
+      }
+    };
+    if (left > kCoutBlock / 2) {
+      run(StoreTile<2>(context, cout, left), Tiles<2, Source>::kBySize);
+    } else {
+      run(StoreTile<1>(context, cout, left), Tiles<1, Source>::kBySize);
+    }
+  }
+}
 
 // Whole rows, or a part of one; `output` is where it begins.
 void RunBlock(const KernelContext& context, const Corner& corner, int rows, int columns, int8_t* output, uint8_t* lines) {
   const ConvShape& s = context.shape;
+  if (Taps(s).folded) {
+    const PaddedRows padded(s, rows, columns);
+    for (int plane = 0; plane < padded.planes; ++plane) {
+      for (int row = 0; row < padded.rows; ++row) {
+        uint8_t* to = lines + (static_cast<size_t>(plane) * padded.rows + row) * padded.pitch;
+        CopyPaddedRow(context, corner, corner.y + padded.input_row(plane, row), padded, to);
+      }
+    }
+    for (int row = 0; row < rows; ++row) {
+      RunPixels(context, padded, lines + static_cast<size_t>(row) * padded.pitch, padded.column, columns,
+                output + static_cast<size_t>(row) * s.output_width * s.output_channels);
+    }
+    return;
+  }
   const Planes planes(s, rows, columns);
   FillPlanes(context, corner, planes, lines);
-  const int8_t* weights = static_cast<const int8_t*>(context.packed);
-  const int32_t* bias = reinterpret_cast<const int32_t*>(weights + WeightBytes(s));
-  const size_t block_bytes = planes.taps.packed_bytes();
-  const int pixels = rows * columns;
-  const int tiles = (pixels + kMaxPixels - 1) / kMaxPixels;
-  for (int cout = 0; cout < s.output_channels; cout += kCoutBlock) {
-    const StoreCodes store(*context.requantization, cout, s.output_channels - cout);
-    int pixel = 0;
-    for (int tile = 0; tile < tiles; ++tile) {
-      const int end = static_cast<int>(static_cast<int64_t>(pixels) * (tile + 1) / tiles);
-      kTiles[end - pixel](planes, lines + static_cast<size_t>(pixel) * kLine,
-                          WeightStream(weights + cout / kCoutBlock * block_bytes, block_bytes, tile, tiles), bias + cout,
-                          store, s.output_channels, output + static_cast<size_t>(pixel) * s.output_channels + cout);
-      pixel = end;
-    }
-  }
+  RunPixels(context, planes, lines, kLine, rows * columns, output);
 }
 
 void RunRows(const KernelContext& context, int image, int row_begin, int row_end, const int8_t* input, int8_t* output,
@@ -229,9 +350,15 @@ void RunRows(const KernelContext& context, int image, int row_begin, int row_end
   const ConvShape& s = context.shape;
   input += static_cast<size_t>(image) * s.input_height * s.input_width * s.input_channels;
   output += (static_cast<size_t>(image) * s.output_height + row_begin) * s.output_width * s.output_channels;
+  if (IsInPlace(s)) {
+    const int8_t* codes = input + static_cast<size_t>(row_begin) * s.input_width * s.input_channels;
+    RunPixels(context, InPlace{s.input_channels}, reinterpret_cast<const uint8_t*>(codes), static_cast<size_t>(s.input_channels),
+              (row_end - row_begin) * s.output_width, output);
+    return;
+  }
   const int y = row_begin * s.stride_height - s.pad_top;
   const int segment = SegmentColumns(s.output_width, kScratchTarget,
-                                     [&s](int rows, int columns) { return Planes::Bytes(s, rows, columns); });
+                                     [&s](int rows, int columns) { return ScratchBytes(s, rows, columns); });
   for (int column = 0; column < s.output_width; column += segment) {
     const int left = s.output_width - column;
     RunBlock(context, {input, y, column * s.stride_width - s.pad_left}, row_end - row_begin, left < segment ? left : segment,
@@ -247,7 +374,7 @@ void Run(const KernelContext& context, const WorkPlan& plan, int unit, const int
 
 }  // namespace
 
-const ConvKernel kDirectAvx512 = {Algorithm::kDirect, Isa::kAvx512Vnni, /*needs_fallback=*/false, Certify, PackedBytes,
-                                  Pack, Plan, Run, RunRows};
+const ConvKernel kDirectAvx512 = {Algorithm::kDirect, Isa::kAvx512Vnni, /*needs_fallback=*/false, /*uses_lines=*/true, CertifyDirect,
+                                  PackedBytes, Pack, Plan, Run, RunRows};
 
 }  // namespace tflite_eq

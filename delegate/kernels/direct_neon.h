@@ -43,7 +43,7 @@ template <typename Ops>
 class DirectNeon {
  public:
   static bool Certify(const ConvProblem& problem, Reason* reason) {
-    return !Ops::kSevenBits || CertifyDirectInt7(problem, reason);
+    return Ops::kSevenBits ? CertifyDirectInt7(problem, reason) : CertifyDirect(problem, reason);
   }
 
   static size_t PackedBytes(const ConvProblem& problem) { return Layout(problem.shape).bytes(); }
@@ -100,8 +100,8 @@ class DirectNeon {
   }
 
   static constexpr ConvKernel Kernel() {
-    return {Ops::kAlgorithm, Ops::kIsa, /*needs_fallback=*/Ops::kSevenBits, Certify, PackedBytes, Pack, Plan, Run,
-            Ops::kSevenBits ? nullptr : RunRows};
+    return {Ops::kAlgorithm, Ops::kIsa, /*needs_fallback=*/Ops::kSevenBits, /*uses_lines=*/false, Certify, PackedBytes, Pack, Plan,
+            Run, Ops::kSevenBits ? nullptr : RunRows};
   }
 
  private:

@@ -9,8 +9,6 @@
 namespace tflite_eq {
 namespace {
 
-bool Certify(const ConvProblem&, Reason*) { return true; }
-
 // Packed: folded biases, then the filter as it was.
 size_t PackedBytes(const ConvProblem& problem) {
   const size_t filter = problem.shape.filter_size();
@@ -77,7 +75,7 @@ void Run(const KernelContext& context, const WorkPlan& plan, int unit, const int
 
 }  // namespace
 
-const ConvKernel kDirectScalar = {Algorithm::kDirect, Isa::kScalar, /*needs_fallback=*/false, Certify, PackedBytes,
-                                  Pack, Plan, Run, RunRows};
+const ConvKernel kDirectScalar = {Algorithm::kDirect, Isa::kScalar, /*needs_fallback=*/false, /*uses_lines=*/false, CertifyDirect,
+                                  PackedBytes, Pack, Plan, Run, RunRows};
 
 }  // namespace tflite_eq

@@ -17,6 +17,7 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "delegate/kernels/conv_kernel.h"
 #include "delegate/kernels/requantize_avx512.h"
 
 namespace tflite_eq {
@@ -48,25 +49,27 @@ struct WeightStream {
 };
 
 // acc[i][v] += dot products of column i with output channels 16 v ... 16 v + 15, over `groups` groups of channels. Advances
-// the weights. Per group: 2 weight loads, `columns` broadcasts, 2 * columns vpdpbusd.
-template <int columns>
-inline __attribute__((always_inline)) void AccumulateColumns(__m512i (&acc)[columns][2], const uint8_t* codes, int groups,
-                                                             WeightStream* weights) {
+// the weights. Per group: `vectors` weight loads, `columns` broadcasts, vectors * columns vpdpbusd. `stride` bytes lie between columns,
+// whose signs are flipped on the way if they are codes of a tensor rather than of a plane.
+template <int columns, int vectors, bool flip = false>
+inline __attribute__((always_inline)) void AccumulateColumns(__m512i (&acc)[columns][vectors], const uint8_t* codes, int groups,
+                                                             WeightStream* weights, ptrdiff_t stride = kLine) {
   const int8_t* w = weights->next;
   const int8_t* const end = w + static_cast<ptrdiff_t>(groups) * kGroupBytes;
   const char* prefetch = weights->prefetch;
   for (; w != end; w += kGroupBytes, codes += kGroup) {
     _mm_prefetch(prefetch, _MM_HINT_T1);
     prefetch += weights->prefetch_step;
-    const __m512i weights0 = _mm512_load_si512(w);
-    const __m512i weights1 = _mm512_load_si512(w + 64);
+    __m512i weights_of[vectors];
+    for (int v = 0; v < vectors; ++v) weights_of[v] = _mm512_load_si512(w + 64 * v);
 #pragma GCC unroll 16
     for (int i = 0; i < columns; ++i) {
       int32_t four;
-      memcpy(&four, codes + i * kLine, sizeof(four));
-      const __m512i broadcast = _mm512_set1_epi32(four);
-      acc[i][0] = _mm512_dpbusd_epi32(acc[i][0], broadcast, weights0);
-      acc[i][1] = _mm512_dpbusd_epi32(acc[i][1], broadcast, weights1);
+      memcpy(&four, codes + i * stride, sizeof(four));
+      __m512i broadcast = _mm512_set1_epi32(four);
+      if (flip) broadcast = _mm512_xor_si512(broadcast, _mm512_set1_epi8(static_cast<char>(0x80)));
+#pragma GCC unroll 2
+      for (int v = 0; v < vectors; ++v) acc[i][v] = _mm512_dpbusd_epi32(acc[i][v], broadcast, weights_of[v]);
     }
   }
   weights->next = end;
@@ -78,64 +81,94 @@ inline size_t PackedOffset(int cout, int channel) {
   return static_cast<size_t>(channel / kGroup) * kGroupBytes + static_cast<size_t>(cout) * kGroup + channel % kGroup;
 }
 
-// Turns accumulators of 32 output channels into codes and stores them, two pixels at a time.
-class StoreCodes {
+// Turns the sums of a tile into codes, 16 output channels after 16, in whichever way is exact for them and takes least, and stores them.
+// Sums come by memory: the loops that make them keep all of them in registers, and what they are worth afterwards is the same for every
+// size of tile, so that it is in the library once.
+template <int vectors>
+class StoreTile {
  public:
-  StoreCodes(const Requantization& requantization, int channel, int channels_left)
-      : constants0_(requantization, channel),
-        constants1_(requantization, channel + 16),
-        low_(_mm512_set1_epi8(static_cast<char>(requantization.activation_min()))),
-        high_(_mm512_set1_epi8(static_cast<char>(requantization.activation_max()))),
-        pre_shift_(_mm512_set1_epi32(requantization.pre_shift(channel))),
-        fast_(requantization.pre_shift(channel) != 0),
-        mask_(channels_left >= kCoutBlock ? ~__mmask32{0} : (__mmask32{1} << channels_left) - 1),
-        requantization_(requantization),
-        channel_(channel) {}
+  static constexpr int kChannels = 16 * vectors;
 
-  // Accumulators of two pixels, two vectors each; `second` may be null when there is only one pixel to store. Inlined whatever
-  // the compiler thinks: an address taken for a call would keep the caller's accumulators in memory throughout.
-  __attribute__((always_inline)) void Pair(__m512i first0, __m512i first1, __m512i second0, __m512i second1, int8_t* first,
-                                           int8_t* second) const {
-    __m512i bytes;
-    if (fast_) {
-      bytes = PackCodes(Fast(constants0_, first0), Fast(constants1_, first1), Fast(constants0_, second0),
-                        Fast(constants1_, second1), low_, high_);
-    } else {
-      bytes = General(first0, first1, second0, second1);
+  // The second half of a block of 16 channels or fewer is never stored: it counts as the first.
+  StoreTile(const KernelContext& context, int channel, int channels_left)
+      : context_(context),
+        low_(_mm512_set1_epi8(static_cast<char>(context.requantization->activation_min()))),
+        high_(_mm512_set1_epi8(static_cast<char>(context.requantization->activation_max()))),
+        non_negative_(context.requantization->activation_min() >= context.requantization->zero_point()),
+        mask_(channels_left >= kChannels ? ~uint32_t{0} : (uint32_t{1} << channels_left) - 1) {
+    for (int v = 0; v < vectors; ++v) channel_[v] = channels_left > 16 * v ? channel + 16 * v : channel;
+  }
+
+  // The sums of a pixel's vectors follow each other, and those of pixels. next() says where the codes of each pixel go, in order; null
+  // for one that is not stored. What the sums are in is written over, and read to a whole number of four vectors.
+  template <typename Next>
+  __attribute__((noinline)) void operator()(__m512i* sums, int pixels, Next next) const {
+    const FloatRequantization* lines = context_.lines;
+    if (lines != nullptr && lines->exact(channel_[0]) && lines->exact(channel_[vectors - 1])) {
+      const LinesAvx512 first(*lines, channel_[0]), second(*lines, channel_[vectors - 1]);
+      if (non_negative_) {
+        StoreAll(sums, pixels, next, [&](__m512i sum, int i) { return (i % vectors == 0 ? first : second).NonNegative(sum); });
+      } else {
+        StoreAll(sums, pixels, next, [&](__m512i sum, int i) { return (i % vectors == 0 ? first : second).Signed(sum); });
+      }
+      return;
     }
-    Store(first, _mm512_castsi512_si256(bytes));
-    if (second != nullptr) Store(second, _mm512_extracti64x4_epi64(bytes, 1));
+    for (int v = 0; v < vectors; ++v) RequantizeByIntegers(channel_[v], sums + v, pixels);
+    StoreAll(sums, pixels, next, [](__m512i code, int) { return code; });
   }
 
  private:
-  void Store(int8_t* out, __m256i codes) const {
-    if (mask_ == ~__mmask32{0}) {
-      _mm256_storeu_si256(reinterpret_cast<__m256i*>(out), codes);
-    } else {
-      _mm256_mask_storeu_epi8(out, mask_, codes);
+  template <typename Next, typename ToCode>
+  __attribute__((always_inline)) void StoreAll(const __m512i* sums, int pixels, Next& next, ToCode to_code) const {
+    for (int i = 0; i < pixels * vectors; i += 4) {
+      const __m512i bytes =
+          PackCodes(to_code(sums[i], 0), to_code(sums[i + 1], 1), to_code(sums[i + 2], 2), to_code(sums[i + 3], 3), low_, high_);
+#pragma GCC unroll 4
+      for (int part = 0; part < 4 / vectors; ++part) {
+        if (i + part * vectors >= pixels * vectors) break;
+        int8_t* out = next();
+        if (out != nullptr) Store(bytes, part, out);
+      }
     }
   }
 
-  __m512i Fast(const RequantizeAvx512& constants, __m512i acc) const {
-    return constants.FromShifted(_mm512_sllv_epi32(acc, pre_shift_));
+  void RequantizeByIntegers(int channel, __m512i* sums, int pixels) const {
+    const Requantization& r = *context_.requantization;
+    const int pre_shift = r.pre_shift(channel);
+    if (pre_shift == 0) {
+      for (int i = 0; i < pixels; ++i) sums[i * vectors] = RequantizeAvx512::General(r, channel, sums[i * vectors]);
+      return;
+    }
+    const RequantizeAvx512 integers(r, channel);
+    const __m512i shift = _mm512_set1_epi32(pre_shift);
+    for (int i = 0; i < pixels; ++i) sums[i * vectors] = integers.FromShifted(_mm512_sllv_epi32(sums[i * vectors], shift));
   }
 
-  __attribute__((noinline)) __m512i General(__m512i first0, __m512i first1, __m512i second0, __m512i second1) const {
-    return PackCodes(RequantizeAvx512::General(requantization_, channel_, first0),
-                     RequantizeAvx512::General(requantization_, channel_ + 16, first1),
-                     RequantizeAvx512::General(requantization_, channel_, second0),
-                     RequantizeAvx512::General(requantization_, channel_ + 16, second1), low_, high_);
+  void Store(__m512i bytes, int part, int8_t* out) const {
+    if (vectors == 2) {
+      const __m256i codes = part == 0 ? _mm512_castsi512_si256(bytes) : _mm512_extracti64x4_epi64(bytes, 1);
+      _mm256_mask_storeu_epi8(out, mask_, codes);
+      return;
+    }
+    const auto mask = static_cast<__mmask16>(mask_);
+    switch (part) {
+      case 0:
+        return _mm_mask_storeu_epi8(out, mask, _mm512_castsi512_si128(bytes));
+      case 1:
+        return _mm_mask_storeu_epi8(out, mask, _mm512_extracti32x4_epi32(bytes, 1));
+      case 2:
+        return _mm_mask_storeu_epi8(out, mask, _mm512_extracti32x4_epi32(bytes, 2));
+      default:
+        return _mm_mask_storeu_epi8(out, mask, _mm512_extracti32x4_epi32(bytes, 3));
+    }
   }
 
-  RequantizeAvx512 constants0_;
-  RequantizeAvx512 constants1_;
+  const KernelContext& context_;
   __m512i low_;
   __m512i high_;
-  __m512i pre_shift_;
-  bool fast_;
-  __mmask32 mask_;
-  const Requantization& requantization_;
-  int channel_;
+  bool non_negative_;
+  uint32_t mask_;
+  int channel_[vectors];
 };
 
 // Bytes of one input position's channels in the given block; channels past the last read as zero.

@@ -11,7 +11,7 @@ namespace tflite_eq {
 // Modulo 2^32, like all accumulators.
 static inline int32_t FoldedBias(const ConvProblem& problem, int channel) {
   const int size = problem.shape.filter_size();
-  const int8_t* filter = problem.weights.filter + static_cast<size_t>(channel) * size;
+  const ChannelFilter filter = FilterOf(problem, channel);
   uint32_t sum = 0;
   for (int i = 0; i < size; ++i) sum += static_cast<uint32_t>(int32_t{filter[i]});
   const uint32_t bias = problem.weights.bias != nullptr ? static_cast<uint32_t>(problem.weights.bias[channel]) : 0;

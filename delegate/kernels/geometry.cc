@@ -32,6 +32,13 @@ bool CheckTensor(const char* name, const int (&dimensions)[4], Reason* reason) {
   return Refuse(reason, why);
 }
 
+bool CheckDepth(const ConvShape& s, Reason* reason) {
+  if (!s.depthwise || s.output_channels == s.input_channels * s.depth_multiplier()) return true;
+  Reason why;
+  why.Set("a depthwise convolution of %d channels has %d output channels, which is no multiple", s.input_channels, s.output_channels);
+  return Refuse(reason, why);
+}
+
 // One dimension of the image.
 struct Axis {
   const char* name;
@@ -72,7 +79,7 @@ bool ResolveAxis(Padding padding, const Axis& axis, int* output, int* pad, Reaso
 bool ResolvePadding(Padding padding, ConvShape* shape, Reason* reason) {
   ConvShape& s = *shape;
   return CheckTensor("input", {s.batch, s.input_height, s.input_width, s.input_channels}, reason) &&
-         CheckTensor("filter", {s.output_channels, s.filter_height, s.filter_width, s.input_channels}, reason) &&
+         CheckTensor("filter", {s.output_channels, s.filter_height, s.filter_width, s.filter_channels()}, reason) && CheckDepth(s, reason) &&
          ResolveAxis(padding, {"height", s.input_height, s.filter_height, s.stride_height, s.dilation_height}, &s.output_height,
                      &s.pad_top, reason) &&
          ResolveAxis(padding, {"width", s.input_width, s.filter_width, s.stride_width, s.dilation_width}, &s.output_width,

@@ -18,8 +18,8 @@ inline constexpr int64_t kLargestSize = (int64_t{1} << 31) - (1 << 16);
 // Fills in the output size and the padding the way TFLite does for the given mode, from everything else in the shape. Sizes may be
 // 0, and so may the output's: it is empty then.
 //
-// False, with a reason where it is asked for, when there is no such convolution, because the filter reaches beyond the image or a
-// size, stride or dilation is out of range, or when it is too large:
+// False, with a reason where it is asked for, when there is no such convolution, because the filter reaches beyond the image, a size,
+// stride or dilation is out of range or a depthwise convolution's channels do not divide, or when it is too large:
 //
 //   * The input, the filter and the output hold at most kLargestSize values each, dimensions of 0 counted as 1.
 //   * Along either axis, input + stride + (filter - 1) * dilation + 1 is at most kLargestSize. TFLite's own arithmetic is in 32 bits,

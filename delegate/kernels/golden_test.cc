@@ -1,14 +1,11 @@
 // The specification and every kernel this machine runs, on the vectors that the Python reference is tested on too. The
 // expected codes are those of TFLite's reference kernels; tests/golden/vectors.py describes the file.
-#include <fstream>
-#include <map>
-#include <sstream>
-#include <string>
 #include <vector>
 
 #include "delegate/kernels/conv_kernel.h"
 #include "delegate/kernels/cpu_features.h"
 #include "delegate/kernels/geometry.h"
+#include "delegate/kernels/golden_file.h"
 #include "delegate/kernels/prepared_conv.h"
 #include "delegate/kernels/reference.h"
 #include "delegate/kernels/requantize.h"
@@ -17,72 +14,17 @@
 namespace tflite_eq {
 namespace {
 
-constexpr char kPath[] = "tests/golden/integer_conv.txt";
+constexpr const char* kPaths[] = {"tests/golden/integer_conv.txt", "tests/golden/integer_depthwise.txt"};
 
-struct NumberList {
-  std::vector<int> shape;
-  std::vector<int> values;
-
-  std::vector<int8_t> codes() const { return {values.begin(), values.end()}; }
-};
-
-class Case {
- public:
-  std::string name;
-  std::map<std::string, std::string> fields;
-
-  int Integer(const std::string& field) const { return std::stoi(fields.at(field)); }
-  // Hexadecimal, which streams do not read.
-  float Scale(const std::string& field) const { return std::strtof(fields.at(field).c_str(), nullptr); }
-  std::vector<float> Scales(const std::string& field) const {
-    std::vector<float> scales;
-    std::istringstream words(fields.at(field));
-    for (std::string word; words >> word;) scales.push_back(std::strtof(word.c_str(), nullptr));
-    return scales;
-  }
-  std::vector<int> Integers(const std::string& field) const {
-    std::vector<int> values;
-    std::istringstream words(fields.at(field));
-    for (int value; words >> value;) values.push_back(value);
-    return values;
-  }
-  NumberList Numbers(const std::string& field) const {
-    NumberList list;
-    std::istringstream words(fields.at(field));
-    bool shape = true;
-    for (std::string word; words >> word;) {
-      if (word == ":") {
-        shape = false;
-      } else {
-        (shape ? list.shape : list.values).push_back(std::stoi(word));
-      }
-    }
-    return list;
-  }
-};
+using Case = GoldenCase;
 
 std::vector<Case> ReadCases() {
   std::vector<Case> cases;
-  std::ifstream file(kPath);
-  for (std::string line; std::getline(file, line);) {
-    const size_t space = line.find(' ');
-    const std::string key = line.substr(0, space);
-    if (key == "#" || space == std::string::npos) continue;
-    if (key == "case") {
-      cases.emplace_back();
-      cases.back().name = line.substr(space + 1);
-    } else {
-      cases.back().fields[key] = line.substr(space + 1);
-    }
+  for (const char* path : kPaths) {
+    const std::vector<Case> more = ReadGoldenCases(path);
+    cases.insert(cases.end(), more.begin(), more.end());
   }
   return cases;
-}
-
-Activation ParseActivation(const std::string& name) {
-  return name == "RELU"           ? Activation::kRelu
-         : name == "RELU6"        ? Activation::kRelu6
-         : name == "RELU_N1_TO_1" ? Activation::kReluN1To1
-                                  : Activation::kNone;
 }
 
 // A case as a problem, with memory of its own.
@@ -107,7 +49,7 @@ class GoldenProblem {
     ConvQuantization& q = problem_.quantization;
     q.input_zero_point = from.Integer("input_zero_point");
     q.output_zero_point = from.Integer("output_zero_point");
-    ActivationRange(ParseActivation(from.fields.at("activation")), from.Scale("output_scale"), q.output_zero_point,
+    ActivationRange(ActivationFromName(from.fields.at("activation")), from.Scale("output_scale"), q.output_zero_point,
                     &q.activation_min, &q.activation_max);
     q.multiplier = multiplier_.data();
     q.shift = shift_.data();
@@ -127,7 +69,8 @@ class GoldenProblem {
     s.input_height = input[1];
     s.input_width = input[2];
     s.input_channels = input[3];
-    s.output_channels = filter[0];
+    s.depthwise = from.Has("depth_multiplier");
+    s.output_channels = s.depthwise ? filter[3] : filter[0];
     s.filter_height = filter[1];
     s.filter_width = filter[2];
     s.stride_height = from.Integers("stride")[0];
@@ -146,7 +89,7 @@ class GoldenProblem {
   std::vector<int32_t> shift_;
 };
 
-TEST(Golden, TheFileIsThere) { EXPECT_GE(ReadCases().size(), 20u) << kPath; }
+TEST(Golden, TheFilesAreThere) { EXPECT_GE(ReadCases().size(), 40u); }
 
 TEST(Golden, Reference) {
   for (const Case& c : ReadCases()) {
@@ -177,7 +120,7 @@ TEST(Golden, EveryKernel) {
       }
     }
   }
-  EXPECT_GE(runs, 60);  // with scalar kernels alone
+  EXPECT_GE(runs, 100);  // with scalar kernels alone
 }
 
 }  // namespace

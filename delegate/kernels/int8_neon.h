@@ -66,7 +66,7 @@ struct CodeWindow {
 // bias + 64 sum(w): the bias that goes with the window [0, 127].
 inline int32_t NonNegativeBias(const ConvProblem& problem, int channel) {
   const int size = problem.shape.filter_size();
-  const int8_t* filter = problem.weights.filter + static_cast<size_t>(channel) * size;
+  const ChannelFilter filter = FilterOf(problem, channel);
   uint32_t sum = 0;
   for (int i = 0; i < size; ++i) sum += static_cast<uint32_t>(int32_t{filter[i]});
   return static_cast<int32_t>(static_cast<uint32_t>(FoldedBias(problem, channel)) + kNonNegativeOffset * sum);
@@ -92,6 +92,10 @@ class StoreCodesNeon {
     const int8x16_t codes = fast_ ? Fast(sums) : General(sums[0], sums[1], sums[2], sums[3]);
     if (channels_ < kChannels) {
       StorePart(codes, out);
+      return;
+    }
+    if (vectors == 4) {
+      vst1q_s8(out[0], codes);
       return;
     }
     const uint64x2_t bits = vreinterpretq_u64_s8(codes);

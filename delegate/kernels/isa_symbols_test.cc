@@ -107,8 +107,12 @@ TEST(IsaSymbols, KernelsAndNothingElse) {
       }
     }
   }
-  // Every kernel that is compiled for an instruction set was seen, at every level.
-  size_t expected = 0;
+  // Every kernel that is compiled for an instruction set was seen, at every level, and so was every table of elementwise kernels.
+#if defined(__x86_64__)
+  size_t expected = 3;
+#else
+  size_t expected = 1;
+#endif
   for (int algorithm = 0; algorithm < kAlgorithmCount; ++algorithm) {
     for (int isa = static_cast<int>(Isa::kScalar) + 1; isa < kIsaCount; ++isa) {
       expected += FindKernel(static_cast<Algorithm>(algorithm), static_cast<Isa>(isa)) != nullptr;

@@ -1,5 +1,6 @@
 #include "delegate/kernels/plan.h"
 
+#include "delegate/kernels/geometry.h"
 #include "delegate/kernels/plan_estimates.h"
 #include "delegate/kernels/plan_policies.h"
 
@@ -42,12 +43,40 @@ bool HasManyTaps(const ConvShape& s) {
   return s.filter_height * s.filter_width >= kManyTaps;
 }
 
-bool IsLargeFirstLayer(const ConvShape& s) {
+bool IsFirstLayer(const ConvShape& s) {
   constexpr int kPaddedByXnnpack = 4;
-  return s.input_channels <= kPaddedByXnnpack && HasManyTaps(s) && s.dilation_width == 1;
+  return !s.depthwise && s.input_channels <= kPaddedByXnnpack && s.filter_width > 1 && s.dilation_width == 1;
 }
 
+bool IsLargeFirstLayer(const ConvShape& s) { return IsFirstLayer(s) && HasManyTaps(s); }
+
+namespace {
+
+Plan ChooseDepthwise(const ConvShape& s, const CpuProfile& cpu) {
+  const Estimate estimate = EstimateDepthwise(s, cpu);
+  Reason reason;
+  Reason left;
+  if (!HasKernel(Algorithm::kDepthwise, cpu.isa) || cpu.isa == Isa::kScalar) {
+    return Leave("this CPU has no instruction set with fast kernels; scalar ones run only when asked for by name");
+  }
+  if (estimate.peer <= 0) {
+    left.Set("depthwise kernels for %s were not measured against XNNPACK's on such a CPU", IsaName(cpu.isa));
+    return Leave(left);
+  }
+  if (!Pays(estimate, "the depthwise kernel", &reason)) {
+    left.Set("XNNPACK is as fast here: %.150s", reason.text);
+    return Leave(left);
+  }
+  Plan plan = Claim(s, Algorithm::kDepthwise, cpu.isa, /*saved_share=*/0, "taps of a channel side by side");
+  plan.saved_multiplications = estimate.peer - estimate.expected;
+  return plan;
+}
+
+}  // namespace
+
 Plan ChooseKernel(const ConvProblem& problem, const CpuProfile& cpu) {
+  // Whatever instructions XNNPACK has for others, depthwise convolutions run on its plain vectors.
+  if (problem.shape.depthwise) return ChooseDepthwise(problem.shape, cpu);
   // Nor do INT7's gains make up for it: on AMX the 1-D kernel ran at half of XNNPACK's speed. AVX-VNNI was not measured.
   if (cpu.peer == Peer::kAmx || cpu.peer == Peer::kSme || cpu.peer == Peer::kAvxVnni) {
     Reason reason;
@@ -66,6 +95,12 @@ Plan ChooseKernel(const ConvProblem& problem, const CpuProfile& cpu) {
       return ChooseArm(problem, cpu);
   }
   return Leave("this CPU has no instruction set with fast kernels; scalar ones run only when asked for by name");
+}
+
+Plan ChooseKernelBetween(const ConvProblem& problem, const CpuProfile& cpu) {
+  if (IsEmpty(problem.shape) || cpu.peer != Peer::kSameInstructions) return Leave("not measured against such a runtime");
+  if (cpu.isa == Isa::kAvx512Vnni) return ChooseX86Between(problem, cpu);
+  return Leave("not measured on such a CPU");
 }
 
 namespace {
@@ -91,8 +126,11 @@ bool Certify(const ConvProblem& problem, Algorithm algorithm, Reason* reason) {
   bool two_taps;
   switch (algorithm) {
     case Algorithm::kReference:
-    case Algorithm::kDirect:
       break;
+    case Algorithm::kDirect:
+      return CertifyDirect(problem, reason);
+    case Algorithm::kDepthwise:
+      return CertifyDepthwise(problem, reason);
     case Algorithm::kDirectInt7:
       return CertifyDirectInt7(problem, reason);
     case Algorithm::kWinogradF43:
@@ -112,14 +150,15 @@ bool HasKernel(Algorithm algorithm, Isa isa) {
     case Isa::kScalar:
       return algorithm != Algorithm::kDirectInt7;
     case Isa::kAvx2:
-      return algorithm == Algorithm::kWinogradF43 || algorithm == Algorithm::kWinogradF23;
+      return algorithm == Algorithm::kDepthwise || algorithm == Algorithm::kWinogradF43 || algorithm == Algorithm::kWinogradF23;
     case Isa::kAvx512Vnni:
       return algorithm != Algorithm::kReference && algorithm != Algorithm::kDirectInt7;
     case Isa::kNeon:
-      return algorithm == Algorithm::kDirect || algorithm == Algorithm::kDirectInt7 || algorithm == Algorithm::kWinogradF43;
+      return algorithm == Algorithm::kDirect || algorithm == Algorithm::kDirectInt7 || algorithm == Algorithm::kDepthwise ||
+             algorithm == Algorithm::kWinogradF43;
     case Isa::kNeonDotprod:
     case Isa::kNeonI8mm:
-      return algorithm == Algorithm::kDirect || algorithm == Algorithm::kWinograd1d;
+      return algorithm == Algorithm::kDirect || algorithm == Algorithm::kDepthwise || algorithm == Algorithm::kWinograd1d;
   }
   return false;
 }
@@ -129,8 +168,8 @@ Plan InsistOnKernel(const ConvProblem& problem, const CpuProfile& cpu) {
   alone.peer = Peer::kSameInstructions;
   Plan plan = ChooseKernel(problem, alone);
   if (plan.claim && cpu.peer == alone.peer) return plan;
-  constexpr Algorithm kOrder[] = {Algorithm::kWinograd1d, Algorithm::kDirect, Algorithm::kDirectInt7, Algorithm::kWinogradF43,
-                                  Algorithm::kWinogradF23};
+  constexpr Algorithm kOrder[] = {Algorithm::kDepthwise,  Algorithm::kWinograd1d,  Algorithm::kDirect,
+                                  Algorithm::kDirectInt7, Algorithm::kWinogradF43, Algorithm::kWinogradF23};
   for (Isa isa = cpu.isa; !plan.claim; isa = Below(isa)) {
     for (Algorithm algorithm : kOrder) {
       if (!plan.claim && HasKernel(algorithm, isa)) plan = ForceKernel(problem, algorithm, isa);

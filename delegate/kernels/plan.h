@@ -14,6 +14,8 @@
 //                              none
 //   ARM dot products, i8mm     direct for 5x5 and larger filters up to    same; 3x3 stride 1: 1-D F(2,3) where it
 //                              four input channels; else none             pays
+//   any x86 with those sets    depthwise where it is estimated to be clearly   same
+//                              faster; AMX and AVX-VNNI have no such kernels
 //   anything else              none: scalar kernels only when asked for   same
 //
 // A Winograd kernel pays where it is estimated to be clearly faster than XNNPACK (plan_estimates.h).
@@ -39,6 +41,10 @@ struct Plan {
 
 // The policy. The problem's weights decide whether it counts as INT7: no layer quantized without that intent qualifies.
 Plan ChooseKernel(const ConvProblem& problem, const CpuProfile& cpu);
+
+// A kernel for a layer that the policy does not claim, which may stand between layers that it does: it loses little, and two switches
+// are spared. What it saves is below 0 then. Only where that was measured.
+Plan ChooseKernelBetween(const ConvProblem& problem, const CpuProfile& cpu);
 
 // The policy's kernel if it claims the layer, whatever XNNPACK computes with; else the fastest kind that is exact for it.
 Plan InsistOnKernel(const ConvProblem& problem, const CpuProfile& cpu);

@@ -9,8 +9,11 @@
 
 namespace tflite_eq {
 
-// XNNPACK's multiplications for a layer. Its kernels take input channels by eights, and pad fewer.
+// XNNPACK's multiplications for a layer that is not depthwise. Its kernels take input channels by eights, and pad fewer.
 double XnnpackMultiplications(const ConvShape& shape);
+
+// XNNPACK's time for it, what each value takes that it writes included.
+double XnnpackTime(const ConvShape& shape);
 
 struct Estimate {
   double work;      // with all data in caches
@@ -26,6 +29,9 @@ struct Estimate {
 Estimate EstimateWinogradF43(const ConvShape& shape, const CpuProfile& cpu);
 Estimate EstimateWinogradF23(const ConvShape& shape, const CpuProfile& cpu);
 Estimate EstimateWinograd1d(const ConvShape& shape, const CpuProfile& cpu, bool two_taps);
+
+// Of the depthwise kernel; the peer's time is 0 where neither is known.
+Estimate EstimateDepthwise(const ConvShape& shape, const CpuProfile& cpu);
 
 // Whether a kernel is clearly faster with its data in caches, and not slower without: a layer that is alone in its network, or runs
 // once in a while, finds none there. Sets the reason if not.

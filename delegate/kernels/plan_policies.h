@@ -11,6 +11,9 @@ namespace tflite_eq {
 Plan ChooseX86(const ConvProblem& problem, const CpuProfile& cpu);
 Plan ChooseArm(const ConvProblem& problem, const CpuProfile& cpu);
 
+// As ChooseKernelBetween, for x86.
+Plan ChooseX86Between(const ConvProblem& problem, const CpuProfile& cpu);
+
 // The layer is taken, saving `saved_share` of the time that XNNPACK spends on it.
 Plan Claim(const ConvShape& shape, Algorithm algorithm, Isa isa, double saved_share, const char* why);
 // Likewise a two-dimensional Winograd kernel that is certified; the reason says in how many parts it multiplies.
@@ -25,6 +28,8 @@ bool InWindow(int32_t zero_point);
 // Whether this is a large first layer, such as 7x7 over three channels. XNNPACK pads the few channels of every tap to a group of
 // them; the direct kernels take the taps of a filter row for channels (filter_taps.h).
 bool IsLargeFirstLayer(const ConvShape& shape);
+// The same with a filter of any size beyond one column.
+bool IsFirstLayer(const ConvShape& shape);
 // Filters with as many taps as a large first layer's.
 bool HasManyTaps(const ConvShape& shape);
 

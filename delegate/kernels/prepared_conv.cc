@@ -12,19 +12,15 @@ namespace {
 size_t RoundUp(size_t bytes) { return (bytes + Buffer::kAlignment - 1) / Buffer::kAlignment * Buffer::kAlignment; }
 
 struct RunState {
-  const KernelContext* context;
-  const WorkPlan* plan;
-  const ConvKernel* kernel;
+  const PreparedConv* conv;
   const int8_t* input;
   int8_t* output;
   char* scratch;
-  size_t worker_scratch;
 };
 
-void RunUnit(void* opaque, int unit, int worker) {
+void RunTask(void* opaque, int unit, int worker) {
   const RunState& state = *static_cast<const RunState*>(opaque);
-  state.kernel->run(*state.context, *state.plan, unit, state.input, state.output,
-                    state.scratch + worker * state.worker_scratch);
+  state.conv->RunUnit(unit, state.input, state.output, state.scratch + worker * state.conv->worker_scratch_bytes());
 }
 
 }  // namespace
@@ -68,6 +64,10 @@ bool PreparedConv::Prepare(const ConvProblem& problem, Algorithm algorithm, Isa 
     return false;
   }
   kernel_->pack(problem, packed_.as<void>());
+  if (kernel_->uses_lines && !lines_.Prepare(problem.quantization, channels, magnitudes.as<int64_t>())) {
+    reason->Set("out of memory");
+    return false;
+  }
 
   if (kernel_->needs_fallback && fallback_ == nullptr) {
     void* memory = malloc(sizeof(PreparedConv));
@@ -83,6 +83,7 @@ bool PreparedConv::Prepare(const ConvProblem& problem, Algorithm algorithm, Isa 
   context_.input_zero_point = problem.quantization.input_zero_point;
   context_.requantization = &requantization_;
   context_.packed = packed_.as<void>();
+  context_.lines = kernel_->uses_lines ? &lines_ : nullptr;
   workers_ = workers;
   Replan();
   return true;
@@ -116,12 +117,12 @@ size_t PreparedConv::scratch_bytes() const { return worker_scratch_bytes() * wor
 size_t PreparedConv::memory_bytes() const {
   constexpr int kRequantizationArrays = 6;
   const size_t constants = kRequantizationArrays * sizeof(int32_t) * context_.shape.output_channels;
-  return packed_.size() + constants + (fallback_ != nullptr ? fallback_->memory_bytes() : 0);
+  return packed_.size() + constants + lines_.memory_bytes() + (fallback_ != nullptr ? fallback_->memory_bytes() : 0);
 }
 
 void PreparedConv::Run(const int8_t* input, int8_t* output, void* scratch, ThreadPool* pool) const {
-  RunState state = {&context_, &plan_, kernel_, input, output, static_cast<char*>(scratch), worker_scratch_bytes()};
-  pool->Run(RunUnit, &state, plan_.units);
+  RunState state = {this, input, output, static_cast<char*>(scratch)};
+  pool->Run(RunTask, &state, plan_.units);
 }
 
 }  // namespace tflite_eq

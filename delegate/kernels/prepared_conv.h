@@ -27,7 +27,10 @@ class PreparedConv {
   // packed weights stay.
   void Reshape(const ConvShape& shape);
 
-  // Bytes of scratch Run needs, aligned to Buffer::kAlignment, for the number of workers prepared for.
+  // The work in units that may run in any order on any thread, and the scratch, aligned to Buffer::kAlignment, that a thread needs.
+  int units() const { return plan_.units; }
+  size_t worker_scratch_bytes() const;
+  // The same for the number of workers prepared for.
   size_t scratch_bytes() const;
   // Bytes held for as long as this object lives.
   size_t memory_bytes() const;
@@ -37,10 +40,13 @@ class PreparedConv {
   // Convolves. `pool` has at most the number of workers prepared for. Several threads may run the same object at once, each
   // with its own scratch.
   void Run(const int8_t* input, int8_t* output, void* scratch, ThreadPool* pool) const;
+  // One unit of it, with a thread's scratch.
+  void RunUnit(int unit, const int8_t* input, int8_t* output, void* scratch) const {
+    kernel_->run(context_, plan_, unit, input, output, scratch);
+  }
 
  private:
   void Replan();
-  size_t worker_scratch_bytes() const;
 
   const ConvKernel* kernel_ = nullptr;
   PreparedConv* fallback_ = nullptr;
@@ -49,6 +55,7 @@ class PreparedConv {
   int workers_ = 1;
   Buffer packed_;
   Requantization requantization_;
+  FloatRequantization lines_;
 };
 
 }  // namespace tflite_eq

@@ -5,22 +5,23 @@
 namespace tflite_eq {
 namespace {
 
-// sum (q - zero_point) * w over the filter window, plus bias. Positions outside the input contribute nothing: padding reads
+// sum (q - zero_point) * w over the filter window and the input channels that the output channel looks at, plus bias. Positions outside the input contribute nothing: padding reads
 // as the zero point. Arithmetic is modulo 2^32, as in the oracle.
 int32_t Accumulate(const ConvProblem& problem, const int8_t* image, int row, int column, int channel) {
   const ConvShape& s = problem.shape;
   uint32_t acc = problem.weights.bias != nullptr ? static_cast<uint32_t>(problem.weights.bias[channel]) : 0;
-  const int8_t* filter = problem.weights.filter + static_cast<size_t>(channel) * s.filter_size();
+  const ChannelFilter filter = FilterOf(problem, channel);
+  const int first_channel = s.depthwise ? channel / s.depth_multiplier() : 0;
   for (int ky = 0; ky < s.filter_height; ++ky) {
     const int y = row * s.stride_height - s.pad_top + ky * s.dilation_height;
     if (y < 0 || y >= s.input_height) continue;
     for (int kx = 0; kx < s.filter_width; ++kx) {
       const int x = column * s.stride_width - s.pad_left + kx * s.dilation_width;
       if (x < 0 || x >= s.input_width) continue;
-      const int8_t* codes = image + (static_cast<size_t>(y) * s.input_width + x) * s.input_channels;
-      const int8_t* weights = filter + (static_cast<size_t>(ky) * s.filter_width + kx) * s.input_channels;
-      for (int c = 0; c < s.input_channels; ++c) {
-        acc += static_cast<uint32_t>((codes[c] - problem.quantization.input_zero_point) * weights[c]);
+      const int8_t* codes = image + (static_cast<size_t>(y) * s.input_width + x) * s.input_channels + first_channel;
+      const int tap = (ky * s.filter_width + kx) * s.filter_channels();
+      for (int c = 0; c < s.filter_channels(); ++c) {
+        acc += static_cast<uint32_t>((codes[c] - problem.quantization.input_zero_point) * filter[tap + c]);
       }
     }
   }

@@ -63,7 +63,7 @@ void Run(const KernelContext& context, const WorkPlan&, int unit, const int8_t* 
 
 }  // namespace
 
-const ConvKernel kReference = {Algorithm::kReference, Isa::kScalar, /*needs_fallback=*/false, Certify, PackedBytes,
-                               Pack, Plan, Run, /*run_rows=*/nullptr};
+const ConvKernel kReference = {Algorithm::kReference, Isa::kScalar, /*needs_fallback=*/false, /*uses_lines=*/false, Certify,
+                               PackedBytes, Pack, Plan, Run, /*run_rows=*/nullptr};
 
 }  // namespace tflite_eq

@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "delegate/kernels/requantize.h"
+#include "delegate/kernels/requantize_float.h"
 
 namespace tflite_eq {
 namespace {
@@ -62,6 +63,27 @@ struct RequantizeAvx2 {
   }
 
   __m256i FromShifted(__m256i x) const { return FromHalves(x, OddLanes(x)); }
+};
+
+// The same by lines, where they are exact (requantize_float.h).
+struct LinesAvx2 {
+  __m256 scale;
+  __m256 offset;
+  __m256 half;
+
+  LinesAvx2(const FloatRequantization& lines, int channel)
+      : scale(_mm256_loadu_ps(lines.scale() + channel)),
+        offset(_mm256_loadu_ps(lines.offset() + channel)),
+        half(_mm256_loadu_ps(lines.half() + channel)) {}
+
+  __m256i Signed(__m256i acc) const {
+    const __m256 x = _mm256_cvtepi32_ps(acc);
+    const __m256 sign = _mm256_and_ps(x, _mm256_set1_ps(-0.0f));
+    return _mm256_cvtps_epi32(_mm256_fmadd_ps(x, scale, _mm256_add_ps(offset, _mm256_or_ps(sign, half))));
+  }
+
+  // Where no code below the zero point is wanted, and `half` is 0.
+  __m256i NonNegative(__m256i acc) const { return _mm256_cvtps_epi32(_mm256_fmadd_ps(_mm256_cvtepi32_ps(acc), scale, offset)); }
 };
 
 // Four vectors of 8 codes-to-be, saturated to int8, clamped, and in order: bytes 8 i ... 8 i + 7 come from z[i].

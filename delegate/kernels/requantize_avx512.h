@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "delegate/kernels/requantize.h"
+#include "delegate/kernels/requantize_float.h"
 
 namespace tflite_eq {
 namespace {
@@ -66,6 +67,28 @@ struct RequantizeAvx512 {
 
   // z + zero point for accumulators shifted left by pre_shift.
   __m512i FromShifted(__m512i x) const { return FromHalves(x, OddLanes(x)); }
+};
+
+// The same by lines, where they are exact (requantize_float.h).
+struct LinesAvx512 {
+  __m512 scale;
+  __m512 offset;
+  __m512 half;
+
+  LinesAvx512() : scale(_mm512_setzero_ps()), offset(scale), half(scale) {}
+  LinesAvx512(const FloatRequantization& lines, int channel)
+      : scale(_mm512_loadu_ps(lines.scale() + channel)),
+        offset(_mm512_loadu_ps(lines.offset() + channel)),
+        half(_mm512_loadu_ps(lines.half() + channel)) {}
+
+  __m512i Signed(__m512i acc) const {
+    const __m512 x = _mm512_cvtepi32_ps(acc);
+    const __m512 sign = _mm512_and_ps(x, _mm512_set1_ps(-0.0f));
+    return _mm512_cvtps_epi32(_mm512_fmadd_ps(x, scale, _mm512_add_ps(offset, _mm512_or_ps(sign, half))));
+  }
+
+  // Where no code below the zero point is wanted, and `half` is 0.
+  __m512i NonNegative(__m512i acc) const { return _mm512_cvtps_epi32(_mm512_fmadd_ps(_mm512_cvtepi32_ps(acc), scale, offset)); }
 };
 
 // Four vectors of 16 codes-to-be, saturated to int8, clamped, and in order: bytes 16 i ... 16 i + 15 come from z[i].

@@ -8,6 +8,7 @@
 #include <random>
 #include <vector>
 
+#include "delegate/kernels/requantize_float.h"
 #include "delegate/kernels/requantize_vectors_for_test.h"
 #include "gtest/gtest.h"
 
@@ -51,6 +52,95 @@ TEST(MultiplyByQuantizedMultiplier, MatchesTheOracleEverywhere) {
       }
     }
   }
+}
+
+// One channel: the oracle's code of every accumulator that the magnitude allows.
+struct OneChannel {
+  ConvQuantization quantization;
+  int32_t multiplier;
+  int32_t shift;
+
+  int Code(int32_t acc) const {
+    const int code = Oracle(acc, multiplier, shift) + quantization.output_zero_point;
+    return std::min(std::max(code, int{quantization.activation_min}), int{quantization.activation_max});
+  }
+};
+
+TEST(RequantizeLine, IsExactForEveryAccumulatorWhereItIsFound) {
+  std::mt19937 random(1);
+  int found = 0;
+  constexpr int kRounds = 300;
+  for (int round = 0; round < kRounds; ++round) {
+    OneChannel channel;
+    int shift;
+    QuantizeMultiplier(std::exp2(-1.0 - static_cast<int>(random() % 1000) / 100.0), &channel.multiplier, &shift);
+    if (round % 5 == 0) channel.multiplier = InterestingMultipliers()[random() % InterestingMultipliers().size()];
+    channel.shift = shift;
+    ConvQuantization& q = channel.quantization;
+    q.multiplier = &channel.multiplier;
+    q.shift = &channel.shift;
+    q.output_zero_point = static_cast<int>(random() % 256) - 128;
+    q.activation_min = round % 3 == 0 ? -128 : q.output_zero_point;
+    q.activation_max = round % 2 == 0 ? 127 : std::min(127, q.activation_min + 200);
+    const int32_t magnitude = 1 << (10 + random() % 8);
+    RequantizeLine line;
+    if (!FindRequantizeLine(q, 0, magnitude, &line)) continue;
+    ++found;
+    for (int32_t acc = -magnitude; acc <= magnitude; ++acc) {
+      const float half = acc < 0 ? -line.half : line.half;
+      const float v = std::fma(static_cast<float>(acc), line.scale, line.offset + half);
+      // Vectors saturate before they clamp.
+      const int code = static_cast<int>(std::lrint(std::min(std::max(v, -1000.0f), 1000.0f)));
+      ASSERT_EQ(std::min(std::max(code, int{q.activation_min}), int{q.activation_max}), channel.Code(acc))
+          << acc << " * " << channel.multiplier << " * 2^" << channel.shift << " zero point " << q.output_zero_point;
+    }
+  }
+  EXPECT_GT(found, kRounds / 2) << "kernels are as fast as lines are found";
+}
+
+// Where a channel is its bias, say: the largest accumulator may lie right before a step that no line was fitted to.
+TEST(RequantizeLine, TakesNoStepThatLiesBeyondWhatAccumulatorsReach) {
+  std::mt19937 random(2);
+  int found = 0;
+  for (int round = 0; round < 20000; ++round) {
+    OneChannel channel;
+    int shift;
+    QuantizeMultiplier(std::exp2(-12.0 - static_cast<int>(random() % 1000) / 100.0), &channel.multiplier, &shift);
+    channel.shift = shift;
+    ConvQuantization& q = channel.quantization;
+    q.multiplier = &channel.multiplier;
+    q.shift = &channel.shift;
+    q.output_zero_point = static_cast<int>(random() % 256) - 128;
+    // Half a code beyond a whole number of them, near enough.
+    const double scale = std::ldexp(channel.multiplier, channel.shift - 31);
+    const double step = (static_cast<int>(random() % 100) + 0.5) / scale;
+    const auto magnitude = static_cast<int32_t>(step) + static_cast<int32_t>(random() % 7) - 3;
+    RequantizeLine line;
+    if (magnitude < 4 || !FindRequantizeLine(q, 0, magnitude, &line)) continue;
+    ++found;
+    for (int i = 0; i < 8; ++i) {
+      const int32_t acc = (i % 2 == 0 ? 1 : -1) * (magnitude - i / 2);
+      const float half = acc < 0 ? -line.half : line.half;
+      const float v = std::fma(static_cast<float>(acc), line.scale, line.offset + half);
+      const int code = static_cast<int>(std::lrint(std::min(std::max(v, -1000.0f), 1000.0f)));
+      ASSERT_EQ(std::min(std::max(code, int{q.activation_min}), int{q.activation_max}), channel.Code(acc))
+          << acc << " * " << channel.multiplier << " * 2^" << channel.shift << " zero point " << q.output_zero_point;
+    }
+  }
+  EXPECT_GT(found, 0);
+}
+
+TEST(RequantizeLine, IsNotFoundWhereTheOracleIsNoLine) {
+  OneChannel channel = {{}, 1 << 30, 1};
+  channel.quantization.multiplier = &channel.multiplier;
+  channel.quantization.shift = &channel.shift;
+  RequantizeLine line;
+  EXPECT_FALSE(FindRequantizeLine(channel.quantization, 0, 1000, &line)) << "scales of 1 and more";
+  channel.shift = -6;
+  EXPECT_TRUE(FindRequantizeLine(channel.quantization, 0, 1 << 16, &line));
+  EXPECT_FALSE(FindRequantizeLine(channel.quantization, 0, 1 << 24, &line)) << "accumulators that are no floats";
+  channel.multiplier = 0;
+  EXPECT_FALSE(FindRequantizeLine(channel.quantization, 0, 1000, &line));
 }
 
 TEST(QuantizeMultiplier, RoundTripsAndNormalizes) {

@@ -299,10 +299,33 @@ inline __attribute__((always_inline)) void TwoTaps(const ConvShape& s, const Pla
   }
 }
 
+// The pixels of pairs of columns, across rows; a row of an odd number of columns has no second of the last pair.
+struct NextOfPairs {
+  int8_t* operator()() {
+    int8_t* to = out + (static_cast<size_t>(row) * width + 2 * static_cast<size_t>(column)) * pixel;
+    second = !second;
+    if (second) return to;
+    to = 2 * column + 1 < columns ? to + pixel : nullptr;
+    if (++column == pairs) {
+      column = 0;
+      ++row;
+    }
+    return to;
+  }
+  int8_t* out;
+  size_t pixel;
+  size_t width;
+  int columns;
+  int pairs;
+  int row;
+  int column;
+  bool second = false;
+};
+
 // `pair` counts from the planes' first row and column; `out` is where their pixels begin.
 template <int pairs, bool two_taps>
 void Tile(const ConvShape& s, const Planes& planes, const uint8_t* lines, int pair, WeightStream weights,
-          const ChannelConstants& constants, bool non_negative, const StoreCodes& store, int8_t* out) {
+          const ChannelConstants& constants, bool non_negative, const StoreTile<2>& store, int8_t* out) {
   const int32_t* start_a = non_negative ? constants.start_a_non_negative : constants.start_a;
   __m512i a[pairs][2];
   __m512i b[pairs][2];
@@ -313,23 +336,20 @@ void Tile(const ConvShape& s, const Planes& planes, const uint8_t* lines, int pa
   }
   Add(a, constants.end_a);
   Add(b, constants.end_b);
-  const size_t pixel = s.output_channels;
-  const int columns = s.output_width - planes.first_column;
-  int row = pair / planes.pairs;
-  int column = pair % planes.pairs;
+  __m512i sums[4 * pairs];  // a and b themselves stay in registers
 #pragma GCC unroll 16
   for (int i = 0; i < pairs; ++i) {
-    int8_t* to = out + (static_cast<size_t>(row) * s.output_width + 2 * column) * pixel;
-    store.Pair(a[i][0], a[i][1], b[i][0], b[i][1], to, 2 * column + 1 < columns ? to + pixel : nullptr);
-    if (++column == planes.pairs) {
-      column = 0;
-      ++row;
-    }
+    sums[4 * i] = a[i][0];
+    sums[4 * i + 1] = a[i][1];
+    sums[4 * i + 2] = b[i][0];
+    sums[4 * i + 3] = b[i][1];
   }
+  store(sums, 2 * pairs, NextOfPairs{out, static_cast<size_t>(s.output_channels), static_cast<size_t>(s.output_width),
+                                     s.output_width - planes.first_column, planes.pairs, pair / planes.pairs, pair % planes.pairs});
 }
 
 using TileFunction = void (*)(const ConvShape&, const Planes&, const uint8_t*, int, WeightStream,
-                              const ChannelConstants&, bool, const StoreCodes&, int8_t*);
+                              const ChannelConstants&, bool, const StoreTile<2>&, int8_t*);
 template <bool two_taps>
 constexpr TileFunction kTiles[kMaxPairs + 1] = {nullptr,           Tile<1, two_taps>, Tile<2, two_taps>,
                                                 Tile<3, two_taps>, Tile<4, two_taps>, Tile<5, two_taps>,
@@ -349,7 +369,7 @@ void RunCleanRows(const KernelContext& context, const Planes& planes, const uint
     const int8_t* weights = reinterpret_cast<const int8_t*>(packed + layout.weights(cout / kCoutBlock));
     const ChannelConstants& constants =
         *reinterpret_cast<const ChannelConstants*>(packed + layout.constants(cout / kCoutBlock));
-    const StoreCodes store(*context.requantization, cout, s.output_channels - cout);
+    const StoreTile<2> store(context, cout, s.output_channels - cout);
     int pair = first;
     for (int tile = 0; tile < tiles; ++tile) {
       const int next = first + static_cast<int>(static_cast<int64_t>(pairs) * (tile + 1) / tiles);
@@ -410,7 +430,8 @@ void Run(const KernelContext& context, const WorkPlan& plan, int unit, const int
 
 }  // namespace
 
-const ConvKernel kWinograd1dAvx512 = {Algorithm::kWinograd1d, Isa::kAvx512Vnni, /*needs_fallback=*/true, Certify,
+const ConvKernel kWinograd1dAvx512 = {Algorithm::kWinograd1d, Isa::kAvx512Vnni, /*needs_fallback=*/true, /*uses_lines=*/true,
+                                       Certify,
                                       PackedBytes, Pack, Plan, Run, /*run_rows=*/nullptr};
 
 }  // namespace tflite_eq

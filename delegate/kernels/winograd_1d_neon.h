@@ -66,8 +66,8 @@ class Winograd1dNeon {
   }
 
   static constexpr ConvKernel Kernel() {
-    return {Algorithm::kWinograd1d, Ops::kIsa, /*needs_fallback=*/true, Certify, PackedBytes, Pack, Plan, Run,
-            /*run_rows=*/nullptr};
+    return {Algorithm::kWinograd1d, Ops::kIsa, /*needs_fallback=*/true, /*uses_lines=*/false, Certify, PackedBytes, Pack, Plan,
+            Run, /*run_rows=*/nullptr};
   }
 
  private:

@@ -145,7 +145,8 @@ void Run(const KernelContext& context, const WorkPlan& plan, int unit, const int
 
 }  // namespace
 
-const ConvKernel kWinograd1dScalar = {Algorithm::kWinograd1d, Isa::kScalar, /*needs_fallback=*/true, Certify,
+const ConvKernel kWinograd1dScalar = {Algorithm::kWinograd1d, Isa::kScalar, /*needs_fallback=*/true, /*uses_lines=*/false,
+                                       Certify,
                                       PackedBytes, Pack, Plan, Run, /*run_rows=*/nullptr};
 
 }  // namespace tflite_eq

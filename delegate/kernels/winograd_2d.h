@@ -213,7 +213,7 @@ class Winograd2d {
   }
 
   static constexpr ConvKernel Kernel(Isa isa) {
-    return {Scheme::kAlgorithm, isa, /*needs_fallback=*/false, Certify, PackedBytes, Pack, Plan, Run,
+    return {Scheme::kAlgorithm, isa, /*needs_fallback=*/false, /*uses_lines=*/false, Certify, PackedBytes, Pack, Plan, Run,
             /*run_rows=*/nullptr};
   }
 

@@ -9,8 +9,10 @@
 #include <optional>
 #include <vector>
 
+#include "delegate/ops/registry.h"
 #include "delegate/options.h"
 #include "delegate/python/module.h"
+#include "delegate/python/parameters.h"
 #include "delegate/selection.h"
 #include "delegate/tflite_abi.h"
 
@@ -38,7 +40,7 @@ class NodeTensor {
  public:
   NodeTensor(const std::string& type, const std::vector<int>& shape, const std::vector<float>& scales,
              const std::vector<int>& zero_points, int quantized_dimension, const std::optional<std::string>& data,
-             const std::string& name)
+             const std::string& name, bool variable, bool sparse)
       : name_(name),
         shape_(MakeArray<TfLiteIntArray>(shape)),
         scales_(MakeArray<TfLiteFloatArray>(scales)),
@@ -51,6 +53,8 @@ class NodeTensor {
     tensor_.allocation_type = data ? kTfLiteMmapRo : kTfLiteArenaRw;
     tensor_.data.raw = data ? data_.data() : nullptr;
     tensor_.bytes = data_.size();
+    tensor_.is_variable = variable;
+    tensor_.sparsity = sparse ? this : nullptr;  // nobody looks into it
     if (!scales.empty()) {
       tensor_.quantization.type = kTfLiteAffineQuantization;
       tensor_.quantization.params = &affine_;
@@ -83,33 +87,36 @@ class NodeTensor {
   TfLiteTensor tensor_ = {};
 };
 
-struct ConvParameters {
-  TfLiteConvParams values = {};
-};
-
-ConvParameters MakeConvParameters(const std::string& padding, std::pair<int, int> stride, std::pair<int, int> dilation,
-                                  int activation) {
-  ConvParameters parameters;
-  parameters.values.padding = padding == "same"    ? kTfLitePaddingSame
-                              : padding == "valid" ? kTfLitePaddingValid
-                                                   : kTfLitePaddingUnknown;
-  parameters.values.stride_height = stride.first;
-  parameters.values.stride_width = stride.second;
-  parameters.values.dilation_height_factor = dilation.first;
-  parameters.values.dilation_width_factor = dilation.second;
-  parameters.values.activation = activation;
-  return parameters;
-}
-
 struct ModelNode {
   std::vector<int> inputs;
   std::vector<int> outputs;
-  bool convolution = false;
-  std::optional<ConvParameters> parameters;
+  const OperatorKind* kind = nullptr;  // null for operators that are the runtime's alone
+  std::shared_ptr<void> parameters;    // as the runtime would hand them over; null where it has none
 };
+
+const OperatorKind* KindNamed(const std::string& name) {
+  for (const OperatorKind& kind : AllOperators()) {
+    if (name == kind.name) return &kind;
+  }
+  return nullptr;
+}
+
+ModelNode MakeModelNode(const std::string& kind, const std::vector<int>& inputs, const std::vector<int>& outputs,
+                        const py::dict& options) {
+  ModelNode node = {inputs, outputs, KindNamed(kind), nullptr};
+  if (node.kind != nullptr) node.parameters = MakeParameters(*node.kind, options);
+  return node;
+}
+
+std::vector<std::string> OperatorNames() {
+  std::vector<std::string> names;
+  for (const OperatorKind& kind : AllOperators()) names.emplace_back(kind.name);
+  return names;
+}
 
 struct Decision {
   int node;
+  std::string kind;
   bool claimed;
   std::string reason;
   double saved_multiplications;
@@ -127,10 +134,8 @@ class MockRuntime {
       nodes_[i].inputs = arrays_.back().get();
       arrays_.push_back(MakeArray<TfLiteIntArray>(nodes[i].outputs));
       nodes_[i].outputs = arrays_.back().get();
-      if (nodes[i].parameters) {
-        nodes_[i].builtin_data = &described_[i].parameters->values;
-      }
-      registrations_[i].builtin_code = nodes[i].convolution ? static_cast<int32_t>(kTfLiteBuiltinConv2d) : -1;
+      nodes_[i].builtin_data = nodes[i].parameters.get();
+      registrations_[i].builtin_code = nodes[i].kind != nullptr ? nodes[i].kind->builtin_code : -1;
       plan.push_back(static_cast<int>(i));
     }
     plan_ = MakeArray<TfLiteIntArray>(plan);
@@ -164,9 +169,9 @@ class MockRuntime {
     if (!selection.Select(&context_, options, cpu)) throw std::bad_alloc();
     std::vector<Decision> decisions;
     for (const Selection::Candidate& candidate : selection.candidates()) {
-      if (!candidate.convolution) continue;
+      if (candidate.kind == nullptr) continue;
       const double saved = candidate.claimed ? candidate.saved_multiplications : 0;
-      decisions.push_back({candidate.node, candidate.claimed, candidate.reason.text, saved});
+      decisions.push_back({candidate.node, candidate.kind->name, candidate.claimed, candidate.reason.text, saved});
     }
     return decisions;
   }
@@ -251,28 +256,24 @@ void BindModel(py::module_& m) {
   py::class_<NodeTensor>(m, "NodeTensor")
       .def(py::init([](const std::string& type, const std::vector<int>& shape, const std::vector<float>& scales,
                        const std::vector<int>& zero_points, int quantized_dimension, const std::optional<py::bytes>& data,
-                       const std::string& name) {
+                       const std::string& name, bool variable, bool sparse) {
              std::optional<std::string> text;
              if (data) text = std::string(*data);
-             return std::make_unique<NodeTensor>(type, shape, scales, zero_points, quantized_dimension, text, name);
+             return std::make_unique<NodeTensor>(type, shape, scales, zero_points, quantized_dimension, text, name, variable,
+                                                 sparse);
            }),
            py::arg("type"), py::arg("shape"), py::kw_only(), py::arg("scales") = std::vector<float>(),
            py::arg("zero_points") = std::vector<int>(), py::arg("quantized_dimension") = 0,
-           py::arg("data") = py::none(), py::arg("name") = "");
-  py::class_<ConvParameters>(m, "ConvParameters")
-      .def(py::init(&MakeConvParameters), py::kw_only(), py::arg("padding"), py::arg("stride"), py::arg("dilation"),
-           py::arg("activation"));
+           py::arg("data") = py::none(), py::arg("name") = "", py::arg("variable") = false, py::arg("sparse") = false);
   py::class_<ModelNode>(m, "ModelNode")
-      .def(py::init([](const std::vector<int>& inputs, const std::vector<int>& outputs, bool convolution,
-                       const std::optional<ConvParameters>& parameters) {
-             return ModelNode{inputs, outputs, convolution, parameters};
-           }),
-           py::arg("inputs"), py::arg("outputs"), py::arg("convolution") = false, py::arg("parameters") = py::none());
+      .def(py::init(&MakeModelNode), py::arg("kind"), py::arg("inputs"), py::arg("outputs"), py::arg("options") = py::dict());
   py::class_<Decision>(m, "Decision")
       .def_readonly("node", &Decision::node)
+      .def_readonly("kind", &Decision::kind)
       .def_readonly("claimed", &Decision::claimed)
       .def_readonly("reason", &Decision::reason)
       .def_readonly("saved_multiplications", &Decision::saved_multiplications);
+  m.def("operators", OperatorNames);
   m.def("select", SelectNodes, py::arg("tensors"), py::arg("nodes"), py::arg("cpu"), py::arg("threads") = 1,
         py::arg("options") = std::map<std::string, std::string>());
 }

@@ -209,7 +209,7 @@ REFUSALS = {
     truncated_weights: "fewer values than its shape says",
     truncated_bias: "fewer values than its shape says",
     short_bias: "fewer values than its shape says",
-    absent_weights: "filter is not constant",
+    absent_weights: "filter is not a constant int8 tensor",
     int16_activations: "input is int16, not int8",
     int16_weights: "filter is int16, not int8",
     uint8_activations: "input is another type, not int8",
@@ -222,13 +222,13 @@ REFUSALS = {
     scale_of_zero: "output is not quantized per tensor with a positive scale",
     scale_that_is_no_number: "channel 7 has an effective scale of",
     negative_scale: "channel 7 has an effective scale of -",
-    weights_that_are_an_input: "filter is not constant",
+    weights_that_are_an_input: "filter is not a constant int8 tensor",
     channels_that_do_not_divide: "grouped convolution: filter has 8 input channels, input 9",
     input_of_three_dimensions: "input has 3 dimensions, not 4",
     image_smaller_than_the_filter: "a 2x2 input is smaller than the filter",
-    absent_filter: "malformed node: a tensor or the parameters are missing",
-    lone_input: "malformed node: a tensor or the parameters are missing",
-    tensor_that_does_not_exist: "malformed node: a tensor or the parameters are missing",
+    absent_filter: "malformed node: it has no filter",
+    lone_input: "malformed node: 1 inputs and 1 outputs",
+    tensor_that_does_not_exist: "malformed node: there is no tensor",
 }
 
 
@@ -251,7 +251,7 @@ def test_the_model_is_claimed_before_it_is_damaged(runtime, delegate_path, capfd
     alone = run(runtime, None, model)
     capfd.readouterr()
     delegated = run(runtime, delegate_path, model)
-    assert "claimed 1 of 1 convolutions" in capfd.readouterr().err
+    assert "claimed 1 of 1 nodes" in capfd.readouterr().err
     assert delegated == alone
     assert alone[0] == "done"
 

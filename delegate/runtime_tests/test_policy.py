@@ -10,8 +10,10 @@ from pair import Pair, chain_of_convs
 
 def test_partitions_too_small_to_pay_are_left(runtime, delegate_path, capfd):
     rng = np.random.default_rng(13)
-    convs = [random_conv(rng, 64, 64, values="even_triplets")]
-    pair = Pair(runtime, delegate_path, build(Chain((1, 6, 6, 64), 0.05, 0, convs)), log_level="2")
+    convs = [random_conv(rng, 64, 64, values="even_triplets") for _ in range(3)]
+    model = build(Chain((1, 8, 8, 64), 0.05, 0, convs))
+    # A model that is claimed whole has no switch: the runtime is to be before it and behind.
+    pair = Pair(runtime, delegate_path, model, log_level="2", leave="^output[02]$")
     assert not pair.delegate_nodes()
     assert "a switch of delegates costs more than this node saves" in capfd.readouterr().err
 
@@ -50,7 +52,7 @@ def test_layers_are_left_and_claimed_by_name(runtime, delegate_path, capfd):
         runtime, delegate_path, capfd, model, claim="output[0-3]", leave="^output(1|2)$"
     )
     assert [name for name, claimed in claims.items() if claimed] == ["output0", "output3"]
-    assert "node 1 refused (output1): option leave matches its name" in log
+    assert "node 1 CONV_2D refused (output1): option leave matches its name" in log
     assert "option claim matches its name" in log
     # What the policy does not want is exact all the same.
     Pair(runtime, delegate_path, model, claim="output").check(rng)
@@ -59,7 +61,7 @@ def test_layers_are_left_and_claimed_by_name(runtime, delegate_path, capfd):
 def test_a_pattern_without_layers_is_told(runtime, delegate_path, capfd):
     model = build(chain_of_convs(np.random.default_rng(4)))
     Pair(runtime, delegate_path, model, log_level="1", leave="conv_that_is_not_there")
-    assert 'option leave: "conv_that_is_not_there" matches the name of none of' in (
+    assert 'option leave: "conv_that_is_not_there" matches none of the names of' in (
         capfd.readouterr().err
     )
 

@@ -36,7 +36,7 @@ bool ChannelScale(const ConvTensors& t, const TfLiteAffineQuantizationParams& qu
 }
 
 bool ResolveWindows(const TfLiteNode* node, const ConvTensors& t, Window* rows, Window* columns) {
-  const auto& p = *static_cast<const TfLiteConvParams*>(node->builtin_data);
+  const TfLiteConvParams& p = ParametersOf(*node).geometry;
   return ResolveWindow(p.padding, t.filter->dims->data[1], p.stride_height, p.dilation_height_factor, t.input->dims->data[1],
                        rows) &&
          ResolveWindow(p.padding, t.filter->dims->data[2], p.stride_width, p.dilation_width_factor, t.input->dims->data[2],
@@ -93,7 +93,7 @@ TfLiteStatus Prepare(TfLiteContext* context, TfLiteNode* node, const ConvKind& k
   Window rows, columns;
   CodeRange range;
   if (!ResolveWindows(node, t, &rows, &columns)) return Refuse(context, "strides, dilations or padding");
-  const auto& parameters = *static_cast<const TfLiteConvParams*>(node->builtin_data);
+  const TfLiteConvParams& parameters = ParametersOf(*node).geometry;
   if (!ActivationCodes(parameters.activation, *t.output, &range)) return Refuse(context, "activation");
   return ResizeTo(context, t.output,
                   {t.input->dims->data[0], static_cast<int>(rows.output), static_cast<int>(columns.output), channels});
@@ -130,7 +130,7 @@ uint32_t Accumulate(const ConvTensors& t, const ConvKind& kind, const Window& ro
 TfLiteStatus Invoke(TfLiteContext* context, TfLiteNode* node, const ConvKind& kind) {
   const ConvTensors t = TensorsOf(context, node);
   const auto& quantization = *static_cast<const TfLiteAffineQuantizationParams*>(t.filter->quantization.params);
-  const auto& parameters = *static_cast<const TfLiteConvParams*>(node->builtin_data);
+  const TfLiteConvParams& parameters = ParametersOf(*node).geometry;
   if (ElementCount(*t.output) == 0) return kTfLiteOk;
   // Another node that writes one of these tensors may have given it another shape since.
   if (CheckTensors(context, node, t, kind) != kTfLiteOk) return kTfLiteError;

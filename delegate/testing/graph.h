@@ -30,10 +30,15 @@ enum TestOperator : int {
   kOperatorConcatenation = 2,
   kOperatorConv2d = kTfLiteBuiltinConv2d,
   kOperatorDepthwiseConv2d = 4,
+  kOperatorFullyConnected = 9,
   kOperatorMaxPool2d = 17,
+  kOperatorMul = 18,
   kOperatorRelu = 19,
   kOperatorReshape = 22,
   kOperatorPad = 34,
+  kOperatorSub = 41,
+  kOperatorPrelu = 54,
+  kOperatorLeakyRelu = 98,
 };
 
 struct TestNode {
@@ -41,11 +46,13 @@ struct TestNode {
   std::vector<int> inputs, outputs;
   // Whether the runtime hands the operator its parameters at all.
   bool has_parameters = true;
-  // Of convolutions and pools; the activation also of ADD and CONCATENATION. Pools have no dilation.
+  // Of convolutions and pools; the activation also of ADD, SUB, MUL, FULLY_CONNECTED and CONCATENATION. Pools have no dilation.
   TfLiteConvParams geometry = {kTfLitePaddingSame, 1, 1, kTfLiteActNone, 1, 1};
   int pool_height = 1, pool_width = 1;
   int depth_multiplier = 1;
   int axis = 3;  // of CONCATENATION
+  float alpha = 0.1f;  // of LEAKY_RELU
+  bool keep_dims = false;  // of FULLY_CONNECTED
 };
 
 struct TestGraph {

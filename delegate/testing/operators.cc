@@ -22,6 +22,21 @@ TfLiteRegistration OperatorRegistration(int code) {
     case kOperatorAdd:
       registration = AddRegistration();
       break;
+    case kOperatorSub:
+      registration = SubRegistration();
+      break;
+    case kOperatorMul:
+      registration = MulRegistration();
+      break;
+    case kOperatorLeakyRelu:
+      registration = LeakyReluRegistration();
+      break;
+    case kOperatorPrelu:
+      registration = PreluRegistration();
+      break;
+    case kOperatorFullyConnected:
+      registration = FullyConnectedRegistration();
+      break;
     case kOperatorRelu:
       registration = ReluRegistration();
       break;

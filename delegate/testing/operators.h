@@ -10,13 +10,18 @@ namespace tflite_eq {
 // For one of TestOperator; an operator of another code fails to prepare. Nodes carry their TestNode as custom_initial_data.
 TfLiteRegistration OperatorRegistration(int code);
 
-// By file: conv_operators.cc, pool_operators.cc, elementwise_operators.cc, shape_operators.cc.
+// By file: conv_operators.cc, pool_operators.cc, elementwise_operators.cc, fully_connected_operator.cc, shape_operators.cc.
 TfLiteRegistration Conv2dRegistration();
 TfLiteRegistration DepthwiseConv2dRegistration();
 TfLiteRegistration MaxPool2dRegistration();
 TfLiteRegistration AveragePool2dRegistration();
 TfLiteRegistration AddRegistration();
+TfLiteRegistration FullyConnectedRegistration();
+TfLiteRegistration LeakyReluRegistration();
+TfLiteRegistration MulRegistration();
+TfLiteRegistration PreluRegistration();
 TfLiteRegistration ReluRegistration();
+TfLiteRegistration SubRegistration();
 TfLiteRegistration PadRegistration();
 TfLiteRegistration ConcatenationRegistration();
 TfLiteRegistration ReshapeRegistration();

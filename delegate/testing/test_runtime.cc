@@ -59,9 +59,8 @@ void TestRuntime::AddGraphNode(const TestNode& from) {
   to.node.outputs = MakeIntArray(from.outputs);
   to.node.custom_initial_data = &from;  // the operators of this runtime find all their parameters here
   if (!from.has_parameters) return;
-  // Others' parameters have other layouts, which delegates of convolutions do not read.
-  to.geometry = std::make_unique<TfLiteConvParams>(from.geometry);
-  to.node.builtin_data = to.geometry.get();
+  to.parameters = MakeParameters(from);
+  to.node.builtin_data = to.parameters.get();
 }
 
 // What keeps TFLite from loading a model.

@@ -13,6 +13,7 @@
 #include <string>
 #include <vector>
 
+#include "delegate/testing/builtin_parameters.h"
 #include "delegate/testing/graph.h"
 #include "delegate/testing/node_subsets.h"
 #include "delegate/testing/tensor_table.h"
@@ -61,7 +62,7 @@ class TestRuntime {
   struct Node {
     TfLiteNode node = {};
     TfLiteRegistration registration = {};
-    std::unique_ptr<TfLiteConvParams> geometry;  // a block of its own, for sanitizers
+    BuiltinParameters parameters;
     int replaced = 0;                            // nodes that this one replaces
     std::vector<std::vector<int>> shapes;        // of inputs, then outputs, once it was prepared
   };

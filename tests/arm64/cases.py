@@ -67,8 +67,8 @@ class Case:
         network: Name of a shared model, or ``SMALL``.
         kind: One of ``networks.CONFIGS``, or ``auto``: what the quantizer chooses for the CPU.
         options: The delegate's options, by name; ``None``: run without the delegate.
-        opened: Whether the results of all convolutions are outputs of the model. If not, the
-            delegate keeps those inside a partition to itself.
+        opened: Whether the results of all operators are outputs of the model. If not, the delegate
+            keeps those inside a partition to itself.
     """
 
     cpu: Cpu
@@ -93,10 +93,10 @@ class QuantizedModel:
 
     @functools.cached_property
     def opened(self) -> QuantizedModel:
-        """The same with the results of all convolutions among the outputs."""
+        """The same with the results of all operators among the outputs."""
         graph = Graph.from_bytes(self.model)
-        convolutions = [o.outputs[0] for o in graph.operators if o.kind == "CONV_2D"]
-        outputs = list(dict.fromkeys([*graph.outputs, *convolutions]))
+        written = [operator.outputs[0] for operator in graph.operators]
+        outputs = list(dict.fromkeys([*graph.outputs, *written]))
         return QuantizedModel(edit.with_outputs(graph, outputs), self.samples)
 
 

@@ -28,7 +28,7 @@ class Outcome:
 
     Attributes:
         outputs: A stack of each output over all samples.
-        claims: The delegate's decision on every convolution.
+        claims: The delegate's decision on every operator that it knows.
         partitions: How many nodes of the runtime's plan the delegate runs.
     """
 

@@ -13,6 +13,7 @@ import tensorflow as tf
 
 from tests import models
 from tests.cli.commands import Workspace
+from tflite_eq.graph.model import Graph
 from tflite_eq.outlook import outlook
 
 
@@ -88,3 +89,62 @@ def test_needs_no_tensorflow(workspace: Workspace) -> None:
 def test_as_json(workspace: Workspace) -> None:
     plain = json.loads(workspace.run("check", "--json", workspace.model).out)
     assert [layer["kind"] for layer in plain["layers"]][-1] == "FULLY_CONNECTED"
+
+
+def sloped_net(kind: str = "PRELU") -> bytes:
+    """Little work in convolutions, and an operator that XNNPACK has no int8 kernel for."""
+
+    def network(x: Any) -> Any:
+        y = models.conv(x, 32, size=1)
+        if kind == "PRELU":
+            slopes = np.linspace(-0.3, 0.5, 32).astype(np.float32)
+            y = tf.maximum(y, 0) + slopes * tf.minimum(y, 0)
+        else:
+            y = tf.nn.softmax(y)
+        return models.conv(y, 4, size=1, seed=2)
+
+    return models.convert(network, (1, 96, 96, 3))
+
+
+def test_says_when_int8_will_be_slower_than_float_and_what_helps(workspace: Workspace) -> None:
+    path = workspace.write("sloped.tflite", sloped_net())
+    plain = workspace.run("check", "--forms", "plain", path).out
+    assert "times as long as float" in plain
+    assert "% in 1 PRELU: XNNPACK has no int8 kernel" in plain
+    assert "Leave out --forms plain" in plain
+    fast = workspace.run("check", path).out
+    assert "XNNPACK has no int8 kernel" not in fast
+    assert "Written as others that stock runtimes run fast: 1 PRELU" in fast
+    ratios = [json.loads(said.splitlines()[-1][7:])["int8_to_float_time"] for said in (plain, fast)]
+    assert ratios[0] > 5 * ratios[1]
+
+
+def test_operators_without_a_fast_form_are_named_for_skip(workspace: Workspace) -> None:
+    path = workspace.write("softmax.tflite", sloped_net("SOFTMAX"))
+    said = workspace.run("check", path).out
+    assert "% in 1 SOFTMAX" in said
+    remedy = said.split("--skip '")[1].split("'")[0]
+    assert "Speed:" not in workspace.run("check", "--skip", remedy, path).out
+
+
+def test_quantizing_says_it_first(workspace: Workspace) -> None:
+    path = workspace.write("softmax.tflite", sloped_net("SOFTMAX"))
+    rng = np.random.default_rng(0)
+    samples = rng.standard_normal((4, 96, 96, 3)).astype(np.float32)
+    said = workspace.quantize(model=path, calibration=workspace.array("softmax.npy", samples))
+    assert said.code == 0
+    assert "1 SOFTMAX: XNNPACK has no int8 kernel" in said.err
+
+
+def test_quantizing_says_what_is_written_as_others(workspace: Workspace) -> None:
+    path = workspace.write("sloped.tflite", sloped_net())
+    samples = np.random.default_rng(0).standard_normal((4, 96, 96, 3)).astype(np.float32)
+    data = workspace.array("sloped.npy", samples)
+    line = "Written as others that stock runtimes run fast: 1 PRELU"
+    assert line in workspace.quantize(model=path, calibration=data).out
+    assert line not in workspace.quantize("--forms", "plain", model=path, calibration=data).out
+    assert "PRELU" in kinds_of(workspace.output.read_bytes())
+
+
+def kinds_of(model: bytes) -> set[str]:
+    return {operator.kind for operator in Graph.from_bytes(model).operators}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import types
 from typing import Any, Callable
 
@@ -9,7 +10,8 @@ import numpy as np
 import pytest
 
 from tests import models, running
-from tflite_eq import Config, QuantizationResult, quantizer
+from tests.built_models import IMAGE, NetworkBuilder, samples
+from tflite_eq import Calibration, Config, QuantizationResult, quantizer
 from tflite_eq.conformance import computed
 from tflite_eq.conformance.operators import checks
 from tflite_eq.conformance.subject import Subject
@@ -235,3 +237,60 @@ def test_large_models_are_looked_at_in_parts(monkeypatch: pytest.MonkeyPatch) ->
         name, tamper, message = COMPUTED[what]
         with pytest.raises(VerificationError, match=message):
             written(monkeypatch, name, tamper)
+
+
+@functools.cache
+def sloped() -> tuple[bytes, Calibration]:
+    """A network with slopes, of which some are negative, and its record."""
+    net = NetworkBuilder(*IMAGE)
+    x = net.conv(net.input, 8)
+    slopes = net.constant(np.linspace(-0.5, 0.9, 8).astype(np.float32))
+    x = net.operator("PRELU", [x, slopes], (*IMAGE[:3], 8))
+    model = net.finished(net.dense(net.spatial("MEAN", net.conv(x, 4)), 3))
+    return model, quantizer.calibrate(model, samples())
+
+
+def wrong_slope(model: Any, graph: Graph) -> None:
+    constant(model, graph, layer(graph, "DEPTHWISE_CONV_2D").inputs[1])[..., 6] //= 2
+
+
+def wrong_part(model: Any, graph: Graph) -> None:
+    """Gives what is above 0 another zero point, in a tensor that no record knows."""
+    stored = model.subgraphs[0].tensors[layer(graph, "ADD").outputs[0]].quantization
+    stored.zeroPoint = np.asarray(stored.zeroPoint) + 3
+
+
+@pytest.mark.parametrize("shown_bytes", [None, 2000])
+@pytest.mark.parametrize(
+    ("tamper", "message"),
+    [
+        (nothing, None),
+        (wrong_slope, r"ADD, output .*, channel 6 gives"),
+        (wrong_part, r"ADD, output .* gives"),
+    ],
+)
+def test_operators_that_stand_for_one_compute_what_it_does(
+    tamper: Tamper,
+    message: str | None,
+    shown_bytes: int | None,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Also where they lie in different parts of what is looked at."""
+
+    def serialize(made: Any) -> bytes:
+        if any(o.kind == "ADD" for o in Graph(made).operators):  # the float network has none
+            tamper(made, Graph(made))
+        return schema.serialize(made)
+
+    if shown_bytes is not None:
+        monkeypatch.setattr(computed, "_SHOWN_BYTES", shown_bytes)
+    model, record = sloped()
+    monkeypatch.setattr(
+        quantizer, "schema", types.SimpleNamespace(serialize=serialize, parse=schema.parse)
+    )
+    trace = PassTrace(kept=samples())
+    if message is None:
+        quantizer.apply_calibration(model, record, trace=trace)
+        return
+    with pytest.raises(VerificationError, match=message):
+        quantizer.apply_calibration(model, record, trace=trace)

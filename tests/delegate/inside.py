@@ -9,8 +9,9 @@ import numpy as np
 from tests.delegate.oracle import model_of
 from tests.golden import vectors
 from tflite_eq import delegate
-from tflite_eq.delegate.claims import captured_stderr
+from tflite_eq.delegate.claims import Claim, captured_stderr, parse_claims
 from tflite_eq.errors import BackendError
+from tflite_eq.graph.model import Graph
 from tflite_eq.runtimes import Kernels, Runtime
 
 
@@ -42,6 +43,21 @@ def make_interpreter(runtime: Runtime, model: bytes) -> str:
     except (BackendError, RuntimeError, ValueError):
         return "refused"
     return "accepted"
+
+
+def decisions(
+    runtime: Runtime, models: list[bytes], options: list[dict[str, str]]
+) -> list[tuple[dict[str, str], list[list[Claim]]]]:
+    """What the delegate decides on models in this runtime, for each set of options."""
+    return [(chosen, [_decided(runtime, model, chosen) for model in models]) for chosen in options]
+
+
+def _decided(runtime: Runtime, model: bytes, options: dict[str, str]) -> list[Claim]:
+    with captured_stderr() as log:
+        loaded = delegate.load(runtime, log_level=2, **options)
+        interpreter = runtime.interpreter(model, Kernels.REFERENCE, delegates=[loaded])
+        interpreter.allocate_tensors()
+    return parse_claims(log.getvalue(), Graph.from_bytes(model))
 
 
 def crash() -> None:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import numpy.typing as npt
 
 from tests.golden.vectors import Case
+from tests.one_operator import Tensor, one_operator_model
 from tflite_eq.graph import schema
 from tflite_eq.runtimes import Kernels, Runtime
 
@@ -24,63 +23,29 @@ def reference_output(case: Case, runtime: Runtime | None = None) -> npt.NDArray[
 def model_of(case: Case) -> bytes:
     """A model with the convolution alone."""
     generated = schema.schema()
-    model = generated.ModelT()
-    model.version = 3
-    model.buffers = [generated.BufferT()]
-    code = generated.OperatorCodeT()
-    code.builtinCode = code.deprecatedBuiltinCode = generated.BuiltinOperator.CONV_2D
-    code.version = 3
-    model.operatorCodes = [code]
-    subgraph = generated.SubGraphT()
-    subgraph.tensors = [
-        _tensor("input", case.input.shape, "INT8", [case.input_scale], [case.input_zero_point]),
-        _tensor("filter", case.filter.shape, "INT8", case.filter_scales, 0, model, case.filter),
-        _tensor(
-            "bias",
-            case.bias.shape,
-            "INT32",
-            np.float32(case.input_scale) * case.filter_scales,
-            0,
-            model,
-            case.bias,
-        ),
-        _tensor("output", (1, 1, 1, 1), "INT8", [case.output_scale], [case.output_zero_point]),
-    ]
-    options = generated.Conv2DOptionsT()
-    options.padding = getattr(generated.Padding, case.padding.upper())
-    options.strideH, options.strideW = case.stride
-    options.dilationHFactor, options.dilationWFactor = case.dilation
-    options.fusedActivationFunction = getattr(generated.ActivationFunctionType, case.activation)
-    operator = generated.OperatorT()
-    operator.inputs, operator.outputs = [0, 1, 2], [3]
-    operator.builtinOptionsType = generated.BuiltinOptions.Conv2DOptions
-    operator.builtinOptions = options
-    subgraph.operators = [operator]
-    subgraph.inputs, subgraph.outputs = [0], [3]
-    model.subgraphs = [subgraph]
-    return schema.serialize(model)
-
-
-def _tensor(
-    name: str,
-    shape: tuple[int, ...],
-    kind: str,
-    scales: Any,
-    zero_points: Any,
-    model: Any = None,
-    data: npt.NDArray[Any] | None = None,
-) -> Any:
-    generated = schema.schema()
-    tensor = generated.TensorT()
-    tensor.name, tensor.shape, tensor.type = name, list(shape), getattr(generated.TensorType, kind)
-    tensor.quantization = generated.QuantizationParametersT()
-    tensor.quantization.scale = [float(s) for s in scales]
-    tensor.quantization.zeroPoint = [int(z) for z in np.broadcast_to(zero_points, len(scales))]
-    tensor.quantization.quantizedDimension = 0
-    tensor.buffer = 0
-    if data is not None:
-        buffer = generated.BufferT()
-        buffer.data = np.frombuffer(data.tobytes(), np.uint8)
-        model.buffers.append(buffer)
-        tensor.buffer = len(model.buffers) - 1
-    return tensor
+    stride, dilation = case.stride, case.dilation
+    options = {
+        "padding": getattr(generated.Padding, case.padding.upper()),
+        "strideH": stride[0],
+        "strideW": stride[1],
+        "dilationHFactor": dilation[0],
+        "dilationWFactor": dilation[1],
+        "fusedActivationFunction": getattr(generated.ActivationFunctionType, case.activation),
+    }
+    bias_scales = np.float32(case.input_scale) * case.filter_scales
+    if case.depth_multiplier:
+        operator, table, dimension = "DEPTHWISE_CONV_2D", "DepthwiseConv2D", 3
+        options["depthMultiplier"] = case.depth_multiplier
+    else:
+        operator, table, dimension = "CONV_2D", "Conv2D", 0
+    return one_operator_model(
+        operator,
+        3,
+        [
+            Tensor(case.input.shape, [case.input_scale], case.input_zero_point),
+            Tensor(case.filter.shape, case.filter_scales, data=case.filter, dimension=dimension),
+            Tensor(case.bias.shape, bias_scales, kind="INT32", data=case.bias),
+        ],
+        Tensor((1, 1, 1, 1), [case.output_scale], case.output_zero_point),
+        (table, options),
+    )

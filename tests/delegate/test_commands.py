@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import multiprocessing
 import shlex
@@ -14,16 +15,16 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests import models
+from tests import running
 from tests.delegate import networks
 from tests.evaluation import classifiers
-from tests.running import quantized
+from tests.one_operator import Tensor, one_operator_model
 from tflite_eq import runtimes
 from tflite_eq.cli import explain
 from tflite_eq.cli.main import main, parse
 from tflite_eq.delegate import benchmark
 from tflite_eq.delegate.benchmark import Benchmark
-from tflite_eq.delegate.inputs import tensor_params, typed_inputs
+from tflite_eq.delegate.inputs import random_inputs, tensor_params, typed_inputs
 from tflite_eq.delegate.validate import Comparison
 from tflite_eq.delegate.verdict import NOTHING_TO_COMPARE
 from tflite_eq.graph.inputs import model_inputs
@@ -58,11 +59,34 @@ def test_validate_on_random_and_real_samples(capsys: pytest.CaptureFixture[str])
     for samples in ("--samples 2", "--dataset data.npy --samples 3"):
         assert run(f"validate --model lattice.tflite {RUNTIME} --kernel winograd_1d {samples}") == 0
         output = capsys.readouterr().out
-        assert "5 of 7 convolutions delegated" in output
+        assert "5 of 13 operators delegated (of those that the delegate knows: 11)" in output
         assert "Bit for bit the same as the reference kernels." in output
         (found,) = result_line(output)["runtimes"]
         assert (found["delegated"], found["differing"], found["first"]) == (5, 0, None)
         assert found["values"] > 10_000
+
+
+@pytest.mark.usefixtures("here")
+def test_validate_compares_every_operator_and_prints_what_others_can_compare(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """The hashes are those of the reference kernels, and of nothing but the tensors' bytes."""
+    assert run(f"validate --model int8.tflite {RUNTIME} --claim . --samples 2 --seed 7") == 0
+    output = capsys.readouterr().out
+    (found,) = result_line(output)["runtimes"]
+    assert found["delegated"] == 10  # of 13: not the ones that read or write real values, nor MEAN
+    for kind in ("CONV_2D", "DEPTHWISE_CONV_2D", "ADD", "FULLY_CONNECTED"):
+        assert f" {kind} " in output
+    model = Path("int8.tflite").read_bytes()
+    samples = list(random_inputs(Graph.from_bytes(model), 2, 7))
+    inputs, outputs = hashlib.sha256(), hashlib.sha256()
+    for values in samples:
+        inputs.update(b"".join(value.tobytes() for value in values))
+        expected = running.run(model, values, runtimes.Kernels.REFERENCE)
+        outputs.update(b"".join(value.tobytes() for value in expected))
+    assert found["inputs_hash"] == inputs.hexdigest()[:16]
+    assert found["outputs_hash"] == outputs.hexdigest()[:16]
+    assert f"Hash of the outputs: {found['outputs_hash']}, of the inputs: " in output
 
 
 @pytest.mark.usefixtures("here")
@@ -88,10 +112,11 @@ def test_validate_names_the_layer_that_differs(
 def test_validate_with_nothing_delegated_runs_nothing(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(f"validate --model int8.tflite {RUNTIME} --isa scalar --samples 1") == 0
     output = capsys.readouterr().out
-    assert "0 of 7 convolutions delegated" in output
+    assert "0 of 13 operators delegated (of those that the delegate knows: 11)" in output
     assert "Nothing was delegated, so there is nothing to compare and nothing was run" in output
     (found,) = result_line(output)["runtimes"]
-    assert (found["convolutions"], found["delegated"], found["values"]) == (7, 0, 0)
+    assert (found["operators"], found["known"], found["delegated"]) == (13, 11, 0)
+    assert (found["values"], found["inputs_hash"], found["outputs_hash"]) == (0, "", "")
     command = output.partition("'tflite-eq ")[2].partition("'")[0]
     assert run(command) == 0  # the one that tells why
 
@@ -113,15 +138,16 @@ def test_of_a_float_model_the_command_that_quantizes_it_is_told(
     command: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     Path("float.tflite").write_bytes(networks.float_network())
-    Path("dense.tflite").write_bytes(models.dense_net())
+    real = Tensor((1, 8), kind="FLOAT32")
+    Path("log.tflite").write_bytes(one_operator_model("LOG", 1, [real], real))
     assert run(f"{command} --model float.tflite") == 1
     error = capsys.readouterr().err
     assert error.startswith("error: float.tflite: computes in float")
     told = error.strip().partition("quantize it first: tflite-eq ")[2]
     arguments = parse(["tflite-eq", *shlex.split(told)])
     assert (arguments.command, arguments.model) == ("quantize", "float.tflite")
-    assert run(f"{command} --model dense.tflite") == 1
-    assert "quantize it first (it has no CONV_2D, so none will be run then): " in (
+    assert run(f"{command} --model log.tflite") == 1
+    assert "quantize it first (it has no operator that it will run then): " in (
         capsys.readouterr().err
     )
 
@@ -135,19 +161,20 @@ def test_explain_tells_of_a_float_model_to_quantize_it(capsys: pytest.CaptureFix
 
 
 @pytest.mark.usefixtures("here")
-def test_a_model_without_convolutions_gives_a_sentence_not_a_table(
+def test_a_model_without_operators_that_are_known_gives_a_sentence_not_a_table(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pytest.importorskip("tflite_eq.delegate._kernels")
-    Path("dense.tflite").write_bytes(quantized("dense_net").model)
-    sentence = "dense.tflite has no convolution (CONV_2D), and the delegate runs nothing else"
+    codes, real = Tensor((1, 8), [0.1]), Tensor((1, 8), kind="FLOAT32")
+    Path("codes.tflite").write_bytes(one_operator_model("DEQUANTIZE", 2, [codes], real))
+    sentence = "codes.tflite has no operator of a kind that the delegate runs"
     for arguments in ("explain", "benchmark", "validate"):
         if arguments == "validate":
             monkeypatch.setattr(runtimes, "_load", lambda *_: pytest.fail("too early"))
-        assert run(f"{arguments} --model dense.tflite") == 0
+        assert run(f"{arguments} --model codes.tflite") == 0
         output = capsys.readouterr().out
         assert sentence in output
-        assert "3 FULLY_CONNECTED" in output
+        assert "1 DEQUANTIZE" in output
         assert "because" not in output  # a heading of tables
         assert "computed by" not in output
 
@@ -241,14 +268,18 @@ def test_explain(capsys: pytest.CaptureFixture[str]) -> None:
     assert run("explain --model lattice.tflite --target x86-vnni") == 0
     output = capsys.readouterr().out
     assert "winograd_1d on avx512_vnni" in output
-    assert "delegated on avx512_vnni with two VNNI units beside XNNPACK on AVX-512 VNNI; " in output
+    cpu = "avx512_vnni with two VNNI units beside XNNPACK on AVX-512 VNNI"
+    assert f" on {cpu}; never delegated: 1 MEAN, 1 DEQUANTIZE." in output
+    assert "DEPTHWISE_CONV_2D" in output
+    assert '"saves" is an estimate' in output
     assert run("explain --model lattice.tflite --target x86-vnni --vnni_units 1 --json") == 0
     assert not json.loads(capsys.readouterr().out)["two_vnni_units"]
     for target, unit in (("x86-amx", "AMX"), ("armv9-sme2", "SME")):
         assert run(f"explain --model lattice.tflite --target {target}") == 0
         output = capsys.readouterr().out
         assert f"XNNPACK is faster here: its int8 kernels use {unit}" in output
-        assert "0 of 7 convolutions would be delegated" in output
+        assert "0 of 13 operators would be delegated" in output
+        assert '"saves" is an estimate' not in output
     assert run("explain --model lattice.tflite --target armv8.2-dotprod") == 0
     assert "winograd_1d on neon_dotprod" in capsys.readouterr().out
     assert run("explain --model int8.tflite --target armv8.6-i8mm") == 0
@@ -256,7 +287,9 @@ def test_explain(capsys: pytest.CaptureFixture[str]) -> None:
     assert run("explain --model lattice.tflite --target generic --json") == 0
     found = json.loads(capsys.readouterr().out)
     assert found["isa"] == "scalar"
-    assert [layer["claimed"] for layer in found["layers"]] == [False] * 7
+    assert [operator["claimed"] for operator in found["operators"]] == [False] * 11
+    assert found["operators"][1]["kind"] == "CONV_2D"
+    assert found["others"] == {"MEAN": 1, "DEQUANTIZE": 1}
 
 
 @pytest.mark.usefixtures("here")
@@ -265,7 +298,7 @@ def test_benchmark(capsys: pytest.CaptureFixture[str]) -> None:
     peer = pytest.importorskip("tflite_eq.delegate.peer").peer_instructions("ai-edge-litert", "")
     assert run(f"benchmark --model int8.tflite {RUNTIME} {flags}") == 0
     output = capsys.readouterr().out
-    assert "7 of 7 convolutions delegated" in output
+    assert "8 of 13 operators delegated" in output
     assert "times faster" in output
     assert f"times the speed of {peer} (" in output
     assert "in 5 pairs); more runs tell: --num_runs 50" in output
@@ -280,11 +313,37 @@ def test_benchmark(capsys: pytest.CaptureFixture[str]) -> None:
         assert 0 < found[side]["times"]["min"] <= found[side]["times"]["median"]
         assert found[side]["first_run_ms"] > found[side]["times"]["min"]
         assert found[side]["memory_mib"] > 0
-    assert len(found["layers"]) == 7
+    assert len(found["layers"]) == found["claimed"] == 8
     for layer in found["layers"]:
         assert layer["kernel"].startswith("direct on ")
         assert layer["in_network_ms"] > 0
         assert min(layer["without"]["min"], layer["delegated"]["min"]) > 0
+
+
+@pytest.mark.usefixtures("here")
+def test_benchmark_of_a_network_that_is_claimed_nearly_whole(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(benchmark, "_MOST_LAYERS", 9)
+    assert run(f"benchmark --model int8.tflite {RUNTIME} --num_runs 3 --claim .") == 0
+    output = capsys.readouterr().out
+    (found,) = result_line(output)["runtimes"]
+    kinds = {kind["kind"]: kind for kind in found["kinds"]}
+    counts = {name: (kind["operators"], kind["claimed"]) for name, kind in kinds.items()}
+    assert counts == {
+        "CONV_2D": (7, 7),
+        "ADD": (1, 1),
+        "DEPTHWISE_CONV_2D": (1, 1),
+        "FULLY_CONNECTED": (1, 1),
+    }
+    assert all(kind["in_network_ms"] > 0 for kind in kinds.values())
+    times = [kind["in_network_ms"] for kind in found["kinds"]]
+    assert times == sorted(times, reverse=True)
+    assert len(found["layers"]) == 9
+    assert all(layer["kernel"] and layer["in_network_ms"] > 0 for layer in found["layers"])
+    # All but the fastest were cut out.
+    left_out = sum(times) - sum(layer["in_network_ms"] for layer in found["layers"])
+    assert left_out <= min(layer["in_network_ms"] for layer in found["layers"]) + 1e-3
 
 
 @pytest.mark.usefixtures("here")
@@ -304,7 +363,8 @@ def test_benchmark_with_nothing_delegated(
     output = capsys.readouterr().out
     assert "Verdict: equal, 1.00 times the speed: nothing is delegated" in output
     (found,) = result_line(output)["runtimes"]
-    assert (found["claimed"], found["convolutions"], found["layers"]) == (0, 7, [])
+    assert (found["claimed"], found["known"], found["operators"]) == (0, 11, 13)
+    assert (found["kinds"], found["layers"]) == ([], [])
     assert (found["without"], found["delegated"]) == (None, None)
     assert (found["verdict"]["ratio"], found["verdict"]["pairs"]) == (1.0, 0)
 
@@ -329,7 +389,7 @@ def test_a_slower_benchmark_names_the_option_that_mends_it(
 
 
 def test_comparison_counts_and_locates() -> None:
-    found = Comparison("layer", "kernel")
+    found = Comparison("layer", "CONV_2D", "kernel")
     expected = np.zeros((1, 2, 3, 4), np.int8)
     found.add(0, expected, expected)
     wrong = expected.copy()
@@ -341,7 +401,7 @@ def test_comparison_counts_and_locates() -> None:
 
 
 def test_comparison_is_of_bits() -> None:
-    found = Comparison("output", "model output")
+    found = Comparison("output", "", "model output")
     found.add(0, np.array([np.nan, 0.0], np.float32), np.array([np.nan, 0.0], np.float32))
     assert found.differing == 0
     found.add(1, np.array([-0.0], np.float32), np.array([0.0], np.float32))
@@ -356,7 +416,7 @@ def test_benchmark_runs_on_the_first_sample(monkeypatch: pytest.MonkeyPatch) -> 
 
     def stand_in(model: bytes, *_: object, **arguments: Any) -> Benchmark:
         given.update(arguments)
-        return Benchmark("r", "p", 1, 0, 0, None, None, [], NOTHING_TO_COMPARE, "")
+        return Benchmark("r", "p", 1, 0, 0, 0, None, None, [], [], NOTHING_TO_COMPARE, "")
 
     monkeypatch.setattr("tflite_eq.cli.benchmark.benchmark", stand_in)
     assert run("benchmark --model int8.tflite") == 0
@@ -370,7 +430,7 @@ def test_benchmark_runs_on_the_first_sample(monkeypatch: pytest.MonkeyPatch) -> 
 def test_benchmark_on_real_samples(capsys: pytest.CaptureFixture[str]) -> None:
     flags = "--dataset data.npy --num_runs 2 --warmup_runs 1 --kernel winograd_1d"
     assert run(f"benchmark --model lattice.tflite {RUNTIME} {flags}") == 0
-    assert "5 of 7 convolutions delegated" in capsys.readouterr().out
+    assert "5 of 13 operators delegated" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("kind", ["INT8", "UINT8"])

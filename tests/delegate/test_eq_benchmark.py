@@ -123,7 +123,7 @@ def benchmark(program: Path, library: Path, tflite: TfliteLibrary, tmp_path: Pat
 
 @pytest.fixture
 def network(benchmark: Benchmark) -> Path:
-    """A small int8 network of nine layers, seven of them convolutions."""
+    """A small int8 network of thirteen operators, seven of them convolutions."""
     return benchmark.model(networks.quantized("int8"))
 
 
@@ -165,12 +165,13 @@ class TestModel:
     def test_tells_what_is_claimed_and_why(self, benchmark: Benchmark, network: Path) -> None:
         finished = benchmark.run(network, *QUICK, SCALAR)
         delegate = last_line(finished)["delegate"]
-        assert delegate["claimed"] == len(delegate["claimed_layers"]) == 7
-        assert len(delegate["convolutions"]) == 7
-        for convolution in delegate["convolutions"]:
-            assert convolution["claimed"]
-            assert "asked for by name" in convolution["reason"]
-            assert convolution["output"]
+        assert delegate["claimed"] == len(delegate["claimed_layers"]) == 8
+        decisions = delegate["decisions"]
+        assert [decision["op"] for decision in decisions].count("CONV_2D") == 7
+        for decision in decisions:
+            assert decision["output"]
+            assert decision["claimed"] == ("asked for by name" in decision["reason"])
+            assert decision["claimed"] == (decision["op"] in ("CONV_2D", "FULLY_CONNECTED"))
         assert delegate["partitions"] >= 1
         packed = sum(layer["packed_bytes"] for layer in delegate["claimed_layers"])
         assert delegate["packed_bytes"] == packed > 0
@@ -178,13 +179,17 @@ class TestModel:
         assert {layer["kernel"] for layer in delegate["claimed_layers"]} == {"direct"}
         strides = [layer["stride"] for layer in delegate["claimed_layers"]]
         assert strides.count([2, 2]) == 1
-        assert "7 of 7 claimed" in finished.stdout
+        ops = [layer["op"] for layer in delegate["claimed_layers"]]
+        assert (ops.count("CONV_2D"), ops.count("FULLY_CONNECTED")) == (7, 1)
+        assert "8 of 11 claimed" in finished.stdout
 
     def test_gives_reasons_for_what_it_leaves(self, benchmark: Benchmark, network: Path) -> None:
         delegate = benchmark.result(network, "--external_delegate_options=isa:scalar")["delegate"]
         assert delegate["claimed"] == 0
         assert delegate["claimed_layers"] == []
-        for convolution in delegate["convolutions"]:
+        convolutions = [d for d in delegate["decisions"] if d["op"] == "CONV_2D"]
+        assert len(convolutions) == 7
+        for convolution in convolutions:
             assert "no instruction set with fast kernels" in convolution["reason"]
 
     def test_times_every_operator(self, benchmark: Benchmark, network: Path) -> None:
@@ -198,7 +203,7 @@ class TestModel:
         assert "CONV_2D" not in delegated
         assert delegated.count("TfLiteEqDelegate") == result["delegate"]["partitions"]
         layers = result["delegate"]["claimed_layers"]
-        assert len(layers) == 7
+        assert len(layers) == 8
         assert all(layer["mean_ms"] > 0 for layer in layers)
 
     @pytest.mark.parametrize("kind", ["int8", "int7", "lattice"])
@@ -216,8 +221,8 @@ class TestModel:
         reference = benchmark.result(network, f"{flag};reference_in_place:1")["delegate"]
         assert {layer["kernel"] for layer in own["claimed_layers"]} == {"winograd_f43"}
         assert {layer["kernel"] for layer in reference["claimed_layers"]} == {"reference"}
-        assert reference["convolutions"] == own["convolutions"]
-        assert 0 < own["claimed"] < len(own["convolutions"])
+        assert reference["decisions"] == own["decisions"]
+        assert 0 < own["claimed"] < len(own["decisions"])
 
     def test_runs_without_a_delegate(self, benchmark: Benchmark, network: Path) -> None:
         result = benchmark.result(network, external_delegate_path=None)
@@ -228,10 +233,7 @@ class TestModel:
         model = benchmark.model(networks.float_network())
         result = benchmark.result(model, "--verify")
         assert result["delegate"]["claimed"] == 0
-        assert all(
-            "not int8" in convolution["reason"]
-            for convolution in result["delegate"]["convolutions"]
-        )
+        assert all("not int8" in decision["reason"] for decision in result["delegate"]["decisions"])
         assert result["output_bytes_unlike_runtime"] == 0
 
     def test_open_shapes_must_be_given(self, benchmark: Benchmark) -> None:
@@ -246,6 +248,18 @@ class TestModel:
         flags = ("--input_layer=image", "--input_layer_shape=1,24,20,3")
         layers = benchmark.result(model, SCALAR, "--verify", *flags)["delegate"]["claimed_layers"]
         assert layers[0]["input"] == [1, 24, 20, 3]
+
+    def test_names_that_are_no_text(self, benchmark: Benchmark) -> None:
+        def rename(model: Any) -> None:
+            graph = model.subgraphs[0]
+            convolution = next(o for o in graph.operators if len(o.inputs) == 3)
+            graph.tensors[convolution.outputs[0]].name = b"a\x81\nb;c"
+
+        model = benchmark.model(edited(networks.quantized("int8"), rename))
+        finished = benchmark.run(model, *QUICK, SCALAR)
+        assert "(a\\x81\\x0ab)\n" in finished.stdout
+        outputs = [decision["output"] for decision in last_line(finished)["delegate"]["decisions"]]
+        assert "a\ufffd\nb;c" in outputs
 
     def test_models_of_unknown_operators(self, benchmark: Benchmark) -> None:
         def rename(model: Any) -> None:

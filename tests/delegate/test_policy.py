@@ -145,4 +145,4 @@ def test_explain_counts_the_cost_of_small_partitions() -> None:
 
 def test_explain_of_a_float_model() -> None:
     claims = explain(Graph.from_bytes(networks.float_network()), cpu_of(Target.X86_VNNI))
-    assert claims[0] == Claim(0, claims[0].name, False, "input is float32, not int8")
+    assert claims[0] == Claim(0, "CONV_2D", claims[0].name, False, "input is float32, not int8")

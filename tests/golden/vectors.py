@@ -1,7 +1,8 @@
-"""The golden vectors of the integer convolution: text that Python and C++ both read.
+"""The golden vectors of the integer convolutions: text that Python and C++ both read.
 
 A case is a line ``case NAME``, then one line per field: its name and its values. Codes and weights
-are in TFLite's order, scales are hexadecimal floats.
+are in TFLite's order, scales are hexadecimal floats. Depthwise convolutions have a file of their
+own.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from tflite_eq.numerics.integer_conv import (
 )
 
 PATH = Path(__file__).with_name("integer_conv.txt")
+DEPTHWISE_PATH = Path(__file__).with_name("integer_depthwise.txt")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -28,7 +30,7 @@ class Case:
     """One convolution as a model file describes it, an input, and the oracle's output."""
 
     name: str
-    filter: npt.NDArray[np.int8]
+    filter: npt.NDArray[np.int8]  # [K, height, width, C]; depthwise: [1, height, width, K]
     filter_scales: npt.NDArray[np.float32]  # one, or one per output channel
     bias: npt.NDArray[np.int32]
     input_scale: float
@@ -41,12 +43,13 @@ class Case:
     dilation: tuple[int, int]
     input: npt.NDArray[np.int8]
     expected: npt.NDArray[np.int8]
+    depth_multiplier: int = 0  # of a depthwise convolution; 0 for all others
 
     def requantization(self) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int32]]:
         """Multiplier and shift of every output channel."""
         pairs = [
             quantize_multiplier(effective_scale(self.input_scale, float(s), self.output_scale))
-            for s in np.broadcast_to(self.filter_scales, len(self.filter))
+            for s in np.broadcast_to(self.filter_scales, len(self.bias))
         ]
         multipliers, shifts = zip(*pairs)
         return np.array(multipliers, np.int32), np.array(shifts, np.int32)
@@ -55,7 +58,7 @@ class Case:
         """The Python reference of the case."""
         multiplier, shift = self.requantization()
         return IntegerConv(
-            self.filter,
+            self._dense_filter(),
             self.bias,
             multiplier,
             shift,
@@ -66,6 +69,16 @@ class Case:
             self.stride,
             self.dilation,
         )
+
+    def _dense_filter(self) -> npt.NDArray[np.int8]:
+        """[K, height, width, C]: a depthwise filter is zero for all input channels but one."""
+        if not self.depth_multiplier:
+            return self.filter
+        _, height, width, outputs = self.filter.shape
+        dense = np.zeros((outputs, height, width, outputs // self.depth_multiplier), np.int8)
+        for output in range(outputs):
+            dense[output, :, :, output // self.depth_multiplier] = self.filter[0, :, :, output]
+        return dense
 
 
 _ARRAYS = {
@@ -81,6 +94,8 @@ def write(cases: list[Case], path: Path) -> None:
     for case in cases:
         lines.append(f"case {case.name}")
         for field in dataclasses.fields(case)[1:]:
+            if field.name == "depth_multiplier" and not case.depth_multiplier:
+                continue
             lines.append(f"{field.name} {_text(field.name, getattr(case, field.name))}")
     path.write_text("\n".join(lines) + "\n")
 
@@ -121,4 +136,4 @@ def _value(name: str, values: list[str]) -> Any:
         return float.fromhex(values[0])
     if name in ("stride", "dilation"):
         return (int(values[0]), int(values[1]))
-    return int(values[0]) if name.endswith("zero_point") else values[0]
+    return int(values[0]) if name.endswith(("zero_point", "multiplier")) else values[0]

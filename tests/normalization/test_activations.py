@@ -16,7 +16,7 @@ from tests.built_models import NetworkBuilder
 from tests.normalization.compared import after, kinds
 from tests.running import run
 from tests.shared_data import zoo
-from tflite_eq import quantize
+from tflite_eq import Config, quantize
 from tflite_eq.graph import schema
 from tflite_eq.graph.model import Graph
 from tflite_eq.normalization.activations import recognized
@@ -364,7 +364,8 @@ def test_network_with_a_prelu_in_parts_is_quantized() -> None:
         x = tf.nn.relu(x) + slopes * -tf.nn.relu(-x)
         return models.conv(x, 4, seed=2)
 
-    result = quantize(models.convert(network, models.IMAGE), models.samples(models.IMAGE))
+    model, config = models.convert(network, models.IMAGE), Config(forms="plain")
+    result = quantize(model, models.samples(models.IMAGE), config)
     assert "operators as PRELU" in result.report.summary["normalized"][0]
     assert "PRELU" in kinds(Graph.from_bytes(result.model))
 

@@ -14,7 +14,7 @@ from tflite_eq.numerics.integer_conv import (
 )
 from tflite_eq.runtimes import Runtime, available_runtimes
 
-CASES = vectors.read()
+CASES = vectors.read() + vectors.read(vectors.DEPTHWISE_PATH)
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)

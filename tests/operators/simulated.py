@@ -11,7 +11,7 @@ from tests import running
 from tests.operators.builder import Array, Network
 from tflite_eq.calibration.record import Calibration
 from tflite_eq.calibration.statistics import observe_ranges
-from tflite_eq.config import Config
+from tflite_eq.config import Config, Forms
 from tflite_eq.graph import edit, schema
 from tflite_eq.graph.float_islands import with_movers
 from tflite_eq.graph.int8_forms import without_int8_form
@@ -37,6 +37,7 @@ class Simulated:
         float_graph: The network, with biases.
         graph: The int8 form as written.
         sources: Tensors of the network by those of the int8 form that stand for them.
+        forms: What operators of other kinds read that stand for one, by what they write.
         skipped: Operators of the network that stay in float.
         samples: Values of the network's inputs that it was calibrated on.
         values: What the simulation has computed for each of them, in real values, by tensor of the
@@ -46,6 +47,7 @@ class Simulated:
     float_graph: Graph
     graph: Graph
     sources: Mapping[int, int]
+    forms: Mapping[int, tuple[int, ...]]
     skipped: frozenset[int]
     samples: list[list[Array]]
     values: list[dict[int, Array]]
@@ -54,11 +56,17 @@ class Simulated:
         """The network's operator that an operator of the int8 form is."""
         made = self.sources.get(operator.outputs[0])
         found = None if made is None else self.float_graph.producer(made)
-        return found if found is not None and found.kind == operator.kind else None
+        is_alike = found is not None and found.kind == operator.kind
+        return found if is_alike or operator.outputs[0] in self.forms else None
+
+    def read(self, operator: Operator) -> tuple[int, ...]:
+        """What an operator of the int8 form reads, or all do that stand for one of the network."""
+        return self.forms.get(operator.outputs[0], operator.inputs)
 
 
-def simulated(network: Network) -> Simulated:
+def simulated(network: Network, forms: Forms = Forms.FAST) -> Simulated:
     """Calibrate a network and write it."""
+    config = dataclasses.replace(PLAIN, forms=forms)
     graph = edit.with_biases(Graph.from_bytes(network.model))
     layers = linear_layers(graph)
     skipped = frozenset(with_movers(graph, without_int8_form(graph)))
@@ -70,16 +78,16 @@ def simulated(network: Network) -> Simulated:
         observers = observe_ranges(graph, fed, twins, seed=0)
         shown = [*graph.inputs, *edit.computed_tensors(graph)]
         tensors, records = run_lockstep(
-            graph, layers, groups, skipped, observers, twins, PLAIN, kept=set(shown)
+            graph, layers, groups, skipped, observers, twins, config, kept=set(shown)
         )
         values = [
             {i: np.array(twins.quantized_values(i, n)) for i in shown} for n in range(SAMPLES)
         ]
-    record = Calibration("", "", "", SAMPLES, PLAIN, tensors, records)
+    record = Calibration("", "", "", SAMPLES, config, tensors, records)
     made = write(graph, layers, record, skipped)
     sources = {index: meaning.source for index, meaning in made.meanings_by_index().items()}
     found = Graph.from_bytes(schema.serialize(made.model))
-    return Simulated(graph, found, sources, skipped, samples, values)
+    return Simulated(graph, found, sources, made.read_by_forms(), skipped, samples, values)
 
 
 def values_of_all_tensors(
@@ -101,13 +109,13 @@ def off_the_operator(made: Simulated, operator: Operator, values: Mapping[int, A
     assert source is not None
     constants = {
         own: real(made.graph, written, made.graph.constant(written))
-        for own, written in zip(source.inputs, operator.inputs)
+        for own, written in zip(source.inputs, made.read(operator))
         if own >= 0
         and made.float_graph.tensors[own].is_constant
         and made.float_graph.tensors[own].is_float
     }
     model, feeds = edit.single_operator_model(made.float_graph, source, constants)
-    by_source = {made.sources[i]: i for i in operator.inputs if i in made.sources}
+    by_source = {made.sources[i]: i for i in made.read(operator) if i in made.sources}
     given = [real(made.graph, by_source[i], values[by_source[i]]) for i in feeds]
     expected = running.run(model, given, Kernels.BUILTIN, preferred_runtime())
     return max(

@@ -15,10 +15,12 @@ from tests.operators.simulated import (
     simulated,
     values_of_all_tensors,
 )
+from tflite_eq.config import Forms
 from tflite_eq.errors import BackendError
 from tflite_eq.graph.model import Graph, Operator
 from tflite_eq.graph.operators import INT8_KERNELS, Scales
 from tflite_eq.runtimes import Kernels, Runtime, available_runtimes, preferred_runtime
+from tflite_eq.writing.fast_forms import FAST_FORMS
 
 FORMS = range(6)
 SHARED = Scales.SHARED
@@ -56,6 +58,19 @@ def test_written_file_computes_what_the_simulation_and_the_operator_do(
             assert off_the_operator(made, operator, values) <= 1
             if reads_inputs_alone(made, source):
                 assert off_the_simulation(made, operator, values, number) <= 1
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("kind", sorted(FAST_FORMS))
+def test_operators_that_have_a_fast_form_are_right_without_it(kind: str, form: int) -> None:
+    made = simulated(alone(LAYERS[kind], form), Forms.PLAIN)
+    assert not made.forms
+    for sample in made.samples:
+        values = reference_values(made, sample, preferred_runtime())
+        for operator in made.graph.operators:
+            source = made.source(operator)
+            if source is not None and source.index not in made.skipped:
+                assert off_the_operator(made, operator, values) <= 1
 
 
 @pytest.mark.parametrize("form", FORMS)

@@ -13,6 +13,7 @@ from tests.simulation.functions import function_graph, int8_function
 from tests.simulation.test_lockstep import operator_differences_of
 from tflite_eq import Config
 from tflite_eq import quantize as quantize_model
+from tflite_eq.config import Forms
 from tflite_eq.numerics.affine import AffineParams, dequantize, quantize
 from tflite_eq.numerics.windows import Window
 from tflite_eq.runtimes import Kernels
@@ -47,7 +48,7 @@ def test_codes_are_those_of_the_default_kernel(
     kind: str, source: AffineParams, result: AffineParams
 ) -> None:
     graph = function_graph(kind)
-    table = kernel_table(graph, graph.operators[0], source, result)
+    table = kernel_table(graph, graph.operators[0], source, result, Forms.PLAIN)
     assert table is not None
     values = OperatorRunner(graph, graph.operators[0]).run([dequantize(CODES, source)[None]])[0]
     expected = running.run(int8_function(kind, 0.1, source, result), [CODES[None]], Kernels.DEFAULT)
@@ -57,6 +58,25 @@ def test_codes_are_those_of_the_default_kernel(
         assert np.count_nonzero(off) <= 2
     else:
         np.testing.assert_array_equal(off, 0)
+
+
+@pytest.mark.parametrize(("kind", "source", "result"), CASES)
+def test_codes_of_fast_forms_are_the_nearest_ones(
+    kind: str, source: AffineParams, result: AffineParams
+) -> None:
+    """Where the kernel of the operator itself is not written, its table is not looked up."""
+    graph = function_graph(kind)
+    [operator] = graph.operators
+    table = kernel_table(graph, operator, source, result, Forms.FAST)
+    assert table is not None
+    values = OperatorRunner(graph, operator).run([dequantize(CODES, source)[None]])[0]
+    if kind.startswith("RELU"):
+        exact = (values / result.scale + result.zero_point).clip(-128, 127)
+        assert np.abs(table.encode(values) - exact).max() <= 0.501
+    else:
+        own = kernel_table(graph, operator, source, result, Forms.PLAIN)
+        assert own is not None
+        np.testing.assert_array_equal(table.encode(values), own.encode(values))
 
 
 def test_kernels_round_otherwise_than_the_real_function() -> None:

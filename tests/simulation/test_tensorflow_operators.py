@@ -17,7 +17,7 @@ import tensorflow as tf
 
 from tests import models, running
 from tests.simulation.test_differentiable import written_biases
-from tflite_eq import quantize
+from tflite_eq import Config, quantize
 from tflite_eq.errors import ModelError
 from tflite_eq.graph import edit, schema
 from tflite_eq.graph.linear import linear_layers
@@ -40,6 +40,7 @@ Array = npt.NDArray[Any]
 SHAPE = (1, 6, 6, 4)
 PADS = [[0, 0], [1, 2], [0, 1], [0, 0]]
 OTHER = np.random.default_rng(0).uniform(0.5, 2, SHAPE).astype(np.float32)
+SLOPES = np.full((6, 6, 4), [-0.3, -0.2, -0.2, -0.1], np.float32)
 
 CASES: dict[str, Callable[[Any], Any]] = {
     "ADD": lambda x: x + OTHER,
@@ -60,7 +61,7 @@ CASES: dict[str, Callable[[Any], Any]] = {
     "RELU_N1_TO_1": lambda x: tf.minimum(tf.maximum(x, -1.0), 1.0),
     "RELU_0_TO_1": tf.nn.relu,
     "LEAKY_RELU": lambda x: tf.nn.leaky_relu(x, 0.3),
-    "PRELU": lambda x: tf.nn.relu(x) + np.full((6, 6, 4), -0.2, np.float32) * tf.nn.relu(-x),
+    "PRELU": lambda x: tf.nn.relu(x) + SLOPES * tf.nn.relu(-x),
     "ELU": tf.nn.elu,
     "GELU": tf.nn.gelu,
     "HARD_SWISH": lambda x: x * tf.nn.relu6(x + 3) * (1 / 6),
@@ -220,7 +221,8 @@ def real_values(graph: Graph, index: int, codes: dict[int, Array]) -> Any:
 
 @pytest.mark.parametrize("kind", INTEGER)
 def test_values_are_within_a_code_of_integer_kernels(kind: str) -> None:
-    data = quantize(converted(kind, beside_convolution=True), models.samples(SHAPE)).model
+    config = Config(forms="plain")
+    data = quantize(converted(kind, beside_convolution=True), models.samples(SHAPE), config).model
     graph = Graph.from_bytes(data)
     kernels = Kernels.BUILTIN if kind in NO_REFERENCE else Kernels.REFERENCE
     codes = running.codes_of_all_tensors(data, models.samples(SHAPE, seed=7)[0], kernels)

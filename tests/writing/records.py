@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Set
 from typing import Any
 
@@ -10,6 +11,7 @@ import numpy as np
 from tests.built_models import NetworkBuilder
 from tflite_eq import Calibration, Config, IoType
 from tflite_eq.calibration.record import LayerRecord, TensorRecord
+from tflite_eq.config import Forms
 from tflite_eq.graph import edit, schema
 from tflite_eq.graph.linear import linear_layers
 from tflite_eq.graph.model import Graph
@@ -56,7 +58,7 @@ def record_of(graph: Graph, skipped: Set[int] = frozenset()) -> Calibration:
         for index, layer in layers.items()
         if index not in skipped
     ]
-    return Calibration("", "", "", 1, Config(), tensors, records)
+    return Calibration("", "", "", 1, Config(forms=Forms.PLAIN), tensors, records)
 
 
 def written(
@@ -65,10 +67,11 @@ def written(
     input_type: str = "float32",
     output_type: str = "float32",
     scales: dict[int, float] | None = None,
+    forms: Forms = Forms.PLAIN,
 ) -> Graph:
     """A float network written with such a record, in which some tensors have other scales."""
     graph = edit.with_biases(Graph.from_bytes(data))
-    record = record_of(graph, skipped)
+    record = dataclasses.replace(record_of(graph, skipped), config=Config(forms=forms))
     for tensor in record.tensors:
         tensor.scale = (scales or {}).get(tensor.index, tensor.scale)
     made = write(

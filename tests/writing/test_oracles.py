@@ -27,14 +27,17 @@ needs_litert = pytest.mark.skipif(
 )
 both = pytest.mark.parametrize("oracle", ["tensorflow", pytest.param("litert", marks=needs_litert)])
 
+# Oracles write operators as they are.
+as_oracles = functools.partial(Config, forms="plain")
+
 CONFIGS = {
-    "int8": Config(),
-    "int7": Config(bits="7"),
-    "lattice": Config(bits="auto", target="x86-vnni"),
-    "per tensor": Config(per_tensor=True),
-    "symmetric": Config(activation_mode="symmetric", method="minmax", bias_correction="none"),
+    "int8": as_oracles(),
+    "int7": as_oracles(bits="7"),
+    "lattice": as_oracles(bits="auto", target="x86-vnni"),
+    "per tensor": as_oracles(per_tensor=True),
+    "symmetric": as_oracles(activation_mode="symmetric", method="minmax", bias_correction="none"),
 }
-PLAIN = Config(method="minmax", bias_correction="none")
+PLAIN = as_oracles(method="minmax", bias_correction="none")
 
 # What an oracle does with an operator beside what its int8 kernel allows.
 DIFFERENCES = {
@@ -66,7 +69,7 @@ def test_networks(name: str, config: Config, oracle: str) -> None:
 @functools.cache
 def operator_between_convolutions(kind: str) -> tuple[bytes, Any]:
     model = test_properties.network(kind)
-    return model, quantize(model, models.samples(models.IMAGE), Config(method="minmax"))
+    return model, quantize(model, models.samples(models.IMAGE), as_oracles(method="minmax"))
 
 
 @both
@@ -124,7 +127,7 @@ ISLANDS = [
 @both
 @pytest.mark.parametrize(("name", "skip"), ISLANDS)
 def test_float_islands(name: str, skip: str, oracle: str) -> None:
-    result = running.quantized(name, Config(skip=skip))
+    result = running.quantized(name, as_oracles(skip=skip))
     assert_same(oracle, models.build(name), result.calibration, result.model)
 
 
@@ -141,7 +144,7 @@ def test_float_islands(name: str, skip: str, oracle: str) -> None:
     ],
 )
 def test_float_islands_that_tensorflow_refuses(name: str, skip: str) -> None:
-    result = running.quantized(name, Config(skip=skip))
+    result = running.quantized(name, as_oracles(skip=skip))
     assert_same("litert", models.build(name), result.calibration, result.model)
 
 
@@ -149,7 +152,7 @@ def test_float_islands_that_tensorflow_refuses(name: str, skip: str) -> None:
 @pytest.mark.parametrize("name", ["conv_net", "unusual_net"])
 def test_networks_without_tensorflow(name: str, oracle: str) -> None:
     model = getattr(built_models, name)()
-    result = quantize(model, built_models.samples())
+    result = quantize(model, built_models.samples(), as_oracles())
     if (oracle, name) == ("tensorflow", "unusual_net"):  # MLIR folds EXPAND_DIMS and SQUEEZE away
         reference = compare.written_by(oracle, model, result.calibration)
         for sample in built_models.samples(3, seed=1):
@@ -171,7 +174,7 @@ def test_channel_of_a_bias_alone() -> None:
         buffer = model.buffers[graph.subgraph.tensors[index].buffer]
         buffer.data = np.frombuffer(values.tobytes(), np.uint8)
     data = schema.serialize(model)
-    result = quantize(data, built_models.samples())
+    result = quantize(data, built_models.samples(), as_oracles())
     for oracle in ("tensorflow", "litert"):
         assert_same(oracle, data, result.calibration, result.model)
 
@@ -211,7 +214,7 @@ ZOO = ["ad01_fc", "deeplabv3_257", "facemesh_f32"]
 )
 def test_trained_models(name: str, oracle: str) -> None:
     model = shared_data.path(f"models/{name}_float.tflite").read_bytes()
-    compare_outputs(model, oracle, Config(bits="7", method="minmax", bias_correction="none"))
+    compare_outputs(model, oracle, as_oracles(bits="7", method="minmax", bias_correction="none"))
 
 
 @pytest.mark.parametrize("name", ZOO)

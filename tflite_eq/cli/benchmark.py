@@ -21,6 +21,7 @@ from tflite_eq.cli.models import read_tflite
 from tflite_eq.data.preprocessing import Preprocessing
 from tflite_eq.data.sources import open_data
 from tflite_eq.delegate.benchmark import Benchmark, benchmark
+from tflite_eq.delegate.claims import counted
 from tflite_eq.delegate.inputs import typed_inputs
 from tflite_eq.delegate.library import check_options
 from tflite_eq.delegate.verdict import Speed
@@ -110,22 +111,22 @@ def _sample(
 
 def _text(result: Benchmark, graph: Graph) -> str:
     threads = "1 thread" if result.threads == 1 else f"{result.threads} threads"
-    lines = [
-        f"{result.runtime}, {result.peer}, {threads}: {result.claimed} of {result.convolutions} "
-        "convolutions delegated"
-    ]
+    count = counted(result.claimed, result.known, result.operators)
+    lines = [f"{result.runtime}, {result.peer}, {threads}: {count}"]
     if result.without is None or result.delegated is None:
         command = f"'tflite-eq explain --model {graph.origin}' tells why"
         lines.append(
             "Verdict: equal, 1.00 times the speed: nothing is delegated, both sides are the same; "
-            f"{command if result.convolutions else nothing_to_run(graph)}."
+            f"{command if result.known else nothing_to_run(graph)}."
         )
         return "\n".join(lines) + "\n"
     lines[0] += "; milliseconds, minimum and median"
+    lines.append(_kind_table(result))
     lines.append(_layer_table(result))
     lines.append(
-        "Layers are cut out and run alone, in turns, but for the last column. Alone they find "
-        "caches that a network would use: only the whole model's figures decide."
+        "These are the delegated operators that take most time; they are cut out and run alone, in "
+        "turns, but for the last column. Alone they find caches that a network would use, and pay "
+        "for switches that it does not have: only the whole model's figures decide."
     )
     rows: list[tuple[str, ...]] = [("", "min", "median", "first run", "memory MiB")]
     for name, side in (("without", result.without), ("with delegate", result.delegated)):
@@ -151,9 +152,28 @@ def _verdict(result: Benchmark) -> str:
     return told
 
 
+def _kind_table(result: Benchmark) -> str:
+    rows = [("operator", "in the model", "delegated", "in network")]
+    rows += [
+        (kind.kind, str(kind.operators), str(kind.claimed), f"{kind.in_network_ms:.4f}")
+        for kind in result.kinds
+    ]
+    return align(rows)
+
+
 def _layer_table(result: Benchmark) -> str:
     rows: list[tuple[str, ...]] = [
-        ("layer", "kernel", "without", "median", "delegate", "median", "faster", "in network")
+        (
+            "layer",
+            "operator",
+            "kernel",
+            "without",
+            "median",
+            "delegate",
+            "median",
+            "faster",
+            "in network",
+        )
     ]
     for name, layer in zip(short_names([n.name for n in result.layers]), result.layers):
         figures = (
@@ -165,10 +185,11 @@ def _layer_table(result: Benchmark) -> str:
         rows.append(
             (
                 name,
+                layer.kind,
                 layer.kernel,
                 *(f"{figure:.4f}" for figure in figures),
                 f"{layer.without.min / layer.delegated.min:.2f}",
-                "" if layer.in_network_ms is None else f"{layer.in_network_ms:.4f}",
+                f"{layer.in_network_ms:.4f}",
             )
         )
     return align(rows)

@@ -11,7 +11,7 @@ from typing import Any
 
 from tflite_eq.cli.flags import add_model_flags, input_shapes_from
 from tflite_eq.cli.models import load_float_model
-from tflite_eq.config import Config
+from tflite_eq.config import Config, Forms
 from tflite_eq.outlook import End, LayerOutlook, Outlook, outlook
 from tflite_eq.report.table import align, short_names
 from tflite_eq.text import counted, printable
@@ -31,6 +31,9 @@ def register(subparsers: Any, summary: str) -> None:
     )
     parser.add_argument("model", help="float .tflite, .keras or .h5 file, or SavedModel directory")
     parser.add_argument("--skip", metavar="REGEX", help="as for quantize")
+    parser.add_argument(
+        "--forms", choices=[form.value for form in Forms], default=Forms.FAST.value, help="likewise"
+    )
     add_model_flags(parser)
     parser.add_argument("--json", action="store_true", help="print JSON instead of a page")
     parser.set_defaults(run=run)
@@ -43,7 +46,10 @@ def run(args: argparse.Namespace) -> int:
         TfliteEqError: The model cannot be quantized.
     """
     config = Config(
-        skip=args.skip, signature=args.signature, input_shape=input_shapes_from(args) or ()
+        skip=args.skip,
+        forms=args.forms,
+        signature=args.signature,
+        input_shape=input_shapes_from(args) or (),
     )
     model = load_float_model(args.model)
     found = outlook(model, args.model, config)
@@ -65,6 +71,7 @@ def show(found: Outlook, path: str, size: int, as_json: bool) -> None:
         "normalized": len(found.changes),
         "in_float": len(found.in_float),
         "risks": len(found.risks),
+        "int8_to_float_time": round(found.speed.ratio, 2),
     }
     print(f"RESULT {json.dumps(line)}")
 
@@ -83,10 +90,18 @@ def page(found: Outlook) -> str:
     )
     if found.changes:
         lines.append(printable(f"Normalised first: {'; '.join(found.changes)}."))
+    if found.forms:
+        lines.append(written_as_others(found.forms))
     told = [f"In float: {sentence}." for sentence in found.in_float] or ["In float: nothing."]
     told += [f"Risk: {sentence}." for sentence in found.risks]
+    told += [f"Speed: {sentence}." for sentence in found.speed.sentences]
     lines += map(printable, told)
     return "\n".join(lines)
+
+
+def written_as_others(forms: str) -> str:
+    """A line about operators in a form that stock runtimes run fast."""
+    return f"Written as others that stock runtimes run fast: {forms} (--forms plain: as they are)."
 
 
 def _table(layers: tuple[LayerOutlook, ...]) -> str:

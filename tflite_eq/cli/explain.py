@@ -9,10 +9,11 @@ from typing import Any
 
 from tflite_eq.cli.flags import add_policy_flags, check_threads, policy_options_from
 from tflite_eq.cli.models import read_tflite
-from tflite_eq.delegate.claims import Claim
+from tflite_eq.delegate.claims import Claim, counted
 from tflite_eq.delegate.peer import lacks_xnnpack
 from tflite_eq.delegate.work import (
     computes_in_float,
+    in_words,
     nothing_to_run,
     other_operators,
     quantize_first,
@@ -33,8 +34,9 @@ def register(subparsers: Any, summary: str) -> None:
     parser = subparsers.add_parser(
         "explain",
         help=summary,
-        description="List every convolution of a model with the kernel the delegate would choose "
-        "for it on a CPU, or why it would leave it to the runtime. Nothing is run.",
+        description="List every operator of a model that the delegate knows with what it would run "
+        "it by on a CPU and what that saves, or why it would leave it to the runtime. Nothing is "
+        "run.",
     )
     parser.add_argument("--model", required=True, metavar="Q.tflite", help="a quantized model")
     parser.add_argument(
@@ -94,12 +96,19 @@ def run(args: argparse.Namespace) -> int:
             "two_vnni_units": cpu.two_vnni_units,
             "peer": cpu.peer,
         }
-        print(json.dumps({**plain, "layers": [dataclasses.asdict(c) for c in claims]}, indent=2))
+        decided = [dataclasses.asdict(claim) for claim in claims]
+        found = {**plain, "operators": decided, "others": other_operators(graph)}
+        print(json.dumps(found, indent=2))
         return 0
     if claims:
-        rows = [("layer", "delegate", "because")]
-        names = short_names([c.name for c in claims])
-        rows += [(n, "yes" if c.claimed else "no", c.reason) for n, c in zip(names, claims)]
+        rows = [("layer", "operator", "delegate", "saves", "because")]
+        for name, claim in zip(short_names([c.name for c in claims]), claims):
+            said = (
+                ("yes", f"{claim.saved_multiplications * 1e-6:.2f}")
+                if claim.claimed
+                else ("no", "")
+            )
+            rows.append((name, claim.kind, *said, claim.reason))
         print(align(rows))
     print(_footer(graph, claims, describe(cpu)))
     return 0
@@ -109,10 +118,15 @@ def _footer(graph: Graph, claims: list[Claim], cpu: str) -> str:
     if not claims:
         lines = [f"{nothing_to_run(graph)}."]
     else:
-        lines = [
-            f"{sum(c.claimed for c in claims)} of {len(claims)} convolutions would be delegated on "
-            f"{cpu}; other operators, never delegated: {other_operators(graph)}."
-        ]
+        claimed = sum(claim.claimed for claim in claims)
+        count = counted(claimed, len(claims), len(graph.operators), "would be delegated")
+        lines = [f"{count} on {cpu}; never delegated: {in_words(other_operators(graph))}."]
+    if any(claim.claimed for claim in claims):
+        saved = sum(claim.saved_multiplications for claim in claims) * 1e-6
+        lines.append(
+            '"saves" is an estimate, in millions of XNNPACK\'s multiplications, before switches '
+            f"between delegates: {saved:.1f} together. What is below 0 spares a switch."
+        )
     if computes_in_float(graph):
         lines.append(f"The model computes in float; {quantize_first(graph)}")
     elif claims and lacks_xnnpack("tflite-runtime", installed_version("tflite-runtime")):

@@ -158,7 +158,8 @@ def add_delegate_flags(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--kernel",
         help="use this kernel for every layer it computes exactly, fast or not: winograd_f43, "
-        "winograd_f23, winograd_1d, direct_int7, direct or reference (auto: by layer and CPU)",
+        "winograd_f23, winograd_1d, direct_int7, direct, depthwise or reference "
+        "(auto: by layer and CPU)",
     )
     group.add_argument(
         "--isa",

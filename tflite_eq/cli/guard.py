@@ -128,6 +128,6 @@ def _speed(rows: list[tuple[TargetSummary, TargetSummary]], after: Price) -> lis
     return [
         f"Speed-up to expect of the delegate on {new.target} (an estimate): {new.speedup:.2f} "
         f"instead of {old.speedup:.2f}, {new.claimed} instead of {old.claimed} of "
-        f"{new.convolutions} convolutions claimed."
+        f"{new.operators} operators claimed."
         for old, new in known
     ]

@@ -13,6 +13,7 @@ from typing import Any
 from tflite_eq.alternatives.judges import FEWEST_SAMPLES
 from tflite_eq.calibration.record import Calibration
 from tflite_eq.cli import guard
+from tflite_eq.cli.check import written_as_others
 from tflite_eq.cli.early import check_before_loading
 from tflite_eq.cli.flags import (
     add_model_flags,
@@ -30,6 +31,7 @@ from tflite_eq.config import (
     Bits,
     Config,
     Equalization,
+    Forms,
     IoType,
     Method,
     Objective,
@@ -64,7 +66,7 @@ from tflite_eq.targets import Target
 _OPTIONS = (
     *("bits", "target", "method", "objective", "activation_mode", "bias_correction"),
     *("reconstruction", "equalization", "per_tensor", "skip", "strict", "keep_int8", "seed"),
-    *("signature", "input_shape", "fix_input_shape"),
+    *("forms", "signature", "input_shape", "fix_input_shape"),
 )
 
 
@@ -175,6 +177,13 @@ def _add_options(options: Any) -> None:
         "--io",
         choices=[t.value for t in IoType],
         help="element type of inputs and outputs (float32)",
+    )
+    options.add_argument(
+        "--forms",
+        choices=[form.value for form in Forms],
+        help="what to write for operators that stock runtimes are slow at in int8, such as PRELU "
+        "and RELU by themselves: others that they run fast and that give the same codes (fast), "
+        "or the operators themselves, for delegates and NPUs that know them (plain)",
     )
     options.add_argument(
         "--skip", metavar="REGEX", help="keep operators with a matching output name in float"
@@ -444,6 +453,8 @@ def _print(
     summary = result.report.summary
     if summary["normalized"]:
         print(f"Normalised first: {'; '.join(summary['normalized'])}.")
+    if summary["forms"]:
+        print(written_as_others(summary["forms"]))
     if summary.get("comparison"):
         print(summary["comparison"]["text"])
     if summary.get("fine_tuning"):

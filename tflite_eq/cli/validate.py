@@ -22,9 +22,10 @@ from tflite_eq.cli.flags import (
 from tflite_eq.cli.models import read_tflite
 from tflite_eq.data.preprocessing import Preprocessing
 from tflite_eq.data.sources import open_data, subset
+from tflite_eq.delegate.claims import counted
 from tflite_eq.delegate.library import check_options
-from tflite_eq.delegate.validate import OUTPUT, Validation, validate
-from tflite_eq.delegate.work import check_computes_with_codes, convolutions, nothing_to_run
+from tflite_eq.delegate.validate import Validation, validate
+from tflite_eq.delegate.work import check_computes_with_codes, known_operators, nothing_to_run
 from tflite_eq.errors import ConfigError
 from tflite_eq.graph.inputs import model_inputs
 from tflite_eq.graph.model import Graph
@@ -39,8 +40,8 @@ def register(subparsers: Any, summary: str) -> None:
         "validate",
         help=summary,
         description="Run a quantized model with the delegate and on TFLite's reference kernels, "
-        "on every installed runtime, and compare every delegated layer and every output bit for "
-        "bit. The exit code is 1 if anything differs.",
+        "on every installed runtime, and compare what every delegated operator writes and every "
+        "output bit for bit. The exit code is 1 if anything differs.",
     )
     parser.add_argument("--model", required=True, metavar="Q.tflite", help="a quantized model")
     data = parser.add_argument_group("inputs")
@@ -80,22 +81,23 @@ def run(args: argparse.Namespace) -> int:
     model = read_tflite(args.model)
     graph = Graph.from_bytes(model, args.model)
     check_computes_with_codes(graph)
-    if not convolutions(graph):
+    if not known_operators(graph):
         print(f"Nothing to validate: {nothing_to_run(graph)}.")
-        return _finished([])
+        return _finished([], graph)
     samples = _samples(args, graph, preprocessing, count)
     results = []
     for runtime in runtimes_from(args):
         result = validate(
             model, runtime, samples=samples, seed=args.seed, options=options, origin=args.model
         )
-        print(_text(result, args.model), flush=True)
+        print(_text(result, graph), flush=True)
         results.append(result)
-    return _finished(results)
+    return _finished(results, graph)
 
 
-def _finished(results: Sequence[Validation]) -> int:
-    print(f"RESULT {json.dumps({'runtimes': [_figures(result) for result in results]})}")
+def _finished(results: Sequence[Validation], graph: Graph) -> int:
+    figures = [_figures(result, graph) for result in results]
+    print(f"RESULT {json.dumps({'runtimes': figures})}")
     return 1 if any(result.first_wrong for result in results) else 0
 
 
@@ -109,38 +111,45 @@ def _samples(
     return subset(opened, count, args.seed)
 
 
-def _text(result: Validation, model: str) -> str:
+def _text(result: Validation, graph: Graph) -> str:
     claimed = sum(claim.claimed for claim in result.claims)
-    lines = [f"{result.runtime}: {claimed} of {len(result.claims)} convolutions delegated"]
+    lines = [f"{result.runtime}: {counted(claimed, len(result.claims), len(graph.operators))}"]
     if not claimed:
         lines.append(
             "Nothing was delegated, so there is nothing to compare and nothing was run; "
-            f"'tflite-eq explain --model {model}' tells why."
+            f"'tflite-eq explain --model {graph.origin}' tells why."
         )
         return "\n".join(lines) + "\n"
-    rows: list[Sequence[str]] = [("layer", "values", "differing", "computed by")]
+    rows: list[Sequence[str]] = [("layer", "operator", "values", "differing", "computed by")]
     names = short_names([c.name for c in result.comparisons])
     for name, comparison in zip(names, result.comparisons):
         counts = (str(comparison.values), str(comparison.differing))
-        rows.append((name, *counts, comparison.kernel))
+        rows.append((name, comparison.kind, *counts, comparison.kernel))
     lines.append(align(rows))
     wrong = result.first_wrong
     if wrong is not None:
         assert wrong.first is not None
-        what = wrong.name if wrong.kernel == OUTPUT else f"{wrong.name} ({wrong.kernel})"
+        what = f"{wrong.name} ({' by '.join(filter(None, (wrong.kind, wrong.kernel)))})"
         lines.append(f"DIFFERENT first in {what}: {wrong.first}")
     else:
         lines.append("Bit for bit the same as the reference kernels.")
+    lines.append(
+        f"Hash of the outputs: {result.outputs_hash}, of the inputs: {result.inputs_hash}. Any "
+        "machine that computes the same from the same inputs gives the same."
+    )
     return "\n".join(lines) + "\n"
 
 
-def _figures(result: Validation) -> dict[str, Any]:
+def _figures(result: Validation, graph: Graph) -> dict[str, Any]:
     wrong = result.first_wrong
     return {
         "runtime": result.runtime,
-        "convolutions": len(result.claims),
+        "operators": len(graph.operators),
+        "known": len(result.claims),
         "delegated": sum(claim.claimed for claim in result.claims),
         "values": sum(c.values for c in result.comparisons),
         "differing": sum(c.differing for c in result.comparisons),
         "first": {"layer": wrong.name, **dataclasses.asdict(wrong)["first"]} if wrong else None,
+        "inputs_hash": result.inputs_hash,
+        "outputs_hash": result.outputs_hash,
     }

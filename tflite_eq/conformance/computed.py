@@ -72,7 +72,7 @@ def _first_wrong(
 ) -> tuple[Kernels, Mismatch] | None:
     """The first operator that computes what it may not, and with which kernels."""
     makers = checks(subject)
-    for part in _parts(subject.written):
+    for part in _parts(subject):
         values = [found for run in runs for found in _values(subject, runtime, run, part)]
         for index in part.operators:
             if index not in makers:
@@ -102,13 +102,17 @@ def _values(
         yield kernels, tensors
 
 
-def _parts(written: Graph) -> list[_Part]:
+def _parts(subject: Subject) -> list[_Part]:
     """The model cut so that no part shows more than ``_SHOWN_BYTES``, or one operator."""
+    written = subject.written
     computed = set(computed_tensors(written))
     parts: list[_Part] = []
     shown: set[int] = set()
     for operator in written.operators:
-        own = computed.intersection((*operator.inputs, *operator.outputs))
+        ends = [*operator.inputs, *operator.outputs]
+        for index in operator.outputs:
+            ends += subject.forms.get(index, ())
+        own = computed.intersection(ends)
         if not own:
             continue
         if not parts or sum(_bytes(written, i) for i in shown | own) > _SHOWN_BYTES:

@@ -33,7 +33,7 @@ import numpy.typing as npt
 
 from tflite_eq.calibration.filters import recorded_filters
 from tflite_eq.calibration.record import LayerRecord
-from tflite_eq.conformance.subject import Pair, Subject, pairs, quantized_constants
+from tflite_eq.conformance.subject import Pair, Subject, pairs
 from tflite_eq.graph import properties
 from tflite_eq.graph.linear import LinearLayer
 from tflite_eq.graph.model import Graph, Operator
@@ -161,7 +161,7 @@ class _Other:
         # Rounding them can move a product by more than a code; ``check_stored`` looks at them.
         constants = {
             source: _real_constant(subject.written, written)
-            for source, written in quantized_constants(subject, pair)
+            for source, written in pair.constants.items()
         }
         self._runner = OperatorRunner(subject.graph, pair.source, constants)
         self._feeds = _counterparts(subject, pair, self._runner.feeds)
@@ -206,9 +206,7 @@ class _Conversion:
 
 def _counterparts(subject: Subject, pair: Pair, wanted: list[int]) -> list[int]:
     """The written operator's inputs that stand for these of the float one, -1 for none."""
-    by_source = {
-        subject.meanings[i].source: i for i in pair.written.inputs if i in subject.meanings
-    }
+    by_source = {subject.meanings[i].source: i for i in pair.read if i in subject.meanings}
     return [by_source.get(index, -1) for index in wanted]
 
 

@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from tflite_eq.calibration.filters import recorded_filters
 from tflite_eq.calibration.record import LayerRecord
-from tflite_eq.conformance.subject import Pair, Subject, pairs, quantized_constants
+from tflite_eq.conformance.subject import Pair, Subject, pairs
 from tflite_eq.graph import properties
 from tflite_eq.graph.linear import LinearLayer
 from tflite_eq.graph.model import Graph
@@ -86,7 +86,7 @@ def _check_layer(subject: Subject, pair: Pair, layer: LinearLayer, record: Layer
 
 def _check_operands(subject: Subject, pair: Pair) -> None:
     """Constants of other operators, each within half a step."""
-    for source, written in quantized_constants(subject, pair):
+    for source, written in pair.constants.items():
         expected = subject.graph.constant(source).astype(np.float64)
         codes = subject.written.constant(written).astype(np.float64)
         scales, points = _parameters(subject.written, written)

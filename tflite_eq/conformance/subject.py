@@ -23,6 +23,7 @@ class Subject:
         calibration: The record.
         written: The written model.
         meanings: What its tensors stand for, by tensor index.
+        forms: What several operators that stand for one read, by the tensor that they write.
     """
 
     graph: Graph
@@ -31,6 +32,7 @@ class Subject:
     calibration: Calibration
     written: Graph
     meanings: Mapping[int, Meaning]
+    forms: Mapping[int, tuple[int, ...]]
 
     def records(self) -> dict[int, LayerRecord]:
         """Records of the quantized layers by operator index of the float network."""
@@ -46,33 +48,46 @@ class Subject:
 
 @dataclasses.dataclass(frozen=True)
 class Pair:
-    """An operator of the float network and what was written for it."""
+    """An operator of the float network and what was written for it.
+
+    Attributes:
+        source: The float network's.
+        written: The one that writes the result.
+        read: What it reads; what all read together, where several stand for one.
+        constants: Constants that are float in the float network and int8 in the written one: the
+            latter's by the former's.
+    """
 
     source: Operator
     written: Operator
+    read: tuple[int, ...]
+    constants: Mapping[int, int]
 
 
-def quantized_constants(subject: Subject, pair: Pair) -> Iterator[tuple[int, int]]:
-    """Constants that are float in the float network and int8 in the written one.
+def pairs(subject: Subject) -> Iterator[Pair]:
+    """All operators of the float network that the written one has, too, in execution order."""
+    for operator in subject.written.operators:
+        if not operator.outputs or operator.outputs[0] not in subject.meanings:
+            continue
+        source = subject.graph.producer(subject.meanings[operator.outputs[0]].source)
+        form = subject.forms.get(operator.outputs[0])
+        if source is None:
+            continue
+        if form:
+            yield Pair(source, operator, form, {})
+        elif source.kind == operator.kind:
+            constants = _quantized_constants(subject, source, operator)
+            yield Pair(source, operator, operator.inputs, dict(constants))
 
-    Yields:
-        Tensor index in the float network and in the written one.
-    """
-    if len(pair.source.inputs) != len(pair.written.inputs):
+
+def _quantized_constants(
+    subject: Subject, one: Operator, other: Operator
+) -> Iterator[tuple[int, int]]:
+    if len(one.inputs) != len(other.inputs):
         return
-    for source, written in zip(pair.source.inputs, pair.written.inputs):
+    for source, written in zip(one.inputs, other.inputs):
         if source < 0 or written < 0:
             continue
         given, made = subject.graph.tensors[source], subject.written.tensors[written]
         if given.is_constant and given.is_float and made.is_constant and made.type_name == "INT8":
             yield source, written
-
-
-def pairs(subject: Subject) -> Iterator[Pair]:
-    """All operators of the written network that the float one has, too, in execution order."""
-    for operator in subject.written.operators:
-        if not operator.outputs or operator.outputs[0] not in subject.meanings:
-            continue
-        source = subject.graph.producer(subject.meanings[operator.outputs[0]].source)
-        if source is not None and source.kind == operator.kind:
-            yield Pair(source, operator)

@@ -1,4 +1,4 @@
-"""The delegate from Python: the library that runs quantized convolutions faster, code for code.
+"""The delegate from Python: the library that runs quantized networks faster, code for code.
 
 delegate = tflite_eq.delegate.load(num_threads=2)
 interpreter = Interpreter(model_path="q.tflite", experimental_delegates=[delegate])

@@ -150,43 +150,55 @@ class NodeTensor:
         quantized_dimension: int = 0,
         data: bytes | None = None,
         name: str = "",
+        variable: bool = False,
+        sparse: bool = False,
     ) -> None:
         """Describe the tensor.
 
-        ``type`` is the schema's name, ``data`` the values of a constant, and ``name`` what the
-        options ``leave`` and ``claim`` are held against.
+        Args:
+            type: The schema's name of its type.
+            shape: Its sizes.
+            scales: One, or one per channel.
+            zero_points: As many.
+            quantized_dimension: What scales lie along.
+            data: The values of a constant, as they are stored.
+            name: What the options ``leave`` and ``claim`` are held against.
+            variable: Whether it keeps its values from one inference to the next.
+            sparse: Whether ``data`` leaves zeros out.
         """
-
-class ConvParameters:
-    """The options of a CONV_2D; activation is the schema's code."""
-
-    def __init__(
-        self,
-        *,
-        padding: str,
-        stride: tuple[int, int],
-        dilation: tuple[int, int],
-        activation: int,
-    ) -> None: ...
 
 class ModelNode:
     """An operator of a model."""
 
     def __init__(
         self,
+        kind: str,
         inputs: Sequence[int],
         outputs: Sequence[int],
-        convolution: bool = False,
-        parameters: ConvParameters | None = None,
+        options: Mapping[str, object] = ...,
     ) -> None:
-        """Describe the operator by tensor indices; an absent optional input is -1."""
+        """Describe the operator.
+
+        Args:
+            kind: The schema's name, ``CONV_2D``; anything for operators that are none of
+                ``operators()``.
+            inputs: Tensor indices; an absent optional input is -1.
+            outputs: Tensor indices.
+            options: The fields of the schema's options table; those that are left out are 0.
+
+        Raises:
+            ValueError: An option has a value of another type than the schema's.
+        """
 
 class Decision:
-    """Whether the delegate would claim a convolution."""
+    """Whether the delegate would claim an operator."""
 
     @property
     def node(self) -> int:
         """Index of the operator."""
+    @property
+    def kind(self) -> str:
+        """The operator's name in the schema."""
     @property
     def claimed(self) -> bool:
         """Whether it would."""
@@ -195,10 +207,13 @@ class Decision:
         """Why, in either case."""
     @property
     def saved_multiplications(self) -> float:
-        """Estimate of what the claim saves, in multiplications of the runtime's own kernel.
+        """Estimate of what the claim saves, in multiplications of the runtime's convolutions.
 
-        0 if it is not claimed.
+        0 if it is not claimed; below 0 where the runtime is faster, and the claim spares a switch.
         """
+
+def operators() -> list[str]:
+    """Schema names of the operators that the library runs, in alphabetical order."""
 
 def select(
     tensors: Sequence[NodeTensor],
@@ -209,6 +224,6 @@ def select(
 ) -> list[Decision]:
     """What the delegate would claim of a model on a CPU that need not be this one.
 
-    One decision per convolution, in order. The nodes are all operators of the model in execution
-    order: which of them lie between the convolutions matters.
+    One decision per operator of a kind that the library runs, in order. The nodes are all operators
+    of the model in execution order: which of them lie between those matters.
     """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections
 import contextlib
 import dataclasses
 import gc
@@ -17,11 +18,17 @@ from typing import Any
 import numpy.typing as npt
 
 from tflite_eq.delegate import library
-from tflite_eq.delegate.claims import Claim, captured_stderr, parse_claims, pass_on_warnings
+from tflite_eq.delegate.claims import (
+    Claim,
+    captured_stderr,
+    insisting,
+    parse_claims,
+    pass_on_warnings,
+)
 from tflite_eq.delegate.inputs import ordinary_inputs, values_inside
 from tflite_eq.delegate.peer import peer_instructions
 from tflite_eq.delegate.verdict import NOTHING_TO_COMPARE, Speed, Verdict, judge, pattern_of
-from tflite_eq.delegate.work import check_computes_with_codes, convolutions
+from tflite_eq.delegate.work import check_computes_with_codes, known_operators
 from tflite_eq.errors import BackendError, TfliteEqError
 from tflite_eq.graph import edit
 from tflite_eq.graph.model import Graph
@@ -31,8 +38,13 @@ Array = npt.NDArray[Any]
 
 Options = Mapping[str, library.Option]
 
-# The library writes one such line per claimed node when the interpreter is gone.
-_PROFILE = re.compile(r"^tflite_eq: node +(\d+) .* ([\d.]+) ms x \d+$", re.MULTILINE)
+# The library writes one such line per claimed node when the interpreter is gone: its index,
+# operator, output's shape, filter, the kernel if it is one of convolutions, instruction set, time.
+_PROFILE = re.compile(
+    r"^tflite_eq: node +(\d+) +\S+ +\[.*?\] +\d+x\d+ +(?:(\S+) +)?(\S+) +([\d.]+) ms x \d+$",
+    re.MULTILINE,
+)
+_MOST_LAYERS = 10  # to cut out; the others hardly matter, and hundreds would take minutes
 
 
 @dataclasses.dataclass(frozen=True)
@@ -64,23 +76,42 @@ class Side:
 
 
 @dataclasses.dataclass(frozen=True)
+class KindTimes:
+    """All operators of one kind that the delegate runs.
+
+    Attributes:
+        kind: The operator's name in the schema.
+        operators: How many the model has.
+        claimed: How many of them the delegate runs, at least one.
+        in_network_ms: Their mean time together inside the whole model, by the delegate.
+    """
+
+    kind: str
+    operators: int
+    claimed: int
+    in_network_ms: float
+
+
+@dataclasses.dataclass(frozen=True)
 class LayerTimes:
-    """One delegated layer.
+    """One delegated operator.
 
     Attributes:
         name: Output tensor name.
-        kernel: The delegate's kernel and instruction set.
-        without: The layer alone, by the runtime's own kernels.
-        delegated: The layer alone, by the delegate.
+        kind: The operator's name in the schema.
+        kernel: The delegate's kernel, of convolutions, and instruction set.
+        without: The operator alone, by the runtime's own kernels.
+        delegated: The operator alone, by the delegate.
         in_network_ms: Its mean time inside the whole model, by the delegate.
-        verdict: The layer alone, in pairs.
+        verdict: The operator alone, in pairs.
     """
 
     name: str
+    kind: str
     kernel: str
     without: Times
     delegated: Times
-    in_network_ms: float | None
+    in_network_ms: float
     verdict: Verdict
 
 
@@ -92,12 +123,14 @@ class Benchmark:
         runtime: Name and version.
         peer: What the runtime's own int8 kernels compute with.
         threads: Threads on either side.
-        convolutions: CONV_2D operators in the model.
-        claimed: How many of them the delegate runs.
+        operators: Operators in the model.
+        known: How many are of kinds that the delegate runs.
+        claimed: How many of them it runs.
         without: The runtime alone. ``None``, as ``delegated``, if nothing is claimed: both sides
             are the same, and a measured difference would be noise.
         delegated: With the delegate.
-        layers: The delegated layers.
+        kinds: The delegated operators by kind, those that take most first.
+        layers: Those of them that take most by themselves, ten at most, in the model's order.
         verdict: The whole model, in pairs.
         leave: Where the verdict is slower, the value of the option ``leave`` that leaves the layers
             responsible: those that are slower one by one, or all if none is. Else empty.
@@ -106,10 +139,12 @@ class Benchmark:
     runtime: str
     peer: str
     threads: int
-    convolutions: int
+    operators: int
+    known: int
     claimed: int
     without: Side | None
     delegated: Side | None
+    kinds: list[KindTimes]
     layers: list[LayerTimes]
     verdict: Verdict
     leave: str
@@ -146,16 +181,18 @@ def benchmark(
     check_computes_with_codes(graph)
     options = {**(options or {}), "num_threads": threads}
     library.check_options(options)
-    if not convolutions(graph):
+    operators = len(graph.operators)
+    if not known_operators(graph):
         peer = peer_instructions(runtime.name, runtime.version)
-        return _nothing_claimed((runtime.description, peer, threads, 0, 0))
+        return _nothing_claimed((runtime.description, peer, threads, operators, 0, 0))
     common = (model, sample, runtime, threads)
     with contextlib.ExitStack() as stack:
         # First the one that tells whether there is anything to compare with.
         delegated = stack.enter_context(_Contender(_serve_model, *common, options))
         claims: list[Claim] = delegated.greeting[2]
         claimed = [claim for claim in claims if claim.claimed]
-        found = (runtime.description, delegated.greeting[3], threads, len(claims), len(claimed))
+        counts = (operators, len(claims), len(claimed))
+        found = (runtime.description, delegated.greeting[3], threads, *counts)
         if not claimed:
             return _nothing_claimed(found)
         without = stack.enter_context(_Contender(_serve_model, *common, None))
@@ -168,54 +205,101 @@ def benchmark(
                 if number >= warmup_runs:
                     times[side].append(elapsed)
         sides = [Side(Times.of(t), *c.greeting[:2]) for c, t in zip(contenders, times)]
-        profile: dict[int, float] = delegated.ask("profile")
-    layers = _time_layers(model, sample, claimed, profile, runtime, options, warmup_runs, runs)
+        profile: dict[int, _Profiled] = delegated.ask("profile")
+    cut_out = [(claim, profile[claim.operator]) for claim in slowest(claimed, profile)]
+    layers = _time_layers(model, sample, cut_out, runtime, options, warmup_runs, runs)
     verdict = judge(*times)
     leave = ""
     if verdict.speed == Speed.SLOWER.value:
-        leave = _responsible(layers)
-    return Benchmark(*found, sides[0], sides[1], layers, verdict, leave)
+        leave = _responsible(layers, claimed)
+    kinds = _by_kind(graph, claimed, profile)
+    return Benchmark(*found, sides[0], sides[1], kinds, layers, verdict, leave)
 
 
-def _nothing_claimed(found: tuple[str, str, int, int, int]) -> Benchmark:
-    return Benchmark(*found, None, None, [], NOTHING_TO_COMPARE, "")
+def _nothing_claimed(found: tuple[str, str, int, int, int, int]) -> Benchmark:
+    return Benchmark(*found, None, None, [], [], NOTHING_TO_COMPARE, "")
 
 
-def _responsible(layers: Sequence[LayerTimes]) -> str:
+@dataclasses.dataclass(frozen=True)
+class _Profiled:
+    """What the library says of one node that it ran; ``kernel`` is empty but for convolutions."""
+
+    kernel: str
+    isa: str
+    milliseconds: float
+
+    def __str__(self) -> str:
+        return f"{self.kernel} on {self.isa}" if self.kernel else self.isa
+
+
+def parse_profile(log: str) -> dict[int, _Profiled]:
+    """Times by node, from what the library wrote to stderr with the option ``profile``."""
+    return {
+        int(node): _Profiled(kernel, isa, float(milliseconds))
+        for node, kernel, isa, milliseconds in _PROFILE.findall(log)
+    }
+
+
+def slowest(claimed: Sequence[Claim], profile: Mapping[int, _Profiled]) -> list[Claim]:
+    """The operators that take most time inside the network, in the model's order.
+
+    Without those that take none: a new shape of the same values.
+    """
+    timed = [c for c in claimed if c.operator in profile and profile[c.operator].milliseconds > 0]
+    timed.sort(key=lambda claim: -profile[claim.operator].milliseconds)
+    return sorted(timed[:_MOST_LAYERS], key=lambda claim: claim.operator)
+
+
+def _by_kind(
+    graph: Graph, claimed: Sequence[Claim], profile: Mapping[int, _Profiled]
+) -> list[KindTimes]:
+    all_kinds = collections.Counter(operator.kind for operator in graph.operators)
+    spent: dict[str, list[float]] = {}
+    for claim in claimed:
+        found = profile.get(claim.operator)
+        spent.setdefault(claim.kind, []).append(found.milliseconds if found else 0.0)
+    kinds = [
+        KindTimes(kind, all_kinds[kind], len(times), round(sum(times), 4))
+        for kind, times in spent.items()
+    ]
+    return sorted(kinds, key=lambda kind: -kind.in_network_ms)
+
+
+def _responsible(layers: Sequence[LayerTimes], claimed: Sequence[Claim]) -> str:
     """The option's value for the layers to leave so that a model is no slower.
 
     Layers that are slower by themselves; where none is, switching between delegates costs more than
     all save.
     """
     slower = [layer.name for layer in layers if layer.verdict.speed == Speed.SLOWER.value]
-    pattern = pattern_of(slower or [layer.name for layer in layers])
+    pattern = pattern_of(slower or [claim.name for claim in claimed])
     return pattern if len(pattern) <= library.LONGEST_PATTERN else ".*"
 
 
 def _time_layers(
     model: bytes,
     sample: Sequence[Array] | None,
-    claims: Sequence[Claim],
-    profile: Mapping[int, float],
+    layers: Sequence[tuple[Claim, _Profiled]],
     runtime: Runtime,
     options: Options,
     warmup_runs: int,
     runs: int,
 ) -> list[LayerTimes]:
-    if not claims:
+    if not layers:
         return []
-    with _Contender(_serve_layers, model, sample, claims, runtime, options) as layers:
-        rounds = [layers.ask() for _ in range(warmup_runs + runs)][warmup_runs:]
+    with _Contender(_serve_layers, model, sample, layers, runtime, options) as contender:
+        rounds = [contender.ask() for _ in range(warmup_runs + runs)][warmup_runs:]
     return [
         LayerTimes(
             claim.name,
-            claim.reason.split(":")[0],
+            claim.kind,
+            str(profiled),
             Times.of([r[index][0] for r in rounds]),
             Times.of([r[index][1] for r in rounds]),
-            profile.get(claim.operator),
+            profiled.milliseconds,
             judge([r[index][0] for r in rounds], [r[index][1] for r in rounds]),
         )
-        for index, claim in enumerate(claims)
+        for index, (claim, profiled) in enumerate(layers)
     ]
 
 
@@ -300,36 +384,36 @@ def _serve_model(
     with captured_stderr() as log:
         del interpreter, delegates
         gc.collect()
-    found = _PROFILE.findall(log.getvalue())
-    pipe.send({int(node): float(milliseconds) for node, milliseconds in found})
+    pipe.send(parse_profile(log.getvalue()))
     pipe.recv()
 
 
 def _serve_layers(
     model: bytes,
     sample: Sequence[Array] | None,
-    claims: Sequence[Claim],
+    layers: Sequence[tuple[Claim, _Profiled]],
     runtime: Runtime,
     options: Options,
     pipe: multiprocessing.connection.Connection,
 ) -> None:
     graph = Graph.from_bytes(model)
-    operators = [graph.operators[claim.operator] for claim in claims]
     pairs = []
     with captured_stderr():
-        read = [operator.inputs[0] for operator in operators]
+        cut_out = [
+            edit.single_operator_model(graph, graph.operators[claim.operator])
+            for claim, _ in layers
+        ]
+        read = [index for _, inputs in cut_out for index in inputs]
         values = values_inside(graph, read, runtime, sample)
-        for operator, claim in zip(operators, claims):
-            layer, _ = edit.single_operator_model(graph, operator)
-            # By name: the delegate might not take the layer if it were alone.
-            forced = {**options, "kernel": claim.reason.split()[0], "log_level": 0, "leave": ""}
+        for (layer, inputs), (_, profiled) in zip(cut_out, layers):
+            forced = {**options, **insisting(profiled.kernel), "log_level": 0, "leave": ""}
             pair = []
             for delegates in ([], [library.load(runtime, **forced)]):
                 interpreter = runtime.interpreter(
                     layer, Kernels.DEFAULT, int(options["num_threads"]), delegates
                 )
                 interpreter.allocate_tensors()
-                _feed(interpreter, [values[operator.inputs[0]]])
+                _feed(interpreter, [values[index] for index in inputs])
                 pair.append(interpreter)
             pairs.append(pair)
     pipe.send(None)

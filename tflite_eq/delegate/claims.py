@@ -13,30 +13,49 @@ from collections.abc import Iterator
 
 from tflite_eq.graph.model import Graph
 
-# The library writes one such line per convolution at log_level 2.
-_LINE = re.compile(r"^tflite_eq: node (\d+) (claimed|refused) \(.*\): (.*)$", re.MULTILINE)
+# The library writes one such line at log_level 2 per operator of a kind that it runs.
+_LINE = re.compile(r"^tflite_eq: node (\d+) (\S+) (claimed|refused) \(.*\): (.*)$", re.MULTILINE)
+_KERNEL = re.compile(r"(\w+) on \w+")
 _WARNING = re.compile(r"^tflite_eq: (option (?:leave|claim): .*)$", re.MULTILINE)
 
 
 @dataclasses.dataclass(frozen=True)
 class Claim:
-    """The delegate's decision on one convolution.
+    """The delegate's decision on one operator.
 
     Attributes:
         operator: Index of the operator in the model.
+        kind: The operator's name in the schema, ``CONV_2D``.
         name: Name of its output tensor.
         claimed: Whether the delegate runs it.
-        reason: Kernel and instruction set and why they were chosen, or why none was.
-        saved_multiplications: Multiplications of the runtime's own kernel whose time that saves; an
-            estimate, 0 in claims read off the log, which does not tell. No part of the decision:
-            claims that differ in it alone are equal.
+        reason: What it is run by and why, or why it is not.
+        saved_multiplications: Multiplications of the runtime's convolutions whose time that saves,
+            below 0 for an operator that is claimed to spare a switch; an estimate, 0 in claims read
+            off the log, which does not tell. No part of the decision: claims that differ in it
+            alone are equal.
     """
 
     operator: int
+    kind: str
     name: str
     claimed: bool
     reason: str
     saved_multiplications: float = dataclasses.field(default=0.0, compare=False)
+
+    @property
+    def kernel(self) -> str:
+        """The kernel that the reason names, empty if it names none."""
+        named = _KERNEL.match(self.reason) if self.claimed else None
+        return named[1] if named else ""
+
+
+def insisting(kernel: str) -> dict[str, str]:
+    """Options with which the delegate takes an operator that it might leave if it were alone.
+
+    Args:
+        kernel: What it is to be run by; empty for the delegate's choice.
+    """
+    return {"kernel": kernel} if kernel else {"claim": "."}
 
 
 def parse_claims(log: str, graph: Graph) -> list[Claim]:
@@ -45,11 +64,28 @@ def parse_claims(log: str, graph: Graph) -> list[Claim]:
     Names are the model's: what the log has for them is shortened and in plain ASCII.
     """
     claims = []
-    for index, verb, reason in _LINE.findall(log):
-        operator = graph.operators[int(index)]
-        name = graph.tensors[operator.outputs[0]].name
-        claims.append(Claim(operator.index, name, verb == "claimed", reason))
+    for index, kind, verb, reason in _LINE.findall(log):
+        name = output_name(graph, int(index))
+        claims.append(Claim(int(index), kind, name, verb == "claimed", reason))
     return claims
+
+
+def output_name(graph: Graph, operator: int) -> str:
+    """Name of the first tensor that an operator, given by its index, writes."""
+    outputs = graph.operators[operator].outputs
+    return graph.tensors[outputs[0]].name if outputs else ""
+
+
+def counted(claimed: int, known: int, operators: int, verb: str = "delegated") -> str:
+    """How much of a model is claimed, in words.
+
+    Args:
+        claimed: Operators that the delegate runs.
+        known: Those of kinds that it runs.
+        operators: All of the model.
+        verb: What is done to the first.
+    """
+    return f"{claimed} of {operators} operators {verb} (of those that the delegate knows: {known})"
 
 
 def pass_on_warnings(log: str) -> None:

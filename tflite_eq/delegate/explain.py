@@ -9,9 +9,8 @@ import numpy as np
 
 from tflite_eq.delegate import library
 from tflite_eq.delegate.binding import kernels
-from tflite_eq.delegate.claims import Claim
+from tflite_eq.delegate.claims import Claim, output_name
 from tflite_eq.errors import ConfigError
-from tflite_eq.graph import schema
 from tflite_eq.graph.consistency import CODES
 from tflite_eq.graph.model import Graph, Operator
 from tflite_eq.targets import Target
@@ -61,12 +60,12 @@ def explain(
     threads: int = 1,
     options: Mapping[str, library.Option] | None = None,
 ) -> list[Claim]:
-    """The delegate's decision on every CONV_2D of a model, in order.
+    """The delegate's decision on every operator of a kind that it runs, in order.
 
     Args:
         graph: The model.
         cpu: The CPU to decide for.
-        threads: Threads it would compute with: they divide what a layer saves, but not the cost of
+        threads: Threads it would compute with: they divide what an operator saves, not the cost of
             switching between delegates.
         options: More options for the delegate; ``leave``, ``claim``, ``min_saving`` and ``kernel``
             have a say in what it claims.
@@ -87,7 +86,8 @@ def explain(
     return [
         Claim(
             decision.node,
-            graph.tensors[graph.operators[decision.node].outputs[0]].name,
+            decision.kind,
+            output_name(graph, decision.node),
             decision.claimed,
             decision.reason,
             decision.saved_multiplications,
@@ -97,19 +97,14 @@ def explain(
 
 
 def _node(operator: Operator) -> kernels.ModelNode:
-    if operator.kind != "CONV_2D":
-        return kernels.ModelNode(operator.inputs, operator.outputs)
-    options = operator.options
-    parameters = None
-    if options is not None:
-        same = options.padding == schema.schema().Padding.SAME
-        parameters = kernels.ConvParameters(
-            padding="same" if same else "valid",
-            stride=(options.strideH, options.strideW),
-            dilation=(options.dilationHFactor, options.dilationWFactor),
-            activation=options.fusedActivationFunction,
-        )
-    return kernels.ModelNode(operator.inputs, operator.outputs, True, parameters)
+    stored = {} if operator.options is None else vars(operator.options)
+    # Lists are arrays in a model that was read, and those that the file leaves out are None.
+    fields = {
+        name: value.tolist() if isinstance(value, np.ndarray) else value
+        for name, value in stored.items()
+        if value is not None
+    }
+    return kernels.ModelNode(operator.kind, operator.inputs, operator.outputs, fields)
 
 
 def _tensor(graph: Graph, index: int) -> kernels.NodeTensor:
@@ -127,6 +122,8 @@ def _tensor(graph: Graph, index: int) -> kernels.NodeTensor:
         quantized_dimension=int(quantization.quantizedDimension) if quantization else 0,
         data=None if data is None else np.asarray(data, np.uint8).tobytes(),
         name=tensor.name,
+        variable=bool(stored.isVariable),
+        sparse=stored.sparsity is not None,
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Union
 
@@ -22,7 +23,7 @@ from tflite_eq.runtimes import Interpreter, Kernels, Runtime
 Array = npt.NDArray[Any]
 Samples = Union["Iterable[Array]", "Iterable[Mapping[str, Array]]"]
 
-# Codes of a layer whose claim is not in the delegate's log: a model output.
+# What computed a tensor that no claim is about.
 OUTPUT = "model output"
 
 
@@ -53,6 +54,7 @@ class Comparison:
 
     Attributes:
         name: Name of the tensor.
+        kind: The operator that writes it, ``CONV_2D``; empty for a model output.
         kernel: What computed it: the delegate's reason, or ``OUTPUT``.
         values: Number of values compared.
         differing: How many of them differ.
@@ -60,6 +62,7 @@ class Comparison:
     """
 
     name: str
+    kind: str
     kernel: str
     values: int = 0
     differing: int = 0
@@ -91,14 +94,18 @@ class Validation:
 
     Attributes:
         runtime: Name and version.
-        claims: The delegate's decision on every convolution.
-        comparisons: The delegated layers' outputs in model order, then the model's outputs; none
+        claims: The delegate's decision on every operator of a kind that it runs.
+        comparisons: The delegated operators' outputs in model order, then the model's outputs; none
             if nothing is delegated, as nothing is run then.
+        inputs_hash: What stands for the samples, see ``_Hash``; empty if nothing is run.
+        outputs_hash: What stands for the model's outputs over them, computed with the delegate.
     """
 
     runtime: str
     claims: list[Claim]
     comparisons: list[Comparison]
+    inputs_hash: str
+    outputs_hash: str
 
     @property
     def first_wrong(self) -> Comparison | None:
@@ -152,22 +159,43 @@ def _validate(
     claims = plain.claims
     claimed = {claim.operator: claim for claim in claims if claim.claimed}
     if not claimed:
-        return Validation(runtime.description, claims, [])
-    layers = [graph.operators[index].outputs[0] for index in claimed]
-    results = [Comparison(c.name, c.reason) for c in claimed.values()]
-    # With every delegated layer's result to be seen.
-    opened = _Pair(edit.with_outputs(graph, layers), runtime, options)
-    outputs = [Comparison(graph.tensors[index].name, OUTPUT) for index in graph.outputs]
+        return Validation(runtime.description, claims, [], "", "")
+    written = [graph.operators[index].outputs[0] for index in claimed]
+    results = [Comparison(c.name, c.kind, c.reason) for c in claimed.values()]
+    # With every delegated operator's result to be seen.
+    opened = _Pair(edit.with_outputs(graph, written), runtime, options)
+    outputs = [Comparison(graph.tensors[index].name, "", OUTPUT) for index in graph.outputs]
+    hashes = _Hash(), _Hash()
     inputs: Iterable[list[Array]]
     if isinstance(samples, int):
         inputs = random_inputs(graph, samples, seed)
     else:
         inputs = typed_inputs(graph, samples)
     for number, values in enumerate(inputs):
-        for comparisons, pair in ((results, opened), (outputs, plain)):
-            for comparison, found, expected in zip(comparisons, *pair.run(values)):
+        delegated = plain.run(values)
+        for comparisons, tensors in ((results, opened.run(values)), (outputs, delegated)):
+            for comparison, found, expected in zip(comparisons, *tensors):
                 comparison.add(number, found, expected)
-    return Validation(runtime.description, claims, results + outputs)
+        for hashed, of in zip(hashes, (values, delegated[0])):
+            hashed.add(of)
+    return Validation(runtime.description, claims, results + outputs, *map(str, hashes))
+
+
+class _Hash:
+    """The first 16 hexadecimal digits of a SHA-256, over the tensors of all samples in order.
+
+    Of their bytes, little-endian, and nothing else: a program without this package gets the same.
+    """
+
+    def __init__(self) -> None:
+        self._hash = hashlib.sha256()
+
+    def add(self, tensors: Iterable[Array]) -> None:
+        for tensor in tensors:
+            self._hash.update(tensor.astype(tensor.dtype.newbyteorder("<")).tobytes())
+
+    def __str__(self) -> str:
+        return self._hash.hexdigest()[:16]
 
 
 class _Pair:

@@ -5,31 +5,53 @@ from __future__ import annotations
 import collections
 import os
 import shlex
+from collections.abc import Mapping
 
 from tflite_eq.errors import ModelError
 from tflite_eq.graph.model import Graph
 
-_CONVOLUTION = "CONV_2D"
 _INTEGERS = ("INT8", "UINT8", "INT16")
 
 
-def convolutions(graph: Graph) -> int:
-    """Number of operators that the delegate looks at."""
-    return sum(operator.kind == _CONVOLUTION for operator in graph.operators)
+def known_operators(graph: Graph) -> int:
+    """Number of operators of kinds that the delegate runs.
+
+    Raises:
+        BackendError: The delegate's Python module, which lists them, is missing.
+    """
+    known = _known_kinds()
+    return sum(operator.kind in known for operator in graph.operators)
 
 
-def other_operators(graph: Graph) -> str:
-    """What else there is, for people: ``3 FULLY_CONNECTED, 1 SOFTMAX``."""
-    others = collections.Counter(o.kind for o in graph.operators if o.kind != _CONVOLUTION)
-    return ", ".join(f"{count} {kind}" for kind, count in others.most_common()) or "none"
+def other_operators(graph: Graph) -> dict[str, int]:
+    """How many there are of every kind that is the runtime's alone, most first.
+
+    Raises:
+        BackendError: The delegate's Python module is missing.
+    """
+    known = _known_kinds()
+    counts = collections.Counter(o.kind for o in graph.operators if o.kind not in known)
+    return dict(counts.most_common())
+
+
+def in_words(counts: Mapping[str, int]) -> str:
+    """Operators by kind, for people: ``3 SPLIT, 1 SOFTMAX``."""
+    return ", ".join(f"{count} {kind}" for kind, count in counts.items()) or "none"
 
 
 def nothing_to_run(graph: Graph) -> str:
-    """Why the delegate has nothing to do in a model without convolutions."""
+    """Why the delegate has nothing to do in a model without operators that it runs."""
     return (
-        f"{graph.origin} has no convolution ({_CONVOLUTION}), and the delegate runs nothing else: "
-        f"all is left to the runtime ({other_operators(graph)})"
+        f"{graph.origin} has no operator of a kind that the delegate runs: all is left to the "
+        f"runtime ({in_words(other_operators(graph))})"
     )
+
+
+def _known_kinds() -> frozenset[str]:
+    # Commands that do not need the compiled module must do without.
+    from tflite_eq.delegate.binding import kernels
+
+    return frozenset(kernels.operators())
 
 
 def computes_in_float(graph: Graph) -> bool:
@@ -47,9 +69,7 @@ def quantize_first(graph: Graph) -> str:
     stem, _ = os.path.splitext(graph.origin)
     command = "tflite-eq quantize --model {} --calibration DATA --output {}"
     told = command.format(shlex.quote(graph.origin), shlex.quote(f"{stem}_int8.tflite"))
-    lacking = (
-        "" if convolutions(graph) else f" (it has no {_CONVOLUTION}, so none will be run then)"
-    )
+    lacking = "" if known_operators(graph) else " (it has no operator that it will run then)"
     return f"quantize it first{lacking}: {told}"
 
 
@@ -61,6 +81,6 @@ def check_computes_with_codes(graph: Graph) -> None:
     """
     if computes_in_float(graph):
         raise ModelError(
-            f"{graph.origin}: computes in float, and the delegate runs int8 convolutions only; "
+            f"{graph.origin}: computes in float, and the delegate runs int8 operators only; "
             f"{quantize_first(graph)}"
         )

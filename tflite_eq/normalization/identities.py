@@ -146,6 +146,10 @@ def _single(position: int, count: int) -> Callable[..., int | None]:
     return rule
 
 
+def _slope_of_one(graph: Graph, operator: Operator) -> int | None:
+    return operator.inputs[0] if operator.options.alpha == 1 else None
+
+
 def _nonnegative(graph: Graph, operator: Operator) -> int | None:
     """The operand of a RELU that is 0 at least."""
     (source,) = operator.inputs
@@ -163,12 +167,14 @@ _RULES: dict[str, Callable[[Graph, Operator], int | None]] = {
     "CAST": _cast,
     "CONCATENATION": _single(0, 1),
     "DIV": _beside_constant(1, (1,)),
+    "LEAKY_RELU": _slope_of_one,
     "MAX_POOL_2D": _pool,
     "MIRROR_PAD": _if_constant(1, lambda paddings: not paddings.any()),
     "MUL": _beside_constant(1, (0, 1)),
     "PAD": _if_constant(1, lambda paddings: not paddings.any()),
     "PADV2": _if_constant(1, lambda paddings: not paddings.any()),
     "POW": _if_constant(1, lambda exponents: (exponents == 1).all()),
+    "PRELU": _if_constant(1, lambda slopes: (slopes == 1).all()),
     "RELU": _nonnegative,
     "RESHAPE": _of_known_shape,
     "RESIZE_BILINEAR": _resized,

@@ -21,6 +21,7 @@ def build_report(
     runtimes: list[str],
     normalized: Sequence[str],
     in_float: Sequence[str],
+    forms: str,
     float_size: int,
     quantized_size: int,
     origin: str = "model",
@@ -32,6 +33,7 @@ def build_report(
         runtimes: Runtimes that ran the model.
         normalized: What was changed in the float network before anything else.
         in_float: What stays in float for want of an int8 form, in sentences.
+        forms: Operators that are written as others, e.g. ``3 PRELU``.
         float_size: Bytes of the float model.
         quantized_size: Bytes of the written one.
         origin: What to call the model.
@@ -75,6 +77,7 @@ def build_report(
         "runtimes": runtimes,
         "normalized": list(normalized),
         "in_float": list(in_float),
+        "forms": forms,
     }
     if calibration.comparison is not None:
         summary["comparison"] = {

@@ -252,7 +252,7 @@ def _window_text(detail: LayerDetail) -> str:
 
 
 def _reasons(views: list[LayerView]) -> dict[str, list[tuple[str, list[LayerView]]]]:
-    """By target: why convolutions are left to the runtime, the most frequent reason first."""
+    """By target: why layers are left to the runtime, the most frequent reason first."""
     found: dict[str, dict[str, list[LayerView]]] = collections.defaultdict(dict)
     for view in views:
         for claim in view.report.detail.claims if view.report.detail is not None else ():

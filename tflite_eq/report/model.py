@@ -17,12 +17,12 @@ if TYPE_CHECKING:
 
 @dataclasses.dataclass(frozen=True)
 class Claim:
-    """The delegate's decision on one convolution.
+    """The delegate's decision on one operator.
 
     Attributes:
         target: The CPU family.
         claimed: Whether the delegate would run it.
-        reason: Kernel and instruction set and why they were chosen, or why none was.
+        reason: What it is run by and why, or why it is not.
         saved_multiplications: Estimate of what that saves, in multiplications of XNNPACK's kernel.
     """
 
@@ -180,9 +180,10 @@ class TargetSummary:
         target: The CPU family.
         supported: Whether this build of the delegate knows it.
         note: Why not.
-        claimed: Convolutions it would run.
-        convolutions: All of them.
-        saved_multiplications: Estimate of what that saves, in XNNPACK's multiplications.
+        claimed: Operators it would run.
+        operators: All of the model.
+        saved_multiplications: Estimate of what that saves in convolutions and dense layers, in
+            XNNPACK's multiplications.
         speedup: Estimate for the convolutions and dense layers together, 1 = none.
     """
 
@@ -190,7 +191,7 @@ class TargetSummary:
     supported: bool
     note: str
     claimed: int = 0
-    convolutions: int = 0
+    operators: int = 0
     saved_multiplications: float = 0.0
     speedup: float = 1.0
 

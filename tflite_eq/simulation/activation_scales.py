@@ -11,7 +11,7 @@ from tflite_eq.calibration.checkpoint import LayerState
 from tflite_eq.calibration.histogram import RangeObserver
 from tflite_eq.calibration.ranges import ESTIMATORS, widen_to_symmetric
 from tflite_eq.calibration.record import LayerRecord, TensorRecord
-from tflite_eq.config import ActivationMode, Config, Method
+from tflite_eq.config import ActivationMode, Config, Forms, Method
 from tflite_eq.graph import properties
 from tflite_eq.graph.linear import LinearLayer
 from tflite_eq.graph.model import Graph, Operator
@@ -30,6 +30,7 @@ from tflite_eq.simulation.operator_runner import OperatorRunner
 from tflite_eq.simulation.sampling import criterion, make_layer_reader, sampled_values
 from tflite_eq.simulation.trace import PassTrace
 from tflite_eq.simulation.twins import TwinActivations
+from tflite_eq.writing.fast_forms import with_fast_swish
 
 Float = npt.NDArray[np.float32]
 
@@ -185,8 +186,15 @@ class ActivationScales:
             low, high = (1.001 * end * least / params.scale for end in interval)
             interval = low, high
             params, window = self._affine(interval, group, int7, floor)
+        if self._config.forms is Forms.FAST and not int7 and self._feeds(group, "HARD_SWISH"):
+            params = with_fast_swish(params)
         self._twins.notices.extend(self._narrow_parts(group, params))
         self._settled(group, params, window, found.start, found.factor)
+
+    def _feeds(self, group: ScaleGroup, kind: str) -> bool:
+        """Whether an operator of a kind computes on the group's codes."""
+        readers = (o for index in group.tensors for o in self._graph.consumers(index))
+        return any(o.kind == kind and o.index not in self._skipped for o in readers)
 
     def _settle_as_before(self, group: ScaleGroup, record: TensorRecord) -> None:
         """Settle a group as an interrupted run did."""
@@ -208,7 +216,9 @@ class ActivationScales:
         self, group: ScaleGroup, params: AffineParams, window: Window, start: str, factor: float
     ) -> None:
         averages = Averages(self._graph, group, self._twins)
-        tables = ElementwiseResults(self._graph, self._skipped, self._twins.params)
+        tables = ElementwiseResults(
+            self._graph, self._skipped, self._twins.params, self._config.forms
+        )
         for index in averages.tensors:
             self._twins.forget_quantized(index)
         for index in group.tensors:

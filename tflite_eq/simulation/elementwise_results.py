@@ -6,6 +6,7 @@ from collections.abc import Mapping, Set
 
 import numpy as np
 
+from tflite_eq.config import Forms
 from tflite_eq.graph import properties
 from tflite_eq.graph.model import Graph, Operator
 from tflite_eq.numerics.affine import AffineParams
@@ -17,17 +18,25 @@ from tflite_eq.simulation.kernel_tables import KernelTable, kernel_table
 class ElementwiseResults:
     """Tensors that elementwise operators write, and those that such results are handed on to."""
 
-    def __init__(self, graph: Graph, skipped: Set[int], params: Mapping[int, AffineParams]) -> None:
+    def __init__(
+        self,
+        graph: Graph,
+        skipped: Set[int],
+        params: Mapping[int, AffineParams],
+        forms: Forms,
+    ) -> None:
         """Look at a network of which some operators stay in float.
 
         Args:
             graph: The float network.
             skipped: Indices of the operators that stay in float.
             params: Scale and zero point of every settled tensor.
+            forms: What is written for operators.
         """
         self._graph = graph
         self._skipped = skipped
         self._params = params
+        self._forms = forms
 
     def of(self, tensor: int, params: AffineParams) -> tuple[KernelTable | None, str]:
         """The table of the elementwise function whose results a tensor holds, if it does.
@@ -50,7 +59,7 @@ class ElementwiseResults:
         source = self._params.get(writer.inputs[0])
         if source is None:
             return None, ""
-        table = kernel_table(self._graph, writer, source, params)
+        table = kernel_table(self._graph, writer, source, params, self._forms)
         if table is None:
             reason = f"{preferred_runtime().description} cannot run {writer.kind} with int8 codes"
             return None, reason

@@ -14,6 +14,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
+from tflite_eq.config import Forms, IoType
 from tflite_eq.errors import BackendError
 from tflite_eq.graph import edit, schema
 from tflite_eq.graph.model import Graph, Operator
@@ -22,6 +23,8 @@ from tflite_eq.numerics.affine import INT8_MAX, INT8_MIN, AffineParams, dequanti
 from tflite_eq.runtimes import Kernels, preferred_runtime
 from tflite_eq.simulation.operator_runner import OperatorRunner
 from tflite_eq.trial import Job, check_survives
+from tflite_eq.writing.assembly import Assembly
+from tflite_eq.writing.fast_forms import add_fast_form
 
 Float = npt.NDArray[np.float32]
 Codes = npt.NDArray[np.int8]
@@ -50,7 +53,11 @@ class KernelTable:
 
 
 def kernel_table(
-    graph: Graph, operator: Operator, source: AffineParams, result: AffineParams
+    graph: Graph,
+    operator: Operator,
+    source: AffineParams,
+    result: AffineParams,
+    forms: Forms = Forms.FAST,
 ) -> KernelTable | None:
     """The table of an elementwise operator on the installed runtime, with its default kernels.
 
@@ -59,6 +66,7 @@ def kernel_table(
         operator: One of its operators, with one input.
         source: Scale and zero point of the input.
         result: Of the output.
+        forms: What is written for the operator.
 
     Returns:
         The table; None if the runtime has no int8 kernel for the operator.
@@ -67,26 +75,26 @@ def kernel_table(
     real = dequantize(_CODES, source).reshape(shape)
     values = OperatorRunner(graph, operator).run([real])[0].ravel()
     try:
-        codes = _run(_int8_model(graph, operator, [source, result]), _CODES.reshape(shape))
+        codes = _run(_int8_model(graph, operator, [source, result], forms), _CODES.reshape(shape))
     except (BackendError, ValueError, RuntimeError):
         return None
     return KernelTable(values, codes.ravel())
 
 
-def _int8_model(graph: Graph, operator: Operator, params: Sequence[AffineParams]) -> bytes:
-    generated = schema.schema()
+def _int8_model(
+    graph: Graph, operator: Operator, params: Sequence[AffineParams], forms: Forms
+) -> bytes:
     single = Graph.from_bytes(edit.single_operator_model(graph, operator)[0], graph.origin)
-    only = single.operators[0]
-    for index, affine in zip((only.inputs[0], only.outputs[0]), params):
-        tensor = single.subgraph.tensors[index]
-        tensor.type = generated.TensorType.INT8
-        tensor.quantization = generated.QuantizationParametersT()
-        tensor.quantization.scale = np.array([affine.scale], np.float32)
-        tensor.quantization.zeroPoint = np.array([affine.zero_point], np.int64)
-    # The graph was read before its types were changed.
-    single = Graph(single.model, single.origin)
-    set_int8_versions(single)
-    return schema.serialize(single.model)
+    [only] = single.operators
+    source, result = only.inputs[0], only.outputs[0]
+    by_tensor = dict(zip((source, result), params))
+    assembly = Assembly(single, IoType.INT8)
+    assembly.take_codes(source, by_tensor[source])
+    if forms is Forms.PLAIN or not add_fast_form(assembly, single, only, by_tensor):
+        assembly.add(only, list(only.inputs), list(only.outputs))
+        assembly.take_codes(result, by_tensor[result])
+    set_int8_versions(Graph(assembly.model, single.origin))
+    return schema.serialize(assembly.model)
 
 
 def _run(model: bytes, codes: Codes) -> Codes:

@@ -38,11 +38,27 @@ class Meaning:
     params: AffineParams | None
 
 
+@dataclasses.dataclass(frozen=True)
+class Form:
+    """Operators of the written network that stand for one of the float network.
+
+    Attributes:
+        kind: The float operator's kind.
+        result: What they write that the float operator writes, too.
+        read: What they read of the network.
+    """
+
+    kind: str
+    result: schema.TensorT
+    read: tuple[schema.TensorT, ...]
+
+
 class Assembly:
     """A network in the making.
 
     Attributes:
         model: Its flatbuffer's object API. Shares with the float network what is the same in both.
+        forms: Where several operators, or one of another kind, stand for one.
     """
 
     def __init__(self, graph: Graph, output_type: IoType) -> None:
@@ -69,6 +85,7 @@ class Assembly:
         # What copies of tensors are copies of, and the parameters of those in int8.
         self._copies: dict[int, tuple[int, AffineParams | None]] = {}
         self._dequantized = 0
+        self.forms: list[Form] = []
 
     def take_codes(self, tensor: int, params: AffineParams) -> None:
         """Have whatever writes a tensor write codes: an operator, or the network's user."""
@@ -160,18 +177,33 @@ class Assembly:
         """Index of a quantized constant; equal ones made from the same tensor are one."""
         key = (tensor, codes.values.tobytes(), codes.scales.tobytes(), codes.zero_point, codes.axis)
         if key not in self._constants:
-            generated = schema.schema()
-            buffer = generated.BufferT()
-            buffer.data = np.frombuffer(codes.values.tobytes(), np.uint8)
-            self.model.buffers.append(buffer)
             made = self._named_copy(tensor, self._name(tensor))
-            stored = self._subgraph.tensors[made]
-            stored.buffer = len(self.model.buffers) - 1
-            stored.sparsity = None
-            stored.type = getattr(generated.TensorType, codes.values.dtype.name.upper())
-            stored.quantization = _quantization(codes.scales, codes.zero_point, codes.axis)
+            self._store(self._subgraph.tensors[made], codes)
             self._constants[key] = made
         return self._constants[key]
+
+    def named_constant(self, name: str, codes: Codes) -> int:
+        """Index of a quantized constant that the float network has not; equal ones are one."""
+        key = (name, codes.values.tobytes(), codes.scales.tobytes(), codes.zero_point)
+        if key not in self._constants:
+            made = schema.schema().TensorT()
+            made.name = name.encode()
+            made.shape = np.array(codes.values.shape, np.int32)
+            self._store(made, codes)
+            self._constants[key] = self._append(made)
+        return self._constants[key]
+
+    def between(self, tensor: int, suffix: str, params: AffineParams) -> int:
+        """Index of a new tensor of another's shape, for codes that only a form computes with."""
+        made = self._named_copy(tensor, f"{self._name(tensor)}/{suffix}")
+        _quantize_type(self._subgraph.tensors[made], params)
+        return made
+
+    def note_form(self, operator: Operator, read: list[int]) -> None:
+        """Keep in mind what is read by those that stand for an operator of the float network."""
+        tensors = self._subgraph.tensors
+        result = tensors[operator.outputs[0]]
+        self.forms.append(Form(operator.kind, result, tuple(tensors[index] for index in read)))
 
     def add(self, operator: Operator, inputs: list[int], outputs: list[int]) -> None:
         """Append an operator of the float network with these tensors."""
@@ -202,15 +234,34 @@ class Assembly:
         known.update(self._copies)
         return [Meaning(tensors[i], source, params) for i, (source, params) in known.items()]
 
-    def _convert(self, kind: str, source: int, made: int) -> None:
+    def append(
+        self, kind: str, inputs: list[int], outputs: list[int], options: tuple[str, dict[str, Any]]
+    ) -> None:
+        """Append an operator that the float network has not; options are class and fields."""
         generated = schema.schema()
-        options = f"{kind.title()}Options"
+        name, values = options
         stored = generated.OperatorT()
         stored.opcodeIndex = self._code(getattr(generated.BuiltinOperator, kind), None, 1)
-        stored.inputs, stored.outputs = [source], [made]
-        stored.builtinOptionsType = getattr(generated.BuiltinOptions, options)
-        stored.builtinOptions = getattr(generated, f"{options}T")()
+        stored.inputs, stored.outputs = inputs, outputs
+        stored.builtinOptionsType = getattr(generated.BuiltinOptions, name)
+        stored.builtinOptions = getattr(generated, f"{name}T")()
+        for field, value in values.items():
+            setattr(stored.builtinOptions, field, value)
         self._subgraph.operators.append(stored)
+
+    def _convert(self, kind: str, source: int, made: int) -> None:
+        self.append(kind, [source], [made], (f"{kind.title()}Options", {}))
+
+    def _store(self, stored: schema.TensorT, codes: Codes) -> None:
+        """Make a tensor a constant of these codes."""
+        generated = schema.schema()
+        buffer = generated.BufferT()
+        buffer.data = np.frombuffer(codes.values.tobytes(), np.uint8)
+        self.model.buffers.append(buffer)
+        stored.buffer = len(self.model.buffers) - 1
+        stored.sparsity = None
+        stored.type = getattr(generated.TensorType, codes.values.dtype.name.upper())
+        stored.quantization = _quantization(codes.scales, codes.zero_point, codes.axis)
 
     def _code(self, builtin: int, custom: Any, version: int) -> int:
         """Index of the one operator code of a kind, at the version of its first operator."""
@@ -227,7 +278,10 @@ class Assembly:
     def _named_copy(self, tensor: int, name: str) -> int:
         made = copy.copy(self._subgraph.tensors[tensor])
         made.name = name.encode()
-        self._subgraph.tensors.append(made)
+        return self._append(made)
+
+    def _append(self, stored: schema.TensorT) -> int:
+        self._subgraph.tensors.append(stored)
         return len(self._subgraph.tensors) - 1
 
     def _lend_name(self, tensor: int) -> None:

@@ -54,7 +54,7 @@ class Count:
     Attributes:
         blocks: The blocks of instructions that ran, the Python call included: a few thousand.
         mappings: Which files they are from.
-        claims: The delegate's decision on every convolution.
+        claims: The delegate's decision on every operator that it knows.
         output: What a runtime other than TFLite gave.
     """
 

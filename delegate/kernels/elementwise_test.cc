@@ -1,0 +1,563 @@
+// Every table of kernels that this machine runs against the specifications in ops/reference/.
+#include <algorithm>
+#include <cmath>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "delegate/kernels/cpu_features.h"
+#include "delegate/kernels/elementwise_kernels.h"
+#include "delegate/ops/reference/add.h"
+#include "delegate/ops/reference/mean.h"
+#include "delegate/ops/reference/mul.h"
+#include "delegate/ops/reference/pool.h"
+#include "delegate/ops/reference/prelu.h"
+#include "delegate/ops/reference/resize.h"
+#include "gtest/gtest.h"
+
+namespace tflite_eq {
+namespace {
+
+using Codes = std::vector<int8_t>;
+
+struct NamedKernels {
+  std::string name;
+  ElementwiseKernels kernels;
+};
+
+void PrintTo(const NamedKernels& named, std::ostream* stream) { *stream << named.name; }
+
+std::vector<NamedKernels> AllKernels() {
+  std::vector<NamedKernels> all;
+  for (int i = 0; i < kIsaCount; ++i) {
+    const Isa isa = static_cast<Isa>(i);
+    const ElementwiseKernels kernels = FindElementwise(isa);
+    if (kernels.isa == isa && CpuSupports(isa)) all.push_back({IsaName(isa), kernels});
+  }
+#if defined(__x86_64__)
+  // What CPUs run that lack a part of what this one has.
+  if (CpuSupports(Isa::kAvx512Vnni) && CpuPermutesBytes()) all.push_back({"avx512_vnni_without_vbmi", kElementwiseAvx512});
+#endif
+  return all;
+}
+
+class Random {
+ public:
+  explicit Random(unsigned seed) : engine_(seed) {}
+  int Integer(int low, int high) { return std::uniform_int_distribution<int>(low, high)(engine_); }
+  float Scale(double low, double high) {
+    return static_cast<float>(std::exp2(std::uniform_real_distribution<double>(low, high)(engine_)));
+  }
+  // Often at the ends.
+  int Code() {
+    const int kind = Integer(0, 7);
+    return kind == 0 ? -128 : kind == 1 ? 127 : kind == 2 ? 0 : Integer(-128, 127);
+  }
+  Codes Fill(size_t count) {
+    Codes codes(count);
+    for (int8_t& code : codes) code = static_cast<int8_t>(Integer(-128, 127));
+    return codes;
+  }
+  template <typename T>
+  T Pick(std::initializer_list<T> choices) {
+    return choices.begin()[Integer(0, static_cast<int>(choices.size()) - 1)];
+  }
+
+ private:
+  std::mt19937 engine_;
+};
+
+// Memory that ends where the codes end, beginning at any address, and room before it that must not change.
+class Placed {
+ public:
+  Placed(const Codes& codes, size_t offset) : bytes_(offset + codes.size(), kGuard), offset_(offset) {
+    std::copy(codes.begin(), codes.end(), bytes_.begin() + static_cast<ptrdiff_t>(offset));
+  }
+  int8_t* data() { return bytes_.data() + offset_; }
+  Codes codes() const { return {bytes_.begin() + static_cast<ptrdiff_t>(offset_), bytes_.end()}; }
+  bool is_untouched_before() const {
+    return std::all_of(bytes_.begin(), bytes_.begin() + static_cast<ptrdiff_t>(offset_), [](int8_t b) { return b == kGuard; });
+  }
+
+ private:
+  static constexpr int8_t kGuard = 77;
+  Codes bytes_;
+  size_t offset_;
+};
+
+class Elementwise : public testing::TestWithParam<NamedKernels> {
+ protected:
+  const ElementwiseKernels& kernels() const { return GetParam().kernels; }
+};
+
+// All pairs of codes, in two tensors.
+void AllPairs(Codes* first, Codes* second) {
+  for (int a = -128; a < 128; ++a) {
+    for (int b = -128; b < 128; ++b) {
+      first->push_back(static_cast<int8_t>(a));
+      second->push_back(static_cast<int8_t>(b));
+    }
+  }
+}
+
+Activation AnyActivation(Random* random) {
+  return random->Pick({Activation::kNone, Activation::kNone, Activation::kRelu, Activation::kRelu6, Activation::kReluN1To1});
+}
+
+TEST_P(Elementwise, LooksUpEveryCode) {
+  Random random(1);
+  for (size_t count = 0; count < 400; count += count < 200 ? 1 : 37) {
+    const Codes table = random.Fill(256);
+    Codes input = random.Fill(count);
+    for (size_t i = 0; i < count && i < 256; ++i) input[i] = static_cast<int8_t>(i + count);
+    Codes expected;
+    for (int8_t code : input) expected.push_back(table[static_cast<size_t>(code + 128)]);
+    Placed from(input, count % 5), to(Codes(count), count % 7);
+    kernels().look_up(table.data(), from.data(), to.data(), count);
+    ASSERT_EQ(to.codes(), expected) << count;
+    ASSERT_TRUE(to.is_untouched_before());
+    kernels().look_up(table.data(), from.data(), from.data(), count);
+    ASSERT_EQ(from.codes(), expected) << count << " in place";
+  }
+}
+
+TEST_P(Elementwise, AddsAnyScales) {
+  Random random(2);
+  Codes first, second;
+  AllPairs(&first, &second);
+  int runs = 0;
+  for (int i = 0; i < 120; ++i) {
+    const float scale = random.Scale(-10, 2);
+    // Equal scales, half of each other, and all kinds, to where one side is nothing.
+    const float other = scale * random.Pick({1.0f, 0.5f, 2.0f, random.Scale(-3, 3), random.Scale(-30, 30)});
+    const float larger = std::max(scale, other);
+    const float result = larger * random.Pick({1.0f, 2.0f, random.Scale(-2, 3), random.Scale(-18, 14)});
+    AddConstants c;
+    if (!MakeAddConstants({scale, random.Code()}, {other, random.Code()}, {result, random.Code()}, AnyActivation(&random),
+                          i % 3 == 0, &c)) {
+      continue;
+    }
+    Codes expected(first.size());
+    ReferenceAdd(c, first.data(), second.data(), expected.data(), first.size());
+    Codes output(first.size());
+    kernels().add(c, first.data(), second.data(), output.data(), first.size());
+    ASSERT_EQ(output, expected) << "scales " << scale << ' ' << other << ' ' << result;
+    ++runs;
+  }
+  EXPECT_GE(runs, 100);
+}
+
+TEST_P(Elementwise, MultipliesAnyScales) {
+  Random random(3);
+  Codes first, second;
+  AllPairs(&first, &second);
+  int runs = 0;
+  for (int i = 0; i < 120; ++i) {
+    const float scale = random.Scale(-10, 2), other = random.Scale(-10, 2);
+    const float result = scale * other * random.Pick({1.0f, 32.5f, 128.0f, random.Scale(3, 9), random.Scale(-5, 36)});
+    MulConstants c;
+    if (!MakeMulConstants({scale, random.Code()}, {other, random.Code()}, {result, random.Code()}, AnyActivation(&random), &c)) {
+      continue;
+    }
+    Codes expected(first.size());
+    ReferenceMul(c, first.data(), second.data(), expected.data(), first.size());
+    Codes output(first.size());
+    kernels().mul(c, first.data(), second.data(), output.data(), first.size());
+    ASSERT_EQ(output, expected) << "scales " << scale << ' ' << other << ' ' << result;
+    ++runs;
+  }
+  EXPECT_GE(runs, 100);
+}
+
+std::vector<int16_t> Slopes(Random* random, int channels) {
+  std::vector<int16_t> slopes(static_cast<size_t>(channels));
+  const int zero_point = random->Pick({0, 0, -128, 127});
+  for (int16_t& slope : slopes) slope = static_cast<int16_t>(random->Code() - zero_point);
+  return slopes;
+}
+
+void ExpectPrelu(const ElementwiseKernels& kernels, const PreluConstants& c, const std::vector<int16_t>& slopes,
+                 const Codes& input, const std::string& what) {
+  const int channels = static_cast<int>(slopes.size());
+  const size_t pixels = input.size() / slopes.size();
+  Codes expected(input.size());
+  ReferencePrelu(c, slopes.data(), input.data(), expected.data(), pixels, channels);
+  Placed from(input, pixels % 5), to(Codes(input.size()), 3);
+  kernels.prelu(c, slopes.data(), from.data(), to.data(), pixels, channels);
+  ASSERT_EQ(to.codes(), expected) << what;
+  ASSERT_TRUE(to.is_untouched_before());
+  kernels.prelu(c, slopes.data(), from.data(), from.data(), pixels, channels);
+  ASSERT_EQ(from.codes(), expected) << what << " in place";
+}
+
+// Every shift there is, in every place where a scale stands, with the largest and the smallest multiplier.
+TEST_P(Elementwise, EveryShift) {
+  Random random(10);
+  // Every code of one side at the least, with many of the other.
+  Codes first, second;
+  for (int i = 0; i < 256 * 24; ++i) {
+    first.push_back(static_cast<int8_t>(i));
+    second.push_back(static_cast<int8_t>(i < 256 ? -128 : i < 512 ? 127 : random.Code()));
+  }
+  Codes expected(first.size()), output(first.size());
+  for (int shift = -31; shift <= FixedPointScale::kMostLeftShift; ++shift) {
+    for (int32_t multiplier : {1 << 30, 0x7fffff80}) {
+      const FixedPointScale scale = {multiplier, shift};
+      MulConstants mul;
+      mul.zero_point[0] = random.Code();
+      mul.zero_point[1] = random.Code();
+      mul.output_zero_point = random.Code();
+      mul.scale = scale;
+      ReferenceMul(mul, first.data(), second.data(), expected.data(), first.size());
+      kernels().mul(mul, first.data(), second.data(), output.data(), first.size());
+      ASSERT_EQ(output, expected) << "product " << multiplier << " shift " << shift;
+      PreluConstants prelu;
+      prelu.input_zero_point = mul.zero_point[0];
+      prelu.output_zero_point = mul.zero_point[1];
+      for (bool positive : {false, true}) {
+        prelu.positive = positive ? scale : FixedPointScale{1 << 30, 1};
+        prelu.negative = positive ? FixedPointScale{1 << 30, -7} : scale;
+        ASSERT_NO_FATAL_FAILURE(ExpectPrelu(kernels(), prelu, {255, -255, 1, -1}, first, std::to_string(shift)));
+      }
+      if (shift > 0) continue;
+      for (bool of_output : {false, true}) {
+        for (int half : {0, 1}) {
+          AddConstants add;
+          add.zero_point[0] = mul.zero_point[0];
+          add.zero_point[1] = mul.zero_point[1];
+          add.output_zero_point = mul.output_zero_point;
+          add.scale[half] = {half == 1 && of_output ? -(1 << 30) : 1 << 30, 0};
+          add.scale[1 - half] = of_output || shift == 0 ? FixedPointScale{1500000000, -1} : scale;
+          add.output_scale = of_output ? scale : FixedPointScale{1500000000, -19};
+          ReferenceAdd(add, first.data(), second.data(), expected.data(), first.size());
+          kernels().add(add, first.data(), second.data(), output.data(), first.size());
+          ASSERT_EQ(output, expected) << (of_output ? "sum " : "side ") << multiplier << " shift " << shift;
+        }
+      }
+    }
+  }
+}
+
+TEST_P(Elementwise, PairsOfAnySizeAndAlignmentInPlace) {
+  Random random(4);
+  AddConstants add;
+  MulConstants mul;
+  ASSERT_TRUE(MakeAddConstants({0.043f, -7}, {0.11f, 20}, {0.13f, 3}, Activation::kRelu, false, &add));
+  ASSERT_TRUE(MakeMulConstants({0.043f, -7}, {0.11f, 20}, {0.63f, 3}, Activation::kNone, &mul));
+  for (size_t count = 0; count < 200; ++count) {
+    const Codes first = random.Fill(count), second = random.Fill(count);
+    Codes sum(count), product(count);
+    ReferenceAdd(add, first.data(), second.data(), sum.data(), count);
+    ReferenceMul(mul, first.data(), second.data(), product.data(), count);
+    Placed a(first, count % 3), b(second, count % 11), to(Codes(count), count % 7);
+    kernels().add(add, a.data(), b.data(), to.data(), count);
+    ASSERT_EQ(to.codes(), sum) << count;
+    kernels().mul(mul, a.data(), b.data(), to.data(), count);
+    ASSERT_EQ(to.codes(), product) << count;
+    ASSERT_TRUE(to.is_untouched_before());
+    Placed over_second(second, 1);
+    kernels().mul(mul, a.data(), over_second.data(), over_second.data(), count);
+    ASSERT_EQ(over_second.codes(), product) << count << " in place";
+    kernels().add(add, a.data(), b.data(), a.data(), count);
+    ASSERT_EQ(a.codes(), sum) << count << " in place";
+  }
+}
+
+// Every code in every channel, slopes of either sign, scales up to those where nothing or everything saturates.
+TEST_P(Elementwise, PreluOfAnyScales) {
+  Random random(5);
+  int runs = 0, identities = 0;
+  for (int i = 0; i < 400; ++i) {
+    const float scale = random.Scale(-8, 0);
+    const float result = scale * random.Pick({1.0f, 1.0f, 0.5f, random.Scale(-2, 2), random.Scale(-5, 30)});
+    const float slope_scale = random.Scale(-12, 1);
+    PreluConstants c;
+    const int zero_point = random.Code();
+    const int output_zero_point = random.Integer(0, 3) == 0 ? zero_point : random.Code();
+    if (!MakePreluConstants({scale, zero_point}, slope_scale, {result, output_zero_point}, &c)) continue;
+    const int channels = random.Integer(1, 40);
+    Codes input;
+    for (int code = -128; code < 128; ++code) input.insert(input.end(), static_cast<size_t>(channels), static_cast<int8_t>(code));
+    ASSERT_NO_FATAL_FAILURE(ExpectPrelu(kernels(), c, Slopes(&random, channels), input, std::to_string(i)));
+    ++runs;
+    identities += c.positive.shift == 1 && c.positive.multiplier == 1 << 30;
+  }
+  EXPECT_GE(runs, 300);
+  EXPECT_GE(identities, 50);
+}
+
+TEST_P(Elementwise, PreluOfAnyShape) {
+  Random random(6);
+  PreluConstants identity, scaled;
+  ASSERT_TRUE(MakePreluConstants({0.043f, -7}, 0.003f, {0.043f, -90}, &identity));
+  ASSERT_TRUE(MakePreluConstants({0.043f, -7}, 0.003f, {0.037f, -90}, &scaled));
+  // Channels whose slopes repeat soon, late, and beyond what is arranged at once.
+  for (int channels : {1, 2, 3, 15, 16, 17, 31, 32, 33, 48, 63, 64, 65, 96, 127, 128, 129, 257, 1023, 1024, 4096, 4099, 8200}) {
+    for (int pixels : {0, 1, 2, 3, 7, 50}) {
+      if (pixels * channels > 50000) continue;
+      const Codes input = random.Fill(static_cast<size_t>(pixels * channels));
+      const std::string what = std::to_string(pixels) + " x " + std::to_string(channels);
+      const std::vector<int16_t> slopes = Slopes(&random, channels);
+      ASSERT_NO_FATAL_FAILURE(ExpectPrelu(kernels(), identity, slopes, input, what));
+      ASSERT_NO_FATAL_FAILURE(ExpectPrelu(kernels(), scaled, slopes, input, what));
+    }
+  }
+}
+
+// The one difference of zero points that is not the sum of two codes.
+TEST_P(Elementwise, PreluBetweenTheZeroPointsFurthestApart) {
+  for (const auto& zero_points : {std::pair<int, int>{-128, 127}, {127, -128}, {-128, 126}, {-127, 127}}) {
+    PreluConstants c;
+    ASSERT_TRUE(MakePreluConstants({0.5f, zero_points.first}, 0.01f, {0.5f, zero_points.second}, &c));
+    Codes input;
+    for (int code = -128; code < 128; ++code) input.push_back(static_cast<int8_t>(code));
+    ASSERT_NO_FATAL_FAILURE(ExpectPrelu(kernels(), c, {-100}, input, std::to_string(zero_points.first)));
+  }
+}
+
+PoolAxis Axis(int input, int filter, int stride, bool same) {
+  PoolAxis axis;
+  axis.input = input;
+  axis.filter = filter;
+  axis.stride = stride;
+  axis.output = same ? (input + stride - 1) / stride : (input - filter) / stride + 1;
+  axis.pad = std::max(0, (axis.output - 1) * stride + filter - input) / 2;
+  if (!same) axis.pad = 0;
+  return axis;
+}
+
+std::string Text(const PoolShape& s) {
+  const auto axis = [](const PoolAxis& a) {
+    return std::to_string(a.input) + "->" + std::to_string(a.output) + " by " + std::to_string(a.filter) + "/" +
+           std::to_string(a.stride) + " pad " + std::to_string(a.pad) + ", ";
+  };
+  return axis(s.rows) + axis(s.columns) + std::to_string(s.channels) + " channels";
+}
+
+// Both pools, all rows at once and some of them.
+void ExpectPools(const ElementwiseKernels& kernels, const PoolShape& shape, Random* random, int lowest, int highest) {
+  Codes input(static_cast<size_t>(shape.rows.input) * shape.columns.input * shape.channels);
+  for (int8_t& code : input) code = static_cast<int8_t>(random->Integer(lowest, highest));
+  const size_t row_bytes = static_cast<size_t>(shape.columns.output) * shape.channels;
+  for (bool average : {false, true}) {
+    Codes expected(row_bytes * shape.rows.output);
+    (average ? ReferenceAveragePool : ReferenceMaxPool)(shape, input.data(), expected.data());
+    const auto pool = average ? kernels.average_pool : kernels.max_pool;
+    Placed from(input, 1), to(Codes(expected.size()), 5);
+    pool(shape, from.data(), 0, shape.rows.output, to.data());
+    ASSERT_EQ(to.codes(), expected) << Text(shape) << (average ? ", average" : ", maximum");
+    ASSERT_TRUE(to.is_untouched_before()) << Text(shape);
+    const int begin = random->Integer(0, shape.rows.output), end = random->Integer(begin, shape.rows.output);
+    Codes some(expected.size(), 99), expected_some(expected.size(), 99);
+    std::copy(expected.begin() + static_cast<ptrdiff_t>(begin * row_bytes), expected.begin() + static_cast<ptrdiff_t>(end * row_bytes),
+              expected_some.begin() + static_cast<ptrdiff_t>(begin * row_bytes));
+    pool(shape, input.data(), begin, end, some.data());
+    ASSERT_EQ(some, expected_some) << Text(shape) << ", rows " << begin << " to " << end;
+  }
+}
+
+TEST_P(Elementwise, PoolsOfAnyShape) {
+  Random random(7);
+  for (int i = 0; i < 400; ++i) {
+    const bool same = random.Integer(0, 1) == 1;
+    PoolShape shape;
+    const int height = random.Integer(1, 14), width = random.Integer(1, 40);
+    shape.rows = Axis(height, random.Integer(1, same ? 9 : std::min(height, 9)), random.Integer(1, 4), same);
+    shape.columns = Axis(width, random.Integer(1, same ? 9 : std::min(width, 9)), random.Integer(1, 4), same);
+    shape.channels = random.Pick({1, 2, 3, 7, 8, 15, 16, 17, 24, 31, 32, 33, 63, 64, 65, 100, 130, random.Integer(1, 200)});
+    if (random.Integer(0, 2) == 0) {
+      shape.activation_min = random.Integer(-128, 0);
+      shape.activation_max = random.Integer(0, 127);
+    }
+    ASSERT_NO_FATAL_FAILURE(ExpectPools(kernels(), shape, &random, -128, 127));
+  }
+}
+
+// Rows that are longer than what is held at once, and windows that are.
+TEST_P(Elementwise, PoolsOfLongRowsAndLargeWindows) {
+  Random random(8);
+  for (int channels : {1, 3, 8, 16, 33, 64, 96}) {
+    for (int width : {300, 1500}) {
+      for (int stride : {1, 2, 5}) {
+        PoolShape shape;
+        shape.channels = channels;
+        shape.rows = Axis(3, 3, 2, true);
+        shape.columns = Axis(width, random.Pick({2, 3, 5, 13}), stride, true);
+        ASSERT_NO_FATAL_FAILURE(ExpectPools(kernels(), shape, &random, -128, 127));
+      }
+    }
+    PoolShape shape;
+    shape.channels = channels;
+    shape.rows = Axis(5, 5, 1, true);
+    shape.columns = Axis(700, 690, 3, false);
+    ASSERT_NO_FATAL_FAILURE(ExpectPools(kernels(), shape, &random, -128, 127));
+  }
+}
+
+// Averages over whole images, with sums as large as they get, and halves, which are rounded away from zero.
+TEST_P(Elementwise, AveragesOfWholeImages) {
+  Random random(9);
+  for (const auto& size : {std::pair<int, int>{1, 1}, {1, 2}, {2, 2}, {7, 7}, {8, 8}, {16, 16}, {17, 15}, {23, 11}, {90, 91}, {91, 91},
+                           {128, 129}}) {
+    for (int channels : {1, 5, 16, 40, 70, 1024}) {
+      if (size.first * size.second * channels > 400000) continue;
+      PoolShape shape;
+      shape.channels = channels;
+      shape.rows = Axis(size.first, size.first, 1, false);
+      shape.columns = Axis(size.second, size.second, 1, false);
+      for (const auto& range : {std::pair<int, int>{-128, 127}, {-128, -128}, {127, 127}, {-1, 0}, {0, 1}, {-128, -127}}) {
+        ASSERT_NO_FATAL_FAILURE(ExpectPools(kernels(), shape, &random, range.first, range.second));
+      }
+    }
+  }
+}
+
+// From one pixel to as many as there may be, with sums of either sign as large as they get, and scales from those that leave nothing to
+// those that shift to the left.
+TEST_P(Elementwise, MeansOfAnyScales) {
+  Random random(11);
+  int runs = 0;
+  for (int pixels : {1, 2, 3, 4, 7, 49, 64, 196, 255, 256, 257, 1000, 3137, 70000, 1 << 22}) {
+    for (int i = 0; i < 30; ++i) {
+      const int channels = pixels > 100000 ? 1 : pixels > 5000 ? 3 : random.Pick({1, 3, 16, 17, 33, 64, 70, 130});
+      if (pixels > 5000 && i >= (pixels > 100000 ? 2 : 8)) continue;
+      const float scale = random.Scale(-7, -3);
+      const float result = scale * random.Pick({1.0f, 1.0f, random.Scale(-1, 1), random.Scale(-4, 8), random.Scale(-20, 30)});
+      MeanConstants c;
+      if (!MakeMeanConstants({scale, random.Code()}, {result, random.Code()}, pixels, &c)) continue;
+      const int low = random.Pick({-128, -128, 126, -10}), high = random.Pick({127, low + 1, low + 1});
+      Codes input(static_cast<size_t>(pixels) * channels);
+      for (int8_t& code : input) code = static_cast<int8_t>(random.Integer(low, std::max(low, high)));
+      Codes expected(static_cast<size_t>(channels));
+      ReferenceMean(c, input.data(), channels, expected.data());
+      Placed from(input, 3), to(Codes(expected.size()), 5);
+      kernels().mean(c, from.data(), channels, to.data());
+      ASSERT_EQ(to.codes(), expected) << pixels << " pixels, " << channels << " channels, scales " << scale << ' ' << result;
+      ASSERT_TRUE(to.is_untouched_before());
+      ++runs;
+    }
+  }
+  EXPECT_GE(runs, 300);
+}
+
+// Two bits more than that are no int32.
+TEST_P(Elementwise, MeanOfTheLargestSum) {
+  for (const auto& codes : {std::pair<int, int>{127, -128}, {-128, 127}}) {
+    MeanConstants c;
+    ASSERT_TRUE(MakeMeanConstants({1.0f, codes.second}, {2.0f, 0}, MeanConstants::kMostPixels, &c));
+    const Codes input(MeanConstants::kMostPixels, static_cast<int8_t>(codes.first));
+    int8_t expected, output;
+    ReferenceMean(c, input.data(), 1, &expected);
+    kernels().mean(c, input.data(), 1, &output);
+    EXPECT_EQ(output, expected) << codes.first;
+  }
+}
+
+TEST_P(Elementwise, ResizesImagesOfAnySize) {
+  Random random(12);
+  int runs = 0;
+  for (int i = 0; i < 300; ++i) {
+    const bool align_corners = i % 3 == 1, half_pixel_centers = i % 3 == 2;
+    const auto axis = [&] {
+      const int input = random.Integer(1, 12);
+      return ResizeAxis{input, random.Pick({input, 2 * input, random.Integer(1, 30)}), align_corners, half_pixel_centers};
+    };
+    const ResizeAxis rows = axis(), columns = axis();
+    if (!StaysInside(rows) || !StaysInside(columns)) continue;
+    const int channels = random.Pick({1, 3, 8, 15, 16, 17, 21, 32, 40, 64, 65, 130});
+    Codes input(static_cast<size_t>(rows.input) * columns.input * channels);
+    for (int8_t& code : input) code = static_cast<int8_t>(random.Code());
+    Codes expected(static_cast<size_t>(rows.output) * columns.output * channels);
+    ReferenceResizeBilinear(rows, columns, channels, input.data(), expected.data());
+    std::vector<Interpolation> places;
+    for (int column = 0; column < columns.output; ++column) places.push_back(InterpolationOf(columns, column));
+    Placed from(input, 3), to(Codes(expected.size()), 5);
+    for (int y = rows.output - 1; y >= 0; --y) {
+      const Interpolation place = InterpolationOf(rows, y);
+      const ptrdiff_t pitch = static_cast<ptrdiff_t>(columns.input) * channels;
+      const ResizeRow row = {from.data() + place.lower * pitch, from.data() + place.upper * pitch, place.fraction, columns.input,
+                             places.data(), columns.output, channels};
+      kernels().resize_bilinear(row, to.data() + static_cast<ptrdiff_t>(y) * columns.output * channels);
+    }
+    // Rows were written from the last to the first: each by itself.
+    ASSERT_EQ(to.codes(), expected) << rows.input << "x" << columns.input << " to " << rows.output << "x" << columns.output << ", "
+                                    << channels << " channels, option " << i % 3;
+    ASSERT_TRUE(to.is_untouched_before());
+    ++runs;
+  }
+  EXPECT_GE(runs, 200);
+}
+
+INSTANTIATE_TEST_SUITE_P(All, Elementwise, testing::ValuesIn(AllKernels()),
+                         [](const testing::TestParamInfo<NamedKernels>& info) { return "on_" + info.param.name; });
+
+// Every sum that a window of up to 81 pixels can have: where truncation and rounding could part.
+TEST(AveragePool, EverySum) {
+  for (const NamedKernels& named : AllKernels()) {
+    for (int pixels : {2, 3, 5, 6, 7, 9, 25, 49, 64, 81}) {
+      const int channels = 255 * pixels + 1;
+      PoolShape shape;
+      shape.channels = channels;
+      shape.rows = Axis(1, 1, 1, false);
+      shape.columns = Axis(pixels, pixels, 1, false);
+      Codes input(static_cast<size_t>(pixels) * channels);
+      for (int channel = 0; channel < channels; ++channel) {
+        // The sum is channel - 128 * pixels.
+        int left = channel;
+        for (int pixel = 0; pixel < pixels; ++pixel) {
+          const int part = std::min(left, 255);
+          input[static_cast<size_t>(pixel) * channels + channel] = static_cast<int8_t>(part - 128);
+          left -= part;
+        }
+      }
+      Codes expected(static_cast<size_t>(channels)), output(static_cast<size_t>(channels));
+      ReferenceAveragePool(shape, input.data(), expected.data());
+      named.kernels.average_pool(shape, input.data(), 0, 1, output.data());
+      ASSERT_EQ(output, expected) << named.name << ", " << pixels << " pixels";
+    }
+  }
+}
+
+// Windows so large that single precision no longer tells halves from what lies beside them.
+TEST(AveragePool, HalvesOfManyPixels) {
+  constexpr int kHeight = 431, kWidth = 433, kPixels = kHeight * kWidth, kChannels = 16;
+  PoolShape shape;
+  shape.channels = kChannels;
+  shape.rows = Axis(kHeight, kHeight, 1, false);
+  shape.columns = Axis(kWidth, kWidth, 1, false);
+  Codes input(static_cast<size_t>(kPixels) * kChannels);
+  for (int channel = 0; channel < kChannels; ++channel) {
+    const int larger = kPixels / 2 + channel % 3;
+    for (int pixel = 0; pixel < kPixels; ++pixel) {
+      const int magnitude = 126 - channel / 3 + (pixel < larger);
+      input[static_cast<size_t>(pixel) * kChannels + channel] = static_cast<int8_t>(channel % 2 == 0 ? magnitude : -magnitude);
+    }
+  }
+  Codes expected(kChannels), output(kChannels);
+  ReferenceAveragePool(shape, input.data(), expected.data());
+  for (const NamedKernels& named : AllKernels()) {
+    named.kernels.average_pool(shape, input.data(), 0, 1, output.data());
+    EXPECT_EQ(output, expected) << named.name;
+  }
+}
+
+// What is asked for is the most that may run.
+TEST(FindElementwise, BestUpToAnInstructionSet) {
+  for (int i = 0; i < kIsaCount; ++i) {
+    const Isa isa = static_cast<Isa>(i);
+    const ElementwiseKernels kernels = FindElementwise(isa);
+    EXPECT_LE(static_cast<int>(kernels.isa), i) << IsaName(isa);
+    EXPECT_NE(kernels.look_up, nullptr);
+    EXPECT_NE(kernels.add, nullptr);
+    EXPECT_NE(kernels.mul, nullptr);
+    EXPECT_NE(kernels.prelu, nullptr);
+    EXPECT_NE(kernels.max_pool, nullptr);
+    EXPECT_NE(kernels.average_pool, nullptr);
+    EXPECT_NE(kernels.mean, nullptr);
+    EXPECT_NE(kernels.resize_bilinear, nullptr);
+    if (isa != Isa::kScalar && CpuSupports(isa)) EXPECT_NE(kernels.isa, Isa::kScalar) << IsaName(isa);
+  }
+}
+
+}  // namespace
+}  // namespace tflite_eq

@@ -1,0 +1,211 @@
+#include "delegate/ops/conv_2d.h"
+
+#include <limits.h>
+
+#include "delegate/kernels/reference.h"
+#include "delegate/kernels/requantize.h"
+#include "delegate/ops/activation.h"
+#include "delegate/ops/tensor_checks.h"
+
+namespace tflite_eq {
+
+bool Conv2d::Read(const GraphView& graph, const NodeView& node, Reason* reason) {
+  const TensorView input = graph.tensor(node.inputs.at(0, kNoTensor));
+  const TensorView filter = graph.tensor(node.inputs.at(1, kNoTensor));
+  const TensorView output = graph.tensor(node.outputs.at(0, kNoTensor));
+  const auto* parameters = ReadParameters<TfLiteConvParams>(node, reason);
+  if (parameters == nullptr || !HasTensors(graph, node, 2, 3, reason)) return false;
+  return HasInt8Type(input, "input", reason) && HasInt8Type(filter, "filter", reason) &&
+         HasInt8Type(output, "output", reason) && ReadGeometry(input, filter, output, *parameters, reason) &&
+         ReadTensors(graph, node, parameters->activation, reason);
+}
+
+bool Conv2d::ReadTensors(const GraphView& graph, const NodeView& node, int32_t activation, Reason* reason) {
+  const TensorView input = graph.tensor(node.inputs.at(0, kNoTensor));
+  const TensorView filter = graph.tensor(node.inputs.at(1, kNoTensor));
+  const TensorView output = graph.tensor(node.outputs.at(0, kNoTensor));
+  if (!inputs_.Allocate(1)) {
+    reason->Set("out of memory");
+    return false;
+  }
+  inputs_[0] = node.inputs.at(0, kNoTensor);
+  output_ = node.outputs.at(0, kNoTensor);
+  return HasInt8Type(input, "input", reason) && HasInt8Type(output, "output", reason) &&
+         ReadWeights(filter, graph.tensor(node.inputs.at(2, kNoTensor)), reason) &&
+         ReadQuantization(input, filter, output, activation, reason);
+}
+
+bool Conv2d::ReadGeometry(TensorView input, TensorView filter, TensorView output, const TfLiteConvParams& parameters,
+                          Reason* reason) {
+  // Of the output's shape only the rank counts: the runtime asks for the rest once it knows the input's.
+  if (!HasFourDimensions(input, "input", 0, reason) || !HasFourDimensions(filter, "filter", 1, reason) ||
+      !HasFourDimensions(output, "output", INT_MIN, reason)) {
+    return false;
+  }
+  ConvShape& s = problem_.shape;
+  const int* taps = filter.shape().begin();
+  s.output_channels = taps[0];
+  s.filter_height = taps[1];
+  s.filter_width = taps[2];
+  s.input_channels = taps[3];
+  const int channels = input.shape().at(3, 0);
+  if (s.input_channels != channels) {
+    reason->Set("grouped convolution: filter has %d input channels, input %d", s.input_channels, channels);
+    return false;
+  }
+  s.stride_height = parameters.stride_height;
+  s.stride_width = parameters.stride_width;
+  s.dilation_height = parameters.dilation_height_factor;
+  s.dilation_width = parameters.dilation_width_factor;
+  // What is read of weights counts on sizes that are within bounds, whatever the input's.
+  Shape shape;
+  return ReadPadding(parameters.padding, reason) && ReadShape(filter, "filter", &shape, reason);
+}
+
+bool Conv2d::ReadPadding(int32_t padding, Reason* reason) {
+  padding_ = padding == kTfLitePaddingSame ? Padding::kSame : Padding::kValid;
+  if (padding == kTfLitePaddingSame || padding == kTfLitePaddingValid) return true;
+  reason->Set("unknown padding %d", padding);
+  return false;
+}
+
+// The filter is within kLargestSize once there is a geometry.
+bool Conv2d::ReadWeights(TensorView filter, TensorView bias, Reason* reason) {
+  const ConvShape& s = problem_.shape;
+  const auto channels = static_cast<size_t>(s.output_channels);
+  if (!IsConstant(filter, "filter", kTfLiteInt8, channels * static_cast<size_t>(s.filter_size()), sizeof(int8_t), reason) ||
+      (bias.exists() && !IsConstant(bias, "bias", kTfLiteInt32, channels, sizeof(int32_t), reason))) {
+    return false;
+  }
+  problem_.weights.filter = static_cast<const int8_t*>(filter.data());
+  problem_.weights.bias = bias.exists() ? static_cast<const int32_t*>(bias.data()) : nullptr;
+  return true;
+}
+
+bool Conv2d::Resize(const Shape* inputs, Shape* output, Reason* reason) {
+  ConvShape& s = problem_.shape;
+  const Shape& input = inputs[0];
+  if (input.rank != 4 || input.dims[3] != s.input_channels) {
+    reason->Set("input is not of shape [n, h, w, %d]", s.input_channels);
+    return false;
+  }
+  s.batch = input.dims[0];
+  s.input_height = input.dims[1];
+  s.input_width = input.dims[2];
+  if (!ResolvePadding(padding_, &s, reason)) return false;
+  *output = {4, {s.batch, s.output_height, s.output_width, s.output_channels}};
+  return true;
+}
+
+bool Conv2d::ReadQuantization(TensorView input, TensorView filter, TensorView output, int32_t number, Reason* reason) {
+  if (!PerTensor(input, "input", reason) || !PerTensor(output, "output", reason)) return false;
+  const QuantizationView weights = filter.quantization();
+  if (!HasQuantization(weights, "filter", reason)) return false;
+  const int channels = problem_.shape.output_channels;
+  const int scales = weights.scales.size();
+  if (scales != 1 && (scales != channels || weights.dimension != (problem_.shape.depthwise ? 3 : 0))) {
+    reason->Set("filter has %d scales along dimension %d for %d output channels", scales, weights.dimension, channels);
+    return false;
+  }
+  for (int i = 0; i < scales; ++i) {
+    const int zero_point = weights.zero_points.at(i, 0);
+    if (zero_point == 0) continue;
+    reason->Set("filter has zero point %d in channel %d", zero_point, i);
+    return false;
+  }
+  Activation activation;
+  if (!ReadActivation(number, &activation, reason)) return false;
+  if (!multiplier_.Allocate(channels) || !shift_.Allocate(channels)) {
+    reason->Set("out of memory");
+    return false;
+  }
+  for (int k = 0; k < channels; ++k) {
+    const float scale = weights.scales.at(scales == 1 ? 0 : k, 0);
+    const double effective = EffectiveScale(input.scale(), scale, output.scale());
+    // Negated so that a NaN is refused too. Scales from 2^30 on have no fixed-point form.
+    if (!(effective >= 0 && effective < 1 << 30)) {
+      reason->Set("channel %d has an effective scale of %g", k, effective);
+      return false;
+    }
+    int shift;
+    QuantizeMultiplier(effective, &multiplier_[k], &shift);
+    shift_[k] = shift;
+  }
+  ConvQuantization& q = problem_.quantization;
+  q.input_zero_point = input.zero_point();
+  q.output_zero_point = output.zero_point();
+  ActivationRange(activation, output.scale(), q.output_zero_point, &q.activation_min,
+                  &q.activation_max);
+  q.multiplier = multiplier_.begin();
+  q.shift = shift_.begin();
+  return true;
+}
+
+// A batch of 0 stands for one that is not known yet: the layer is judged by one image.
+ConvProblem Conv2d::Judged() const {
+  ConvProblem judged = problem_;
+  if (judged.shape.batch == 0) judged.shape.batch = 1;
+  return judged;
+}
+
+Plan Conv2d::Choose(const Environment& environment, bool insist) const {
+  const DelegateOptions& options = environment.options;
+  const CpuProfile allowed = AllowedCpu(environment);
+  if (!options.any_kernel) return ForceBestKernel(problem_, options.kernel, allowed.isa);
+  const ConvProblem judged = Judged();
+  if (insist) return InsistOnKernel(judged, allowed);
+  if (!IsEmpty(judged.shape)) return ChooseKernel(judged, allowed);
+  Plan plan;
+  plan.reason.Set("an input of %dx%d gives nothing to compute", judged.shape.input_height, judged.shape.input_width);
+  return plan;
+}
+
+Worth Conv2d::Judge(const Environment& environment, bool insist) const {
+  const ConvShape& s = problem_.shape;
+  // Legal, but a model that is made for it was not meant so.
+  if (s.input_height > 0 && s.input_width > 0 && (s.output_height < 1 || s.output_width < 1)) {
+    Worth worth;
+    worth.reason.Set("a %dx%d input is smaller than the filter", s.input_height, s.input_width);
+    return worth;
+  }
+  Plan plan = Choose(environment, insist);
+  if (!plan.claim && environment.options.any_kernel) {
+    const Plan between = ChooseKernelBetween(Judged(), AllowedCpu(environment));
+    if (between.claim) return {true, between.saved_multiplications, plan.reason};
+  }
+  return {plan.claim, plan.saved_multiplications, plan.reason};
+}
+
+bool Conv2d::Prepare(const Environment& environment, int workers, Reason* reason) {
+  Plan plan = Choose(environment, /*insist=*/false);
+  if (!plan.claim && environment.options.any_kernel) plan = ChooseKernelBetween(Judged(), AllowedCpu(environment));
+  if (!plan.claim) plan = Choose(environment, /*insist=*/true);
+  *reason = plan.reason;
+  return plan.claim && conv_.Prepare(problem_, plan.algorithm, plan.isa, workers, reason);
+}
+
+Units Conv2d::Divide() {
+  // Without anything to compute the kernel is not asked at all.
+  if (IsEmpty(problem_.shape)) return {};
+  conv_.Reshape(problem_.shape);
+  return {conv_.units(), conv_.worker_scratch_bytes()};
+}
+
+void Conv2d::Run(const Codes& codes, int unit, void* scratch) const { conv_.RunUnit(unit, codes.inputs[0], codes.output, scratch); }
+
+void Conv2d::Reference(const Codes& codes) const { ReferenceConv(problem_, codes.inputs[0], codes.output); }
+
+Description Conv2d::Describe() const {
+  const ConvShape& s = problem_.shape;
+  Description description;
+  description.kernel = AlgorithmName(conv_.kernel().algorithm);
+  description.isa = conv_.kernel().isa;
+  description.packed_bytes = conv_.memory_bytes();
+  description.filter_height = s.filter_height;
+  description.filter_width = s.filter_width;
+  description.stride_height = s.stride_height;
+  description.stride_width = s.stride_width;
+  return description;
+}
+
+}  // namespace tflite_eq

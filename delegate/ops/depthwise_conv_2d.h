@@ -1,0 +1,16 @@
+// DEPTHWISE_CONV_2D.
+#ifndef TFLITE_EQ_DELEGATE_OPS_DEPTHWISE_CONV_2D_H_
+#define TFLITE_EQ_DELEGATE_OPS_DEPTHWISE_CONV_2D_H_
+
+#include "delegate/ops/conv_2d.h"
+
+namespace tflite_eq {
+
+class DepthwiseConv2d final : public Conv2d {
+ public:
+  bool Read(const GraphView& graph, const NodeView& node, Reason* reason) override;
+};
+
+}  // namespace tflite_eq
+
+#endif  // TFLITE_EQ_DELEGATE_OPS_DEPTHWISE_CONV_2D_H_

@@ -1,0 +1,117 @@
+// An int8 operator as the delegate runs it: read from a node of the runtime's graph, sized, judged, prepared, and run in units.
+//
+// A new operator is a file beside this one and a line in registry.cc. What it computes is said once, by Reference, which is what TFLite's
+// reference kernels compute, code for code; Run may do it in any other way that gives the same codes for every input.
+//
+// Operators neither allocate nor fail once they are prepared.
+#ifndef TFLITE_EQ_DELEGATE_OPS_OPERATOR_H_
+#define TFLITE_EQ_DELEGATE_OPS_OPERATOR_H_
+
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+
+#include "delegate/array.h"
+#include "delegate/graph/graph_view.h"
+#include "delegate/kernels/cpu_profile.h"
+#include "delegate/kernels/reason.h"
+#include "delegate/graph/shape.h"
+#include "delegate/options.h"
+
+namespace tflite_eq {
+
+// Where an operator is to run.
+struct Environment {
+  const DelegateOptions& options;
+  CpuProfile cpu;
+};
+
+// The CPU as far as the options let it be used.
+CpuProfile AllowedCpu(const Environment& environment);
+
+// Whether an operator can run here, and what that is worth.
+struct Worth {
+  // Exact on this machine, and fast enough to stand between operators that pay.
+  bool possible = false;
+  // What running it here saves, in multiplications that XNNPACK's convolutions would do in that time (CpuCosts); below 0 where the
+  // runtime is faster. A rough figure, for weighing against the cost of handing tensors from one delegate to the other.
+  double saved_multiplications = 0;
+  Reason reason;  // in either case
+};
+
+// Of an operator without weights that works on so many values.
+Worth JudgeSimple(SimpleOperator kind, int64_t values, const Environment& environment, bool insist);
+
+// How the work on one size is divided: units that may run in any order, on any thread.
+struct Units {
+  int count = 0;                 // none where there is nothing to compute
+  size_t scratch_bytes = 0;      // that a thread needs for one of them, aligned to Buffer::kAlignment
+};
+
+// The memory behind an operator's tensors: codes of its inputs in the order of `inputs()`, and of what it writes.
+struct Codes {
+  const int8_t* const* inputs = nullptr;
+  int8_t* output = nullptr;
+};
+
+// What an observer is told of an operator that is prepared.
+struct Description {
+  const char* kernel = "";  // as the option `kernel` names it, where it is one of those
+  Isa isa = Isa::kScalar;
+  size_t packed_bytes = 0;  // held by it: weights, constants, tables
+  // Of operators with a window; 1 of others.
+  int filter_height = 1;
+  int filter_width = 1;
+  int stride_height = 1;
+  int stride_width = 1;
+};
+
+// How an output may lie in memory.
+enum class Sharing {
+  kNone,     // apart from every input
+  kInPlace,  // in place of the first input, if nothing reads that later
+  kView,     // it is the first input under another shape: there is nothing to run then
+};
+
+class Operator {
+ public:
+  // The library has no operator delete of the C++ runtime; objects come from NewObject.
+  static void operator delete(void* memory) { free(memory); }
+  virtual ~Operator() = default;
+
+  // Takes what the node says, weights excepted, which stay where they are, in the model. False with a reason when it is not an int8
+  // operator of this kind, or not one that is understood. `inputs` and `output` are set then or earlier.
+  virtual bool Read(const GraphView& graph, const NodeView& node, Reason* reason) = 0;
+
+  // Tensors that are computed: constants are not among them.
+  const Array<int>& inputs() const { return inputs_; }
+  int output() const { return output_; }
+
+  // The output's shape for inputs of these shapes, which are valid; any size may be 0. False with a reason when there is no such
+  // operator, or when it is too large. Every size inside is checked here: kernels check none.
+  virtual bool Resize(const Shape* inputs, Shape* output, Reason* reason) = 0;
+
+  // At the present size, one without values standing for one that is not known yet. `insist`: the option claim asks for it.
+  virtual Worth Judge(const Environment& environment, bool insist) const = 0;
+
+  // Chooses a kernel, whether or not the policy would claim the operator at this size, and packs weights. False with a reason.
+  virtual bool Prepare(const Environment& environment, int workers, Reason* reason) = 0;
+
+  // At the present size, for as many workers as it was prepared for.
+  virtual Units Divide() = 0;
+  // Several threads may run units of the same object at once, each with scratch of its own.
+  virtual void Run(const Codes& codes, int unit, void* scratch) const = 0;
+  // All of it. The specification.
+  virtual void Reference(const Codes& codes) const = 0;
+
+  virtual Sharing sharing() const { return Sharing::kNone; }
+  virtual Description Describe() const { return {}; }
+
+ protected:
+  Array<int> inputs_;
+  int output_ = kNoTensor;
+};
+
+}  // namespace tflite_eq
+
+#endif  // TFLITE_EQ_DELEGATE_OPS_OPERATOR_H_

@@ -1,0 +1,58 @@
+#include "delegate/ops/prelu.h"
+
+#include "delegate/ops/reference/prelu.h"
+#include "delegate/ops/tensor_checks.h"
+
+namespace tflite_eq {
+
+bool Prelu::Read(const GraphView& graph, const NodeView& node, Reason* reason) {
+  if (!ReadInt8(graph, node, 2, 2, reason)) return false;
+  const TensorView slopes = graph.tensor(node.inputs.at(1, kNoTensor));
+  Shape shape;
+  if (!HasInt8Codes(slopes, "slopes", reason) || !ReadShape(slopes, "slopes", &shape, reason)) return false;
+  slope_rank_ = shape.rank;
+  const int channels = shape.rank > 0 ? shape.dims[shape.rank - 1] : 1;
+  if (channels < 1 || shape.elements() != channels) {
+    reason->Set("slopes are not one for each channel");
+    return false;
+  }
+  if (!IsConstant(slopes, "slopes", kTfLiteInt8, static_cast<size_t>(channels), 1, reason)) return false;
+  if (!slopes_.Allocate(channels)) {
+    reason->Set("out of memory");
+    return false;
+  }
+  for (int c = 0; c < channels; ++c) {
+    slopes_[c] = static_cast<int16_t>(static_cast<const int8_t*>(slopes.data())[c] - slopes.zero_point());
+  }
+  reason->Set("its scales are none that the reference kernel takes");
+  return MakePreluConstants(QuantizationOf(graph.tensor(inputs_[0])), slopes.scale(), QuantizationOf(graph.tensor(output_)), &constants_);
+}
+
+bool Prelu::Resize(const Shape* inputs, Shape* output, Reason* reason) {
+  *output = inputs[0];
+  if (output->rank < 1 || output->rank < slope_rank_ || output->dims[output->rank - 1] != slopes_.size()) {
+    reason->Set("there are %d slopes of %d dimensions, which do not go with the input", slopes_.size(), slope_rank_);
+    return false;
+  }
+  item_bytes_ = slopes_.size();
+  items_ = output->elements() / item_bytes_;
+  return true;
+}
+
+void Prelu::Run(const Codes& codes, int unit, void*) const {
+  const int64_t begin = units_.begin(unit);
+  kernels_.prelu(constants_, slopes_.begin(), codes.inputs[0] + begin * item_bytes_, codes.output + begin * item_bytes_,
+                  static_cast<size_t>(units_.begin(unit + 1) - begin), slopes_.size());
+}
+
+void Prelu::Reference(const Codes& codes) const {
+  ReferencePrelu(constants_, slopes_.begin(), codes.inputs[0], codes.output, static_cast<size_t>(items_), slopes_.size());
+}
+
+Description Prelu::Describe() const {
+  Description description = ElementwiseOperator::Describe();
+  description.packed_bytes = sizeof(int16_t) * static_cast<size_t>(slopes_.size());
+  return description;
+}
+
+}  // namespace tflite_eq

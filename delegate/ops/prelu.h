@@ -1,0 +1,28 @@
+// PRELU with one slope per channel.
+#ifndef TFLITE_EQ_DELEGATE_OPS_PRELU_H_
+#define TFLITE_EQ_DELEGATE_OPS_PRELU_H_
+
+#include "delegate/ops/elementwise_operator.h"
+
+namespace tflite_eq {
+
+class Prelu final : public ElementwiseOperator {
+ public:
+  Prelu() : ElementwiseOperator(SimpleOperator::kPrelu) {}
+
+  bool Read(const GraphView& graph, const NodeView& node, Reason* reason) override;
+  bool Resize(const Shape* inputs, Shape* output, Reason* reason) override;
+  void Run(const Codes& codes, int unit, void* scratch) const override;
+  void Reference(const Codes& codes) const override;
+  Sharing sharing() const override { return Sharing::kInPlace; }
+  Description Describe() const override;
+
+ private:
+  PreluConstants constants_;
+  Array<int16_t> slopes_;
+  int slope_rank_ = 0;
+};
+
+}  // namespace tflite_eq
+
+#endif  // TFLITE_EQ_DELEGATE_OPS_PRELU_H_

@@ -1,0 +1,201 @@
+// The specifications on what TFLite's reference kernels answered, the same on three runtimes.
+#include <algorithm>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "delegate/kernels/golden_file.h"
+#include "delegate/ops/reference/add.h"
+#include "delegate/ops/reference/mean.h"
+#include "delegate/ops/reference/mul.h"
+#include "delegate/ops/reference/pool.h"
+#include "delegate/ops/reference/prelu.h"
+#include "delegate/ops/reference/resize.h"
+#include "delegate/ops/reference/unary.h"
+#include "gtest/gtest.h"
+
+namespace tflite_eq {
+namespace {
+
+using Codes = std::vector<int8_t>;
+
+Quantization QuantizationOf(const GoldenCase& c, const std::string& tensor) {
+  return {c.Scale(tensor + "_scale"), c.Integer(tensor + "_zero_point")};
+}
+
+Activation ActivationOf(const GoldenCase& c) {
+  return c.Has("activation") ? ActivationFromName(c.fields.at("activation")) : Activation::kNone;
+}
+
+// The operator's table; false where there is none.
+bool Table(const GoldenCase& c, int8_t* table) {
+  const std::string& name = c.fields.at("operator");
+  const Quantization input = QuantizationOf(c, "input0"), output = QuantizationOf(c, "output");
+  if (name == "LEAKY_RELU") return LeakyReluTable(c.Has("alpha") ? c.Scale("alpha") : 0.0f, input, output, table);
+  if (name == "HARD_SWISH") return HardSwishTable(input, output, table);
+  if (name == "QUANTIZE") return RequantizeTable(input, output, table);
+  return ReluTable(ActivationFromName(name), input, output, table);
+}
+
+Codes Unary(const GoldenCase& c) {
+  int8_t table[kCodes];
+  EXPECT_TRUE(Table(c, table)) << c.name;
+  Codes output;
+  for (int8_t code : c.Numbers("input0").codes()) output.push_back(table[code + 128]);
+  return output;
+}
+
+Codes AddOrSub(const GoldenCase& c) {
+  AddConstants constants;
+  EXPECT_TRUE(MakeAddConstants(QuantizationOf(c, "input0"), QuantizationOf(c, "input1"), QuantizationOf(c, "output"),
+                               ActivationOf(c), c.fields.at("operator") == "SUB", &constants))
+      << c.name;
+  const Codes first = c.Numbers("input0").codes(), second = c.Numbers("input1").codes();
+  Codes output(first.size());
+  ReferenceAdd(constants, first.data(), second.data(), output.data(), output.size());
+  return output;
+}
+
+Codes Mul(const GoldenCase& c) {
+  MulConstants constants;
+  EXPECT_TRUE(MakeMulConstants(QuantizationOf(c, "input0"), QuantizationOf(c, "input1"), QuantizationOf(c, "output"),
+                               ActivationOf(c), &constants))
+      << c.name;
+  const Codes first = c.Numbers("input0").codes(), second = c.Numbers("input1").codes();
+  Codes output(first.size());
+  ReferenceMul(constants, first.data(), second.data(), output.data(), output.size());
+  return output;
+}
+
+Codes Prelu(const GoldenCase& c) {
+  PreluConstants constants;
+  const Quantization slope = QuantizationOf(c, "input1");
+  EXPECT_TRUE(MakePreluConstants(QuantizationOf(c, "input0"), slope.scale, QuantizationOf(c, "output"), &constants)) << c.name;
+  std::vector<int16_t> slopes;
+  for (int code : c.Numbers("input1").values) slopes.push_back(static_cast<int16_t>(code - slope.zero_point));
+  const Codes input = c.Numbers("input0").codes();
+  Codes output(input.size());
+  ReferencePrelu(constants, slopes.data(), input.data(), output.data(), input.size() / slopes.size(),
+                 static_cast<int>(slopes.size()));
+  return output;
+}
+
+PoolAxis Axis(const GoldenCase& c, int axis) {
+  const auto pair = [&](const char* field) { return c.Has(field) ? c.Integers(field)[static_cast<size_t>(axis)] : 1; };
+  PoolAxis result;
+  result.input = c.Numbers("input0").shape[static_cast<size_t>(axis + 1)];
+  result.output = c.Numbers("output").shape[static_cast<size_t>(axis + 1)];
+  result.filter = pair("filter");
+  result.stride = pair("stride");
+  result.pad = std::max(0, ((result.output - 1) * result.stride + result.filter - result.input) / 2);
+  return result;
+}
+
+Codes Pool(const GoldenCase& c) {
+  PoolShape shape;
+  shape.rows = Axis(c, 0);
+  shape.columns = Axis(c, 1);
+  const NumberList input = c.Numbers("input0");
+  shape.channels = input.shape[3];
+  ActivationRange(ActivationOf(c), c.Scale("output_scale"), c.Integer("output_zero_point"), &shape.activation_min,
+                  &shape.activation_max);
+  const Codes codes = input.codes();
+  Codes output(c.Numbers("output").values.size());
+  const size_t images = static_cast<size_t>(input.shape[0]);
+  for (size_t image = 0; image < images; ++image) {
+    const auto pool = c.fields.at("operator") == "MAX_POOL_2D" ? ReferenceMaxPool : ReferenceAveragePool;
+    pool(shape, codes.data() + image * codes.size() / images, output.data() + image * output.size() / images);
+  }
+  return output;
+}
+
+Codes Mean(const GoldenCase& c) {
+  const NumberList input = c.Numbers("input0");
+  MeanConstants constants;
+  EXPECT_TRUE(MakeMeanConstants(QuantizationOf(c, "input0"), QuantizationOf(c, "output"), input.shape[1] * input.shape[2],
+                                &constants))
+      << c.name;
+  Codes output(static_cast<size_t>(input.shape[3]));
+  ReferenceMean(constants, input.codes().data(), input.shape[3], output.data());
+  return output;
+}
+
+Codes Resize(const GoldenCase& c) {
+  const NumberList input = c.Numbers("input0"), output = c.Numbers("output");
+  const auto axis = [&](size_t i) {
+    return ResizeAxis{input.shape[i], output.shape[i], c.Has("align_corners"), c.Has("half_pixel_centers")};
+  };
+  EXPECT_TRUE(StaysInside(axis(1)) && StaysInside(axis(2))) << c.name;
+  Codes codes(output.values.size());
+  const auto resize = c.fields.at("operator") == "RESIZE_BILINEAR" ? ReferenceResizeBilinear : ReferenceResizeNearest;
+  resize(axis(1), axis(2), input.shape[3], input.codes().data(), codes.data());
+  return codes;
+}
+
+TEST(OperatorGolden, EverySpecification) {
+  const std::map<std::string, Codes (*)(const GoldenCase&)> operators = {
+      {"RELU", Unary},       {"RELU6", Unary},
+      {"RELU_N1_TO_1", Unary}, {"LEAKY_RELU", Unary},
+      {"HARD_SWISH", Unary}, {"QUANTIZE", Unary},
+      {"ADD", AddOrSub},     {"SUB", AddOrSub},
+      {"MUL", Mul},          {"PRELU", Prelu},
+      {"MAX_POOL_2D", Pool}, {"AVERAGE_POOL_2D", Pool},
+      {"MEAN", Mean},        {"RESIZE_BILINEAR", Resize},
+      {"RESIZE_NEAREST_NEIGHBOR", Resize},
+  };
+  std::map<std::string, int> seen;
+  for (const GoldenCase& c : ReadGoldenCases("tests/golden/operators.txt")) {
+    const auto found = operators.find(c.fields.at("operator"));
+    ASSERT_NE(found, operators.end()) << c.name;
+    EXPECT_EQ(found->second(c), c.Numbers("output").codes()) << c.name;
+    ++seen[found->first];
+  }
+  for (const auto& named : operators) EXPECT_GE(seen[named.first], 6) << named.first;
+}
+
+// Scales that no kernel takes are refused, whichever operator forms them.
+TEST(Constants, ScalesOutOfRange) {
+  const Quantization one = {1.0f, 0}, tiny = {1e-9f, 0}, huge = {1e6f, 0}, nothing = {0.0f, 0};
+  AddConstants add;
+  MulConstants mul;
+  PreluConstants prelu;
+  MeanConstants mean;
+  int8_t table[kCodes];
+  for (const Quantization& output : {tiny, nothing}) {
+    EXPECT_FALSE(MakeAddConstants(one, one, output, Activation::kNone, false, &add));
+    EXPECT_FALSE(MakeMulConstants(one, one, output, Activation::kNone, &mul));
+    EXPECT_FALSE(MakePreluConstants(one, 0.01f, output, &prelu));
+    EXPECT_FALSE(MakeMeanConstants(one, output, 49, &mean));
+    EXPECT_FALSE(ReluTable(Activation::kRelu, one, output, table));
+    EXPECT_FALSE(LeakyReluTable(0.1f, one, output, table));
+    EXPECT_FALSE(LeakyReluTable(-0.1f, one, output, table));
+    EXPECT_FALSE(RequantizeTable(one, output, table));
+    EXPECT_FALSE(HardSwishTable(one, output, table));
+  }
+  EXPECT_FALSE(MakePreluConstants(one, 1e9f, one, &prelu));
+  EXPECT_FALSE(MakeAddConstants(nothing, one, one, Activation::kNone, false, &add));
+  EXPECT_FALSE(MakeMeanConstants(one, one, 0, &mean));
+  EXPECT_FALSE(MakeMeanConstants(one, one, int64_t{1} << 40, &mean));
+  EXPECT_FALSE(HardSwishTable(one, huge, table));
+  EXPECT_FALSE(HardSwishTable(tiny, tiny, table));
+  EXPECT_TRUE(RequantizeTable(one, huge, table));
+}
+
+// Where runtimes read beyond the image, and differ by what they find there: 513 rows from 33 take steps of 66 / 1024, which lead to
+// row 33 where there are rows 0 to 32.
+TEST(Resize, LeavesTheImageByRoundedSteps) {
+  EXPECT_FALSE(StaysInside({33, 513, false, false}));
+  EXPECT_FALSE(StaysInside({1, 292, false, false}));
+  EXPECT_TRUE(StaysInside({33, 513, true, false}));
+  EXPECT_TRUE(StaysInside({33, 257, false, false}));
+  for (int input = 1; input < 120; ++input) {
+    for (int output = 1; output <= 4 * input; ++output) {
+      EXPECT_TRUE(StaysInside({input, output, false, false}) && StaysInside({input, output, true, false}) &&
+                  StaysInside({input, output, false, true}))
+          << input << " to " << output;
+    }
+  }
+}
+
+}  // namespace
+}  // namespace tflite_eq

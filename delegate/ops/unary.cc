@@ -1,0 +1,33 @@
+#include "delegate/ops/unary.h"
+
+#include "delegate/ops/tensor_checks.h"
+
+namespace tflite_eq {
+
+bool Unary::Read(const GraphView& graph, const NodeView& node, Reason* reason) {
+  if (!ReadInt8(graph, node, 1, 1, reason)) return false;
+  reason->Set("its scales are none that the reference kernel takes");
+  return MakeTable(node, QuantizationOf(graph.tensor(inputs_[0])), QuantizationOf(graph.tensor(output_)), reason);
+}
+
+bool Unary::Resize(const Shape* inputs, Shape* output, Reason*) {
+  *output = inputs[0];
+  items_ = output->elements();
+  return true;
+}
+
+void Unary::Run(const Codes& codes, int unit, void*) const {
+  const int64_t begin = units_.begin(unit);
+  kernels_.look_up(table_, codes.inputs[0] + begin, codes.output + begin, static_cast<size_t>(units_.begin(unit + 1) - begin));
+}
+
+void Unary::Reference(const Codes& codes) const {
+  for (int64_t i = 0; i < items_; ++i) codes.output[i] = table_[codes.inputs[0][i] + 128];
+}
+
+bool LeakyRelu::MakeTable(const NodeView& node, const Quantization& input, const Quantization& output, Reason* reason) {
+  const auto* parameters = ReadParameters<TfLiteLeakyReluParams>(node, reason);
+  return parameters != nullptr && LeakyReluTable(parameters->alpha, input, output, table_);
+}
+
+}  // namespace tflite_eq

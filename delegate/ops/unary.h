@@ -1,0 +1,66 @@
+// Operators whose output code depends on one input code alone: RELU and its kin, LEAKY_RELU, HARD_SWISH, QUANTIZE. A table.
+#ifndef TFLITE_EQ_DELEGATE_OPS_UNARY_H_
+#define TFLITE_EQ_DELEGATE_OPS_UNARY_H_
+
+#include "delegate/ops/elementwise_operator.h"
+#include "delegate/ops/reference/unary.h"
+
+namespace tflite_eq {
+
+class Unary : public ElementwiseOperator {
+ public:
+  bool Read(const GraphView& graph, const NodeView& node, Reason* reason) override;
+  bool Resize(const Shape* inputs, Shape* output, Reason* reason) override;
+  void Run(const Codes& codes, int unit, void* scratch) const override;
+  void Reference(const Codes& codes) const override;
+  Sharing sharing() const override { return Sharing::kInPlace; }
+
+ protected:
+  explicit Unary(SimpleOperator kind) : ElementwiseOperator(kind) {}
+  virtual bool MakeTable(const NodeView& node, const Quantization& input, const Quantization& output, Reason* reason) = 0;
+
+  int8_t table_[kCodes] = {};
+};
+
+template <Activation activation>
+class Relu final : public Unary {
+ public:
+  Relu() : Unary(SimpleOperator::kRelu) {}
+
+ private:
+  bool MakeTable(const NodeView&, const Quantization& input, const Quantization& output, Reason*) override {
+    return ReluTable(activation, input, output, table_);
+  }
+};
+
+class LeakyRelu final : public Unary {
+ public:
+  LeakyRelu() : Unary(SimpleOperator::kLeakyRelu) {}
+
+ private:
+  bool MakeTable(const NodeView& node, const Quantization& input, const Quantization& output, Reason* reason) override;
+};
+
+class HardSwish final : public Unary {
+ public:
+  HardSwish() : Unary(SimpleOperator::kHardSwish) {}
+
+ private:
+  bool MakeTable(const NodeView&, const Quantization& input, const Quantization& output, Reason*) override {
+    return HardSwishTable(input, output, table_);
+  }
+};
+
+class Requantize final : public Unary {
+ public:
+  Requantize() : Unary(SimpleOperator::kRequantize) {}
+
+ private:
+  bool MakeTable(const NodeView&, const Quantization& input, const Quantization& output, Reason*) override {
+    return RequantizeTable(input, output, table_);
+  }
+};
+
+}  // namespace tflite_eq
+
+#endif  // TFLITE_EQ_DELEGATE_OPS_UNARY_H_

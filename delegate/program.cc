@@ -1,0 +1,495 @@
+#include "delegate/program.h"
+
+#include <sched.h>
+#include <string.h>
+#include <time.h>
+
+#include "delegate/graph/index_map.h"
+#include "delegate/log.h"
+#include "delegate/ops/tensor_checks.h"
+#include "delegate/quoted.h"
+
+namespace tflite_eq {
+namespace {
+
+double Milliseconds() {
+  timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return static_cast<double>(now.tv_sec) * 1e3 + static_cast<double>(now.tv_nsec) * 1e-6;
+}
+
+size_t Bytes(const Shape& shape) { return static_cast<size_t>(shape.elements()); }
+
+// "[1, 224, 224, 3]"
+struct ShapeText {
+  explicit ShapeText(const Shape& shape) {
+    text.Set("[");
+    for (int i = 0; i < shape.rank; ++i) {
+      Reason before = text;
+      text.Set("%.100s%s%d", before.text, i > 0 ? ", " : "", shape.dims[i]);
+    }
+    Reason before = text;
+    text.Set("%.150s]", before.text);
+  }
+  Reason text;
+};
+
+// Whether a tensor of the runtime is what a step was prepared for, and has memory for it.
+bool Holds(TfLiteContext* context, int node, const char* role, int tensor, const Shape& shape) {
+  const TensorView view = GraphView(context).tensor(tensor);
+  const size_t bytes = Bytes(shape);
+  if (!view.exists() || !view.HasShape(shape)) {
+    context->ReportError(context,
+                         "tflite_eq: node %d: its %s is no longer of shape %s, for which it was prepared: allocate "
+                         "tensors after resizing",
+                         node, role, ShapeText(shape).text.text);
+    return false;
+  }
+  if (view.bytes() < bytes || (view.data() == nullptr && bytes > 0)) {
+    context->ReportError(context, "tflite_eq: node %d: its %s \"%s\" has %zu bytes, not %zu", node, role, Quoted(view.name()).text,
+                         view.data() != nullptr ? view.bytes() : 0, bytes);
+    return false;
+  }
+  return true;
+}
+
+bool OutOfMemory(TfLiteContext* context, int nodes) {
+  context->ReportError(context, "tflite_eq: out of memory for %d nodes", nodes);
+  return false;
+}
+
+// Until the other workers have done their part of a step: at once, most of the time. A worker that lost its core is waited for
+// without taking that core from it.
+void WaitFor(const int* done, int units) {
+  constexpr int kSpins = 2000;
+  for (int spin = 0; __atomic_load_n(done, __ATOMIC_ACQUIRE) < units; ++spin) {
+    if (spin >= kSpins) {
+      sched_yield();
+    } else {
+#if defined(__x86_64__)
+      __builtin_ia32_pause();
+#elif defined(__aarch64__)
+      asm volatile("yield");
+#endif
+    }
+  }
+}
+
+}  // namespace
+
+bool Program::Init(TfLiteContext* context, const TfLiteDelegateParams& params, const Environment& environment, int workers) {
+  const double start = Milliseconds();
+  verify_ = environment.options.verify;
+  profile_ = environment.options.profile;
+  reference_in_place_ = environment.options.reference_in_place;
+  workers_ = workers;
+  const PartitionView view(params);
+  if (!ReadSteps(context, view) || !Connect(context, view) || !PrepareSteps(context, environment, workers)) return false;
+  prepare_milliseconds_ = Milliseconds() - start;
+  return true;
+}
+
+bool Program::ReadSteps(TfLiteContext* context, const PartitionView& view) {
+  if (!steps_.Allocate(view.nodes.size())) return OutOfMemory(context, view.nodes.size());
+  const GraphView graph(context);
+  for (int i = 0; i < steps_.size(); ++i) {
+    Step& step = steps_[i];
+    step.node_index = view.nodes.begin()[i];
+    NodeView node;
+    Reason reason;
+    reason.Set("the runtime does not have it");
+    if (!graph.node(step.node_index, &node) || !step.op.Read(graph, node, &reason)) {
+      context->ReportError(context, "tflite_eq: node %d was claimed but cannot be read: %s", step.node_index, reason.text);
+      return false;
+    }
+  }
+  return true;
+}
+
+// Finds the values, who writes and who reads them. Selection claims nodes of models in order only, and the runtime hands them over in
+// order: what is refused here does not happen, but it would cost more than a message.
+bool Program::Connect(TfLiteContext* context, const PartitionView& view) {
+  const int count = steps_.size();
+  int most = count;
+  for (Step& step : steps_) {
+    const int inputs = step.op->inputs().size();
+    if (__builtin_add_overflow(most, inputs, &most)) return OutOfMemory(context, count);
+  }
+  IndexMap value_of;
+  if (!value_of.Reserve(most) || !values_.Allocate(most)) return OutOfMemory(context, count);
+  int values = 0;
+  for (int i = 0; i < count; ++i) {
+    Step& step = steps_[i];
+    const Array<int>& tensors = step.op->inputs();
+    if (!step.inputs.Allocate(tensors.size()) || !step.addresses.Allocate(tensors.size())) return OutOfMemory(context, count);
+    for (int k = 0; k < tensors.size(); ++k) {
+      int value = value_of.Get(tensors[k]);
+      if (value == IndexMap::kAbsent) {
+        value = values++;
+        values_[value].tensor = tensors[k];
+        values_[value].outside = true;
+        value_of.Set(tensors[k], value);
+      }
+      step.inputs[k] = value;
+    }
+    const int before = value_of.Get(step.op->output());
+    if (before != IndexMap::kAbsent) {
+      context->ReportError(context, values_[before].producer == kNone ? "tflite_eq: node %d writes what a node that comes before reads"
+                                                                      : "tflite_eq: node %d writes a tensor that is already in use",
+                           step.node_index);
+      return false;
+    }
+    step.output = values++;
+    values_[step.output].tensor = step.op->output();
+    values_[step.output].producer = i;
+    value_of.Set(step.op->output(), step.output);
+  }
+  for (int tensor : view.outputs) {
+    const int value = value_of.Get(tensor);
+    if (value == IndexMap::kAbsent || values_[value].producer == kNone) {
+      context->ReportError(context, "tflite_eq: no claimed node writes tensor %d", tensor);
+      return false;
+    }
+    values_[value].outside = true;
+  }
+  return ShareMemory() || OutOfMemory(context, count);
+}
+
+// Decides which values inside lie in the same memory because one is written over the other or is the other, and how long what they lie
+// in lives.
+bool Program::ShareMemory() {
+  const int count = steps_.size();
+  // For every value inside, the first of those it shares memory with; and the last step that reads any of them.
+  Array<int> root, last;
+  if (!root.Allocate(values_.size()) || !last.Allocate(values_.size())) return false;
+  for (int v = 0; v < values_.size(); ++v) {
+    root[v] = v;
+    last[v] = values_[v].producer;
+  }
+  const auto find = [&root](int value) {
+    while (root[value] != value) value = root[value];
+    return value;
+  };
+  const auto shares = [this](const Step& step, Sharing kind) {
+    return step.op->sharing() == kind && step.inputs.size() > 0 && !values_[step.output].outside && !values_[step.inputs[0]].outside;
+  };
+  for (const Step& step : steps_) {
+    if (shares(step, Sharing::kView)) root[step.output] = root[step.inputs[0]];
+  }
+  for (int i = 0; i < count; ++i) {
+    for (int value : steps_[i].inputs) last[root[value]] = i;
+    int& end = last[root[steps_[i].output]];
+    if (end < i) end = i;
+  }
+  // Verifying compares with what the reference makes of the input: it has to be there still.
+  for (int i = 0; i < count && !verify_; ++i) {
+    const Step& step = steps_[i];
+    if (!shares(step, Sharing::kInPlace)) continue;
+    const int over = find(step.inputs[0]);
+    if (last[over] != i) continue;
+    bool twice = false;
+    for (int k = 1; k < step.inputs.size(); ++k) twice = twice || find(step.inputs[k]) == over;
+    if (twice) continue;
+    // All that shares the output's memory moves along.
+    const int moved = find(step.output);
+    last[over] = last[moved];
+    root[moved] = over;
+  }
+  int storages = 0;
+  for (int v = 0; v < values_.size(); ++v) {
+    if (values_[v].producer == kNone || values_[v].outside) continue;
+    const int to = find(v);  // which comes before the others
+    values_[v].storage = to == v ? storages++ : values_[to].storage;
+  }
+  if (!memory_.Allocate(storages, count)) return false;
+  for (int v = 0; v < values_.size(); ++v) {
+    if (values_[v].storage == kNone || root[v] != v) continue;
+    memory_[values_[v].storage].first = values_[v].producer;
+    memory_[values_[v].storage].last = last[v];
+  }
+  return true;
+}
+
+// The shapes that the group's inputs have.
+bool Program::ReadInputShapes(TfLiteContext* context, Reason* reason) {
+  for (Step& step : steps_) {
+    for (int index : step.inputs) {
+      Value& value = values_[index];
+      if (value.producer != kNone) continue;
+      const TensorView tensor = GraphView(context).tensor(value.tensor);
+      Reason why;
+      why.Set("input is gone");
+      if (tensor.exists() && ReadShape(tensor, "input", &value.shape, &why)) continue;
+      value.shape = Shape();
+      reason->Set("node %d: %.150s", step.node_index, why.text);
+      return false;
+    }
+  }
+  return true;
+}
+
+// For the sizes that the model declares. What it declares of a tensor that the runtime computes need not be true, and need not make
+// sense: then a kernel is chosen without a size.
+bool Program::PrepareSteps(TfLiteContext* context, const Environment& environment, int workers) {
+  Reason reason;
+  ReadInputShapes(context, &reason);
+  for (Step& step : steps_) {
+    ResizeStep(&step, &reason);
+    if (step.op->Prepare(environment, workers, &reason)) continue;
+    context->ReportError(context, "tflite_eq: node %d was claimed but cannot be prepared: %s", step.node_index, reason.text);
+    return false;
+  }
+  return true;
+}
+
+bool Program::ResizeStep(Step* step, Reason* reason) {
+  constexpr int kMostInputs = 16;
+  Shape few[kMostInputs];
+  Array<Shape> many;
+  const int inputs = step->inputs.size();
+  if (inputs > kMostInputs && !many.Allocate(inputs)) {
+    reason->Set("node %d: out of memory for %d shapes", step->node_index, inputs);
+    return false;
+  }
+  Shape* shapes = inputs > kMostInputs ? many.begin() : few;
+  for (int k = 0; k < inputs; ++k) shapes[k] = values_[step->inputs[k]].shape;
+  Reason why;
+  if (step->op->Resize(shapes, &values_[step->output].shape, &why)) return true;
+  values_[step->output].shape = Shape();
+  reason->Set("node %d: %.150s", step->node_index, why.text);
+  return false;
+}
+
+bool Program::ResizeOutput(TfLiteContext* context, const Value& value, int node) {
+  const GraphView graph(context);
+  const TensorView output = graph.tensor(value.tensor);
+  const Shape& shape = value.shape;
+  // A dynamic tensor may have the shape, and no memory yet.
+  if (output.exists() && output.HasShape(shape) && output.bytes() == Bytes(shape) && !output.is_dynamic()) return true;
+  if (graph.Resize(value.tensor, shape)) return true;
+  context->ReportError(context, "tflite_eq: node %d: the output cannot be given the shape %s", node, ShapeText(shape).text.text);
+  return false;
+}
+
+TfLiteStatus Program::Prepare(TfLiteContext* context) {
+  prepared_ = false;
+  size_t largest = 0;
+  worker_scratch_ = 0;
+  Reason reason;
+  if (!ReadInputShapes(context, &reason)) {
+    context->ReportError(context, "tflite_eq: %s", reason.text);
+    return kTfLiteError;
+  }
+  for (int i = 0; i < memory_.size(); ++i) memory_[i].bytes = 0;
+  for (Step& step : steps_) {
+    if (!ResizeStep(&step, &reason)) {
+      context->ReportError(context, "tflite_eq: %s", reason.text);
+      return kTfLiteError;
+    }
+    const Value& value = values_[step.output];
+    const size_t bytes = Bytes(value.shape);
+    step.units = step.op->Divide();
+    if (bytes == 0) step.units.count = 0;
+    if (step.units.count > 0 && reference_in_place_) step.units = {1, 0};
+    if (step.units.scratch_bytes > worker_scratch_) worker_scratch_ = step.units.scratch_bytes;
+    if (bytes > largest) largest = bytes;
+    if (value.outside) {
+      if (!ResizeOutput(context, value, step.node_index)) return kTfLiteError;
+    } else if (bytes > memory_[value.storage].bytes) {
+      memory_[value.storage].bytes = bytes;
+    }
+  }
+  memory_.Place();
+  size_t scratch;
+  bool allocated = !__builtin_mul_overflow(worker_scratch_, static_cast<size_t>(workers_), &scratch) &&
+                   (scratch_.size() >= scratch || scratch_.Allocate(scratch)) &&
+                   (arena_.size() >= memory_.bytes() || arena_.Allocate(memory_.bytes()));
+  if (allocated && verify_) allocated = expected_.size() >= largest || expected_.Allocate(largest);
+  if (!allocated) {
+    context->ReportError(context, "tflite_eq: out of memory: %zu bytes of scratch, %zu of tensors", worker_scratch_, memory_.bytes());
+    return kTfLiteError;
+  }
+  prepared_ = true;
+  return kTfLiteOk;
+}
+
+bool Program::HasItsTensors(TfLiteContext* context) const {
+  if (!prepared_) {
+    context->ReportError(context, "tflite_eq: %d nodes are to run that were not prepared: allocate tensors first", steps_.size());
+    return false;
+  }
+  for (const Step& step : steps_) {
+    for (int index : step.inputs) {
+      const Value& value = values_[index];
+      if (value.producer == kNone && !Holds(context, step.node_index, "input", value.tensor, value.shape)) return false;
+    }
+    const Value& value = values_[step.output];
+    if (value.outside && !Holds(context, step.node_index, "output", value.tensor, value.shape)) return false;
+  }
+  return true;
+}
+
+// Where the values of this invocation are: the runtime may have moved its own.
+void Program::Locate(TfLiteContext* context) {
+  const GraphView graph(context);
+  const auto address = [&](const Value& value) {
+    if (value.outside) return static_cast<int8_t*>(graph.tensor(value.tensor).data());
+    return arena_.as<int8_t>() + memory_[value.storage].offset;
+  };
+  for (Step& step : steps_) {
+    for (int k = 0; k < step.inputs.size(); ++k) step.addresses[k] = address(values_[step.inputs[k]]);
+    step.codes = {step.addresses.begin(), address(values_[step.output])};
+    // A view inside the group is there already.
+    const bool nothing_to_do = step.op->sharing() == Sharing::kView && step.addresses[0] == step.codes.output;
+    step.next = nothing_to_do ? step.units.count : 0;
+    step.done = step.next;
+  }
+}
+
+void Program::Work(int worker) {
+  char* scratch = scratch_.as<char>() + worker * worker_scratch_;
+  for (Step& step : steps_) {
+    const double start = profile_ && worker == 0 ? Milliseconds() : 0;
+    const int units = step.units.count;
+    for (int unit; (unit = __atomic_fetch_add(&step.next, 1, __ATOMIC_RELAXED)) < units;) {
+      if (reference_in_place_) {
+        step.op->Reference(step.codes);
+      } else {
+        step.op->Run(step.codes, unit, scratch);
+      }
+      __atomic_fetch_add(&step.done, 1, __ATOMIC_RELEASE);
+    }
+    WaitFor(&step.done, units);
+    if (profile_ && worker == 0 && units > 0) {
+      step.milliseconds += Milliseconds() - start;
+      ++step.runs;
+    }
+  }
+}
+
+TfLiteStatus Program::Invoke(TfLiteContext* context, WorkerPool* pool) {
+  if (!HasItsTensors(context)) return kTfLiteError;
+  Locate(context);
+  if (verify_) return RunVerified(context, pool);
+  if (workers_ == 1) {
+    Work(0);
+    return kTfLiteOk;
+  }
+  const WorkerPool::AwakeScope awake(pool);
+  pool->Run([](void* self, int, int worker) { static_cast<Program*>(self)->Work(worker); }, this, workers_);
+  return kTfLiteOk;
+}
+
+// Step by step, each compared before the next reads what it wrote.
+TfLiteStatus Program::RunVerified(TfLiteContext* context, WorkerPool* pool) {
+  struct Unit {
+    const Program* program;
+    const Step* step;
+  };
+  for (Step& step : steps_) {
+    if (step.next >= step.units.count) continue;
+    Unit unit = {this, &step};
+    const double start = Milliseconds();
+    pool->Run(
+        [](void* opaque, int index, int worker) {
+          const Unit& at = *static_cast<const Unit*>(opaque);
+          const Program& program = *at.program;
+          char* scratch = const_cast<char*>(program.scratch_.as<char>()) + worker * program.worker_scratch_;
+          if (program.reference_in_place_) {
+            at.step->op->Reference(at.step->codes);
+          } else {
+            at.step->op->Run(at.step->codes, index, scratch);
+          }
+        },
+        &unit, step.units.count);
+    if (profile_) {
+      step.milliseconds += Milliseconds() - start;
+      ++step.runs;
+    }
+    if (Verify(context, step) != kTfLiteOk) return kTfLiteError;
+  }
+  return kTfLiteOk;
+}
+
+TfLiteStatus Program::Verify(TfLiteContext* context, const Step& step) {
+  int8_t* expected = expected_.as<int8_t>();
+  step.op->Reference({step.codes.inputs, expected});
+  const Shape& shape = values_[step.output].shape;
+  for (size_t i = 0; i < Bytes(shape); ++i) {
+    if (step.codes.output[i] == expected[i]) continue;
+    Shape position = shape;
+    size_t left = i;
+    for (int k = shape.rank - 1; k >= 0; --k) {
+      position.dims[k] = static_cast<int>(left % static_cast<size_t>(shape.dims[k]));
+      left /= static_cast<size_t>(shape.dims[k]);
+    }
+    context->ReportError(context, "tflite_eq: verify: node %d, %s %s: code %d instead of %d at %s", step.node_index,
+                         step.op.kind().name, step.op->Describe().kernel, step.codes.output[i], expected[i],
+                         ShapeText(position).text.text);
+    return kTfLiteError;
+  }
+  return kTfLiteOk;
+}
+
+size_t Program::packed_bytes() const {
+  size_t bytes = 0;
+  for (const Step& step : steps_) bytes += step.op->Describe().packed_bytes;
+  return bytes;
+}
+
+size_t Program::memory_bytes() const { return packed_bytes() + scratch_.size() + arena_.size() + expected_.size(); }
+
+// What runs in place of it, too.
+Description Program::Describe(const Step& step) const {
+  Description description = step.op->Describe();
+  if (reference_in_place_) {
+    description.kernel = AlgorithmName(Algorithm::kReference);
+    description.isa = Isa::kScalar;
+  }
+  return description;
+}
+
+void Program::PrintProfile() const {
+  for (const Step& step : steps_) {
+    const Description description = Describe(step);
+    Log(Severity::kInfo, "node %3d  %-18s %-24s %dx%d  %-12s %-11s %8.4f ms x %ld", step.node_index, step.op.kind().name,
+        ShapeText(values_[step.output].shape).text.text, description.filter_height, description.filter_width, description.kernel,
+        IsaName(description.isa), step.runs > 0 ? step.milliseconds / static_cast<double>(step.runs) : 0.0, step.runs);
+  }
+}
+
+void Program::Report(const TfLiteEqObserver& observer) const {
+  for (const Step& step : steps_) {
+    const Description description = Describe(step);
+    // Images; what has another rank is one of a single column or pixel.
+    const auto size = [](const Shape& shape, int from_last, int absent) {
+      return shape.rank > from_last ? shape.dims[shape.rank - 1 - from_last] : absent;
+    };
+    const Shape none;
+    const Shape& input = step.inputs.size() > 0 ? values_[step.inputs[0]].shape : none;
+    TfLiteEqNodeProfile profile = {};
+    profile.node = step.node_index;
+    profile.op = step.op.kind().name;
+    profile.batch = size(input, 3, 1);
+    profile.input_height = size(input, 2, 1);
+    profile.input_width = size(input, 1, 1);
+    profile.input_channels = size(input, 0, 1);
+    profile.output_channels = size(values_[step.output].shape, 0, 1);
+    profile.filter_height = description.filter_height;
+    profile.filter_width = description.filter_width;
+    profile.stride_height = description.stride_height;
+    profile.stride_width = description.stride_width;
+    profile.kernel = description.kernel;
+    profile.isa = IsaName(description.isa);
+    profile.packed_bytes = static_cast<int64_t>(description.packed_bytes);
+    profile.runs = step.runs;
+    profile.milliseconds = step.milliseconds;
+    if (observer.node_finished != nullptr) observer.node_finished(observer.user_data, &profile);
+  }
+  if (observer.partition_finished == nullptr) return;
+  const TfLiteEqPartitionProfile profile = {steps_.size(), prepare_milliseconds_, static_cast<int64_t>(packed_bytes()),
+                                            static_cast<int64_t>(scratch_.size()), static_cast<int64_t>(arena_.size())};
+  observer.partition_finished(observer.user_data, &profile);
+}
+
+}  // namespace tflite_eq

@@ -1,0 +1,96 @@
+// What runs in place of a group of claimed nodes: operators in order, the values between them, and the memory these live in.
+//
+// The whole group is one job of the worker pool. Every worker walks the steps; the units of a step are handed out by a counter, and a
+// step begins when all units of the one before are done. Nobody waits for a worker that has not woken yet: the counters are of units,
+// not of workers, and a late one finds steps without units and passes on.
+#ifndef TFLITE_EQ_DELEGATE_PROGRAM_H_
+#define TFLITE_EQ_DELEGATE_PROGRAM_H_
+
+#include "delegate/array.h"
+#include "delegate/graph/graph_view.h"
+#include "delegate/kernels/buffer.h"
+#include "delegate/memory_plan.h"
+#include "delegate/ops/registry.h"
+#include "delegate/options.h"
+#include "delegate/tflite_abi.h"
+#include "delegate/tflite_eq_observer.h"
+#include "delegate/worker_pool.h"
+
+namespace tflite_eq {
+
+class Program {
+ public:
+  // Reads the nodes and prepares their operators. False after reporting to the context.
+  bool Init(TfLiteContext* context, const TfLiteDelegateParams& params, const Environment& environment, int workers);
+  // Computes shapes from the group's inputs, resizes its outputs, and allocates what invocations need.
+  TfLiteStatus Prepare(TfLiteContext* context);
+  // Refuses, before anything is written, when Prepare did not succeed or the runtime's tensors are no longer those it saw.
+  TfLiteStatus Invoke(TfLiteContext* context, WorkerPool* pool);
+
+  int nodes() const { return steps_.size(); }
+  // Weights, scratch and the tensors in between; the last two once it was prepared.
+  size_t memory_bytes() const;
+  double prepare_milliseconds() const { return prepare_milliseconds_; }
+  void PrintProfile() const;
+  void Report(const TfLiteEqObserver& observer) const;
+
+ private:
+  static constexpr int kNone = -1;
+
+  // A tensor that steps read or write.
+  struct Value {
+    int tensor = kNoTensor;
+    int producer = kNone;      // the step that writes it; none of the group's inputs
+    bool outside = false;      // the runtime holds it: inputs and outputs of the group
+    int storage = kNone;       // of a value inside: what in memory_ it lies in
+    Shape shape;
+  };
+  struct Step {
+    int node_index = kNone;
+    OperatorHolder op;
+    Array<int> inputs;  // values
+    int output = kNone;
+    Units units;
+    // Of the present invocation.
+    Array<const int8_t*> addresses;
+    Codes codes;
+    // Units that were handed out, and that are done. Atomic.
+    int next = 0;
+    int done = 0;
+    double milliseconds = 0;
+    long runs = 0;
+  };
+
+  bool ReadSteps(TfLiteContext* context, const PartitionView& view);
+  bool Connect(TfLiteContext* context, const PartitionView& view);
+  bool ShareMemory();
+  bool PrepareSteps(TfLiteContext* context, const Environment& environment, int workers);
+  bool ResizeStep(Step* step, Reason* reason);
+  bool ReadInputShapes(TfLiteContext* context, Reason* reason);
+  bool ResizeOutput(TfLiteContext* context, const Value& value, int node);
+  bool HasItsTensors(TfLiteContext* context) const;
+  void Locate(TfLiteContext* context);
+  void Work(int worker);
+  TfLiteStatus RunVerified(TfLiteContext* context, WorkerPool* pool);
+  TfLiteStatus Verify(TfLiteContext* context, const Step& step);
+  Description Describe(const Step& step) const;
+  size_t packed_bytes() const;
+
+  Array<Step> steps_;
+  Array<Value> values_;
+  MemoryPlan memory_;
+  Buffer arena_;
+  Buffer scratch_;
+  size_t worker_scratch_ = 0;
+  int workers_ = 1;
+  Buffer expected_;  // verify
+  bool verify_ = false;
+  bool profile_ = false;
+  bool reference_in_place_ = false;
+  bool prepared_ = false;
+  double prepare_milliseconds_ = 0;
+};
+
+}  // namespace tflite_eq
+
+#endif  // TFLITE_EQ_DELEGATE_PROGRAM_H_

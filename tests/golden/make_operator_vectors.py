@@ -1,0 +1,285 @@
+"""Makes ``operators.txt``: seeded cases, and what the reference kernels of every installed TFLite
+runtime agree on.
+
+python -m tests.golden.make_operator_vectors
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from tests.golden.operators import ALL_CODES, PATH, Case, Codes, Operand, outputs_of, write
+from tflite_eq.delegate.process import call_apart
+from tflite_eq.runtimes import available_runtimes
+
+_ACTIVATIONS = ("NONE", "RELU", "RELU6", "RELU_N1_TO_1")
+
+
+def main() -> None:
+    """Write the file."""
+    cases = [*_unary(), *_pairs(), *_prelu(), *_pools(), *_means(), *_resizes(), *_precisions()]
+    runtimes = available_runtimes()
+    if len(runtimes) < 2:
+        raise SystemExit("one runtime agrees with itself: install requirements/development.txt")
+    answers = [call_apart(r.name, outputs_of, r, cases) for r in runtimes]
+    agreed = []
+    for case, outputs in zip(cases, zip(*answers)):
+        refusals = [o for o in outputs if isinstance(o, str)]
+        if refusals:
+            raise SystemExit(f"{case.name}: {refusals[0]}")
+        codes: list[Codes] = [o for o in outputs if not isinstance(o, str)]
+        for runtime, other in zip(runtimes[1:], codes[1:]):
+            if not np.array_equal(codes[0], other):
+                raise SystemExit(
+                    f"{case.name}: {runtimes[0].description} and {runtime.description} differ"
+                    f" in {np.mean(codes[0] != other):.2%} of codes"
+                )
+        agreed.append(dataclasses.replace(case, output=_with(case.output, codes[0])))
+    write(agreed)
+    names = ", ".join(runtime.description for runtime in runtimes)
+    print(f"{PATH.name}: {len(agreed)} cases on which {names} agree")
+
+
+def _with(operand: Operand, codes: Codes) -> Operand:
+    return dataclasses.replace(operand, codes=codes)
+
+
+def _unary() -> Iterator[Case]:
+    rng = np.random.default_rng([2006, 1])
+    shape = (1, 1, 1, 256)
+    kinds = {"RELU": 9, "RELU6": 8, "RELU_N1_TO_1": 6, "LEAKY_RELU": 14, "HARD_SWISH": 16}
+    kinds["QUANTIZE"] = 12
+    for operator, count in kinds.items():
+        for number in range(count):
+            scale = _scale(rng, -7, -2)
+            factor = [1.0, 1.0, 0.5, 2.0**-14, 2.0**12][number] if number < 5 else 0.0
+            factor = factor or 2.0 ** rng.uniform(-2, 2)
+            if operator == "HARD_SWISH":
+                # Gates from a shift to the right to one far to the left.
+                scale = _scale(rng, -18, 3) if number % 2 else _scale(rng, -6, -3)
+                factor = 2.0 ** rng.uniform(-4, 1.5)
+            yield Case(
+                f"{operator.lower()}_{number}",
+                operator,
+                [Operand(ALL_CODES.reshape(shape), scale, _zero_point(rng))],
+                Operand(
+                    np.zeros(shape, np.int8),
+                    float(np.float32(scale * factor)),
+                    _zero_point(rng, 20),
+                ),
+                alpha=_alpha(rng, number) if operator == "LEAKY_RELU" else 0.0,
+            )
+
+
+def _alpha(rng: np.random.Generator, number: int) -> float:
+    usual = [0.1, 0.01, 0.2, 0.3, -0.25, 1.0, 0.0, 1.5]
+    return float(np.float32(usual[number] if number < len(usual) else rng.uniform(-1, 1)))
+
+
+def _pairs() -> Iterator[Case]:
+    rng = np.random.default_rng([2006, 2])
+    # The second input's scale and the output's, both relative to the first's.
+    scales: list[tuple[float, float]] = [
+        (1.0, 1.0),
+        (1.0, 2.0),
+        (0.5, 1.0),
+        (2.56, 3.0),
+        (0.39, 0.8),
+        (7.7, 9.0),
+        (1e-3, 1.1),
+        (2.0**25, 2.0**25),
+        (1.3, 2.0**-14),
+        (0.8, 2.0**11),
+    ]
+    for operator, count in {"ADD": 10, "SUB": 10, "MUL": 9}.items():
+        for number in range(count):
+            first = _scale(rng, -6, -2)
+            second = float(np.float32(first * scales[number][0]))
+            output = first * scales[number][1]
+            if operator == "MUL":
+                output = (
+                    first * second * [100.0, 128.0, 64.0, 37.7, 16.1, 1.0, 0.3, 4e4, 1e9][number]
+                )
+            shape = (1, 4, 8, 6)
+            yield Case(
+                f"{operator.lower()}_{number}",
+                operator,
+                [
+                    Operand(_codes(rng, shape), first, _zero_point(rng)),
+                    Operand(_codes(rng, shape), second, _zero_point(rng)),
+                ],
+                Operand(np.zeros(shape, np.int8), float(np.float32(output)), _zero_point(rng)),
+                activation=_ACTIVATIONS[max(0, number % 7 - 3)],
+            )
+
+
+def _prelu() -> Iterator[Case]:
+    rng = np.random.default_rng([2006, 3])
+    for number, factor in enumerate([1.0, 1.0, 0.93, 0.5, 0.31, 1.7, 2.0**-4.5, 300.0]):
+        scale = _scale(rng, -6, -2)
+        shape = (1, 5, 5, 11)
+        slope_scale = _scale(rng, -11, -6)
+        yield Case(
+            f"prelu_{number}",
+            "PRELU",
+            [
+                Operand(_codes(rng, shape), scale, _zero_point(rng)),
+                Operand(
+                    _codes(rng, (1, 1, 11)), slope_scale, 0 if number % 2 else _zero_point(rng)
+                ),
+            ],
+            Operand(np.zeros(shape, np.int8), float(np.float32(scale * factor)), _zero_point(rng)),
+        )
+
+
+def _pools() -> Iterator[Case]:
+    rng = np.random.default_rng([2006, 4])
+    shapes: list[tuple[tuple[int, ...], dict[str, Any]]] = [
+        ((1, 6, 8, 3), {"filter": (2, 2), "stride": (2, 2), "padding": "valid"}),
+        ((2, 7, 7, 5), {"filter": (3, 3), "stride": (2, 2)}),
+        ((1, 7, 6, 4), {"filter": (3, 3)}),
+        ((1, 9, 5, 4), {"filter": (3, 2), "stride": (1, 3), "padding": "valid"}),
+        ((1, 7, 7, 6), {"filter": (7, 7), "padding": "valid"}),
+        ((1, 6, 7, 3), {"filter": (5, 5), "activation": "RELU"}),
+        ((1, 6, 8, 3), {"filter": (2, 2), "stride": (2, 2), "activation": "RELU6"}),
+        ((1, 1, 9, 2), {"filter": (1, 4), "stride": (1, 2), "activation": "RELU_N1_TO_1"}),
+    ]
+    for operator in ("MAX_POOL_2D", "AVERAGE_POOL_2D"):
+        for number, (shape, options) in enumerate(shapes):
+            size = [
+                -(-n // s) if options.get("padding") != "valid" else (n - f) // s + 1
+                for n, f, s in zip(shape[1:3], options["filter"], options.get("stride", (1, 1)))
+            ]
+            scale, zero_point = _scale(rng, -6, -4), _zero_point(rng)
+            yield Case(
+                f"{operator.lower()}_{number}",
+                operator,
+                [Operand(_codes(rng, shape), scale, zero_point)],
+                Operand(np.zeros((shape[0], *size, shape[3]), np.int8), scale, zero_point),
+                **options,
+            )
+
+
+# Height, width, and the output's scale relative to the input's.
+_MEANS = [
+    (7, 7, 1.0),
+    (7, 7, 1.31),
+    (1, 1, 1.3),
+    (4, 4, 0.7),
+    (5, 3, 1.1),
+    (1, 6, 3.0),
+    (8, 8, 1e-6),
+]
+
+
+def _means() -> Iterator[Case]:
+    rng = np.random.default_rng([2006, 5])
+    for number, (height, width, factor) in enumerate(_MEANS):
+        shape = (1, height, width, 9)
+        scale, zero_point = _scale(rng, -6, -4), _zero_point(rng)
+        same = factor == 1.0
+        # Means that are spread over all codes.
+        centre = rng.integers(-128, 128, (1, 1, 1, 9))
+        codes = np.clip(centre + rng.integers(-60, 60, shape), -128, 127).astype(np.int8)
+        yield Case(
+            f"mean_{number}",
+            "MEAN",
+            [Operand(codes, scale, zero_point)],
+            Operand(
+                np.zeros((1, 1, 1, 9), np.int8),
+                float(np.float32(scale * factor)),
+                zero_point if same else _zero_point(rng),
+            ),
+        )
+
+
+def _resizes() -> Iterator[Case]:
+    rng = np.random.default_rng([2006, 6])
+    sizes = [
+        ((4, 5), (8, 10)),
+        ((4, 4), (7, 9)),
+        ((6, 7), (3, 4)),
+        ((1, 3), (4, 1)),
+        ((5, 5), (5, 5)),
+    ]
+    flags = [(False, False), (False, True), (True, False)]
+    for operator in ("RESIZE_BILINEAR", "RESIZE_NEAREST_NEIGHBOR"):
+        for number, (size, to) in enumerate(sizes):
+            for align, half in flags:
+                scale, zero_point = _scale(rng, -6, -4), _zero_point(rng)
+                suffix = "_aligned" if align else "_half_pixel" if half else ""
+                yield Case(
+                    f"{operator.lower()}_{number}{suffix}",
+                    operator,
+                    [Operand(_codes(rng, (1, *size, 3)), scale, zero_point)],
+                    Operand(np.zeros((1, *to, 3), np.int8), scale, zero_point),
+                    align_corners=align,
+                    half_pixel_centers=half,
+                )
+
+
+def _precisions() -> Iterator[Case]:
+    """Scales that are halves in single precision and lie beside them in double, or the reverse:
+    every other code tells in which of them an operator's scale is formed."""
+    rng = np.random.default_rng([2006, 7])
+    unary, square = (1, 1, 1, 256), (1, 16, 16, 1)
+
+    def case(name: str, inputs: list[Operand], output: float, **options: Any) -> Case:
+        shape = inputs[0].codes.shape
+        codes = np.zeros((1, 1, 1, shape[3]) if name == "MEAN" else shape, np.int8)
+        return Case(
+            f"{name.lower()}_precision", name, inputs, Operand(codes, output, -9), **options
+        )
+
+    # 24-bit integers whose quotient is 3/2 less half a unit of the last place at most.
+    divisor = 2 * int(rng.integers(2**22, 5 * 2**20)) + 1
+    dividend = (3 * divisor - 1) // 2
+    scale, output = dividend * 2.0**-29, divisor * 2.0**-29
+    for operator in ("RELU", "QUANTIZE", "LEAKY_RELU"):
+        codes = ALL_CODES.reshape(unary)
+        yield case(operator, [Operand(codes, scale, 3)], output, **_slope_of(operator))
+    yield case("MEAN", [Operand(ALL_CODES.reshape(unary), scale, 3)], output)
+    # Products that are rounded down in single precision.
+    for operator in ("LEAKY_RELU", "MUL", "PRELU"):
+        while True:
+            first, second = _scale(rng, -4, -3), _scale(rng, -4, -3)
+            product = float(np.float32(first) * np.float32(second))
+            if product > first * second:
+                break
+        if operator == "LEAKY_RELU":
+            inputs = [Operand(ALL_CODES.reshape(unary), first, 3)]
+            product_case = case(operator, inputs, 2 * product, alpha=second)
+            yield dataclasses.replace(product_case, name="leaky_relu_precision_of_products")
+        else:
+            other = square if operator == "MUL" else (1, 1, 1)
+            inputs = [
+                Operand(ALL_CODES.reshape(square), first, 3),
+                Operand(np.full(other, 1, np.int8), second, 0),
+            ]
+            yield case(operator, inputs, 2 * product)
+
+
+def _slope_of(operator: str) -> dict[str, float]:
+    return {"alpha": 0.125} if operator == "LEAKY_RELU" else {}
+
+
+def _codes(rng: np.random.Generator, shape: tuple[int, ...]) -> Codes:
+    return rng.integers(-128, 128, shape).astype(np.int8)
+
+
+def _scale(rng: np.random.Generator, low: float, high: float) -> float:
+    return float(np.float32(2.0 ** rng.uniform(low, high)))
+
+
+def _zero_point(rng: np.random.Generator, most: int = 127) -> int:
+    ends = [-128, most, 0]
+    choice = int(rng.integers(0, 16))
+    return ends[choice] if choice < len(ends) else int(rng.integers(-128, most // 2))
+
+
+if __name__ == "__main__":
+    main()
