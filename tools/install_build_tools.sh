@@ -5,7 +5,7 @@
 #
 #   PYTHON   the interpreter that the Python module is built for
 #   android  also what builds and tests the Android package
-#   arm64    also what builds for arm64 Linux
+#   arm64    also what builds for arm64 Linux, and what estimates cycles there
 set -euo pipefail
 
 python=$1
@@ -40,7 +40,12 @@ missing() {
   has_python_headers || echo python3-dev
   has_pybind11 || echo pybind11-dev
   [ "$target" != android ] || missing_for_android
-  [ "$target" != arm64 ] || command -v aarch64-linux-gnu-g++ >/dev/null || echo g++-aarch64-linux-gnu
+  [ "$target" != arm64 ] || missing_for_arm64
+}
+# llvm-mca prices what is counted.
+missing_for_arm64() {
+  command -v aarch64-linux-gnu-g++ >/dev/null || echo g++-aarch64-linux-gnu
+  command -v llvm-mca-19 >/dev/null || echo llvm-19
 }
 has_jdk() {
   [ -e "${JAVA_HOME:-$(dirname "$(dirname "$(readlink -f "$(command -v javac)")")")}/include/jni.h" ]

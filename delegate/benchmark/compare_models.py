@@ -6,8 +6,8 @@ both.
     python delegate/benchmark/compare_models.py --model resnet18 --model vgg16 --model
     path/to/model_float.tflite
 
-A model is one of the shapes this script can build (resnet18, vgg16: random weights, the layers of
-the original networks),
+A model is one of the shapes this script can build (resnet18, vgg16, mobilenet_v1,
+squeezenet: random weights, the layers of the original networks),
 or an int8 .tflite, or a Keras .h5, quantized here on random inputs. --int7 also times an INT7
 version: weights on
 the even-triplet lattice, 7-bit activation codes.
@@ -86,6 +86,59 @@ def vgg16():
     return tf.keras.Model(inputs, layers.Dense(1000)(layers.GlobalAveragePooling2D()(x)))
 
 
+def mobilenet_v1():
+    """The layers of MobileNetV1 1.0, batch normalization folded."""
+    tf = importlib.import_module("tensorflow")
+    layers = tf.keras.layers
+    inputs = tf.keras.Input((224, 224, 3), batch_size=1)
+    x = layers.Conv2D(32, 3, 2, "same", activation="relu")(inputs)
+    # With the usual ones nothing would be left of the input behind so many layers.
+    start = tf.keras.initializers.HeNormal(0)
+    depthwise = tf.keras.initializers.RandomNormal(stddev=(2 / 9) ** 0.5, seed=0)
+    for channels, stride in (
+        (64, 1),
+        (128, 2),
+        (128, 1),
+        (256, 2),
+        (256, 1),
+        (512, 2),
+        *[(512, 1)] * 5,
+        (1024, 2),
+        (1024, 1),
+    ):
+        x = layers.DepthwiseConv2D(
+            3, stride, "same", activation="relu", depthwise_initializer=depthwise
+        )(x)
+        x = layers.Conv2D(channels, 1, activation="relu", kernel_initializer=start)(x)
+    return tf.keras.Model(inputs, layers.Dense(1000)(layers.GlobalAveragePooling2D()(x)))
+
+
+def squeezenet():
+    """The layers of SqueezeNet 1.1, with its 227x227 input and pools that round up."""
+    tf = importlib.import_module("tensorflow")
+    layers = tf.keras.layers
+    inputs = tf.keras.Input((227, 227, 3), batch_size=1)
+    x = layers.Conv2D(64, 3, 2, activation="relu")(inputs)
+    x = layers.MaxPool2D(3, 2)(x)
+    for index, narrow in enumerate((16, 16, 32, 32, 48, 48, 64, 64)):
+        if index in (2, 4):
+            x = layers.MaxPool2D(3, 2, "same")(x)
+        x = layers.Conv2D(narrow, 1, activation="relu")(x)
+        wide = [layers.Conv2D(4 * narrow, n, padding="same", activation="relu")(x) for n in (1, 3)]
+        x = layers.Concatenate()(wide)
+    x = layers.Conv2D(1000, 1, activation="relu")(x)
+    return tf.keras.Model(inputs, layers.Softmax()(layers.GlobalAveragePooling2D()(x)))
+
+
+# What this script can build, by name.
+SHAPES = {
+    "resnet18": resnet18,
+    "vgg16": vgg16,
+    "mobilenet_v1": mobilenet_v1,
+    "squeezenet": squeezenet,
+}
+
+
 def quantize(model) -> bytes:
     tf = importlib.import_module("tensorflow")
     rng = np.random.default_rng(0)
@@ -101,8 +154,8 @@ def quantize(model) -> bytes:
 
 
 def load(name: str) -> bytes:
-    if name in ("resnet18", "vgg16"):
-        return quantize({"resnet18": resnet18, "vgg16": vgg16}[name]())
+    if name in SHAPES:
+        return quantize(SHAPES[name]())
     if name.endswith(".h5"):
         tf = importlib.import_module("tensorflow")
         return quantize(tf.keras.models.load_model(name, compile=False))

@@ -17,12 +17,21 @@ from tflite_eq.delegate.inputs import random_inputs, typed_inputs
 from tflite_eq.graph import edit
 from tflite_eq.graph.model import Graph
 from tflite_eq.targets import Target
-from tools.arm64.emulation import CORTEX_A53, CORTEX_A76, NEOVERSE_N2, Cpu
+from tools.arm64.emulation import (
+    CORTEX_A53,
+    CORTEX_A55,
+    CORTEX_A72,
+    CORTEX_A76,
+    NEOVERSE_N2,
+    Cpu,
+)
 
 Array = npt.NDArray[Any]
 
 TARGETS = {
     CORTEX_A53: Target.ARMV8_0,
+    CORTEX_A55: Target.ARMV8_2_DOTPROD,
+    CORTEX_A72: Target.ARMV8_0,
     CORTEX_A76: Target.ARMV8_2_DOTPROD,
     NEOVERSE_N2: Target.ARMV8_6_I8MM,
 }

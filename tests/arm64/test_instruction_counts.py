@@ -7,7 +7,6 @@ every change.
 from __future__ import annotations
 
 import functools
-import json
 from pathlib import Path
 
 import pytest
@@ -16,6 +15,7 @@ from tests import shared_data
 from tests.arm64.cases import SMALL, Case, Selection, quantized
 from tests.arm64.guest import count_known_code
 from tools.arm64 import counting
+from tools.arm64.blocks import Kind, Mappings, parse_blocks
 from tools.arm64.counting import Count
 from tools.arm64.emulation import CORTEX_A53, CPUS, Cpu, Emulation
 
@@ -70,14 +70,14 @@ def test_counts_are_repeatable(cpu: Cpu, count_all, emulation: Emulation, librar
 def test_code_of_known_length(emulation: Emulation, tmp_path: Path) -> None:
     counts = tmp_path / "counts"
     emulation.python(CORTEX_A53, _SCRIPT, {}, counts=counts)
-    found = json.loads(counts.read_text())
-    del found["blocks"]
+    found = Count(parse_blocks(counts.read_text()), Mappings(""), [])
     # A move; in each round a subtraction, a vector addition, a load and a branch; the marker at the
     # end, and the return in the same block.
     rounds = count_known_code.ROUNDS
-    assert found == {
-        "total": 1 + 4 * rounds + 2,
-        "vector": rounds,
-        "memory": rounds,
-        "branch": rounds + 2,  # hints are in the class of branches
+    assert found.total == 1 + 4 * rounds + 2
+    assert found.by_kind == {
+        Kind.SCALAR: 1 + rounds,
+        Kind.VECTOR: rounds,
+        Kind.MEMORY: rounds,
+        Kind.BRANCH: rounds + 2,  # hints are in the class of branches
     }

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import bisect
 import dataclasses
-import json
+import functools
 import tempfile
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -16,11 +15,15 @@ import numpy.typing as npt
 
 from tflite_eq.delegate.claims import Claim, parse_claims
 from tflite_eq.graph.model import Graph
-from tools.arm64.emulation import RUNTIMES, Cpu, Emulation, EmulationError
+from tools.arm64.blocks import Block, Kind, Mappings, kind_of, parse_blocks
+from tools.arm64.emulation import RUNTIMES, Caches, Cpu, Emulation, EmulationError
 
 _SCRIPT = Path(__file__).parent / "guest" / "invoke_counted.py"
 
 Options = Optional[Mapping[str, str]]
+
+# Other runtimes, if their wheels were asked for.
+RIVALS = ("ncnn", "onnxruntime", "MNN")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -28,42 +31,60 @@ class Inference:
     """One inference to count.
 
     Attributes:
-        model: A ``.tflite`` with one input.
+        model: A model with one input, in the runtime's format.
         values: The input.
         options: The delegate's options; ``None``: the runtime without the delegate.
-        warm_up: Count the second inference. The first one takes some 80 000 instructions more; for
-            models so large that this is nothing, the emulation's time can be saved.
+        warm_up: Count the second inference. The first one takes some 80 000 instructions more and
+            finds empty caches; for models so large that this is nothing, the emulation's time can
+            be saved.
+        weights: The model's second file, for runtimes that keep weights in one.
     """
 
     model: bytes
     values: npt.NDArray[Any]
     options: Options = None
     warm_up: bool = True
+    weights: bytes = b""
 
 
 @dataclasses.dataclass(frozen=True)
 class Count:
-    """Executed instructions of one inference.
+    """What one inference executed.
 
     Attributes:
-        total: All of them, the Python call included: a few thousand.
-        vector: SIMD and floating point, loads and stores left out.
-        memory: Loads and stores, vector ones included.
-        branch: Branches.
-        by_file: By the file that the code is from, most first.
+        blocks: The blocks of instructions that ran, the Python call included: a few thousand.
+        mappings: Which files they are from.
         claims: The delegate's decision on every operator that it knows.
+        output: What a runtime other than TFLite gave.
     """
 
-    total: int
-    vector: int
-    memory: int
-    branch: int
-    by_file: dict[str, int]
+    blocks: list[Block]
+    mappings: Mappings
     claims: list[Claim]
+    output: list[float] | None = None
+
+    @functools.cached_property
+    def by_kind(self) -> Counter[Kind]:
+        """Executed instructions by what they are."""
+        kinds: Counter[Kind] = Counter()
+        for block in self.blocks:
+            for word in block.words:
+                kinds[kind_of(word)] += block.executions
+        return kinds
+
+    @property
+    def total(self) -> int:
+        """Executed instructions."""
+        return sum(block.instructions * block.executions for block in self.blocks)
 
 
 def count(
-    emulation: Emulation, cpu: Cpu, runtime: str, library: Path, inferences: Sequence[Inference]
+    emulation: Emulation,
+    cpu: Cpu,
+    runtime: str,
+    library: Path,
+    inferences: Sequence[Inference],
+    caches: Caches = (),
 ) -> list[Count]:
     """Count inferences.
 
@@ -72,71 +93,61 @@ def count(
     Args:
         emulation: The emulated Python.
         cpu: The CPU.
-        runtime: One of ``RUNTIMES``; computes with one thread, with XNNPACK as it comes.
+        runtime: One of ``RUNTIMES`` or ``RIVALS``; computes with one thread, as it comes.
         library: The delegate's arm64 library.
         inferences: What to count, in one process.
+        caches: Bytes and ways of the data caches to simulate, the first level first.
 
     Raises:
         EmulationError: One of them failed.
     """
+    if runtime in RIVALS and not (emulation.rivals / runtime).is_dir():
+        raise EmulationError(
+            f"no arm64 {runtime} in {emulation.rivals}: "
+            f"run tools/arm64/setup.sh {emulation.folder} rivals"
+        )
     with tempfile.TemporaryDirectory() as folder:
-        described = []
-        for number, inference in enumerate(inferences):
-            model, values = Path(folder, f"{number}.tflite"), Path(folder, f"{number}.npy")
-            model.write_bytes(inference.model)
-            np.save(values, inference.values)
-            options = None if inference.options is None else {"log_level": "2", **inference.options}
-            described.append(
-                {
-                    "model": str(model),
-                    "input": str(values),
-                    "options": options,
-                    "warm_up": inference.warm_up,
-                }
-            )
-        job = {"module": RUNTIMES[runtime], "library": str(library), "cases": described}
+        described = [
+            _described(inference, Path(folder, str(number)))
+            for number, inference in enumerate(inferences)
+        ]
+        job = {
+            "runtime": runtime,
+            "module": RUNTIMES.get(runtime),
+            "library": str(library),
+            "cases": described,
+        }
         counts = Path(folder, "counts")
-        answer = emulation.python(cpu, _SCRIPT, job, counts=counts)
+        answer = emulation.python(cpu, _SCRIPT, job, counts=counts, caches=caches)
         lines = counts.read_text().splitlines()
     if len(lines) != len(inferences):
         raise EmulationError(f"{len(inferences)} inferences were run and {len(lines)} counted")
-    files = _Files(answer["maps"])
+    mappings = Mappings(answer["maps"])
     return [
-        _summarize(json.loads(line), files, parse_claims(log, Graph.from_bytes(inference.model)))
-        for line, log, inference in zip(lines, answer["logs"], inferences)
+        Count(parse_blocks(line), mappings, _claims(log, inference), output)
+        for line, log, output, inference in zip(
+            lines, answer["logs"], answer["outputs"], inferences
+        )
     ]
 
 
-def _summarize(line: dict[str, Any], files: _Files, claims: list[Claim]) -> Count:
-    by_file: Counter[str] = Counter()
-    for address, instructions, executions in line["blocks"]:
-        by_file[files.at(address)] += instructions * executions
-    return Count(
-        line["total"],
-        line["vector"],
-        line["memory"],
-        line["branch"],
-        dict(by_file.most_common()),
-        claims,
-    )
+def _described(inference: Inference, folder: Path) -> dict[str, Any]:
+    folder.mkdir()
+    model, weights, values = folder / "model", folder / "weights", folder / "input.npy"
+    model.write_bytes(inference.model)
+    weights.write_bytes(inference.weights)
+    np.save(values, inference.values)
+    options = inference.options
+    return {
+        "model": str(model),
+        "weights": str(weights),
+        "input": str(values),
+        "options": None if options is None else {"log_level": "2", **options},
+        "warm_up": inference.warm_up,
+    }
 
 
-class _Files:
-    """Which file is mapped where, from a process's ``/proc/self/maps``."""
-
-    def __init__(self, maps: str) -> None:
-        mapped = []
-        for line in maps.splitlines():
-            columns = line.split(maxsplit=5)
-            start, end = (int(address, 16) for address in columns[0].split("-"))
-            name = Path(columns[5]).name if len(columns) > 5 else "anonymous memory"
-            mapped.append((start, end, name))
-        self._mapped = sorted(mapped)
-        self._starts = [start for start, _, _ in self._mapped]
-
-    def at(self, address: int) -> str:
-        """Name of the file that an address belongs to."""
-        index = bisect.bisect_right(self._starts, address) - 1
-        if index >= 0 and address < self._mapped[index][1]:
-            return self._mapped[index][2]
-        return "unmapped memory"
+def _claims(log: str, inference: Inference) -> list[Claim]:
+    if inference.options is None:
+        return []
+    return parse_claims(log, Graph.from_bytes(inference.model))

@@ -7,10 +7,13 @@ import dataclasses
 import json
 import os
 import subprocess
+import threading
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 VARIABLE = "TFLITE_EQ_ARM64"
+Caches = Sequence[tuple[int, int]]
 _CHECKOUT = Path(__file__).resolve().parents[2]
 
 
@@ -21,9 +24,9 @@ class Cpu:
     Attributes:
         name: What it is called in tests and tables.
         model: ``-cpu`` of a current QEMU.
-        counting_model: ``-cpu`` of QEMU 7.2, which counts instructions. It has no core with i8mm
-            but the one with everything, whose scalable vectors have to be switched off: its SME is
-            faulty.
+        counting_model: ``-cpu`` of QEMU 7.2, which counts instructions. It has no Cortex-A55, in
+            whose place is a core with the same instructions, and no core with i8mm but the one
+            with everything, whose scalable vectors have to be switched off: its SME is faulty.
         part: Part number in the CPU's identification register. XNNPACK tunes kernels by it.
         features: What Linux says of the CPU in ``/proc/cpuinfo``.
     """
@@ -46,16 +49,23 @@ class Cpu:
         )
         return "\n".join(f"processor\t: {n}\n{core}" for n in range(os.cpu_count() or 1)) + "\n"
 
+    @property
+    def midr(self) -> int:
+        """The main identification register, of the revision that ``cpuinfo`` tells."""
+        return 0x41 << 24 | 0xF << 16 | self.part << 4 | 3
+
 
 _V8_0 = "fp asimd aes pmull sha1 sha2 crc32 cpuid"
 _V8_2 = f"{_V8_0} atomics fphp asimdhp asimdrdm lrcpc dcpop asimddp"
 
-# Without dot products, with them, and with matrix multiplication as well.
 CORTEX_A53 = Cpu("cortex-a53", "cortex-a53", "cortex-a53", 0xD03, _V8_0)
+CORTEX_A55 = Cpu("cortex-a55", "cortex-a55", "cortex-a76", 0xD05, _V8_2)
+CORTEX_A72 = Cpu("cortex-a72", "cortex-a72", "cortex-a72", 0xD08, _V8_0)
 CORTEX_A76 = Cpu("cortex-a76", "cortex-a76", "cortex-a76", 0xD0B, _V8_2)
 NEOVERSE_N2 = Cpu(
     "neoverse-n2", "neoverse-n2", "max,sve=off,sme=off", 0xD49, f"{_V8_2} jscvt fcma bf16 i8mm"
 )
+# Those that tests run on: without dot products, with them, and with matrix multiplication as well.
 CPUS = (CORTEX_A53, CORTEX_A76, NEOVERSE_N2)
 
 # Distributions and their modules in the emulated Python.
@@ -88,11 +98,16 @@ class Emulation:
         """
         folder = Path(os.environ.get(VARIABLE) or _CHECKOUT / "build" / "arm64").resolve()
         # The last thing that set-up makes.
-        if not (folder / "libcount_instructions.so").is_file():
+        if not (folder / "libcount_blocks.so").is_file():
             raise EmulationError(
                 f"{folder}: no complete arm64 set-up: run 'make setup-arm64', or set {VARIABLE}"
             )
         return cls(folder)
+
+    @property
+    def rivals(self) -> Path:
+        """Where the wheels of other runtimes are, if they were asked for."""
+        return self.folder / "rivals"
 
     def python(
         self,
@@ -101,6 +116,7 @@ class Emulation:
         job: Any,
         *,
         counts: Path | None = None,
+        caches: Caches = (),
         timeout: float = 1800,
     ) -> Any:
         """Run a script in the emulated Python.
@@ -111,6 +127,8 @@ class Emulation:
                 last line.
             job: The first object.
             counts: File that the plugin appends its counts to; counts on QEMU 7.2.
+            caches: Bytes and ways of the data caches to simulate while counting, the first level
+                first.
             timeout: Seconds.
 
         Returns:
@@ -123,7 +141,7 @@ class Emulation:
         emulator = (
             [self.folder / "emulator/usr/bin/qemu-aarch64", "-cpu", cpu.model, "-L", root]
             if counts is None
-            else self._counting_emulator(cpu, counts)
+            else self._counting_emulator(cpu, counts, caches)
         )
         try:
             done = subprocess.run(
@@ -146,30 +164,43 @@ class Emulation:
     def _environment(self) -> dict[str, str]:
         """Nothing of this machine's, so that the same job executes the same instructions."""
         return {
-            "PYTHONPATH": f"{self.folder / 'packages'}:{_CHECKOUT}",
+            "PYTHONPATH": f"{self.folder / 'packages'}:{self.rivals}:{_CHECKOUT}",
             "PYTHONHASHSEED": "0",
             "OPENBLAS_NUM_THREADS": "1",
         }
 
-    def _counting_emulator(self, cpu: Cpu, counts: Path) -> list[str | Path]:
+    def _counting_emulator(self, cpu: Cpu, counts: Path, caches: Caches) -> list[str | Path]:
         counter = self.folder / "counter"
         (loader,) = counter.glob("lib*/ld-linux-*.so.*")
         libraries = ":".join(str(p) for p in sorted(counter.glob("**/lib/*-linux-gnu")))
-        plugin = f"file={self.folder / 'libcount_instructions.so'},output={counts}"
+        plugin = f"file={self.folder / 'libcount_blocks.so'},output={counts}"
+        plugin += "".join(f",cache={size}:{ways}" for size, ways in caches)
         return [
             *(loader, "--library-path", libraries, counter / "usr/bin/qemu-aarch64"),
             *("-cpu", cpu.counting_model, "-plugin", plugin, "-L", self._root_with_cpuinfo(cpu)),
         ]
 
     def _root_with_cpuinfo(self, cpu: Cpu) -> Path:
-        """The root file system as QEMU 7.2 needs it, which knows no arm64 ``/proc/cpuinfo``."""
+        """The root file system with what programs look up of the CPU.
+
+        QEMU 7.2 would show them the host's.
+        """
         root = self.folder / "counting_roots" / cpu.name
         (root / "proc").mkdir(parents=True, exist_ok=True)
         for entry in (self.folder / "root").iterdir():
             if entry.is_dir():
                 with contextlib.suppress(FileExistsError):
                     (root / entry.name).symlink_to(entry)
-        partial = root / "proc" / f"cpuinfo.{os.getpid()}"
-        partial.write_text(cpu.cpuinfo())
-        partial.replace(root / "proc" / "cpuinfo")
+        _write(root / "proc" / "cpuinfo", cpu.cpuinfo())
+        for n in range(os.cpu_count() or 1):
+            folder = root / f"sys/devices/system/cpu/cpu{n}/regs/identification"
+            folder.mkdir(parents=True, exist_ok=True)
+            _write(folder / "midr_el1", f"{cpu.midr:#018x}\n")
         return root
+
+
+def _write(path: Path, text: str) -> None:
+    """Replace a file that other processes may be reading."""
+    partial = path.with_name(f"{path.name}.{os.getpid()}.{threading.get_ident()}")
+    partial.write_text(text)
+    partial.replace(path)

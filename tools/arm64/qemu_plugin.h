@@ -1,8 +1,9 @@
-// The part of QEMU's plugin interface (TCG Plugins, version 1 of the API: QEMU 4.2 to 8.2) that count_instructions.c uses,
+// The part of QEMU's plugin interface (TCG Plugins, version 1 of the API: QEMU 4.2 to 8.2) that count_blocks.c uses,
 // declared from its documentation: no Debian package has the header.
 #ifndef TFLITE_EQ_TOOLS_ARM64_QEMU_PLUGIN_H_
 #define TFLITE_EQ_TOOLS_ARM64_QEMU_PLUGIN_H_
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -16,6 +17,7 @@ struct qemu_plugin_tb;
 struct qemu_plugin_insn;
 
 enum qemu_plugin_cb_flags { QEMU_PLUGIN_CB_NO_REGS };
+enum qemu_plugin_mem_rw { QEMU_PLUGIN_MEM_R = 1, QEMU_PLUGIN_MEM_W, QEMU_PLUGIN_MEM_RW };
 enum qemu_plugin_op { QEMU_PLUGIN_INLINE_ADD_U64 };
 
 // What a plugin exports: the version of the interface it was written for, and its start.
@@ -37,5 +39,15 @@ void qemu_plugin_register_vcpu_tb_exec_inline(struct qemu_plugin_tb *block, enum
 void qemu_plugin_register_vcpu_insn_exec_cb(struct qemu_plugin_insn *instruction,
                                             void (*runs)(unsigned int cpu, void *data),
                                             enum qemu_plugin_cb_flags flags, void *data);
+
+// Has the instruction call a function for each of its accesses to memory: a vector's is made of several.
+typedef uint32_t qemu_plugin_meminfo_t;
+void qemu_plugin_register_vcpu_mem_cb(struct qemu_plugin_insn *instruction,
+                                      void (*accesses)(unsigned int cpu, qemu_plugin_meminfo_t access, uint64_t address,
+                                                       void *data),
+                                      enum qemu_plugin_cb_flags flags, enum qemu_plugin_mem_rw which, void *data);
+// The access's size is 1 << shift bytes.
+unsigned int qemu_plugin_mem_size_shift(qemu_plugin_meminfo_t access);
+bool qemu_plugin_mem_is_store(qemu_plugin_meminfo_t access);
 
 #endif  // TFLITE_EQ_TOOLS_ARM64_QEMU_PLUGIN_H_

@@ -1,13 +1,14 @@
 #!/bin/sh
 # Sets up, in a folder of the checkout, what it takes to run arm64 TFLite on a machine of another architecture:
 #
-#   tools/arm64/setup.sh [FOLDER]
+#   tools/arm64/setup.sh [FOLDER [rivals]]
 #
 #   FOLDER/root            an arm64 Debian with Python 3.11
 #   FOLDER/packages        arm64 wheels: tflite-runtime 2.14, ai-edge-litert 2, NumPy
+#   FOLDER/rivals          arm64 wheels of other runtimes, when asked for: ncnn, ONNX Runtime, MNN
 #   FOLDER/emulator        QEMU's user-mode emulation, a current version: what tests run on
 #   FOLDER/counter         QEMU 7.2, which unlike Debian's later versions loads plugins, and its libraries
-#   FOLDER/libcount_instructions.so   the plugin that counts instructions
+#   FOLDER/libcount_blocks.so         the plugin that counts executed blocks of instructions
 #
 # FOLDER is build/arm64 unless told. Everything comes from Debian's archive and the Python package index, by this machine's own
 # settings for them (apt's sources, pip's configuration); nothing is installed. Parts that are there are kept, so that calling
@@ -38,19 +39,27 @@ folder=$(cd "$folder" && pwd)
 say "arm64 Python 3.11"
 unpack --architecture arm64 --dependencies "$folder/root" bookworm python3.11-minimal libpython3.11-stdlib libstdc++6
 
-say "arm64 TFLite runtimes"
-wanted=$(cksum < "$here/requirements.txt")
-if [ "$(cat "$folder/packages/.installed" 2> /dev/null)" != "$wanted" ]; then
-  rm -rf "$folder/packages" "$folder/packages.partial"
+# Installs the wheels of a requirements file for the emulated Python into a folder.
+wheels() {
+  wanted=$(cksum < "$2")
+  if [ "$(cat "$1/.installed" 2> /dev/null)" = "$wanted" ]; then return; fi
+  rm -rf "$1" "$1.partial"
   platforms=
-  for glibc in 2_17 2_27 2_34 2_36; do platforms="$platforms --platform manylinux_${glibc}_aarch64"; done
+  for glibc in 2_17 2_24 2_27 2_28 2_34 2_36; do platforms="$platforms --platform manylinux_${glibc}_aarch64"; done
   # shellcheck disable=SC2086
   "$python" -m pip --disable-pip-version-check install --quiet --retries 8 --timeout 60 --no-compile \
-    --target "$folder/packages.partial" --require-hashes --no-deps --only-binary :all: \
+    --target "$1.partial" --require-hashes --no-deps --only-binary :all: \
     --implementation cp --python-version 3.11 --abi cp311 $platforms --platform manylinux2014_aarch64 \
-    --requirement "$here/requirements.txt" || die "pip cannot get the arm64 wheels; see its message above"
-  echo "$wanted" > "$folder/packages.partial/.installed"
-  mv "$folder/packages.partial" "$folder/packages"
+    --requirement "$2" || die "pip cannot get the arm64 wheels; see its message above"
+  echo "$wanted" > "$1.partial/.installed"
+  mv "$1.partial" "$1"
+}
+
+say "arm64 TFLite runtimes"
+wheels "$folder/packages" "$here/requirements.txt"
+if [ "${2:-}" = rivals ]; then
+  say "arm64 runtimes to compare with"
+  wheels "$folder/rivals" "$here/requirements-rivals.txt"
 fi
 
 # Debian's QEMU 7.2 emulates too little of /proc for LiteRT, and its SME is faulty. From 10 on both are good.
@@ -62,9 +71,9 @@ unpack --only './usr/bin/qemu-aarch64' "$folder/emulator" testing qemu-user ||
 say "QEMU with plugins"
 unpack --dependencies "$folder/counter" bookworm qemu-user
 
-plugin=$folder/libcount_instructions.so
-if ! [ "$plugin" -nt "$here/count_instructions.c" ]; then
-  "$compiler" -O2 -Wall -Wextra -fPIC -shared -fvisibility=hidden -o "$plugin.partial" "$here/count_instructions.c" ||
+plugin=$folder/libcount_blocks.so
+if ! [ -e "$plugin" ] || [ -n "$(find "$here"/*.[ch] -newer "$plugin")" ]; then
+  "$compiler" -O2 -Wall -Wextra -fPIC -shared -fvisibility=hidden -o "$plugin.partial" "$here"/*.c ||
     die "$compiler cannot compile the plugin; set CC to another compiler"
   mv "$plugin.partial" "$plugin"
 fi

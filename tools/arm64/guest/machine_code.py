@@ -1,4 +1,4 @@
-"""Functions made of machine code, and the markers that ``count_instructions.c`` looks for."""
+"""Functions made of machine code, and the markers that ``count_blocks.c`` looks for."""
 
 from __future__ import annotations
 

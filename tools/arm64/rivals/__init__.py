@@ -1,0 +1,1 @@
+"""Quantized TFLite models in the formats of other runtimes, to be counted there."""
