@@ -19,7 +19,7 @@ EXPORTS = {
     "TfLiteEqDelegateOptionsDefault",
     "TfLiteEqDelegateVersion",
 }
-# 428 KB on x86-64, with kernels of all operators for three instruction sets. No room for a C++ runtime.
+# 428 KB on x86-64: kernels of all operators for three instruction sets. No room for a C++ runtime.
 LARGEST = 440_000
 LARGEST_PAGE = 0x4000
 
