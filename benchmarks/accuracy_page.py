@@ -56,7 +56,7 @@ of the models: [ablation.md](ablation.md).
 The mobilenet_v2 probe has linear bottlenecks: half of its activations are signed and have no least
 value, so that nothing ends them at a 7-bit window, and one that every calibration code must fit
 cannot clip outliers. `--bits 8` and `--bits auto` lose much less there. So near the edge a figure
-moves with the CPU that calibrates: INT7 with seed 0 agreed on 94.5 % on another one, and the code of
+moves with the CPU that calibrates: INT7 with seed 0 agreed on 94.5 % on another one, and code of
 that time gives the 91.2 % of the table on this one, too.
 """
 
