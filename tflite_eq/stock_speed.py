@@ -66,9 +66,15 @@ class StockSpeed:
         return self.int8_ms / max(self.float_ms, 1e-9)
 
 
+# What the delegate runs many times faster than built-in kernels do (delegate/README.md).
+_RUN_BY_DELEGATE = frozenset(
+    {"AVERAGE_POOL_2D", "CONV_2D", "HARD_SWISH", "PRELU", "RELU", "RELU6", "RELU_N1_TO_1"}
+)
+
+
 def run_by_delegate(operator: Operator) -> bool:
     """Whether the delegate takes an operator of this kind from the runtime."""
-    return operator.kind in {"CONV_2D"}
+    return operator.kind in _RUN_BY_DELEGATE
 
 
 def stock_speed(network: Prepared, skipped: Set[int], config: Config) -> StockSpeed:
