@@ -149,8 +149,8 @@ def calibrate(
                 f"searches and bias correction look at {len(followed)} of them"
             )
         judges = Judges(graph, skipped, samples, followed, spare, config)
-        warnings = _doubts(graph, samples)
         stack.callback(judges.close)
+        warnings = _doubts(graph, samples)
         subject = Network(graph, skipped, sha256, samples, followed, warnings, judges)
         asked = calibrated(subject, config, trace, checkpoint)
 
