@@ -209,7 +209,8 @@ def test_writer_takes_every_planned_scale(kind: str) -> None:
     assert kind in [o.kind for o in Graph.from_bytes(model).operators]
     data = models.samples(models.IMAGE)
     result = quantize(model, data, Config(method=Method.MINMAX))
-    assert result.report.warnings == []
+    # Some are slow in INT8 on stock runtimes, which is said.
+    assert [w for w in result.report.warnings if not w.startswith("On stock runtimes")] == []
     # Not the reference kernels: they lack newer versions, and their SUM ignores its zero points.
     exact, found = (running.run(m, data[0], Kernels.BUILTIN)[0] for m in (model, result.model))
     assert running.sqnr_db(exact, found) > 25
