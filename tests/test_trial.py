@@ -264,9 +264,14 @@ def test_runtimes_that_would_end_the_process_are_left_out_of_the_last_check(
     ran = result.report.summary["runtimes"]
     assert ran[0].startswith("ai-edge-litert")
     said = capsys.readouterr().err
+    # By runtime and kernels: which end the process at this model depends on both.
+    notes = [line for line in said.splitlines() if line.startswith("note: left out, for they run")]
+    assert all("would end the process" in note for note in notes)
     for runtime in available_runtimes():
-        is_left_out = f"{runtime.description} runs neither the float model nor" in said
-        assert is_left_out == (runtime.description not in ran)
+        for kernels in ("default", "builtin"):
+            is_left_out = f"{runtime.description} with {kernels} kernels (" in " ".join(notes)
+            names = {runtime.description, f"{runtime.description} with {kernels} kernels"}
+            assert is_left_out == names.isdisjoint(ran)
 
 
 def test_the_known_model_is_what_processes_begin_with() -> None:

@@ -14,22 +14,24 @@ struct Shape {
   int rank = 0;
   int dims[kMostDimensions] = {};
 
-  // One byte each. At most kLargestSize once IsValid.
+  // One byte each. Within bounds once IsValid.
   int64_t elements() const {
     int64_t count = 1;
     for (int i = 0; i < rank; ++i) count *= dims[i];
     return count;
   }
 
-  // Whether no dimension is negative and the product of all, those of 0 counted as 1, is within what kernels count with.
+  // Whether no dimension is negative and kernels can count the values: at most kLargestSize, or none. Of a tensor without values the
+  // other dimensions may be larger, as long as no product of them overflows.
   bool IsValid() const {
     int64_t count = 1;
+    bool empty = false;
     for (int i = 0; i < rank; ++i) {
       if (dims[i] < 0) return false;
+      empty = empty || dims[i] == 0;
       if (dims[i] > 0 && __builtin_mul_overflow(count, int64_t{dims[i]}, &count)) return false;
-      if (count > kLargestSize) return false;
     }
-    return true;
+    return empty || count <= kLargestSize;
   }
 
   bool operator==(const Shape& other) const {
