@@ -14,6 +14,7 @@ import tensorflow as tf
 
 from tests import models
 from tflite_eq import Config, SearchSettings, calibrate, config
+from tflite_eq.alternatives import judges
 from tflite_eq.calibration import channel_statistics, stored_samples
 from tflite_eq.evaluation import metrics
 from tflite_eq.evaluation.layerwise import ComparisonSet, Rival, compare
@@ -60,6 +61,7 @@ def peak(action: Callable[[], Any]) -> int:
 def small_budgets(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(stored_samples, "_MEMORY_BUDGET", 100_000)
     monkeypatch.setattr(store, "MEMORY_BUDGET", 100_000)
+    monkeypatch.setattr(judges, "_MEMORY_BUDGET", 100_000)
     # These are bounded, but would fill up first.
     monkeypatch.setattr(channel_statistics, "_MOST_ROWS", 32)
     monkeypatch.setattr(config, "_FEWEST_ROWS", 8)
@@ -71,7 +73,7 @@ def test_calibration(small_budgets: None, equalization: str) -> None:
     search = SearchSettings(steps=4, coarse=2, rows=8, work=1)
     options = Config(search=search, reconstruction="refit", equalization=equalization)
     model = network()
-    calibrate(model, stream(2), options)  # what is made once
+    calibrate(model, stream(FEW), options)  # what is made once
     few, many = (peak(lambda n=n: calibrate(model, stream(n), options)) for n in (FEW, MANY))
     assert many - few < (MANY - FEW) * PER_SAMPLE
 

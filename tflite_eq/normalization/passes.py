@@ -69,6 +69,10 @@ PASSES: tuple[Pass, ...] = (
 )
 
 
+# Two are enough for all networks seen but random ones.
+_MOST_ROUNDS = 8
+
+
 @dataclasses.dataclass(frozen=True)
 class Normalized:
     """A float network in the form that calibration takes.
@@ -105,9 +109,17 @@ def opened(graph: Graph, config: Config) -> Normalized:
 def normalized(graph: Graph) -> Normalized:
     """Run all passes over a network, which stays as it is.
 
-    The outputs that the result computes are those of the given one up to the rounding of float32.
+    Again, if they found anything: what a late pass takes away may have hidden a pattern from an
+    early one. The outputs that the result computes are those of the given one up to the rounding of
+    float32.
     """
-    return _all_of(PASSES, graph)
+    changes: tuple[str, ...] = ()
+    for _ in range(_MOST_ROUNDS):
+        result = _all_of(PASSES, graph)
+        if not result.changes:
+            break
+        graph, changes = result.graph, (*changes, *result.changes)
+    return Normalized(graph, changes)
 
 
 def _all_of(passes: Sequence[Pass], graph: Graph) -> Normalized:
