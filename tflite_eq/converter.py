@@ -101,6 +101,7 @@ class EasyQuantConverter:
                 f"expected a Keras model, found a {type(model).__name__}; load it first: "
                 "tf.keras.models.load_model(path)"
             )
+        check_tensorflow("a Keras model", OTHERWISE)
         if isinstance(model, type) or not callable(getattr(model, "call", None)):
             found = model.__name__ if isinstance(model, type) else type(model).__name__
             what = "the class" if isinstance(model, type) else "an object of type"
