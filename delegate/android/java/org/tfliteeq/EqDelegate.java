@@ -92,6 +92,8 @@ public final class EqDelegate implements Delegate, AutoCloseable {
     WINOGRAD_1D("winograd_1d"),
     DIRECT("direct"),
     DIRECT_INT7("direct_int7"),
+    /** Depthwise convolutions. */
+    DEPTHWISE("depthwise"),
     REFERENCE("reference");
 
     private final String option;
