@@ -16,6 +16,7 @@ double ldexp(double, int);
 double round(double);
 double sqrt(double);
 float fabsf(float);
+float nextafterf(float, float);
 float floorf(float);
 float roundf(float);
 float sqrtf(float);
