@@ -10,7 +10,7 @@ from tests.delegate.test_shared_object import EXPORTS
 
 pytestmark = elf.needs_readelf
 
-LARGEST = 200 * 1024
+LARGEST = 350 * 1024
 LARGEST_PAGE = 0x4000
 
 
