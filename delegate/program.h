@@ -1,8 +1,8 @@
 // What runs in place of a group of claimed nodes: operators in order, the values between them, and the memory these live in.
 //
-// The whole group is one job of the worker pool. Every worker walks the steps; the units of a step are handed out by a counter, and a
-// step begins when all units of the one before are done. Nobody waits for a worker that has not woken yet: the counters are of units,
-// not of workers, and a late one finds steps without units and passes on.
+// The whole group is one job of the worker pool. Every worker walks the steps and runs its share of their units (work_shares.h); a step
+// begins when all units of the one before are done. Nobody waits for a worker that has not woken yet: the others do its share, and a late
+// one finds steps without units and passes on.
 #ifndef TFLITE_EQ_DELEGATE_PROGRAM_H_
 #define TFLITE_EQ_DELEGATE_PROGRAM_H_
 
@@ -14,6 +14,7 @@
 #include "delegate/options.h"
 #include "delegate/tflite_abi.h"
 #include "delegate/tflite_eq_observer.h"
+#include "delegate/work_shares.h"
 #include "delegate/worker_pool.h"
 
 namespace tflite_eq {
@@ -54,9 +55,6 @@ class Program {
     // Of the present invocation.
     Array<const int8_t*> addresses;
     Codes codes;
-    // Units that were handed out, and that are done. Atomic.
-    int next = 0;
-    int done = 0;
     double milliseconds = 0;
     long runs = 0;
   };
@@ -77,6 +75,7 @@ class Program {
   size_t packed_bytes() const;
 
   Array<Step> steps_;
+  WorkShares shares_;  // of the steps
   Array<Value> values_;
   MemoryPlan memory_;
   Buffer arena_;
