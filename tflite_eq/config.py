@@ -12,6 +12,7 @@ import numpy as np
 
 from tflite_eq.arguments import check_kind, described, is_integer, is_number
 from tflite_eq.errors import ConfigError
+from tflite_eq.numerics.windows import ActivationMode as ActivationMode
 from tflite_eq.targets import Target
 
 
@@ -38,13 +39,6 @@ class Objective(enum.Enum):
 
     MSE = "mse"  # per-channel mean squared error
     COSINE = "cosine"  # the paper's cosine similarity
-
-
-class ActivationMode(enum.Enum):
-    """Where zero lies in the code range."""
-
-    ASYMMETRIC = "asymmetric"
-    SYMMETRIC = "symmetric"  # the paper's: zero point 0 everywhere
 
 
 class BiasCorrection(enum.Enum):

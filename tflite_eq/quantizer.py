@@ -11,47 +11,47 @@ from tflite_eq import islands, metadata, tensor_metadata
 from tflite_eq.alternatives.choice import Candidate, best_of
 from tflite_eq.alternatives.judges import Judges
 from tflite_eq.arguments import check_kind, check_model, check_path, checked_count
-from tflite_eq.bias.finetune import check_enough
-from tflite_eq.calibration.checkpoint import Checkpoint
-from tflite_eq.calibration.doubts import doubts_about
-from tflite_eq.calibration.fit import check_equalization, check_fits
-from tflite_eq.calibration.lost_outputs import lost_outputs
-from tflite_eq.calibration.record import Calibration
-from tflite_eq.calibration.stored_samples import StoredSamples
-from tflite_eq.calibration_pass import Network, calibrated
+from tflite_eq.calibration.calibrate_once import Network, calibrated
+from tflite_eq.calibration.followed_samples import followed_samples
+from tflite_eq.checkpoint.checkpoint import Checkpoint
 from tflite_eq.config import BiasCorrection, Config, checked_config
 from tflite_eq.conformance import subject as conformance
 from tflite_eq.conformance.computed import check_computed
 from tflite_eq.conformance.samples import CHECKED_SAMPLES, checked_samples
 from tflite_eq.conformance.stored import check_stored
+from tflite_eq.data.stored_samples import StoredSamples
+from tflite_eq.data_checks.doubts import doubts_about
 from tflite_eq.deprecated import warn_of_backend
 from tflite_eq.equalization.factors import with_factors
 from tflite_eq.errors import ConfigError
 from tflite_eq.evaluation.layerwise import ComparisonSet
 from tflite_eq.files import PathLike
-from tflite_eq.fine_tuning import check_can_fine_tune
+from tflite_eq.fine_tuning.fine_tune import check_can_fine_tune
+from tflite_eq.fine_tuning.training import check_enough
 from tflite_eq.graph import schema
 from tflite_eq.graph.appended import with_archive_of
 from tflite_eq.graph.compact import drop_unused_buffers
 from tflite_eq.graph.consistency import check_consistent
 from tflite_eq.graph.linear import LinearLayer, linear_layers
 from tflite_eq.graph.model import Graph
+from tflite_eq.numerics.grids import WeightGrid
 from tflite_eq.preparation import Prepared, prepared
 from tflite_eq.progress import note
+from tflite_eq.record.fit import check_equalization, check_fits
+from tflite_eq.record.lost_outputs import lost_outputs
+from tflite_eq.record.record import Calibration
 from tflite_eq.report.build import build_report
 from tflite_eq.report.full import Subject, complete
 from tflite_eq.report.guard import GuardRecord
 from tflite_eq.report.model import Report
 from tflite_eq.report.write import check_directory, write_report
 from tflite_eq.runtimes import preferred_runtime
+from tflite_eq.search.trace import PassTrace
 from tflite_eq.selection import check_selection, skipped_operators
-from tflite_eq.simulation.followed_samples import followed_samples
-from tflite_eq.simulation.trace import PassTrace
 from tflite_eq.stock_speed import stock_speed
-from tflite_eq.targets import WeightGrid
 from tflite_eq.verify import check_fully_int8, check_runs_everywhere, described
 from tflite_eq.version import __version__
-from tflite_eq.writer import Written, write
+from tflite_eq.writing.writer import Written, write
 
 # Samples that a report runs the models on, if the user names none.
 COMPARED_SAMPLES = 32

@@ -9,9 +9,9 @@ import numpy as np
 
 from tests import running
 from tests.operators.builder import Array, Network
-from tflite_eq.calibration.record import Calibration
-from tflite_eq.calibration.statistics import observe_ranges
+from tflite_eq.calibration.float_pass import observe_ranges
 from tflite_eq.config import Config, Forms
+from tflite_eq.data.store import ActivationStore
 from tflite_eq.graph import edit, schema
 from tflite_eq.graph.float_islands import with_movers
 from tflite_eq.graph.int8_forms import without_int8_form
@@ -19,11 +19,11 @@ from tflite_eq.graph.linear import linear_layers
 from tflite_eq.graph.model import Graph, Operator
 from tflite_eq.graph.scale_groups import scale_groups
 from tflite_eq.numerics.affine import AffineParams, dequantize
+from tflite_eq.record.record import Calibration
 from tflite_eq.runtimes import Kernels, Runtime, preferred_runtime
 from tflite_eq.simulation.lockstep import run_lockstep
-from tflite_eq.simulation.store import ActivationStore
 from tflite_eq.simulation.twins import TwinActivations
-from tflite_eq.writer import write
+from tflite_eq.writing.writer import write
 
 PLAIN = Config(method="minmax", equalization="none", bias_correction="none")
 SAMPLES = 3

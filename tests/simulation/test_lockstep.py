@@ -15,9 +15,9 @@ import tensorflow as tf
 from tests import models, running
 from tests.simulation import leaky_relu
 from tflite_eq import Calibration, Config, QuantizationResult, calibrate, quantize
-from tflite_eq.calibration.dataset import SampleReader
-from tflite_eq.calibration.record import LayerRecord
-from tflite_eq.calibration.statistics import observe_ranges
+from tflite_eq.calibration.float_pass import observe_ranges
+from tflite_eq.data.dataset import SampleReader
+from tflite_eq.data.store import ActivationStore
 from tflite_eq.graph import edit
 from tflite_eq.graph.linear import linear_layers
 from tflite_eq.graph.model import Graph, Operator
@@ -26,10 +26,10 @@ from tflite_eq.numerics.affine import AffineParams, dequantize
 from tflite_eq.numerics.affine import quantize as quantize_values
 from tflite_eq.numerics.windows import Window
 from tflite_eq.quantizer import skipped_operators
+from tflite_eq.record.record import LayerRecord
 from tflite_eq.runtimes import Kernels
 from tflite_eq.simulation.kernel_tables import KernelTable
 from tflite_eq.simulation.lockstep import corrected_on, run_lockstep
-from tflite_eq.simulation.store import ActivationStore
 from tflite_eq.simulation.twins import TwinActivations
 
 Array = npt.NDArray[Any]

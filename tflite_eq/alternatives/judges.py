@@ -10,9 +10,9 @@ import numpy as np
 import numpy.typing as npt
 
 from tflite_eq.alternatives.verdict import Energies, floored
-from tflite_eq.calibration.record import Calibration
-from tflite_eq.calibration.stored_samples import StoredSamples
 from tflite_eq.config import BiasCorrection, Config, Reconstruction
+from tflite_eq.data.store import ActivationStore
+from tflite_eq.data.stored_samples import StoredSamples
 from tflite_eq.equalization.factors import with_factors
 from tflite_eq.evaluation.instrumented import Instrumented
 from tflite_eq.evaluation.layerwise import corresponding_tensors
@@ -21,8 +21,8 @@ from tflite_eq.graph.linear import linear_layers
 from tflite_eq.graph.model import Graph
 from tflite_eq.graph.outputs import final_softmax
 from tflite_eq.progress import track
-from tflite_eq.simulation.store import ActivationStore
-from tflite_eq.writer import write
+from tflite_eq.record.record import Calibration
+from tflite_eq.writing.writer import write
 
 # Fewer that judge tell nothing apart.
 FEWEST_SAMPLES = 6

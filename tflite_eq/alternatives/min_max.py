@@ -12,30 +12,23 @@ from collections.abc import Mapping, Set
 
 import numpy as np
 
-from tflite_eq.calibration.histogram import RangeObserver
-from tflite_eq.calibration.ranges import Interval
-from tflite_eq.calibration.record import Calibration, LayerRecord
-from tflite_eq.config import (
-    ActivationMode,
-    BiasCorrection,
-    Bits,
-    Config,
-    Equalization,
-    Method,
-    Reconstruction,
-)
+from tflite_eq.config import BiasCorrection, Bits, Config, Equalization, Method, Reconstruction
+from tflite_eq.data.store import ActivationStore
 from tflite_eq.graph import schema
 from tflite_eq.graph.linear import LinearLayer, linear_layers
 from tflite_eq.graph.model import Graph
 from tflite_eq.graph.scale_groups import scale_groups
 from tflite_eq.numerics import weights
+from tflite_eq.numerics.windows import ActivationMode
+from tflite_eq.record.record import Calibration, LayerRecord
 from tflite_eq.search.easyquant import initial_weight_scales
 from tflite_eq.simulation.activation_scales import ActivationScales
 from tflite_eq.simulation.least_scales import least_output_scale
-from tflite_eq.simulation.store import ActivationStore
 from tflite_eq.simulation.twins import TwinActivations
+from tflite_eq.statistics.histogram import RangeObserver
+from tflite_eq.statistics.ranges import Interval
 from tflite_eq.targets import weight_grid
-from tflite_eq.writer import write
+from tflite_eq.writing.writer import write
 
 
 def default_model(

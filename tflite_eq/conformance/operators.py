@@ -31,14 +31,14 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from tflite_eq.calibration.filters import recorded_filters
-from tflite_eq.calibration.record import LayerRecord
 from tflite_eq.conformance.subject import Pair, Subject, pairs
+from tflite_eq.execution.operator_runner import OperatorRunner
 from tflite_eq.graph import properties
 from tflite_eq.graph.linear import LinearLayer
 from tflite_eq.graph.model import Graph, Operator
 from tflite_eq.numerics.affine import INT8_MAX, INT8_MIN, AffineParams, dequantize
-from tflite_eq.simulation.operator_runner import OperatorRunner
+from tflite_eq.record.filters import recorded_filters
+from tflite_eq.record.record import LayerRecord
 
 Array = npt.NDArray[Any]
 Double = npt.NDArray[np.float64]

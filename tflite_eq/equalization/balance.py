@@ -37,7 +37,6 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
-from tflite_eq.calibration.channel_statistics import ChannelStatistics
 from tflite_eq.equalization.domains import Domain, Port
 from tflite_eq.equalization.factors import ChannelFactors
 from tflite_eq.equalization.layers import Double, Filters
@@ -45,6 +44,7 @@ from tflite_eq.graph import properties
 from tflite_eq.graph.model import Graph, Operator
 from tflite_eq.graph.properties import SAME_SCALE
 from tflite_eq.graph.scale_groups import ScaleGroup
+from tflite_eq.statistics.channels import ChannelStatistics
 
 # A channel that reaches less than this part of the largest one is treated as if it reached so much:
 # other samples may make it go further.

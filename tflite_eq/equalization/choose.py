@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence, Set
 
-from tflite_eq.calibration.channel_statistics import ChannelStatistics, observe_channels
-from tflite_eq.calibration.dataset import Sample
-from tflite_eq.config import ActivationMode, Config, Equalization
+from tflite_eq.config import Config, Equalization
+from tflite_eq.data.dataset import Sample
 from tflite_eq.equalization.balance import Precision, balancing_factors
 from tflite_eq.equalization.cross_layer import cross_layer_factors
 from tflite_eq.equalization.domains import Domain, find_domains
@@ -14,8 +13,10 @@ from tflite_eq.equalization.factors import ChannelFactors
 from tflite_eq.graph.linear import LinearLayer, linear_layers
 from tflite_eq.graph.model import Graph
 from tflite_eq.graph.scale_groups import ScaleGroup, scale_groups
+from tflite_eq.numerics.windows import ActivationMode
 from tflite_eq.precision import grid_for, wants_int7
-from tflite_eq.simulation.trace import PassTrace
+from tflite_eq.search.trace import PassTrace
+from tflite_eq.statistics.channels import ChannelStatistics, observe_channels
 
 
 def equalizing_factors(

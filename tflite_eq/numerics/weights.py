@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 from tflite_eq.numerics import lattice
 from tflite_eq.numerics.affine import round_half_away
-from tflite_eq.targets import WeightGrid
+from tflite_eq.numerics.grids import WeightGrid
 
 Float = npt.NDArray[np.float32]
 

@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from tflite_eq.calibration.filters import QuantizedFilters
 from tflite_eq.config import Reconstruction, SearchSettings
 from tflite_eq.numerics import weights
+from tflite_eq.numerics.grids import WeightGrid
 from tflite_eq.reconstruction.moments import Double, Moments
 from tflite_eq.reconstruction.refit import choose_ridge, ridge_change
 from tflite_eq.reconstruction.rounding import (
@@ -25,8 +25,8 @@ from tflite_eq.reconstruction.rounding import (
     round_compensated,
     rounding_error,
 )
+from tflite_eq.record.filters import QuantizedFilters
 from tflite_eq.search.easyquant import coarse_factors, fine_offsets, initial_weight_scales
-from tflite_eq.targets import WeightGrid
 
 # Least damping of H in units of its mean diagonal; see ``_damping``.
 _DAMPING = 0.01

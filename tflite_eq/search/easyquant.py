@@ -18,8 +18,8 @@ import numpy.typing as npt
 from tflite_eq.config import Objective, SearchSettings
 from tflite_eq.numerics import weights
 from tflite_eq.numerics.affine import AffineParams, fake_quantize
+from tflite_eq.numerics.grids import WeightGrid
 from tflite_eq.search.objective import Criterion, QuantizedInput, Reference, output_total
-from tflite_eq.targets import WeightGrid
 
 Float = npt.NDArray[np.float32]
 Interval = tuple[float, float]

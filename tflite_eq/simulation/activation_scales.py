@@ -7,29 +7,29 @@ from collections.abc import Callable, Sequence, Set
 import numpy as np
 import numpy.typing as npt
 
-from tflite_eq.calibration.checkpoint import LayerState
-from tflite_eq.calibration.histogram import RangeObserver
-from tflite_eq.calibration.ranges import ESTIMATORS, widen_to_symmetric
-from tflite_eq.calibration.record import LayerRecord, TensorRecord
-from tflite_eq.config import ActivationMode, Config, Forms, Method
+from tflite_eq.checkpoint.checkpoint import LayerState
+from tflite_eq.config import Config, Forms, Method
+from tflite_eq.execution.operator_runner import OperatorRunner
 from tflite_eq.graph import properties
 from tflite_eq.graph.linear import LinearLayer
 from tflite_eq.graph.model import Graph, Operator
 from tflite_eq.graph.scale_groups import ScaleGroup, shares_scale
 from tflite_eq.numerics.affine import AffineParams
-from tflite_eq.numerics.windows import Window, affine_for
+from tflite_eq.numerics.windows import ActivationMode, Window, affine_for
 from tflite_eq.precision import wants_int7
+from tflite_eq.record.record import LayerRecord, TensorRecord
 from tflite_eq.search.easyquant import Found, Interval, LayerReader, ValueReader, search_scales
 from tflite_eq.search.rows import supports_rows
 from tflite_eq.search.through import ELEMENTWISE, Function, search_through
+from tflite_eq.search.trace import PassTrace
 from tflite_eq.simulation.averages import Averages, operators_behind_averages
 from tflite_eq.simulation.elementwise_results import ElementwiseResults
 from tflite_eq.simulation.floors import floor_of
 from tflite_eq.simulation.least_scales import least_output_scale
-from tflite_eq.simulation.operator_runner import OperatorRunner
 from tflite_eq.simulation.sampling import criterion, make_layer_reader, sampled_values
-from tflite_eq.simulation.trace import PassTrace
 from tflite_eq.simulation.twins import TwinActivations
+from tflite_eq.statistics.histogram import RangeObserver
+from tflite_eq.statistics.ranges import ESTIMATORS, widen_to_symmetric
 from tflite_eq.writing.fast_forms import with_fast_swish
 
 Float = npt.NDArray[np.float32]

@@ -8,16 +8,16 @@ import numpy as np
 import numpy.typing as npt
 
 from tflite_eq.bias.iterative import ErrorSums
-from tflite_eq.calibration.filters import QuantizedFilters, recorded_filters
-from tflite_eq.calibration.record import LayerRecord
 from tflite_eq.config import BiasCorrection, Config
 from tflite_eq.errors import CheckpointError
+from tflite_eq.execution.operator_runner import OperatorRunner
 from tflite_eq.graph import properties
 from tflite_eq.graph.linear import LinearLayer
 from tflite_eq.graph.model import Graph
 from tflite_eq.numerics import weights
 from tflite_eq.numerics.activation import apply_activation
-from tflite_eq.simulation.operator_runner import OperatorRunner
+from tflite_eq.record.filters import QuantizedFilters, recorded_filters
+from tflite_eq.record.record import LayerRecord
 from tflite_eq.simulation.twins import TwinActivations
 
 Float = npt.NDArray[np.float32]

@@ -16,12 +16,12 @@ import numpy.typing as npt
 
 from tflite_eq.config import Forms, IoType
 from tflite_eq.errors import BackendError
+from tflite_eq.execution.operator_runner import OperatorRunner
 from tflite_eq.graph import edit, schema
 from tflite_eq.graph.model import Graph, Operator
 from tflite_eq.graph.versions import set_int8_versions
 from tflite_eq.numerics.affine import INT8_MAX, INT8_MIN, AffineParams, dequantize
 from tflite_eq.runtimes import Kernels, preferred_runtime
-from tflite_eq.simulation.operator_runner import OperatorRunner
 from tflite_eq.trial import Job, check_survives
 from tflite_eq.writing.assembly import Assembly
 from tflite_eq.writing.fast_forms import add_fast_form

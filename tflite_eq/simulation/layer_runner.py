@@ -6,21 +6,21 @@ import numpy as np
 import numpy.typing as npt
 
 from tflite_eq.bias.iterative import ErrorSums
-from tflite_eq.calibration.codes import encode_codes
-from tflite_eq.calibration.filters import QuantizedFilters
-from tflite_eq.calibration.record import LayerRecord
 from tflite_eq.config import Config, Method, Reconstruction
 from tflite_eq.graph.linear import LinearLayer
 from tflite_eq.graph.model import Graph
 from tflite_eq.numerics import weights
 from tflite_eq.reconstruction.layer import Reconstructed, Settings, reconstruct
+from tflite_eq.record.codes import encode_codes
+from tflite_eq.record.filters import QuantizedFilters
+from tflite_eq.record.record import LayerRecord
 from tflite_eq.search.easyquant import initial_weight_scales
 from tflite_eq.search.rows import supports_rows
+from tflite_eq.search.trace import PassTrace
 from tflite_eq.simulation.activation_scales import ActivationScales
 from tflite_eq.simulation.decided_layers import DecidedLayers
 from tflite_eq.simulation.layer_moments import can_gather_moments, layer_moments
 from tflite_eq.simulation.sampling import make_layer_reader
-from tflite_eq.simulation.trace import PassTrace
 from tflite_eq.simulation.twins import TwinActivations
 from tflite_eq.targets import weight_grid
 

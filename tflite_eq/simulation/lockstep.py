@@ -14,21 +14,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence, Set
 
-from tflite_eq.calibration.checkpoint import Checkpoint, LayerState
-from tflite_eq.calibration.histogram import RangeObserver
-from tflite_eq.calibration.record import LayerRecord, TensorRecord
+from tflite_eq.checkpoint.checkpoint import Checkpoint, LayerState
 from tflite_eq.config import Config
+from tflite_eq.data.store import ActivationStore
+from tflite_eq.execution.operator_runner import OperatorRunner
 from tflite_eq.graph.linear import LinearLayer
 from tflite_eq.graph.model import Graph, Operator
 from tflite_eq.graph.scale_groups import ScaleGroup
 from tflite_eq.progress import note, track
+from tflite_eq.record.record import LayerRecord, TensorRecord
+from tflite_eq.search.trace import PassTrace
 from tflite_eq.simulation.activation_scales import ActivationScales
 from tflite_eq.simulation.decided_layers import DecidedLayers
 from tflite_eq.simulation.layer_runner import LayerRunner
-from tflite_eq.simulation.operator_runner import OperatorRunner
-from tflite_eq.simulation.store import ActivationStore
-from tflite_eq.simulation.trace import PassTrace
 from tflite_eq.simulation.twins import TwinActivations
+from tflite_eq.statistics.histogram import RangeObserver
 
 
 def run_lockstep(

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from tflite_eq.data.store import ActivationStore
 from tflite_eq.numerics.affine import AffineParams, dequantize, quantize
 from tflite_eq.numerics.windows import Window
 from tflite_eq.simulation.kernel_tables import KernelTable
-from tflite_eq.simulation.store import ActivationStore
 
 Array = npt.NDArray[Any]
 
