@@ -121,7 +121,7 @@ def _equalization(
         return saved.factors
     is_used = config.equalization_used is not Equalization.NONE
     factors = (
-        equalizing_factors(network.graph, network.skipped, samples, config, trace)
+        equalizing_factors(network.graph, network.skipped, samples, config, trace.extremes)
         if is_used
         else []
     )

@@ -15,8 +15,8 @@ from tflite_eq.graph.model import Graph
 from tflite_eq.graph.scale_groups import ScaleGroup, scale_groups
 from tflite_eq.numerics.windows import ActivationMode
 from tflite_eq.precision import grid_for, wants_int7
-from tflite_eq.search.trace import PassTrace
 from tflite_eq.statistics.channels import ChannelStatistics, observe_channels
+from tflite_eq.statistics.ranges import Interval
 
 
 def equalizing_factors(
@@ -24,7 +24,7 @@ def equalizing_factors(
     skipped: Set[int],
     samples: Iterable[Sample],
     config: Config,
-    trace: PassTrace | None = None,
+    extremes: dict[int, Interval] | None = None,
 ) -> list[ChannelFactors]:
     """Factors for all channels that can be scaled and gain from it.
 
@@ -33,7 +33,8 @@ def equalizing_factors(
         skipped: Indices of operators that stay in float.
         samples: The calibration samples; iterated once, or not at all if nothing can be scaled.
         config: Options.
-        trace: Receives the extremes of the network as it is, if the samples are looked at.
+        extremes: Receives smallest and largest value of the network's tensors as it is, by index,
+            if the samples are looked at.
 
     Raises:
         DatasetError: The data set is empty or does not fit the model.
@@ -47,8 +48,8 @@ def equalizing_factors(
         return []
     tensors = sorted({tensor for domain in domains for tensor in domain.tensors})
     observed = observe_channels(graph, tensors, samples, config.seed)
-    if trace is not None:
-        trace.extremes.update(observed.extremes)
+    if extremes is not None:
+        extremes.update(observed.extremes)
     if is_cross_layer:
         return cross_layer_factors(graph, domains, observed.channels)
     return _balanced(graph, domains, skipped, observed.channels, config)
