@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-_CLAMPS = {
+_CLAMPS: dict[str, tuple[float | None, float | None]] = {
     "NONE": (None, None),
     "RELU": (0.0, None),
     "RELU6": (0.0, 6.0),
@@ -22,9 +22,10 @@ def apply_activation(values: npt.NDArray[np.float32], name: str) -> npt.NDArray[
     if name not in _CLAMPS:
         raise ValueError(f"no int8 kernel fuses the activation function {name}")
     low, high = _CLAMPS[name]
-    if low is None and high is None:
+    if low is None:
         return values.copy()
-    return np.clip(values, low, high)
+    found = np.asarray(np.maximum(values, np.float32(low)))
+    return found if high is None else np.minimum(found, np.float32(high), out=found)
 
 
 def is_fusable(name: str) -> bool:

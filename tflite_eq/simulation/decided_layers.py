@@ -111,8 +111,9 @@ class DecidedLayers:
             return
         for sample in range(self._twins.samples):
             linear = self._twins.waiting_values(layer.output, sample) - layer.bias_values
-            scaled = linear * np.float32(gain) + layer.bias_values
-            self._twins.put_waiting(layer.output, sample, scaled)
+            linear *= np.float32(gain)
+            linear += layer.bias_values
+            self._twins.put_waiting(layer.output, sample, linear)
 
     def _error_sums(self, layer: LinearLayer) -> ErrorSums:
         sums = ErrorSums(layer.channels)
