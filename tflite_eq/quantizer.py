@@ -36,7 +36,6 @@ from tflite_eq.graph.compact import drop_unused_buffers
 from tflite_eq.graph.consistency import check_consistent
 from tflite_eq.graph.linear import LinearLayer, linear_layers
 from tflite_eq.graph.model import Graph
-from tflite_eq.page_reuse import kept_pages
 from tflite_eq.preparation import Prepared, prepared
 from tflite_eq.progress import note
 from tflite_eq.report.build import build_report
@@ -123,7 +122,6 @@ def calibrate(
         note(sentence)
     trace = PassTrace() if trace is None else trace
     with contextlib.ExitStack() as stack:
-        stack.enter_context(kept_pages())
 
         def stored(data: Any, limit: int | None, title: str) -> StoredSamples:
             if isinstance(data, StoredSamples):
@@ -307,8 +305,7 @@ def apply_calibration(
         TfliteEqError: The record does not fit the model, or the result is not as promised.
     """
     trace = trace or PassTrace()
-    with kept_pages():
-        result, subject = _apply(model, calibration, origin, trace)
+    result, subject = _apply(model, calibration, origin, trace)
     result = dataclasses.replace(result, report=dataclasses.replace(result.report, guard=guard))
     if report_dir is not None:
         report = complete(result.report, subject, comparison or _calibration_samples(trace))
