@@ -19,13 +19,23 @@ def apply_activation(values: npt.NDArray[np.float32], name: str) -> npt.NDArray[
     Raises:
         ValueError: TFLite's int8 kernels know no such fused activation.
     """
+    return activate(values.copy(), name)
+
+
+def activate(values: npt.NDArray[np.float32], name: str) -> npt.NDArray[np.float32]:
+    """The same in place; returns ``values``.
+
+    Raises:
+        ValueError: As ``apply_activation``.
+    """
     if name not in _CLAMPS:
         raise ValueError(f"no int8 kernel fuses the activation function {name}")
     low, high = _CLAMPS[name]
-    if low is None:
-        return values.copy()
-    found = np.asarray(np.maximum(values, np.float32(low)))
-    return found if high is None else np.minimum(found, np.float32(high), out=found)
+    if low is not None:
+        np.maximum(values, np.float32(low), out=values)
+    if high is not None:
+        np.minimum(values, np.float32(high), out=values)
+    return values
 
 
 def is_fusable(name: str) -> bool:
