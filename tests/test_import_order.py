@@ -34,6 +34,7 @@ LAYERS = (
     {"data"},
     {"metadata"},
     # Running networks.
+    {"process_apart"},
     {"runtimes"},
     {"delegate", "trial"},
     {"execution"},
