@@ -15,7 +15,7 @@ ROOT = Path(__file__).resolve().parents[1] / "tflite_eq"
 # Packages, and modules at the top of the package; "" is ``tflite_eq/__init__.py``.
 LAYERS = (
     # Small tools that know nothing of networks.
-    {"json_fields", "locking", "progress", "quiet", "text", "version", "workers"},
+    {"json_fields", "locking", "progress", "quiet", "session", "text", "version", "workers"},
     {"errors"},
     {"arguments", "files", "tensorflow_import"},
     {"deprecated"},
@@ -110,3 +110,20 @@ def test_packages_import_one_way() -> None:
         if LEVELS[other] >= LEVELS[unit]
     }
     assert not upwards
+
+
+# What only a session does with an interpreter; ``process_apart`` is an interpreter itself.
+_OF_SESSIONS = {"invoke", "set_tensor", "get_tensor", "resize_tensor_input"}
+
+
+def test_only_sessions_run_interpreters() -> None:
+    found = {
+        (path.relative_to(ROOT).as_posix(), node.attr)
+        for path in ROOT.rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Attribute) and node.attr in _OF_SESSIONS
+    }
+    others = {(name, used) for name, used in found if name != "session.py"}
+    # A session's own ``invoke``.
+    assert {used for _, used in others} <= {"invoke"}
+    assert {used for name, used in found - others} == _OF_SESSIONS

@@ -26,6 +26,7 @@ from tflite_eq.errors import BackendError
 from tflite_eq.process_apart import InterpreterApart, NotStartedError, process_for
 from tflite_eq.progress import note
 from tflite_eq.quiet import quiet
+from tflite_eq.session import Session
 from tflite_eq.workers import is_worker
 
 Interpreter = Any
@@ -233,11 +234,7 @@ def _fault(runtime: Runtime) -> str | None:
 
 
 def _run(interpreter: Interpreter, values: npt.NDArray[np.float32]) -> npt.NDArray[Any]:
-    interpreter.allocate_tensors()
-    interpreter.set_tensor(interpreter.get_input_details()[0]["index"], values)
-    interpreter.invoke()
-    found: npt.NDArray[Any] = interpreter.get_tensor(interpreter.get_output_details()[0]["index"])
-    return found
+    return Session(interpreter).run([values])[0]
 
 
 def _reason(error: Exception) -> str:

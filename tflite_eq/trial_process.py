@@ -16,10 +16,11 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from tflite_eq.errors import TfliteEqError
-from tflite_eq.evaluation.feeding import feed
+from tflite_eq.evaluation.feeding import encoded
 from tflite_eq.known_model import known_model
 from tflite_eq.process_apart import Call
 from tflite_eq.runtimes import Kernels, Runtime
+from tflite_eq.session import Session
 from tflite_eq.trial import Job, Step
 
 # After which the memory of the runtime is given back: it takes a moment to start again.
@@ -94,27 +95,20 @@ def _answer(call: Call, held: dict[int, Any]) -> tuple[bool, Any]:
 def _run(runtime: Runtime, job: Job) -> None:
     """What the other process is going to do; errors are found there again."""
     with contextlib.suppress(Exception):
-        interpreter = runtime.bare_interpreter(job.model, job.kernels)
+        session = Session(runtime.bare_interpreter(job.model, job.kernels))
         if job.until is Step.BUILD:
             return
-        details = interpreter.get_input_details()
-        for detail, value in zip(details, job.inputs):
-            shape = value if isinstance(value, tuple) else value.shape
-            if tuple(detail["shape"]) != shape:
-                interpreter.resize_tensor_input(detail["index"], shape)
-        interpreter.allocate_tensors()
+        session.allocate([v if isinstance(v, tuple) else v.shape for v in job.inputs])
         if job.until is Step.ALLOCATE:
             return
-        feed(
-            interpreter,
-            [
-                np.zeros(value, detail["dtype"]) if isinstance(value, tuple) else value
-                for detail, value in zip(details, job.inputs)
-            ],
-        )
-        interpreter.invoke()
-        for detail in interpreter.get_output_details():
-            interpreter.get_tensor(detail["index"])
+        values = [
+            np.zeros(value, detail["dtype"]) if isinstance(value, tuple) else value
+            for detail, value in zip(session.inputs, job.inputs)
+        ]
+        session.feed(encoded(values, session.inputs))
+        session.invoke()
+        for _ in session.results():
+            pass
 
 
 def _say(answers: BinaryIO, line: bytes) -> None:

@@ -8,12 +8,13 @@ from typing import Any, Callable
 import numpy.typing as npt
 
 from tflite_eq.errors import BackendError, VerificationError
-from tflite_eq.evaluation.feeding import feed, fit
+from tflite_eq.evaluation.feeding import encoded
 from tflite_eq.graph.float_islands import matching
 from tflite_eq.graph.model import Graph
 from tflite_eq.graph.validate import describe
 from tflite_eq.progress import note
 from tflite_eq.runtimes import Kernels, Runtime, available_runtimes
+from tflite_eq.session import Session
 from tflite_eq.text import counted
 from tflite_eq.trial import Job, death, would_end
 
@@ -123,10 +124,10 @@ def _failure(
     if how is not None:
         return would_end(runtime, kernels, how)
     try:
-        interpreter = runtime.interpreter(model, kernels)
-        fit(interpreter, sample)
-        feed(interpreter, sample)
-        interpreter.invoke()
+        session = Session(runtime.interpreter(model, kernels))
+        session.allocate([value.shape for value in sample])
+        session.feed(encoded(sample, session.inputs))
+        session.invoke()
     except (BackendError, ValueError, RuntimeError) as error:
         return str(error)
     return None

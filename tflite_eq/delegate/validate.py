@@ -18,7 +18,8 @@ from tflite_eq.delegate.work import check_computes_with_codes
 from tflite_eq.errors import BackendError
 from tflite_eq.graph import edit
 from tflite_eq.graph.model import Graph
-from tflite_eq.runtimes import Interpreter, Kernels, Runtime
+from tflite_eq.runtimes import Kernels, Runtime
+from tflite_eq.session import Session
 
 Array = npt.NDArray[Any]
 Samples = Union["Iterable[Array]", "Iterable[Mapping[str, Array]]"]
@@ -207,10 +208,11 @@ class _Pair:
         delegate = library.load(runtime, **{**options, "log_level": 2})
         with captured_stderr() as log:
             delegated = runtime.interpreter(model, Kernels.REFERENCE, delegates=[delegate])
-            self._interpreters = (delegated, runtime.interpreter(model, Kernels.REFERENCE))
-            for interpreter in self._interpreters:
+            plain = runtime.interpreter(model, Kernels.REFERENCE)
+            self._sessions = (Session(delegated), Session(plain))
+            for session in self._sessions:
                 try:
-                    interpreter.allocate_tensors()
+                    session.allocate()
                 except (RuntimeError, ValueError) as error:
                     raise BackendError(f"the runtime rejects the model: {error}") from error
         self.log = log.getvalue()
@@ -218,15 +220,14 @@ class _Pair:
 
     def run(self, inputs: Sequence[Array]) -> tuple[list[Array], list[Array]]:
         """Outputs with the delegate and without."""
-        with_it, without = (_outputs(i, inputs) for i in self._interpreters)
+        with_it, without = (_outputs(i, inputs) for i in self._sessions)
         return with_it, without
 
 
-def _outputs(interpreter: Interpreter, inputs: Sequence[Array]) -> list[Array]:
-    for detail, value in zip(interpreter.get_input_details(), inputs):
-        interpreter.set_tensor(detail["index"], value)
+def _outputs(session: Session, inputs: Sequence[Array]) -> list[Array]:
+    session.feed(inputs)
     try:
-        interpreter.invoke()
+        session.invoke()
     except RuntimeError as error:
         raise BackendError(f"the model fails to run: {error}") from error
-    return [interpreter.get_tensor(d["index"]) for d in interpreter.get_output_details()]
+    return list(session.results())

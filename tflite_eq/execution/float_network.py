@@ -14,6 +14,7 @@ from tflite_eq.errors import BackendError, ModelError
 from tflite_eq.graph import edit
 from tflite_eq.graph.model import Graph
 from tflite_eq.runtimes import Kernels, preferred_runtime
+from tflite_eq.session import Session
 from tflite_eq.trial import Bounds, Job, Step, check_survives
 
 # Squares of larger values, summed over the sampled positions, would leave the range of float32.
@@ -41,21 +42,18 @@ class FloatNetwork:
         self._job = Job(model, Kernels.DEFAULT, until=Step.ALLOCATE)
         check_survives(self._runtime, self._job, graph.origin)
         try:
-            self._interpreter = self._runtime.interpreter(model)
-            self._interpreter.allocate_tensors()
+            self._session = Session(self._runtime.interpreter(model))
+            self._session.allocate()
         except (BackendError, ValueError, RuntimeError) as error:
             raise ModelError(
                 f"{graph.origin}: the TFLite runtime cannot run it: {error}"
             ) from error
-        self._inputs = self._interpreter.get_input_details()
-        self._outputs = self._interpreter.get_output_details()
-        self._shapes = [tuple(d["shape"]) for d in self._inputs]
-        self._declared = list(self._shapes)
+        self._declared = [tuple(d["shape"]) for d in self._session.inputs]
         self._is_resized = False
         if any(graph.tensors[index].dynamic for index in graph.inputs):
             return  # samples say the sizes
         # Before anything runs: a shape that is not the file's may be a thousand times as large.
-        for index, detail in zip(self.computed, self._outputs):
+        for index, detail in zip(self.computed, self._session.outputs):
             self._check_declared(index, tuple(detail["shape"]), np.dtype(detail["dtype"]))
 
     @property
@@ -84,20 +82,14 @@ class FloatNetwork:
             job = dataclasses.replace(self._job, inputs=values, until=Step.INVOKE)
             check_survives(self._runtime, job, self._graph.origin)
         try:
-            if [v.shape for v in values] != self._shapes:
-                self._shapes = [v.shape for v in values]
-                for detail, shape in zip(self._inputs, self._shapes):
-                    self._interpreter.resize_tensor_input(detail["index"], shape)
-                self._interpreter.allocate_tensors()
-            for detail, value in zip(self._inputs, values):
-                self._interpreter.set_tensor(detail["index"], value)
-            self._interpreter.invoke()
+            self._session.allocate([v.shape for v in values])
+            self._session.feed(values)
+            self._session.invoke()
         except (ValueError, RuntimeError) as error:
             raise ModelError(
                 f"{self._graph.origin}: the network fails on calibration sample {number}: {error}"
             ) from error
-        for index, detail in zip(self.computed, self._outputs):
-            value = self._interpreter.get_tensor(detail["index"])
+        for index, value in zip(self.computed, self._session.results()):
             self._check_declared(index, value.shape, value.dtype)
             self._check(index, value, number)
             yield index, value

@@ -13,6 +13,7 @@ from tflite_eq.graph import edit
 from tflite_eq.graph.model import Graph, Operator
 from tflite_eq.graph.validate import describe
 from tflite_eq.runtimes import preferred_runtime
+from tflite_eq.session import Session
 
 Array = npt.NDArray[Any]
 
@@ -41,15 +42,12 @@ class OperatorRunner:
         )
         self._name = f"{graph.origin}: {describe(graph, operator)}"
         try:
-            self._interpreter = preferred_runtime().interpreter(model)
-            self._interpreter.allocate_tensors()
+            self._session = Session(preferred_runtime().interpreter(model))
+            self._session.allocate()
         except (BackendError, ValueError, RuntimeError) as error:
             raise ModelError(
                 f"{self._name} cannot be run by the TFLite runtime: {error}"
             ) from error
-        self._inputs = [d["index"] for d in self._interpreter.get_input_details()]
-        self._outputs = [d["index"] for d in self._interpreter.get_output_details()]
-        self._shapes = [tuple(d["shape"]) for d in self._interpreter.get_input_details()]
 
     def run(self, values: list[Array]) -> list[Array]:
         """Outputs of the operator for one sample.
@@ -57,16 +55,7 @@ class OperatorRunner:
         Args:
             values: One array per entry of ``feeds``, in that order.
         """
-        shapes = [v.shape for v in values]
         try:
-            if shapes != self._shapes:
-                for index, shape in zip(self._inputs, shapes):
-                    self._interpreter.resize_tensor_input(index, shape)
-                self._interpreter.allocate_tensors()
-                self._shapes = shapes
-            for index, value in zip(self._inputs, values):
-                self._interpreter.set_tensor(index, value)
-            self._interpreter.invoke()
-            return [self._interpreter.get_tensor(index) for index in self._outputs]
+            return self._session.run(values)
         except (ValueError, RuntimeError) as error:
             raise ModelError(f"{self._name} failed on calibration data: {error}") from error

@@ -19,6 +19,7 @@ from tflite_eq.graph.linear import LinearLayer
 from tflite_eq.graph.model import Graph
 from tflite_eq.record.record import Calibration
 from tflite_eq.runtimes import Kernels, preferred_runtime
+from tflite_eq.session import Session
 from tflite_eq.simulation.lockstep import corrected_on
 from tflite_eq.simulation.twins import TwinActivations
 from tflite_eq.tensorflow_import import check_tensorflow, import_tensorflow
@@ -97,19 +98,11 @@ def _written_noise(
     written = write(ending, layers, calibration, skipped)
     runtime = preferred_runtime()
     model, tried = schema.serialize(written.model), Bounds()
-    interpreter = runtime.interpreter(model, Kernels.BUILTIN)
-    feeds, fetches = interpreter.get_input_details(), interpreter.get_output_details()
+    session = Session(runtime.interpreter(model, Kernels.BUILTIN))
     noises = []
     for sample in training.judged:
         inputs = training.inputs(sample)
         if tried.widen([value.shape for value in inputs]):
             check_survives(runtime, Job(model, Kernels.BUILTIN, inputs), "the quantized model")
-        for feed, value in zip(feeds, inputs):
-            interpreter.resize_tensor_input(feed["index"], value.shape)
-        interpreter.allocate_tensors()
-        for feed, value in zip(feeds, inputs):
-            interpreter.set_tensor(feed["index"], value)
-        interpreter.invoke()
-        outputs = [interpreter.get_tensor(fetch["index"]) for fetch in fetches]
-        noises.append(training.noise_of(outputs, sample))
+        noises.append(training.noise_of(session.run(inputs), sample))
     return float(np.mean(noises))

@@ -22,6 +22,7 @@ from tflite_eq.graph.model import Graph, Operator
 from tflite_eq.graph.versions import set_int8_versions
 from tflite_eq.numerics.affine import INT8_MAX, INT8_MIN, AffineParams, dequantize
 from tflite_eq.runtimes import Kernels, preferred_runtime
+from tflite_eq.session import Session
 from tflite_eq.trial import Job, check_survives
 from tflite_eq.writing.assembly import Assembly
 from tflite_eq.writing.fast_forms import add_fast_form
@@ -100,10 +101,4 @@ def _int8_model(
 def _run(model: bytes, codes: Codes) -> Codes:
     runtime = preferred_runtime()
     check_survives(runtime, Job(model, Kernels.DEFAULT, [codes]), "the operator")
-    interpreter = runtime.interpreter(model)
-    feed = interpreter.get_input_details()[0]["index"]
-    interpreter.resize_tensor_input(feed, codes.shape)
-    interpreter.allocate_tensors()
-    interpreter.set_tensor(feed, codes)
-    interpreter.invoke()
-    return np.asarray(interpreter.get_tensor(interpreter.get_output_details()[0]["index"]))
+    return np.asarray(Session(runtime.interpreter(model)).run([codes])[0])
