@@ -183,7 +183,7 @@ def _no_shapes(field: str, value: Any) -> ConfigError:
 
 _FEWEST_ROWS = 250
 
-# Input values of a layer that are looked at: a row of a depthwise layer has as many for each channel
+# Input values of a layer that are looked at. A row of a depthwise layer has as many for each channel
 # as one of a plain convolution has weights, and no use for so many rows.
 _MOST_VALUES = 1 << 21
 
