@@ -183,8 +183,8 @@ def _no_shapes(field: str, value: Any) -> ConfigError:
 
 _FEWEST_ROWS = 250
 
-# Input values of a layer that are looked at. A row of a depthwise layer has as many for each channel
-# as one of a plain convolution has weights, and no use for so many rows.
+# Input values of a layer that are looked at. A row of a depthwise layer has as many as its filters
+# have weights together, and few of them for each channel.
 _MOST_VALUES = 1 << 21
 
 # Finer than float32 tells scales apart.
