@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from tflite_eq.alternatives.choice import Candidate
 from tflite_eq.alternatives.judges import Judges
@@ -14,7 +14,7 @@ from tflite_eq.config import BiasCorrection, Config, Equalization
 from tflite_eq.data.store import ActivationStore
 from tflite_eq.data.stored_samples import StoredSamples
 from tflite_eq.equalization.choose import equalizing_factors
-from tflite_eq.equalization.factors import ChannelFactors, with_factors
+from tflite_eq.equalization.factors import ChannelFactors, tensor_factors, with_factors
 from tflite_eq.fine_tuning.differentiable import distilled_tensors
 from tflite_eq.fine_tuning.fine_tune import fine_tuned
 from tflite_eq.graph.linear import linear_layers
@@ -24,6 +24,7 @@ from tflite_eq.record.record import Calibration
 from tflite_eq.search.trace import PassTrace
 from tflite_eq.simulation.lockstep import corrected_on, run_lockstep
 from tflite_eq.simulation.twins import TwinActivations
+from tflite_eq.statistics.channels import Observed
 from tflite_eq.version import __version__
 
 
@@ -63,13 +64,19 @@ def calibrated(
         checkpoint: What an interrupted run has found, and where this one's findings go.
     """
     samples, skipped = network.samples, network.skipped
-    equalization = _equalization(network, config, trace, checkpoint)
+    looks: list[Observed] = []
+    equalization = _equalization(network, config, trace, checkpoint, looks.append)
     graph = with_factors(network.graph, equalization)
+    ranges = None
+    if looks:  # the network was run already; scaling is the only difference
+        ranges = looks.pop().scaled(tensor_factors(network.graph, skipped, equalization))
     layers = linear_layers(graph)
     groups = scale_groups(graph, layers, skipped)
     with contextlib.closing(ActivationStore()) as store:
         twins = TwinActivations(store, samples=0)
-        observers = observe_ranges(graph, samples, twins, config.seed, checkpoint, network.followed)
+        observers = observe_ranges(
+            graph, samples, twins, config.seed, checkpoint, network.followed, ranges
+        )
         trace.take_ranges(observers)
         judges = network.judges
         fine_tunes = config.bias_correction is BiasCorrection.FINETUNE
@@ -110,20 +117,29 @@ def calibrated(
 
 
 def _equalization(
-    network: Network, config: Config, trace: PassTrace, checkpoint: Checkpoint | None
+    network: Network,
+    config: Config,
+    trace: PassTrace,
+    checkpoint: Checkpoint | None,
+    look: Callable[[Observed], None],
 ) -> list[ChannelFactors]:
     """What channels are scaled by: as an interrupted run has found it, or anew."""
     samples = network.samples
     if checkpoint and checkpoint.equalization:
         checkpoint.check_equalization(network.graph, network.skipped)
         saved = checkpoint.equalization
-        trace.extremes.update(saved.extremes)
-        return saved.factors
+        if not saved.extremes or checkpoint.statistics:
+            trace.extremes.update(saved.extremes)
+            return saved.factors
+        # That run has ended before it had saved all it had seen: look again.
+
+    def seen(observed: Observed) -> None:
+        trace.extremes.update(observed.extremes)
+        look(observed)
+
     is_used = config.equalization_used is not Equalization.NONE
     factors = (
-        equalizing_factors(network.graph, network.skipped, samples, config, trace.extremes)
-        if is_used
-        else []
+        equalizing_factors(network.graph, network.skipped, samples, config, seen) if is_used else []
     )
     if checkpoint:
         checkpoint.save_equalization(

@@ -10,7 +10,7 @@ from tflite_eq.execution.float_network import FloatNetwork
 from tflite_eq.graph.model import Graph
 from tflite_eq.progress import track
 from tflite_eq.simulation.twins import TwinActivations
-from tflite_eq.statistics.histogram import RangeObserver
+from tflite_eq.statistics.histogram import RangeObserver, new_observers
 
 
 def observe_ranges(
@@ -20,8 +20,9 @@ def observe_ranges(
     seed: int,
     checkpoint: Checkpoint | None = None,
     followed: Container[int] | None = None,
+    known: dict[int, RangeObserver] | None = None,
 ) -> dict[int, RangeObserver]:
-    """Run the FP32 network over all samples.
+    """Run the FP32 network over all samples, unless ``known`` says what it comes to.
 
     Ranges come from the network's own outputs, not from TensorFlow's ``Calibrator``, which
     reports wrong ones for inputs of in-place ADDs (tensorflow issue 127842).
@@ -35,6 +36,7 @@ def observe_ranges(
         checkpoint: Gives the figures of the samples an interrupted run has seen, and takes those
             of the others. It has made sure that these are the same samples.
         followed: Numbers of the samples that both networks will be followed through, default all.
+        known: Observers of another pass, by tensor index.
 
     Returns:
         Observers by tensor index, for every float input and computed tensor.
@@ -43,15 +45,12 @@ def observe_ranges(
         DatasetError: The data set is empty or does not fit the model.
         ModelError: The network cannot be run, or computes NaN, infinity or huge values.
     """
-    network = FloatNetwork(graph)
-    observers = {
-        index: RangeObserver(graph.tensors[index].name, seed=seed + index)
-        for index in network.float_tensors
-    }
+    network = None if known else FloatNetwork(graph)
+    observers = known or new_observers(graph, network.float_tensors if network else [], seed)
     saved = checkpoint.statistics if checkpoint else None
     for index, state in saved.observers.items() if saved else ():
         observers[index].restore(state)
-    known = saved.samples if saved else 0
+    done = saved.samples if saved else 0
     seen = 0
     for number, sample in enumerate(track(samples, "Calibrating: FP32 ranges")):
         if followed is None or number in followed:
@@ -60,11 +59,11 @@ def observe_ranges(
                 twins.put_quantized(index, twins.samples, sample[index])
             twins.samples += 1
         seen = number + 1
-        if seen <= known:
+        if network is None or seen <= done:
             continue
         for index, value in network.run(sample, number):
             if index in observers:
-                observers[index].update(value)
+                observers[index].update(value, network.ends)
         if checkpoint:
             checkpoint.save_statistics(seen, observers, False)
     if checkpoint and not (saved and saved.complete):

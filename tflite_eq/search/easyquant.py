@@ -27,6 +27,9 @@ Interval = tuple[float, float]
 # Losses closer than this (relative) are rounding noise of the sums, not an improvement.
 _TOLERANCE = 1e-6
 
+# Candidates whose losses are so many times the least one are far from the best scale.
+_HOPELESS = 1.5
+
 
 @dataclasses.dataclass(frozen=True)
 class Trial:
@@ -208,20 +211,27 @@ class LayerReader:
         chosen = self.scales.copy()
         position = self.scales / self._initial.astype(np.float64)
 
-        def consider(factors: npt.NDArray[np.float64]) -> float:
+        def consider(
+            factors: npt.NDArray[np.float64],
+        ) -> tuple[npt.NDArray[np.float64], float]:
             candidate = (self._initial * factors).astype(np.float32)
             found = losses(candidate)
             better = found < best * (1 - _TOLERANCE)
             best[better] = found[better]
             chosen[better] = candidate[better]
             position[better] = factors[better]
-            return self._reference.mean(found)
+            return found, self._reference.mean(found)
 
         if from_scratch:
-            self.trials = tuple(
-                Trial(float(factor), consider(np.full(len(chosen), factor)))
-                for factor in coarse_factors(settings)
-            )
+            trials = []
+            for side in outward(coarse_factors(settings), 1.0):
+                patience = _Patience(settings)
+                for factor in side:
+                    found, mean = consider(np.full(len(chosen), factor))
+                    trials.append(Trial(float(factor), mean))
+                    if patience.ends(bool((found > _HOPELESS * best).all())):
+                        break
+            self.trials = tuple(sorted(trials, key=lambda trial: trial.factor))
         centre = position.copy()
         for offset in fine_offsets(settings):
             consider(np.clip(centre + offset, settings.low, settings.high))
@@ -342,7 +352,7 @@ def _search_factor(
     """The best multiple of the initial activation scale; ``present`` unless another is better."""
     best, factor = loss_of(present), present
 
-    def consider(candidates: npt.NDArray[np.float64]) -> None:
+    def consider(candidates: npt.NDArray[np.float64], patience: _Patience | None) -> None:
         nonlocal best, factor
         for candidate in np.clip(candidates, settings.low, settings.high).tolist():
             if candidate < 1.0 and not may_clip:
@@ -350,11 +360,39 @@ def _search_factor(
             loss = loss_of(candidate)
             if loss < best * (1 - _TOLERANCE):
                 best, factor = loss, candidate
+            if patience is not None and patience.ends(loss > _HOPELESS * best):
+                return
 
     if from_scratch:
-        consider(coarse_factors(settings))
-    consider(factor + fine_offsets(settings))
+        for side in outward(coarse_factors(settings), present):
+            consider(side, _Patience(settings))
+    consider(factor + fine_offsets(settings), None)
     return factor
+
+
+class _Patience:
+    """When candidates on one side are not looked at any further.
+
+    Losses rise on either side of the best scale: below it by what is clipped, above it by coarser
+    steps. Two candidates in a row that are far from the best end a side, unless every step is to be
+    tried.
+    """
+
+    def __init__(self, settings: SearchSettings) -> None:
+        self._left = 2
+        self._is_endless = settings.coarse == 1
+
+    def ends(self, is_hopeless: bool) -> bool:
+        """Take the next candidate into account."""
+        self._left = self._left - 1 if is_hopeless else 2
+        return self._left == 0 and not self._is_endless
+
+
+def outward(
+    factors: npt.NDArray[np.float64], centre: float
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """Candidates below and from a scale on, each from the nearest to the farthest."""
+    return factors[factors < centre][::-1], factors[factors >= centre]
 
 
 def coarse_factors(settings: SearchSettings) -> npt.NDArray[np.float64]:

@@ -97,17 +97,17 @@ class QuantizedInput:
         self._reference = reference
         self._filters = filters
         self._rows = _centre(rows) if reference.centred else rows
-        self._base = _product(self._rows, filters)
-        self._residual = reference.output - self._base
+        residual = _product(self._rows, filters)
+        np.subtract(reference.output, residual, out=residual)
         _, count, depth = rows.shape
         self._gram: Float | None = None
         if depth < count:
             self._gram = np.matmul(self._rows.transpose(0, 2, 1), self._rows)
-            self._slope = np.matmul(self._residual.transpose(0, 2, 1), self._rows)
+            self._slope = np.matmul(residual.transpose(0, 2, 1), self._rows)
             if reference.objective is Objective.COSINE:
                 outputs = np.ascontiguousarray(reference.output.transpose(0, 2, 1))
                 self._alignment = np.matmul(outputs, self._rows)
-            self._residual_energy = _sums(self._residual, self._residual)
+            self._residual_energy = _sums(residual, residual)
 
     def sums(self, candidate: Float) -> tuple[Double, Double, Double]:
         """Per-channel sums (dot, norm, error), [K] each, for filters shaped as ``filters``.
@@ -163,9 +163,10 @@ def _product(rows: Float, filters: Float) -> Float:
 
 
 def _centre(values: Float) -> Float:
-    centred: Float = values - values.mean(axis=1, keepdims=True, dtype=np.float64).astype(
-        np.float32
-    )
+    """Values [groups, rows, n] without the means over rows, as a new array."""
+    rows = values.shape[1]
+    means = np.matmul(np.full((1, rows), np.float32(1 / max(rows, 1))), values)
+    centred: Float = values - means
     return centred
 
 

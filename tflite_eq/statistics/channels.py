@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -12,11 +12,15 @@ from tflite_eq.data.dataset import Sample
 from tflite_eq.execution.float_network import FloatNetwork
 from tflite_eq.graph.model import Graph
 from tflite_eq.progress import track
+from tflite_eq.statistics.histogram import RangeObserver, new_observers
 from tflite_eq.statistics.ranges import Interval
 
 # What ``ChannelStatistics.sampled`` takes, of one sample and of all.
-_ROWS_PER_SAMPLE = 16
+_ROWS_PER_SAMPLE = 64
 _MOST_ROWS = 3200
+
+# Rows of one sample that variances are taken of, evenly spread.
+_VARYING_ROWS = 1024
 
 Double = npt.NDArray[np.float64]
 
@@ -27,6 +31,7 @@ class ChannelStatistics:
     Attributes:
         least: Smallest value; infinite before there is any.
         greatest: Largest value; minus infinity before there is any.
+        count: Number of values in all channels together.
     """
 
     def __init__(self, channels: int, seed: int) -> None:
@@ -35,7 +40,7 @@ class ChannelStatistics:
         self._sampled = _SpreadRows(channels, _MOST_ROWS)
         self.least = np.full(channels, np.inf)
         self.greatest = np.full(channels, -np.inf)
-        self._count = 0
+        self.count = self._count = 0
         # Near the means: around 0, a mean far above what varies would leave nothing of that.
         self._origin: npt.NDArray[np.float32] | None = None
         self._sums = np.zeros(channels)
@@ -50,6 +55,8 @@ class ChannelStatistics:
         self.greatest = np.maximum(self.greatest, rows.max(axis=0))
         chosen = self._rng.integers(len(rows), size=min(_ROWS_PER_SAMPLE, len(rows)))
         self._sampled.add(rows[chosen])
+        self.count += rows.size
+        rows = rows[:: max(1, len(rows) // _VARYING_ROWS)]
         if self._origin is None:
             self._origin = rows.mean(axis=0, dtype=np.float64).astype(np.float32)
         centred = rows - self._origin
@@ -106,12 +113,35 @@ class Observed:
 
     Attributes:
         channels: Figures of the channels of the tensors that were asked for, by tensor index.
-        extremes: Smallest and largest value of every float input and computed tensor that has
-            any, by tensor index.
+        observers: Ranges of all float inputs and computed tensors, by tensor index.
     """
 
     channels: dict[int, ChannelStatistics]
-    extremes: dict[int, Interval]
+    observers: dict[int, RangeObserver]
+
+    @property
+    def extremes(self) -> dict[int, Interval]:
+        """Smallest and largest value of every float tensor that has any, by tensor index."""
+        return {i: (o.minimum, o.maximum) for i, o in self.observers.items() if o.count}
+
+    def scaled(self, factors: Mapping[int, npt.NDArray[np.float32]]) -> dict[int, RangeObserver]:
+        """Ranges of the network whose channels are divided by factors.
+
+        Extremes are those of all values, up to the rounding of float32; histograms those of the
+        sampled positions.
+
+        Args:
+            factors: One for every channel, [C], by index of the tensors that are scaled.
+        """
+        found = dict(self.observers)
+        for tensor, divisors in factors.items():
+            seen = self.channels[tensor]
+            if seen.count:
+                least, greatest = (seen.least / divisors).min(), (seen.greatest / divisors).max()
+                extremes = float(np.float32(least)), float(np.float32(greatest))
+                name, sample = self.observers[tensor].name, seen.sampled / divisors
+                found[tensor] = RangeObserver.of_sample(name, extremes, seen.count, sample)
+        return found
 
 
 def observe_channels(
@@ -131,15 +161,11 @@ def observe_channels(
     """
     network = FloatNetwork(graph)
     channels = {t: ChannelStatistics(graph.tensors[t].shape[-1], seed) for t in tensors}
-    extremes: dict[int, Interval] = {}
-    others = set(network.float_tensors) - channels.keys()
-    for number, sample in enumerate(track(samples, "Calibrating: channels")):
+    observers = new_observers(graph, network.float_tensors, seed)
+    for number, sample in enumerate(track(samples, "Calibrating: FP32 ranges")):
         for tensor, values in network.run(sample, number):
             if tensor in channels:
                 channels[tensor].update(values)
-            elif tensor in others and values.size:
-                low, high = extremes.get(tensor, (np.inf, -np.inf))
-                extremes[tensor] = min(low, float(values.min())), max(high, float(values.max()))
-    for tensor, found in channels.items():
-        extremes[tensor] = float(found.least.min()), float(found.greatest.max())
-    return Observed(channels, extremes)
+            if tensor in observers:
+                observers[tensor].update(values, network.ends)
+    return Observed(channels, observers)

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -19,8 +19,12 @@ import numpy.typing as npt
 
 from tflite_eq.errors import DatasetError
 from tflite_eq.execution.float_network import describe_not_finite
+from tflite_eq.graph.model import Graph
 
 BINS = 2048
+
+# Values of one tensor and sample that enter its histogram: of 50 samples, 400 to each of its bins.
+_HISTOGRAM_VALUES = 1 << 14
 
 # Below this R all values count as the smallest bin; float32 could not hold bins / R much further.
 _SMALLEST_EXPONENT = -100
@@ -79,8 +83,32 @@ class RangeObserver:
         self._exponent = _SMALLEST_EXPONENT
         self._counts = np.zeros((2, BINS), dtype=np.int64)
 
-    def update(self, values: npt.NDArray[np.float32]) -> None:
+    @classmethod
+    def of_sample(
+        cls, name: str, extremes: tuple[float, float], count: int, sample: npt.NDArray[np.float32]
+    ) -> RangeObserver:
+        """An observer as if it had seen ``count`` values, of which a sample is known.
+
+        Args:
+            name: Tensor name for error messages.
+            extremes: Smallest and largest of all values.
+            count: Number of values.
+            sample: Values for the histogram, of any shape; none at all is allowed.
+        """
+        found = cls(name, max_samples_per_update=max(1, sample.size))
+        if count:
+            found._see(extremes, count)
+            found._add_to_histogram(np.asarray(sample, np.float32).reshape(-1))
+        return found
+
+    def update(
+        self, values: npt.NDArray[np.float32], ends: tuple[float, float] | None = None
+    ) -> None:
         """Adds values of any shape; none at all is allowed and changes nothing.
+
+        Args:
+            values: The values.
+            ends: The smallest and largest of them, where these are known.
 
         Raises:
             DatasetError: A value is NaN or infinite. The observer is left as it was.
@@ -88,13 +116,10 @@ class RangeObserver:
         flat = np.asarray(values, dtype=np.float32).reshape(-1)
         if flat.size == 0:
             return
-        low, high = float(flat.min()), float(flat.max())
+        low, high = ends or (float(flat.min()), float(flat.max()))
         if not (math.isfinite(low) and math.isfinite(high)):
             raise DatasetError(describe_not_finite(self.name, flat))
-        self._minimum = min(self._minimum, low)
-        self._maximum = max(self._maximum, high)
-        self._count += flat.size
-        self._grow(max(-low, high))
+        self._see((low, high), flat.size)
         self._add_to_histogram(self._subset(flat))
 
     def state(self) -> dict[str, Any]:
@@ -226,6 +251,12 @@ class RangeObserver:
                 "check that the calibration dataset is not empty"
             )
 
+    def _see(self, ends: tuple[float, float], count: int) -> None:
+        self._minimum = min(self._minimum, ends[0])
+        self._maximum = max(self._maximum, ends[1])
+        self._count += count
+        self._grow(max(-ends[0], ends[1]))
+
     def _grow(self, magnitude: float) -> None:
         """Doubles R until it exceeds the magnitude, merging bins."""
         exponent = math.frexp(magnitude)[1]  # magnitude < 2^exponent
@@ -258,3 +289,13 @@ class RangeObserver:
         zeros = sample.size - int(np.count_nonzero(sample))
         self._counts[1, 0] -= zeros
         self._zeros += zeros
+
+
+def new_observers(graph: Graph, tensors: Iterable[int], seed: int) -> dict[int, RangeObserver]:
+    """Observers that have seen nothing; ``seed`` decides what enters their histograms."""
+    return {
+        index: RangeObserver(
+            graph.tensors[index].name, seed=seed + index, max_samples_per_update=_HISTOGRAM_VALUES
+        )
+        for index in tensors
+    }
