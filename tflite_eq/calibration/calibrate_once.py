@@ -14,7 +14,7 @@ from tflite_eq.config import BiasCorrection, Config, Equalization
 from tflite_eq.data.store import ActivationStore
 from tflite_eq.data.stored_samples import StoredSamples
 from tflite_eq.equalization.choose import equalizing_factors
-from tflite_eq.equalization.factors import ChannelFactors, tensor_factors, with_factors
+from tflite_eq.equalization.factors import ChannelFactors, with_factors
 from tflite_eq.fine_tuning.differentiable import distilled_tensors
 from tflite_eq.fine_tuning.fine_tune import fine_tuned
 from tflite_eq.graph.linear import linear_layers
@@ -67,9 +67,8 @@ def calibrated(
     looks: list[Observed] = []
     equalization = _equalization(network, config, trace, checkpoint, looks.append)
     graph = with_factors(network.graph, equalization)
-    ranges = None
-    if looks:  # the network was run already; scaling is the only difference
-        ranges = looks.pop().scaled(tensor_factors(network.graph, skipped, equalization))
+    # Where nothing was scaled, the network has been run already.
+    ranges = looks.pop().observers if looks and not equalization else None
     layers = linear_layers(graph)
     groups = scale_groups(graph, layers, skipped)
     with contextlib.closing(ActivationStore()) as store:
@@ -128,10 +127,8 @@ def _equalization(
     if checkpoint and checkpoint.equalization:
         checkpoint.check_equalization(network.graph, network.skipped)
         saved = checkpoint.equalization
-        if not saved.extremes or checkpoint.statistics:
-            trace.extremes.update(saved.extremes)
-            return saved.factors
-        # That run has ended before it had saved all it had seen: look again.
+        trace.extremes.update(saved.extremes)
+        return saved.factors
 
     def seen(observed: Observed) -> None:
         trace.extremes.update(observed.extremes)

@@ -27,8 +27,10 @@ Interval = tuple[float, float]
 # Losses closer than this (relative) are rounding noise of the sums, not an improvement.
 _TOLERANCE = 1e-6
 
-# Candidates whose losses are so many times the least one are far from the best scale.
+# Candidates whose losses are so many times the least one are far from the best scale, if losses are
+# those of so many rows; of fewer they go up and down.
 _HOPELESS = 1.5
+_SMOOTH_ROWS = 256
 
 
 @dataclasses.dataclass(frozen=True)
@@ -47,7 +49,13 @@ class Trial:
 
 
 class Reader(Protocol):
-    """Something that reads the activation whose scale is searched."""
+    """Something that reads the activation whose scale is searched.
+
+    Attributes:
+        few: Number of rows that a quick look takes.
+    """
+
+    few: int
 
     def total(self, params: AffineParams) -> float:
         """Loss under input parameters, over all sampled values; without unit."""
@@ -81,6 +89,7 @@ class ValueReader:
             values[::share].reshape(1, -1, 1),
             Reference(exact[::share].reshape(1, -1, 1), criterion),
         )
+        self.few = self._few[0].shape[1]
         self._identity = np.ones((1, 1, 1), np.float32)
 
     def total(self, params: AffineParams) -> float:
@@ -124,6 +133,7 @@ class LayerReader:
     """One linear layer that reads the activation whose scale is searched.
 
     Attributes:
+        few: Number of rows that a quick look takes.
         scales: Best weight scales so far, [K].
         codes: Weight codes under these scales, [K, ...].
         trials: Loss of the whole layer where all channels took the same multiple of their initial
@@ -156,6 +166,8 @@ class LayerReader:
         self._rows = rows
         self._share = share
         self._reference = Reference(output, criterion)
+        self._count = output.shape[1]
+        self.few = -(-self._count // share)
         self._few_reference = Reference(np.ascontiguousarray(output[:, ::share]), criterion)
         self._filters = filters
         self._groups = groups
@@ -225,7 +237,7 @@ class LayerReader:
         if from_scratch:
             trials = []
             for side in outward(coarse_factors(settings), 1.0):
-                patience = _Patience(settings)
+                patience = _Patience(settings, self._count)
                 for factor in side:
                     found, mean = consider(np.full(len(chosen), factor))
                     trials.append(Trial(float(factor), mean))
@@ -331,6 +343,7 @@ def search_scales(
             settings,
             from_scratch=round_number == 0,
             may_clip=may_clip,
+            rows=min(reader.few for reader in readers),
         )
         if factor == previous:
             break
@@ -348,6 +361,7 @@ def _search_factor(
     settings: SearchSettings,
     from_scratch: bool,
     may_clip: bool,
+    rows: int,
 ) -> float:
     """The best multiple of the initial activation scale; ``present`` unless another is better."""
     best, factor = loss_of(present), present
@@ -365,7 +379,7 @@ def _search_factor(
 
     if from_scratch:
         for side in outward(coarse_factors(settings), present):
-            consider(side, _Patience(settings))
+            consider(side, _Patience(settings, rows))
     consider(factor + fine_offsets(settings), None)
     return factor
 
@@ -378,9 +392,9 @@ class _Patience:
     tried.
     """
 
-    def __init__(self, settings: SearchSettings) -> None:
+    def __init__(self, settings: SearchSettings, rows: int) -> None:
         self._left = 2
-        self._is_endless = settings.coarse == 1
+        self._is_endless = settings.coarse == 1 or rows < _SMOOTH_ROWS
 
     def ends(self, is_hopeless: bool) -> bool:
         """Take the next candidate into account."""

@@ -45,7 +45,7 @@ class DecidedLayers:
         if record.bias_correction:
             correction[:] = record.bias_correction
         offset = self._rounded_bias(layer, correction, scales)
-        found = outputs.error_sums().layer_errors(offset).as_dict()
+        found = outputs.error_sums.layer_errors(offset).as_dict()
         expected = record.metrics["after_correction"]
         if found != expected:
             raise CheckpointError(
@@ -77,7 +77,7 @@ class DecidedLayers:
         """What the int32 bias adds beyond the float bias, and the correction; empty if none."""
         plain = self._rounded_bias(layer, np.zeros(layer.channels, np.float32), scales)
         if self._corrects_bias:
-            shift = (-outputs.error_sums().mean_shift).astype(np.float32)
+            shift = (-outputs.error_sums.mean_shift).astype(np.float32)
             corrected = self._rounded_bias(layer, shift, scales)
             if self._helps(layer, outputs, plain, corrected):
                 return corrected, shift

@@ -55,7 +55,7 @@ class LayerRunner(DecidedLayers):
             filters = reconstructed.filters
         self._put_quantized_pre_activations(layer, filters)
         outputs = self._sampled_outputs(layer)
-        before = outputs.error_sums()
+        before = outputs.error_sums
         gain = self._gain(before)
         outputs = outputs.with_gain(gain, layer.bias_values)
         scales = filters.scales * np.float32(gain)
@@ -64,7 +64,7 @@ class LayerRunner(DecidedLayers):
         self._put_outputs(layer, gain, offset)
         metrics = {
             "before_correction": before.layer_errors(plain).as_dict(),
-            "after_correction": outputs.error_sums().layer_errors(offset).as_dict(),
+            "after_correction": outputs.error_sums.layer_errors(offset).as_dict(),
             "rolled_back": bool(self._corrects_bias and not correction.size),
         }
         if reconstructed is not None:

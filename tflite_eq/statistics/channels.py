@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -16,7 +16,7 @@ from tflite_eq.statistics.histogram import RangeObserver, new_observers
 from tflite_eq.statistics.ranges import Interval
 
 # What ``ChannelStatistics.sampled`` takes, of one sample and of all.
-_ROWS_PER_SAMPLE = 64
+_ROWS_PER_SAMPLE = 16
 _MOST_ROWS = 3200
 
 # Rows of one sample that variances are taken of, evenly spread.
@@ -31,7 +31,6 @@ class ChannelStatistics:
     Attributes:
         least: Smallest value; infinite before there is any.
         greatest: Largest value; minus infinity before there is any.
-        count: Number of values in all channels together.
     """
 
     def __init__(self, channels: int, seed: int) -> None:
@@ -40,7 +39,7 @@ class ChannelStatistics:
         self._sampled = _SpreadRows(channels, _MOST_ROWS)
         self.least = np.full(channels, np.inf)
         self.greatest = np.full(channels, -np.inf)
-        self.count = self._count = 0
+        self._count = 0
         # Near the means: around 0, a mean far above what varies would leave nothing of that.
         self._origin: npt.NDArray[np.float32] | None = None
         self._sums = np.zeros(channels)
@@ -55,7 +54,6 @@ class ChannelStatistics:
         self.greatest = np.maximum(self.greatest, rows.max(axis=0))
         chosen = self._rng.integers(len(rows), size=min(_ROWS_PER_SAMPLE, len(rows)))
         self._sampled.add(rows[chosen])
-        self.count += rows.size
         rows = rows[:: max(1, len(rows) // _VARYING_ROWS)]
         if self._origin is None:
             self._origin = rows.mean(axis=0, dtype=np.float64).astype(np.float32)
@@ -123,25 +121,6 @@ class Observed:
     def extremes(self) -> dict[int, Interval]:
         """Smallest and largest value of every float tensor that has any, by tensor index."""
         return {i: (o.minimum, o.maximum) for i, o in self.observers.items() if o.count}
-
-    def scaled(self, factors: Mapping[int, npt.NDArray[np.float32]]) -> dict[int, RangeObserver]:
-        """Ranges of the network whose channels are divided by factors.
-
-        Extremes are those of all values, up to the rounding of float32; histograms those of the
-        sampled positions.
-
-        Args:
-            factors: One for every channel, [C], by index of the tensors that are scaled.
-        """
-        found = dict(self.observers)
-        for tensor, divisors in factors.items():
-            seen = self.channels[tensor]
-            if seen.count:
-                least, greatest = (seen.least / divisors).min(), (seen.greatest / divisors).max()
-                extremes = float(np.float32(least)), float(np.float32(greatest))
-                name, sample = self.observers[tensor].name, seen.sampled / divisors
-                found[tensor] = RangeObserver.of_sample(name, extremes, seen.count, sample)
-        return found
 
 
 def observe_channels(

@@ -83,24 +83,6 @@ class RangeObserver:
         self._exponent = _SMALLEST_EXPONENT
         self._counts = np.zeros((2, BINS), dtype=np.int64)
 
-    @classmethod
-    def of_sample(
-        cls, name: str, extremes: tuple[float, float], count: int, sample: npt.NDArray[np.float32]
-    ) -> RangeObserver:
-        """An observer as if it had seen ``count`` values, of which a sample is known.
-
-        Args:
-            name: Tensor name for error messages.
-            extremes: Smallest and largest of all values.
-            count: Number of values.
-            sample: Values for the histogram, of any shape; none at all is allowed.
-        """
-        found = cls(name, max_samples_per_update=max(1, sample.size))
-        if count:
-            found._see(extremes, count)
-            found._add_to_histogram(np.asarray(sample, np.float32).reshape(-1))
-        return found
-
     def update(
         self, values: npt.NDArray[np.float32], ends: tuple[float, float] | None = None
     ) -> None:
