@@ -14,12 +14,11 @@ from tflite_eq.numerics import lattice, weights
 from tflite_eq.numerics.affine import AffineParams, fake_quantize
 from tflite_eq.numerics.grids import WeightGrid
 from tflite_eq.numerics.windows import affine_for
+from tflite_eq.search.candidates import coarse_factors, fine_offsets
 from tflite_eq.search.easyquant import (
     LayerReader,
     SampledRows,
     ValueReader,
-    coarse_factors,
-    fine_offsets,
     initial_weight_scales,
     search_scales,
 )

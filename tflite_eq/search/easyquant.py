@@ -19,18 +19,12 @@ from tflite_eq.config import Objective, SearchSettings
 from tflite_eq.numerics import weights
 from tflite_eq.numerics.affine import AffineParams, fake_quantize
 from tflite_eq.numerics.grids import WeightGrid
+from tflite_eq.search.candidates import best_factors
 from tflite_eq.search.objective import Criterion, QuantizedInput, Reference, output_total
 
 Float = npt.NDArray[np.float32]
+Double = npt.NDArray[np.float64]
 Interval = tuple[float, float]
-
-# Losses closer than this (relative) are rounding noise of the sums, not an improvement.
-_TOLERANCE = 1e-6
-
-# Candidates whose losses are so many times the least one are far from the best scale, if losses are
-# those of so many rows; of fewer they go up and down.
-_HOPELESS = 1.5
-_SMOOTH_ROWS = 256
 
 
 @dataclasses.dataclass(frozen=True)
@@ -219,34 +213,18 @@ class LayerReader:
                 return np.full(len(scales), judge.total(candidate))
             return judge.losses(candidate)
 
-        best = losses(self.scales)
-        chosen = self.scales.copy()
-        position = self.scales / self._initial.astype(np.float64)
-
-        def consider(
-            factors: npt.NDArray[np.float64],
-        ) -> tuple[npt.NDArray[np.float64], float]:
-            candidate = (self._initial * factors).astype(np.float32)
-            found = losses(candidate)
-            better = found < best * (1 - _TOLERANCE)
-            best[better] = found[better]
-            chosen[better] = candidate[better]
-            position[better] = factors[better]
-            return found, self._reference.mean(found)
-
+        trials: list[Trial] = []
+        factors = best_factors(
+            self.scales / self._initial.astype(np.float64),
+            lambda factors: losses((self._initial * factors).astype(np.float32)),
+            settings,
+            rows=self._count,
+            from_scratch=from_scratch,
+            look=lambda factor, found: trials.append(Trial(factor, self._reference.mean(found))),
+        )
         if from_scratch:
-            trials = []
-            for side in outward(coarse_factors(settings), 1.0):
-                patience = _Patience(settings, self._count)
-                for factor in side:
-                    found, mean = consider(np.full(len(chosen), factor))
-                    trials.append(Trial(float(factor), mean))
-                    if patience.ends(bool((found > _HOPELESS * best).all())):
-                        break
             self.trials = tuple(sorted(trials, key=lambda trial: trial.factor))
-        centre = position.copy()
-        for offset in fine_offsets(settings):
-            consider(np.clip(centre + offset, settings.low, settings.high))
+        chosen = (self._initial * factors).astype(np.float32)
         if np.array_equal(chosen, self.scales):
             return False
         present = self.scales
@@ -333,18 +311,20 @@ def search_scales(
             break
         previous = factor
 
-        def loss_of(candidate: float, number: int = round_number) -> float:
+        def losses(factors: Double, number: int = round_number) -> Double:
+            candidate = float(factors[0])
+            if candidate < 1.0 and not may_clip:
+                return np.full(1, np.inf)
             trials.append(Trial(candidate, quick_total(_scaled(origin, candidate)), number))
-            return trials[-1].loss
+            return np.full(1, trials[-1].loss)
 
-        factor = _search_factor(
-            loss_of,
-            factor,
+        [factor] = best_factors(
+            np.full(1, factor),
+            losses,
             settings,
-            from_scratch=round_number == 0,
-            may_clip=may_clip,
             rows=min(reader.few for reader in readers),
-        )
+            from_scratch=round_number == 0,
+        ).tolist()
         if factor == previous:
             break
     after = total(_scaled(origin, factor))
@@ -353,75 +333,6 @@ def search_scales(
             reader.reset()
         return Found(starts[first], first, 1.0, before, before, tuple(trials))
     return Found(_scaled(origin, factor), start, factor, before, after, tuple(trials))
-
-
-def _search_factor(
-    loss_of: Callable[[float], float],
-    present: float,
-    settings: SearchSettings,
-    from_scratch: bool,
-    may_clip: bool,
-    rows: int,
-) -> float:
-    """The best multiple of the initial activation scale; ``present`` unless another is better."""
-    best, factor = loss_of(present), present
-
-    def consider(candidates: npt.NDArray[np.float64], patience: _Patience | None) -> None:
-        nonlocal best, factor
-        for candidate in np.clip(candidates, settings.low, settings.high).tolist():
-            if candidate < 1.0 and not may_clip:
-                continue
-            loss = loss_of(candidate)
-            if loss < best * (1 - _TOLERANCE):
-                best, factor = loss, candidate
-            if patience is not None and patience.ends(loss > _HOPELESS * best):
-                return
-
-    if from_scratch:
-        for side in outward(coarse_factors(settings), present):
-            consider(side, _Patience(settings, rows))
-    consider(factor + fine_offsets(settings), None)
-    return factor
-
-
-class _Patience:
-    """When candidates on one side are not looked at any further.
-
-    Losses rise on either side of the best scale: below it by what is clipped, above it by coarser
-    steps. Two candidates in a row that are far from the best end a side, unless every step is to be
-    tried.
-    """
-
-    def __init__(self, settings: SearchSettings, rows: int) -> None:
-        self._left = 2
-        self._is_endless = settings.coarse == 1 or rows < _SMOOTH_ROWS
-
-    def ends(self, is_hopeless: bool) -> bool:
-        """Take the next candidate into account."""
-        self._left = self._left - 1 if is_hopeless else 2
-        return self._left == 0 and not self._is_endless
-
-
-def outward(
-    factors: npt.NDArray[np.float64], centre: float
-) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-    """Candidates below and from a scale on, each from the nearest to the farthest."""
-    return factors[factors < centre][::-1], factors[factors >= centre]
-
-
-def coarse_factors(settings: SearchSettings) -> npt.NDArray[np.float64]:
-    """First look: every ``coarse``-th of the steps that cut [low, high], both ends included."""
-    grid = np.linspace(settings.low, settings.high, settings.steps + 1)
-    factors: npt.NDArray[np.float64] = np.unique(np.append(grid[:: settings.coarse], grid[-1]))
-    return factors
-
-
-def fine_offsets(settings: SearchSettings) -> npt.NDArray[np.float64]:
-    """Second look: single steps to either side of the best candidate so far."""
-    step = (settings.high - settings.low) / settings.steps
-    reach = np.arange(1, max(2, settings.coarse))
-    offsets: npt.NDArray[np.float64] = np.concatenate([-reach[::-1], reach]) * step
-    return offsets
 
 
 def _scaled(interval: Interval, factor: float) -> Interval:

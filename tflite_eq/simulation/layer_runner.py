@@ -14,15 +14,11 @@ from tflite_eq.reconstruction.layer import Reconstructed, Settings, reconstruct
 from tflite_eq.record.codes import encode_codes
 from tflite_eq.record.filters import QuantizedFilters
 from tflite_eq.record.record import LayerRecord
-from tflite_eq.search.easyquant import initial_weight_scales
-from tflite_eq.search.rows import supports_rows
-from tflite_eq.search.trace import PassTrace
 from tflite_eq.simulation.activation_scales import ActivationScales
 from tflite_eq.simulation.decided_layers import DecidedLayers
 from tflite_eq.simulation.layer_moments import can_gather_moments, layer_moments
-from tflite_eq.simulation.sampling import make_layer_reader
 from tflite_eq.simulation.twins import TwinActivations
-from tflite_eq.targets import weight_grid
+from tflite_eq.simulation.weight_scales import WeightScales
 
 Float = npt.NDArray[np.float32]
 
@@ -36,12 +32,12 @@ class LayerRunner(DecidedLayers):
         scales: ActivationScales,
         twins: TwinActivations,
         config: Config,
-        trace: PassTrace | None = None,
+        weight_scales: WeightScales,
     ) -> None:
-        """Run layers of ``graph`` on ``twins`` with the input scales that ``scales`` decides."""
+        """Run layers of ``graph`` on ``twins`` with the scales that are decided for them."""
         super().__init__(graph, twins, config)
         self._scales = scales
-        self._trace = trace
+        self._weight_scales = weight_scales
 
     def run(self, layer: LinearLayer) -> LayerRecord:
         """Run both networks' version of a layer whose input is settled, put their outputs.
@@ -49,7 +45,7 @@ class LayerRunner(DecidedLayers):
         First the gain, then the bias: a gain moves the means.
         """
         self._put_float_pre_activations(layer)
-        filters = self._searched_filters(layer)
+        filters = self._weight_scales.decide(layer, self._scales.is_int7(layer.input))
         reconstructed = self._reconstructed(layer, filters)
         if reconstructed is not None:
             filters = reconstructed.filters
@@ -81,28 +77,6 @@ class LayerRunner(DecidedLayers):
             metrics=metrics,
             codes="" if reconstructed is None else encode_codes(filters.codes),
         )
-
-    def _searched_filters(self, layer: LinearLayer) -> QuantizedFilters:
-        """Filters rounded to the nearest codes under the scales that the search has found."""
-        input_params = self._twins.params[layer.input]
-        int7 = self._scales.is_int7(layer.input)
-        grid = weight_grid(layer.geometry, self._config.target, int7)
-        reader = self._scales.readers.pop(layer.operator.index, None)
-        searches = self._config.method is Method.EASYQUANT and supports_rows(layer)
-        if reader is None and searches:
-            reader = make_layer_reader(layer, self._twins, self._config, int7)
-            reader.search_weights(input_params, self._config.search)
-        if reader is not None:
-            scales = reader.scales
-            if self._trace is not None:
-                self._trace.weight_searches[layer.operator.index] = reader.trials
-        else:
-            scales = initial_weight_scales(layer.filters, grid, self._config.per_tensor)
-        scales = np.maximum(scales, self._smallest_scales(layer))
-        if self._config.per_tensor:
-            scales = np.full_like(scales, scales.max())
-        codes = weights.quantize_filters(layer.filters, scales, grid)
-        return QuantizedFilters(codes, scales, grid)
 
     def _smallest_scales(self, layer: LinearLayer) -> Float:
         return weights.bias_floor(layer.bias_values, self._twins.params[layer.input].scale)

@@ -28,6 +28,7 @@ from tflite_eq.simulation.activation_scales import ActivationScales
 from tflite_eq.simulation.decided_layers import DecidedLayers
 from tflite_eq.simulation.layer_runner import LayerRunner
 from tflite_eq.simulation.twins import TwinActivations
+from tflite_eq.simulation.weight_scales import WeightScales
 from tflite_eq.statistics.histogram import RangeObserver
 
 
@@ -68,10 +69,13 @@ def run_lockstep(
         for state in states:
             trace.restore(state.searches)
     finished = {state.layer.index: state.layer for state in states}
-    scales = ActivationScales(
-        graph, layers, groups, skipped, observers, twins, config, trace, states
+    weight_scales = WeightScales(
+        twins, config, trace, states[-1].waiting_scales if states else None
     )
-    runner = LayerRunner(graph, scales, twins, config, trace)
+    scales = ActivationScales(
+        graph, layers, groups, skipped, observers, twins, config, weight_scales, trace, states
+    )
+    runner = LayerRunner(graph, scales, twins, config, weight_scales)
     readers = _Readers(graph, kept)
     records = []
     done: list[int] = []
@@ -88,7 +92,7 @@ def run_lockstep(
             records.append(runner.run(layer))
             scales.note_layer(layer, records[-1])
             if checkpoint:
-                checkpoint.finish_layer(_layer_state(records[-1], scales, trace))
+                checkpoint.finish_layer(_layer_state(records[-1], scales, weight_scales, trace))
         done += readers.done_with(operator)
         for index in [i for i in done if not scales.is_awaited(i)]:
             done.remove(index)
@@ -159,10 +163,13 @@ class _Readers:
 
 
 def _layer_state(
-    record: LayerRecord, scales: ActivationScales, trace: PassTrace | None
+    record: LayerRecord,
+    scales: ActivationScales,
+    weight_scales: WeightScales,
+    trace: PassTrace | None,
 ) -> LayerState:
     """What has been decided since the layer before."""
-    tensors, waiting = scales.new_records(), scales.waiting_scales()
+    tensors, waiting = scales.new_records(), weight_scales.waiting()
     searches = trace.searches([t.index for t in tensors], [record.index, *waiting]) if trace else {}
     return LayerState(record, tensors, waiting, searches)
 
