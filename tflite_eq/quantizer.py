@@ -11,7 +11,7 @@ from tflite_eq import islands, metadata, tensor_metadata
 from tflite_eq.alternatives.choice import Candidate, best_of
 from tflite_eq.alternatives.judges import Judges
 from tflite_eq.arguments import check_kind, check_model, check_path, checked_count
-from tflite_eq.calibration.calibrate_once import Network, calibrated
+from tflite_eq.calibration.calibrate_once import CalibrationTask, calibrated
 from tflite_eq.calibration.followed_samples import followed_samples
 from tflite_eq.checkpoint.checkpoint import Checkpoint
 from tflite_eq.config import BiasCorrection, Config, checked_config
@@ -151,8 +151,8 @@ def calibrate(
         judges = Judges(graph, skipped, samples, followed, spare, config)
         stack.callback(judges.close)
         warnings = _doubts(graph, samples)
-        subject = Network(graph, skipped, sha256, samples, followed, warnings, judges)
-        asked = calibrated(subject, config, trace, checkpoint)
+        task = CalibrationTask(graph, skipped, sha256, samples, followed, warnings, judges)
+        asked = calibrated(task, config, trace, checkpoint)
 
         traces: dict[str, PassTrace] = {}
 
@@ -160,7 +160,7 @@ def calibrate(
             traces[name] = PassTrace()
             own = checkpoint.of_alternative(config) if checkpoint else None
             with contextlib.closing(own) if own else contextlib.nullcontext():
-                return calibrated(subject, config, traces[name], own)
+                return calibrated(task, config, traces[name], own)
 
         found = best_of(asked, graph, skipped, trace.extremes, judges, less)
         if found.comparison and found.comparison.kept in traces:

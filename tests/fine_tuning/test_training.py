@@ -30,7 +30,7 @@ from tflite_eq.fine_tuning.training import BiasFineTuning, Schedule
 from tflite_eq.graph import edit
 from tflite_eq.graph.linear import linear_layers
 from tflite_eq.graph.model import Graph
-from tflite_eq.graph.scale_groups import scale_groups
+from tflite_eq.graph.network import Network
 from tflite_eq.record.record import FineTuning, LayerRecord
 from tflite_eq.runtimes import Kernels
 from tflite_eq.simulation.lockstep import corrected_on, run_lockstep
@@ -82,12 +82,11 @@ class Pass:
 @functools.cache
 def finished_pass(name: str) -> Pass:
     graph = edit.with_biases(Graph.from_bytes(models.build(name)))
-    layers = linear_layers(graph)
     twins = TwinActivations(ActivationStore(), samples=0)
     observers = observe_ranges(graph, SampleReader(graph, models.data(name, SAMPLES)), twins, 0)
-    groups = scale_groups(graph, layers, set())
+    network = Network.of(graph, set())
     kept = {*graph.inputs, *distilled_tensors(graph)}
-    _, records = run_lockstep(graph, layers, groups, set(), observers, twins, ITERATIVE, kept=kept)
+    _, records = run_lockstep(network, observers, twins, ITERATIVE, kept=kept)
     return Pass(graph, records, twins)
 
 

@@ -17,7 +17,7 @@ from tflite_eq.data.store import ActivationStore
 from tflite_eq.graph import schema
 from tflite_eq.graph.linear import LinearLayer, linear_layers
 from tflite_eq.graph.model import Graph
-from tflite_eq.graph.scale_groups import scale_groups
+from tflite_eq.graph.network import Network
 from tflite_eq.numerics.windows import ActivationMode
 from tflite_eq.record.record import Calibration, LayerRecord
 from tflite_eq.simulation.activation_scales import ActivationScales
@@ -92,14 +92,12 @@ def min_max_record(
         calibration: Another record of the same network and data.
         config: Options, of ``min_max_config``.
     """
-    layers = linear_layers(graph)
-    groups = scale_groups(graph, layers, skipped)
+    network = Network.of(graph, skipped)
+    layers, groups = network.layers, network.groups
     observers = {index: _observer(interval) for index, interval in extremes.items()}
     with ActivationStore() as store:
         twins = TwinActivations(store, samples=0)
-        scales = ActivationScales(
-            graph, layers, groups, skipped, observers, twins, config, WeightScales(twins, config)
-        )
+        scales = ActivationScales(network, observers, twins, config, WeightScales(twins, config))
         scales.settle_rest()
         tensors = scales.records()
     input_scales = {tensor.index: tensor.scale for tensor in tensors}

@@ -17,9 +17,8 @@ from tflite_eq.equalization.choose import equalizing_factors
 from tflite_eq.equalization.factors import ChannelFactors, with_factors
 from tflite_eq.fine_tuning.differentiable import distilled_tensors
 from tflite_eq.fine_tuning.fine_tune import fine_tuned
-from tflite_eq.graph.linear import linear_layers
 from tflite_eq.graph.model import Graph
-from tflite_eq.graph.scale_groups import scale_groups
+from tflite_eq.graph.network import Network
 from tflite_eq.record.record import Calibration
 from tflite_eq.search.trace import PassTrace
 from tflite_eq.simulation.lockstep import corrected_on, run_lockstep
@@ -29,7 +28,7 @@ from tflite_eq.version import __version__
 
 
 @dataclasses.dataclass(frozen=True)
-class Network:
+class CalibrationTask:
     """What is calibrated.
 
     Attributes:
@@ -53,51 +52,51 @@ class Network:
 
 
 def calibrated(
-    network: Network, config: Config, trace: PassTrace, checkpoint: Checkpoint | None
+    task: CalibrationTask, config: Config, trace: PassTrace, checkpoint: Checkpoint | None
 ) -> Candidate:
     """Find all scales and bias corrections.
 
     Args:
-        network: The network.
+        task: What is calibrated.
         config: Options.
         trace: Receives what the pass sees on its way.
         checkpoint: What an interrupted run has found, and where this one's findings go.
     """
-    samples, skipped = network.samples, network.skipped
+    samples, skipped = task.samples, task.skipped
     looks: list[Observed] = []
-    equalization = _equalization(network, config, trace, checkpoint, looks.append)
-    graph = with_factors(network.graph, equalization)
+    equalization = _equalization(task, config, trace, checkpoint, looks.append)
+    graph = with_factors(task.graph, equalization)
     # Where nothing was scaled, the network has been run already.
     ranges = looks.pop().observers if looks and not equalization else None
-    layers = linear_layers(graph)
-    groups = scale_groups(graph, layers, skipped)
+    network = Network.of(graph, skipped)
+    layers = network.layers
     with contextlib.closing(ActivationStore()) as store:
         twins = TwinActivations(store, samples=0)
         observers = observe_ranges(
-            graph, samples, twins, config.seed, checkpoint, network.followed, ranges
+            graph, samples, twins, config.seed, checkpoint, task.followed, ranges
         )
         trace.take_ranges(observers)
-        judges = network.judges
+        judges = task.judges
         fine_tunes = config.bias_correction is BiasCorrection.FINETUNE
         needed = {*graph.inputs, *judges.outputs}
         if fine_tunes:
             needed.update(distilled_tensors(graph))
         tensors, records = run_lockstep(
-            graph, layers, groups, skipped, observers, twins, config, trace, checkpoint, needed
+            network, observers, twins, config, trace, checkpoint, needed
         )
-        for position, number in enumerate(network.followed):
+        for position, number in enumerate(task.followed):
             if judges.wants(number):
                 judges.take(number, [twins.float_values(i, position) for i in judges.outputs])
         record = Calibration(
             tool_version=__version__,
-            model_sha256=network.sha256,
+            model_sha256=task.sha256,
             data_sha256=samples.digest,
             samples=samples.count,
             config=config,
             tensors=tensors,
             layers=records,
             equalization=equalization,
-            warnings=[*network.warnings, *twins.notices],
+            warnings=[*task.warnings, *twins.notices],
             preprocessing=samples.preprocessing,
         )
         judged = [record]
@@ -109,23 +108,23 @@ def calibrated(
             ]
             judged = [dataclasses.replace(record, layers=part) for part in parts] or judged
         if fine_tunes:
-            record = fine_tuned(graph, layers, skipped, record, twins)
+            record = fine_tuned(network, record, twins)
             judged = judged if judges.folds and judges.folds[0].learned else [record]
     observed = {i: (o.minimum, o.maximum) for i, o in observers.items() if o.count}
     return Candidate(record, judged, observed)
 
 
 def _equalization(
-    network: Network,
+    task: CalibrationTask,
     config: Config,
     trace: PassTrace,
     checkpoint: Checkpoint | None,
     look: Callable[[Observed], None],
 ) -> list[ChannelFactors]:
     """What channels are scaled by: as an interrupted run has found it, or anew."""
-    samples = network.samples
+    samples = task.samples
     if checkpoint and checkpoint.equalization:
-        checkpoint.check_equalization(network.graph, network.skipped)
+        checkpoint.check_equalization(task.graph, task.skipped)
         saved = checkpoint.equalization
         trace.extremes.update(saved.extremes)
         return saved.factors
@@ -135,9 +134,7 @@ def _equalization(
         look(observed)
 
     is_used = config.equalization_used is not Equalization.NONE
-    factors = (
-        equalizing_factors(network.graph, network.skipped, samples, config, seen) if is_used else []
-    )
+    factors = equalizing_factors(task.graph, task.skipped, samples, config, seen) if is_used else []
     if checkpoint:
         checkpoint.save_equalization(
             SavedEqualization(samples.count, samples.digest, factors, dict(trace.extremes))

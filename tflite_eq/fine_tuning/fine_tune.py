@@ -7,7 +7,7 @@ differ by a code here and there. What it returns is therefore checked on the int
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence, Set
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -17,6 +17,7 @@ from tflite_eq.fine_tuning.training import BiasFineTuning
 from tflite_eq.graph import edit, schema
 from tflite_eq.graph.linear import LinearLayer
 from tflite_eq.graph.model import Graph
+from tflite_eq.graph.network import Network
 from tflite_eq.record.record import Calibration
 from tflite_eq.runtimes import Kernels, preferred_runtime
 from tflite_eq.session import Session
@@ -41,27 +42,24 @@ def check_can_fine_tune(graph: Graph, layers: dict[int, LinearLayer]) -> None:
 
 
 def fine_tuned(
-    graph: Graph,
-    layers: dict[int, LinearLayer],
-    skipped: Set[int],
+    network: Network,
     calibration: Calibration,
     twins: TwinActivations,
 ) -> Calibration:
     """The record with fine-tuned biases, if these serve the integer file no worse.
 
     Args:
-        graph: The float network.
-        layers: Its linear layers by operator index.
-        skipped: Indices of operators that stay in float.
+        network: The network.
         calibration: What iterative bias correction has ended with.
         twins: That pass; must hold the network's inputs and the FP32 values of what
             ``distilled_tensors`` names.
     """
     tf = _tensorflow()
-    network = DifferentiableNetwork(
+    graph, layers = network.graph, network.layers
+    differentiable = DifferentiableNetwork(
         tf, graph, layers, calibration.layers, twins.params, tables=twins.tables
     )
-    training = BiasFineTuning(tf, network, graph, layers, twins, calibration.config.seed)
+    training = BiasFineTuning(tf, differentiable, graph, layers, twins, calibration.config.seed)
     without_judged = corrected_on(
         graph, layers, calibration.layers, twins, training.learned, calibration.config
     )
@@ -69,7 +67,7 @@ def fine_tuned(
     found = dataclasses.replace(calibration, layers=records, fine_tuning=course)
     if course.best_epoch:
         before, after = (
-            _written_noise(graph, layers, skipped, record, network.targets, training)
+            _written_noise(network, record, differentiable.targets, training)
             for record in (calibration, found)
         )
         if after <= before:
@@ -83,9 +81,7 @@ def _tensorflow() -> Any:
 
 
 def _written_noise(
-    graph: Graph,
-    layers: dict[int, LinearLayer],
-    skipped: Set[int],
+    network: Network,
     calibration: Calibration,
     targets: Sequence[int],
     training: BiasFineTuning,
@@ -94,8 +90,9 @@ def _written_noise(
 
     On built-in kernels: the reference ones lack DEPTH_TO_SPACE and TILE, and their SUM is wrong.
     """
+    graph = network.graph
     ending = Graph.from_bytes(edit.with_outputs(graph, targets), graph.origin)
-    written = write(ending, layers, calibration, skipped)
+    written = write(ending, network.layers, calibration, network.skipped)
     runtime = preferred_runtime()
     model, tried = schema.serialize(written.model), Bounds()
     session = Session(runtime.interpreter(model, Kernels.BUILTIN))

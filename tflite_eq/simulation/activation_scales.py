@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence, Set
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -12,7 +12,8 @@ from tflite_eq.config import Config, Forms, Method
 from tflite_eq.execution.operator_runner import OperatorRunner
 from tflite_eq.graph import properties
 from tflite_eq.graph.linear import LinearLayer
-from tflite_eq.graph.model import Graph, Operator
+from tflite_eq.graph.model import Operator
+from tflite_eq.graph.network import Network
 from tflite_eq.graph.scale_groups import ScaleGroup, shares_scale
 from tflite_eq.numerics.affine import AffineParams
 from tflite_eq.numerics.windows import ActivationMode, Window, affine_for
@@ -49,10 +50,7 @@ class ActivationScales:
 
     def __init__(
         self,
-        graph: Graph,
-        layers: dict[int, LinearLayer],
-        groups: dict[int, ScaleGroup],
-        skipped: Set[int],
+        network: Network,
         observers: dict[int, RangeObserver],
         twins: TwinActivations,
         config: Config,
@@ -66,10 +64,8 @@ class ActivationScales:
         ``decided`` holds what an interrupted run has decided: its tensors are settled as they
         were, without a search.
         """
-        self._graph = graph
-        self._layers = layers
-        self._groups = groups
-        self._skipped = skipped
+        self._graph, self._layers = network.graph, network.layers
+        self._groups, self._skipped = network.groups, network.skipped
         self._observers = observers
         self._twins = twins
         self._config = config
@@ -82,7 +78,7 @@ class ActivationScales:
         self._least: dict[int, float] = {}
         self._weight_scales = weight_scales
         self._averaged_from: dict[int, list[ScaleGroup]] = {}
-        for group in {id(group): group for group in groups.values()}.values():
+        for group in {id(group): group for group in network.groups.values()}.values():
             for operator in operators_behind_averages(group):
                 for index in operator.inputs:
                     self._averaged_from.setdefault(index, []).append(group)

@@ -20,7 +20,7 @@ from tflite_eq.data.store import ActivationStore
 from tflite_eq.execution.operator_runner import OperatorRunner
 from tflite_eq.graph.linear import LinearLayer
 from tflite_eq.graph.model import Graph, Operator
-from tflite_eq.graph.scale_groups import ScaleGroup
+from tflite_eq.graph.network import Network
 from tflite_eq.progress import note, track
 from tflite_eq.record.record import LayerRecord, TensorRecord
 from tflite_eq.search.trace import PassTrace
@@ -33,10 +33,7 @@ from tflite_eq.statistics.histogram import RangeObserver
 
 
 def run_lockstep(
-    graph: Graph,
-    layers: dict[int, LinearLayer],
-    groups: dict[int, ScaleGroup],
-    skipped: Set[int],
+    network: Network,
     observers: dict[int, RangeObserver],
     twins: TwinActivations,
     config: Config,
@@ -47,10 +44,7 @@ def run_lockstep(
     """Decide all scales and corrections of one network.
 
     Args:
-        graph: The float network.
-        layers: Its linear layers by operator index.
-        groups: Its scale groups by tensor index.
-        skipped: Indices of operators that stay in float.
+        network: The network.
         observers: FP32 ranges by tensor index.
         twins: Activations of both networks; must hold the network's inputs.
         config: Options.
@@ -62,6 +56,7 @@ def run_lockstep(
         Records of all quantized tensors by index, and of all quantized linear layers in
         execution order.
     """
+    graph, layers, skipped = network.graph, network.layers, network.skipped
     if checkpoint:
         checkpoint.check_layers(graph, layers)
     states = checkpoint.layers if checkpoint else []
@@ -72,9 +67,7 @@ def run_lockstep(
     weight_scales = WeightScales(
         twins, config, trace, states[-1].waiting_scales if states else None
     )
-    scales = ActivationScales(
-        graph, layers, groups, skipped, observers, twins, config, weight_scales, trace, states
-    )
+    scales = ActivationScales(network, observers, twins, config, weight_scales, trace, states)
     runner = LayerRunner(graph, scales, twins, config, weight_scales)
     readers = _Readers(graph, kept)
     records = []
