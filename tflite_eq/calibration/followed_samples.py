@@ -5,7 +5,7 @@ means over samples and positions - the search's errors, the shift of every chann
 with large activations has positions in plenty: of a super-resolution network for half an HD frame,
 a channel has half a million in a single sample. Going through all of them for every sample takes
 hours and gains nothing, so there is a limit to the values of a pass. What it costs where positions
-are few is in docs/method.md, section 4.
+are few is in docs/experiments.md.
 """
 
 from __future__ import annotations

@@ -51,7 +51,7 @@ _MOVES = properties.SAME_SCALE - properties.AVERAGING
 
 # What the kernels of other operators may be off the nearest code: they compute in fixed point, by
 # tables, or by multipliers of 8 bits. Those below came to half a code at most in every kernel tried
-# (docs/method.md, section 13); a larger deviation of others is no proof of a fault.
+# (docs/internals.md); a larger deviation of others is no proof of a fault.
 _SLACK = 1.0
 _LARGER_SLACK = 4.0
 _TRIED = frozenset(

@@ -13,7 +13,7 @@ networks that were trained on pixels without normalizing anything, so that more 
 ReLU6 clips most of what the first layer lets through, that logits lie further apart than any
 training would bring them, or, where there are no logits, a smaller share still. What another
 scaling would lead to is computed, too: without one under which the layer looks normal nothing is
-said. docs/method.md has the figures that the limits rest on.
+said. docs/experiments.md has the figures that the limits rest on.
 """
 
 from __future__ import annotations
