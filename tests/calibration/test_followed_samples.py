@@ -10,9 +10,9 @@ import pytest
 
 from tests import built_models
 from tflite_eq import Calibration, Config, calibrate
+from tflite_eq.calibration import followed_samples as module
 from tflite_eq.calibration.followed_samples import followed_samples
 from tflite_eq.graph.model import Graph
-from tflite_eq.simulation import followed_samples as module
 
 MODEL = built_models.conv_net()
 GRAPH = Graph.from_bytes(MODEL)

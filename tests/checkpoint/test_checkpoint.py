@@ -22,10 +22,10 @@ from tflite_eq import (
     EasyQuantConverter,
     QuantizationResult,
     calibrate,
-    calibration_pass,
     quantize,
 )
-from tflite_eq.calibration import run_identity, statistics
+from tflite_eq.calibration import calibrate_once, float_pass
+from tflite_eq.checkpoint import run_identity
 from tflite_eq.checkpoint.checkpoint import Checkpoint
 from tflite_eq.errors import CheckpointError, TfliteEqError
 from tflite_eq.execution.float_network import FloatNetwork
@@ -183,7 +183,7 @@ def test_finished_layers_are_not_searched_again(
         def run(self, *_: Any) -> Any:
             pytest.fail("ran FP32 again")
 
-    monkeypatch.setattr(statistics, "FloatNetwork", Refused)
+    monkeypatch.setattr(float_pass, "FloatNetwork", Refused)
     original = LayerRunner.run
 
     def counted(self: LayerRunner, layer: Any) -> Any:
@@ -209,7 +209,7 @@ def test_samples_that_were_seen_are_not_run_again(
             numbers.append(number)
             return super().run(sample, number)
 
-    monkeypatch.setattr(statistics, "FloatNetwork", Counted)
+    monkeypatch.setattr(float_pass, "FloatNetwork", Counted)
     interrupted.assert_as_uninterrupted()
     assert numbers == [4, 5]
 
@@ -341,7 +341,7 @@ def test_what_is_scaled_is_not_looked_for_again(
     assert saved is not None
     assert saved.factors
     monkeypatch.setattr(
-        calibration_pass, "equalizing_factors", lambda *_: pytest.fail("looked again")
+        calibrate_once, "equalizing_factors", lambda *_: pytest.fail("looked again")
     )
     assert half.go_on().calibration.equalization == saved.factors
 
