@@ -62,6 +62,11 @@ def settled(graph: Graph) -> tuple[Graph, str | None]:
     return rewrite.graph(), f"shapes settled for an input of {sizes}"
 
 
+def shapes_for(graph: Graph) -> dict[int, Shape]:
+    """Shapes of the computed tensors for the inputs as they are; none if it cannot be run so."""
+    return _Probe(graph).shapes([graph.tensors[index].shape for index in graph.inputs])
+
+
 def _signature(graph: Graph, index: int, shape: Shape, elsewhere: Sequence[Shape]) -> Shape | None:
     """Open dimensions of a tensor as -1, ``None`` if there are none."""
     declared = graph.signature(index)
