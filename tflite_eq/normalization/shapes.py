@@ -130,9 +130,10 @@ class _Probe:
         """Shapes of the computed tensors, for these of the inputs; none if it cannot be run."""
         if not self._survives(inputs, Step.ALLOCATE):
             return {}
-        if self._interpreter is None:
-            self._interpreter = self._runtime.interpreter(self._job.model, self._job.kernels)
-        interpreter = self._interpreter
+        # A new one each time: one that makes room for larger tensors copies the room it had.
+        self._interpreter = None
+        interpreter = self._runtime.interpreter(self._job.model, self._job.kernels)
+        self._interpreter = interpreter
         details = interpreter.get_input_details()
         try:
             for detail, shape in zip(details, inputs):
