@@ -22,6 +22,7 @@ from tflite_eq.search.objective import Criterion, QuantizedInput, Reference, out
 from tflite_eq.targets import WeightGrid
 
 Float = npt.NDArray[np.float32]
+Double = npt.NDArray[np.float64]
 Interval = tuple[float, float]
 
 # Losses closer than this (relative) are rounding noise of the sums, not an improvement.
@@ -31,6 +32,12 @@ _TOLERANCE = 1e-6
 # those of so many rows; of fewer they go up and down.
 _HOPELESS = 1.5
 _SMOOTH_ROWS = 256
+
+# Of layers with so many weights, candidates are compared by estimates first; the errors of as many
+# of the best are computed, of the first look and of the second.
+_MANY_WEIGHTS = 1 << 14
+_EXACT_COARSE = 3
+_EXACT_FINE = 3
 
 
 @dataclasses.dataclass(frozen=True)
@@ -137,7 +144,8 @@ class LayerReader:
         scales: Best weight scales so far, [K].
         codes: Weight codes under these scales, [K, ...].
         trials: Loss of the whole layer where all channels took the same multiple of their initial
-            scales, of the last search that looked at the whole interval.
+            scales, of the last search that looked at the whole interval; estimates where these
+            chose the candidates.
     """
 
     def __init__(
@@ -223,30 +231,49 @@ class LayerReader:
         chosen = self.scales.copy()
         position = self.scales / self._initial.astype(np.float64)
 
-        def consider(
-            factors: npt.NDArray[np.float64],
-        ) -> tuple[npt.NDArray[np.float64], float]:
+        def consider(factors: npt.NDArray[np.float64]) -> Double:
             candidate = (self._initial * factors).astype(np.float32)
             found = losses(candidate)
             better = found < best * (1 - _TOLERANCE)
             best[better] = found[better]
             chosen[better] = candidate[better]
             position[better] = factors[better]
-            return found, self._reference.mean(found)
+            return found
 
+        def estimate(factors: npt.NDArray[np.float64]) -> Double:
+            scales = (self._initial * factors).astype(np.float32)
+            codes = weights.quantize_filters(self._filters, scales, self._grid)
+            return judge.estimates(self._dequantized(codes, scales))
+
+        is_screened = self._is_screened(settings)
         if from_scratch:
-            trials = []
+            look = estimate if is_screened else consider
+            tried: list[tuple[float, Double]] = []
             for side in outward(coarse_factors(settings), 1.0):
                 patience = _Patience(settings, self._count)
+                least = best.copy() if not tried else np.minimum.reduce([x for _, x in tried])
                 for factor in side:
-                    found, mean = consider(np.full(len(chosen), factor))
-                    trials.append(Trial(float(factor), mean))
-                    if patience.ends(bool((found > _HOPELESS * best).all())):
+                    tried.append((float(factor), look(np.full(len(chosen), factor))))
+                    np.minimum(least, tried[-1][1], out=least)
+                    if patience.ends(bool((tried[-1][1] > _HOPELESS * least).all())):
                         break
-            self.trials = tuple(sorted(trials, key=lambda trial: trial.factor))
+            tried.sort(key=lambda pair: pair[0])
+            self.trials = tuple(Trial(f, self._reference.mean(found)) for f, found in tried)
+            if is_screened:
+                factors = np.array([factor for factor, _ in tried])
+                for ranked in _ranked(np.array([x for _, x in tried]), _EXACT_COARSE):
+                    consider(factors[ranked])
         centre = position.copy()
-        for offset in fine_offsets(settings):
-            consider(np.clip(centre + offset, settings.low, settings.high))
+        near = [
+            np.clip(centre + offset, settings.low, settings.high)
+            for offset in fine_offsets(settings)
+        ]
+        if is_screened:
+            stacked = np.array(near)
+            order = _ranked(np.array([estimate(factors) for factors in near]), _EXACT_FINE)
+            near = [np.take_along_axis(stacked, ranked[np.newaxis], 0)[0] for ranked in order]
+        for factors in near:
+            consider(factors)
         if np.array_equal(chosen, self.scales):
             return False
         present = self.scales
@@ -257,11 +284,25 @@ class LayerReader:
             return False
         return True
 
+    def _is_screened(self, settings: SearchSettings) -> bool:
+        """Whether estimates choose the candidates whose errors are computed."""
+        return (
+            settings.coarse > 1
+            and not self._per_tensor
+            and not self._losses_may_clash
+            and self._filters.size >= _MANY_WEIGHTS
+        )
+
     def _dequantized(self, codes: npt.NDArray[np.int8], scales: Float) -> Float:
         return self._grouped(weights.dequantize_filters(codes, scales))
 
     def _grouped(self, filters: Float) -> Float:
         return filters.reshape(self._groups, len(filters) // self._groups, -1)
+
+
+def _ranked(losses: Double, count: int) -> npt.NDArray[np.intp]:
+    """Which candidates are the best by losses [n, K], the second best...: [count, K]."""
+    return np.argsort(losses, axis=0, kind="stable")[:count]
 
 
 def initial_weight_scales(filters: Float, grid: WeightGrid, per_tensor: bool) -> Float:
