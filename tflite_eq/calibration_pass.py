@@ -20,8 +20,9 @@ from tflite_eq.fine_tuning import fine_tuned
 from tflite_eq.graph.linear import linear_layers
 from tflite_eq.graph.model import Graph
 from tflite_eq.graph.scale_groups import scale_groups
+from tflite_eq.simulation.decided_layers import LayersBeside
 from tflite_eq.simulation.differentiable import distilled_tensors
-from tflite_eq.simulation.lockstep import corrected_on, run_lockstep
+from tflite_eq.simulation.lockstep import run_lockstep
 from tflite_eq.simulation.store import ActivationStore
 from tflite_eq.simulation.trace import PassTrace
 from tflite_eq.simulation.twins import TwinActivations
@@ -82,8 +83,26 @@ def calibrated(
         needed = {*graph.inputs, *judges.outputs}
         if fine_tunes:
             needed.update(distilled_tensors(graph))
+        # While the float values are at hand: biases that some of the samples judge, not having
+        # corrected them.
+        corrects = config.bias_correction is not BiasCorrection.NONE
+        beside = [
+            LayersBeside(graph, twins.beside(graph.inputs, fold.learned), config)
+            for fold in judges.folds
+            if fold.learned and corrects
+        ]
         tensors, records = run_lockstep(
-            graph, layers, groups, skipped, observers, twins, config, trace, checkpoint, needed
+            graph,
+            layers,
+            groups,
+            skipped,
+            observers,
+            twins,
+            config,
+            trace,
+            checkpoint,
+            needed,
+            beside,
         )
         for position, number in enumerate(network.followed):
             if judges.wants(number):
@@ -100,14 +119,8 @@ def calibrated(
             warnings=[*network.warnings, *twins.notices],
             preprocessing=samples.preprocessing,
         )
-        judged = [record]
-        if config.bias_correction is not BiasCorrection.NONE:
-            parts = [
-                corrected_on(graph, layers, records, twins, fold.learned, config)
-                for fold in judges.folds
-                if fold.learned
-            ]
-            judged = [dataclasses.replace(record, layers=part) for part in parts] or judged
+        parts = [dataclasses.replace(record, layers=other.records) for other in beside]
+        judged = parts or [record]
         if fine_tunes:
             record = fine_tuned(graph, layers, skipped, record, twins)
             judged = judged if judges.folds and judges.folds[0].learned else [record]

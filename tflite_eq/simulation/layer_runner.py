@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import numpy.typing as npt
 
@@ -17,7 +19,7 @@ from tflite_eq.reconstruction.layer import Reconstructed, Settings, reconstruct
 from tflite_eq.search.easyquant import initial_weight_scales
 from tflite_eq.search.rows import supports_rows
 from tflite_eq.simulation.activation_scales import ActivationScales
-from tflite_eq.simulation.decided_layers import DecidedLayers
+from tflite_eq.simulation.decided_layers import DecidedLayers, LayersBeside
 from tflite_eq.simulation.layer_moments import can_gather_moments, layer_moments
 from tflite_eq.simulation.sampling import make_layer_reader
 from tflite_eq.simulation.trace import PassTrace
@@ -37,9 +39,10 @@ class LayerRunner(DecidedLayers):
         twins: TwinActivations,
         config: Config,
         trace: PassTrace | None = None,
+        beside: Sequence[LayersBeside] = (),
     ) -> None:
         """Run layers of ``graph`` on ``twins`` with the input scales that ``scales`` decides."""
-        super().__init__(graph, twins, config)
+        super().__init__(graph, twins, config, beside)
         self._scales = scales
         self._trace = trace
 
@@ -53,7 +56,7 @@ class LayerRunner(DecidedLayers):
         reconstructed = self._reconstructed(layer, filters)
         if reconstructed is not None:
             filters = reconstructed.filters
-        self._put_quantized_pre_activations(layer, filters)
+        runner = self._put_quantized_pre_activations(layer, filters)
         outputs = self._sampled_outputs(layer)
         before = outputs.error_sums
         gain = self._gain(before)
@@ -61,7 +64,6 @@ class LayerRunner(DecidedLayers):
         scales = filters.scales * np.float32(gain)
         plain = self._rounded_bias(layer, np.zeros(layer.channels, np.float32), scales)
         offset, correction = self._bias_correction(layer, outputs, scales)
-        self._put_outputs(layer, gain, offset)
         metrics = {
             "before_correction": before.layer_errors(plain).as_dict(),
             "after_correction": outputs.error_sums.layer_errors(offset).as_dict(),
@@ -69,7 +71,7 @@ class LayerRunner(DecidedLayers):
         }
         if reconstructed is not None:
             metrics["reconstruction"] = reconstructed.as_dict()
-        return LayerRecord(
+        record = LayerRecord(
             index=layer.operator.index,
             name=layer.name,
             kind=layer.kind.value,
@@ -81,6 +83,9 @@ class LayerRunner(DecidedLayers):
             metrics=metrics,
             codes="" if reconstructed is None else encode_codes(filters.codes),
         )
+        self._run_beside(layer, record, runner)
+        self._put_outputs(layer, gain, offset)
+        return record
 
     def _searched_filters(self, layer: LinearLayer) -> QuantizedFilters:
         """Filters rounded to the nearest codes under the scales that the search has found."""
