@@ -12,6 +12,7 @@ from tflite_eq.alternatives.choice import Candidate, best_of
 from tflite_eq.alternatives.judges import Judges
 from tflite_eq.arguments import check_kind, check_model, check_path, checked_count
 from tflite_eq.calibration.calibrate_once import CalibrationTask, calibrated
+from tflite_eq.calibration.crops import CroppedSamples, for_parts, part_of
 from tflite_eq.calibration.followed_samples import followed_samples
 from tflite_eq.checkpoint.checkpoint import Checkpoint
 from tflite_eq.config import BiasCorrection, Config, checked_config
@@ -49,7 +50,7 @@ from tflite_eq.runtimes import preferred_runtime
 from tflite_eq.search.trace import PassTrace
 from tflite_eq.selection import check_selection, skipped_operators
 from tflite_eq.stock_speed import stock_speed
-from tflite_eq.verify import check_fully_int8, check_runs_everywhere, described
+from tflite_eq.verify import check_fully_int8, check_runs, check_runs_everywhere, described
 from tflite_eq.version import __version__
 from tflite_eq.writing.writer import Written, write
 
@@ -142,6 +143,13 @@ def calibrate(
         if held_back is not None:
             spare = stored(held_back, None, "Reading the samples held back")
         trace.kept = samples.spread(trace.keeps)
+        smaller = for_parts(graph)
+        if smaller is not None:
+            graph = smaller
+            samples = CroppedSamples(samples, graph, config.seed)
+            spare = CroppedSamples(spare, graph, config.seed) if spare else None
+            height, width = graph.tensors[graph.inputs[0]].shape[1:3]
+            note(f"note: large pictures: looks at a part of {height}x{width} of each sample")
         followed = followed_samples(graph, samples.count)
         if len(followed) < samples.count:
             note(
@@ -345,18 +353,30 @@ def _apply(
     written, data, notes = _written(graph, layers, calibration, skipped, origin)
     kept_float = [graph.tensors[i].name for o in skipped for i in graph.operators[o].outputs]
     check_fully_int8(Graph(written.model, origin), kept_float)
-    inputs = checked_samples(graph, calibration, trace.kept, config.seed)
-    ran = check_runs_everywhere(data, inputs[0], lambda: schema.serialize(given.model))
-    outcome = conformance.Subject(
-        graph=graph,
-        layers=layers,
-        skipped=skipped,
-        calibration=calibration,
-        written=Graph.from_bytes(data, origin),
-        meanings=written.meanings_by_index(),
-        forms=written.read_by_forms(),
-    )
+    inputs = given_inputs = checked_samples(graph, calibration, trace.kept, config.seed)
+
+    def subject_of(graph: Graph, written: Written, data: bytes) -> conformance.Subject:
+        return conformance.Subject(
+            graph=graph,
+            layers=linear_layers(graph),
+            skipped=skipped,
+            calibration=calibration,
+            written=Graph.from_bytes(data, origin),
+            meanings=written.meanings_by_index(),
+            forms=written.read_by_forms(),
+        )
+
+    outcome = subject_of(graph, written, data)
     check_stored(outcome)
+    part, checked, float_model = for_parts(graph), data, given.model
+    if part is not None:  # the same operators, which need not see all of the picture everywhere
+        made, checked, _ = _written(part, linear_layers(part), calibration, skipped, origin)
+        outcome, float_model = subject_of(part, made, checked), part.model
+        inputs = [part_of(sample, part) for sample in given_inputs]
+    ran = check_runs_everywhere(checked, inputs[0], lambda: schema.serialize(float_model))
+    if part is not None:
+        runtime, (kernels, *_) = next(iter(ran.items()))
+        check_runs(data, given_inputs[0], runtime, kernels)
     check_computed(outcome, inputs, ran)
     front = data
     if network.tail:

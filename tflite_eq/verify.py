@@ -56,6 +56,27 @@ def check_fully_int8(graph: Graph, kept_float: Iterable[str]) -> None:
         )
 
 
+def check_runs(model: bytes, sample: Sequence[Array], runtime: Runtime, kernels: Kernels) -> None:
+    """Run the model once.
+
+    Args:
+        model: The quantized ``.tflite``.
+        sample: Real values of its inputs, in their order.
+        runtime: What it is to run on.
+        kernels: What the runtime computes with.
+
+    Raises:
+        VerificationError: It does not run.
+    """
+    failure = _failure(runtime, model, kernels, sample)
+    if failure is not None:
+        raise VerificationError(
+            f"the quantized model does not run on {runtime.description} with {kernels.value} "
+            f"kernels: {failure}; the same network for a smaller picture does. Give it a smaller "
+            "input, or report it with the float model"
+        )
+
+
 def check_runs_everywhere(
     model: bytes, sample: Sequence[Array], float_model: Callable[[], bytes]
 ) -> dict[Runtime, tuple[Kernels, ...]]:

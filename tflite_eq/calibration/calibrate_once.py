@@ -21,7 +21,8 @@ from tflite_eq.graph.model import Graph
 from tflite_eq.graph.network import Network
 from tflite_eq.record.record import Calibration
 from tflite_eq.search.trace import PassTrace
-from tflite_eq.simulation.lockstep import corrected_on, run_lockstep
+from tflite_eq.simulation.decided_layers import LayersBeside
+from tflite_eq.simulation.lockstep import run_lockstep
 from tflite_eq.simulation.twins import TwinActivations
 from tflite_eq.statistics.channels import Observed
 from tflite_eq.version import __version__
@@ -69,7 +70,6 @@ def calibrated(
     # Where nothing was scaled, the network has been run already.
     ranges = looks.pop().observers if looks and not equalization else None
     network = Network.of(graph, skipped)
-    layers = network.layers
     with contextlib.closing(ActivationStore()) as store:
         twins = TwinActivations(store, samples=0)
         observers = observe_ranges(
@@ -81,8 +81,16 @@ def calibrated(
         needed = {*graph.inputs, *judges.outputs}
         if fine_tunes:
             needed.update(distilled_tensors(graph))
+        # While the float values are at hand: biases that some of the samples judge, not having
+        # corrected them.
+        corrects = config.bias_correction is not BiasCorrection.NONE
+        beside = [
+            LayersBeside(graph, twins.beside(graph.inputs, fold.learned), config)
+            for fold in judges.folds
+            if fold.learned and corrects
+        ]
         tensors, records = run_lockstep(
-            network, observers, twins, config, trace, checkpoint, needed
+            network, observers, twins, config, trace, checkpoint, needed, beside
         )
         for position, number in enumerate(task.followed):
             if judges.wants(number):
@@ -99,14 +107,8 @@ def calibrated(
             warnings=[*task.warnings, *twins.notices],
             preprocessing=samples.preprocessing,
         )
-        judged = [record]
-        if config.bias_correction is not BiasCorrection.NONE:
-            parts = [
-                corrected_on(graph, layers, records, twins, fold.learned, config)
-                for fold in judges.folds
-                if fold.learned
-            ]
-            judged = [dataclasses.replace(record, layers=part) for part in parts] or judged
+        parts = [dataclasses.replace(record, layers=other.records) for other in beside]
+        judged = parts or [record]
         if fine_tunes:
             record = fine_tuned(network, record, twins)
             judged = judged if judges.folds and judges.folds[0].learned else [record]

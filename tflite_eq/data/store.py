@@ -14,7 +14,7 @@ from tflite_eq.errors import TfliteEqError
 
 Array = npt.NDArray[Any]
 
-MEMORY_BUDGET = 512 << 20  # bytes
+MEMORY_BUDGET = 160 << 20  # bytes
 
 
 class ActivationStore:

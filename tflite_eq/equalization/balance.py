@@ -58,6 +58,9 @@ _EXPONENTS = np.linspace(0, 0.5, 5)
 _MAX_SWEEPS = 4
 _MOST_EXPONENTS = 3
 
+# Sampled values of a tensor that factors are tried on, in all channels together.
+_MOST_VALUES = 1 << 17
+
 # Candidate ends of the range as fractions of the largest value.
 _CLIPS_PER_OCTAVE = 4
 _CLIPS = 2.0 ** (-np.arange(0, 13) / _CLIPS_PER_OCTAVE)
@@ -174,7 +177,8 @@ class _Quantized:
 
     def add(self, tensor: int, own: slice, statistics: ChannelStatistics, slope: float) -> None:
         """Add a tensor whose values are rounded, with the slope for errors of negative ones."""
-        values = statistics.sampled.astype(np.float64)
+        values = statistics.sampled
+        values = values[:: max(1, -(-values.size // _MOST_VALUES))].astype(np.float64)
         self._largest[own] = np.maximum(self._largest[own], statistics.largest)
         self._sides[0].append(_Side(tensor, own, np.maximum(values, 0), 1.0))
         self._sides[1].append(_Side(tensor, own, np.maximum(-values, 0), slope))

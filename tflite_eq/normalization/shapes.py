@@ -63,6 +63,11 @@ def settled(graph: Graph) -> tuple[Graph, str | None]:
     return rewrite.graph(), f"shapes settled for an input of {sizes}"
 
 
+def shapes_for(graph: Graph) -> dict[int, Shape]:
+    """Shapes of the computed tensors for the inputs as they are; none if it cannot be run so."""
+    return _Probe(graph).shapes([graph.tensors[index].shape for index in graph.inputs])
+
+
 def _signature(graph: Graph, index: int, shape: Shape, elsewhere: Sequence[Shape]) -> Shape | None:
     """Open dimensions of a tensor as -1, ``None`` if there are none."""
     declared = graph.signature(index)
@@ -120,16 +125,13 @@ class _Probe:
         self._runtime = preferred_runtime()
         model = _part(graph, [o.index for o in self._operators])
         self._job = Job(model, Kernels.BUILTIN)
-        self._session: Session | None = None
 
     def shapes(self, inputs: Sequence[Shape]) -> dict[int, Shape]:
         """Shapes of the computed tensors, for these of the inputs; none if it cannot be run."""
         if not self._survives(inputs, Step.ALLOCATE):
             return {}
-        if self._session is None:
-            made = self._runtime.interpreter(self._job.model, self._job.kernels)
-            self._session = Session(made)
-        session = self._session
+        # A new one each time: one that makes room for larger tensors copies the room it had.
+        session = Session(self._runtime.interpreter(self._job.model, self._job.kernels))
         try:
             session.allocate(inputs)
             if not all(self._is_allocated(session, i) for o in self._operators for i in o.outputs):

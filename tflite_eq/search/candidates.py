@@ -6,7 +6,7 @@ reconstruction has changed.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -23,6 +23,10 @@ TOLERANCE = 1e-6
 _HOPELESS = 1.5
 _SMOOTH_ROWS = 256
 
+# Factors of the first look and of the second whose losses are computed where there are estimates.
+_EXACT_COARSE = 3
+_EXACT_FINE = 3
+
 
 def best_factors(
     present: Double,
@@ -32,6 +36,7 @@ def best_factors(
     rows: int = 0,
     from_scratch: bool = True,
     tolerance: float = TOLERANCE,
+    estimates: Callable[[Double], Double] | None = None,
     look: Callable[[float, Double], None] | None = None,
 ) -> Double:
     """The factors with the least losses, [n]; each is the present one unless another is better.
@@ -44,7 +49,9 @@ def best_factors(
             candidates are far from the best.
         from_scratch: Look at the whole interval first; otherwise only near the present factors.
         tolerance: Part by which a loss must be lower to count as such.
-        look: Is given each factor of the first look and its losses.
+        estimates: Cheap estimates of the losses, if there are any: losses are computed only of the
+            factors of either look with the least estimates then.
+        look: Is given each factor of the first look and its losses, or estimates.
     """
     best = losses(present)
     chosen = present.copy()
@@ -56,18 +63,48 @@ def best_factors(
         chosen[better] = factors[better]
         return found
 
+    tried: list[tuple[float, Double]] = []
     for side in outward(coarse_factors(settings), 1.0) if from_scratch else ():
         patience = _Patience(settings, rows)
+        # Estimates are compared with each other, as far as there are any.
+        least = best.copy()
+        if estimates is not None and tried:
+            least = np.minimum.reduce([found for _, found in tried])
         for factor in side.tolist():
-            found = consider(np.full(len(chosen), factor))
+            found = (estimates or consider)(np.full(len(chosen), factor))
+            tried.append((factor, found))
             if look is not None:
                 look(factor, found)
-            if patience.ends(bool((found > _HOPELESS * best).all())):
+            np.minimum(least, found, out=least)
+            if patience.ends(bool((found > _HOPELESS * least).all())):
                 break
-    centre = chosen.copy()
-    for offset in fine_offsets(settings):
-        consider(np.clip(centre + offset, settings.low, settings.high))
+    if estimates is not None:
+        tried.sort(key=lambda pair: pair[0])
+        _consider_best(
+            consider,
+            [(np.full(len(chosen), factor), found) for factor, found in tried],
+            _EXACT_COARSE,
+        )
+    near = [
+        np.clip(chosen + offset, settings.low, settings.high) for offset in fine_offsets(settings)
+    ]
+    if estimates is not None:
+        _consider_best(consider, [(factors, estimates(factors)) for factors in near], _EXACT_FINE)
+        return chosen
+    for factors in near:
+        consider(factors)
     return chosen
+
+
+def _consider_best(
+    consider: Callable[[Double], Double], estimated: Sequence[tuple[Double, Double]], count: int
+) -> None:
+    """Compute the losses of the factors [n] that have the least estimates, each of its own."""
+    if not estimated:
+        return
+    factors, losses = (np.array(column) for column in zip(*estimated))
+    for ranked in np.argsort(losses, axis=0, kind="stable")[:count]:
+        consider(np.take_along_axis(factors, ranked[np.newaxis], 0)[0])
 
 
 class _Patience:

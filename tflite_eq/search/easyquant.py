@@ -26,6 +26,9 @@ Float = npt.NDArray[np.float32]
 Double = npt.NDArray[np.float64]
 Interval = tuple[float, float]
 
+# Of layers with so many weights, candidates are compared by estimates first.
+_MANY_WEIGHTS = 1 << 14
+
 
 @dataclasses.dataclass(frozen=True)
 class Trial:
@@ -131,7 +134,8 @@ class LayerReader:
         scales: Best weight scales so far, [K].
         codes: Weight codes under these scales, [K, ...].
         trials: Loss of the whole layer where all channels took the same multiple of their initial
-            scales, of the last search that looked at the whole interval.
+            scales, of the last search that looked at the whole interval; estimates where these
+            chose the candidates.
     """
 
     def __init__(
@@ -213,18 +217,27 @@ class LayerReader:
                 return np.full(len(scales), judge.total(candidate))
             return judge.losses(candidate)
 
+        def estimates(scales: Float) -> Double:
+            codes = weights.quantize_filters(self._filters, scales, self._grid)
+            return judge.estimates(self._dequantized(codes, scales))
+
+        def scales_of(factors: Double) -> Float:
+            return (self._initial * factors).astype(np.float32)
+
         trials: list[Trial] = []
+        is_screened = self._is_screened(settings)
         factors = best_factors(
             self.scales / self._initial.astype(np.float64),
-            lambda factors: losses((self._initial * factors).astype(np.float32)),
+            lambda factors: losses(scales_of(factors)),
             settings,
             rows=self._count,
             from_scratch=from_scratch,
+            estimates=(lambda factors: estimates(scales_of(factors))) if is_screened else None,
             look=lambda factor, found: trials.append(Trial(factor, self._reference.mean(found))),
         )
         if from_scratch:
             self.trials = tuple(sorted(trials, key=lambda trial: trial.factor))
-        chosen = (self._initial * factors).astype(np.float32)
+        chosen = scales_of(factors)
         if np.array_equal(chosen, self.scales):
             return False
         present = self.scales
@@ -234,6 +247,15 @@ class LayerReader:
             self.use(present)
             return False
         return True
+
+    def _is_screened(self, settings: SearchSettings) -> bool:
+        """Whether estimates choose the candidates whose errors are computed."""
+        return (
+            settings.coarse > 1
+            and not self._per_tensor
+            and not self._losses_may_clash
+            and self._filters.size >= _MANY_WEIGHTS
+        )
 
     def _dequantized(self, codes: npt.NDArray[np.int8], scales: Float) -> Float:
         return self._grouped(weights.dequantize_filters(codes, scales))

@@ -101,13 +101,14 @@ class QuantizedInput:
         np.subtract(reference.output, residual, out=residual)
         _, count, depth = rows.shape
         self._gram: Float | None = None
+        self._slope = np.matmul(residual.transpose(0, 2, 1), self._rows)
+        self._diagonal = np.einsum("grd,grd->gd", self._rows, self._rows)[:, np.newaxis]
         if depth < count:
             self._gram = np.matmul(self._rows.transpose(0, 2, 1), self._rows)
-            self._slope = np.matmul(residual.transpose(0, 2, 1), self._rows)
             if reference.objective is Objective.COSINE:
                 outputs = np.ascontiguousarray(reference.output.transpose(0, 2, 1))
                 self._alignment = np.matmul(outputs, self._rows)
-            self._residual_energy = _sums(residual, residual)
+        self._residual_energy = _sums(residual, residual)
 
     def sums(self, candidate: Float) -> tuple[Double, Double, Double]:
         """Per-channel sums (dot, norm, error), [K] each, for filters shaped as ``filters``.
@@ -133,6 +134,19 @@ class QuantizedInput:
         image = np.matmul(candidate, self._gram)
         norm = np.einsum("gkd,gkd->gk", candidate, image, dtype=np.float64).ravel()
         return dot, norm, np.maximum(error, 0.0)
+
+    def estimates(self, candidate: Float) -> Double:
+        """Per-channel squared errors [K] if inputs did not vary together, for the price of a sum.
+
+        Args:
+            candidate: Filters shaped as ``filters``; overwritten.
+        """
+        candidate -= self._filters
+        weighted = candidate * self._diagonal
+        weighted -= self._slope
+        weighted -= self._slope
+        change = np.einsum("gkd,gkd->gk", weighted, candidate).astype(np.float64)
+        return np.asarray(np.maximum(self._residual_energy + change.ravel(), 0.0))
 
     def losses(self, candidate: Float) -> Double:
         """Per-channel losses of filters shaped as ``filters``, [K]."""

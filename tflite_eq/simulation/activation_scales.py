@@ -26,6 +26,7 @@ from tflite_eq.search.trace import PassTrace
 from tflite_eq.simulation.averages import Averages, operators_behind_averages
 from tflite_eq.simulation.elementwise_results import ElementwiseResults
 from tflite_eq.simulation.floors import floor_of
+from tflite_eq.simulation.kernel_tables import KernelTable
 from tflite_eq.simulation.least_scales import least_output_scale
 from tflite_eq.simulation.sampling import criterion, sampled_values
 from tflite_eq.simulation.twins import TwinActivations
@@ -57,17 +58,19 @@ class ActivationScales:
         weight_scales: WeightScales,
         trace: PassTrace | None = None,
         decided: Sequence[LayerState] = (),
+        beside: Sequence[TwinActivations] = (),
     ) -> None:
         """Nothing is settled yet; arguments as for ``run_lockstep``.
 
         ``weight_scales`` are searched along with the scales of what layers read.
         ``decided`` holds what an interrupted run has decided: its tensors are settled as they
-        were, without a search.
+        were, without a search. ``beside`` are other quantized networks that get the same scales.
         """
         self._graph, self._layers = network.graph, network.layers
         self._groups, self._skipped = network.groups, network.skipped
         self._observers = observers
         self._twins = twins
+        self._beside = beside
         self._config = config
         self._trace = trace
         self._position = 0  # of the operator that runs next
@@ -201,11 +204,14 @@ class ActivationScales:
         )
         for index in averages.tensors:
             self._twins.forget_quantized(index)
+        found: list[tuple[int, KernelTable | None, bool]] = []
         for index in group.tensors:
             table, reason = tables.of(index, params)
             if reason:
                 self._twins.notices.append(_nearest(self._graph.tensors[index].name, reason))
-            self._twins.settle(index, params, window, table, written=tables.is_written(index))
+            is_written = tables.is_written(index)
+            self._twins.settle(index, params, window, table, is_written)
+            found.append((index, table, is_written))
             observer = self._observers[index]
             self._records[index] = TensorRecord(
                 index=index,
@@ -220,6 +226,13 @@ class ActivationScales:
             )
             self._new.append(self._records[index])
         averages.compute_again()
+        for other in self._beside:
+            averages = Averages(self._graph, group, other)
+            for index in averages.tensors:
+                other.forget_quantized(index)
+            for index, table, is_written in found:
+                other.settle(index, params, window, table, is_written)
+            averages.compute_again()
 
     def _search_through(
         self,

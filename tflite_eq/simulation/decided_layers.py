@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -25,8 +26,15 @@ Float = npt.NDArray[np.float32]
 class DecidedLayers:
     """Runs layers whose scales and filters are decided, for one pass over samples."""
 
-    def __init__(self, graph: Graph, twins: TwinActivations, config: Config) -> None:
-        """Run layers of ``graph`` on ``twins``."""
+    def __init__(
+        self,
+        graph: Graph,
+        twins: TwinActivations,
+        config: Config,
+        beside: Sequence[LayersBeside] = (),
+    ) -> None:
+        """Run layers of ``graph`` on ``twins``, each also for those ``beside`` them."""
+        self._beside = beside
         self._graph = graph
         self._twins = twins
         self._config = config
@@ -40,7 +48,7 @@ class DecidedLayers:
         Raises:
             CheckpointError: The figures differ.
         """
-        outputs, scales = self._pre_activations(layer, record)
+        outputs, scales, runner = self._pre_activations(layer, record)
         correction = np.zeros(layer.channels, np.float32)
         if record.bias_correction:
             correction[:] = record.bias_correction
@@ -54,6 +62,7 @@ class DecidedLayers:
                 "numerical libraries. Go on where the run was started, or start afresh with a new "
                 "resume folder"
             )
+        self._run_beside(layer, record, runner)
         self._put_outputs(layer, record.gain, offset)
 
     def correct_again(self, layer: LinearLayer, record: LayerRecord) -> LayerRecord:
@@ -62,7 +71,7 @@ class DecidedLayers:
         Returns:
             The record with that correction; its figures stay those of the samples before.
         """
-        outputs, scales = self._pre_activations(layer, record)
+        outputs, scales, _ = self._pre_activations(layer, record)
         offset, correction = self._bias_correction(layer, outputs, scales)
         self._put_outputs(layer, record.gain, offset)
         return dataclasses.replace(record, bias_correction=correction.tolist())
@@ -85,17 +94,22 @@ class DecidedLayers:
 
     def _pre_activations(
         self, layer: LinearLayer, record: LayerRecord
-    ) -> tuple[SampledOutputs, Float]:
+    ) -> tuple[SampledOutputs, Float, OperatorRunner]:
         """Put both networks' outputs without correction.
 
         Returns:
-            Some of them, with the gain, and the weight scales with gain.
+            Some of them, with the gain; the weight scales with gain; what runs the quantized layer.
         """
         filters = recorded_filters(layer, record)
         self._put_float_pre_activations(layer)
-        self._put_quantized_pre_activations(layer, filters)
+        runner = self._put_quantized_pre_activations(layer, filters)
         outputs = self._sampled_outputs(layer).with_gain(record.gain, layer.bias_values)
-        return outputs, filters.scales * np.float32(record.gain)
+        return outputs, filters.scales * np.float32(record.gain), runner
+
+    def _run_beside(self, layer: LinearLayer, record: LayerRecord, runner: OperatorRunner) -> None:
+        """Run a decided layer for those beside, while the float outputs are pre-activations."""
+        for other in self._beside:
+            other.correct(layer, record, runner)
 
     def _put_float_pre_activations(self, layer: LinearLayer) -> None:
         runner = OperatorRunner(self._graph, layer.operator, drop_activation=True)
@@ -103,10 +117,16 @@ class DecidedLayers:
             values = runner.run([self._twins.float_values(i, sample) for i in runner.feeds])[0]
             self._twins.put_float(layer.output, sample, values)
 
-    def _put_quantized_pre_activations(self, layer: LinearLayer, filters: QuantizedFilters) -> None:
+    def _put_quantized_pre_activations(
+        self, layer: LinearLayer, filters: QuantizedFilters
+    ) -> OperatorRunner:
         real = weights.dequantize_filters(filters.codes, filters.scales)
         constants = {layer.filter: layer.stored_filters(real)}
         runner = OperatorRunner(self._graph, layer.operator, constants, drop_activation=True)
+        self._run_quantized(layer, runner)
+        return runner
+
+    def _run_quantized(self, layer: LinearLayer, runner: OperatorRunner) -> None:
         for sample in range(self._twins.samples):
             feeds = [self._twins.quantized_values(i, sample) for i in runner.feeds]
             self._twins.put_waiting(layer.output, sample, runner.run(feeds)[0])
@@ -141,6 +161,41 @@ class DecidedLayers:
             exact = self._twins.float_values(layer.output, sample)
             finish(exact, activation)
             self._twins.put_float(layer.output, sample, exact)
+        self._put_quantized_outputs(layer, gain, offset)
+
+    def _put_quantized_outputs(self, layer: LinearLayer, gain: float, offset: Float) -> None:
+        activation = properties.fused_activation(layer.operator)
+        for sample in range(self._twins.samples):
             real = self._twins.waiting_values(layer.output, sample)
             finish(real, activation, gain, layer.bias_values, offset)
             self._twins.put_quantized(layer.output, sample, real)
+
+
+class LayersBeside(DecidedLayers):
+    """The same layers for samples that correct biases alone, so that others may judge these.
+
+    Attributes:
+        twins: The quantized network as those samples have corrected it.
+        records: The layers so far, with their corrections.
+    """
+
+    def __init__(self, graph: Graph, twins: TwinActivations, config: Config) -> None:
+        """Run layers of ``graph`` on ``twins``, see ``TwinActivations.beside``."""
+        super().__init__(graph, twins, config)
+        self.twins = twins
+        self.records: list[LayerRecord] = []
+
+    def correct(self, layer: LinearLayer, record: LayerRecord, runner: OperatorRunner) -> None:
+        """Put the quantized outputs of a decided layer, corrected by these samples alone.
+
+        Args:
+            layer: The layer; its float outputs are pre-activations.
+            record: What was decided.
+            runner: Runs it with its quantized filter, without activation function.
+        """
+        self._run_quantized(layer, runner)
+        outputs = self._sampled_outputs(layer).with_gain(record.gain, layer.bias_values)
+        scales = recorded_filters(layer, record).scales * np.float32(record.gain)
+        offset, correction = self._bias_correction(layer, outputs, scales)
+        self._put_quantized_outputs(layer, record.gain, offset)
+        self.records.append(dataclasses.replace(record, bias_correction=correction.tolist()))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import numpy.typing as npt
 
@@ -15,7 +17,7 @@ from tflite_eq.record.codes import encode_codes
 from tflite_eq.record.filters import QuantizedFilters
 from tflite_eq.record.record import LayerRecord
 from tflite_eq.simulation.activation_scales import ActivationScales
-from tflite_eq.simulation.decided_layers import DecidedLayers
+from tflite_eq.simulation.decided_layers import DecidedLayers, LayersBeside
 from tflite_eq.simulation.layer_moments import can_gather_moments, layer_moments
 from tflite_eq.simulation.twins import TwinActivations
 from tflite_eq.simulation.weight_scales import WeightScales
@@ -33,9 +35,10 @@ class LayerRunner(DecidedLayers):
         twins: TwinActivations,
         config: Config,
         weight_scales: WeightScales,
+        beside: Sequence[LayersBeside] = (),
     ) -> None:
         """Run layers of ``graph`` on ``twins`` with the scales that are decided for them."""
-        super().__init__(graph, twins, config)
+        super().__init__(graph, twins, config, beside)
         self._scales = scales
         self._weight_scales = weight_scales
 
@@ -49,7 +52,7 @@ class LayerRunner(DecidedLayers):
         reconstructed = self._reconstructed(layer, filters)
         if reconstructed is not None:
             filters = reconstructed.filters
-        self._put_quantized_pre_activations(layer, filters)
+        runner = self._put_quantized_pre_activations(layer, filters)
         outputs = self._sampled_outputs(layer)
         before = outputs.error_sums
         gain = self._gain(before)
@@ -57,7 +60,6 @@ class LayerRunner(DecidedLayers):
         scales = filters.scales * np.float32(gain)
         plain = self._rounded_bias(layer, np.zeros(layer.channels, np.float32), scales)
         offset, correction = self._bias_correction(layer, outputs, scales)
-        self._put_outputs(layer, gain, offset)
         metrics = {
             "before_correction": before.layer_errors(plain).as_dict(),
             "after_correction": outputs.error_sums.layer_errors(offset).as_dict(),
@@ -65,7 +67,7 @@ class LayerRunner(DecidedLayers):
         }
         if reconstructed is not None:
             metrics["reconstruction"] = reconstructed.as_dict()
-        return LayerRecord(
+        record = LayerRecord(
             index=layer.operator.index,
             name=layer.name,
             kind=layer.kind.value,
@@ -77,6 +79,9 @@ class LayerRunner(DecidedLayers):
             metrics=metrics,
             codes="" if reconstructed is None else encode_codes(filters.codes),
         )
+        self._run_beside(layer, record, runner)
+        self._put_outputs(layer, gain, offset)
+        return record
 
     def _smallest_scales(self, layer: LinearLayer) -> Float:
         return weights.bias_floor(layer.bias_values, self._twins.params[layer.input].scale)

@@ -25,7 +25,7 @@ from tflite_eq.progress import note, track
 from tflite_eq.record.record import LayerRecord, TensorRecord
 from tflite_eq.search.trace import PassTrace
 from tflite_eq.simulation.activation_scales import ActivationScales
-from tflite_eq.simulation.decided_layers import DecidedLayers
+from tflite_eq.simulation.decided_layers import DecidedLayers, LayersBeside
 from tflite_eq.simulation.layer_runner import LayerRunner
 from tflite_eq.simulation.twins import TwinActivations
 from tflite_eq.simulation.weight_scales import WeightScales
@@ -40,6 +40,7 @@ def run_lockstep(
     trace: PassTrace | None = None,
     checkpoint: Checkpoint | None = None,
     kept: Set[int] = frozenset(),
+    beside: Sequence[LayersBeside] = (),
 ) -> tuple[list[TensorRecord], list[LayerRecord]]:
     """Decide all scales and corrections of one network.
 
@@ -51,6 +52,8 @@ def run_lockstep(
         trace: Receives what the searches looked at.
         checkpoint: Gives what an interrupted run has decided, and takes every finished layer.
         kept: Tensors whose values ``twins`` still holds at the end, besides the outputs.
+        beside: Quantized networks that some of the samples alone correct; they take the scales and
+            filters that are decided here.
 
     Returns:
         Records of all quantized tensors by index, and of all quantized linear layers in
@@ -67,8 +70,11 @@ def run_lockstep(
     weight_scales = WeightScales(
         twins, config, trace, states[-1].waiting_scales if states else None
     )
-    scales = ActivationScales(network, observers, twins, config, weight_scales, trace, states)
-    runner = LayerRunner(graph, scales, twins, config, weight_scales)
+    others = [other.twins for other in beside]
+    scales = ActivationScales(
+        network, observers, twins, config, weight_scales, trace, states, others
+    )
+    runner = LayerRunner(graph, scales, twins, config, weight_scales, beside)
     readers = _Readers(graph, kept)
     records = []
     done: list[int] = []
@@ -76,7 +82,7 @@ def run_lockstep(
         scales.settle_inputs(operator)
         layer = layers.get(operator.index)
         if layer is None or operator.index in skipped:
-            _run_operator(graph, operator, twins)
+            _run_operator(graph, operator, twins, [other.twins for other in beside])
         elif layer.operator.index in finished:
             records.append(finished[operator.index])
             runner.run_again(layer, records[-1])
@@ -89,7 +95,8 @@ def run_lockstep(
         done += readers.done_with(operator)
         for index in [i for i in done if not scales.is_awaited(i)]:
             done.remove(index)
-            twins.drop(index)
+            for holder in (twins, *(other.twins for other in beside)):
+                holder.drop(index)
     scales.settle_rest()
     return scales.records(), records
 
@@ -176,11 +183,19 @@ def _title(finished: int, total: int) -> str:
     return f"Calibrating: layers, resumed at {at}"
 
 
-def _run_operator(graph: Graph, operator: Operator, twins: TwinActivations) -> None:
+def _run_operator(
+    graph: Graph,
+    operator: Operator,
+    twins: TwinActivations,
+    beside: Sequence[TwinActivations] = (),
+) -> None:
     runner = OperatorRunner(graph, operator)
     for sample in range(twins.samples):
         exact = runner.run([twins.float_values(i, sample) for i in runner.feeds])
-        quantized = runner.run([twins.quantized_values(i, sample) for i in runner.feeds])
-        for index, a, b in zip(operator.outputs, exact, quantized):
-            twins.put_float(index, sample, a)
-            twins.put_quantized(index, sample, b)
+        for index, values in zip(operator.outputs, exact):
+            twins.put_float(index, sample, values)
+    for holder in (twins, *beside):
+        for sample in range(holder.samples):
+            found = runner.run([holder.quantized_values(i, sample) for i in runner.feeds])
+            for index, values in zip(operator.outputs, found):
+                holder.put_quantized(index, sample, values)
