@@ -55,6 +55,11 @@ def test_golden_vectors(runtime: Runtime) -> None:
 
 
 @on_every_runtime
+def test_operator_vectors(runtime: Runtime) -> None:
+    assert call_apart("operator vectors", inside.run_operator_vectors, runtime) == []
+
+
+@on_every_runtime
 @pytest.mark.parametrize(
     ("name", "convolutions"),
     [("dense_net", 0), ("depthwise_net", 3), ("two_input_net", 1)],

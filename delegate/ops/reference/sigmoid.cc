@@ -37,26 +37,32 @@ int8_t Rounded(double value, int32_t zero_point) {
   return ClampCode(static_cast<int64_t>(limited) + zero_point);
 }
 
-bool Table(double (*function)(double), const Quantization& input, const Quantization& output, int8_t table[kCodes]) {
-  // Single-precision functions err by a few units of their last place, 2^-23 of themselves at most; sixteen are allowed for.
-  constexpr double kError = 16.0 / (1 << 23);
+// Within `error` of itself each value is rounded to the same code.
+bool Table(double (*function)(double), double error, const Quantization& input, const Quantization& output, int8_t table[kCodes]) {
   const float inverse = 1 / output.scale;
   if (!(input.scale > 0 && inverse > 0 && inverse < 1e9f)) return false;
   for (int i = 0; i < kCodes; ++i) {
     const float real = input.scale * static_cast<float>(i - 128 - input.zero_point);
     const double value = function(static_cast<double>(real)) * static_cast<double>(inverse);
-    table[i] = Rounded(value * (1 - kError), output.zero_point);
-    if (table[i] != Rounded(value * (1 + kError), output.zero_point)) return false;
+    table[i] = Rounded(value * (1 - error), output.zero_point);
+    if (table[i] != Rounded(value * (1 + error), output.zero_point)) return false;
   }
   return true;
 }
 
+// A unit in the last place of a single-precision value is at most that part of it; an operation errs by half of one.
+constexpr double kUnit = 1.0 / (1 << 23);
+
 }  // namespace
 
+// expf by one unit (those of glibc, musl, bionic and FreeBSD err by less), then a sum and a quotient; the scale is a power of two.
 bool LogisticTable(const Quantization& input, const Quantization& output, int8_t table[kCodes]) {
-  return output.scale == 1.0f / 256 && Table(Logistic, input, output, table);
+  return output.scale == 1.0f / 256 && Table(Logistic, 2.5 * kUnit, input, output, table);
 }
 
-bool TanhTable(const Quantization& input, const Quantization& output, int8_t table[kCodes]) { return Table(Tanh, input, output, table); }
+// tanhf by three units (2.2 is the most that is known of the same), then a product.
+bool TanhTable(const Quantization& input, const Quantization& output, int8_t table[kCodes]) {
+  return Table(Tanh, 4 * kUnit, input, output, table);
+}
 
 }  // namespace tflite_eq
