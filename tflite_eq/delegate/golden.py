@@ -1,6 +1,6 @@
-"""Golden files: inputs of a model and the outputs that the reference kernels computed from them, for
-any other machine to compare its own with, byte for byte.
+"""Golden files: a model's inputs, and the outputs that the reference kernels computed from them.
 
+Any other machine compares its own outputs with these, byte for byte.
 ``eq_benchmark --golden`` reads them, too; delegate/benchmark/golden_run.h says what stands where.
 """
 
@@ -88,8 +88,8 @@ def content_of(run: GoldenRun) -> bytes:
     """The file's bytes.
 
     Raises:
-        ConfigError: A tensor is of a type or shape that such files cannot hold, or changes its shape
-            from sample to sample.
+        ConfigError: A tensor is of a type or shape that such files cannot hold, or changes its
+            shape from sample to sample.
     """
     first = run.samples[0]
     tensors = list(zip((*run.input_names, *run.output_names), (*first.inputs, *first.outputs)))
