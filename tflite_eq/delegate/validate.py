@@ -179,7 +179,7 @@ def _validate(
     written = [graph.operators[index].outputs[0] for index in claimed]
     results = [Comparison(c.name, c.kind, c.reason) for c in claimed.values()]
     # With every delegated operator's result to be seen.
-    opened = _Pair(edit.with_outputs(graph, written), runtime, options)
+    opened = _Pair(edit.with_outputs(graph, written), runtime, options) if written else None
     outputs = [Comparison(graph.tensors[index].name, "", OUTPUT) for index in graph.outputs]
     beside = [Comparison(graph.tensors[index].name, "", GOLDEN) for index in graph.outputs]
     kept: list[GoldenSample] = []
@@ -193,7 +193,8 @@ def _validate(
         inputs = typed_inputs(graph, samples)
     for number, values in enumerate(inputs):
         delegated = plain.run(values)
-        for comparisons, tensors in ((results, opened.run(values)), (outputs, delegated)):
+        inside = opened.run(values) if opened else ([], [])
+        for comparisons, tensors in ((results, inside), (outputs, delegated)):
             for comparison, found, expected in zip(comparisons, *tensors):
                 comparison.add(number, found, expected)
         if golden is not None:
@@ -205,9 +206,13 @@ def _validate(
             hashed.add(of)
         kept += [GoldenSample(values, delegated[0])] if keep_run else []
     compared = results + outputs + (beside if golden is not None else [])
-    names = [[graph.tensors[i].name for i in of] for of in (graph.inputs, graph.outputs)]
-    run = golden_run(model, *names, kept) if keep_run else None
-    return Validation(runtime.description, claims, compared, *map(str, hashes), run)
+    input_names, output_names = (
+        [graph.tensors[index].name for index in indices]
+        for indices in (graph.inputs, graph.outputs)
+    )
+    run = golden_run(model, input_names, output_names, kept) if keep_run else None
+    inputs_hash, outputs_hash = map(str, hashes)
+    return Validation(runtime.description, claims, compared, inputs_hash, outputs_hash, run)
 
 
 class _Hash:
