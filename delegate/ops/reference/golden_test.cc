@@ -256,9 +256,9 @@ TEST(Constants, ScalesOutOfRange) {
 // ln(200.5 / 55.5) is where 256 times LOGISTIC is 200.5, and 1/2 ln 3 where TANH is 1/2: of 65 codes that is 32.5.
 TEST(Sigmoids, OfCodesHalfwayBetweenTwoHaveNoTable) {
   int8_t table[kCodes];
-  EXPECT_FALSE(LogisticTable({1.2843666f / 100, 0}, {1.0f / 256, -128}, table));
+  EXPECT_FALSE(LogisticTable({1.2844312f / 100, 0}, {1.0f / 256, -128}, table));
   EXPECT_TRUE(LogisticTable({1.2846f / 100, 0}, {1.0f / 256, -128}, table));
-  EXPECT_EQ(table[100 + 128], 72 + 1);
+  EXPECT_EQ(table[100 + 128], 73);
   EXPECT_FALSE(LogisticTable({0.05f, 0}, {1.0f / 128, -128}, table)) << "the reference wants 1/256";
   EXPECT_FALSE(TanhTable({0.54930614f / 64, 0}, {1.0f / 65, 0}, table));
   EXPECT_FALSE(TanhTable({0.54930614f / 64, 0}, {0.0f, 0}, table));
