@@ -90,16 +90,27 @@ bool Program::Init(TfLiteContext* context, const TfLiteDelegateParams& params, c
 }
 
 bool Program::ReadSteps(TfLiteContext* context, const PartitionView& view) {
-  if (!steps_.Allocate(view.nodes.size())) return OutOfMemory(context, view.nodes.size());
   const GraphView graph(context);
-  for (int i = 0; i < steps_.size(); ++i) {
-    Step& step = steps_[i];
-    step.node_index = view.nodes.begin()[i];
+  // A step for each output of a node.
+  const auto outputs = [&graph](int index, NodeView* node) {
+    return graph.node(index, node) && node->outputs.size() > 1 ? node->outputs.size() : 1;
+  };
+  int count = 0;
+  for (int index : view.nodes) {
     NodeView node;
-    Reason reason;
-    reason.Set("the runtime does not have it");
-    if (!graph.node(step.node_index, &node) || !step.op.Read(graph, node, &reason)) {
-      context->ReportError(context, "tflite_eq: node %d was claimed but cannot be read: %s", step.node_index, reason.text);
+    if (__builtin_add_overflow(count, outputs(index, &node), &count)) return OutOfMemory(context, view.nodes.size());
+  }
+  if (!steps_.Allocate(count)) return OutOfMemory(context, view.nodes.size());
+  int made = 0;
+  for (int index : view.nodes) {
+    NodeView node;
+    const int of_node = outputs(index, &node);
+    for (node.output = 0; node.output < of_node; ++node.output) {
+      Step& step = steps_[made++];
+      step.node_index = index;
+      Reason reason;
+      if (step.op.Read(graph, node, &reason)) continue;
+      context->ReportError(context, "tflite_eq: node %d was claimed but cannot be read: %s", index, reason.text);
       return false;
     }
   }

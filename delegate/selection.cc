@@ -9,12 +9,37 @@ namespace tflite_eq {
 // What an earlier node computes, whatever the model says of the tensor between them; else what the model says. The quantization of a
 // tensor, on the other hand, is the same for whoever writes and reads it: it is the tensor's.
 bool Selection::InputShape(const GraphView& graph, int tensor, Shape* shape, Reason* reason) const {
-  const int producer = producers_.of(tensor);
-  if (producer != Producers::kNone && candidates_[producer].has_shape) {
-    *shape = candidates_[producer].shape;
-    return true;
+  const int position = producers_.of(tensor);
+  if (position != Producers::kNone) {
+    const Candidate& producer = candidates_[position];
+    NodeView node;
+    if (!graph.node(producer.node, &node)) node = {};
+    for (int i = 0; i < producer.shapes.size(); ++i) {
+      if (node.outputs.at(i, kNoTensor) != tensor) continue;
+      *shape = producer.shapes[i];
+      return true;
+    }
   }
   return ReadShape(graph.tensor(tensor), "input", shape, reason);
+}
+
+// The operator that writes one of the node's outputs. False with a reason where there is none.
+bool Selection::Judge(const GraphView& graph, const NodeView& node, const Environment& environment, bool insist, Shape* shape,
+                      Worth* worth, Reason* reason) const {
+  OperatorHolder op;
+  if (!op.Read(graph, node, reason)) return false;
+  const int inputs = op->inputs().size();
+  Array<Shape> shapes;
+  if (!shapes.Allocate(inputs)) {
+    reason->Set("out of memory");
+    return false;
+  }
+  for (int i = 0; i < inputs; ++i) {
+    if (!InputShape(graph, op->inputs()[i], &shapes[i], reason)) return false;
+  }
+  if (!op->Resize(shapes.begin(), shape, reason)) return false;
+  *worth = op->Judge(environment, insist);
+  return true;
 }
 
 void Selection::Consider(const GraphView& graph, const Environment& environment, Candidate* candidate) {
@@ -31,36 +56,37 @@ void Selection::Consider(const GraphView& graph, const Environment& environment,
   }
   const bool leave = leave_.Matches(candidate->name);
   const bool insist = claim_.Matches(candidate->name);
-  OperatorHolder op;
-  if (!op.Read(graph, node, &candidate->reason)) return;
-  const int inputs = op->inputs().size();
+  const int outputs = node.outputs.size() > 1 ? node.outputs.size() : 1;
   Array<Shape> shapes;
-  if (!shapes.Allocate(inputs)) {
+  if (!shapes.Allocate(outputs)) {
     candidate->reason.Set("out of memory");
     return;
   }
-  for (int i = 0; i < inputs; ++i) {
-    if (!InputShape(graph, op->inputs()[i], &shapes[i], &candidate->reason)) return;
+  bool possible = true;
+  double saved = 0;
+  for (node.output = 0; node.output < outputs; ++node.output) {
+    Worth worth;
+    if (!Judge(graph, node, environment, insist, &shapes[node.output], &worth, &candidate->reason)) return;
+    possible = possible && worth.possible;
+    saved += worth.saved_multiplications;
+    candidate->reason = worth.reason;
   }
-  if (!op->Resize(shapes.begin(), &candidate->shape, &candidate->reason)) return;
-  candidate->has_shape = true;
+  candidate->shapes.Swap(&shapes);
   if (leave) {
     candidate->reason.Set("option leave matches its name");
     return;
   }
-  const Worth worth = op->Judge(environment, insist);
-  candidate->saved_multiplications = worth.saved_multiplications;
+  candidate->saved_multiplications = saved;
   // Threads share the work of a step, and then wait for each other: 1.5 microseconds on Zen 4, where waking one takes 37. What
   // squeezenet1_1 and MobileNetV1 0.75 would save with two threads is lost by it.
   constexpr double kStepsInAWake = 25;
   const CpuProfile cpu = AllowedCpu(environment);
   if (cpu.threads > 1 && environment.options.any_kernel) {
-    candidate->saved_multiplications -= CostsOf(cpu).wake / kStepsInAWake * cpu.threads;
+    candidate->saved_multiplications -= CostsOf(cpu).wake / kStepsInAWake * cpu.threads * outputs;
   }
-  candidate->possible = worth.possible;
-  candidate->insisted = worth.possible && insist;
-  candidate->claimed = worth.possible && (insist || worth.saved_multiplications >= 0);
-  candidate->reason = worth.reason;
+  candidate->possible = possible;
+  candidate->insisted = possible && insist;
+  candidate->claimed = possible && (insist || saved >= 0);
 }
 
 // Claims nodes that lose a little by themselves, where that saves more by sparing switches: of all ways to divide the nodes, in their

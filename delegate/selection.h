@@ -38,9 +38,8 @@ class Selection {
     bool claimed = false;
     bool insisted = false;  // claimed by the option of that name
     double saved_multiplications = 0;
-    // What it writes, once that is known.
-    bool has_shape = false;
-    Shape shape;
+    // What it writes, once that is known: the outputs in order.
+    Array<Shape> shapes;
     const char* name = "";
     Reason reason;
   };
@@ -56,6 +55,8 @@ class Selection {
 
   bool FindCandidates(TfLiteContext* context);
   void Consider(const GraphView& graph, const Environment& environment, Candidate* candidate);
+  bool Judge(const GraphView& graph, const NodeView& node, const Environment& environment, bool insist, Shape* shape,
+             Worth* worth, Reason* reason) const;
   bool InputShape(const GraphView& graph, int tensor, Shape* shape, Reason* reason) const;
   void AbsorbNeighbours(const Threshold& threshold);
   void DropPartitionsThatDoNotPay(TfLiteContext* context, const DelegateOptions& options, const Threshold& threshold);

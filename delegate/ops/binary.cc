@@ -190,4 +190,32 @@ void Product::ReferenceRun(const int8_t* first, const int8_t* second, int8_t* ou
   ReferenceMul(constants_, first, second, output, count);
 }
 
+bool Extremum::MakeConstants(const NodeView&, const Quantization (&inputs)[2], const Quantization& output, Reason* reason) {
+  for (const Quantization& input : inputs) {
+    if (input.scale == output.scale && input.zero_point == output.zero_point) continue;
+    reason->Set("input and output have different scales");
+    return false;
+  }
+  return true;
+}
+
+void Extremum::Compute(const int8_t* first, const int8_t* second, int8_t* output, size_t count) const {
+  // As every CPU has them.
+  using Vector = int8_t __attribute__((vector_size(16)));
+  size_t i = 0;
+  for (; i + sizeof(Vector) <= count; i += sizeof(Vector)) {
+    Vector a, b;
+    memcpy(&a, first + i, sizeof(a));
+    memcpy(&b, second + i, sizeof(b));
+    const Vector take_first = minimum_ ? a < b : a > b;
+    a = (a & take_first) | (b & ~take_first);
+    memcpy(output + i, &a, sizeof(a));
+  }
+  ReferenceRun(first + i, second + i, output + i, count - i);
+}
+
+void Extremum::ReferenceRun(const int8_t* first, const int8_t* second, int8_t* output, size_t count) const {
+  for (size_t i = 0; i < count; ++i) output[i] = (first[i] < second[i]) == minimum_ ? first[i] : second[i];
+}
+
 }  // namespace tflite_eq

@@ -1,4 +1,4 @@
-// ADD, SUB and MUL, with broadcasting.
+// ADD, SUB, MUL, MAXIMUM and MINIMUM, with broadcasting.
 #ifndef TFLITE_EQ_DELEGATE_OPS_BINARY_H_
 #define TFLITE_EQ_DELEGATE_OPS_BINARY_H_
 
@@ -66,6 +66,19 @@ class Product final : public Binary {
   void ReferenceRun(const int8_t* first, const int8_t* second, int8_t* output, size_t count) const override;
 
   MulConstants constants_;
+};
+
+// MAXIMUM and MINIMUM of tensors with one scale and zero point.
+class Extremum final : public Binary {
+ public:
+  explicit Extremum(bool minimum) : Binary(SimpleOperator::kExtremum), minimum_(minimum) {}
+
+ private:
+  bool MakeConstants(const NodeView& node, const Quantization (&inputs)[2], const Quantization& output, Reason* reason) override;
+  void Compute(const int8_t* first, const int8_t* second, int8_t* output, size_t count) const override;
+  void ReferenceRun(const int8_t* first, const int8_t* second, int8_t* output, size_t count) const override;
+
+  bool minimum_;
 };
 
 }  // namespace tflite_eq

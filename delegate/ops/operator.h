@@ -3,6 +3,8 @@
 // A new operator is a file beside this one and a line in registry.cc. What it computes is said once, by Reference, which is what TFLite's
 // reference kernels compute, code for code; Run may do it in any other way that gives the same codes for every input.
 //
+// An operator writes one tensor. A node that writes several is read as many times, once for each.
+//
 // Operators neither allocate nor fail once they are prepared.
 #ifndef TFLITE_EQ_DELEGATE_OPS_OPERATOR_H_
 #define TFLITE_EQ_DELEGATE_OPS_OPERATOR_H_

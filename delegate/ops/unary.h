@@ -1,4 +1,5 @@
-// Operators whose output code depends on one input code alone: RELU and its kin, LEAKY_RELU, HARD_SWISH, QUANTIZE. A table.
+// Operators whose output code depends on one input code alone: RELU and its kin, LEAKY_RELU, HARD_SWISH, LOGISTIC, TANH, QUANTIZE. A
+// table.
 #ifndef TFLITE_EQ_DELEGATE_OPS_UNARY_H_
 #define TFLITE_EQ_DELEGATE_OPS_UNARY_H_
 
@@ -49,6 +50,18 @@ class HardSwish final : public Unary {
   bool MakeTable(const NodeView&, const Quantization& input, const Quantization& output, Reason*) override {
     return HardSwishTable(input, output, table_);
   }
+};
+
+// LOGISTIC and TANH.
+class Sigmoid final : public Unary {
+ public:
+  using MakeCertainTable = bool (*)(const Quantization& input, const Quantization& output, int8_t table[kCodes]);
+  explicit Sigmoid(MakeCertainTable make) : Unary(SimpleOperator::kSigmoid), make_(make) {}
+
+ private:
+  bool MakeTable(const NodeView&, const Quantization& input, const Quantization& output, Reason* reason) override;
+
+  MakeCertainTable make_;
 };
 
 class Requantize final : public Unary {
