@@ -35,4 +35,10 @@ bool DepthwiseConv2d::Read(const GraphView& graph, const NodeView& node, Reason*
   return ReadPadding(parameters->padding, reason) && ReadTensors(graph, node, parameters->activation, reason);
 }
 
+int DepthwiseConv2d::channelwise() const {
+  const ConvShape& s = problem_.shape;
+  const bool looks_at_one = s.filter_height == 1 && s.filter_width == 1 && s.stride_height == 1 && s.stride_width == 1;
+  return looks_at_one && s.input_channels == s.output_channels ? s.output_channels : 0;
+}
+
 }  // namespace tflite_eq

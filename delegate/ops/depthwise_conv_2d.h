@@ -9,6 +9,8 @@ namespace tflite_eq {
 class DepthwiseConv2d final : public Conv2d {
  public:
   bool Read(const GraphView& graph, const NodeView& node, Reason* reason) override;
+  // A multiplication for each channel, if it looks at one pixel.
+  int channelwise() const override;
 };
 
 }  // namespace tflite_eq

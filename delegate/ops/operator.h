@@ -104,6 +104,10 @@ class Operator {
   // All of it. The specification.
   virtual void Reference(const Codes& codes) const = 0;
 
+  // Of an operator of which each value depends on the codes that its inputs have in the same place, and on the channel, alone: for how
+  // many channels, 1 where the channel does not matter. 0 of all others.
+  virtual int channelwise() const { return 0; }
+
   virtual Sharing sharing() const { return Sharing::kNone; }
   virtual Description Describe() const { return {}; }
 
