@@ -12,6 +12,11 @@ namespace {
 constexpr double kLargest = 512;
 constexpr double kRounding = 0x1p-15;
 
+// Products and offsets are multiples of 2^-38, and sums that matter below 2^9: doubles hold them exactly, so that rounding these to floats
+// is what fma does. A side that adds still less has no line.
+constexpr double kLeast = 0x1p-14;
+constexpr double kGranule = 0x1p-38;
+
 int8_t Clamped(int64_t code, int32_t min, int32_t max) {
   return static_cast<int8_t>(code < min ? min : code > max ? max : code);
 }
@@ -165,13 +170,38 @@ float Neighbour(float value, int steps) {
   return value;
 }
 
+// What vectors make of two codes.
+int8_t OnLine(const AddLine& line, int first, int second) {
+  const auto inner = static_cast<float>(double{line.scale[1]} * second + double{line.offset});
+  const auto value = static_cast<float>(double{line.scale[0]} * first + double{inner});
+  return Clamped(NearestInteger(value), line.activation_min, line.activation_max);
+}
+
+// A line for sums that often lie in the middle between two codes, as where one scale is half another: fixed point rounds these away from
+// zero, and so does a line that is a little steeper. It gives every other sum too if these are far enough from the middle.
+bool FitSteeperLine(const AddConstants& c, const Sum& sum, AddLine* line) {
+  constexpr double kSteeper[] = {0x1p-15, 0x1p-14, 0x1p-13};
+  for (double more : kSteeper) {
+    double offset = c.output_zero_point;
+    for (int i = 0; i < 2; ++i) {
+      line->scale[i] = static_cast<float>(sum.scale[i] * (1 + more));
+      offset -= double{line->scale[i]} * c.zero_point[i];
+    }
+    line->offset = static_cast<float>(static_cast<double>(static_cast<int64_t>(offset / kGranule)) * kGranule);
+    bool fits = true;
+    for (int pair = 0; pair < kCodes * kCodes && fits; ++pair) {
+      const int first = pair / kCodes - 128, second = pair % kCodes - 128;
+      fits = OnLine(*line, first, second) == sum(c, first, second);
+    }
+    if (fits) return true;
+  }
+  return false;
+}
+
 }  // namespace
 
 bool FitAddLine(const AddConstants& c, AddLine* line) {
   const Sum sum(c);
-  // Products and offsets are multiples of 2^-38, and sums that matter below 2^9: doubles hold them exactly, so that rounding these to
-  // floats is what fma does. A side that adds still less has no line.
-  constexpr double kLeast = 0x1p-14, kGranule = 0x1p-38;
   constexpr double kOffsetStep = 0x1p-17;
   for (double scale : sum.scale) {
     if (fabs(scale) < kLeast || fabs(scale) >= kLargest) return false;
@@ -185,15 +215,12 @@ bool FitAddLine(const AddConstants& c, AddLine* line) {
   // Sums that are further than that from the middle between two codes give the nearest integer whatever is rounded how. The others:
   NearSum near_sums[kMostNear];
   const int count = FindNearSums(sum, c, near, near_sums);
-  if (count > kMostNear) return false;
   line->activation_min = c.activation_min;
   line->activation_max = c.activation_max;
+  if (count > kMostNear) return FitSteeperLine(c, sum, line);
   const auto fits = [&] {
     for (int i = 0; i < count; ++i) {
-      const NearSum& at = near_sums[i];
-      const auto inner = static_cast<float>(double{line->scale[1]} * at.second + double{line->offset});
-      const auto value = static_cast<float>(double{line->scale[0]} * at.first + double{inner});
-      if (Clamped(NearestInteger(value), c.activation_min, c.activation_max) != at.code) return false;
+      if (OnLine(*line, near_sums[i].first, near_sums[i].second) != near_sums[i].code) return false;
     }
     return true;
   };
@@ -207,7 +234,7 @@ bool FitAddLine(const AddConstants& c, AddLine* line) {
       }
     }
   }
-  return false;
+  return FitSteeperLine(c, sum, line);
 }
 
 bool ChannelLines::Fit(const int8_t* tables, int channels, int kink) {

@@ -43,6 +43,17 @@ class Random {
   std::mt19937 engine_;
 };
 
+void ExpectAllSums(const AddConstants& c, const AddLine& line) {
+  for (int first = -128; first < 128; ++first) {
+    for (int second = -128; second < 128; ++second) {
+      const auto a = static_cast<int8_t>(first), b = static_cast<int8_t>(second);
+      int8_t expected;
+      ReferenceAdd(c, &a, &b, &expected, 1);
+      ASSERT_EQ(OnLine(line, first, second), expected) << first << " + " << second;
+    }
+  }
+}
+
 // Scales as residual networks have them, and all kinds.
 TEST(AddLine, GivesTheSumOfAllPairsOfCodes) {
   Random random(1);
@@ -62,23 +73,36 @@ TEST(AddLine, GivesTheSumOfAllPairsOfCodes) {
     if (!FitAddLine(c, &line)) continue;
     ++fits;
     ordinary_fits += is_ordinary;
-    for (int first = -128; first < 128; ++first) {
-      for (int second = -128; second < 128; ++second) {
-        const auto a = static_cast<int8_t>(first), b = static_cast<int8_t>(second);
-        int8_t expected;
-        ReferenceAdd(c, &a, &b, &expected, 1);
-        ASSERT_EQ(OnLine(line, first, second), expected) << first << " + " << second << ", scales " << scale << ' ' << other << ' ' << result;
-      }
-    }
+    SCOPED_TRACE(testing::Message() << "scales " << scale << ' ' << other << ' ' << result);
+    ASSERT_NO_FATAL_FAILURE(ExpectAllSums(c, line));
   }
   EXPECT_GE(fits, 100);
   EXPECT_GE(ordinary_fits, ordinary * 9 / 10);
 }
 
-// Every other sum lies in the middle between two codes, which fixed point rounds by sign.
-TEST(AddLine, RefusesSumsBetweenCodes) {
+// Where many sums lie in the middle between two codes, which fixed point rounds away from zero: scales that are powers of two.
+TEST(AddLine, GivesSumsBetweenCodes) {
+  struct Scales {
+    float first, second, result;
+  };
+  for (const Scales& scales : {Scales{0.5f, 0.5f, 1}, Scales{0.5f, 0.25f, 0.5f}, Scales{0.25f, 0.5f, 2}, Scales{1, 0.125f, 1}}) {
+    for (int zero_point : {0, -128, 37}) {
+      for (bool subtract : {false, true}) {
+        AddConstants c;
+        ASSERT_TRUE(MakeAddConstants({scales.first, zero_point}, {scales.second, 20}, {scales.result, -zero_point / 2}, Activation::kNone,
+                                     subtract, &c));
+        AddLine line;
+        ASSERT_TRUE(FitAddLine(c, &line)) << scales.first << ' ' << scales.second << ' ' << zero_point;
+        ASSERT_NO_FATAL_FAILURE(ExpectAllSums(c, line));
+      }
+    }
+  }
+}
+
+// Scales of two decimals put one sum in 130 so close to the middle that what fixed point lost before decides.
+TEST(AddLine, RefusesWhatIsRoundedAtRandom) {
   AddConstants c;
-  ASSERT_TRUE(MakeAddConstants({0.5f, 0}, {0.5f, 0}, {1.0f, 0}, Activation::kNone, false, &c));
+  ASSERT_TRUE(MakeAddConstants({0.11f, -7}, {0.043f, 20}, {0.13f, 3}, Activation::kNone, false, &c));
   AddLine line;
   EXPECT_FALSE(FitAddLine(c, &line));
 }
