@@ -61,6 +61,52 @@ void Selection::Consider(const GraphView& graph, const Environment& environment,
   candidate->insisted = worth.possible && insist;
   candidate->claimed = worth.possible && (insist || worth.saved_multiplications >= 0);
   candidate->reason = worth.reason;
+  candidate->runtime = worth.runtime;
+  if (worth.possible && candidate->inputs.Allocate(inputs)) {
+    for (int i = 0; i < inputs; ++i) candidate->inputs[i] = op->inputs()[i];
+    candidate->channelwise = op->channelwise();
+  }
+}
+
+// What is run as one function of codes costs that once, whatever its nodes would cost by themselves. That they all are claimed is taken
+// for granted: they follow each other. Without memory for it, they are judged one by one.
+void Selection::JudgeGroups(const GraphView& graph, const Environment& environment) {
+  const int count = candidates_.size();
+  Array<FusibleStep> steps;
+  Array<bool> kept;
+  Fusions fusions;
+  if (!producers_.in_order() || !steps.Allocate(count) || !kept.Allocate(graph.tensors())) return;
+  for (bool& is_kept : kept) is_kept = true;
+  // What is read by nodes that can be the delegate's alone. That a tensor is an output of the model, too, is not known here.
+  for (int i = 0; i < count; ++i) {
+    NodeView node;
+    if (!graph.node(candidates_[i].node, &node)) return;
+    const int output = node.outputs.at(0, kNoTensor);
+    if (candidates_[i].channelwise == 0 || !graph.tensor(output).exists()) continue;
+    kept[output] = false;
+    steps[i] = {candidates_[i].inputs.begin(), candidates_[i].inputs.size(), output, candidates_[i].channelwise};
+  }
+  for (int i = 0; i < count; ++i) {
+    NodeView node;
+    if (steps[i].channelwise > 0 || !graph.node(candidates_[i].node, &node)) continue;
+    for (int tensor : node.inputs) {
+      if (graph.tensor(tensor).exists()) kept[tensor] = true;
+    }
+  }
+  if (!fusions.Find(steps, kept)) return;
+  const CpuCosts& costs = CostsOf(AllowedCpu(environment));
+  for (int i = 0; i < count; ++i) {
+    Candidate& candidate = candidates_[i];
+    const int last = fusions.last_of(i);
+    if (last == Fusions::kNone) continue;
+    candidate.saved_multiplications = candidate.runtime;
+    if (last == i) {
+      const CpuCosts::Simple& cost = costs.of(fusions.channels_of(i) > 1 ? SimpleOperator::kPrelu : SimpleOperator::kRelu);
+      candidate.saved_multiplications -= cost.own * static_cast<double>(candidate.shape.elements());
+    }
+    candidate.claimed = candidate.insisted || candidate.saved_multiplications >= 0;
+    candidate.reason.Set("one function of codes, with the nodes up to %d", candidates_[last].node);
+  }
 }
 
 // Claims nodes that lose a little by themselves, where that saves more by sparing switches: of all ways to divide the nodes, in their
@@ -205,6 +251,7 @@ bool Selection::Select(TfLiteContext* context, const DelegateOptions& options, C
   const GraphView graph(context);
   const Environment environment = {options, cpu};
   for (Candidate& candidate : candidates_) Consider(graph, environment, &candidate);
+  if (options.any_kernel && options.fuse) JudgeGroups(graph, environment);
   WarnOfPatternsWithoutLayers(options);
   // Threads divide the time that is saved, not the time a switch takes.
   const CpuCosts& costs = CostsOf(AllowedCpu(environment));

@@ -36,6 +36,9 @@ struct Worth {
   // What running it here saves, in multiplications that XNNPACK's convolutions would do in that time (CpuCosts); below 0 where the
   // runtime is faster. A rough figure, for weighing against the cost of handing tensors from one delegate to the other.
   double saved_multiplications = 0;
+  // What the runtime takes for it, in the same unit: that is saved where the operator is run with others and costs nothing by itself. 0
+  // where it is not known.
+  double runtime = 0;
   Reason reason;  // in either case
 };
 
