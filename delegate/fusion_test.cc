@@ -286,8 +286,8 @@ TEST(FusedGraphs, TakeNoMemoryInBetween) {
   EXPECT_GT(many.tensor_bytes, one.tensor_bytes);
 }
 
-// A constant of more dimensions than its input makes more of it: steps run one by one at such sizes.
-TEST(FusedGraphs, BroadcastingIsNotFused) {
+// A constant makes more channels of one, and gives its rank to what has less: the former is not fused.
+TEST(FusedGraphs, MayBroadcast) {
   GraphMaker maker(2, 4);
   const int input = maker.Tensor({4});
   maker.graph.inputs = {input};
@@ -296,10 +296,13 @@ TEST(FusedGraphs, BroadcastingIsNotFused) {
   const int last = maker.Add(kOperatorRelu, {product});
   maker.graph.tensors[static_cast<size_t>(last)].shape = {1, 1, 4};
   maker.graph.outputs = {last};
-  const std::vector<std::vector<int>> sizes = {{4}, {3, 2, 4}, {4}};
+  const std::vector<std::vector<int>> sizes = {{4}, {3, 2, 4}, {5, 4}, {3, 1}};
   const Ran expected = Invoke(maker.graph, sizes, nullptr);
   const DelegateOptions options = Options(true, false, BestIsa());
-  EXPECT_EQ(Invoke(maker.graph, sizes, &options).outputs, expected.outputs);
+  const Ran run = Invoke(maker.graph, sizes, &options);
+  EXPECT_EQ(run.delegated, 2);
+  EXPECT_EQ(run.outputs, expected.outputs);
+  EXPECT_EQ(Fused(run), 0) << "at the last size";
 }
 
 }  // namespace

@@ -217,14 +217,9 @@ void Program::MakeGroups(TfLiteContext* context, const Environment& environment,
   }
 }
 
-// Whether steps of a group, at the present sizes, leave the shape as it is: they may broadcast.
+// At the present sizes: where a source has one channel, constants may make more of it.
 void Program::ChooseGroups() {
   for (Group& group : groups_) group.runs = group.function.Takes(values_[group.source].shape);
-  for (const Step& step : steps_) {
-    if (step.group == kNone) continue;
-    Group& group = groups_[step.group];
-    if (values_[step.output].shape != values_[group.source].shape) group.runs = false;
-  }
 }
 
 // Decides which values inside lie in the same memory because one is written over the other or is the other, and how long what they lie

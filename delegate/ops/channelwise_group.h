@@ -23,8 +23,8 @@ class ChannelwiseGroup {
   // code at which slopes change, if they do. False where they do not do what they said, or memory runs out.
   bool Make(const Member* members, int count, int channels, int kink, const Environment& environment, int workers);
 
-  // Whether it takes what has this shape.
-  bool Takes(const Shape& shape) const { return shape.elements() % channels_ == 0 && (channels_ == 1 || LastOf(shape) == channels_); }
+  // Whether a source of this shape has these channels. Steps then write as many values in the same order, whatever their rank.
+  bool Takes(const Shape& shape) const { return channels_ == 1 || LastOf(shape) == channels_; }
   Units Divide(const Shape& shape);
   // In place if wanted.
   void Run(const int8_t* source, int8_t* output, int unit) const;
