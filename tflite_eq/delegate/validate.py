@@ -25,6 +25,8 @@ Samples = Union["Iterable[Array]", "Iterable[Mapping[str, Array]]"]
 
 # What computed a tensor that no claim is about.
 OUTPUT = "model output"
+# And the last of several operators that are run as one, where they are.
+FUSED = "run as one with those before it"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -55,7 +57,7 @@ class Comparison:
     Attributes:
         name: Name of the tensor.
         kind: The operator that writes it, ``CONV_2D``; empty for a model output.
-        kernel: What computed it: the delegate's reason, or ``OUTPUT``.
+        kernel: What computed it: the delegate's reason, ``FUSED`` or ``OUTPUT``.
         values: Number of values compared.
         differing: How many of them differ.
         first: The first that does.
@@ -162,8 +164,13 @@ def _validate(
         return Validation(runtime.description, claims, [], "", "")
     written = [graph.operators[index].outputs[0] for index in claimed]
     results = [Comparison(c.name, c.kind, c.reason) for c in claimed.values()]
-    # With every delegated operator's result to be seen.
+    # With every delegated operator's result to be seen, so that each is run by itself. What several
+    # write that are run as one is to be seen where what lies between them is not.
     opened = _Pair(edit.with_outputs(graph, written), runtime, options)
+    ends = [claim for claim in claimed.values() if claim.fused_into == claim.operator]
+    seen = [graph.operators[claim.operator].outputs[0] for claim in ends]
+    fused = _Pair(edit.with_outputs(graph, seen), runtime, options) if ends else None
+    groups = [Comparison(c.name, c.kind, FUSED) for c in ends]
     outputs = [Comparison(graph.tensors[index].name, "", OUTPUT) for index in graph.outputs]
     hashes = _Hash(), _Hash()
     inputs: Iterable[list[Array]]
@@ -173,12 +180,15 @@ def _validate(
         inputs = typed_inputs(graph, samples)
     for number, values in enumerate(inputs):
         delegated = plain.run(values)
-        for comparisons, tensors in ((results, opened.run(values)), (outputs, delegated)):
+        compared = [(results, opened.run(values)), (outputs, delegated)]
+        if fused is not None:
+            compared.append((groups, fused.run(values)))
+        for comparisons, tensors in compared:
             for comparison, found, expected in zip(comparisons, *tensors):
                 comparison.add(number, found, expected)
         for hashed, of in zip(hashes, (values, delegated[0])):
             hashed.add(of)
-    return Validation(runtime.description, claims, results + outputs, *map(str, hashes))
+    return Validation(runtime.description, claims, results + groups + outputs, *map(str, hashes))
 
 
 class _Hash:
