@@ -21,80 +21,93 @@ int8_t Clamped(int64_t code, int32_t min, int32_t max) {
   return static_cast<int8_t>(code < min ? min : code > max ? max : code);
 }
 
-// What a code of a table leaves to a value: (low, high), of which an end of all codes lets one side go.
-struct Range {
-  double low;
-  double high;
-};
+// What the codes of a table leave to a line's values: between `low` and `high`, of which a code at an end of all lets one side go.
+struct Ranges {
+  double low[kCodes];
+  double high[kCodes];
 
-Range RangeOf(int8_t code) {
-  return {code == -128 ? -1e9 : code - 0.5 + kRounding, code == 127 ? 1e9 : code + 0.5 - kRounding};
-}
+  explicit Ranges(const int8_t* table) {
+    for (int i = 0; i < kCodes; ++i) {
+      low[i] = table[i] == -128 ? -1e9 : table[i] - 0.5 + kRounding;
+      high[i] = table[i] == 127 ? 1e9 : table[i] + 0.5 - kRounding;
+    }
+  }
+};
 
 struct Line {
   float scale;
   float offset;
 };
 
-bool Holds(const Line& line, const Range& range, int code) {
+// Far beyond all codes single precision rounds further than that, and is still beyond them.
+bool Holds(const Line& line, const Ranges& ranges, int code) {
   const double value = double{line.scale} * code + double{line.offset};
-  // Far beyond all codes single precision rounds further, and is still beyond them.
-  return value > range.low && value < range.high;
+  return value > ranges.low[code + 128] && value < ranges.high[code + 128];
 }
 
-// The room that all codes leave a line of a slope: offsets from `low` to `high`, and the codes that bound it.
+// The room that codes leave a line of a slope: offsets from `low` to `high`.
 struct Room {
-  double low;
-  double high;
-  int at_low;
-  int at_high;
+  double low = -1e9;
+  double high = 1e9;
   double width() const { return high - low; }
 };
 
-Room RoomOf(const Range* ranges, int begin, int end, double slope) {
-  Room room = {-1e9, 1e9, begin, begin};
+Room RoomOf(const Ranges& ranges, int begin, int end, double slope) {
+  Room room;
   for (int code = begin; code < end; ++code) {
-    const Range& range = ranges[code + 128];
-    const double low = range.low - slope * code, high = range.high - slope * code;
-    if (low > room.low) room.low = low, room.at_low = code;
-    if (high < room.high) room.high = high, room.at_high = code;
+    const double low = ranges.low[code + 128] - slope * code, high = ranges.high[code + 128] - slope * code;
+    room.low = low > room.low ? low : room.low;
+    room.high = high < room.high ? high : room.high;
   }
   return room;
 }
 
-// The slope with room enough, or the most of it: the room is a concave function of the slope, of straight pieces, each known from the two
-// codes that bound it there.
-Line FindLine(const Range* ranges, const int8_t* table, int begin, int end) {
-  // From the codes that are not at an end.
+// How its width changes with the slope: by the codes that bound it.
+int RiseOf(const Ranges& ranges, int begin, int end, double slope, const Room& room) {
+  int at_low = begin, at_high = begin;
+  while (at_low < end - 1 && ranges.low[at_low + 128] - slope * at_low < room.low) ++at_low;
+  while (at_high < end - 1 && ranges.high[at_high + 128] - slope * at_high > room.high) ++at_high;
+  return at_low - at_high;
+}
+
+// The slope with room enough, or the most of it: the room's width is a concave function of the slope, of straight pieces.
+Line FindLine(const Ranges& ranges, const int8_t* table, int begin, int end) {
+  struct Piece {
+    double slope;
+    double width;
+    int rise;
+  };
+  const auto piece_at = [&](double slope) {
+    const Room room = RoomOf(ranges, begin, end, slope);
+    return Piece{slope, room.width(), RiseOf(ranges, begin, end, slope, room)};
+  };
+  // From the codes that are at no end, of which values are known to half a code.
+  const auto is_at_end = [table](int code) { return table[code + 128] == 127 || table[code + 128] == -128; };
   int first = begin, last = end - 1;
-  while (first < last && (table[first + 128] == table[first + 129]) && (table[first + 128] == 127 || table[first + 128] == -128)) ++first;
-  while (first < last && (table[last + 128] == table[last + 127]) && (table[last + 128] == 127 || table[last + 128] == -128)) --last;
+  while (first < last && is_at_end(first)) ++first;
+  while (first < last && is_at_end(last)) --last;
+  const bool is_known = first < last;
+  const double middle = is_known ? static_cast<double>(table[last + 128] - table[first + 128]) / (last - first) : 0;
+  const double reach = is_known ? 1.0 / (last - first) : 255;
   constexpr double kEnough = 2e-3;
-  double slope = first < last ? static_cast<double>(table[last + 128] - table[first + 128]) / (last - first) : 0;
-  double low = slope - 1, high = slope + 1;
-  Room low_room = RoomOf(ranges, begin, end, low), high_room = RoomOf(ranges, begin, end, high);
-  double best = slope;
-  Room best_room = RoomOf(ranges, begin, end, slope);
-  Room room = best_room;
   constexpr int kMostTurns = 12;
-  for (int turn = 0; turn < kMostTurns && best_room.width() < kEnough; ++turn) {
-    const int rise = room.at_low - room.at_high;  // of the room with the slope
-    if (rise == 0) break;
-    (rise > 0 ? low : high) = slope;
-    (rise > 0 ? low_room : high_room) = room;
-    // Where the pieces of both ends meet.
-    const int low_rise = low_room.at_low - low_room.at_high, high_rise = high_room.at_low - high_room.at_high;
-    const double meeting = (high_room.width() - low_room.width() + low_rise * low - high_rise * high) / (low_rise - high_rise);
-    slope = meeting > low && meeting < high ? meeting : (low + high) / 2;
-    room = RoomOf(ranges, begin, end, slope);
-    if (room.width() > best_room.width()) best = slope, best_room = room;
+  Piece best = piece_at(middle);
+  if (best.width < kEnough) {
+    Piece low = piece_at(middle - reach), high = piece_at(middle + reach), last_piece = best;
+    for (int turn = 0; turn < kMostTurns && best.width < kEnough && last_piece.rise != 0; ++turn) {
+      (last_piece.rise > 0 ? low : high) = last_piece;
+      // Where the pieces of both ends meet.
+      const double meeting = (high.width - low.width + low.rise * low.slope - high.rise * high.slope) / (low.rise - high.rise);
+      last_piece = piece_at(meeting > low.slope && meeting < high.slope ? meeting : (low.slope + high.slope) / 2);
+      if (last_piece.width > best.width) best = last_piece;
+    }
   }
   // Its offset for the slope as a float has it.
-  Line line = {static_cast<float>(best), 0};
-  best_room = RoomOf(ranges, begin, end, double{line.scale});
-  if (best_room.low < -1e8) best_room.low = best_room.high - 1;
-  if (best_room.high > 1e8) best_room.high = best_room.low + 1;
-  line.offset = static_cast<float>((best_room.low + best_room.high) / 2);
+  Line line = {static_cast<float>(best.slope), 0};
+  Room room = RoomOf(ranges, begin, end, double{line.scale});
+  if (room.low < -1e8) room.low = room.high - 1;
+  if (room.high > 1e8) room.high = room.low + 1;
+  line.offset = static_cast<float>((room.low + room.high) / 2);
   return line;
 }
 
@@ -136,12 +149,34 @@ struct NearSum {
 };
 constexpr int kMostNear = 200;
 
+// Whether one of kTogether sums, of which the first is `value` and each other `step` more, may lie within `near` of an integer. In single
+// precision, in which vectors look at several at once: of values between 0 and 2^11, and with room for what it rounds.
+constexpr int kTogether = 16;
+bool MayBeNear(float value, float step, float near) {
+  int may = 0;
+  for (int i = 0; i < kTogether; ++i) {
+    const float at = value + step * static_cast<float>(i);
+    const float rest = at - static_cast<float>(static_cast<int32_t>(at));
+    may |= static_cast<int>(rest < near) | static_cast<int>(rest > 1 - near);
+  }
+  return may != 0;
+}
+
 // Pairs of codes with a sum within `near` of the middle between two codes, and what they give; more than kMostNear where there are more.
 int FindNearSums(const Sum& sum, const AddConstants& c, double near, NearSum* found) {
   int count = 0;
+  constexpr double kMiddle = 1 << 10;
+  constexpr double kRoundedThere = 0x1p-10;
+  const double largest = 128 * (fabs(sum.scale[0]) + fabs(sum.scale[1])) + fabs(sum.offset) + 1;
+  const auto step = static_cast<float>(sum.scale[1]);
   for (int first = -128; first < 128; ++first) {
     const double base = sum.scale[0] * first + sum.offset + 0.5;
     for (int second = -128; second < 128; ++second) {
+      if (second % kTogether == 0 && largest < kMiddle &&
+          !MayBeNear(static_cast<float>(base + sum.scale[1] * second + kMiddle), step, static_cast<float>(near + kRoundedThere))) {
+        second += kTogether - 1;
+        continue;
+      }
       // Half a code further, so that it is near an integer.
       const double value = base + sum.scale[1] * second;
       const double rest = value - static_cast<double>(static_cast<int32_t>(value));
@@ -250,8 +285,7 @@ bool ChannelLines::Fit(const int8_t* tables, int channels, int kink) {
   Line lines[2] = {};
   for (int c = 0; c < channels; ++c) {
     const int8_t* table = tables + static_cast<ptrdiff_t>(c) * kCodes;
-    Range ranges[kCodes];
-    for (int i = 0; i < kCodes; ++i) ranges[i] = RangeOf(table[i]);
+    const Ranges ranges(table);
     for (int side = 0; side < 2; ++side) {
       const int begin = begin_of(side), end = end_of(side);
       if (begin == end) continue;
@@ -259,7 +293,7 @@ bool ChannelLines::Fit(const int8_t* tables, int channels, int kink) {
       const bool repeats = c > 0 && memcmp(table + begin + 128, table - kCodes + begin + 128, static_cast<size_t>(end - begin)) == 0;
       if (!repeats) lines[side] = FindLine(ranges, table, begin, end);
       for (int i = begin; i < end; ++i) {
-        if (!Holds(lines[side], ranges[i + 128], i)) return blocks_.Allocate(0) && false;
+        if (!Holds(lines[side], ranges, i)) return blocks_.Allocate(0) && false;
       }
     }
     for (int at = c; at < block_count_ * kBlock; at += channels) {

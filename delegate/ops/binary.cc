@@ -187,7 +187,8 @@ bool Sum::MakeConstants(const NodeView& node, const Quantization (&inputs)[2], c
 
 bool Sum::Prepare(const Environment& environment, int workers, Reason* reason) {
   if (!Binary::Prepare(environment, workers, reason)) return false;
-  on_line_ = kernels_.add_on_line != nullptr && FitAddLine(constants_, &line_);
+  // What adds a constant is mostly a part of a function of codes (fusion.h).
+  on_line_ = kernels_.add_on_line != nullptr && inputs_.size() == 2 && FitAddLine(constants_, &line_);
   return true;
 }
 
