@@ -106,6 +106,18 @@ bool Binary::Resize(const Shape* inputs, Shape* output, Reason* reason) {
   return true;
 }
 
+// Broadcasting aside: who asks compares shapes.
+int Binary::channelwise() const {
+  int channels = 1;
+  for (const Side& side : sides_) {
+    if (side.constant == nullptr || side.shape.elements() == 1) continue;
+    const int last = side.shape.rank > 0 ? side.shape.dims[side.shape.rank - 1] : 1;
+    if (side.shape.elements() != last) return 0;
+    channels = last;
+  }
+  return channels;
+}
+
 Units Binary::Divide() {
   units_ = EvenUnits(items_, item_bytes_, workers_);
   const bool expands = sides_[0].repeats || sides_[1].repeats;
@@ -171,6 +183,13 @@ bool Sum::MakeConstants(const NodeView& node, const Quantization (&inputs)[2], c
   return parameters != nullptr && ReadActivation(parameters->activation, &activation, reason) &&
          ReadActivationRange(parameters->activation, output.scale, output.zero_point, &min, &max, reason) &&
          MakeAddConstants(inputs[0], inputs[1], output, activation, subtract_, &constants_);
+}
+
+bool Sum::Prepare(const Environment& environment, int workers, Reason* reason) {
+  if (!Binary::Prepare(environment, workers, reason)) return false;
+  // What adds a constant is mostly a part of a function of codes (fusion.h).
+  on_line_ = kernels_.add_on_line != nullptr && inputs_.size() == 2 && FitAddLine(constants_, &line_);
+  return true;
 }
 
 void Sum::ReferenceRun(const int8_t* first, const int8_t* second, int8_t* output, size_t count) const {

@@ -38,6 +38,9 @@ struct Worth {
   // What running it here saves, in multiplications that XNNPACK's convolutions would do in that time (CpuCosts); below 0 where the
   // runtime is faster. A rough figure, for weighing against the cost of handing tensors from one delegate to the other.
   double saved_multiplications = 0;
+  // What the runtime takes for it, in the same unit: that is saved where the operator is run with others and costs nothing by itself. 0
+  // where it is not known.
+  double runtime = 0;
   Reason reason;  // in either case
 };
 
@@ -105,6 +108,10 @@ class Operator {
   virtual void Run(const Codes& codes, int unit, void* scratch) const = 0;
   // All of it. The specification.
   virtual void Reference(const Codes& codes) const = 0;
+
+  // Of an operator of which each value depends on the codes that its inputs have in the same place, and on the channel, alone: for how
+  // many channels, 1 where the channel does not matter. 0 of all others.
+  virtual int channelwise() const { return 0; }
 
   virtual Sharing sharing() const { return Sharing::kNone; }
   virtual Description Describe() const { return {}; }

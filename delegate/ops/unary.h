@@ -14,6 +14,7 @@ class Unary : public ElementwiseOperator {
   bool Resize(const Shape* inputs, Shape* output, Reason* reason) override;
   void Run(const Codes& codes, int unit, void* scratch) const override;
   void Reference(const Codes& codes) const override;
+  int channelwise() const override { return 1; }
   Sharing sharing() const override { return Sharing::kInPlace; }
 
  protected:

@@ -27,6 +27,8 @@ Samples = Union["Iterable[Array]", "Iterable[Mapping[str, Array]]"]
 # What computed a tensor that no claim is about.
 OUTPUT = "model output"
 GOLDEN = "model output beside the golden file's"
+# And the last of several operators that are run as one, where they are.
+FUSED = "run as one with those before it"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -57,7 +59,7 @@ class Comparison:
     Attributes:
         name: Name of the tensor.
         kind: The operator that writes it, ``CONV_2D``; empty for a model output.
-        kernel: What computed it: the delegate's reason, or ``OUTPUT``.
+        kernel: What computed it: the delegate's reason, ``FUSED`` or ``OUTPUT``.
         values: Number of values compared.
         differing: How many of them differ.
         first: The first that does.
@@ -176,10 +178,16 @@ def _validate(
     claimed = {claim.operator: claim for claim in claims if claim.claimed}
     if not claimed and not keep_run and golden is None:
         return Validation(runtime.description, claims, [], "", "")
-    written = [graph.operators[index].outputs[0] for index in claimed]
-    results = [Comparison(c.name, c.kind, c.reason) for c in claimed.values()]
-    # With every delegated operator's result to be seen.
+    made = [(claim, index) for n, claim in claimed.items() for index in graph.operators[n].outputs]
+    written = [index for _, index in made]
+    results = [Comparison(graph.tensors[index].name, c.kind, c.reason) for c, index in made]
+    # With every delegated operator's result to be seen, so that each is run by itself. What several
+    # write that are run as one is to be seen where what lies between them is not.
     opened = _Pair(edit.with_outputs(graph, written), runtime, options) if written else None
+    ends = [claim for claim in claimed.values() if claim.fused_into == claim.operator]
+    seen = [graph.operators[claim.operator].outputs[0] for claim in ends]
+    fused = _Pair(edit.with_outputs(graph, seen), runtime, options) if ends else None
+    groups = [Comparison(c.name, c.kind, FUSED) for c in ends]
     outputs = [Comparison(graph.tensors[index].name, "", OUTPUT) for index in graph.outputs]
     beside = [Comparison(graph.tensors[index].name, "", GOLDEN) for index in graph.outputs]
     kept: list[GoldenSample] = []
@@ -193,8 +201,10 @@ def _validate(
         inputs = typed_inputs(graph, samples)
     for number, values in enumerate(inputs):
         delegated = plain.run(values)
-        inside = opened.run(values) if opened else ([], [])
-        for comparisons, tensors in ((results, inside), (outputs, delegated)):
+        compared = [(outputs, delegated)]
+        compared += [(results, opened.run(values))] if opened else []
+        compared += [(groups, fused.run(values))] if fused else []
+        for comparisons, tensors in compared:
             for comparison, found, expected in zip(comparisons, *tensors):
                 comparison.add(number, found, expected)
         if golden is not None:
@@ -205,14 +215,14 @@ def _validate(
         for hashed, of in zip(hashes, (values, delegated[0])):
             hashed.add(of)
         kept += [GoldenSample(values, delegated[0])] if keep_run else []
-    compared = results + outputs + (beside if golden is not None else [])
+    every = results + groups + outputs + (beside if golden is not None else [])
     input_names, output_names = (
         [graph.tensors[index].name for index in indices]
         for indices in (graph.inputs, graph.outputs)
     )
     run = golden_run(model, input_names, output_names, kept) if keep_run else None
     inputs_hash, outputs_hash = map(str, hashes)
-    return Validation(runtime.description, claims, compared, inputs_hash, outputs_hash, run)
+    return Validation(runtime.description, claims, every, inputs_hash, outputs_hash, run)
 
 
 class _Hash:

@@ -8,8 +8,6 @@
 
 namespace tflite_eq {
 
-inline constexpr int kCodes = 256;
-
 // All return false where the operator's scale is none that kernels take, or none that TFLite does.
 
 // RELU, RELU6 and RELU_N1_TO_1 as operators of their own.
