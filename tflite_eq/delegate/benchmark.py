@@ -40,7 +40,7 @@ Array = npt.NDArray[Any]
 Options = Mapping[str, library.Option]
 
 # The library writes one such line per claimed node when the interpreter is gone: its index,
-# operator, output's shape, filter, the kernel if it is one of convolutions, instruction set, time.
+# operator, output's shape, filter, the kernel if it has a name, instruction set, time.
 _PROFILE = re.compile(
     r"^tflite_eq: node +(\d+) +\S+ +\[.*?\] +\d+x\d+ +(?:(\S+) +)?(\S+) +([\d.]+) ms x \d+$",
     re.MULTILINE,
@@ -100,7 +100,9 @@ class LayerTimes:
     Attributes:
         name: Output tensor name.
         kind: The operator's name in the schema.
-        kernel: The delegate's kernel, of convolutions, and instruction set.
+        kernel: The delegate's kernel, if it has a name, and instruction set. ``lines`` and
+            ``table`` are functions of codes; of an operator that is run with others before it the
+            time in the network is that of all of them, the others that of the operator alone.
         without: The operator alone, by the runtime's own kernels.
         delegated: The operator alone, by the delegate.
         in_network_ms: Its mean time inside the whole model, by the delegate.
@@ -223,7 +225,7 @@ def _nothing_claimed(found: tuple[str, str, int, int, int, int]) -> Benchmark:
 
 @dataclasses.dataclass(frozen=True)
 class _Profiled:
-    """What the library says of one node that it ran; ``kernel`` is empty but for convolutions."""
+    """What the library says of one node that it ran; ``kernel`` is empty where it has no name."""
 
     kernel: str
     isa: str
