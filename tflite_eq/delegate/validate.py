@@ -176,8 +176,12 @@ def _validate(
     claimed = {claim.operator: claim for claim in claims if claim.claimed}
     if not claimed and not keep_run and golden is None:
         return Validation(runtime.description, claims, [], "", "")
-    written = [graph.operators[index].outputs[0] for index in claimed]
-    results = [Comparison(c.name, c.kind, c.reason) for c in claimed.values()]
+    written, results = [], []
+    for number, claim in claimed.items():
+        for place, index in enumerate(graph.operators[number].outputs):
+            name = claim.name if place == 0 else graph.tensors[index].name
+            written.append(index)
+            results.append(Comparison(name, claim.kind, claim.reason))
     # With every delegated operator's result to be seen.
     opened = _Pair(edit.with_outputs(graph, written), runtime, options) if written else None
     outputs = [Comparison(graph.tensors[index].name, "", OUTPUT) for index in graph.outputs]
