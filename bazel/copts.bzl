@@ -24,7 +24,8 @@ COPTS = [
 ]
 
 # What need not be fast, small: the policy, and kernels without intrinsics, which are there to be compared with.
-SMALL_COPTS = COPTS + ["-Oz"]
+# Nothing is thrown through it, and frame pointers are enough to see who called whom.
+SMALL_COPTS = COPTS + ["-Oz", "-fno-asynchronous-unwind-tables"]
 
 # Kernels whose tiles are unrolled in the source: -O3 unrolls no more of them, but what runs once for each row, which made a NEON
 # library 13 KB larger with the same multiplications and more spills. Transforms of 2-D Winograd do need -O3.

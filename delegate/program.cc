@@ -75,21 +75,21 @@ bool Program::Init(TfLiteContext* context, const TfLiteDelegateParams& params, c
 
 bool Program::ReadSteps(TfLiteContext* context, const PartitionView& view) {
   const GraphView graph(context);
-  // A step for each output of a node.
-  const auto outputs = [&graph](int index, NodeView* node) {
-    return graph.node(index, node) && node->outputs.size() > 1 ? node->outputs.size() : 1;
-  };
+  Array<NodeView> nodes;
+  if (!nodes.Allocate(view.nodes.size())) return OutOfMemory(context, view.nodes.size());
+  // A step for each output of a node; one for a node without any, which no operator is read from.
+  const auto outputs = [](const NodeView& node) { return node.outputs.size() > 1 ? node.outputs.size() : 1; };
   int count = 0;
-  for (int index : view.nodes) {
-    NodeView node;
-    if (__builtin_add_overflow(count, outputs(index, &node), &count)) return OutOfMemory(context, view.nodes.size());
+  for (int i = 0; i < nodes.size(); ++i) {
+    if (!graph.node(view.nodes.begin()[i], &nodes[i])) nodes[i] = {};
+    if (__builtin_add_overflow(count, outputs(nodes[i]), &count)) return OutOfMemory(context, nodes.size());
   }
-  if (!steps_.Allocate(count) || !shares_.Allocate(count, workers_)) return OutOfMemory(context, view.nodes.size());
+  if (!steps_.Allocate(count) || !shares_.Allocate(count, workers_)) return OutOfMemory(context, nodes.size());
   int made = 0;
-  for (int index : view.nodes) {
-    NodeView node;
-    const int of_node = outputs(index, &node);
-    for (node.output = 0; node.output < of_node; ++node.output) {
+  for (int i = 0; i < nodes.size(); ++i) {
+    NodeView node = nodes[i];
+    const int index = view.nodes.begin()[i];
+    for (node.output = 0; node.output < outputs(node); ++node.output) {
       Step& step = steps_[made++];
       step.node_index = index;
       Reason reason;

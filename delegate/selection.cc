@@ -12,10 +12,12 @@ bool Selection::InputShape(const GraphView& graph, int tensor, Shape* shape, Rea
   const int position = producers_.of(tensor);
   if (position != Producers::kNone) {
     const Candidate& producer = candidates_[position];
+    const int outputs = producer.shapes.size();
     NodeView node;
-    if (!graph.node(producer.node, &node)) node = {};
-    for (int i = 0; i < producer.shapes.size(); ++i) {
-      if (node.outputs.at(i, kNoTensor) != tensor) continue;
+    // Which of several it is only the runtime knows.
+    if (outputs > 1 && !graph.node(producer.node, &node)) node = {};
+    for (int i = 0; i < outputs; ++i) {
+      if (outputs > 1 && node.outputs.at(i, kNoTensor) != tensor) continue;
       *shape = producer.shapes[i];
       return true;
     }

@@ -50,12 +50,14 @@ enum class SimpleOperator {
   kMean,
   kResizeBilinear,
   kResizeNearest,
-  kMove,         // TRANSPOSE, SLICE and the like: copies in another order
+  kTranspose,
+  kSlice,        // SLICE, SPLIT, UNPACK, SPACE_TO_DEPTH and the like: copies of parts
+  kStridedSlice, // STRIDED_SLICE with steps
   kMirrorPad,
   kSigmoid,      // LOGISTIC, TANH
   kExtremum,     // MAXIMUM, MINIMUM
 };
-inline constexpr int kSimpleOperators = 18;
+inline constexpr int kSimpleOperators = 20;
 
 // Times on a CPU, in multiplications that XNNPACK's int8 kernel does meanwhile: what matters is how kernels compare, not how fast
 // the clock is. Each row of the table in cpu_profile.cc names its origin.

@@ -4,6 +4,9 @@
 
 namespace tflite_eq {
 
+// Here, for it is long, and every operator has one of its own that begins with it.
+ElementwiseOperator::ElementwiseOperator(SimpleOperator kind) : kind_(kind) {}
+
 bool ElementwiseOperator::SetInputs(const int* tensors, int count, Reason* reason) {
   if (!inputs_.Allocate(count)) {
     reason->Set("out of memory");

@@ -19,7 +19,7 @@ class ElementwiseOperator : public Operator {
   Description Describe() const override;
 
  protected:
-  explicit ElementwiseOperator(SimpleOperator kind) : kind_(kind) {}
+  explicit ElementwiseOperator(SimpleOperator kind);
   // The input at a position and the output are int8 tensors that are quantized as a whole. Sets `inputs_` to that one, and `output_`.
   bool ReadInt8(const GraphView& graph, const NodeView& node, int fewest_inputs, int most_inputs, Reason* reason, int position = 0,
                 bool several_outputs = false);

@@ -11,19 +11,15 @@
 namespace tflite_eq {
 namespace {
 
-class OfView final : public Movement {
- public:
-  explicit OfView(const StridedView& view) : Movement(1), view_(view) {}
+// The one that the operator is to have.
+StridedView given;
 
- private:
-  bool ReadArguments(const GraphView&, const NodeView&, Reason*) override { return true; }
-  bool View(const Shape&, StridedView* view, Shape* output, Reason*) const override {
-    *view = view_;
-    *output = view_.shape;
-    return true;
-  }
-  StridedView view_;
-};
+constexpr Movement::Kind kGiven = {SimpleOperator::kSlice, 0, false, {}, nullptr,
+                                   [](const Movement::Arguments&, const Shape&, StridedView* view, Shape* output, Reason*) {
+                                     *view = given;
+                                     *output = given.shape;
+                                     return true;
+                                   }};
 
 // Slices, steps either way, dimensions that are split, dropped and reordered.
 StridedView RandomView(std::mt19937* random, const Shape& shape) {
@@ -72,8 +68,8 @@ TEST(Movement, RunsWhatItsViewSays) {
     }
     if (large) shape.dims[random() % static_cast<unsigned>(shape.rank)] = 900;
     if (shape.elements() > 1 << 20) continue;
-    const StridedView view = RandomView(&random, shape);
-    OfView op(view);
+    given = RandomView(&random, shape);
+    Movement op(&kGiven);
     Reason reason;
     Shape output;
     const int workers = 1 + i % 3;

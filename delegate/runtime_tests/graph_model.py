@@ -17,7 +17,14 @@ _MAX_POOL, _MUL, _RELU, _RESHAPE, _PAD, _SUB = 17, 18, 19, 22, 34, 41
 _PRELU, _LEAKY_RELU = 54, 98
 _RESIZE_BILINEAR, _RESIZE_NEAREST, _MEAN, _SPLIT = 23, 97, 40, 49
 # The versions from which operators take int8.
-_VERSIONS = {_CONV: 3, _DEPTHWISE: 3, _RESHAPE: 1, _PRELU: 1, _RESIZE_BILINEAR: 3, _RESIZE_NEAREST: 3}
+_VERSIONS = {
+    _CONV: 3,
+    _DEPTHWISE: 3,
+    _RESHAPE: 1,
+    _PRELU: 1,
+    _RESIZE_BILINEAR: 3,
+    _RESIZE_NEAREST: 3,
+}
 _ARITHMETIC = {_ADD: "AddOptions", _SUB: "SubOptions", _MUL: "MulOptions"}
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import collections
+import re
+from pathlib import Path
 
 import pytest
 
@@ -28,6 +30,12 @@ def explained(model: bytes, options: dict[str, str]) -> list[Claim]:
 def test_every_operator_of_the_library_has_a_case() -> None:
     assert {case.kind for case in CASES} == set(KNOWN)
     assert list(KNOWN) == sorted(KNOWN)
+
+
+def test_every_operator_of_the_library_is_documented() -> None:
+    text = (Path(__file__).resolve().parents[2] / "docs/delegate.md").read_text()
+    table = text.partition("These kinds it knows")[2].partition("For convolutions:")[0]
+    assert set(re.findall(r"[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+|[A-Z][A-Z0-9]{2,}", table)) == set(KNOWN)
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda c: f"{c.kind}-{c.output_shape}")

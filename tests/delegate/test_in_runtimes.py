@@ -14,13 +14,13 @@ import numpy as np
 import pytest
 
 from tests import models
-from tests.delegate import inside, networks
+from tests.delegate import every_operator, inside, networks
 from tflite_eq import Config, QuantizationResult, quantize
 from tflite_eq.delegate.process import call_apart
 from tflite_eq.delegate.validate import OUTPUT, validate
 from tflite_eq.errors import BackendError, ModelError, TfliteEqError
 from tflite_eq.graph import schema
-from tflite_eq.runtimes import Runtime, available_runtimes
+from tflite_eq.runtimes import Runtime, available_runtimes, preferred_runtime
 
 RUNTIMES = available_runtimes()
 on_every_runtime = pytest.mark.parametrize("runtime", RUNTIMES, ids=lambda r: r.name)
@@ -73,6 +73,15 @@ def test_other_networks(runtime: Runtime, name: str, convolutions: int) -> None:
     whole = validate(model, runtime, samples=2, options={"claim": "."})
     assert whole.first_wrong is None
     assert sum(claim.claimed for claim in whole.claims) >= convolutions
+
+
+def test_every_output_of_an_operator_is_compared() -> None:
+    case = next(case for case in every_operator.cases() if case.kind == "UNPACK")
+    found = validate(case.model(), preferred_runtime(), samples=1, options={"claim": "."})
+    assert found.first_wrong is None
+    kinds = [comparison.kind for comparison in found.comparisons]
+    assert kinds == ["UNPACK"] * 8 + ["ADD", ""]
+    assert len({comparison.name for comparison in found.comparisons[:8]}) == 8
 
 
 @functools.cache

@@ -179,9 +179,12 @@ def _validate(
     claimed = {claim.operator: claim for claim in claims if claim.claimed}
     if not claimed and not keep_run and golden is None:
         return Validation(runtime.description, claims, [], "", "")
-    made = [(claim, index) for n, claim in claimed.items() for index in graph.operators[n].outputs]
-    written = [index for _, index in made]
-    results = [Comparison(graph.tensors[index].name, c.kind, c.reason) for c, index in made]
+    written, results = [], []
+    for number, claim in claimed.items():
+        for place, index in enumerate(graph.operators[number].outputs):
+            name = claim.name if place == 0 else graph.tensors[index].name
+            written.append(index)
+            results.append(Comparison(name, claim.kind, claim.reason))
     # With every delegated operator's result to be seen, so that each is run by itself. What several
     # write that are run as one is to be seen where what lies between them is not.
     opened = _Pair(edit.with_outputs(graph, written), runtime, options) if written else None
