@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from tflite_eq.alternatives.choice import Candidate
 from tflite_eq.alternatives.judges import Judges
+from tflite_eq.calibration.channel_statistics import Observed
 from tflite_eq.calibration.checkpoint import Checkpoint, SavedEqualization
 from tflite_eq.calibration.record import Calibration
 from tflite_eq.calibration.statistics import observe_ranges
@@ -63,13 +64,18 @@ def calibrated(
         checkpoint: What an interrupted run has found, and where this one's findings go.
     """
     samples, skipped = network.samples, network.skipped
-    equalization = _equalization(network, config, trace, checkpoint)
+    looks: list[Observed] = []
+    equalization = _equalization(network, config, trace, checkpoint, looks.append)
     graph = with_factors(network.graph, equalization)
+    # Where nothing was scaled, the network has been run already.
+    ranges = looks.pop().observers if looks and not equalization else None
     layers = linear_layers(graph)
     groups = scale_groups(graph, layers, skipped)
     with contextlib.closing(ActivationStore()) as store:
         twins = TwinActivations(store, samples=0)
-        observers = observe_ranges(graph, samples, twins, config.seed, checkpoint, network.followed)
+        observers = observe_ranges(
+            graph, samples, twins, config.seed, checkpoint, network.followed, ranges
+        )
         trace.take_ranges(observers)
         judges = network.judges
         fine_tunes = config.bias_correction is BiasCorrection.FINETUNE
@@ -110,7 +116,11 @@ def calibrated(
 
 
 def _equalization(
-    network: Network, config: Config, trace: PassTrace, checkpoint: Checkpoint | None
+    network: Network,
+    config: Config,
+    trace: PassTrace,
+    checkpoint: Checkpoint | None,
+    look: Callable[[Observed], None],
 ) -> list[ChannelFactors]:
     """What channels are scaled by: as an interrupted run has found it, or anew."""
     samples = network.samples
@@ -121,7 +131,7 @@ def _equalization(
         return saved.factors
     is_used = config.equalization_used is not Equalization.NONE
     factors = (
-        equalizing_factors(network.graph, network.skipped, samples, config, trace)
+        equalizing_factors(network.graph, network.skipped, samples, config, trace, look)
         if is_used
         else []
     )

@@ -10,13 +10,18 @@ import numpy.typing as npt
 
 from tflite_eq.calibration.dataset import Sample
 from tflite_eq.calibration.float_network import FloatNetwork
+from tflite_eq.calibration.histogram import RangeObserver
 from tflite_eq.calibration.ranges import Interval
+from tflite_eq.calibration.statistics import new_observers
 from tflite_eq.graph.model import Graph
 from tflite_eq.progress import track
 
 # What ``ChannelStatistics.sampled`` takes, of one sample and of all.
 _ROWS_PER_SAMPLE = 16
 _MOST_ROWS = 3200
+
+# Rows of one sample that variances are taken of, evenly spread.
+_VARYING_ROWS = 1024
 
 Double = npt.NDArray[np.float64]
 
@@ -50,6 +55,7 @@ class ChannelStatistics:
         self.greatest = np.maximum(self.greatest, rows.max(axis=0))
         chosen = self._rng.integers(len(rows), size=min(_ROWS_PER_SAMPLE, len(rows)))
         self._sampled.add(rows[chosen])
+        rows = rows[:: max(1, len(rows) // _VARYING_ROWS)]
         if self._origin is None:
             self._origin = rows.mean(axis=0, dtype=np.float64).astype(np.float32)
         centred = rows - self._origin
@@ -106,12 +112,16 @@ class Observed:
 
     Attributes:
         channels: Figures of the channels of the tensors that were asked for, by tensor index.
-        extremes: Smallest and largest value of every float input and computed tensor that has
-            any, by tensor index.
+        observers: Ranges of all float inputs and computed tensors, by tensor index.
     """
 
     channels: dict[int, ChannelStatistics]
-    extremes: dict[int, Interval]
+    observers: dict[int, RangeObserver]
+
+    @property
+    def extremes(self) -> dict[int, Interval]:
+        """Smallest and largest value of every float tensor that has any, by tensor index."""
+        return {i: (o.minimum, o.maximum) for i, o in self.observers.items() if o.count}
 
 
 def observe_channels(
@@ -131,15 +141,11 @@ def observe_channels(
     """
     network = FloatNetwork(graph)
     channels = {t: ChannelStatistics(graph.tensors[t].shape[-1], seed) for t in tensors}
-    extremes: dict[int, Interval] = {}
-    others = set(network.float_tensors) - channels.keys()
-    for number, sample in enumerate(track(samples, "Calibrating: channels")):
+    observers = new_observers(graph, network.float_tensors, seed)
+    for number, sample in enumerate(track(samples, "Calibrating: FP32 ranges")):
         for tensor, values in network.run(sample, number):
             if tensor in channels:
                 channels[tensor].update(values)
-            elif tensor in others and values.size:
-                low, high = extremes.get(tensor, (np.inf, -np.inf))
-                extremes[tensor] = min(low, float(values.min())), max(high, float(values.max()))
-    for tensor, found in channels.items():
-        extremes[tensor] = float(found.least.min()), float(found.greatest.max())
-    return Observed(channels, extremes)
+            if tensor in observers:
+                observers[tensor].update(values, network.ends)
+    return Observed(channels, observers)

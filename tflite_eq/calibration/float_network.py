@@ -26,6 +26,8 @@ class FloatNetwork:
 
     Attributes:
         computed: Indices of the tensors it computes.
+        ends: Smallest and largest of the values that ``run`` has given last; ``None`` where these
+            are no real numbers or there are none.
     """
 
     def __init__(self, graph: Graph) -> None:
@@ -36,6 +38,7 @@ class FloatNetwork:
             ModelError: It cannot run the network.
         """
         self._graph = graph
+        self.ends: tuple[float, float] | None = None
         self.computed = edit.computed_tensors(graph)
         model = edit.with_all_tensors_as_outputs(graph)
         self._runtime, self._tried = preferred_runtime(), Bounds()
@@ -125,9 +128,11 @@ class FloatNetwork:
             )
 
     def _check(self, tensor: int, values: npt.NDArray[Any], number: int) -> None:
+        self.ends = None
         if not values.size or not np.issubdtype(values.dtype, np.floating):
             return
-        largest = max(-float(values.min()), float(values.max()))
+        self.ends = float(values.min()), float(values.max())
+        largest = max(-self.ends[0], self.ends[1])
         if largest <= _LARGEST_VALUE:
             return
         name, origin = self._graph.tensors[tensor].name, self._graph.origin

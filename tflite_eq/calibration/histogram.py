@@ -88,8 +88,14 @@ class RangeObserver:
         self._exponent = _SMALLEST_EXPONENT
         self._counts = np.zeros((2, BINS), dtype=np.int64)
 
-    def update(self, values: npt.NDArray[np.float32]) -> None:
+    def update(
+        self, values: npt.NDArray[np.float32], ends: tuple[float, float] | None = None
+    ) -> None:
         """Adds values of any shape; none at all is allowed and changes nothing.
+
+        Args:
+            values: The values.
+            ends: The smallest and largest of them, where these are known.
 
         Raises:
             DatasetError: A value is NaN or infinite. The observer is left as it was.
@@ -97,13 +103,10 @@ class RangeObserver:
         flat = np.asarray(values, dtype=np.float32).reshape(-1)
         if flat.size == 0:
             return
-        low, high = float(flat.min()), float(flat.max())
+        low, high = ends or (float(flat.min()), float(flat.max()))
         if not (math.isfinite(low) and math.isfinite(high)):
             raise DatasetError(describe_not_finite(self.name, flat))
-        self._minimum = min(self._minimum, low)
-        self._maximum = max(self._maximum, high)
-        self._count += flat.size
-        self._grow(max(-low, high))
+        self._see((low, high), flat.size)
         self._add_to_histogram(self._subset(flat))
 
     def state(self) -> dict[str, Any]:
@@ -234,6 +237,12 @@ class RangeObserver:
                 f"tensor {self.name!r}: no calibration values were seen, expected at least one; "
                 "check that the calibration dataset is not empty"
             )
+
+    def _see(self, ends: tuple[float, float], count: int) -> None:
+        self._minimum = min(self._minimum, ends[0])
+        self._maximum = max(self._maximum, ends[1])
+        self._count += count
+        self._grow(max(-ends[0], ends[1]))
 
     def _grow(self, magnitude: float) -> None:
         """Doubles R until it exceeds the magnitude, merging bins."""

@@ -12,6 +12,9 @@ from tflite_eq.graph.model import Graph
 from tflite_eq.progress import track
 from tflite_eq.simulation.twins import TwinActivations
 
+# Values of one tensor and sample that enter its histogram: of 50 samples, 400 to each of its bins.
+_HISTOGRAM_VALUES = 1 << 14
+
 
 def observe_ranges(
     graph: Graph,
@@ -20,8 +23,9 @@ def observe_ranges(
     seed: int,
     checkpoint: Checkpoint | None = None,
     followed: Container[int] | None = None,
+    known: dict[int, RangeObserver] | None = None,
 ) -> dict[int, RangeObserver]:
-    """Run the FP32 network over all samples.
+    """Run the FP32 network over all samples, unless ``known`` says what it comes to.
 
     Ranges come from the network's own outputs, not from TensorFlow's ``Calibrator``, which
     reports wrong ones for inputs of in-place ADDs (tensorflow issue 127842).
@@ -35,6 +39,7 @@ def observe_ranges(
         checkpoint: Gives the figures of the samples an interrupted run has seen, and takes those
             of the others. It has made sure that these are the same samples.
         followed: Numbers of the samples that both networks will be followed through, default all.
+        known: Observers of another pass, by tensor index.
 
     Returns:
         Observers by tensor index, for every float input and computed tensor.
@@ -43,15 +48,12 @@ def observe_ranges(
         DatasetError: The data set is empty or does not fit the model.
         ModelError: The network cannot be run, or computes NaN, infinity or huge values.
     """
-    network = FloatNetwork(graph)
-    observers = {
-        index: RangeObserver(graph.tensors[index].name, seed=seed + index)
-        for index in network.float_tensors
-    }
+    network = None if known else FloatNetwork(graph)
+    observers = known or new_observers(graph, network.float_tensors if network else [], seed)
     saved = checkpoint.statistics if checkpoint else None
     for index, state in saved.observers.items() if saved else ():
         observers[index].restore(state)
-    known = saved.samples if saved else 0
+    done = saved.samples if saved else 0
     seen = 0
     for number, sample in enumerate(track(samples, "Calibrating: FP32 ranges")):
         if followed is None or number in followed:
@@ -60,13 +62,23 @@ def observe_ranges(
                 twins.put_quantized(index, twins.samples, sample[index])
             twins.samples += 1
         seen = number + 1
-        if seen <= known:
+        if network is None or seen <= done:
             continue
         for index, value in network.run(sample, number):
             if index in observers:
-                observers[index].update(value)
+                observers[index].update(value, network.ends)
         if checkpoint:
             checkpoint.save_statistics(seen, observers, False)
     if checkpoint and not (saved and saved.complete):
         checkpoint.save_statistics(seen, observers, True)
     return observers
+
+
+def new_observers(graph: Graph, tensors: Iterable[int], seed: int) -> dict[int, RangeObserver]:
+    """Observers that have seen nothing; ``seed`` decides what enters their histograms."""
+    return {
+        index: RangeObserver(
+            graph.tensors[index].name, seed=seed + index, max_samples_per_update=_HISTOGRAM_VALUES
+        )
+        for index in tensors
+    }

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence, Set
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 
-from tflite_eq.calibration.channel_statistics import ChannelStatistics, observe_channels
+from tflite_eq.calibration.channel_statistics import (
+    ChannelStatistics,
+    Observed,
+    observe_channels,
+)
 from tflite_eq.calibration.dataset import Sample
 from tflite_eq.config import ActivationMode, Config, Equalization
 from tflite_eq.equalization.balance import Precision, balancing_factors
@@ -24,6 +28,7 @@ def equalizing_factors(
     samples: Iterable[Sample],
     config: Config,
     trace: PassTrace | None = None,
+    look: Callable[[Observed], None] | None = None,
 ) -> list[ChannelFactors]:
     """Factors for all channels that can be scaled and gain from it.
 
@@ -33,6 +38,7 @@ def equalizing_factors(
         samples: The calibration samples; iterated once, or not at all if nothing can be scaled.
         config: Options.
         trace: Receives the extremes of the network as it is, if the samples are looked at.
+        look: Is given all that was seen of it then.
 
     Raises:
         DatasetError: The data set is empty or does not fit the model.
@@ -48,6 +54,8 @@ def equalizing_factors(
     observed = observe_channels(graph, tensors, samples, config.seed)
     if trace is not None:
         trace.extremes.update(observed.extremes)
+    if look is not None:
+        look(observed)
     if is_cross_layer:
         return cross_layer_factors(graph, domains, observed.channels)
     return _balanced(graph, domains, skipped, observed.channels, config)

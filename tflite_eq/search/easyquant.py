@@ -27,6 +27,11 @@ Interval = tuple[float, float]
 # Losses closer than this (relative) are rounding noise of the sums, not an improvement.
 _TOLERANCE = 1e-6
 
+# Candidates whose losses are so many times the least one are far from the best scale, if losses are
+# those of so many rows; of fewer they go up and down.
+_HOPELESS = 1.5
+_SMOOTH_ROWS = 256
+
 
 @dataclasses.dataclass(frozen=True)
 class Trial:
@@ -44,7 +49,13 @@ class Trial:
 
 
 class Reader(Protocol):
-    """Something that reads the activation whose scale is searched."""
+    """Something that reads the activation whose scale is searched.
+
+    Attributes:
+        few: Number of rows that a quick look takes.
+    """
+
+    few: int
 
     def total(self, params: AffineParams) -> float:
         """Loss under input parameters, over all sampled values; without unit."""
@@ -78,6 +89,7 @@ class ValueReader:
             values[::share].reshape(1, -1, 1),
             Reference(exact[::share].reshape(1, -1, 1), criterion),
         )
+        self.few = self._few[0].shape[1]
         self._identity = np.ones((1, 1, 1), np.float32)
 
     def total(self, params: AffineParams) -> float:
@@ -121,6 +133,7 @@ class LayerReader:
     """One linear layer that reads the activation whose scale is searched.
 
     Attributes:
+        few: Number of rows that a quick look takes.
         scales: Best weight scales so far, [K].
         codes: Weight codes under these scales, [K, ...].
         trials: Loss of the whole layer where all channels took the same multiple of their initial
@@ -153,6 +166,8 @@ class LayerReader:
         self._rows = rows
         self._share = share
         self._reference = Reference(output, criterion)
+        self._count = output.shape[1]
+        self.few = -(-self._count // share)
         self._few_reference = Reference(np.ascontiguousarray(output[:, ::share]), criterion)
         self._filters = filters
         self._groups = groups
@@ -208,20 +223,27 @@ class LayerReader:
         chosen = self.scales.copy()
         position = self.scales / self._initial.astype(np.float64)
 
-        def consider(factors: npt.NDArray[np.float64]) -> float:
+        def consider(
+            factors: npt.NDArray[np.float64],
+        ) -> tuple[npt.NDArray[np.float64], float]:
             candidate = (self._initial * factors).astype(np.float32)
             found = losses(candidate)
             better = found < best * (1 - _TOLERANCE)
             best[better] = found[better]
             chosen[better] = candidate[better]
             position[better] = factors[better]
-            return self._reference.mean(found)
+            return found, self._reference.mean(found)
 
         if from_scratch:
-            self.trials = tuple(
-                Trial(float(factor), consider(np.full(len(chosen), factor)))
-                for factor in coarse_factors(settings)
-            )
+            trials = []
+            for side in outward(coarse_factors(settings), 1.0):
+                patience = _Patience(settings, self._count)
+                for factor in side:
+                    found, mean = consider(np.full(len(chosen), factor))
+                    trials.append(Trial(float(factor), mean))
+                    if patience.ends(bool((found > _HOPELESS * best).all())):
+                        break
+            self.trials = tuple(sorted(trials, key=lambda trial: trial.factor))
         centre = position.copy()
         for offset in fine_offsets(settings):
             consider(np.clip(centre + offset, settings.low, settings.high))
@@ -321,6 +343,7 @@ def search_scales(
             settings,
             from_scratch=round_number == 0,
             may_clip=may_clip,
+            rows=min(reader.few for reader in readers),
         )
         if factor == previous:
             break
@@ -338,11 +361,12 @@ def _search_factor(
     settings: SearchSettings,
     from_scratch: bool,
     may_clip: bool,
+    rows: int,
 ) -> float:
     """The best multiple of the initial activation scale; ``present`` unless another is better."""
     best, factor = loss_of(present), present
 
-    def consider(candidates: npt.NDArray[np.float64]) -> None:
+    def consider(candidates: npt.NDArray[np.float64], patience: _Patience | None) -> None:
         nonlocal best, factor
         for candidate in np.clip(candidates, settings.low, settings.high).tolist():
             if candidate < 1.0 and not may_clip:
@@ -350,11 +374,39 @@ def _search_factor(
             loss = loss_of(candidate)
             if loss < best * (1 - _TOLERANCE):
                 best, factor = loss, candidate
+            if patience is not None and patience.ends(loss > _HOPELESS * best):
+                return
 
     if from_scratch:
-        consider(coarse_factors(settings))
-    consider(factor + fine_offsets(settings))
+        for side in outward(coarse_factors(settings), present):
+            consider(side, _Patience(settings, rows))
+    consider(factor + fine_offsets(settings), None)
     return factor
+
+
+class _Patience:
+    """When candidates on one side are not looked at any further.
+
+    Losses rise on either side of the best scale: below it by what is clipped, above it by coarser
+    steps. Two candidates in a row that are far from the best end a side, unless every step is to be
+    tried.
+    """
+
+    def __init__(self, settings: SearchSettings, rows: int) -> None:
+        self._left = 2
+        self._is_endless = settings.coarse == 1 or rows < _SMOOTH_ROWS
+
+    def ends(self, is_hopeless: bool) -> bool:
+        """Take the next candidate into account."""
+        self._left = self._left - 1 if is_hopeless else 2
+        return self._left == 0 and not self._is_endless
+
+
+def outward(
+    factors: npt.NDArray[np.float64], centre: float
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """Candidates below and from a scale on, each from the nearest to the farthest."""
+    return factors[factors < centre][::-1], factors[factors >= centre]
 
 
 def coarse_factors(settings: SearchSettings) -> npt.NDArray[np.float64]:

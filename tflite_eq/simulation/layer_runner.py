@@ -54,14 +54,17 @@ class LayerRunner(DecidedLayers):
         if reconstructed is not None:
             filters = reconstructed.filters
         self._put_quantized_pre_activations(layer, filters)
-        gain, before, sums = self._correct_gain(layer)
+        outputs = self._sampled_outputs(layer)
+        before = outputs.error_sums
+        gain = self._gain(before)
+        outputs = outputs.with_gain(gain, layer.bias_values)
         scales = filters.scales * np.float32(gain)
         plain = self._rounded_bias(layer, np.zeros(layer.channels, np.float32), scales)
-        offset, correction = self._bias_correction(layer, sums, scales)
-        self._put_outputs(layer, offset)
+        offset, correction = self._bias_correction(layer, outputs, scales)
+        self._put_outputs(layer, gain, offset)
         metrics = {
             "before_correction": before.layer_errors(plain).as_dict(),
-            "after_correction": sums.layer_errors(offset).as_dict(),
+            "after_correction": outputs.error_sums.layer_errors(offset).as_dict(),
             "rolled_back": bool(self._corrects_bias and not correction.size),
         }
         if reconstructed is not None:
@@ -119,13 +122,8 @@ class LayerRunner(DecidedLayers):
         folds = layer_moments(layer, self._twins, config.seed)
         return reconstruct(layer.filters, found, folds, settings)
 
-    def _correct_gain(self, layer: LinearLayer) -> tuple[float, ErrorSums, ErrorSums]:
-        """The layer's gain, and its error sums before and behind it."""
-        before = self._error_sums(layer)
+    def _gain(self, before: ErrorSums) -> float:
+        """What the weights are multiplied by; 1 where nothing is to be corrected."""
         if not (self._corrects_bias and self._config.method is Method.EASYQUANT):
-            return 1.0, before, before
-        gain = before.restoring_gain
-        if gain == 1.0:
-            return 1.0, before, before
-        self._apply_gain(layer, gain)
-        return gain, before, self._error_sums(layer)
+            return 1.0
+        return before.restoring_gain

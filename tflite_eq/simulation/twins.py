@@ -15,6 +15,9 @@ from tflite_eq.simulation.store import ActivationStore
 
 Array = npt.NDArray[Any]
 
+# Values that the caches hold while several operations go over them.
+_BLOCK = 1 << 15
+
 _FLOAT = "float"
 _QUANTIZED = "quantized"
 
@@ -155,10 +158,17 @@ class TwinActivations:
     def _encode(self, tensor: int, values: Array) -> Array:
         params, window = self.params[tensor], self._windows[tensor]
         # Half a step beyond the last code still rounds to it.
-        low = (window.low - 0.5 - params.zero_point) * params.scale
-        high = (window.high + 0.5 - params.zero_point) * params.scale
-        outside = np.count_nonzero(values > high) + np.count_nonzero(values < low)
-        self._outside[tensor] = self._outside.get(tensor, 0) + outside
-        self._seen[tensor] = self._seen.get(tensor, 0) + values.size
+        low = np.float32((window.low - 0.5 - params.zero_point) * params.scale)
+        high = np.float32((window.high + 0.5 - params.zero_point) * params.scale)
         table = self.tables.get(tensor)
-        return quantize(values, params) if table is None else table.encode(values)
+        flat = values.reshape(-1)
+        codes = np.empty(flat.shape, np.int8)
+        outside = 0
+        for start in range(0, flat.size, _BLOCK):
+            block = flat[start : start + _BLOCK]
+            outside += np.count_nonzero(block > high) + np.count_nonzero(block < low)
+            found = quantize(block, params) if table is None else table.encode(block)
+            codes[start : start + _BLOCK] = found
+        self._outside[tensor] = self._outside.get(tensor, 0) + int(outside)
+        self._seen[tensor] = self._seen.get(tensor, 0) + values.size
+        return codes.reshape(values.shape)
