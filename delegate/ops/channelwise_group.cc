@@ -4,6 +4,7 @@ namespace tflite_eq {
 
 bool ChannelwiseGroup::Make(const Member* members, int count, int channels, int kink, const Environment& environment, int workers) {
   constexpr int kMostInputs = 2;
+  if (channels > kMostChannels) return false;
   kernels_ = FindElementwise(AllowedCpu(environment).isa);
   channels_ = channels;
   workers_ = workers;
