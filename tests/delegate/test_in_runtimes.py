@@ -123,7 +123,7 @@ def sloped_network(forms: str) -> bytes:
 @on_every_runtime
 @pytest.mark.parametrize("fuse", [True, False])
 def test_a_prelu_in_its_fast_form_is_run_as_one(runtime: Runtime, fuse: bool) -> None:
-    options = {"claim": ".", "fuse": fuse}
+    options: dict[str, Any] = {"claim": ".", "fuse": fuse}
     found = validate(sloped_network("fast"), runtime, samples=2, options=options)
     assert found.first_wrong is None
     fused = [c.kind for c in found.comparisons if c.kernel == FUSED]
