@@ -1,6 +1,5 @@
 #include "delegate/program.h"
 
-#include <sched.h>
 #include <string.h>
 #include <time.h>
 
@@ -58,23 +57,6 @@ bool OutOfMemory(TfLiteContext* context, int nodes) {
   return false;
 }
 
-// Until the other workers have done their part of a step: at once, most of the time. A worker that lost its core is waited for
-// without taking that core from it.
-void WaitFor(const int* done, int units) {
-  constexpr int kSpins = 2000;
-  for (int spin = 0; __atomic_load_n(done, __ATOMIC_ACQUIRE) < units; ++spin) {
-    if (spin >= kSpins) {
-      sched_yield();
-    } else {
-#if defined(__x86_64__)
-      __builtin_ia32_pause();
-#elif defined(__aarch64__)
-      asm volatile("yield");
-#endif
-    }
-  }
-}
-
 }  // namespace
 
 bool Program::Init(TfLiteContext* context, const TfLiteDelegateParams& params, const Environment& environment, int workers) {
@@ -92,7 +74,9 @@ bool Program::Init(TfLiteContext* context, const TfLiteDelegateParams& params, c
 }
 
 bool Program::ReadSteps(TfLiteContext* context, const PartitionView& view) {
-  if (!steps_.Allocate(view.nodes.size())) return OutOfMemory(context, view.nodes.size());
+  if (!steps_.Allocate(view.nodes.size()) || !shares_.Allocate(view.nodes.size(), workers_)) {
+    return OutOfMemory(context, view.nodes.size());
+  }
   const GraphView graph(context);
   for (int i = 0; i < steps_.size(); ++i) {
     Step& step = steps_[i];
@@ -411,14 +395,14 @@ void Program::Locate(TfLiteContext* context) {
     if (value.outside) return static_cast<int8_t*>(graph.tensor(value.tensor).data());
     return arena_.as<int8_t>() + memory_[value.storage].offset;
   };
-  for (Step& step : steps_) {
+  for (int i = 0; i < steps_.size(); ++i) {
+    Step& step = steps_[i];
     for (int k = 0; k < step.inputs.size(); ++k) step.addresses[k] = address(values_[step.inputs[k]]);
     step.codes = {step.addresses.begin(), address(values_[step.output])};
     if (step.is_last) step.source = address(values_[groups_[step.group].source]);
     // A view inside the group is there already.
     const bool nothing_to_do = step.op->sharing() == Sharing::kView && step.addresses[0] == step.codes.output;
-    step.next = nothing_to_do ? step.units.count : 0;
-    step.done = step.next;
+    shares_.Begin(i, nothing_to_do ? 0 : step.units.count);
   }
 }
 
@@ -430,15 +414,15 @@ void Program::RunUnit(const Step& step, int unit, void* scratch) const {
 
 void Program::Work(int worker) {
   char* scratch = scratch_.as<char>() + worker * worker_scratch_;
-  for (Step& step : steps_) {
+  for (int i = 0; i < steps_.size(); ++i) {
+    Step& step = steps_[i];
     const double start = profile_ && worker == 0 ? Milliseconds() : 0;
-    const int units = step.units.count;
-    for (int unit; (unit = __atomic_fetch_add(&step.next, 1, __ATOMIC_RELAXED)) < units;) {
+    int ran = 0;
+    for (int unit; (unit = shares_.Take(i, worker)) != WorkShares::kNone; ++ran) {
       RunUnit(step, unit, scratch);
-      __atomic_fetch_add(&step.done, 1, __ATOMIC_RELEASE);
     }
-    WaitFor(&step.done, units);
-    if (profile_ && worker == 0 && units > 0) {
+    shares_.Finish(i, ran);
+    if (profile_ && worker == 0 && step.units.count > 0) {
       step.milliseconds += Milliseconds() - start;
       ++step.runs;
     }
@@ -464,9 +448,10 @@ TfLiteStatus Program::RunVerified(TfLiteContext* context, WorkerPool* pool) {
     const Program* program;
     const Step* step;
   };
-  for (Step& step : steps_) {
+  for (int i = 0; i < steps_.size(); ++i) {
+    Step& step = steps_[i];
     if (IsFused(step) && !step.is_last && Bytes(values_[step.output].shape) > 0) step.op->Reference(step.codes);
-    if (step.next >= step.units.count) continue;
+    if (shares_.units(i) == 0) continue;
     Unit unit = {this, &step};
     const double start = Milliseconds();
     pool->Run(

@@ -1,8 +1,8 @@
 // What runs in place of a group of claimed nodes: operators in order, the values between them, and the memory these live in.
 //
-// The whole group is one job of the worker pool. Every worker walks the steps; the units of a step are handed out by a counter, and a
-// step begins when all units of the one before are done. Nobody waits for a worker that has not woken yet: the counters are of units,
-// not of workers, and a late one finds steps without units and passes on.
+// The whole group is one job of the worker pool. Every worker walks the steps and runs its share of their units (work_shares.h); a step
+// begins when all units of the one before are done. Nobody waits for a worker that has not woken yet: the others do its share, and a late
+// one finds steps without units and passes on.
 //
 // Steps that fusion.h finds are run as one, in the place of the last of them; the others have no units then, and what they would write
 // takes no memory. With the option `verify` their reference kernels run in their places nonetheless, so that what the group writes is
@@ -20,6 +20,7 @@
 #include "delegate/options.h"
 #include "delegate/tflite_abi.h"
 #include "delegate/tflite_eq_observer.h"
+#include "delegate/work_shares.h"
 #include "delegate/worker_pool.h"
 
 namespace tflite_eq {
@@ -64,9 +65,6 @@ class Program {
     Array<const int8_t*> addresses;
     Codes codes;
     const int8_t* source = nullptr;  // of a group, at its last step
-    // Units that were handed out, and that are done. Atomic.
-    int next = 0;
-    int done = 0;
     double milliseconds = 0;
     long runs = 0;
   };
@@ -100,6 +98,7 @@ class Program {
   Array<Step> steps_;
   Fusions fusions_;
   Array<Group> groups_;
+  WorkShares shares_;  // of the steps
   Array<Value> values_;
   MemoryPlan memory_;
   Buffer arena_;

@@ -50,13 +50,6 @@ void Selection::Consider(const GraphView& graph, const Environment& environment,
   }
   const Worth worth = op->Judge(environment, insist);
   candidate->saved_multiplications = worth.saved_multiplications;
-  // Threads share the work of a step, and then wait for each other: 1.5 microseconds on Zen 4, where waking one takes 37. What
-  // squeezenet1_1 and MobileNetV1 0.75 would save with two threads is lost by it.
-  constexpr double kStepsInAWake = 25;
-  const CpuProfile cpu = AllowedCpu(environment);
-  if (cpu.threads > 1 && environment.options.any_kernel) {
-    candidate->saved_multiplications -= CostsOf(cpu).wake / kStepsInAWake * cpu.threads;
-  }
   candidate->possible = worth.possible;
   candidate->insisted = worth.possible && insist;
   candidate->claimed = worth.possible && (insist || worth.saved_multiplications >= 0);
@@ -170,21 +163,17 @@ void Selection::DropPartitionsThatDoNotPay(TfLiteContext* context, const Delegat
   for (int i = 0; i < count; ++i) {
     const PartitionView partition(partitions[i]);
     double saved = 0;
-    bool insisted = false, begins = false, ends = false, mixed = false;
+    bool insisted = false, begins = false, ends = false;
     for (int node : partition.nodes) {
       const int position = candidate_of_.Get(node);
       if (position == IndexMap::kAbsent) continue;
       saved += candidates_[position].saved_multiplications;
       insisted = insisted || candidates_[position].insisted;
-      mixed = mixed || candidates_[position].kind->builtin_code != kTfLiteBuiltinConv2d || candidates_[position].saved_multiplications < 0;
       begins = begins || position == 0;
       ends = ends || position == last;
     }
     // Nobody is switched from before the first node, nor to after the last.
-    double cost = threshold.switch_cost * (begins && ends ? 0 : begins || ends ? 0.5 : 1);
-    // With threads, many small steps gain less than their sum: with two on Zen 4 FaceMesh and palm detection gained seven times, while
-    // squeezenet1_1, MobileNetV1 0.75 and tiny_darknet, which were to save a tenth, ended between .8 and 1.1.
-    if (mixed && threshold.threads > 1 && cost < 6 * threshold.switch_cost) cost = 6 * threshold.switch_cost;
+    const double cost = threshold.switch_cost * (begins && ends ? 0 : begins || ends ? 0.5 : 1);
     if (insisted || saved >= (threshold.least >= 0 ? threshold.least : cost)) continue;
     for (int node : partition.nodes) {
       const int position = candidate_of_.Get(node);
@@ -253,11 +242,12 @@ bool Selection::Select(TfLiteContext* context, const DelegateOptions& options, C
   for (Candidate& candidate : candidates_) Consider(graph, environment, &candidate);
   if (options.any_kernel && options.fuse) JudgeGroups(graph, environment);
   WarnOfPatternsWithoutLayers(options);
-  // Threads divide the time that is saved, not the time a switch takes.
+  // Threads divide the time that is saved, not the time a switch takes. That they wait for each other after every step counts for
+  // nothing: so do the runtime's after every operator.
   const CpuCosts& costs = CostsOf(AllowedCpu(environment));
   const double switch_cost = cpu.threads > 1 ? (costs.delegate_switch + costs.wake) * cpu.threads : costs.delegate_switch;
   const double least = options.min_saving == DelegateOptions::kAutomatic ? -1 : options.min_saving * 1e3;
-  const Threshold threshold = {switch_cost, least, cpu.threads};
+  const Threshold threshold = {switch_cost, least};
   if (options.any_kernel) AbsorbNeighbours(threshold);
   CollectClaimed();
   if (claimed_->size > 0) {

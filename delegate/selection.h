@@ -56,7 +56,6 @@ class Selection {
   struct Threshold {
     double switch_cost;  // of going to the delegate and back, in multiplications
     double least;        // as the option min_saving has it; below 0 where the switches decide
-    int threads;
   };
 
   bool FindCandidates(TfLiteContext* context);

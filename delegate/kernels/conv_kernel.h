@@ -41,6 +41,8 @@ struct WorkPlan {
   int units = 0;
   // Kernel-specific: output rows or tiles in a unit.
   int unit_size = 0;
+  // Of the output channels, for kernels that divide them: so many units, one after the other, have the same pixels.
+  int parts = 1;
   size_t scratch_bytes = 0;  // for each worker
 };
 

@@ -29,9 +29,10 @@ namespace {
 // F(4,3) takes .33 ns for a product of channels of a tile and 3.4 for a channel. A layer whose data come from memory takes longer
 // by what its bytes take at 20 GB/s. A switch takes up to 26 us, growing with the tensors; with two threads 50 and more. Two layers of
 // squeezenet1_1 that save 16 us each gained its whole nothing. XNNPACK does 18.3 depthwise multiplications a nanosecond; the kernel here
-// takes .43 ns for 16 outputs, .14 for each tap and .55 for the inputs of each (compare_xnnpack.py --depthwise).
+// takes .43 ns for 16 outputs, .14 for each tap and .55 for the inputs of each (compare_xnnpack.py --depthwise). The direct kernel does
+// 222 multiplications a nanosecond and takes .07 for an output where XNNPACK takes .125 (1x1 layers of 16 to 512 channels).
 constexpr CpuCosts kOneVnniUnit = {
-    /*f43=*/{72, 736}, /*f23=*/{}, /*triplets=*/{6.12, 17.5}, /*two_taps=*/{7.17, 22},
+    /*f43=*/{72, 736}, /*f23=*/{}, /*triplets=*/{6.15, 15}, /*two_taps=*/{7, 21}, /*direct=*/{.98, 15, 1.8, 27},
     /*depthwise=*/{11.8, 5.8, 1.9, 7.4},
     /*byte=*/10.8,     /*delegate_switch=*/6e6, /*wake=*/8e6, /*simple=*/TFLITE_EQ_AVX512_SIMPLE(216)};
 
@@ -39,7 +40,7 @@ constexpr CpuCosts kOneVnniUnit = {
 // a nanosecond. The weights of 7x7x512 came at 12 GB/s. A switch with two threads took 40 us.
 // Depthwise: not measured; XNNPACK's as on Zen 4, and half as much again for the kernel here.
 constexpr CpuCosts kTwoVnniUnits = {
-    /*f43=*/{68, 900}, /*f23=*/{}, /*triplets=*/{4.12, 30}, /*two_taps=*/{5.3, 20},
+    /*f43=*/{68, 900}, /*f23=*/{}, /*triplets=*/{4.12, 30}, /*two_taps=*/{5.3, 20}, /*direct=*/{},
     /*depthwise=*/{11.8, 9, 2.8, 11},
     /*byte=*/19,       /*delegate_switch=*/3e6, /*wake=*/8e6, /*simple=*/TFLITE_EQ_AVX512_SIMPLE(229)};
 
@@ -47,13 +48,13 @@ constexpr CpuCosts kTwoVnniUnits = {
 // time as there, in which fewer multiplications are done. The one-dimensional kernel is not written for AVX2.
 // Depthwise, measured on Zen 4: XNNPACK's AVX-512 kernel, whose instructions take two passes there, so that AVX2 is not faster.
 constexpr CpuCosts kAvx2 = {
-    /*f43=*/{29.4, 281}, /*f23=*/{13, 125}, /*triplets=*/{}, /*two_taps=*/{},
+    /*f43=*/{29.4, 281}, /*f23=*/{13, 125}, /*triplets=*/{}, /*two_taps=*/{}, /*direct=*/{},
     /*depthwise=*/{2.6, 5.3, .92, 2},
     /*byte=*/4,          /*delegate_switch=*/1e6, /*wake=*/2.5e6, /*simple=*/TFLITE_EQ_AVX2_SIMPLE(48)};
 
 // Not measured: XNNPACK taken to be twice as fast as with AVX2. Depthwise that leaves nothing to gain.
 constexpr CpuCosts kAvx2AgainstAvx512 = {
-    /*f43=*/{59, 562}, /*f23=*/{26, 250}, /*triplets=*/{}, /*two_taps=*/{},
+    /*f43=*/{59, 562}, /*f23=*/{26, 250}, /*triplets=*/{}, /*two_taps=*/{}, /*direct=*/{},
     /*depthwise=*/{},
     /*byte=*/8,        /*delegate_switch=*/2e6, /*wake=*/5e6, /*simple=*/TFLITE_EQ_AVX2_SIMPLE(96)};
 
@@ -61,20 +62,20 @@ constexpr CpuCosts kAvx2AgainstAvx512 = {
 // the same. Bytes: 7 GB/s. A switch is taken to need three times the cycles of Zen 4's; waking a thread 0.2 ms. F(2,3) would save
 // nothing there. Depthwise was neither measured nor estimated, here and below.
 constexpr CpuCosts kNeon = {
-    /*f43=*/{72, 246}, /*f23=*/{}, /*triplets=*/{}, /*two_taps=*/{},
+    /*f43=*/{72, 246}, /*f23=*/{}, /*triplets=*/{}, /*two_taps=*/{}, /*direct=*/{},
     /*depthwise=*/{},
     /*byte=*/2,        /*delegate_switch=*/1.5e6, /*wake=*/3e6, /*simple=*/TFLITE_EQ_NEON_SIMPLE(8)};
 
 // Likewise for Cortex-A76 with dot products, 30 multiplications a cycle, against the loop that XNNPACK's convolutions use. Bytes:
 // 9 GB/s. Waking a thread: 0.1 ms.
 constexpr CpuCosts kNeonDotprod = {
-    /*f43=*/{}, /*f23=*/{}, /*triplets=*/{5.5, 22}, /*two_taps=*/{6.9, 22},
+    /*f43=*/{}, /*f23=*/{}, /*triplets=*/{5.5, 22}, /*two_taps=*/{6.9, 22}, /*direct=*/{},
     /*depthwise=*/{},
     /*byte=*/8, /*delegate_switch=*/4.5e6, /*wake=*/7.2e6, /*simple=*/TFLITE_EQ_NEON_SIMPLE(30)};
 
 // Likewise for Neoverse N2 with smmla, 60 multiplications a cycle. Bytes: 17 GB/s.
 constexpr CpuCosts kNeonI8mm = {
-    /*f43=*/{}, /*f23=*/{}, /*triplets=*/{5.2, 43}, /*two_taps=*/{6.5, 43},
+    /*f43=*/{}, /*f23=*/{}, /*triplets=*/{5.2, 43}, /*two_taps=*/{6.5, 43}, /*direct=*/{},
     /*depthwise=*/{},
     /*byte=*/10, /*delegate_switch=*/9e6, /*wake=*/17e6, /*simple=*/TFLITE_EQ_NEON_SIMPLE(60)};
 

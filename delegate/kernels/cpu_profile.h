@@ -65,6 +65,15 @@ struct CpuCosts {
   Kernel f23;
   Kernel triplets;  // 1-D F(2,3), sums of taps in int8
   Kernel two_taps;  // its form without conditions
+  // Of the direct kernel: a multiplication, a value that it writes, a byte that it reads; and what XNNPACK takes for a value that it
+  // writes, beside a multiplication for each multiplication. Zeros where they were not measured.
+  struct Direct {
+    double multiply;
+    double output;
+    double input;
+    double peer_output;
+  };
+  Direct direct;
   // Of a depthwise convolution: XNNPACK's time for a multiplication, and that of the kernel here for each output of a channel, each of
   // its taps, and each input that is prepared for it. Zeros where neither was measured.
   struct Depthwise {

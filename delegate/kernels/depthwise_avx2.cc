@@ -284,6 +284,9 @@ class Avx2Ops::Block {
       for (int i = 0; i < kOutputs; ++i) codes[i] = copy[i];
       return;
     }
+    for (int e = 0; e < context_.lines->exceptions(v.channel); ++e) {
+      for (int i = 0; i < kOutputs; ++i) acc[i] = LinesAvx2::Substituted(*context_.lines, e, v.channel, acc[i]);
+    }
     const LinesAvx2 lines(*context_.lines, v.channel);
     for (int i = 0; i < kOutputs; ++i) codes[i] = non_negative_ ? lines.NonNegative(acc[i]) : lines.Signed(acc[i]);
   }

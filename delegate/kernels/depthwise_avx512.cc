@@ -412,6 +412,9 @@ class Avx512Ops::Block {
       for (int i = 0; i < 2 * pairs; ++i) codes[i] = copy[i];
       return;
     }
+    for (int e = 0; e < context_.lines->exceptions(v.channel); ++e) {
+      for (int i = 0; i < 2 * pairs; ++i) acc[i] = LinesAvx512::Substituted(*context_.lines, e, v.channel, acc[i]);
+    }
     const LinesAvx512 lines(*context_.lines, v.channel);
     if (non_negative_) {
       for (int i = 0; i < 2 * pairs; ++i) codes[i] = lines.NonNegative(acc[i]);

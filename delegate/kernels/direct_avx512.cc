@@ -181,17 +181,42 @@ size_t ScratchBytes(const ConvShape& s, int rows, int columns) {
   return Taps(s).folded ? PaddedRows::Bytes(s, rows, columns) : Planes::Bytes(s, rows, columns);
 }
 
+// Into how many parts workers divide the output channels, each of which gathers all of the input for itself: as many as there are
+// workers where rows cannot be shared out evenly, as of small images, else one.
+int ChannelParts(const ConvShape& s, int workers) {
+  const int blocks = (s.output_channels + kCoutBlock - 1) / kCoutBlock;
+  const int64_t rows = int64_t{s.batch} * s.output_height;
+  if (workers < 2 || blocks < workers || rows < 1) return 1;
+  const auto longest = [workers](int64_t count) {
+    return static_cast<double>((count + workers - 1) / workers) / static_cast<double>(count);
+  };
+  constexpr double kGathering = 1.04;
+  return kGathering * longest(blocks) < longest(rows) ? workers : 1;
+}
+
 WorkPlan Plan(const ConvShape& shape, int workers) {
+  const int parts = ChannelParts(shape, workers);
+  if (parts > 1) workers = 1;
+  WorkPlan plan;
   if (IsPointwise(shape)) {
     const int64_t row = int64_t{shape.output_width} * shape.input_channels;
-    WorkPlan plan = PlanRows(shape, workers, row > 0 ? static_cast<int>(int64_t{kScratchTarget} / row) : 1);
+    plan = PlanRows(shape, workers, row > 0 ? static_cast<int>(int64_t{kScratchTarget} / row) : 1);
     plan.scratch_bytes = static_cast<size_t>(PointwiseChunk(shape)) * shape.input_channels + 2 * kLine;
-    return plan;
+  } else {
+    // As many rows as keep the planes in the second-level cache.
+    plan = PlanSegments(shape, workers, shape.output_width, kScratchTarget,
+                        [&shape](int rows, int columns) { return ScratchBytes(shape, rows, columns); });
   }
-  // As many rows as keep the planes in the second-level cache.
-  return PlanSegments(shape, workers, shape.output_width, kScratchTarget,
-                      [&shape](int rows, int columns) { return ScratchBytes(shape, rows, columns); });
+  plan.parts = parts;
+  plan.units *= parts;
+  return plan;
 }
+
+// Output channels that are computed at a time, from whole blocks.
+struct Channels {
+  int begin;
+  int end;
+};
 
 // Where the input begins that some outputs look at: it may be outside the image.
 struct Corner {
@@ -275,6 +300,7 @@ __attribute__((always_inline)) inline void Accumulate(const Source& source, cons
 
 // Pixels that follow each other.
 struct NextPixel {
+  static constexpr bool kAll = true;
   int8_t* operator()() {
     int8_t* to = out;
     out += stride;
@@ -293,27 +319,36 @@ void Tile(const Source& source, const uint8_t* codes, WeightStream weights, cons
     for (int v = 0; v < vectors; ++v) sums[v] = _mm512_load_si512(bias + 16 * v);
   }
   Accumulate<pixels, vectors>(source, codes, &weights, acc);
-  __m512i sums[(pixels * vectors + 3) / 4 * 4];  // acc itself stays in registers
+  const NextPixel next = {out, pixel};
+  if constexpr (pixels == kMaxPixels) {
+    store.template FromRegisters<pixels>(acc, next);
+  } else {
+    __m512i sums[(pixels * vectors + 3) / 4 * 4];  // acc itself stays in registers
 #pragma GCC unroll 16
-  for (int i = 0; i < pixels; ++i) {
-    for (int v = 0; v < vectors; ++v) sums[i * vectors + v] = acc[i][v];
+    for (int i = 0; i < pixels; ++i) {
+      for (int v = 0; v < vectors; ++v) sums[i * vectors + v] = acc[i][v];
+    }
+    store(sums, pixels, next);
   }
-  store(sums, pixels, NextPixel{out, pixel});
 }
 
 template <int vectors>
 using TileFunction = void (*)(const Source&, const uint8_t*, WeightStream, const int32_t*, const StoreTile<vectors>&, size_t, int8_t*);
 
+constexpr int kSizes[] = {1, 2, 4, 7, 10, 13, kMaxPixels};
+constexpr int kSizeCount = sizeof(kSizes) / sizeof(kSizes[0]);
+
 template <int vectors>
 struct Tiles {
-  static constexpr TileFunction<vectors> kBySize[kMaxPixels + 1] = {
-      nullptr,                 Tile<1, vectors>,  Tile<2, vectors>,  Tile<3, vectors>,  Tile<4, vectors>,
-      Tile<5, vectors>,  Tile<6, vectors>,  Tile<7, vectors>,  Tile<8, vectors>,  Tile<9, vectors>,
-      Tile<10, vectors>, Tile<11, vectors>, Tile<12, vectors>, Tile<13, vectors>, Tile<14, vectors>};
+  static constexpr TileFunction<vectors> kBySize[kSizeCount] = {Tile<kSizes[0], vectors>, Tile<kSizes[1], vectors>,
+                                                                Tile<kSizes[2], vectors>, Tile<kSizes[3], vectors>,
+                                                                Tile<kSizes[4], vectors>, Tile<kSizes[5], vectors>,
+                                                                Tile<kSizes[6], vectors>};
 };
 
-// All output channels of `pixels` pixels that follow each other, `stride` bytes apart where they are read.
-void RunPixels(const KernelContext& context, const Source& source, const uint8_t* codes, size_t stride, int pixels, int8_t* output) {
+// `pixels` pixels that follow each other, `stride` bytes apart where they are read.
+void RunPixels(const KernelContext& context, const Channels& couts, const Source& source, const uint8_t* codes, size_t stride, int pixels,
+               int8_t* output) {
   const ConvShape& s = context.shape;
   const int8_t* weights = static_cast<const int8_t*>(context.packed);
   const int32_t* bias = reinterpret_cast<const int32_t*>(weights + WeightBytes(s));
@@ -323,22 +358,25 @@ void RunPixels(const KernelContext& context, const Source& source, const uint8_t
   if (pixels > chunk) {
     for (int begin = 0; begin < pixels; begin += chunk) {
       const int count = pixels - begin < chunk ? pixels - begin : chunk;
-      RunPixels(context, source, codes + static_cast<size_t>(begin) * stride, stride, count,
+      RunPixels(context, couts, source, codes + static_cast<size_t>(begin) * stride, stride, count,
                 output + static_cast<size_t>(begin) * channels);
     }
     return;
   }
   const int tiles = (pixels + kMaxPixels - 1) / kMaxPixels;
-  for (int cout = 0; cout < s.output_channels; cout += kCoutBlock) {
+  const size_t prefetched = block_bytes / tiles;
+  for (int cout = couts.begin; cout < couts.end; cout += kCoutBlock) {
     const int left = s.output_channels - cout;
     const int8_t* block = weights + cout / kCoutBlock * block_bytes;
     const auto run = [&](const auto& store, const auto& functions) {
-      int pixel = 0;
-      for (int tile = 0; tile < tiles; ++tile) {
-        const int end = static_cast<int>(static_cast<int64_t>(pixels) * (tile + 1) / tiles);
-        functions[end - pixel](source, codes + static_cast<size_t>(pixel) * stride, WeightStream(block, block_bytes, tile, tiles),
-                               bias + cout, store, channels, output + static_cast<size_t>(pixel) * channels + cout);
-        pixel = end;
+      WeightStream stream(block, block_bytes, 0, tiles);
+      for (int done = 0; done < pixels;) {
+        const int size = NextTile(kSizes, pixels - done, pixels);
+        const int first = pixels - done < kSizes[size] ? pixels - kSizes[size] : done;
+        functions[size](source, codes + static_cast<size_t>(first) * stride, stream, bias + cout, store, channels,
+                        output + static_cast<size_t>(first) * channels + cout);
+        stream.prefetch += prefetched;
+        done = first + kSizes[size];
       }
     };
     if (left > kCoutBlock / 2) {
@@ -350,7 +388,8 @@ void RunPixels(const KernelContext& context, const Source& source, const uint8_t
 }
 
 // Whole rows, or a part of one; `output` is where it begins.
-void RunBlock(const KernelContext& context, const Corner& corner, int rows, int columns, int8_t* output, uint8_t* lines) {
+void RunBlock(const KernelContext& context, const Channels& couts, const Corner& corner, int rows, int columns, int8_t* output,
+              uint8_t* lines) {
   const ConvShape& s = context.shape;
   if (Taps(s).folded) {
     const PaddedRows padded(s, rows, columns);
@@ -362,18 +401,18 @@ void RunBlock(const KernelContext& context, const Corner& corner, int rows, int 
     }
     const Source source(padded);
     for (int row = 0; row < rows; ++row) {
-      RunPixels(context, source, lines + static_cast<size_t>(row) * padded.pitch, padded.column, columns,
+      RunPixels(context, couts, source, lines + static_cast<size_t>(row) * padded.pitch, padded.column, columns,
                 output + static_cast<size_t>(row) * s.output_width * s.output_channels);
     }
     return;
   }
   const Planes planes(s, rows, columns);
   FillPlanes(context, corner, planes, lines);
-  RunPixels(context, Source(planes), lines, kLine, rows * columns, output);
+  RunPixels(context, couts, Source(planes), lines, kLine, rows * columns, output);
 }
 
-void RunRows(const KernelContext& context, int image, int row_begin, int row_end, const int8_t* input, int8_t* output,
-             void* scratch) {
+void RunRowsOf(const KernelContext& context, const Channels& couts, int image, int row_begin, int row_end, const int8_t* input,
+               int8_t* output, void* scratch) {
   const ConvShape& s = context.shape;
   input += static_cast<size_t>(image) * s.input_height * s.input_width * s.input_channels;
   output += (static_cast<size_t>(image) * s.output_height + row_begin) * s.output_width * s.output_channels;
@@ -386,7 +425,7 @@ void RunRows(const KernelContext& context, int image, int row_begin, int row_end
     for (int begin = 0; begin < pixels; begin += chunk) {
       const int count = pixels - begin < chunk ? pixels - begin : chunk;
       CopyFlipped(codes + begin * channels, count * channels, copy);
-      RunPixels(context, Source(s), copy, static_cast<size_t>(channels), count,
+      RunPixels(context, couts, Source(s), copy, static_cast<size_t>(channels), count,
                 output + static_cast<size_t>(begin) * s.output_channels);
     }
     return;
@@ -396,15 +435,25 @@ void RunRows(const KernelContext& context, int image, int row_begin, int row_end
                                      [&s](int rows, int columns) { return ScratchBytes(s, rows, columns); });
   for (int column = 0; column < s.output_width; column += segment) {
     const int left = s.output_width - column;
-    RunBlock(context, {input, y, column * s.stride_width - s.pad_left}, row_end - row_begin, left < segment ? left : segment,
+    RunBlock(context, couts, {input, y, column * s.stride_width - s.pad_left}, row_end - row_begin, left < segment ? left : segment,
              output + static_cast<size_t>(column) * s.output_channels, static_cast<uint8_t*>(scratch));
   }
 }
 
+void RunRows(const KernelContext& context, int image, int row_begin, int row_end, const int8_t* input, int8_t* output, void* scratch) {
+  RunRowsOf(context, {0, context.shape.output_channels}, image, row_begin, row_end, input, output, scratch);
+}
+
 void Run(const KernelContext& context, const WorkPlan& plan, int unit, const int8_t* input, int8_t* output,
          void* scratch) {
-  const RowRange rows = UnitRows(context.shape, plan, unit);
-  RunRows(context, rows.image, rows.begin, rows.end, input, output, scratch);
+  WorkPlan whole = plan;
+  whole.units /= plan.parts;
+  const RowRange rows = UnitRows(context.shape, whole, unit / plan.parts);
+  const int blocks = (context.shape.output_channels + kCoutBlock - 1) / kCoutBlock;
+  const auto begin = [&](int part) { return static_cast<int>(int64_t{blocks} * part / plan.parts) * kCoutBlock; };
+  const int part = unit % plan.parts;
+  const int end = part + 1 < plan.parts ? begin(part + 1) : context.shape.output_channels;
+  RunRowsOf(context, {begin(part), end}, rows.image, rows.begin, rows.end, input, output, scratch);
 }
 
 }  // namespace

@@ -74,14 +74,22 @@ inline __attribute__((always_inline)) void AccumulateColumns(__m512i (&acc)[colu
   weights->prefetch = prefetch;
 }
 
+// Which of a few sizes of tiles, in ascending order from 1, comes next where `left` of `total` pixels or pairs are left: the least that
+// takes all of them, if it may begin among those that are done, which it computes once more; else the largest that is not too large.
+// Tiles of every size would save less than they take room.
+template <int count>
+int NextTile(const int (&sizes)[count], int left, int total) {
+  int size = count - 1;
+  while (size > 0 && (sizes[size - 1] >= left || sizes[size] > total)) --size;
+  return size;
+}
+
 // Where one weight byte goes inside a [group][cout][4] block.
 inline size_t PackedOffset(int cout, int channel) {
   return static_cast<size_t>(channel / kGroup) * kGroupBytes + static_cast<size_t>(cout) * kGroup + channel % kGroup;
 }
 
 // Turns the sums of a tile into codes, 16 output channels after 16, in whichever way is exact for them and takes least, and stores them.
-// Sums come by memory: the loops that make them keep all of them in registers, and what they are worth afterwards is the same for every
-// size of tile, so that it is in the library once.
 template <int vectors>
 class StoreTile {
  public:
@@ -95,38 +103,87 @@ class StoreTile {
         non_negative_(context.requantization->activation_min() >= context.requantization->zero_point()),
         mask_(channels_left >= kChannels ? ~uint32_t{0} : (uint32_t{1} << channels_left) - 1) {
     for (int v = 0; v < vectors; ++v) channel_[v] = channels_left > 16 * v ? channel + 16 * v : channel;
+    const FloatRequantization* lines = context.lines;
+    by_lines_ = lines != nullptr && lines->exact(channel_[0]) && lines->exact(channel_[vectors - 1]);
+    if (!by_lines_) return;
+    const int first = lines->exceptions(channel_[0]), last = lines->exceptions(channel_[vectors - 1]);
+    exceptions_ = first > last ? first : last;
   }
 
   // The sums of a pixel's vectors follow each other, and those of pixels. next() says where the codes of each pixel go, in order; null
-  // for one that is not stored. What the sums are in is written over, and read to a whole number of four vectors.
+  // for one that is not stored, if not Next::kAll are. Sums come by memory, are written over, and are read to a whole number of four
+  // vectors: what they are worth once they are added up is the same for every size of tile, so that it is in the library once.
   template <typename Next>
   __attribute__((noinline)) void operator()(__m512i* sums, int pixels, Next next) const {
-    const FloatRequantization* lines = context_.lines;
-    if (lines != nullptr && lines->exact(channel_[0]) && lines->exact(channel_[vectors - 1])) {
-      const LinesAvx512 first(*lines, channel_[0]), second(*lines, channel_[vectors - 1]);
-      if (non_negative_) {
-        StoreAll(sums, pixels, next, [&](__m512i sum, int i) { return (i % vectors == 0 ? first : second).NonNegative(sum); });
-      } else {
-        StoreAll(sums, pixels, next, [&](__m512i sum, int i) { return (i % vectors == 0 ? first : second).Signed(sum); });
-      }
+    if (!by_lines_) {
+      for (int v = 0; v < vectors; ++v) RequantizeByIntegers(channel_[v], sums + v, pixels);
+      StoreAll<0>(sums, pixels, next, [](__m512i code, int) { return code; });
       return;
     }
-    for (int v = 0; v < vectors; ++v) RequantizeByIntegers(channel_[v], sums + v, pixels);
-    StoreAll(sums, pixels, next, [](__m512i code, int) { return code; });
+    for (int e = 0; e < exceptions_; ++e) {
+      for (int i = 0; i < pixels * vectors; ++i) {
+        sums[i] = LinesAvx512::Substituted(*context_.lines, e, channel_[i % vectors], sums[i]);
+      }
+    }
+    ByLines<0>(sums, pixels, next);
+  }
+
+  // The same from registers, for the size of tile that nearly all pixels are in: the way through memory takes as long as turning sums
+  // into codes.
+  template <int pixels, typename Next>
+  __attribute__((always_inline)) void FromRegisters(__m512i (&acc)[pixels][vectors], Next next) const {
+    constexpr int kSums = (pixels * vectors + 3) / 4 * 4;
+    __m512i sums[kSums];
+#pragma GCC unroll 32
+    for (int i = 0; i < pixels * vectors; ++i) sums[i] = acc[i / vectors][i % vectors];
+    if (!by_lines_) {
+      __m512i copy[kSums];  // acc itself stays in registers
+#pragma GCC unroll 32
+      for (int i = 0; i < pixels * vectors; ++i) copy[i] = sums[i];
+      return (*this)(copy, pixels, next);
+    }
+    for (int e = 0; e < exceptions_; ++e) {
+#pragma GCC unroll 32
+      for (int i = 0; i < pixels * vectors; ++i) {
+        sums[i] = LinesAvx512::Substituted(*context_.lines, e, channel_[i % vectors], sums[i]);
+      }
+    }
+    ByLines<pixels>(sums, pixels, next);
   }
 
  private:
-  template <typename Next, typename ToCode>
+  template <int known, typename Next>
+  __attribute__((always_inline)) void ByLines(const __m512i* sums, int pixels, Next& next) const {
+    const LinesAvx512 first(*context_.lines, channel_[0]), second(*context_.lines, channel_[vectors - 1]);
+    if (non_negative_) {
+      StoreAll<known>(sums, pixels, next, [&](__m512i sum, int i) { return (i % vectors == 0 ? first : second).NonNegative(sum); });
+    } else {
+      StoreAll<known>(sums, pixels, next, [&](__m512i sum, int i) { return (i % vectors == 0 ? first : second).Signed(sum); });
+    }
+  }
+
+  // `known` is the number of pixels where it is known and loops are to be unrolled, else 0.
+  template <int known, typename Next, typename ToCode>
   __attribute__((always_inline)) void StoreAll(const __m512i* sums, int pixels, Next& next, ToCode to_code) const {
-    for (int i = 0; i < pixels * vectors; i += 4) {
+    // In registers, whatever is stored meanwhile.
+    const __m512i low = low_, high = high_;
+    const uint32_t mask = mask_;
+    const auto store_four = [&](int i, int count) __attribute__((always_inline)) {
       const __m512i bytes =
-          PackCodes(to_code(sums[i], 0), to_code(sums[i + 1], 1), to_code(sums[i + 2], 2), to_code(sums[i + 3], 3), low_, high_);
+          PackCodes(to_code(sums[i], 0), to_code(sums[i + 1], 1), to_code(sums[i + 2], 2), to_code(sums[i + 3], 3), low, high);
 #pragma GCC unroll 4
       for (int part = 0; part < 4 / vectors; ++part) {
-        if (i + part * vectors >= pixels * vectors) break;
+        if (i + part * vectors >= count) break;
         int8_t* out = next();
-        if (out != nullptr) Store(bytes, part, out);
+        if (Next::kAll || out != nullptr) Store(bytes, part, mask, out);
       }
+    };
+    if constexpr (known > 0) {
+#pragma GCC unroll 16
+      for (int i = 0; i < known * vectors; i += 4) store_four(i, known * vectors);
+    } else {
+#pragma clang loop unroll(disable)
+      for (int i = 0; i < pixels * vectors; i += 4) store_four(i, pixels * vectors);
     }
   }
 
@@ -142,29 +199,25 @@ class StoreTile {
     for (int i = 0; i < pixels; ++i) sums[i * vectors] = integers.FromShifted(_mm512_sllv_epi32(sums[i * vectors], shift));
   }
 
-  void Store(__m512i bytes, int part, int8_t* out) const {
+  static void Store(__m512i bytes, int part, uint32_t mask, int8_t* out) {
     if (vectors == 2) {
       const __m256i codes = part == 0 ? _mm512_castsi512_si256(bytes) : _mm512_extracti64x4_epi64(bytes, 1);
-      _mm256_mask_storeu_epi8(out, mask_, codes);
+      _mm256_mask_storeu_epi8(out, mask, codes);
       return;
     }
-    const auto mask = static_cast<__mmask16>(mask_);
-    switch (part) {
-      case 0:
-        return _mm_mask_storeu_epi8(out, mask, _mm512_castsi512_si128(bytes));
-      case 1:
-        return _mm_mask_storeu_epi8(out, mask, _mm512_extracti32x4_epi32(bytes, 1));
-      case 2:
-        return _mm_mask_storeu_epi8(out, mask, _mm512_extracti32x4_epi32(bytes, 2));
-      default:
-        return _mm_mask_storeu_epi8(out, mask, _mm512_extracti32x4_epi32(bytes, 3));
-    }
+    const __m128i codes = part == 0   ? _mm512_castsi512_si128(bytes)
+                          : part == 1 ? _mm512_extracti32x4_epi32(bytes, 1)
+                          : part == 2 ? _mm512_extracti32x4_epi32(bytes, 2)
+                                      : _mm512_extracti32x4_epi32(bytes, 3);
+    _mm_mask_storeu_epi8(out, static_cast<__mmask16>(mask), codes);
   }
 
   const KernelContext& context_;
   __m512i low_;
   __m512i high_;
   bool non_negative_;
+  bool by_lines_;
+  int exceptions_ = 0;
   uint32_t mask_;
   int channel_[vectors];
 };

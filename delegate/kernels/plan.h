@@ -6,8 +6,9 @@
 //   without AVX-512
 //   x86 AVX-512 VNNI,          F(4,3) where it pays and saves more        1-D F(2,3) where it pays; two taps only
 //   two units (Intel servers)  than direct; else direct                   where F(4,3) does not
-//   x86 AVX-512 VNNI,          F(4,3) likewise; else direct for large     F(4,3) where it is faster than the 1-D
-//   one unit                   first layers; else none                    kernel; else that where it pays
+//   x86 AVX-512 VNNI,          F(4,3) where it pays; else direct where    F(4,3) where it is faster than the 1-D
+//   one unit                   that pays, with few products for an        kernel; else that where it pays; else
+//                              output and in first layers; else none      direct likewise
 //   x86 AVX2                   F(4,3) or F(2,3), whichever is faster,     same
 //                              where it pays
 //   ARMv8.0                    3x3 stride 1: F(4,3) where it pays; else   3x3 stride 1: same; others: direct_int7
@@ -18,7 +19,7 @@
 //                              faster; AMX and AVX-VNNI have no such kernels
 //   anything else              none: scalar kernels only when asked for   same
 //
-// A Winograd kernel pays where it is estimated to be clearly faster than XNNPACK (plan_estimates.h).
+// A kernel pays where it is estimated to be clearly faster than XNNPACK (plan_estimates.h).
 #ifndef TFLITE_EQ_DELEGATE_KERNELS_PLAN_H_
 #define TFLITE_EQ_DELEGATE_KERNELS_PLAN_H_
 

@@ -49,10 +49,32 @@ double XnnpackMultiplications(const ConvShape& s) {
          s.filter_width * channels;
 }
 
-double XnnpackTime(const ConvShape& s) {
-  // 1x1 layers of 16 to 64 channels on Zen 4, .15 ns for each output.
-  constexpr double kOutput = 34;
-  return XnnpackMultiplications(s) + kOutput * s.batch * s.output_height * s.output_width * s.output_channels;
+Estimate EstimateDirect(const ConvShape& s, const CpuProfile& cpu) {
+  const CpuCosts::Direct& costs = CostsOf(cpu).direct;
+  if (costs.multiply <= 0) return {};
+  const double pixels = static_cast<double>(s.batch) * s.output_height * s.output_width;
+  // Both compute 16 output channels at a time. Here vectors that are not paired wait for their operands.
+  constexpr int kVector = 16;
+  constexpr double kUnpaired = 1.08;
+  const double filters = RoundUp(s.output_channels, kVector);
+  const bool unpaired = RoundUp(s.output_channels, kVector) < RoundUp(s.output_channels, kChannelBlock);
+  const double alone = unpaired ? kVector : 0;
+  // Groups of four channels, or of the values of a whole filter row where these are few (filter_taps.h).
+  constexpr int kGroup = 4;
+  constexpr int kLongestFolded = 192;
+  const int row = s.filter_width * s.input_channels;
+  const bool folded = s.filter_width > 1 && s.dilation_width == 1 && row <= kLongestFolded;
+  const double taps = s.filter_height * (folded ? RoundUp(row, kGroup) : s.filter_width * RoundUp(s.input_channels, kGroup));
+  const double outputs = pixels * s.output_channels;
+  const double inputs = static_cast<double>(s.batch) * s.input_height * s.input_width * s.input_channels;
+  double work = costs.multiply * pixels * taps * (filters + (kUnpaired - 1) * alone) + costs.output * outputs + costs.input * inputs;
+  // What is bound by fetching weights: XNNPACK's are in the order it reads them, and its loop does nothing else.
+  constexpr double kFewPixels = 8;
+  if (pixels < kFewPixels) work *= 1.18;
+  ConvShape padded = s;
+  padded.output_channels = static_cast<int>(filters);
+  const double peer = XnnpackMultiplications(padded) + costs.peer_output * outputs;
+  return {work + kFixed, 0, 0, peer, work + kFixed};
 }
 
 Estimate EstimateWinogradF43(const ConvShape& s, const CpuProfile& cpu) {
@@ -65,14 +87,18 @@ Estimate EstimateWinogradF23(const ConvShape& s, const CpuProfile& cpu) {
 
 Estimate EstimateWinograd1d(const ConvShape& s, const CpuProfile& cpu, bool two_taps) {
   const CpuCosts::Kernel& costs = two_taps ? CostsOf(cpu).two_taps : CostsOf(cpu).triplets;
-  const double inputs = RoundUp(s.input_channels, kChannelBlock);
+  // AVX-512 takes input channels by fours.
+  const double inputs = RoundUp(s.input_channels, cpu.isa == Isa::kAvx512Vnni ? 4 : kChannelBlock);
   const double filters = RoundUp(s.output_channels, kChannelBlock);
   // Outputs come in pairs; the last of an odd number takes three of a pair's four products.
   const double columns = s.output_width + 0.5 * (s.output_width % 2);
   const double pixels = s.batch * static_cast<double>(s.output_height) * columns;
   const double work = pixels * (costs.multiply * inputs * filters + costs.transform * (inputs + filters));
   const double taps = two_taps ? 15 : 12;  // of three rows
-  return Finish(s, cpu, work, taps * inputs * filters);
+  Estimate estimate = Finish(s, cpu, work, taps * inputs * filters);
+  // What XNNPACK takes for each output counts where there are few products for it.
+  estimate.peer += CostsOf(cpu).direct.peer_output * s.batch * s.output_height * s.output_width * s.output_channels;
+  return estimate;
 }
 
 Estimate EstimateDepthwise(const ConvShape& s, const CpuProfile& cpu) {

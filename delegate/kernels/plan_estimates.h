@@ -1,4 +1,4 @@
-// What Winograd kernels would take for a layer, against XNNPACK on the same CPU. Both in multiplications that XNNPACK does in
+// What kernels would take for a layer, against XNNPACK on the same CPU. Both in multiplications that XNNPACK does in
 // that time (CpuCosts).
 #ifndef TFLITE_EQ_DELEGATE_KERNELS_PLAN_ESTIMATES_H_
 #define TFLITE_EQ_DELEGATE_KERNELS_PLAN_ESTIMATES_H_
@@ -11,9 +11,6 @@ namespace tflite_eq {
 
 // XNNPACK's multiplications for a layer that is not depthwise. Its kernels take input channels by eights, and pad fewer.
 double XnnpackMultiplications(const ConvShape& shape);
-
-// XNNPACK's time for it, what each value takes that it writes included.
-double XnnpackTime(const ConvShape& shape);
 
 struct Estimate {
   double work;      // with all data in caches
@@ -29,6 +26,9 @@ struct Estimate {
 Estimate EstimateWinogradF43(const ConvShape& shape, const CpuProfile& cpu);
 Estimate EstimateWinogradF23(const ConvShape& shape, const CpuProfile& cpu);
 Estimate EstimateWinograd1d(const ConvShape& shape, const CpuProfile& cpu, bool two_taps);
+
+// Of the direct kernel; the peer's time is 0 where neither is known.
+Estimate EstimateDirect(const ConvShape& shape, const CpuProfile& cpu);
 
 // Of the depthwise kernel; the peer's time is 0 where neither is known.
 Estimate EstimateDepthwise(const ConvShape& shape, const CpuProfile& cpu);

@@ -106,17 +106,22 @@ TEST(ChooseKernel, ThreadsShareThePathToWeightsBeyondTheirCaches) {
   EXPECT_TRUE(claims(28, 64, 8)) << "what fits into each core's cache";
 }
 
-TEST(ChooseKernel, DirectOnlyWithTwoVnniUnits) {
+TEST(ChooseKernel, DirectWithTwoVnniUnitsOrFewProductsForAnOutput) {
   EXPECT_EQ(Choose(14, 256, 256, Values::kInt8, kServer).algorithm, Algorithm::kDirect);
   EXPECT_EQ(Choose(28, 128, 256, Values::kInt8, kServer, 3, 2).algorithm, Algorithm::kDirect);
   EXPECT_FALSE(Choose(28, 128, 256, Values::kInt8, kOneUnit, 3, 2).claim);
   EXPECT_FALSE(Choose(28, 16, 64, Values::kInt8, kServer, 1, 1).claim);
+  EXPECT_EQ(Choose(56, 16, 64, Values::kInt8, kOneUnit, 1, 1).algorithm, Algorithm::kDirect);
+  EXPECT_GT(Choose(112, 24, 48, Values::kInt8, kOneUnit, 1, 1).saved_multiplications, 0);
+  EXPECT_FALSE(Choose(14, 384, 384, Values::kInt8, kOneUnit, 1, 1).claim) << "requantization is a small part";
+  EXPECT_FALSE(Choose(7, 8, 16, Values::kInt8, kOneUnit, 1, 1).claim) << "setting it up takes longer";
 }
 
 TEST(ChooseKernel, DirectForAFirstLayerOnAnyVnni) {
   EXPECT_EQ(Choose(56, 3, 64, Values::kInt8, kOneUnit, 7, 2).algorithm, Algorithm::kDirect);
-  EXPECT_FALSE(Choose(56, 3, 64, Values::kInt8, kOneUnit, 1, 1).claim);
-  EXPECT_FALSE(Choose(56, 8, 64, Values::kInt8, kOneUnit, 7, 2).claim);
+  EXPECT_STREQ(Choose(56, 3, 64, Values::kInt8, kOneUnit, 3, 2).reason.text,
+               "direct on avx512_vnni: XNNPACK pads so few input channels to eight; here filter rows are dense");
+  EXPECT_FALSE(Choose(56, 8, 64, Values::kInt8, kServer, 7, 2).claim);
 }
 
 TEST(ChooseKernel, LayersThatGainNothingAreOnlyTakenInPassing) {
@@ -129,7 +134,16 @@ TEST(ChooseKernel, LayersThatGainNothingAreOnlyTakenInPassing) {
 TEST(ChooseKernel, RefusesPoorTileUseAndFewChannels) {
   EXPECT_STREQ(Choose(13, 64, 64, Values::kInt8, kOneUnit).reason.text,
                "XNNPACK is as fast here: AVX-512 VNNI, direct convolution (F(4x4,3x3) would take 1 % more time)");
-  EXPECT_FALSE(Choose(56, 16, 64, Values::kInt8, kOneUnit).claim);
+  EXPECT_FALSE(Choose(56, 16, 64, Values::kInt8, kServer).claim);
+  EXPECT_FALSE(Choose(16, 16, 16, Values::kInt8, kOneUnit).claim);
+}
+
+// XNNPACK's time over the kernels', 56x56x16->64: two taps 1.17, direct 1.10, triplets 1.35, F(4,3) .91.
+TEST(ChooseKernel, OneVnniUnitTakesFewInputChannelsOneDimensionally) {
+  EXPECT_EQ(Choose(56, 16, 64, Values::kInt8, kOneUnit).algorithm, Algorithm::kDirect);
+  EXPECT_EQ(Choose(56, 16, 64, Values::kPlainInt7, kOneUnit).algorithm, Algorithm::kWinograd1d);
+  EXPECT_EQ(Choose(56, 16, 64, Values::kEvenTriplets, kOneUnit).algorithm, Algorithm::kWinograd1d);
+  EXPECT_NE(Choose(56, 16, 64, Values::kEvenTriplets, kServer).algorithm, Algorithm::kWinograd1d) << "not measured";
 }
 
 TEST(ChooseKernel, Avx2TakesWhatIsCertified) {
@@ -250,7 +264,8 @@ TEST(ChooseKernel, OneVnniUnitClaimsWhatWasMeasuredToWin) {
       {20, 64, 64, 1.55, 1.44, 1.18},   {56, 64, 64, 1.51, 1.40, 1.16},   {4, 128, 128, .77, 1.76, 1.51},
       {5, 128, 128, .75, 1.35, 1.11},   {7, 128, 128, .88, 1.25, 1.05},   {10, 128, 128, .72, 1.52, 1.24},
       {14, 128, 128, 1.33, 1.35, 1.19}, {28, 128, 128, 1.65, 1.35, 1.18}, {7, 256, 256, .48, 1.25, 1.09},
-      {16, 16, 16, .39, .59, .51},      {56, 8, 32, .65, .80, .70},       {56, 3, 16, .45, .63, .56, 1.32},
+      {56, 8, 32, .56, 1.19, 1.07, 1.16}, {56, 3, 16, .45, .63, .56, 1.70},
+      {56, 16, 64, .91, 1.35, 1.17, 1.10}, {16, 16, 16, .53, .72, .62, .89},
   };
   for (const Measured& m : kMeasured) {
     for (Values values : {Values::kInt8, Values::kEvenTriplets, Values::kPlainInt7}) {

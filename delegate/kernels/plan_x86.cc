@@ -8,16 +8,18 @@ namespace {
 // The Winograd kernels take channels by 32. With fewer, the requantization and stores that all contenders share outweigh what is
 // saved: 16->16 channels take twice XNNPACK's time.
 constexpr int kFewestChannels = 32;
+// But for the 1-D kernel, which takes input channels by fours: 16->128 channels take .70 of XNNPACK's time with one VNNI unit (with two
+// they were not measured).
+constexpr int kFewest1dInputChannels = 16;
 // AVX2, where XNNPACK takes five times as long.
 constexpr int kFewestAvx2Channels = 16;
 // The direct kernel computes 32 output channels at a time.
 constexpr int kFewestOutputChannels = 16;
 
-// What the direct kernel saves of XNNPACK's time, as measured (delegate/README.md), on the low side; 3x3 over three channels
-// 0.2 with one VNNI unit, and not measured with two. A 1x1 layer gains a few per
-// cent at best: claimed in passing, between layers that pay, never for its own sake.
-double SavedByDirect(const ConvShape& s, const CpuProfile& cpu) {
-  if (IsFirstLayer(s) && !HasManyTaps(s)) return cpu.two_vnni_units ? 0 : 0.2;
+// What the direct kernel saves of XNNPACK's time with two VNNI units, as measured (delegate/README.md), on the low side; 3x3 over
+// three channels was not. A 1x1 layer gains a few per cent at best: claimed in passing, between layers that pay, never for its own sake.
+double SavedByDirect(const ConvShape& s) {
+  if (IsFirstLayer(s) && !HasManyTaps(s)) return 0;
   return s.filter_height * s.filter_width > 1 ? 0.25 : 0;
 }
 
@@ -44,14 +46,15 @@ bool Winograd1dPays(const ConvProblem& problem, const Estimate& estimate, Reason
 // The faster of the Winograd kernels that pay, if one does; else sets the reason.
 bool ChooseWinograd(const ConvProblem& problem, const CpuProfile& cpu, Plan* plan, Reason* reason) {
   const ConvShape& s = problem.shape;
-  if (!HasChannels(s, kFewestChannels, reason)) return false;
+  const bool few = !HasChannels(s, kFewestChannels, reason);
+  if (few && (cpu.two_vnni_units || s.input_channels < kFewest1dInputChannels || s.output_channels < kFewestChannels)) return false;
   bool two_taps = false;
   Reason ignored;
   const bool int7 = CertifyWinograd1d(problem, &two_taps, &ignored);
   const Estimate one = EstimateWinograd1d(s, cpu, two_taps);
   const Estimate two = EstimateWinogradF43(s, cpu);
   const bool one_pays = int7 && Winograd1dPays(problem, one, &ignored);
-  const bool two_pays = F43Pays(problem, two, reason);
+  const bool two_pays = !few && F43Pays(problem, two, reason);
   // Where they are close, the one with less to fetch.
   constexpr double kClose = 1.05;
   if (one_pays && (!two_pays || one.expected < kClose * two.expected)) {
@@ -60,12 +63,25 @@ bool ChooseWinograd(const ConvProblem& problem, const CpuProfile& cpu, Plan* pla
     return true;
   }
   if (!two_pays) return false;
-  if (cpu.two_vnni_units && two.saved_share() < SavedByDirect(s, cpu)) {
+  if (cpu.two_vnni_units && two.saved_share() < SavedByDirect(s)) {
     reason->Set("F(4x4,3x3) would save %.0f %%, with its weights from memory", 100 * two.saved_share());
     return false;
   }
   *plan = ClaimWinograd2d(problem, Algorithm::kWinogradF43, cpu.isa, two.saved_share(), "certified");
   return true;
+}
+
+// The direct kernel with one VNNI unit, which multiplies no faster than XNNPACK, but takes less for what it writes.
+Plan ChooseDirectOneUnit(const ConvShape& s, const CpuProfile& cpu, const char* why, const Reason& no_winograd) {
+  const Estimate estimate = EstimateDirect(s, cpu);
+  Reason reason;
+  if (!Pays(estimate, "the direct kernel", &reason)) {
+    reason.Set("XNNPACK is as fast here: AVX-512 VNNI, direct convolution (%.120s)", no_winograd.text);
+    return Leave(reason);
+  }
+  Plan plan = Claim(s, Algorithm::kDirect, cpu.isa, /*saved_share=*/0, why != nullptr ? why : "few products for each output");
+  plan.saved_multiplications = estimate.peer - estimate.expected;
+  return plan;
 }
 
 Plan ChooseAvx512(const ConvProblem& problem, const CpuProfile& cpu) {
@@ -81,21 +97,16 @@ Plan ChooseAvx512(const ConvProblem& problem, const CpuProfile& cpu) {
     reason.Set("XNNPACK is as fast here: %d output channels leave half of the vectors empty", s.output_channels);
     return Leave(reason);
   }
-  if (IsFirstLayer(s)) {
-    return Claim(s, Algorithm::kDirect, cpu.isa, SavedByDirect(s, cpu),
-                 "XNNPACK pads so few input channels to eight; here filter rows are dense");
-  }
-  Reason left;
+  const char* why = IsFirstLayer(s) ? "XNNPACK pads so few input channels to eight; here filter rows are dense" : nullptr;
+  if (!cpu.two_vnni_units) return ChooseDirectOneUnit(s, cpu, why, reason);
+  if (why != nullptr) return Claim(s, Algorithm::kDirect, cpu.isa, SavedByDirect(s), why);
   Reason few;
-  if (!cpu.two_vnni_units) {
-    left.Set("XNNPACK is as fast here: AVX-512 VNNI, direct convolution (%.120s)", reason.text);
-    return Leave(left);
-  }
   if (!HasChannels(s, kFewestChannels, &few)) {
+    Reason left;
     left.Set("XNNPACK is as fast here: %.150s", few.text);
     return Leave(left);
   }
-  return Claim(s, Algorithm::kDirect, cpu.isa, SavedByDirect(s, cpu), reason.text);
+  return Claim(s, Algorithm::kDirect, cpu.isa, SavedByDirect(s), reason.text);
 }
 
 Plan ChooseAvx2(const ConvProblem& problem, const CpuProfile& cpu) {
@@ -122,24 +133,20 @@ Plan ChooseAvx2(const ConvProblem& problem, const CpuProfile& cpu) {
 
 }  // namespace
 
-// Against XNNPACK on AVX-512 VNNI, chains of five layers of 16 to 512 channels on Zen 4 (delegate/README.md): 1x1 layers run at .9 to
-// 1.1 times its speed, at .82 with 16 output channels, and what is bound by fetching weights at .85; with other filters and more input
-// channels than a first layer's at .95 to 1.06.
 Plan ChooseX86Between(const ConvProblem& problem, const CpuProfile& cpu) {
   const ConvShape& s = problem.shape;
-  if (s.depthwise) {
-    const Estimate estimate = EstimateDepthwise(s, cpu);
-    Plan plan = Claim(s, Algorithm::kDepthwise, cpu.isa, 0, "between layers that pay");
+  Plan plan = Claim(s, s.depthwise ? Algorithm::kDepthwise : Algorithm::kDirect, cpu.isa, 0, "between layers that pay");
+  const Estimate estimate = s.depthwise ? EstimateDepthwise(s, cpu) : EstimateDirect(s, cpu);
+  if (estimate.peer > 0) {
     plan.saved_multiplications = estimate.peer - estimate.expected;
     return plan;
   }
-  const bool one = s.filter_height * s.filter_width == 1;
+  // Two units, not measured: what one took before its requantization was as fast as it is.
   const bool few_pixels = static_cast<int64_t>(s.batch) * s.output_height * s.output_width < 8;
-  double lost = one ? 0.06 : 0.03;
+  double lost = s.filter_height * s.filter_width == 1 ? 0.06 : 0.03;
   if (s.output_channels <= 16) lost = 0.2;
   if (few_pixels) lost = 0.15;
-  Plan plan = Claim(s, Algorithm::kDirect, cpu.isa, 0, "between layers that pay");
-  plan.saved_multiplications = -lost * XnnpackTime(s);
+  plan.saved_multiplications = -lost * XnnpackMultiplications(s);
   return plan;
 }
 

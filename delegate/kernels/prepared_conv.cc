@@ -45,15 +45,18 @@ bool PreparedConv::Prepare(const ConvProblem& problem, Algorithm algorithm, Isa 
   if (!kernel_->certify(problem, reason)) return false;
 
   const int channels = problem.shape.output_channels;
+  Buffer ranges;
   Buffer magnitudes;
   Buffer late;
-  if (!magnitudes.Allocate(sizeof(int64_t) * channels) || !late.Allocate(sizeof(int32_t) * channels)) {
+  if (!ranges.Allocate(sizeof(AccumulatorRange) * channels) || !magnitudes.Allocate(sizeof(int64_t) * channels) ||
+      !late.Allocate(sizeof(int32_t) * channels)) {
     reason->Set("out of memory");
     return false;
   }
   const bool two_dimensional = algorithm == Algorithm::kWinogradF43 || algorithm == Algorithm::kWinogradF23;
   for (int c = 0; c < channels; ++c) {
-    magnitudes.as<int64_t>()[c] = ChannelRange(problem, c).magnitude();
+    ranges.as<AccumulatorRange>()[c] = ChannelRange(problem, c);
+    magnitudes.as<int64_t>()[c] = ranges.as<AccumulatorRange>()[c].magnitude();
     if (two_dimensional && problem.weights.bias != nullptr && BiasComesLate(problem, c)) {
       late.as<int32_t>()[c] = problem.weights.bias[c];
     }
@@ -64,7 +67,7 @@ bool PreparedConv::Prepare(const ConvProblem& problem, Algorithm algorithm, Isa 
     return false;
   }
   kernel_->pack(problem, packed_.as<void>());
-  if (kernel_->uses_lines && !lines_.Prepare(problem.quantization, channels, magnitudes.as<int64_t>())) {
+  if (kernel_->uses_lines && !lines_.Prepare(problem.quantization, channels, ranges.as<AccumulatorRange>())) {
     reason->Set("out of memory");
     return false;
   }

@@ -76,6 +76,14 @@ struct LinesAvx2 {
         offset(_mm256_loadu_ps(lines.offset() + channel)),
         half(_mm256_loadu_ps(lines.half() + channel)) {}
 
+  // Accumulators that are exceptions, the first of their channels or the second, replaced.
+  static __m256i Substituted(const FloatRequantization& lines, int i, int channel, __m256i acc) {
+    const auto load = [channel](const int32_t* values) {
+      return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(values + channel));
+    };
+    return _mm256_blendv_epi8(acc, load(lines.substitute(i)), _mm256_cmpeq_epi32(acc, load(lines.exception(i))));
+  }
+
   __m256i Signed(__m256i acc) const {
     const __m256 x = _mm256_cvtepi32_ps(acc);
     const __m256 sign = _mm256_and_ps(x, _mm256_set1_ps(-0.0f));

@@ -75,11 +75,16 @@ struct LinesAvx512 {
   __m512 offset;
   __m512 half;
 
-  LinesAvx512() : scale(_mm512_setzero_ps()), offset(scale), half(scale) {}
   LinesAvx512(const FloatRequantization& lines, int channel)
       : scale(_mm512_loadu_ps(lines.scale() + channel)),
         offset(_mm512_loadu_ps(lines.offset() + channel)),
         half(_mm512_loadu_ps(lines.half() + channel)) {}
+
+  // Accumulators that are exceptions, the first of their channels or the second, replaced.
+  static __m512i Substituted(const FloatRequantization& lines, int i, int channel, __m512i acc) {
+    const __mmask16 exceptions = _mm512_cmpeq_epi32_mask(acc, _mm512_loadu_si512(lines.exception(i) + channel));
+    return _mm512_mask_loadu_epi32(acc, exceptions, lines.substitute(i) + channel);
+  }
 
   __m512i Signed(__m512i acc) const {
     const __m512 x = _mm512_cvtepi32_ps(acc);

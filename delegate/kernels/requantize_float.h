@@ -13,8 +13,11 @@
 //
 // and for the next steps beyond that the second holds for the largest accumulator, or the first for the least,
 // with u the distance of floats at k - 1/2, itself a float, so that rounding cannot carry v over it. A step lies somewhere between two
-// integers; 255 of them leave some room for the line unless the scale is far below 2^-8: of the depthwise layers of MobileNetV1-0.75,
-// DeepLabV3 and a palm detector, quantized per channel, nine in ten vectors of 16 channels and more pass. The others take the integers.
+// integers; 255 of them leave some room for the line unless the scale is far below 2^-8. From there on channels have now and then one
+// accumulator next to a step that the line takes to the wrong side, or two where negative results mirror positive ones. Such an
+// exception is replaced by its neighbour on the right side, which has the same code: two instructions more for the 16 channels of a
+// vector, of which one is enough to need it. And a channel that training left all but zero, with one code for whatever it adds up, has
+// that code for a line. The others take the integers.
 #ifndef TFLITE_EQ_DELEGATE_KERNELS_REQUANTIZE_FLOAT_H_
 #define TFLITE_EQ_DELEGATE_KERNELS_REQUANTIZE_FLOAT_H_
 
@@ -22,19 +25,25 @@
 
 #include "delegate/kernels/always_inline.h"
 #include "delegate/kernels/buffer.h"
+#include "delegate/kernels/certificate.h"
 #include "delegate/kernels/conv_types.h"
 
 namespace tflite_eq {
 
-// The line of one channel.
+// The line of one channel. An accumulator exception[i] has to be taken for substitute[i]; where they are equal there is none.
 struct RequantizeLine {
+  static constexpr int kMostExceptions = 2;
+
   float scale;
   float offset;
   float half;
+  int exceptions;
+  int32_t exception[kMostExceptions];
+  int32_t substitute[kMostExceptions];
 };
 
-// Finds a line that is exact for all |acc| <= magnitude; false where it finds none.
-bool FindRequantizeLine(const ConvQuantization& quantization, int channel, int64_t magnitude, RequantizeLine* line);
+// Finds a line that is exact for all accumulators in the range; false where it finds none.
+bool FindRequantizeLine(const ConvQuantization& quantization, int channel, const AccumulatorRange& range, RequantizeLine* line);
 
 // The lines of one convolution, padded as those of Requantization are.
 class FloatRequantization {
@@ -43,22 +52,28 @@ class FloatRequantization {
   static constexpr int kBlock = 16;
 
   // Until then no block is exact. False when memory runs out.
-  bool Prepare(const ConvQuantization& quantization, int channels, const int64_t* magnitude);
+  bool Prepare(const ConvQuantization& quantization, int channels, const AccumulatorRange* ranges);
 
-  // Whether all channels of the block that begins at `channel` have a line.
-  TFLITE_EQ_ALWAYS_INLINE bool exact(int channel) const {
-    return exact_.size() > 0 && exact_.as<uint8_t>()[channel / kBlock] != 0;
-  }
+  // Whether all channels of the block that begins at `channel` have a line, and then the most exceptions that one of them has.
+  TFLITE_EQ_ALWAYS_INLINE bool exact(int channel) const { return found_.size() > 0 && found(channel) != 0; }
+  TFLITE_EQ_ALWAYS_INLINE int exceptions(int channel) const { return found(channel) - 1; }
   TFLITE_EQ_ALWAYS_INLINE const float* scale() const { return scale_.as<float>(); }
   TFLITE_EQ_ALWAYS_INLINE const float* offset() const { return offset_.as<float>(); }
   TFLITE_EQ_ALWAYS_INLINE const float* half() const { return half_.as<float>(); }
-  size_t memory_bytes() const { return scale_.size() + offset_.size() + half_.size() + exact_.size(); }
+  // The first exceptions of all channels, or the second.
+  TFLITE_EQ_ALWAYS_INLINE const int32_t* exception(int i) const { return exception_[i].as<int32_t>(); }
+  TFLITE_EQ_ALWAYS_INLINE const int32_t* substitute(int i) const { return substitute_[i].as<int32_t>(); }
+  size_t memory_bytes() const { return (3 + 2 * RequantizeLine::kMostExceptions) * scale_.size() + found_.size(); }
 
  private:
+  TFLITE_EQ_ALWAYS_INLINE uint8_t found(int channel) const { return found_.as<uint8_t>()[channel / kBlock]; }
+
   Buffer scale_;
   Buffer offset_;
   Buffer half_;
-  Buffer exact_;
+  Buffer exception_[RequantizeLine::kMostExceptions];
+  Buffer substitute_[RequantizeLine::kMostExceptions];
+  Buffer found_;  // 0 where a channel has no line, else 1 more than the most exceptions
 };
 
 }  // namespace tflite_eq

@@ -301,6 +301,7 @@ inline __attribute__((always_inline)) void TwoTaps(const ConvShape& s, const Pla
 
 // The pixels of pairs of columns, across rows; a row of an odd number of columns has no second of the last pair.
 struct NextOfPairs {
+  static constexpr bool kAll = false;
   int8_t* operator()() {
     int8_t* to = out + (static_cast<size_t>(row) * width + 2 * static_cast<size_t>(column)) * pixel;
     second = !second;
@@ -336,24 +337,29 @@ void Tile(const ConvShape& s, const Planes& planes, const uint8_t* lines, int pa
   }
   Add(a, constants.end_a);
   Add(b, constants.end_b);
-  __m512i sums[4 * pairs];  // a and b themselves stay in registers
-#pragma GCC unroll 16
+  const NextOfPairs next = {out, static_cast<size_t>(s.output_channels), static_cast<size_t>(s.output_width),
+                            s.output_width - planes.first_column, planes.pairs, pair / planes.pairs, pair % planes.pairs};
+  __m512i sums[2 * pairs][2];  // a and b themselves stay in registers
+#pragma GCC unroll 8
   for (int i = 0; i < pairs; ++i) {
-    sums[4 * i] = a[i][0];
-    sums[4 * i + 1] = a[i][1];
-    sums[4 * i + 2] = b[i][0];
-    sums[4 * i + 3] = b[i][1];
+    for (int v = 0; v < 2; ++v) {
+      sums[2 * i][v] = a[i][v];
+      sums[2 * i + 1][v] = b[i][v];
+    }
   }
-  store(sums, 2 * pairs, NextOfPairs{out, static_cast<size_t>(s.output_channels), static_cast<size_t>(s.output_width),
-                                     s.output_width - planes.first_column, planes.pairs, pair / planes.pairs, pair % planes.pairs});
+  if constexpr (pairs == kMaxPairs) {
+    store.template FromRegisters<2 * pairs>(sums, next);
+  } else {
+    store(sums[0], 2 * pairs, next);
+  }
 }
 
 using TileFunction = void (*)(const ConvShape&, const Planes&, const uint8_t*, int, WeightStream,
                               const ChannelConstants&, bool, const StoreTile<2>&, int8_t*);
+constexpr int kSizes[] = {1, 2, 4, kMaxPairs};
 template <bool two_taps>
-constexpr TileFunction kTiles[kMaxPairs + 1] = {nullptr,           Tile<1, two_taps>, Tile<2, two_taps>,
-                                                Tile<3, two_taps>, Tile<4, two_taps>, Tile<5, two_taps>,
-                                                Tile<6, two_taps>, Tile<7, two_taps>};
+constexpr TileFunction kTiles[] = {Tile<kSizes[0], two_taps>, Tile<kSizes[1], two_taps>, Tile<kSizes[2], two_taps>,
+                                   Tile<kSizes[3], two_taps>};
 
 // Output rows [begin, end) of a unit, counted from its first row, whose input rows are all in the window.
 template <bool two_taps>
@@ -370,12 +376,13 @@ void RunCleanRows(const KernelContext& context, const Planes& planes, const uint
     const ChannelConstants& constants =
         *reinterpret_cast<const ChannelConstants*>(packed + layout.constants(cout / kCoutBlock));
     const StoreTile<2> store(context, cout, s.output_channels - cout);
-    int pair = first;
-    for (int tile = 0; tile < tiles; ++tile) {
-      const int next = first + static_cast<int>(static_cast<int64_t>(pairs) * (tile + 1) / tiles);
-      kTiles<two_taps>[next - pair](s, planes, lines, pair, WeightStream(weights, layout.block_bytes, tile, tiles), constants,
-                                    non_negative, store, output + cout);
-      pair = next;
+    WeightStream stream(weights, layout.block_bytes, 0, tiles);
+    for (int done = 0; done < pairs;) {
+      const int size = NextTile(kSizes, pairs - done, pairs);
+      if (pairs - done < kSizes[size]) done = pairs - kSizes[size];
+      kTiles<two_taps>[size](s, planes, lines, first + done, stream, constants, non_negative, store, output + cout);
+      stream.prefetch += layout.block_bytes / tiles;
+      done += kSizes[size];
     }
   }
 }
