@@ -220,7 +220,9 @@ int Fused(const Ran& run) {
   return fused;
 }
 
-const std::vector<std::vector<int>> SizesOf(int channels) { return {{1, 5, 4, channels}, {2, 7, 9, channels}, {1, 1, 1, channels}, {1, 40, 41, channels}}; }
+std::vector<std::vector<int>> SizesOf(int channels) {
+  return {{1, 5, 4, channels}, {2, 7, 9, channels}, {1, 1, 1, channels}, {1, 40, 41, channels}};
+}
 
 // Chains and branches of any of them, in between a sum of two inputs.
 TEST(FusedGraphs, GiveWhatTheirNodesGive) {
