@@ -35,7 +35,9 @@ struct Fusions::Group {
     return true;
   }
 
-  bool Goes(const FusibleStep& at) const { return at.channelwise == 1 || (at.channelwise > 1 && (channels == 1 || channels == at.channelwise)); }
+  bool Goes(const FusibleStep& at) const {
+    return at.channelwise == 1 || (at.channelwise > 1 && (channels == 1 || channels == at.channelwise));
+  }
 };
 
 bool Fusions::Find(const Array<FusibleStep>& steps, const Array<bool>& kept) {

@@ -220,7 +220,9 @@ int Fused(const Ran& run) {
   return fused;
 }
 
-const std::vector<std::vector<int>> SizesOf(int channels) { return {{1, 5, 4, channels}, {2, 7, 9, channels}, {1, 1, 1, channels}, {1, 40, 41, channels}}; }
+std::vector<std::vector<int>> SizesOf(int channels) {
+  return {{1, 5, 4, channels}, {2, 7, 9, channels}, {1, 1, 1, channels}, {1, 40, 41, channels}};
+}
 
 // Chains and branches of any of them, in between a sum of two inputs.
 TEST(FusedGraphs, GiveWhatTheirNodesGive) {
@@ -284,6 +286,25 @@ TEST(FusedGraphs, TakeNoMemoryInBetween) {
   EXPECT_EQ(many.outputs, expected.outputs);
   EXPECT_EQ(one.tensor_bytes, 8 * 8 * 16);
   EXPECT_GT(many.tensor_bytes, one.tensor_bytes);
+}
+
+// What would take a table for each of very many channels is run by itself, or left.
+TEST(FusedGraphs, HaveNoMoreChannelsThanTablesAreMadeFor) {
+  struct Case {
+    int channels, fused, delegated;
+  };
+  for (const Case& c : {Case{4096, 1, 2}, Case{4097, 0, 2}, Case{65536, 0, 2}, Case{65537, 0, 1}}) {
+    GraphMaker maker(3, c.channels);
+    const int input = maker.Image();
+    maker.graph.inputs = {input};
+    maker.graph.outputs = {maker.Add(kOperatorRelu, {maker.Add(kOperatorPrelu, {input, maker.Constant({c.channels})})})};
+    const std::vector<std::vector<int>> sizes = {{1, 1, 2, c.channels}};
+    const DelegateOptions options = Options(true, false, BestIsa());
+    const Ran run = Invoke(maker.graph, sizes, &options);
+    EXPECT_EQ(run.outputs, Invoke(maker.graph, sizes, nullptr).outputs) << c.channels;
+    EXPECT_EQ(run.delegated, c.delegated) << c.channels;
+    EXPECT_EQ(Fused(run), c.fused) << c.channels;
+  }
 }
 
 // A constant makes more channels of one, and gives its rank to what has less: the former is not fused.

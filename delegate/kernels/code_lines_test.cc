@@ -131,7 +131,8 @@ TEST(ChannelLines, GiveEveryCodeOfEveryChannel) {
     const float scale = random.Scale(-8, -2);
     PreluConstants c;
     const int zero_point = random.Integer(-128, 127);
-    if (!MakePreluConstants({scale, zero_point}, random.Scale(-9, -7), {scale * (i % 3 == 0 ? 1 : random.Scale(-2, 2)), random.Integer(-128, 127)}, &c)) {
+    const float result = scale * (i % 3 == 0 ? 1 : random.Scale(-2, 2));
+    if (!MakePreluConstants({scale, zero_point}, random.Scale(-9, -7), {result, random.Integer(-128, 127)}, &c)) {
       continue;
     }
     std::vector<int16_t> slopes(static_cast<size_t>(random.Integer(1, 40)));
@@ -155,7 +156,9 @@ TEST(ChannelLines, GiveEveryCodeOfEveryChannel) {
 TEST(ChannelLines, RefuseWhatIsOffThem) {
   std::vector<int8_t> tables;
   for (int channel = 0; channel < 2; ++channel) {
-    for (int code = -128; code < 128; ++code) tables.push_back(static_cast<int8_t>(std::floor(code < 10 ? code * .24 + 2.6 : code * .5 + .2)));
+    for (int code = -128; code < 128; ++code) {
+      tables.push_back(static_cast<int8_t>(std::floor(code < 10 ? code * .24 + 2.6 : code * .5 + .2)));
+    }
   }
   ChannelLines lines;
   ASSERT_TRUE(lines.Fit(tables.data(), 2, 10));

@@ -4,13 +4,14 @@ namespace tflite_eq {
 
 bool ChannelwiseGroup::Make(const Member* members, int count, int channels, int kink, const Environment& environment, int workers) {
   constexpr int kMostInputs = 2;
+  if (channels > kMostChannels) return false;
   kernels_ = FindElementwise(AllowedCpu(environment).isa);
   channels_ = channels;
   workers_ = workers;
   // A row with a pixel for every code, and what each member makes of it.
   const Shape shape = {4, {1, 1, kCodes, channels}};
   const auto bytes = static_cast<size_t>(shape.elements());
-  Buffer values, tables;
+  Buffer values, tables, scratch;
   if (!values.Allocate(bytes * static_cast<size_t>(count + 1)) || !tables.Allocate(bytes)) return false;
   auto* source = values.as<int8_t>();
   for (size_t i = 0; i < bytes; ++i) source[i] = static_cast<int8_t>(static_cast<int>(i) / channels - 128);
@@ -27,7 +28,9 @@ bool ChannelwiseGroup::Make(const Member* members, int count, int channels, int 
       inputs[k] = value(members[m].inputs[k]);
     }
     if (!op.Resize(shapes, &made, &reason) || made != shape) return false;
-    op.Reference({inputs, value(m)});
+    const Units units = op.Divide();
+    if (!scratch.Allocate(units.scratch_bytes)) return false;
+    for (int unit = 0; unit < units.count; ++unit) op.Run({inputs, value(m)}, unit, scratch.as<void>());
   }
   const int8_t* result = value(count - 1);
   auto* table = tables.as<int8_t>();

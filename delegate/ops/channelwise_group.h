@@ -18,6 +18,8 @@ class ChannelwiseGroup {
     const int* inputs = nullptr;
   };
   static constexpr int kSource = -1;
+  // All members' values for all codes are held at once while a group is made.
+  static constexpr int kMostChannels = 4096;
 
   // Asks the members, which are prepared, for what they make of every code in every channel; their sizes are left changed. `kink`: the
   // code at which slopes change, if they do. False where they do not do what they said, or memory runs out.

@@ -16,6 +16,10 @@ bool Prelu::Read(const GraphView& graph, const NodeView& node, Reason* reason) {
     reason->Set("slopes are not one for each channel");
     return false;
   }
+  if (channels > kMostSlopes) {
+    reason->Set("%d slopes are more than %d", channels, kMostSlopes);
+    return false;
+  }
   if (!IsConstant(slopes, "slopes", kTfLiteInt8, static_cast<size_t>(channels), 1, reason)) return false;
   if (!slopes_.Allocate(channels)) {
     reason->Set("out of memory");

@@ -21,6 +21,9 @@ class Prelu final : public ElementwiseOperator {
   Description Describe() const override;
 
  private:
+  // Each has a table while the operator is prepared.
+  static constexpr int kMostSlopes = 1 << 16;
+
   PreluConstants constants_;
   ChannelFunction function_;  // where there is no kernel of PRELU
   Array<int16_t> slopes_;

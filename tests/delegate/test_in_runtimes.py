@@ -17,7 +17,7 @@ from tests import models
 from tests.delegate import every_operator, inside, networks
 from tflite_eq import Config, QuantizationResult, quantize
 from tflite_eq.delegate.process import call_apart
-from tflite_eq.delegate.validate import OUTPUT, validate
+from tflite_eq.delegate.validate import FUSED, OUTPUT, validate
 from tflite_eq.errors import BackendError, ModelError, TfliteEqError
 from tflite_eq.graph import schema
 from tflite_eq.runtimes import Runtime, available_runtimes, preferred_runtime
@@ -115,6 +115,43 @@ def test_windows_whose_zero_point_lies_inside(runtime: Runtime, kernel: str) -> 
     assert len(convolutions) == 3
     if kernel != "auto":
         assert all(claim.kernel == kernel for claim in convolutions[1:])
+
+
+@functools.cache
+def sloped_network(forms: str) -> bytes:
+    """Two convolutions with a PRELU behind each, of slopes of both signs."""
+
+    def network(x: Any) -> Any:
+        tf = models.tf
+        for channels, seed in ((16, 1), (24, 2)):
+            x = models.conv(x, channels, seed=seed)
+            slopes = tf.constant(np.linspace(-0.3, 1.2, channels), tf.float32)
+            x = tf.nn.relu(x) + (-slopes) * tf.nn.relu(-x)
+        return x
+
+    float_model = models.convert(network, networks.IMAGE)
+    samples = models.samples(networks.IMAGE, count=3)
+    return quantize(float_model, samples, Config(method="minmax", forms=forms)).model
+
+
+@on_every_runtime
+@pytest.mark.parametrize("fuse", [True, False])
+def test_a_prelu_in_its_fast_form_is_run_as_one(runtime: Runtime, fuse: bool) -> None:
+    options: dict[str, Any] = {"claim": ".", "fuse": fuse}
+    found = validate(sloped_network("fast"), runtime, samples=2, options=options)
+    assert found.first_wrong is None
+    fused = [c.kind for c in found.comparisons if c.kernel == FUSED]
+    assert fused == (["ADD", "ADD"] if fuse else [])
+    ends = {claim.fused_into for claim in found.claims} - {None}
+    assert len(ends) == len(fused)
+
+
+@on_every_runtime
+def test_a_prelu_by_itself_is_not_fused(runtime: Runtime) -> None:
+    found = validate(sloped_network("plain"), runtime, samples=2, options={"claim": "."})
+    assert found.first_wrong is None
+    assert [c.kind for c in found.claims if c.claimed].count("PRELU") == 2
+    assert FUSED not in [c.kernel for c in found.comparisons]
 
 
 @on_every_runtime
