@@ -150,7 +150,7 @@ bool HasKernel(Algorithm algorithm, Isa isa) {
     case Isa::kScalar:
       return algorithm != Algorithm::kDirectInt7;
     case Isa::kAvx2:
-      return algorithm == Algorithm::kDepthwise || algorithm == Algorithm::kWinogradF43 || algorithm == Algorithm::kWinogradF23;
+      return algorithm != Algorithm::kReference && algorithm != Algorithm::kWinograd1d;
     case Isa::kAvx512Vnni:
       return algorithm != Algorithm::kReference && algorithm != Algorithm::kDirectInt7;
     case Isa::kNeon:
