@@ -29,6 +29,9 @@ struct CpuProfile {
   Peer peer = Peer::kSameInstructions;
   // That a layer is computed with.
   int threads = 1;
+  // Of Isa::kNeon: all cores issue instructions in order, as Cortex-A53 does. XNNPACK multiplies less than half as much in a cycle there
+  // as on Cortex-A72, and the kernels here nearly as much.
+  bool in_order = false;
 };
 
 // The instructions of XNNPACK's int8 kernels, such as "AVX-512 VNNI".
@@ -65,6 +68,17 @@ struct CpuCosts {
   Kernel f23;
   Kernel triplets;  // 1-D F(2,3), sums of taps in int8
   Kernel two_taps;  // its form without conditions
+  // Of the direct kernels, for any codes and for 7-bit ones: for a multiplication, for a value that is written, and for one that is
+  // gathered under the filter of an output. `peer` is what XNNPACK takes for a value that it writes. Zeros where XNNPACK multiplies as
+  // fast, or where it was neither measured nor estimated.
+  struct Direct {
+    double multiply;
+    double output;
+    double input;
+    double peer;
+  };
+  Direct direct;
+  Direct direct_int7;
   // Of a depthwise convolution: XNNPACK's time for a multiplication, and that of the kernel here for each output of a channel, each of
   // its taps, and each input that is prepared for it. Zeros where neither was measured.
   struct Depthwise {

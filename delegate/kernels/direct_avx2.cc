@@ -211,7 +211,7 @@ class StoreTile {
   // Sums come by memory: the loops that make them keep all of them in registers.
   __attribute__((noinline)) void operator()(__m256i (*sums)[kVectors], int outputs, int8_t* to) const {
     const Requantization& r = *context_.requantization;
-    if (context_.lines->exact(channel_)) {
+    if (context_.lines != nullptr && context_.lines->exact(channel_)) {
       const bool non_negative = r.activation_min() >= r.zero_point();
       for (int v = 0; v < kVectors; ++v) {
         const LinesAvx2 lines(*context_.lines, channel_ + v * kLanes);
@@ -372,7 +372,7 @@ class DirectAvx2 {
     return next;
   }
 
-  // The patches of `count` outputs, from `position` on, which moves on. False when the kernel is for 7-bit codes and met others.
+  // Gathers the patches of `count` outputs, from `position` on, which moves on. False when the kernel is for 7-bit codes and met others.
   static bool GatherChunk(const KernelContext& context, const int8_t* image, const int8_t* input_end, Position* position, int count,
                           char* patches, bool* moved) {
     const ConvShape& s = context.shape;
@@ -384,6 +384,16 @@ class DirectAvx2 {
     const int spans = s.dilation_width == 1 ? 1 : s.filter_width;
     const int columns = s.dilation_width == 1 ? s.filter_width : 1;
     const auto channels = static_cast<ptrdiff_t>(s.input_channels);
+    if (IsPointwise(s)) {
+      // Pixels as they follow each other, across rows.
+      const int64_t first = int64_t{position->row} * s.output_width + position->column;
+      const int8_t* from = image + first * channels;
+      for (int i = 0; i < count; ++i, from += channels) {
+        GatherSpan(from, 0, channels, channels, input_end, padding, patches + i * pitch, seen);
+      }
+      *position = {static_cast<int>((first + count) / s.output_width), static_cast<int>((first + count) % s.output_width)};
+      return FindWindow(seen, count * pitch, patches, moved);
+    }
     for (int i = 0; i < count; ++i) {
       char* to = patches + i * pitch;
       const int y0 = position->row * s.stride_height - s.pad_top;
@@ -401,12 +411,23 @@ class DirectAvx2 {
       }
       if (++position->column == s.output_width) *position = {position->row + 1, 0};
     }
+    return FindWindow(seen, count * pitch, patches, moved);
+  }
+
+  // A 1x1 filter with stride 1.
+  static bool IsPointwise(const ConvShape& s) {
+    return s.filter_height == 1 && s.filter_width == 1 && s.stride_height == 1 && s.stride_width == 1 && s.pad_top == 0 &&
+           s.pad_left == 0 && s.output_width == s.input_width;
+  }
+
+  // Which window the patches are in, of which `seen` is known, and moves them if it is the signed one. False if neither.
+  static bool FindWindow(const __m256i (&seen)[2], size_t bytes, char* patches, bool* moved) {
     *moved = false;
     if (!Ops::kSevenBits || _mm256_movemask_epi8(seen[0]) == 0) return true;
     if (_mm256_movemask_epi8(seen[1]) != 0) return false;
     *moved = true;
     const __m256i offset = _mm256_set1_epi8(64);
-    for (size_t i = 0; i < count * pitch; i += kVectorBytes) {
+    for (size_t i = 0; i < bytes; i += kVectorBytes) {
       __m256i* codes = reinterpret_cast<__m256i*>(patches + i);
       _mm256_storeu_si256(codes, _mm256_add_epi8(_mm256_loadu_si256(codes), offset));
     }

@@ -102,14 +102,15 @@ Plan ChooseAvx2(const ConvProblem& problem, const CpuProfile& cpu) {
   const ConvShape& s = problem.shape;
   Reason reason;
   Reason left;
-  if (!s.is_3x3_stride_1()) return Leave("XNNPACK is faster here: AVX2, not a 3x3 convolution with stride 1");
+  if (!s.is_3x3_stride_1()) return ChooseDirect(problem, cpu);
   // Cut into parts, both are certified or neither is.
   if (!CertifyWinogradF43(problem, &reason)) return Leave(reason);
   // Many channels and few pixels: F(2,3) has less than half of the weights to fetch.
   const Estimate f23 = EstimateWinogradF23(s, cpu), f43 = EstimateWinogradF43(s, cpu);
   const bool large = f23.expected < f43.expected;
   const Estimate& estimate = large ? f23 : f43;
-  if (!HasChannels(s, kFewestAvx2Channels, &reason) || !Pays(estimate, large ? "F(2x2,3x3)" : "F(4x4,3x3)", &reason)) {
+  if (!HasChannels(s, kFewestAvx2Channels, &reason)) return ChooseDirect(problem, cpu);
+  if (!Pays(estimate, large ? "F(2x2,3x3)" : "F(4x4,3x3)", &reason)) {
     left.Set("XNNPACK is faster here: AVX2, %.150s", reason.text);
     return Leave(left);
   }
