@@ -277,9 +277,9 @@ TEST_P(ConvKernelTest, SumsOfEightProductsAtTheirLimit) {
           p.problem.quantization.input_zero_point = 0;
           for (int k = 0; k < s.output_channels; ++k) {
             for (int c = 0; c < s.input_channels; ++c) {
-              // Eight neighbours of either kind, c % 8 and c / 2 % 2 of 16, add up to `total`.
-              const int lane = c / 16 + c / 8 % 2 + c / 4 % 4;
-              const int magnitude = total / 8 + (lane % 8 < total % 8 ? 1 : 0);
+              // The eight weights of a lane add up to `total`, be they every eighth of 64 or two of every four of 16.
+              const int rank = (2 * (c / 4 % 4) + c % 2 + c / 16 % 4) % 8;
+              const int magnitude = total / 8 + (rank < total % 8 ? 1 : 0);
               const bool negative = signs == 1 || (signs == 2 && c % 2 != 0) || (signs == 3 && random_() % 2 != 0);
               p.filter[k * s.input_channels + c] = static_cast<int8_t>(negative ? -magnitude : magnitude);
             }

@@ -98,6 +98,7 @@ struct Int7Ops {
   static constexpr int kDepth = 16;
   static constexpr int kOutputs = 3;
   static constexpr int kLargest = 127;
+  static constexpr int kLaneWeights = 516;  // as above
   static constexpr int kLongBurst = 4;
   static constexpr int kShortBurst = 2;
 
@@ -131,7 +132,7 @@ struct Int7Ops {
       for (int index = 0; index * kLongBurst * kGroupBytes < size; ++index) {
         for (int half = 0; half < 2; ++half) {
           const Lane lane = LaneOf(filter, size, kLongBurst, index, half);
-          if (lane.positive + lane.negative > kInt7LaneWeights) return kShortBurst;
+          if (lane.positive + lane.negative > kLaneWeights) return kShortBurst;
         }
       }
     }
