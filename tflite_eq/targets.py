@@ -60,7 +60,7 @@ class Target(enum.Enum):
 _FEWEST_CHANNELS = {
     Target.ARMV8_0: 16,
     Target.X86_AVX2: 16,
-    Target.ARMV8_2_DOTPROD: 32,
+    Target.ARMV8_2_DOTPROD: 64,
     Target.ARMV8_6_I8MM: 64,
     Target.X86_VNNI: 32,
 }
@@ -88,8 +88,8 @@ class _DirectCosts:
 
 
 _DIRECT_INT7 = {
-    Target.ARMV8_0: _DirectCosts(0.505, 36, 5, 11, 4, by_position=True),
-    Target.X86_AVX2: _DirectCosts(0.48, 17, 2, 10, 16, by_position=False),
+    Target.ARMV8_0: _DirectCosts(0.505, 32, 5, 11, 4, by_position=True),
+    Target.X86_AVX2: _DirectCosts(0.52, 19, 2, 15, 16, by_position=False),
 }
 _LEAST_SAVED_SHARE = 0.08
 

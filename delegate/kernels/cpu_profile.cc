@@ -47,19 +47,19 @@ constexpr CpuCosts kTwoVnniUnits = {
 
 // Measured on the same machine, XNNPACK with its AVX2 kernels: 48 multiplications a nanosecond. Bytes and switches take the same
 // time as there, in which fewer multiplications are done. The one-dimensional kernel is not written for AVX2.
-// Direct, measured on Zen 4 against XNNPACK's AVX2 kernels there (56 multiplications a nanosecond, .2 ns for a value written): 80 and 115
-// multiplications a nanosecond, .3 ns for a value.
+// Direct, measured on Zen 4 against XNNPACK's AVX2 kernels there (60 multiplications a nanosecond, .25 ns for a value written): 82 and 115
+// multiplications a nanosecond, .26 and .32 ns for a value.
 // Depthwise, measured on Zen 4: XNNPACK's AVX-512 kernel, whose instructions take two passes there, so that AVX2 is not faster.
 constexpr CpuCosts kAvx2 = {
     /*f43=*/{29.4, 281}, /*f23=*/{13, 125}, /*triplets=*/{}, /*two_taps=*/{},
-    /*direct=*/{.7, 17, 2, 10}, /*direct_int7=*/{.48, 17, 2, 10},
+    /*direct=*/{.73, 16, 1, 15}, /*direct_int7=*/{.52, 19, 2, 15},
     /*depthwise=*/{2.6, 5.3, .92, 2},
     /*byte=*/4,          /*delegate_switch=*/1e6, /*wake=*/2.5e6, /*simple=*/TFLITE_EQ_AVX2_SIMPLE(48)};
 
 // Not measured: XNNPACK taken to be twice as fast as with AVX2. Depthwise that leaves nothing to gain.
 constexpr CpuCosts kAvx2AgainstAvx512 = {
     /*f43=*/{59, 562}, /*f23=*/{26, 250}, /*triplets=*/{}, /*two_taps=*/{},
-    /*direct=*/{1.4, 34, 4, 20}, /*direct_int7=*/{.96, 34, 4, 20},
+    /*direct=*/{1.46, 32, 2, 30}, /*direct_int7=*/{1.04, 38, 4, 30},
     /*depthwise=*/{},
     /*byte=*/8,        /*delegate_switch=*/2e6, /*wake=*/5e6, /*simple=*/TFLITE_EQ_AVX2_SIMPLE(96)};
 
@@ -75,14 +75,14 @@ constexpr CpuCosts kNeon = {
 // for a value that it writes.
 constexpr CpuCosts kNeonInOrder = {
     /*f43=*/{40, 437}, /*f23=*/{}, /*triplets=*/{}, /*two_taps=*/{},
-    /*direct=*/{.83, 36, 5, 11}, /*direct_int7=*/{.505, 36, 5, 11},
-    /*depthwise=*/{3.1, 11, 1.3, 4.5},
+    /*direct=*/{.83, 32, 5, 11}, /*direct_int7=*/{.505, 32, 5, 11},
+    /*depthwise=*/{3, 12, 1.3, 4.5},
     /*byte=*/2,        /*delegate_switch=*/6e5, /*wake=*/1.2e6, /*simple=*/TFLITE_EQ_NEON_SIMPLE(3)};
 
-// Likewise for Cortex-A76 with dot products, 30 multiplications a cycle, against the loop that XNNPACK's convolutions use. Bytes:
-// 9 GB/s. Waking a thread: 0.1 ms.
+// Likewise for Cortex-A76 with dot products, 28 multiplications a cycle; triplets are those of ResNet-18's layers, two taps those of
+// tiny_darknet's, which write more than they read. Bytes: 9 GB/s. Waking a thread: 0.1 ms.
 constexpr CpuCosts kNeonDotprod = {
-    /*f43=*/{}, /*f23=*/{}, /*triplets=*/{5.5, 22}, /*two_taps=*/{6.9, 22},
+    /*f43=*/{}, /*f23=*/{}, /*triplets=*/{5.4, 69}, /*two_taps=*/{7, 107},
     /*direct=*/{}, /*direct_int7=*/{},
     /*depthwise=*/{},
     /*byte=*/8, /*delegate_switch=*/4.5e6, /*wake=*/7.2e6, /*simple=*/TFLITE_EQ_NEON_SIMPLE(30)};

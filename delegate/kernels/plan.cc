@@ -64,7 +64,8 @@ DirectChoice BetterDirect(const ConvProblem& problem, const CpuProfile& cpu) {
   Reason ignored;
   const Estimate any = EstimateDirect(problem.shape, cpu, /*seven_bits=*/false);
   if (!CertifyDirectInt7(problem, &ignored) || !IsMarkedInt7(problem)) return {false, any};
-  return {true, EstimateDirect(problem.shape, cpu, /*seven_bits=*/true)};
+  const Estimate seven = EstimateDirect(problem.shape, cpu, /*seven_bits=*/true);
+  return seven.work < any.work ? DirectChoice{true, seven} : DirectChoice{false, any};
 }
 
 Plan ClaimDirect(const ConvProblem& problem, const CpuProfile& cpu, const DirectChoice& choice, const char* why) {

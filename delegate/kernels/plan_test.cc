@@ -146,7 +146,7 @@ TEST(ChooseKernel, Avx2TakesOtherConvolutionsMoreSoOfInt7) {
     const Plan seven = Choose(56, 64, 64, Values::kInt8, kAvx2, filter, 2, 0);
     EXPECT_EQ(eight.algorithm, Algorithm::kDirect) << eight.reason.text;
     EXPECT_EQ(seven.algorithm, Algorithm::kDirectInt7) << seven.reason.text;
-    EXPECT_GT(seven.saved_multiplications, 1.5 * eight.saved_multiplications);
+    EXPECT_GT(seven.saved_multiplications, 1.3 * eight.saved_multiplications);
   }
   // Where the zero point is that of many signed tensors, the weights have to say so too.
   EXPECT_EQ(Choose(56, 64, 64, Values::kInt8, kAvx2, 1, 1, 7).algorithm, Algorithm::kDirect);
@@ -190,7 +190,7 @@ TEST(ChooseKernel, Armv8TakesOtherConvolutionsWhereItsCoresIssueInOrder) {
 
 TEST(ChooseKernelBetween, TakesWhatLosesLittleWhereThatIsKnown) {
   RandomProblem p;
-  MakeLayer(56, 48, 96, Values::kPlainInt7, &p, 1);
+  MakeLayer(56, 32, 64, Values::kPlainInt7, &p, 1);
   p.problem.quantization.input_zero_point = 0;
   const Plan plan = ChooseKernelBetween(p.problem, kInOrder);
   EXPECT_TRUE(plan.claim) << plan.reason.text;
