@@ -82,7 +82,7 @@ constexpr CpuCosts kNeonInOrder = {
 // Likewise for Cortex-A76 with dot products, 28 multiplications a cycle; triplets are those of ResNet-18's layers, two taps those of
 // tiny_darknet's, which write more than they read. Bytes: 9 GB/s. Waking a thread: 0.1 ms.
 constexpr CpuCosts kNeonDotprod = {
-    /*f43=*/{}, /*f23=*/{}, /*triplets=*/{5.4, 69}, /*two_taps=*/{7, 107},
+    /*f43=*/{}, /*f23=*/{}, /*triplets=*/{5.4, 62}, /*two_taps=*/{7, 107},
     /*direct=*/{}, /*direct_int7=*/{},
     /*depthwise=*/{},
     /*byte=*/8, /*delegate_switch=*/4.5e6, /*wake=*/7.2e6, /*simple=*/TFLITE_EQ_NEON_SIMPLE(30)};

@@ -317,7 +317,7 @@ class DirectAvx2 {
     constexpr int kChunks = 8;
     const int chunk = Chunk(shape);
     WorkPlan plan = PlanRows(shape, workers, shape.output_width > 0 ? kChunks * chunk / shape.output_width : 1);
-    plan.scratch_bytes = SaturatingProduct(Pitch(shape), chunk) + kCacheLine;
+    if (plan.units > 0) plan.scratch_bytes = SaturatingProduct(Pitch(shape), chunk) + kCacheLine;
     return plan;
   }
 
