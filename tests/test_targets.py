@@ -42,14 +42,17 @@ DOT_PRODUCT = {
     Target.X86_VNNI: ENOUGH_CHANNELS,
 }
 
+# F(4x4,3x3) in int16 is exact for 8 bits; the direct 7-bit kernel serves the rest.
+DIRECT = {"pointwise", "strided", "strided one way", "dilated", "5x5", "1x3"}
+
 GAINS: dict[Target, set[str]] = {
     Target.GENERIC: set(),
-    Target.X86_AVX2: set(),
+    Target.X86_AVX2: DIRECT,
     # The runtime's kernels use matrix units, which outrun anything done with vectors.
     Target.X86_AMX: set(),
     Target.ARMV9_SME2: set(),
-    # F(4x4,3x3) in int16 is exact for 8 bits; the direct 7-bit kernel serves the rest.
-    Target.ARMV8_0: {"pointwise", "strided", "strided one way", "dilated", "5x5", "1x3"},
+    # 64 channels are few for a 1x1 filter: what is written and gathered outweighs the products.
+    Target.ARMV8_0: DIRECT - {"pointwise"},
     **DOT_PRODUCT,
 }
 

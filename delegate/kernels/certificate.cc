@@ -120,8 +120,8 @@ bool CertifyDirectInt7(const ConvProblem& problem, Reason* reason) {
   for (int channel = 0; channel < problem.shape.output_channels; ++channel) {
     const int8_t* filter = problem.weights.filter + static_cast<size_t>(channel) * size;
     for (int i = 0; i < size; ++i) {
-      if (filter[i] < -kInt7WeightLimit || filter[i] > kInt7WeightLimit) {
-        reason->Set("weight %d in channel %d is not in [-%d, %d]", filter[i], channel, kInt7WeightLimit, kInt7WeightLimit);
+      if (filter[i] == -128) {
+        reason->Set("weight -128 in channel %d", channel);
         return false;
       }
     }

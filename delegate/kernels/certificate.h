@@ -46,8 +46,10 @@ bool CertifyWinogradF23(const ConvProblem& problem, Reason* reason);
 bool CertifyDepthwise(const ConvProblem& problem, Reason* reason);
 bool CertifyDirect(const ConvProblem& problem, Reason* reason);
 
-// The direct kernel that sums eight products in 16 bits: |w| <= 63, so that 8 * 64 * 63 < 2^15 for codes in [-64, 63].
-inline constexpr int kInt7WeightLimit = 63;
+// The direct kernels that sum products of 7-bit codes in 16 bits. Four of them always fit, 4 * 64 * 127 < 2^15 for codes in [-64, 63]
+// and no weight of -128. Eight do where their weights' magnitudes add up to no more than this: 64 * 511 < 2^15. Kernels look at the
+// weights of each lane.
+inline constexpr int kInt7LaneWeights = 511;
 bool CertifyDirectInt7(const ConvProblem& problem, Reason* reason);
 
 // How an output channel enters the one-dimensional kernel.

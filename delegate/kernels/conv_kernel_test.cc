@@ -106,14 +106,13 @@ class ConvKernelTest : public ::testing::TestWithParam<Target> {
   }
   bool one_dimensional() const { return GetParam().algorithm == Algorithm::kWinograd1d; }
   bool direct_int7() const { return GetParam().algorithm == Algorithm::kDirectInt7; }
-  // Fast with 7-bit codes only, and refuses some weights.
+  // Fast with 7-bit codes only; one of them refuses some weights.
   bool seven_bits() const { return one_dimensional() || direct_int7(); }
   Values ordinary() const {
-    return one_dimensional() ? Values::kEvenTriplets : direct_int7() ? Values::kPlainInt7 : Values::kInt8;
+    return seven_bits() ? Values::kEvenTriplets : Values::kInt8;
   }
   // What the kernel takes.
   std::vector<Values> every_seven_bits() const {
-    if (direct_int7()) return {Values::kPlainInt7};
     return {Values::kInt7, Values::kEvenTriplets, Values::kPlainInt7};
   }
 
@@ -238,7 +237,7 @@ TEST_P(ConvKernelTest, ExtremeCodesAndWeights) {
         FillRandomProblem(Shape3x3(1, 6, 7, in, 33, Padding::kSame), options, &random_, &p);
         p.problem.quantization.input_zero_point = 0;
         for (int8_t& c : p.input) c = static_cast<int8_t>(seven_bits() ? (code < 0 ? -64 : 63) : code);
-        for (int8_t& w : p.filter) w = static_cast<int8_t>(one_dimensional() ? weight / 3 : direct_int7() ? weight / 2 : weight);
+        for (int8_t& w : p.filter) w = static_cast<int8_t>(one_dimensional() ? weight / 3 : weight);
         Check(p);
       }
     }
@@ -254,9 +253,67 @@ TEST_P(ConvKernelTest, RandomExtremes) {
     FillRandomProblem(Shape3x3(1, 8, 8, 110, 32, Padding::kSame), options, &random_, &p);
     if (seven_bits()) {
       for (int8_t& c : p.input) c = random_() % 2 ? 63 : -64;
-      for (int8_t& w : p.filter) w = random_() % 2 ? 63 : -63;
+      const int8_t weight = direct_int7() && round % 2 ? 127 : 63;
+      for (int8_t& w : p.filter) w = random_() % 2 ? weight : static_cast<int8_t>(-weight);
     }
     Check(p);
+  }
+}
+
+// direct_int7 sums four or eight products in 16 bits, by what their weights add up to: at both sides of the limit, 511 on NEON and 516 on
+// AVX2, with all signs, and with codes at whichever ends of either window make sums the largest and the least.
+TEST_P(ConvKernelTest, SumsOfEightProductsAtTheirLimit) {
+  if (!direct_int7()) return;
+  for (int total : {508, 511, 512, 516, 517, 1016}) {
+    for (int signs : {0, 1, 2, 3}) {
+      for (int low : {-64, 0}) {
+        for (bool largest : {false, true}) {
+          ConvShape s = ShapeOf({1, 3, 3, 128, 5, 1, 1, 1, 1, 1, 1});
+          ResolvePadding(Padding::kSame, &s);
+          RandomProblem p;
+          ProblemOptions options;
+          options.values = Values::kPlainInt7;
+          options.output_range = 30;
+          FillRandomProblem(s, options, &random_, &p);
+          p.problem.quantization.input_zero_point = 0;
+          for (int k = 0; k < s.output_channels; ++k) {
+            for (int c = 0; c < s.input_channels; ++c) {
+              // The eight weights of a lane add up to `total`, be they every eighth of 64 or two of every four of 16.
+              const int rank = (2 * (c / 4 % 4) + c % 2 + c / 16 % 4) % 8;
+              const int magnitude = total / 8 + (rank < total % 8 ? 1 : 0);
+              const bool negative = signs == 1 || (signs == 2 && c % 2 != 0) || (signs == 3 && random_() % 2 != 0);
+              p.filter[k * s.input_channels + c] = static_cast<int8_t>(negative ? -magnitude : magnitude);
+            }
+          }
+          for (size_t i = 0; i < p.input.size(); ++i) {
+            const bool high = (p.filter[i % s.input_channels] > 0) == largest;
+            p.input[i] = static_cast<int8_t>(high ? low + 127 : low);
+          }
+          Check(p);
+          if (HasFatalFailure()) return;
+        }
+      }
+    }
+  }
+}
+
+// The line of requantization is shifted the other way on either side of zero where the scale is large.
+TEST_P(ConvKernelTest, ScalesOfAHalfAndMore) {
+  for (int round = 0; round < 24; ++round) {
+    RandomProblem p;
+    ProblemOptions options;
+    options.values = ordinary();
+    FillRandomProblem(depthwise() ? ShapeOf({1, 9, 9, 33, 33, 3, 3, 1, 1, 1, 1}) : Shape3x3(1, 9, 9, 2, 33, Padding::kSame), options,
+                      &random_, &p);
+    // Sums of few products, so that codes are not all at the ends.
+    for (int8_t& w : p.filter) w = static_cast<int8_t>(w / 50 * 2);
+    for (int32_t& bias : p.bias) bias /= 200;
+    for (size_t k = 0; k < p.shift.size(); ++k) {
+      p.multiplier[k] = static_cast<int32_t>((1u << 30) + random_() % (1u << 30));
+      p.shift[k] = -static_cast<int>(random_() % 3);
+    }
+    Check(p);
+    if (HasFatalFailure()) return;
   }
 }
 

@@ -38,7 +38,8 @@ namespace {
 // takes .43 ns for 16 outputs, .14 for each tap and .55 for the inputs of each (compare_xnnpack.py --depthwise). The direct kernel does
 // 222 multiplications a nanosecond and takes .07 for an output where XNNPACK takes .125 (1x1 layers of 16 to 512 channels).
 constexpr CpuCosts kOneVnniUnit = {
-    /*f43=*/{72, 736}, /*f23=*/{}, /*triplets=*/{6.15, 15}, /*two_taps=*/{7, 21}, /*direct=*/{.98, 15, 1.8, 27},
+    /*f43=*/{72, 736}, /*f23=*/{}, /*triplets=*/{6.15, 15}, /*two_taps=*/{7, 21},
+    /*direct=*/{.98, 15, 1.8, 27}, /*direct_int7=*/{},
     /*depthwise=*/{11.8, 5.8, 1.9, 7.4},
     /*byte=*/10.8,     /*delegate_switch=*/6e6, /*wake=*/8e6, /*simple=*/TFLITE_EQ_AVX512_SIMPLE(216)};
 
@@ -46,42 +47,58 @@ constexpr CpuCosts kOneVnniUnit = {
 // a nanosecond. The weights of 7x7x512 came at 12 GB/s. A switch with two threads took 40 us.
 // Depthwise: not measured; XNNPACK's as on Zen 4, and half as much again for the kernel here.
 constexpr CpuCosts kTwoVnniUnits = {
-    /*f43=*/{68, 900}, /*f23=*/{}, /*triplets=*/{4.12, 30}, /*two_taps=*/{5.3, 20}, /*direct=*/{},
+    /*f43=*/{68, 900}, /*f23=*/{}, /*triplets=*/{4.12, 30}, /*two_taps=*/{5.3, 20},
+    /*direct=*/{}, /*direct_int7=*/{},
     /*depthwise=*/{11.8, 9, 2.8, 11},
     /*byte=*/19,       /*delegate_switch=*/3e6, /*wake=*/8e6, /*simple=*/TFLITE_EQ_AVX512_SIMPLE(229)};
 
 // Measured on the same machine, XNNPACK with its AVX2 kernels: 48 multiplications a nanosecond. Bytes and switches take the same
 // time as there, in which fewer multiplications are done. The one-dimensional kernel is not written for AVX2.
+// Direct, measured on Zen 4 against XNNPACK's AVX2 kernels there (60 multiplications a nanosecond, .25 ns for a value written): 82 and 115
+// multiplications a nanosecond, .26 and .32 ns for a value.
 // Depthwise, measured on Zen 4: XNNPACK's AVX-512 kernel, whose instructions take two passes there, so that AVX2 is not faster.
 constexpr CpuCosts kAvx2 = {
-    /*f43=*/{29.4, 281}, /*f23=*/{13, 125}, /*triplets=*/{}, /*two_taps=*/{}, /*direct=*/{},
+    /*f43=*/{29.4, 281}, /*f23=*/{13, 125}, /*triplets=*/{}, /*two_taps=*/{},
+    /*direct=*/{.73, 16, 1, 15}, /*direct_int7=*/{.52, 19, 2, 15},
     /*depthwise=*/{2.6, 5.3, .92, 2},
     /*byte=*/4,          /*delegate_switch=*/1e6, /*wake=*/2.5e6, /*simple=*/TFLITE_EQ_AVX2_SIMPLE(48)};
 
 // Not measured: XNNPACK taken to be twice as fast as with AVX2. Depthwise that leaves nothing to gain.
 constexpr CpuCosts kAvx2AgainstAvx512 = {
-    /*f43=*/{59, 562}, /*f23=*/{26, 250}, /*triplets=*/{}, /*two_taps=*/{}, /*direct=*/{},
+    /*f43=*/{59, 562}, /*f23=*/{26, 250}, /*triplets=*/{}, /*two_taps=*/{},
+    /*direct=*/{1.46, 32, 2, 30}, /*direct_int7=*/{1.04, 38, 4, 30},
     /*depthwise=*/{},
     /*byte=*/8,        /*delegate_switch=*/2e6, /*wake=*/5e6, /*simple=*/TFLITE_EQ_AVX2_SIMPLE(96)};
 
-// Estimated by llvm-mca for Cortex-A72 (delegate/README.md), 8 multiplications a cycle; Cortex-A53, which gains twice as much, looks
-// the same. Bytes: 7 GB/s. A switch is taken to need three times the cycles of Zen 4's; waking a thread 0.2 ms. F(2,3) would save
+// Estimated by llvm-mca for Cortex-A72 (delegate/README.md), 8 multiplications a cycle. Bytes: 7 GB/s. A switch is taken to need three
+// times the cycles of Zen 4's; waking a thread 0.2 ms. F(2,3) would save
 // nothing there. Depthwise was neither measured nor estimated, here and below.
 constexpr CpuCosts kNeon = {
-    /*f43=*/{72, 246}, /*f23=*/{}, /*triplets=*/{}, /*two_taps=*/{}, /*direct=*/{},
+    /*f43=*/{72, 246}, /*f23=*/{}, /*triplets=*/{}, /*two_taps=*/{},
+    /*direct=*/{}, /*direct_int7=*/{},
     /*depthwise=*/{},
     /*byte=*/2,        /*delegate_switch=*/1.5e6, /*wake=*/3e6, /*simple=*/TFLITE_EQ_NEON_SIMPLE(8)};
 
-// Likewise for Cortex-A76 with dot products, 30 multiplications a cycle, against the loop that XNNPACK's convolutions use. Bytes:
-// 9 GB/s. Waking a thread: 0.1 ms.
+// Estimated for Cortex-A53 (docs/arm64.md), layer by layer, XNNPACK's kernel for that core at 2.95 multiplications a cycle and 3.7 cycles
+// for a value that it writes.
+constexpr CpuCosts kNeonInOrder = {
+    /*f43=*/{40, 437}, /*f23=*/{}, /*triplets=*/{}, /*two_taps=*/{},
+    /*direct=*/{.83, 32, 5, 11}, /*direct_int7=*/{.505, 32, 5, 11},
+    /*depthwise=*/{3, 12, 1.3, 4.5},
+    /*byte=*/2,        /*delegate_switch=*/6e5, /*wake=*/1.2e6, /*simple=*/TFLITE_EQ_NEON_SIMPLE(3)};
+
+// Likewise for Cortex-A76 with dot products, 28 multiplications a cycle; triplets are those of ResNet-18's layers, two taps those of
+// tiny_darknet's, which write more than they read. Bytes: 9 GB/s. Waking a thread: 0.1 ms.
 constexpr CpuCosts kNeonDotprod = {
-    /*f43=*/{}, /*f23=*/{}, /*triplets=*/{5.5, 22}, /*two_taps=*/{6.9, 22}, /*direct=*/{},
+    /*f43=*/{}, /*f23=*/{}, /*triplets=*/{5.4, 62}, /*two_taps=*/{7, 107},
+    /*direct=*/{}, /*direct_int7=*/{},
     /*depthwise=*/{},
     /*byte=*/8, /*delegate_switch=*/4.5e6, /*wake=*/7.2e6, /*simple=*/TFLITE_EQ_NEON_SIMPLE(30)};
 
 // Likewise for Neoverse N2 with smmla, 60 multiplications a cycle. Bytes: 17 GB/s.
 constexpr CpuCosts kNeonI8mm = {
-    /*f43=*/{}, /*f23=*/{}, /*triplets=*/{5.2, 43}, /*two_taps=*/{6.5, 43}, /*direct=*/{},
+    /*f43=*/{}, /*f23=*/{}, /*triplets=*/{5.2, 43}, /*two_taps=*/{6.5, 43},
+    /*direct=*/{}, /*direct_int7=*/{},
     /*depthwise=*/{},
     /*byte=*/10, /*delegate_switch=*/9e6, /*wake=*/17e6, /*simple=*/TFLITE_EQ_NEON_SIMPLE(60)};
 
@@ -132,6 +149,7 @@ const CpuCosts& CostsOf(const CpuProfile& cpu) {
     case Isa::kNeonI8mm:
       return kNeonI8mm;
     case Isa::kNeon:
+      return cpu.in_order ? kNeonInOrder : kNeon;
     case Isa::kScalar:
       break;
   }

@@ -29,6 +29,9 @@ struct CpuProfile {
   Peer peer = Peer::kSameInstructions;
   // That a layer is computed with.
   int threads = 1;
+  // Of Isa::kNeon: all cores issue instructions in order, as Cortex-A53 does. XNNPACK multiplies less than half as much in a cycle there
+  // as on Cortex-A72, and the kernels here nearly as much.
+  bool in_order = false;
 };
 
 // The instructions of XNNPACK's int8 kernels, such as "AVX-512 VNNI".
@@ -74,15 +77,18 @@ struct CpuCosts {
   Kernel f23;
   Kernel triplets;  // 1-D F(2,3), sums of taps in int8
   Kernel two_taps;  // its form without conditions
-  // Of the direct kernel: a multiplication, a value that it writes, a byte that it reads; and what XNNPACK takes for a value that it
-  // writes, beside a multiplication for each multiplication. Zeros where they were not measured.
+  // Of the direct kernels, for any codes and for 7-bit ones: for a multiplication, for a value that is written, and for one that is read:
+  // once where products are summed by fours (VNNI, where 7-bit codes have no kernel of their own), else once for each output that it
+  // is gathered for. `peer` is what XNNPACK takes for a value that it writes. Zeros where XNNPACK multiplies as fast, or where it was
+  // neither measured nor estimated.
   struct Direct {
     double multiply;
     double output;
     double input;
-    double peer_output;
+    double peer;
   };
   Direct direct;
+  Direct direct_int7;
   // Of a depthwise convolution: XNNPACK's time for a multiplication, and that of the kernel here for each output of a channel, each of
   // its taps, and each input that is prepared for it. Zeros where neither was measured.
   struct Depthwise {

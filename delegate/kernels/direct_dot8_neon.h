@@ -18,6 +18,7 @@ struct DirectDotOps {
   static constexpr int kStep = kCouple;
   static constexpr int kMaxSteps = 4;  // 16 accumulators
 
+  static bool AllowsLongSums(const int8_t*, int, int) { return true; }
   static size_t PackedOffset(int cout, int channel) {
     return static_cast<size_t>(channel / kDotChannels) * kDotBlockBytes + DotOps::PackedOffset(cout, channel % kDotChannels);
   }
@@ -28,7 +29,7 @@ struct DirectDotOps {
    public:
     void Clear() { ClearDots<steps>(acc_); }
     __attribute__((always_inline)) const int8_t* Accumulate(const int8_t* codes, size_t plane_bytes, int vectors,
-                                                            const int8_t* weights) {
+                                                            const int8_t* weights, bool) {
       return AccumulateDots<DotOps, steps, 2>(acc_, codes, plane_bytes, vectors * (kVector / kDotChannels), weights);
     }
     void Get(int pack, int32x4_t (&sums)[4]) const { DotOps::Sort(acc_[pack], sums); }

@@ -3,10 +3,12 @@
 // Sums are spread over the lanes of a register, which hold different input channels of one output, and are added up at the end.
 // Register tiles, outputs x 4 output channels:
 //
-//   int8   4 x 4: 16 accumulators of 32 bits; each product of two vectors (smull) is added to them at once (sadalp).
-//   7 bits 3 x 4: 12 accumulators of 32 bits and 12 of 16 bits. 8 products of codes in [-64, 63] and weights in [-63, 63] fit in 16
-//          bits, 8 * 64 * 63 = 32 256, so one smull and seven smlal go before one sadalp: 9 instructions for 64 products instead of
-//          16. The idea is EasyQuant's (arXiv 2006.16669).
+//   int8   4 x 4: 16 accumulators of 32 bits. Products of two vectors (smull, smlal) are added to them in pairs (sadalp), 2 * 128 * 127
+//          fits in 16 bits; where a weight is -128, one by one.
+//   7 bits 3 x 4: 12 accumulators of 32 bits and 12 of 16 bits. Four products of codes in [-64, 63] fit in 16 bits, 4 * 64 * 127 = 32512,
+//          and eight where what they are multiplied by is small enough: 64 * 511 = 32704, for magnitudes that add up to 511. Trained
+//          weights nearly always do, those in [-63, 63] always. So one smull and seven smlal go before one sadalp, 9 instructions for 64
+//          products, or one and three: 10, where int8 takes 12. The idea is EasyQuant's (arXiv 2006.16669), who limit the weights instead.
 #include "delegate/kernels/direct_neon.h"
 
 #include "delegate/kernels/kernels.h"
@@ -50,11 +52,24 @@ struct Int8Ops : WideningOps {
   static constexpr bool kSevenBits = false;
   static constexpr int kMaxSteps = 4;
 
+  static bool AllowsLongSums(const int8_t* filter, int positions, int channels) {
+    for (int i = 0; i < positions * channels; ++i) {
+      if (filter[i] == -128) return false;
+    }
+    return true;
+  }
+
   template <int pixels>
   class Sums : public Accumulators<pixels> {
    public:
     __attribute__((always_inline)) const int8_t* Accumulate(const int8_t* codes, size_t plane_bytes, int vectors,
-                                                            const int8_t* weights) {
+                                                            const int8_t* weights, bool long_sums) {
+      return long_sums ? Add<true>(codes, plane_bytes, vectors, weights) : Add<false>(codes, plane_bytes, vectors, weights);
+    }
+
+   private:
+    template <bool pairs>
+    __attribute__((always_inline)) const int8_t* Add(const int8_t* codes, size_t plane_bytes, int vectors, const int8_t* weights) {
       for (int i = 0; i < vectors; ++i, codes += plane_bytes, weights += kCout * kVector) {
         int8x16_t w[kCout];
         for (int k = 0; k < kCout; ++k) w[k] = vld1q_s8(weights + k * kVector);
@@ -64,8 +79,12 @@ struct Int8Ops : WideningOps {
 #pragma GCC unroll 4
           for (int k = 0; k < kCout; ++k) {
             int32x4_t& acc = this->acc_[p][k];
-            acc = vpadalq_s16(acc, vmull_s8(vget_low_s8(x), vget_low_s8(w[k])));
-            acc = vpadalq_s16(acc, vmull_high_s8(x, w[k]));
+            const int16x8_t products = vmull_s8(vget_low_s8(x), vget_low_s8(w[k]));
+            if (pairs) {
+              acc = vpadalq_s16(acc, vmlal_high_s8(products, x, w[k]));
+            } else {
+              acc = vpadalq_s16(vpadalq_s16(acc, products), vmull_high_s8(x, w[k]));
+            }
           }
         }
       }
@@ -78,24 +97,39 @@ struct Int7Ops : WideningOps {
   static constexpr Algorithm kAlgorithm = Algorithm::kDirectInt7;
   static constexpr bool kSevenBits = true;
   static constexpr int kMaxSteps = 3;
-  static constexpr int kBurst = 4;  // vectors of codes, two products of a lane each, between two additions to 32 bits
+  static constexpr int kBurst = 4;  // vectors of codes, two products of a lane each, between two additions to 32 bits; else half
+
+  static bool AllowsLongSums(const int8_t* filter, int positions, int channels) {
+    constexpr int kLanes = kVector / 2;
+    for (int position = 0; position < positions; ++position, filter += channels) {
+      for (int first = 0; first < channels; first += kBurst * kVector) {
+        int sums[kLanes] = {};
+        for (int c = first; c < first + kBurst * kVector && c < channels; ++c) {
+          sums[c % kLanes] += filter[c] < 0 ? -filter[c] : filter[c];
+        }
+        for (const int sum : sums) {
+          if (sum > kInt7LaneWeights) return false;
+        }
+      }
+    }
+    return true;
+  }
 
   template <int pixels>
   class Sums : public Accumulators<pixels> {
    public:
     __attribute__((always_inline)) const int8_t* Accumulate(const int8_t* codes, size_t plane_bytes, int vectors,
-                                                            const int8_t* weights) {
+                                                            const int8_t* weights, bool long_sums) {
       int left = vectors;
-      for (; left >= kBurst; left -= kBurst) {
+      for (; long_sums && left >= kBurst; left -= kBurst) {
         Burst<kBurst>(codes, plane_bytes, weights);
         codes += kBurst * plane_bytes;
         weights += kBurst * kCout * kVector;
       }
-      if (left >= 2) {
-        Burst<2>(codes, plane_bytes, weights);
-        codes += 2 * plane_bytes;
-        weights += 2 * kCout * kVector;
-        left -= 2;
+      for (; left >= kBurst / 2; left -= kBurst / 2) {
+        Burst<kBurst / 2>(codes, plane_bytes, weights);
+        codes += kBurst / 2 * plane_bytes;
+        weights += kBurst / 2 * kCout * kVector;
       }
       if (left > 0) {
         Burst<1>(codes, plane_bytes, weights);

@@ -11,20 +11,22 @@
 //   struct Ops {
 //     static constexpr Isa kIsa;
 //     static constexpr Algorithm kAlgorithm;
-//     static constexpr bool kSevenBits;     // codes must lie in [-64, 63] after CodeWindow::Move, weights in [-63, 63]
+//     static constexpr bool kSevenBits;     // codes must lie in [-64, 63] after CodeWindow::Move, no weight may be -128
 //     static constexpr int kVectors;        // 4 output channels each, in a cout block
 //     static constexpr int kPlaneChannels;  // channels side by side in a plane
 //     static constexpr int kStep;           // a tile holds 1 to kMaxSteps times so many outputs
 //     static constexpr int kMaxSteps;
+//     // Whether the weights of an output channel, [position][input channel], allow the long way of adding up products.
+//     static bool AllowsLongSums(const int8_t* filter, int positions, int channels);
 //     // Byte of the weight for output channel `cout` and input channel `channel` in [0, 16), in kVectors * 4 * 16 bytes.
 //     static size_t PackedOffset(int cout, int channel);
 //     // Stores 16 channels of a column.
 //     static void StoreColumn(int8_t* line, size_t plane_bytes, int8x16_t codes);
 //     template <int steps> class Sums {
 //       void Clear();
-//       // Adds the products of `vectors` times 16 channels; returns where the weights went on.
-//       const int8_t* Accumulate(const int8_t* codes, size_t plane_bytes, int vectors, const int8_t* weights);
-//       // Sums of four vectors, as StoreCodesNeon<kVectors> takes them; `pack` counts such fours.
+//       // Adds the products of `vectors` times 16 channels; returns where the weights went on. `long_sums`: as all channels allow.
+//       const int8_t* Accumulate(const int8_t* codes, size_t plane_bytes, int vectors, const int8_t* weights, bool long_sums);
+//       // Four vectors of sums, [output][vector]; `pack` counts such fours.
 //       void Get(int pack, int32x4_t (&sums)[4]) const;
 //     };
 //   };
@@ -53,8 +55,10 @@ class DirectNeon {
     const Layout layout(s);
     int8_t* weights = static_cast<int8_t*>(packed);
     int32_t* bias = reinterpret_cast<int32_t*>(weights + layout.bias());
+    memset(weights + layout.long_sums(), 1, layout.blocks);
     for (int k = 0; k < s.output_channels; ++k) {
       const int8_t* filter = problem.weights.filter + static_cast<size_t>(k) * s.filter_size();
+      if (!Ops::AllowsLongSums(filter, layout.taps.positions(), layout.taps.channels)) weights[layout.long_sums() + k / kCout] = 0;
       int8_t* block = weights + k / kCout * layout.block_bytes;
       for (int position = 0; position < layout.taps.positions(); ++position) {
         for (int c = 0; c < layout.taps.channels; ++c) {
@@ -108,8 +112,9 @@ class DirectNeon {
   static constexpr int kCout = 4 * Ops::kVectors;
   static constexpr size_t kVectorBytes = static_cast<size_t>(kCout) * kVector;
   static constexpr int kLongestFoldedRow = 2 * kVector;
-  // A fraction of the smallest second-level caches. It is also what falls back at a time when codes leave the window.
-  static constexpr size_t kScratchTarget = 128 << 10;
+  // Half of the smallest first-level caches: planes are read once for every block of output channels. It is also what falls back at
+  // a time when codes leave the window.
+  static constexpr size_t kScratchTarget = 16 << 10;
 
   struct Layout {
     explicit Layout(const ConvShape& s)
@@ -117,10 +122,11 @@ class DirectNeon {
           blocks((s.output_channels + kCout - 1) / kCout),
           block_bytes(taps.positions() * position_bytes()) {}
     size_t position_bytes() const { return VectorBlocks(taps.channels) * kVectorBytes; }
-    // Weights, then both biases of every channel.
+    // Weights, then both biases of every channel, then whether blocks of output channels allow long sums.
     size_t bias() const { return blocks * block_bytes; }
     size_t padded_channels() const { return blocks * kCout; }
-    size_t bytes() const { return bias() + 2 * padded_channels() * sizeof(int32_t); }
+    size_t long_sums() const { return bias() + 2 * padded_channels() * sizeof(int32_t); }
+    size_t bytes() const { return long_sums() + blocks; }
     FilterTaps taps;
     size_t blocks;
     size_t block_bytes;
@@ -186,27 +192,46 @@ class DirectNeon {
     int x;
   };
 
+  // Of output columns, those that see input columns of the image, the first of them input column x0.
+  struct Span {
+    int begin;
+    int end;
+  };
+  static Span InsideColumns(const ConvShape& s, int x0, int columns) {
+    const int begin = x0 < 0 ? (-x0 - 1) / s.stride_width + 1 : 0;
+    const int end = x0 < s.input_width ? (s.input_width - x0 - 1) / s.stride_width + 1 : 0;
+    const int last = end < columns ? end : columns;
+    return {begin < last ? begin : 0, begin < last ? last : 0};
+  }
+
   // One row of the planes of filter column kx: what it sees in input row y. Adds to `outside` as CodeWindow has it.
   static void FillRow(const KernelContext& context, const Corner& corner, int y, int kx, const CodeWindow& window,
                       const Planes& planes, int8_t* line, int8x16_t* outside) {
     const ConvShape& s = context.shape;
     const int8x16_t padding = window.Move(vdupq_n_s8(static_cast<int8_t>(context.input_zero_point)));
-    const bool row_inside = y >= 0 && y < s.input_height;
     const int x0 = corner.x + kx * s.dilation_width;
+    const Span inside = y >= 0 && y < s.input_height ? InsideColumns(s, x0, planes.columns) : Span{0, 0};
+    const ptrdiff_t step = static_cast<ptrdiff_t>(s.stride_width) * s.input_channels;
     int8x16_t seen = *outside;
     for (int channel = 0; channel < s.input_channels; channel += kVector) {
       const int left = s.input_channels - channel;
       int8_t* to = line;
-      for (int column = 0; column < planes.columns; ++column, to += Ops::kPlaneChannels) {
-        const int x = x0 + column * s.stride_width;
-        int8x16_t codes = padding;
-        if (row_inside && x >= 0 && x < s.input_width) {
-          const int8_t* from = corner.image + (static_cast<size_t>(y) * s.input_width + x) * s.input_channels + channel;
-          codes = window.Move(LoadVector(from, left));
-        }
+      int column = 0;
+      const auto store = [&](int8x16_t codes) {
         seen = vorrq_s8(seen, CodeWindow::Outside(codes));
         Ops::StoreColumn(to, planes.plane_bytes, codes);
+        to += Ops::kPlaneChannels;
+        ++column;
+      };
+      while (column < inside.begin) store(padding);
+      const int8_t* from = corner.image + (static_cast<ptrdiff_t>(y) * s.input_width + x0) * s.input_channels + channel;
+      from += column * step;
+      if (left >= kVector) {
+        for (; column < inside.end; from += step) store(window.Move(vld1q_s8(from)));
+      } else {
+        for (; column < inside.end; from += step) store(window.Move(LoadVector(from, left)));
       }
+      while (column < planes.columns) store(padding);
       line += planes.plane_bytes * (kVector / Ops::kPlaneChannels);
     }
     *outside = seen;
@@ -273,7 +298,8 @@ class DirectNeon {
     const size_t pixel = s.output_channels;
     for (int cout = 0; cout < s.output_channels; cout += kCout) {
       const StoreCodesNeon<Ops::kVectors> store(*context.requantization, cout, s.output_channels - cout);
-      RunCoutBlock({planes, lines, weights + cout / kCout * layout.block_bytes, bias + cout, store, pixel, output + cout},
+      RunCoutBlock({planes, lines, weights + cout / kCout * layout.block_bytes, bias + cout, weights[layout.long_sums() + cout / kCout] != 0,
+                    store, pixel, output + cout},
                    rows * columns);
     }
     return true;
@@ -284,14 +310,15 @@ class DirectNeon {
     const int8_t* lines;
     const int8_t* weights;
     const int32_t* bias;
+    bool long_sums;
     const StoreCodesNeon<Ops::kVectors>& store;
     size_t pixel;  // bytes from one pixel of the output to the next
     int8_t* out;
   };
 
-  // Outputs [first, end), of which a tile may have room for more.
+  // The sums of outputs from `first` on, as many as a tile has.
   template <int steps>
-  static void Tile(const TileArguments& t, int first, int end) {
+  static void Tile(const TileArguments& t, int first, int32x4_t* values) {
     typename Ops::template Sums<steps> sums;
     sums.Clear();
     const int8_t* lines = t.lines + static_cast<size_t>(first) * Ops::kPlaneChannels;
@@ -302,43 +329,44 @@ class DirectNeon {
       const int8_t* codes = lines + t.planes.row_offset(ky);
 #pragma GCC unroll 1
       for (int kx = 0; kx < t.planes.taps.columns; ++kx, codes += position_bytes) {
-        weights = sums.Accumulate(codes, t.planes.plane_bytes, t.planes.vectors, weights);
+        weights = sums.Accumulate(codes, t.planes.plane_bytes, t.planes.vectors, weights, t.long_sums);
       }
     }
-    constexpr int kPixels = StoreCodesNeon<Ops::kVectors>::kPixels;
-    constexpr int kPacks = (steps * Ops::kStep + kPixels - 1) / kPixels;
+    constexpr int kValues = steps * Ops::kStep * Ops::kVectors;
 #pragma GCC unroll 8
-    for (int pack = 0; pack < kPacks; ++pack) {
-      int32x4_t values[4];
-      sums.Get(pack, values);
-      for (int i = 0; i < 4; ++i) values[i] = vaddq_s32(values[i], vld1q_s32(t.bias + i % Ops::kVectors * 4));
-      int8_t* out[kPixels];
-      for (int i = 0; i < kPixels; ++i) {
-        const int output = first + pack * kPixels + i;
-        out[i] = output < end ? t.out + output * t.pixel : nullptr;
-      }
-      t.store.Store(values, out);
+    for (int pack = 0; 4 * pack < kValues; ++pack) {
+      int32x4_t four[4];
+      sums.Get(pack, four);
+#pragma GCC unroll 4
+      for (int i = 0; i < 4 && 4 * pack + i < kValues; ++i) values[4 * pack + i] = four[i];
     }
   }
 
   template <int steps>
-  static void RunTile(int wanted, const TileArguments& arguments, int first, int end) {
+  static void RunTile(int wanted, const TileArguments& arguments, int first, int32x4_t* values) {
     if (wanted == steps) {
-      Tile<steps>(arguments, first, end);
+      Tile<steps>(arguments, first, values);
     } else if constexpr (steps > 1) {
-      RunTile<steps - 1>(wanted, arguments, first, end);
+      RunTile<steps - 1>(wanted, arguments, first, values);
     }
   }
 
+  // Sums become codes many at a time, so that constants are read, and the order of instructions is found, once for all of them.
   static void RunCoutBlock(const TileArguments& arguments, int pixels) {
-    const int steps = (pixels + Ops::kStep - 1) / Ops::kStep;
-    const int tiles = (steps + Ops::kMaxSteps - 1) / Ops::kMaxSteps;
-    int step = 0;
-    for (int tile = 0; tile < tiles; ++tile) {
-      const int next = static_cast<int>(static_cast<int64_t>(steps) * (tile + 1) / tiles);
-      const int end = next * Ops::kStep < pixels ? next * Ops::kStep : pixels;
-      RunTile<Ops::kMaxSteps>(next - step, arguments, step * Ops::kStep, end);
-      step = next;
+    constexpr int kHeld = 16 * Ops::kMaxSteps * Ops::kStep;
+    int32x4_t values[kHeld * Ops::kVectors + 4];
+    for (int begin = 0; begin < pixels; begin += kHeld) {
+      const int count = pixels - begin < kHeld ? pixels - begin : kHeld;
+      const int steps = (count + Ops::kStep - 1) / Ops::kStep;
+      const int tiles = (steps + Ops::kMaxSteps - 1) / Ops::kMaxSteps;
+      int step = 0;
+      for (int tile = 0; tile < tiles; ++tile) {
+        const int next = static_cast<int>(static_cast<int64_t>(steps) * (tile + 1) / tiles);
+        RunTile<Ops::kMaxSteps>(next - step, arguments, begin + step * Ops::kStep, values + step * Ops::kStep * Ops::kVectors);
+        step = next;
+      }
+      arguments.store.StoreRun(values, count, arguments.bias, arguments.out + begin * arguments.pixel,
+                               static_cast<ptrdiff_t>(arguments.pixel));
     }
   }
 };

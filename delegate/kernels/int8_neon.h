@@ -111,7 +111,100 @@ class StoreCodesNeon {
     StorePixel<uint32_t>(vgetq_lane_u32(words, 3), out[3 % kPixels]);
   }
 
+  // Sums of pixels that follow each other, by memory, to which a bias is to be added: [pixel][vector], readable to a multiple of four
+  // vectors. Their codes are stored `step` bytes apart.
+  void StoreRun(const int32x4_t* sums, int pixels, const int32_t* bias, int8_t* out, ptrdiff_t step) const {
+    if (fast_) {
+      Run<true>(sums, pixels, bias, out, step);
+    } else {
+      Run<false>(sums, pixels, bias, out, step);
+    }
+  }
+
+  // The same for pixels of four vectors that follow each other in the output, each constant being read once.
+  template <int pixels>
+  __attribute__((always_inline)) void StorePixels(int32x4_t (&sums)[pixels][4], int8_t* out, ptrdiff_t step) const {
+    static_assert(vectors == 4, "a pixel is a vector of codes");
+    // Unrolled, for sums that are indexed by a variable would be kept in memory throughout.
+    if (!fast_) {
+#pragma GCC unroll 4
+      for (int p = 0; p < pixels; ++p, out += step) StoreOne(General(sums[p][0], sums[p][1], sums[p][2], sums[p][3]), out);
+      return;
+    }
+#pragma GCC unroll 4
+    for (int v = 0; v < vectors; ++v) {
+      const RequantizeNeon constants(requantization_, channel_ + 4 * v);
+      for (int p = 0; p < pixels; ++p) sums[p][v] = constants.Fast(sums[p][v]);
+    }
+#pragma GCC unroll 4
+    for (int p = 0; p < pixels; ++p, out += step) StoreOne(pack_.Pack(sums[p][0], sums[p][1], sums[p][2], sums[p][3]), out);
+  }
+
  private:
+  template <bool fast>
+  __attribute__((noinline)) void Run(const int32x4_t* sums, int pixels, const int32_t* bias, int8_t* out, ptrdiff_t step) const {
+    // Read once: what is stored might lie anywhere, for all the compiler knows.
+    const PackCodesNeon pack = pack_;
+    int32x4_t multiplier[vectors], shift[vectors], biases[vectors];
+    for (int v = 0; v < vectors; ++v) {
+      const RequantizeNeon constants(requantization_, channel_ + 4 * v);
+      multiplier[v] = constants.multiplier;
+      shift[v] = constants.shift;
+      biases[v] = vld1q_s32(bias + 4 * v);
+    }
+    // Codes of as many fours of vectors as there are, side by side: cores that issue in order would wait for each step of one.
+    const auto convert = [&](const auto& fours, auto& codes) {
+      constexpr int kFours = sizeof(codes) / sizeof(codes[0]);
+      int32x4_t z[4 * kFours];
+#pragma GCC unroll 8
+      for (int i = 0; i < 4 * kFours; ++i) {
+        const RequantizeNeon constants(multiplier[i % vectors], shift[i % vectors]);
+        const int32x4_t sum = vaddq_s32(fours[i], biases[i % vectors]);
+        z[i] = fast ? constants.Fast(sum) : constants.General(sum);
+      }
+#pragma GCC unroll 2
+      for (int i = 0; i < kFours; ++i) codes[i] = pack.Pack(z[4 * i], z[4 * i + 1], z[4 * i + 2], z[4 * i + 3]);
+    };
+    if (channels_ == kChannels) {
+      for (; pixels >= 2 * kPixels; pixels -= 2 * kPixels, sums += 8, out += 2 * kPixels * step) {
+        int8x16_t codes[2];
+        convert(sums, codes);
+        StoreWhole(codes[0], out, step);
+        StoreWhole(codes[1], out + kPixels * step, step);
+      }
+    }
+    for (; pixels > 0; pixels -= kPixels, sums += 4) {
+      int8x16_t codes[1];
+      convert(sums, codes);
+      int8_t bytes[kVector];
+      vst1q_s8(bytes, codes[0]);
+      for (int p = 0; p < kPixels && p < pixels; ++p, out += step) memcpy(out, bytes + p * kChannels, channels_);
+    }
+  }
+
+  static __attribute__((always_inline)) void StoreWhole(int8x16_t codes, int8_t* out, ptrdiff_t step) {
+    if (vectors == 4) return vst1q_s8(out, codes);
+    if (vectors == 2) {
+      const uint64x2_t halves = vreinterpretq_u64_s8(codes);
+      StorePixel<uint64_t>(vgetq_lane_u64(halves, 0), out);
+      StorePixel<uint64_t>(vgetq_lane_u64(halves, 1), out + step);
+      return;
+    }
+    const uint32x4_t words = vreinterpretq_u32_s8(codes);
+    StorePixel<uint32_t>(vgetq_lane_u32(words, 0), out);
+    StorePixel<uint32_t>(vgetq_lane_u32(words, 1), out + step);
+    StorePixel<uint32_t>(vgetq_lane_u32(words, 2), out + 2 * step);
+    StorePixel<uint32_t>(vgetq_lane_u32(words, 3), out + 3 * step);
+  }
+
+  __attribute__((always_inline)) void StoreOne(int8x16_t codes, int8_t* out) const {
+    if (channels_ == kChannels) {
+      vst1q_s8(out, codes);
+    } else {
+      StorePart(codes, {out});
+    }
+  }
+
   __attribute__((always_inline)) int8x16_t Fast(const int32x4_t (&sums)[4]) const {
     int32x4_t z[4];
     for (int i = 0; i < 4; ++i) z[i] = RequantizeNeon(requantization_, channel_ + i % vectors * 4).Fast(sums[i]);

@@ -1,5 +1,4 @@
 // The kernels on sdot, which adds four products to each of four sums: 16 multiplications.
-#include "delegate/kernels/depthwise_neon.h"
 #include "delegate/kernels/direct_dot8_neon.h"
 #include "delegate/kernels/kernels.h"
 #include "delegate/kernels/winograd_1d_neon.h"
@@ -38,6 +37,5 @@ struct SdotOps {
 
 const ConvKernel kWinograd1dNeonDotprod = Winograd1dNeon<SdotOps>::Kernel();
 const ConvKernel kDirectNeonDotprod = DirectNeon<DirectDotOps<SdotOps>>::Kernel();
-const ConvKernel kDepthwiseNeonDotprod = DepthwiseRows<DepthwiseNeonOps<Isa::kNeonDotprod>>::Kernel();
 
 }  // namespace tflite_eq

@@ -1,5 +1,4 @@
 // The kernels on smmla, which multiplies two rows of eight bytes by two columns of eight: 32 multiplications.
-#include "delegate/kernels/depthwise_neon.h"
 #include "delegate/kernels/direct_dot8_neon.h"
 #include "delegate/kernels/kernels.h"
 #include "delegate/kernels/winograd_1d_neon.h"
@@ -36,6 +35,5 @@ struct SmmlaOps {
 
 const ConvKernel kWinograd1dNeonI8mm = Winograd1dNeon<SmmlaOps>::Kernel();
 const ConvKernel kDirectNeonI8mm = DirectNeon<DirectDotOps<SmmlaOps>>::Kernel();
-const ConvKernel kDepthwiseNeonI8mm = DepthwiseRows<DepthwiseNeonOps<Isa::kNeonI8mm>>::Kernel();
 
 }  // namespace tflite_eq

@@ -5,7 +5,8 @@ namespace tflite_eq {
 
 const ConvKernel* FindKernel(Algorithm algorithm, Isa isa) {
   static constexpr const ConvKernel* kKernels[] = {
-      &kReference,         &kDirectScalar,    &kDirectAvx512,      &kDepthwiseScalar,   &kDepthwiseAvx2,   &kDepthwiseAvx512,
+      &kReference,         &kDirectScalar,    &kDirectAvx2,        &kDirectInt7Avx2,    &kDirectAvx512,    &kDepthwiseScalar,
+      &kDepthwiseAvx2,     &kDepthwiseAvx512,
       &kWinogradF43Scalar, &kWinogradF43Avx2, &kWinogradF43Avx512,
       &kWinogradF23Scalar, &kWinogradF23Avx2, &kWinogradF23Avx512, &kWinograd1dScalar,  &kWinograd1dAvx512,
   };

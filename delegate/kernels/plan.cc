@@ -38,6 +38,62 @@ Plan Leave(const char* why) {
 
 bool InWindow(int32_t zero_point) { return zero_point >= -64 && zero_point <= 63; }
 
+namespace {
+
+// What a file says of a 7-bit input. Its zero point lies in a window of 128 codes. Zero points of signed 8-bit tensors do as well, mostly;
+// but 7-bit activations behind a ReLU have 0, and weights that were rounded to go with 7-bit codes are in [-63, 63].
+bool IsMarkedInt7(const ConvProblem& problem) {
+  // Images have few channels.
+  constexpr int kFewestChannels = 16;
+  if (problem.shape.input_channels < kFewestChannels || !InWindow(problem.quantization.input_zero_point)) return false;
+  if (problem.quantization.input_zero_point == 0) return true;
+  constexpr int kLimit = 63;
+  const int64_t size = int64_t{problem.shape.output_channels} * problem.shape.filter_size();
+  for (int64_t i = 0; i < size; ++i) {
+    if (problem.weights.filter[i] < -kLimit || problem.weights.filter[i] > kLimit) return false;
+  }
+  return true;
+}
+
+struct DirectChoice {
+  bool seven_bits;
+  Estimate estimate;
+};
+
+DirectChoice BetterDirect(const ConvProblem& problem, const CpuProfile& cpu) {
+  Reason ignored;
+  const Estimate any = EstimateDirect(problem.shape, cpu, /*seven_bits=*/false);
+  if (!CertifyDirectInt7(problem, &ignored) || !IsMarkedInt7(problem)) return {false, any};
+  const Estimate seven = EstimateDirect(problem.shape, cpu, /*seven_bits=*/true);
+  return seven.work < any.work ? DirectChoice{true, seven} : DirectChoice{false, any};
+}
+
+Plan ClaimDirect(const ConvProblem& problem, const CpuProfile& cpu, const DirectChoice& choice, const char* why) {
+  Plan plan = Claim(problem.shape, choice.seven_bits ? Algorithm::kDirectInt7 : Algorithm::kDirect, cpu.isa, /*saved_share=*/0, why);
+  plan.saved_multiplications = choice.estimate.peer - choice.estimate.expected;
+  return plan;
+}
+
+}  // namespace
+
+Plan ChooseDirect(const ConvProblem& problem, const CpuProfile& cpu) {
+  const DirectChoice choice = BetterDirect(problem, cpu);
+  if (choice.estimate.peer <= 0) return Leave("XNNPACK is as fast here: not a 3x3 convolution with stride 1");
+  Reason reason;
+  Reason left;
+  if (!Pays(choice.estimate, choice.seven_bits ? "the direct kernel for INT7" : "the direct kernel", &reason)) {
+    left.Set("XNNPACK is as fast here: %.150s", reason.text);
+    return Leave(left);
+  }
+  return ClaimDirect(problem, cpu, choice, choice.seven_bits ? "INT7, more products in 16 bits" : "as estimated");
+}
+
+Plan ChooseDirectBetween(const ConvProblem& problem, const CpuProfile& cpu) {
+  const DirectChoice choice = BetterDirect(problem, cpu);
+  if (choice.estimate.peer <= 0) return Leave("not measured on such a CPU");
+  return ClaimDirect(problem, cpu, choice, "between layers that pay");
+}
+
 bool HasManyTaps(const ConvShape& s) {
   constexpr int kManyTaps = 25;
   return s.filter_height * s.filter_width >= kManyTaps;
@@ -100,7 +156,12 @@ Plan ChooseKernel(const ConvProblem& problem, const CpuProfile& cpu) {
 Plan ChooseKernelBetween(const ConvProblem& problem, const CpuProfile& cpu) {
   if (IsEmpty(problem.shape) || cpu.peer != Peer::kSameInstructions) return Leave("not measured against such a runtime");
   if (cpu.isa == Isa::kAvx512Vnni) return ChooseX86Between(problem, cpu);
-  return Leave("not measured on such a CPU");
+  if (!problem.shape.depthwise) return ChooseDirectBetween(problem, cpu);
+  const Estimate estimate = EstimateDepthwise(problem.shape, cpu);
+  if (estimate.peer <= 0) return Leave("not measured on such a CPU");
+  Plan plan = Claim(problem.shape, Algorithm::kDepthwise, cpu.isa, /*saved_share=*/0, "between layers that pay");
+  plan.saved_multiplications = estimate.peer - estimate.expected;
+  return plan;
 }
 
 namespace {
@@ -150,7 +211,7 @@ bool HasKernel(Algorithm algorithm, Isa isa) {
     case Isa::kScalar:
       return algorithm != Algorithm::kDirectInt7;
     case Isa::kAvx2:
-      return algorithm == Algorithm::kDepthwise || algorithm == Algorithm::kWinogradF43 || algorithm == Algorithm::kWinogradF23;
+      return algorithm != Algorithm::kReference && algorithm != Algorithm::kWinograd1d;
     case Isa::kAvx512Vnni:
       return algorithm != Algorithm::kReference && algorithm != Algorithm::kDirectInt7;
     case Isa::kNeon:

@@ -9,9 +9,12 @@
 //   x86 AVX-512 VNNI,          F(4,3) where it pays; else direct where    F(4,3) where it is faster than the 1-D
 //   one unit                   that pays, with few products for an        kernel; else that where it pays; else
 //                              output and in first layers; else none      direct likewise
-//   x86 AVX2                   F(4,3) or F(2,3), whichever is faster,     same
+//   x86 AVX2                   3x3 stride 1: F(4,3) or F(2,3), whichever  3x3 stride 1: same; others: direct_int7
+//                              is faster, where it pays; others: direct   where it pays
 //                              where it pays
-//   ARMv8.0                    3x3 stride 1: F(4,3) where it pays; else   3x3 stride 1: same; others: direct_int7
+//   ARMv8.0, in order          3x3 stride 1: F(4,3) where it pays;        3x3 stride 1: same; others: direct_int7
+//   (Cortex-A53)               others: direct where it pays               where it pays
+//   other ARMv8.0              3x3 stride 1: F(4,3) where it pays; else   same
 //                              none
 //   ARM dot products, i8mm     direct for 5x5 and larger filters up to    same; 3x3 stride 1: 1-D F(2,3) where it
 //                              four input channels; else none             pays

@@ -10,15 +10,11 @@ namespace {
 
 // With fewer channels the transforms, requantization and stores that all contenders share outweigh what is saved.
 constexpr int kFewestChannels = 16;
-// With dot products XNNPACK needs less, and with smmla half of that, while the transforms cost what they did.
-constexpr int kFewestDotProductChannels = 32;
-constexpr int kFewestI8mmChannels = 64;
+// With dot products XNNPACK needs less while the transforms cost what they did: estimated for Cortex-A76, 32->256 channels take a tenth
+// longer than XNNPACK (docs/arm64.md).
+constexpr int kFewestDotProductChannels = 64;
 // What a large first layer saves.
 constexpr double kSavedByDenseRows = 0.3;
-// direct_int7 reads 16 channels at a time; XNNPACK reads 8. XNNPACK's instructions over direct_int7's, 1x1 on a Cortex-A53: 0.79 for
-// 48->96 channels, 1.12 for 96->96, 1.52 for 192->192, 2.01 for 768->768.
-constexpr int kFewestInt7Channels = 64;
-constexpr double kLeastInt7ChannelUse = 0.8;
 Plan ChooseInt16Winograd(const ConvProblem& problem, const CpuProfile& cpu) {
   const Estimate estimate = EstimateWinogradF43(problem.shape, cpu);
   Reason reason;
@@ -31,32 +27,16 @@ Plan ChooseInt16Winograd(const ConvProblem& problem, const CpuProfile& cpu) {
   return ClaimWinograd2d(problem, Algorithm::kWinogradF43, cpu.isa, estimate.saved_share(), "certified");
 }
 
-// ARMv8.0: 8-bit products are widened to 16 bits, at two additions of 32 bits for every eight of them.
+// ARMv8.0: 8-bit products are widened to 16 bits.
 Plan ChooseNeon(const ConvProblem& problem, const CpuProfile& cpu) {
   const ConvShape& s = problem.shape;
-  Reason reason;
+  if (!s.is_3x3_stride_1()) return ChooseDirect(problem, cpu);
   if (s.input_channels < kFewestChannels || s.output_channels < kFewestChannels) {
+    Reason reason;
     reason.Set("XNNPACK is as fast here: %d->%d channels are few", s.input_channels, s.output_channels);
     return Leave(reason);
   }
-  if (s.is_3x3_stride_1()) return ChooseInt16Winograd(problem, cpu);
-  const double read = (s.input_channels + 15) / 16 * 16;
-  if (s.input_channels < kFewestInt7Channels || s.input_channels / read < kLeastInt7ChannelUse) {
-    reason.Set("XNNPACK is as fast here: %d input channels fill little of what direct_int7 reads", s.input_channels);
-    return Leave(reason);
-  }
-  Reason left;
-  if (!InWindow(problem.quantization.input_zero_point)) {
-    left.Set("XNNPACK is as fast here: not a 3x3 convolution with stride 1, and not INT7 (input zero point %d)",
-             problem.quantization.input_zero_point);
-    return Leave(left);
-  }
-  if (!CertifyDirectInt7(problem, &reason)) {
-    left.Set("XNNPACK is as fast here: not a 3x3 convolution with stride 1, and not INT7 (%.80s)", reason.text);
-    return Leave(left);
-  }
-  constexpr double kSavedInt7 = 0.25;
-  return Claim(s, Algorithm::kDirectInt7, cpu.isa, kSavedInt7, "INT7 weights, eight products in 16 bits");
+  return ChooseInt16Winograd(problem, cpu);
 }
 
 // Dot products: int16 is slower than XNNPACK's int8, and only fewer of the same products are a gain.
@@ -69,8 +49,7 @@ Plan ChooseDotProduct(const ConvProblem& problem, const CpuProfile& cpu) {
   if (!s.is_3x3_stride_1()) {
     return Leave("XNNPACK is as fast here: ARM with dot products, not a 3x3 convolution with stride 1");
   }
-  const int fewest = cpu.isa == Isa::kNeonI8mm ? kFewestI8mmChannels : kFewestDotProductChannels;
-  if (s.input_channels < fewest || s.output_channels < fewest) {
+  if (s.input_channels < kFewestDotProductChannels || s.output_channels < kFewestDotProductChannels) {
     reason.Set("XNNPACK is as fast here: %d->%d channels are few", s.input_channels, s.output_channels);
     return Leave(reason);
   }

@@ -49,7 +49,7 @@ double XnnpackMultiplications(const ConvShape& s) {
          s.filter_width * channels;
 }
 
-Estimate EstimateDirect(const ConvShape& s, const CpuProfile& cpu) {
+Estimate EstimateDirectVnni(const ConvShape& s, const CpuProfile& cpu) {
   const CpuCosts::Direct& costs = CostsOf(cpu).direct;
   if (costs.multiply <= 0) return {};
   const double pixels = static_cast<double>(s.batch) * s.output_height * s.output_width;
@@ -73,7 +73,7 @@ Estimate EstimateDirect(const ConvShape& s, const CpuProfile& cpu) {
   if (pixels < kFewPixels) work *= 1.18;
   ConvShape padded = s;
   padded.output_channels = static_cast<int>(filters);
-  const double peer = XnnpackMultiplications(padded) + costs.peer_output * outputs;
+  const double peer = XnnpackMultiplications(padded) + costs.peer * outputs;
   return {work + kFixed, 0, 0, peer, work + kFixed};
 }
 
@@ -97,8 +97,27 @@ Estimate EstimateWinograd1d(const ConvShape& s, const CpuProfile& cpu, bool two_
   const double taps = two_taps ? 15 : 12;  // of three rows
   Estimate estimate = Finish(s, cpu, work, taps * inputs * filters);
   // What XNNPACK takes for each output counts where there are few products for it.
-  estimate.peer += CostsOf(cpu).direct.peer_output * s.batch * s.output_height * s.output_width * s.output_channels;
+  estimate.peer += CostsOf(cpu).direct.peer * s.batch * s.output_height * s.output_width * s.output_channels;
   return estimate;
+}
+
+Estimate EstimateDirect(const ConvShape& s, const CpuProfile& cpu, bool seven_bits) {
+  const CpuCosts::Direct& costs = seven_bits ? CostsOf(cpu).direct_int7 : CostsOf(cpu).direct;
+  const bool x86 = cpu.isa == Isa::kAvx2;
+  constexpr int kVector = 16;
+  const int row = s.filter_width * s.input_channels;
+  // What is gathered for an output: all of it side by side, or vectors of channels, in which few channels share one with their row.
+  const bool folded = s.filter_width > 1 && s.dilation_width == 1 && row <= 2 * kVector;
+  const double depth = x86      ? RoundUp(s.filter_size(), seven_bits ? kVector : 2)
+                       : folded ? s.filter_height * RoundUp(row, kVector)
+                                : s.filter_height * s.filter_width * RoundUp(s.input_channels, kVector);
+  // A copied row takes more than twice as long as vectors of channels that lie side by side.
+  const double input = folded && !x86 ? 2.5 * costs.input : costs.input;
+  const double pixels = static_cast<double>(s.batch) * s.output_height * s.output_width;
+  const double filters = RoundUp(s.output_channels, x86 ? kVector : 4);
+  const double work = pixels * (costs.multiply * depth * filters + costs.output * filters + input * depth);
+  const double peer = costs.multiply > 0 ? XnnpackMultiplications(s) + costs.peer * pixels * s.output_channels : 0;
+  return {work, 0, 0, peer, work};
 }
 
 Estimate EstimateDepthwise(const ConvShape& s, const CpuProfile& cpu) {

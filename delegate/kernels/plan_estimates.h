@@ -27,8 +27,10 @@ Estimate EstimateWinogradF43(const ConvShape& shape, const CpuProfile& cpu);
 Estimate EstimateWinogradF23(const ConvShape& shape, const CpuProfile& cpu);
 Estimate EstimateWinograd1d(const ConvShape& shape, const CpuProfile& cpu, bool two_taps);
 
-// Of the direct kernel; the peer's time is 0 where neither is known.
-Estimate EstimateDirect(const ConvShape& shape, const CpuProfile& cpu);
+// Of the direct kernels, with codes that are all of seven bits or not; the peer's time is 0 where neither is known. With VNNI there is
+// one for all codes.
+Estimate EstimateDirectVnni(const ConvShape& shape, const CpuProfile& cpu);
+Estimate EstimateDirect(const ConvShape& shape, const CpuProfile& cpu, bool seven_bits);
 
 // Of the depthwise kernel; the peer's time is 0 where neither is known.
 Estimate EstimateDepthwise(const ConvShape& shape, const CpuProfile& cpu);

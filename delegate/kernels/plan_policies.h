@@ -25,6 +25,11 @@ Plan Leave(const char* why);
 // Whether padding leaves a kernel for 7-bit codes in its window: [-64, 63], or [0, 127], whose zero point is 0 behind a ReLU.
 bool InWindow(int32_t zero_point);
 
+// A direct kernel where it is estimated to pay: for 7-bit codes where the input is said to have them.
+Plan ChooseDirect(const ConvProblem& problem, const CpuProfile& cpu);
+// The better of them, whether or not it pays.
+Plan ChooseDirectBetween(const ConvProblem& problem, const CpuProfile& cpu);
+
 // Whether this is a large first layer, such as 7x7 over three channels. XNNPACK pads the few channels of every tap to a group of
 // them; the direct kernels take the taps of a filter row for channels (filter_taps.h).
 bool IsLargeFirstLayer(const ConvShape& shape);

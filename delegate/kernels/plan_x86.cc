@@ -73,7 +73,7 @@ bool ChooseWinograd(const ConvProblem& problem, const CpuProfile& cpu, Plan* pla
 
 // The direct kernel with one VNNI unit, which multiplies no faster than XNNPACK, but takes less for what it writes.
 Plan ChooseDirectOneUnit(const ConvShape& s, const CpuProfile& cpu, const char* why, const Reason& no_winograd) {
-  const Estimate estimate = EstimateDirect(s, cpu);
+  const Estimate estimate = EstimateDirectVnni(s, cpu);
   Reason reason;
   if (!Pays(estimate, "the direct kernel", &reason)) {
     reason.Set("XNNPACK is as fast here: AVX-512 VNNI, direct convolution (%.120s)", no_winograd.text);
@@ -113,14 +113,15 @@ Plan ChooseAvx2(const ConvProblem& problem, const CpuProfile& cpu) {
   const ConvShape& s = problem.shape;
   Reason reason;
   Reason left;
-  if (!s.is_3x3_stride_1()) return Leave("XNNPACK is faster here: AVX2, not a 3x3 convolution with stride 1");
+  if (!s.is_3x3_stride_1()) return ChooseDirect(problem, cpu);
   // Cut into parts, both are certified or neither is.
   if (!CertifyWinogradF43(problem, &reason)) return Leave(reason);
   // Many channels and few pixels: F(2,3) has less than half of the weights to fetch.
   const Estimate f23 = EstimateWinogradF23(s, cpu), f43 = EstimateWinogradF43(s, cpu);
   const bool large = f23.expected < f43.expected;
   const Estimate& estimate = large ? f23 : f43;
-  if (!HasChannels(s, kFewestAvx2Channels, &reason) || !Pays(estimate, large ? "F(2x2,3x3)" : "F(4x4,3x3)", &reason)) {
+  if (!HasChannels(s, kFewestAvx2Channels, &reason)) return ChooseDirect(problem, cpu);
+  if (!Pays(estimate, large ? "F(2x2,3x3)" : "F(4x4,3x3)", &reason)) {
     left.Set("XNNPACK is faster here: AVX2, %.150s", reason.text);
     return Leave(left);
   }
@@ -136,7 +137,7 @@ Plan ChooseAvx2(const ConvProblem& problem, const CpuProfile& cpu) {
 Plan ChooseX86Between(const ConvProblem& problem, const CpuProfile& cpu) {
   const ConvShape& s = problem.shape;
   Plan plan = Claim(s, s.depthwise ? Algorithm::kDepthwise : Algorithm::kDirect, cpu.isa, 0, "between layers that pay");
-  const Estimate estimate = s.depthwise ? EstimateDepthwise(s, cpu) : EstimateDirect(s, cpu);
+  const Estimate estimate = s.depthwise ? EstimateDepthwise(s, cpu) : EstimateDirectVnni(s, cpu);
   if (estimate.peer > 0) {
     plan.saved_multiplications = estimate.peer - estimate.expected;
     return plan;

@@ -87,7 +87,7 @@ struct LinesAvx2 {
   __m256i Signed(__m256i acc) const {
     const __m256 x = _mm256_cvtepi32_ps(acc);
     const __m256 sign = _mm256_and_ps(x, _mm256_set1_ps(-0.0f));
-    return _mm256_cvtps_epi32(_mm256_fmadd_ps(x, scale, _mm256_add_ps(offset, _mm256_or_ps(sign, half))));
+    return _mm256_cvtps_epi32(_mm256_fmadd_ps(x, scale, _mm256_add_ps(offset, _mm256_xor_ps(sign, half))));
   }
 
   // Where no code below the zero point is wanted, and `half` is 0.

@@ -89,7 +89,7 @@ struct LinesAvx512 {
   __m512i Signed(__m512i acc) const {
     const __m512 x = _mm512_cvtepi32_ps(acc);
     const __m512 sign = _mm512_and_ps(x, _mm512_set1_ps(-0.0f));
-    return _mm512_cvtps_epi32(_mm512_fmadd_ps(x, scale, _mm512_add_ps(offset, _mm512_or_ps(sign, half))));
+    return _mm512_cvtps_epi32(_mm512_fmadd_ps(x, scale, _mm512_add_ps(offset, _mm512_xor_ps(sign, half))));
   }
 
   // Where no code below the zero point is wanted, and `half` is 0.

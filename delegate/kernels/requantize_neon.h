@@ -29,6 +29,8 @@ struct RequantizeNeon {
   RequantizeNeon(const Requantization& r, int channel)
       : multiplier(vld1q_s32(r.multiplier() + channel)), shift(vld1q_s32(r.shift() + channel)) {}
 
+  RequantizeNeon(int32x4_t four_multipliers, int32x4_t four_shifts) : multiplier(four_multipliers), shift(four_shifts) {}
+
   // Whether the fast form holds for `channels` channels, a multiple of four: no left shift, no shift of zero, and no bias that is
   // still to be added.
   static bool IsFast(const Requantization& r, int channel, int channels) {

@@ -168,13 +168,14 @@ Peer ParsePeer(const std::string& instructions) {
 
 void BindConvolution(py::module_& m) {
   py::class_<CpuProfile>(m, "Cpu")
-      .def(py::init([](const std::string& isa, bool two_vnni_units, const std::string& peer) {
-             return CpuProfile{ParseIsa(isa), two_vnni_units, ParsePeer(peer)};
+      .def(py::init([](const std::string& isa, bool two_vnni_units, const std::string& peer, bool in_order) {
+             return CpuProfile{ParseIsa(isa), two_vnni_units, ParsePeer(peer), /*threads=*/1, in_order};
            }),
-           py::arg("isa"), py::arg("two_vnni_units") = false, py::arg("peer") = "")
+           py::arg("isa"), py::arg("two_vnni_units") = false, py::arg("peer") = "", py::arg("in_order") = false)
       .def_static("detect", DetectCpu)
       .def_property_readonly("isa", [](const CpuProfile& cpu) { return IsaName(cpu.isa); })
       .def_readonly("two_vnni_units", &CpuProfile::two_vnni_units)
+      .def_readonly("in_order", &CpuProfile::in_order)
       .def_property_readonly("peer", PeerInstructions);
 
   py::class_<Plan>(m, "Plan")

@@ -42,8 +42,7 @@ LEAST_CLAIMED = {
     (CORTEX_A53, SMALL, "int8"): {"winograd_f43": 2},
     (CORTEX_A53, SMALL, "auto"): {"winograd_f43": 2},
     (CORTEX_A53, "mobilenet_v1_0.75_224", "auto"): {"direct_int7": 10},
-    (CORTEX_A76, SMALL, "auto"): {"winograd_1d": 2},
-    (CORTEX_A76, "tiny_darknet", "auto"): {"winograd_1d": 4},
+    (CORTEX_A76, "tiny_darknet", "auto"): {"winograd_1d": 2},
 }
 
 

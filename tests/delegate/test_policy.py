@@ -33,7 +33,7 @@ GEOMETRIES = [
     for size in [(7, 7), (13, 13), (14, 14), (28, 28), (56, 56)]
 ]
 # Taps of a horizontal triplet that no form of the one-dimensional kernel takes, and one on the
-# lattice.
+# lattice. Behind a ReLU 8-bit inputs have the zero point -128, 7-bit ones 0.
 EIGHT_BITS, ON_LATTICE = (127, 126, 0), (40, 20, 40)
 
 
@@ -55,6 +55,7 @@ def plan(geometry: ConvGeometry, taps: tuple[int, int, int], cpu: kernels.Cpu) -
         ),
         stride=geometry.stride,
         dilation=geometry.dilation,
+        input_zero_point=-128 if taps == EIGHT_BITS else 0,
     ).plan(cpu)
 
 
@@ -109,7 +110,7 @@ def test_kernels_of_every_target() -> None:
 
     none = [None, None, None]
     assert names(Target.GENERIC, EIGHT_BITS) == names(Target.GENERIC, ON_LATTICE) == none
-    assert names(Target.ARMV8_0, EIGHT_BITS) == ["winograd_f43 neon", None, None]
+    assert names(Target.ARMV8_0, EIGHT_BITS) == ["winograd_f43 neon", None, "direct neon"]
     assert names(Target.ARMV8_0, ON_LATTICE) == ["winograd_f43 neon", *["direct_int7 neon"] * 2]
     for target, isa in [
         (Target.ARMV8_2_DOTPROD, "neon_dotprod"),
@@ -122,7 +123,8 @@ def test_kernels_of_every_target() -> None:
     others = ["direct avx512_vnni"] * 2
     assert names(Target.X86_VNNI, ON_LATTICE) == ["winograd_1d avx512_vnni", *others]
     assert names(Target.X86_VNNI, EIGHT_BITS) == ["winograd_f43 avx512_vnni", *others]
-    assert names(Target.X86_AVX2, EIGHT_BITS) == ["winograd_f43 avx2", None, None]
+    assert names(Target.X86_AVX2, EIGHT_BITS) == ["winograd_f43 avx2", *["direct avx2"] * 2]
+    assert names(Target.X86_AVX2, ON_LATTICE) == ["winograd_f43 avx2", *["direct_int7 avx2"] * 2]
 
 
 @pytest.mark.parametrize("kind", list(networks.CONFIGS))

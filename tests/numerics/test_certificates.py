@@ -54,10 +54,10 @@ def test_lattice_weights_are_exact_along_the_width() -> None:
     assert (found.holds, found.channels) == (False, 3)
 
 
-def test_direct_int7_needs_small_weights() -> None:
-    weights = np.full((2, 1, 1, 3), 63, np.int8)
+def test_direct_int7_takes_symmetric_weights() -> None:
+    weights = np.full((2, 1, 1, 3), -127, np.int8)
     assert certificates.direct_int7_certificate(weights).holds
-    weights[1, 0, 0, 0] = -64
+    weights[1, 0, 0, 0] = -128
     assert certificates.direct_int7_certificate(weights).channels == 1
 
 

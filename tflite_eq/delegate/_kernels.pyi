@@ -49,7 +49,9 @@ def transform_taps(form: str, w0: int, w1: int, w2: int) -> npt.NDArray[np.int8]
 class Cpu:
     """What the selection policy knows about a CPU."""
 
-    def __init__(self, isa: str, two_vnni_units: bool = False, peer: str = "") -> None:
+    def __init__(
+        self, isa: str, two_vnni_units: bool = False, peer: str = "", in_order: bool = False
+    ) -> None:
         """``peer``: AVX-512, AVX-VNNI, AMX or SME where XNNPACK has that beyond ``isa``."""
     @staticmethod
     def detect() -> Cpu:
@@ -60,6 +62,9 @@ class Cpu:
     @property
     def two_vnni_units(self) -> bool:
         """Whether it has two 512-bit VNNI units."""
+    @property
+    def in_order(self) -> bool:
+        """Whether all cores are ARMv8.0 cores that issue in order, such as Cortex-A53."""
     @property
     def peer(self) -> str:
         """What XNNPACK's int8 kernels compute with, such as ``AVX-512 VNNI``."""

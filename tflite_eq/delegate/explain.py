@@ -39,19 +39,21 @@ def cpu_of(target: Target, vnni_units: int = 2) -> kernels.Cpu:
             one elsewhere.
     """
     two = target in (Target.X86_VNNI, Target.X86_AMX) and vnni_units == 2
-    return kernels.Cpu(_ISAS[target], two, _PEERS.get(target, ""))
+    in_order = target is Target.ARMV8_0
+    return kernels.Cpu(_ISAS[target], two, _PEERS.get(target, ""), in_order)
 
 
 def with_vnni_units(cpu: kernels.Cpu, vnni_units: int) -> kernels.Cpu:
     """The same CPU with another number of 512-bit VNNI units."""
     peer = cpu.peer if cpu.peer in _OTHER_PEERS else ""
-    return kernels.Cpu(cpu.isa, vnni_units == 2, peer)
+    return kernels.Cpu(cpu.isa, vnni_units == 2, peer, cpu.in_order)
 
 
 def describe(cpu: kernels.Cpu) -> str:
     """A CPU in words: what either side computes with."""
     units = " with two VNNI units" if cpu.two_vnni_units else ""
-    return f"{cpu.isa}{units} beside XNNPACK on {cpu.peer}"
+    order = " in order" if cpu.in_order else ""
+    return f"{cpu.isa}{units}{order} beside XNNPACK on {cpu.peer}"
 
 
 def explain(

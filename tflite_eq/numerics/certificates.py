@@ -22,7 +22,7 @@ WINOGRAD_F43_BITS = 25  # 576 times the sum modulo 2^32: 576 = 64 * 9, and 9 is 
 WINOGRAD_F23_BITS = 29  # 4 times the sum
 
 # Products of two 7-bit numbers that one int16 lane holds: 8 * 64 * 63 < 2^15.
-DIRECT_INT7_LIMIT = 63
+DIRECT_INT7_LIMIT = 127
 
 
 @dataclasses.dataclass(frozen=True)
@@ -108,7 +108,10 @@ def winograd_1d_certificate(weights: Codes) -> Certificate:
 
 
 def direct_int7_certificate(weights: Codes) -> Certificate:
-    """Whether ``|w| <= 63``, so that eight products with 7-bit codes fit an int16 lane.
+    """Whether ``|w| <= 127``, so that four products with 7-bit codes fit an int16 lane.
+
+    Eight fit where their weights' magnitudes add up to no more than 511 (516 on AVX2), which the
+    kernel looks at for every lane.
 
     Args:
         weights: Codes, output channels first, [K, ...].

@@ -27,7 +27,7 @@ _KERNELS = {
     "winograd_f43": ("Winograd F(4×4,3×3)", "exact in int16, modulo 2³²"),
     "winograd_f23": ("Winograd F(2×2,3×3)", "exact in int16, modulo 2³²"),
     "winograd_1d": ("Winograd F(2,3) along the width", "transformed weights fit int8"),
-    "direct_int7": ("8 products per int16 lane", "weights within ±63"),
+    "direct_int7": ("4 or 8 products per int16 lane", "no weight of −128"),
 }
 
 
