@@ -20,6 +20,7 @@ from tflite_eq import Config, Guard, Guarded, Validation, quantize, quantize_gua
 from tflite_eq.checkpoint import run_identity
 from tflite_eq.cli.main import main, parse
 from tflite_eq.errors import CheckpointError, TfliteEqError
+from tflite_eq.guard import candidate_models
 
 ROOT = Path(__file__).resolve().parents[2]
 CALIBRATION = [[x[np.newaxis]] for x in networks.arrays(30, seed=6)]
