@@ -22,11 +22,11 @@ if TYPE_CHECKING:
     )
     from tflite_eq.converter import Attachment, EasyQuantConverter, attach
     from tflite_eq.errors import TfliteEqError
-    from tflite_eq.guard.guard import Guarded, quantize_guarded
+    from tflite_eq.guard.accuracy_guard import Guarded, quantize_guarded
     from tflite_eq.guard.validation import Guard, Validation
     from tflite_eq.presets import Preset, preset_config
     from tflite_eq.quantizer import QuantizationResult, calibrate, quantize
-    from tflite_eq.record.record import Calibration
+    from tflite_eq.record.calibration import Calibration
     from tflite_eq.targets import Target
 
 __all__ = [
@@ -61,14 +61,14 @@ __all__ = [
 # Where the names lie. They are imported when somebody asks for them: all together take the time of
 # several commands that need few of them.
 _MODULES = {
-    "tflite_eq.record.record": "Calibration",
+    "tflite_eq.record.calibration": "Calibration",
     "tflite_eq.config": (
         "ActivationMode BiasCorrection Bits Config Equalization IoType Method Objective "
         "Reconstruction SearchSettings"
     ),
     "tflite_eq.converter": "Attachment EasyQuantConverter attach",
     "tflite_eq.errors": "TfliteEqError",
-    "tflite_eq.guard.guard": "Guarded quantize_guarded",
+    "tflite_eq.guard.accuracy_guard": "Guarded quantize_guarded",
     "tflite_eq.guard.validation": "Guard Validation",
     "tflite_eq.presets": "Preset preset_config",
     "tflite_eq.quantizer": "QuantizationResult calibrate quantize",

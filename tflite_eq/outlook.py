@@ -12,11 +12,11 @@ import numpy.typing as npt
 from tflite_eq import islands
 from tflite_eq.config import Config, Forms
 from tflite_eq.graph import properties
+from tflite_eq.graph.checks import describe
 from tflite_eq.graph.int8_forms import int8_operators
 from tflite_eq.graph.linear import LinearLayer, linear_layers
 from tflite_eq.graph.model import Graph, Operator
 from tflite_eq.graph.operators import INT8_KERNELS, Scales
-from tflite_eq.graph.validate import describe
 from tflite_eq.numerics.grids import WeightGrid
 from tflite_eq.numerics.weights import dequantize_filters, max_scales, quantize_filters
 from tflite_eq.preparation import prepared

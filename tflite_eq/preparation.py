@@ -9,11 +9,11 @@ from tflite_eq.config import Config
 from tflite_eq.errors import ModelError
 from tflite_eq.execution.operator_runner import OperatorRunner
 from tflite_eq.graph import schema
+from tflite_eq.graph.checks import check_float_network, check_quantizable, describe
 from tflite_eq.graph.edit import with_biases, without_dead_ends
 from tflite_eq.graph.front import split
 from tflite_eq.graph.linear import linear_layers
 from tflite_eq.graph.model import Graph
-from tflite_eq.graph.validate import check_float_network, check_quantizable, describe
 from tflite_eq.normalization import input_sizes
 from tflite_eq.normalization.passes import normalized, opened
 

@@ -16,10 +16,10 @@ from tflite_eq.calibration.crops import CroppedSamples, for_parts, part_of
 from tflite_eq.calibration.followed_samples import followed_samples
 from tflite_eq.checkpoint.checkpoint import Checkpoint
 from tflite_eq.config import BiasCorrection, Config, checked_config
-from tflite_eq.conformance import subject as conformance
 from tflite_eq.conformance.computed import check_computed
 from tflite_eq.conformance.samples import CHECKED_SAMPLES, checked_samples
 from tflite_eq.conformance.stored import check_stored
+from tflite_eq.conformance.written_model import WrittenModel
 from tflite_eq.data.stored_samples import StoredSamples
 from tflite_eq.data_checks.doubts import doubts_about
 from tflite_eq.deprecated import warn_of_backend
@@ -38,12 +38,12 @@ from tflite_eq.graph.model import Graph
 from tflite_eq.numerics.grids import WeightGrid
 from tflite_eq.preparation import Prepared, prepared
 from tflite_eq.progress import note
+from tflite_eq.record.calibration import Calibration
 from tflite_eq.record.fit import check_equalization, check_fits
 from tflite_eq.record.lost_outputs import lost_outputs
-from tflite_eq.record.record import Calibration
 from tflite_eq.report.build import build_report
-from tflite_eq.report.full import Subject, complete
-from tflite_eq.report.guard import GuardRecord
+from tflite_eq.report.full import FinishedQuantization, complete
+from tflite_eq.report.guard_record import GuardRecord
 from tflite_eq.report.model import Report
 from tflite_eq.report.write import check_directory, write_report
 from tflite_eq.runtimes import preferred_runtime
@@ -341,7 +341,7 @@ def _calibration_samples(trace: PassTrace) -> ComparisonSet | None:
 
 def _apply(
     model: bytes, calibration: Calibration, origin: str, trace: PassTrace
-) -> tuple[QuantizationResult, Subject]:
+) -> tuple[QuantizationResult, FinishedQuantization]:
     network = prepared(model, origin, calibration.config)
     given = network.front
     config = calibration.config
@@ -355,8 +355,8 @@ def _apply(
     check_fully_int8(Graph(written.model, origin), kept_float)
     inputs = given_inputs = checked_samples(graph, calibration, trace.kept, config.seed)
 
-    def subject_of(graph: Graph, written: Written, data: bytes) -> conformance.Subject:
-        return conformance.Subject(
+    def subject_of(graph: Graph, written: Written, data: bytes) -> WrittenModel:
+        return WrittenModel(
             graph=graph,
             layers=linear_layers(graph),
             skipped=skipped,
@@ -400,7 +400,9 @@ def _apply(
         note(f"warning: {sentence}")
     slow = stock_speed(network, skipped, config).sentences
     report = dataclasses.replace(report, warnings=[*report.warnings, *notes, *lost, *slow])
-    subject = Subject(given, graph, layers, skipped, calibration, trace, len(model), front)
+    subject = FinishedQuantization(
+        given, graph, layers, skipped, calibration, trace, len(model), front
+    )
     return QuantizationResult(data, report, calibration), subject
 
 

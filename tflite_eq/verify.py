@@ -9,9 +9,9 @@ import numpy.typing as npt
 
 from tflite_eq.errors import BackendError, VerificationError
 from tflite_eq.evaluation.feeding import encoded
+from tflite_eq.graph.checks import describe
 from tflite_eq.graph.float_islands import matching
 from tflite_eq.graph.model import Graph
-from tflite_eq.graph.validate import describe
 from tflite_eq.progress import note
 from tflite_eq.runtimes import Kernels, Runtime, available_runtimes
 from tflite_eq.session import Session

@@ -15,7 +15,7 @@ from tflite_eq.data.preprocessing import Preprocessing
 from tflite_eq.data.sources import open_data
 from tflite_eq.errors import BackendError
 from tflite_eq.evaluation.comparison import OutputResult, compare_outputs
-from tflite_eq.evaluation.comparison_team import InputSamples
+from tflite_eq.evaluation.comparison_plan import InputSamples
 from tflite_eq.evaluation.executable import Executable
 from tflite_eq.evaluation.task import NamedModel
 from tflite_eq.graph.inputs import model_inputs

@@ -17,7 +17,7 @@ from tflite_eq import Config, SearchSettings, calibrate, config
 from tflite_eq.alternatives import judges
 from tflite_eq.data import store, stored_samples
 from tflite_eq.evaluation import metrics
-from tflite_eq.evaluation.layerwise import ComparisonSet, Rival, compare
+from tflite_eq.evaluation.layerwise import ComparedModel, ComparisonSet, compare
 from tflite_eq.graph.model import Graph
 from tflite_eq.simulation import sampling
 from tflite_eq.statistics import channels
@@ -86,7 +86,7 @@ def test_comparing_models() -> None:
 
     def compared(count: int) -> None:
         samples = ComparisonSet(stream(count), "samples", [0] * count)
-        compare(graph, [Rival("float", network())], samples, [])
+        compare(graph, [ComparedModel("float", network())], samples, [])
 
     compared(2)
     few, many = (peak(lambda n=n: compared(n)) for n in (FEW, MANY))

@@ -18,7 +18,7 @@ from tests.guard import networks
 from tflite_eq.calibration import calibrate_once as calibration_pass
 from tflite_eq.cli.guard import text
 from tflite_eq.evaluation.intervals import Estimate
-from tflite_eq.report.guard import GuardRecord, Price, Step
+from tflite_eq.report.guard_record import GuardRecord, Price, Step
 from tflite_eq.report.model import TargetSummary
 from tflite_eq.targets import Target
 

@@ -14,7 +14,7 @@ from tests.built_models import IMAGE, NetworkBuilder, samples
 from tflite_eq import Calibration, Config, QuantizationResult, quantizer
 from tflite_eq.conformance import computed
 from tflite_eq.conformance.operators import checks
-from tflite_eq.conformance.subject import Subject
+from tflite_eq.conformance.written_model import WrittenModel
 from tflite_eq.errors import VerificationError
 from tflite_eq.graph import properties, schema
 from tflite_eq.graph.model import Graph
@@ -233,7 +233,7 @@ def test_kernels_that_compute_wrongly_are_told_from_a_wrong_model(
 def test_every_operator_is_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
     left: set[str] = set()
 
-    def note(subject: Subject) -> dict[int, Any]:
+    def note(subject: WrittenModel) -> dict[int, Any]:
         found = checks(subject)
         left.update(o.kind for o in subject.written.operators if o.index not in found)
         return found

@@ -11,7 +11,7 @@ import tensorflow as tf
 
 from tests import models
 from tflite_eq.data.dataset import SampleReader
-from tflite_eq.equalization.domains import Domain, Port
+from tflite_eq.equalization.domains import Domain, DomainLayer
 from tflite_eq.graph import properties, schema
 from tflite_eq.graph.edit import with_biases
 from tflite_eq.graph.model import Graph
@@ -92,7 +92,7 @@ def serialized(graph: Graph) -> bytes:
     return schema.serialize(graph.model)
 
 
-def layers_at(graph: Graph, ports: Sequence[Port]) -> set[tuple[str, int, int]]:
+def layers_at(graph: Graph, ports: Sequence[DomainLayer]) -> set[tuple[str, int, int]]:
     """Layers as (kind, filters, offset); the test networks give each its own number of filters."""
     found = set()
     for port in ports:

@@ -8,7 +8,7 @@ import tensorflow as tf
 from tests import models
 from tests.equalization.networks import uneven
 from tflite_eq import Calibration, Config, Equalization, calibrate, quantize
-from tflite_eq.equalization.domains import Port
+from tflite_eq.equalization.domains import DomainLayer
 from tflite_eq.equalization.factors import ChannelFactors
 from tflite_eq.errors import ConfigError
 
@@ -57,13 +57,13 @@ def test_a_generator_that_runs_dry_is_read_once(config: Config) -> None:
 def test_factors_that_do_not_fit_are_refused() -> None:
     record = calibrate(models.conv_net(), models.data("conv_net"), Config(per_tensor=True))
     first = record.equalization[0]
-    shifted = tuple(Port(port.operator, 1) for port in first.consumers)
+    shifted = tuple(DomainLayer(port.operator, 1) for port in first.consumers)
     for wrong in (
         ChannelFactors(first.producers, first.consumers, first.factors[:-1]),
         ChannelFactors(first.consumers, first.producers, first.factors),
         ChannelFactors(first.producers, shifted, first.factors),
         ChannelFactors(first.producers, (), first.factors),
-        ChannelFactors((Port(999, 0),), first.consumers, first.factors),
+        ChannelFactors((DomainLayer(999, 0),), first.consumers, first.factors),
     ):
         record.equalization[0] = wrong
         with pytest.raises(ConfigError, match="equalizes what operators"):

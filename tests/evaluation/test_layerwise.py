@@ -11,9 +11,9 @@ from tests import models, running
 from tflite_eq import Config, quantize
 from tflite_eq.errors import DatasetError
 from tflite_eq.evaluation.layerwise import (
+    ComparedModel,
     ComparisonSet,
     ErrorSums,
-    Rival,
     compare,
     corresponding_tensors,
 )
@@ -27,7 +27,7 @@ def compared(name: str, model: bytes, labels: tuple[int, ...] | None = None) -> 
     graph = with_biases(Graph.from_bytes(models.build(name)))
     outputs = [layer.output for layer in linear_layers(graph).values()]
     samples = ComparisonSet(models.data(name), "samples", labels)
-    return compare(graph, [Rival("q", model)], samples, outputs), outputs
+    return compare(graph, [ComparedModel("q", model)], samples, outputs), outputs
 
 
 def test_sums_against_numpy() -> None:

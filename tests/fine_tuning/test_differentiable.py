@@ -25,8 +25,8 @@ from tflite_eq.graph.linear import linear_layers
 from tflite_eq.graph.model import Graph
 from tflite_eq.numerics.affine import AffineParams, dequantize, quantize
 from tflite_eq.numerics.weights import quantize_bias
+from tflite_eq.record.calibration import LayerRecord
 from tflite_eq.record.filters import recorded_filters
-from tflite_eq.record.record import LayerRecord
 
 Array = npt.NDArray[Any]
 

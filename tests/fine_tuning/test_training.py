@@ -31,7 +31,7 @@ from tflite_eq.graph import edit
 from tflite_eq.graph.linear import linear_layers
 from tflite_eq.graph.model import Graph
 from tflite_eq.graph.network import Network
-from tflite_eq.record.record import FineTuning, LayerRecord
+from tflite_eq.record.calibration import FineTuning, LayerRecord
 from tflite_eq.runtimes import Kernels
 from tflite_eq.simulation.lockstep import corrected_on, run_lockstep
 from tflite_eq.simulation.twins import TwinActivations

@@ -28,7 +28,7 @@ from tflite_eq.graph import edit, schema
 from tflite_eq.graph.layout import check_layout
 from tflite_eq.graph.model import Graph
 from tflite_eq.numerics.grids import WeightGrid
-from tflite_eq.record.record import LayerRecord, TensorRecord
+from tflite_eq.record.calibration import LayerRecord, TensorRecord
 from tflite_eq.targets import Target
 
 EXAMPLES = settings(max_examples=60, deadline=None, derandomize=True)

@@ -10,8 +10,8 @@ from tests import models, running
 from tests.built_models import NetworkBuilder
 from tflite_eq.errors import ModelError
 from tflite_eq.graph import schema
+from tflite_eq.graph.checks import check_float_network, check_quantizable
 from tflite_eq.graph.model import Graph
-from tflite_eq.graph.validate import check_float_network, check_quantizable
 
 
 def edited(change: Callable[[Any], None], model: bytes | None = None) -> Graph:

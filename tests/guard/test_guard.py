@@ -30,8 +30,8 @@ from tflite_eq import (
 from tflite_eq.errors import ConfigError, DatasetError, ModelError, VerificationError
 from tflite_eq.evaluation.classifier import Classifier
 from tflite_eq.graph.model import Graph
-from tflite_eq.guard import run
-from tflite_eq.record.record import Calibration
+from tflite_eq.guard import candidate_models
+from tflite_eq.record.calibration import Calibration
 from tflite_eq.runtimes import preferred_runtime
 
 CALIBRATION = [[x[np.newaxis]] for x in networks.arrays(30, seed=6)]
@@ -234,7 +234,7 @@ def test_only_operators_that_compute_are_kept_in_float() -> None:
 def test_a_choice_that_a_runtime_refuses_is_left_out(
     validation: Validation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    original, refused = run.apply_calibration, layer_names()[0]
+    original, refused = candidate_models.apply_calibration, layer_names()[0]
 
     def picky(model: bytes, calibration: Calibration, **options: Any) -> QuantizationResult:
         pattern = calibration.config.skip
@@ -242,7 +242,7 @@ def test_a_choice_that_a_runtime_refuses_is_left_out(
             raise VerificationError(f"the model with {refused} in float does not run")
         return original(model, calibration, **options)
 
-    monkeypatch.setattr(run, "apply_calibration", picky)
+    monkeypatch.setattr(candidate_models, "apply_calibration", picky)
     found = guarded(validation, 3.0)
     assert not any(refused in step.kept_float for step in found.record.steps)
     assert "choices were left out: an installed runtime" in found.record.notes[-1]

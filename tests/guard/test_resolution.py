@@ -7,14 +7,14 @@ import pytest
 
 from tflite_eq import Guard, Validation
 from tflite_eq.evaluation.intervals import Estimate, paired_difference, rate
-from tflite_eq.guard.guard import _resolution
-from tflite_eq.guard.search import Drop, Kept, Outcome
+from tflite_eq.guard.accuracy_guard import _resolution
+from tflite_eq.guard.search import Drop, KeptLayers, Outcome
 
 
 def notes(bound: float, loss: Estimate, images: int, has_labels: bool = True) -> tuple[str, ...]:
     labels = [0, 1] if has_labels else None
     validation = Validation.from_arrays(np.zeros((2, 3), np.float32), labels)
-    kept = Kept()
+    kept = KeptLayers()
     outcome = Outcome(kept, loss.value <= bound, {kept: Drop(loss, images)})
     return _resolution(Guard(bound, validation), outcome)
 

@@ -20,7 +20,7 @@ from tflite_eq import Config, Guard, Guarded, Validation, quantize, quantize_gua
 from tflite_eq.checkpoint import run_identity
 from tflite_eq.cli.main import main, parse
 from tflite_eq.errors import CheckpointError, TfliteEqError
-from tflite_eq.guard import run
+from tflite_eq.guard import candidate_models
 
 ROOT = Path(__file__).resolve().parents[2]
 CALIBRATION = [[x[np.newaxis]] for x in networks.arrays(30, seed=6)]
@@ -100,7 +100,9 @@ def test_killed_again_and_again_it_ends_with_the_same_bytes(tmp_path: Path) -> N
 def test_models_measured_before_are_not_measured_again(
     finished: tuple[Path, Guarded], state: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(run, "evaluate", lambda *_, **__: pytest.fail("evaluated again"))
+    monkeypatch.setattr(
+        candidate_models, "evaluate", lambda *_, **__: pytest.fail("evaluated again")
+    )
     again = guarded(state)
     assert again.result.model == finished[1].result.model
     assert again.record == finished[1].record
@@ -109,7 +111,9 @@ def test_models_measured_before_are_not_measured_again(
 def test_another_bound_goes_on_with_what_was_tried(
     finished: tuple[Path, Guarded], state: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(run, "evaluate", lambda *_, **__: pytest.fail("evaluated again"))
+    monkeypatch.setattr(
+        candidate_models, "evaluate", lambda *_, **__: pytest.fail("evaluated again")
+    )
     generous = guarded(state, guard=Guard(60.0, VALIDATION))
     assert generous.record.final == dataclasses.replace(finished[1].record.plain, holds=True)
 
@@ -161,7 +165,10 @@ def test_a_loss_that_is_none_is_refused(state: Path, content: str) -> None:
 
 @pytest.mark.parametrize(
     ("name", "expected"),
-    [("run.json", "the state of a run without --max_drop"), ("a.tex", r"files, such as 'a\.tex'")],
+    [
+        ("run.json", "the state of a run without --max_drop"),
+        ("a.tex", r"files, such as 'a\.tex'"),
+    ],
 )
 def test_a_folder_with_other_files_is_refused(tmp_path: Path, name: str, expected: str) -> None:
     (tmp_path / name).write_text("{}")

@@ -8,12 +8,12 @@ from collections.abc import Callable, Iterable, Sequence
 import pytest
 
 from tflite_eq.evaluation.intervals import Estimate
-from tflite_eq.guard.search import Drop, Kept, Outcome, Unit, search
+from tflite_eq.guard.search import Drop, KeptLayers, OperatorNames, Outcome, search
 
 LAYERS = tuple("abcdefghij")
 
 
-def units(names: Iterable[str]) -> list[Unit]:
+def units(names: Iterable[str]) -> list[OperatorNames]:
     return [frozenset([name]) for name in names]
 
 
@@ -22,25 +22,25 @@ class Network:
 
     def __init__(
         self,
-        loss: Callable[[Kept], float],
-        narrow: Sequence[Unit] = tuple(units(LAYERS)),
-        wide: Sequence[Unit] = tuple(units(LAYERS[:-1])),
+        loss: Callable[[KeptLayers], float],
+        narrow: Sequence[OperatorNames] = tuple(units(LAYERS)),
+        wide: Sequence[OperatorNames] = tuple(units(LAYERS[:-1])),
     ) -> None:
         self._loss = loss
         self._narrow = narrow
         self._wide = wide
-        self.asked: list[Kept] = []
+        self.asked: list[KeptLayers] = []
         self.rankings: list[str] = []
 
-    def _measure(self, kept: Kept) -> Drop:
+    def _measure(self, kept: KeptLayers) -> Drop:
         self.asked.append(kept)
         return Drop(Estimate(self._loss(kept)), 1000)
 
-    def _rank_units(self) -> Sequence[Unit]:
+    def _rank_units(self) -> Sequence[OperatorNames]:
         self.rankings.append("int8")
         return self._narrow
 
-    def _rank_float(self) -> Sequence[Unit]:
+    def _rank_float(self) -> Sequence[OperatorNames]:
         self.rankings.append("float")
         return self._wide
 
@@ -48,10 +48,10 @@ class Network:
         return search(bound, self._measure, self._rank_units, self._rank_float)
 
 
-def additive(narrow: dict[str, float], wide: dict[str, float]) -> Callable[[Kept], float]:
+def additive(narrow: dict[str, float], wide: dict[str, float]) -> Callable[[KeptLayers], float]:
     """Every layer adds its own loss, that of 7 or of 8 bits, or none in float."""
 
-    def loss(kept: Kept) -> float:
+    def loss(kept: KeptLayers) -> float:
         return sum(
             0.0 if n in kept.in_float else wide[n] if n in kept.int8 else narrow[n] for n in LAYERS
         )
@@ -66,7 +66,7 @@ def costs(*values: float) -> dict[str, float]:
 def test_nothing_is_kept_where_the_bound_holds_already() -> None:
     network = Network(additive(costs(0.3, 0.2), costs()))
     outcome = network.search(0.5)
-    assert (outcome.kept, outcome.holds, len(outcome.measured)) == (Kept(), True, 1)
+    assert (outcome.kept, outcome.holds, len(outcome.measured)) == (KeptLayers(), True, 1)
     assert network.rankings == []
 
 
@@ -80,15 +80,15 @@ def test_as_few_layers_as_needed_are_kept_in_int8(needed: int) -> None:
     network = Network(additive(costs(*[1.0] * 10), costs()))
     outcome = network.search(10 - needed)
     assert outcome.holds
-    assert outcome.kept == Kept(int8=frozenset(LAYERS[:needed]))
-    assert outcome.measured[Kept()].points == 10
+    assert outcome.kept == KeptLayers(int8=frozenset(LAYERS[:needed]))
+    assert outcome.measured[KeptLayers()].points == 10
     assert network.rankings == ["int8"]
     assert len(network.asked) == len(set(network.asked)) == len(outcome.measured)
 
 
 def test_layers_that_a_wrong_ranking_put_first_are_left_out_again() -> None:
     network = Network(additive(costs(0, 0, 0, 5, 0), costs()))
-    assert network.search(1).kept == Kept(int8=frozenset("d"))
+    assert network.search(1).kept == KeptLayers(int8=frozenset("d"))
 
 
 def test_layers_go_to_float_only_if_int8_everywhere_is_not_enough() -> None:
@@ -96,29 +96,29 @@ def test_layers_go_to_float_only_if_int8_everywhere_is_not_enough() -> None:
     network = Network(additive(narrow, wide))
     outcome = network.search(1.5)
     assert outcome.holds
-    assert outcome.kept == Kept(int8=frozenset("b"), in_float=frozenset("a"))
+    assert outcome.kept == KeptLayers(int8=frozenset("b"), in_float=frozenset("a"))
     assert network.rankings == ["int8", "float"]
 
 
 def test_the_rest_returns_to_seven_bits_if_it_may() -> None:
     network = Network(additive(costs(8, 0.1, 0.1), costs(6)))
-    assert network.search(1).kept == Kept(in_float=frozenset("a"))
+    assert network.search(1).kept == KeptLayers(in_float=frozenset("a"))
 
 
 def test_without_seven_bit_layers_float_is_all_there_is() -> None:
     network = Network(additive(costs(1, 3), costs(1, 3)), narrow=[], wide=units("ba"))
-    assert network.search(1).kept == Kept(in_float=frozenset("b"))
+    assert network.search(1).kept == KeptLayers(in_float=frozenset("b"))
 
 
 def test_operators_of_a_float_unit_that_are_not_needed_stay_quantized() -> None:
     network = Network(additive(costs(2, 3), costs(2, 3)), narrow=[], wide=[frozenset("ab")])
-    assert network.search(2).kept == Kept(in_float=frozenset("b"))
+    assert network.search(2).kept == KeptLayers(in_float=frozenset("b"))
 
 
 def test_layers_that_share_a_scale_stay_together() -> None:
     pair = frozenset("ab")
     network = Network(additive(costs(2, 1, 1), costs()), narrow=[pair, *units("cdefghij")])
-    assert network.search(2).kept == Kept(int8=pair)
+    assert network.search(2).kept == KeptLayers(int8=pair)
 
 
 def test_a_bound_that_cannot_be_met_gives_the_best_that_was_measured() -> None:
@@ -127,18 +127,18 @@ def test_a_bound_that_cannot_be_met_gives_the_best_that_was_measured() -> None:
     outcome = network.search(0.5)
     assert not outcome.holds
     assert outcome.drop.points == min(additive(narrow, wide)(kept) for kept in network.asked)
-    assert outcome.kept == Kept(int8=frozenset("j"), in_float=frozenset(LAYERS[:-1]))
+    assert outcome.kept == KeptLayers(int8=frozenset("j"), in_float=frozenset(LAYERS[:-1]))
 
 
 def test_of_equally_bad_choices_the_one_that_keeps_least_is_the_best() -> None:
     outcome = Network(lambda kept: 7.0).search(1)
-    assert (outcome.kept, outcome.holds) == (Kept(), False)
+    assert (outcome.kept, outcome.holds) == (KeptLayers(), False)
 
 
 @pytest.mark.parametrize("threshold", range(1, 11))
 def test_a_loss_that_does_not_fall_steadily_still_ends_with_one_that_holds(threshold: int) -> None:
     # Every third layer kept makes it worse again.
-    def loss(kept: Kept) -> float:
+    def loss(kept: KeptLayers) -> float:
         count = len(kept.int8)
         return 0.0 if (count >= threshold and count % 3 != 1) or count == 10 else 2.0
 
@@ -151,7 +151,7 @@ def test_a_loss_that_does_not_fall_steadily_still_ends_with_one_that_holds(thres
 
 def test_an_int8_network_worse_than_the_mixed_one_does_not_end_the_search() -> None:
     # All in INT8 is too much, and so is everything with less than two layers in float.
-    def loss(kept: Kept) -> float:
+    def loss(kept: KeptLayers) -> float:
         return 0.0 if len(kept.in_float) >= 2 else 3.0
 
     outcome = Network(loss).search(1)
@@ -177,5 +177,5 @@ def test_no_beginning_shorter_than_the_one_found_holds() -> None:
         network = Network(loss, narrow=units(ranked))
         for bound in (0.2, 3.0, 10.0, 30.0):
             found = network.search(bound).kept.int8
-            fewest = next(k for k in range(11) if loss(Kept(frozenset(ranked[:k]))) <= bound)
+            fewest = next(k for k in range(11) if loss(KeptLayers(frozenset(ranked[:k]))) <= bound)
             assert len(found) == fewest

@@ -14,7 +14,7 @@ from tflite_eq import Config, quantize
 from tflite_eq.errors import ConfigError
 from tflite_eq.graph.model import Graph
 from tflite_eq.normalization.input_sizes import given
-from tflite_eq.record.record import Calibration
+from tflite_eq.record.calibration import Calibration
 
 SIZES = (1, 16, 12, 3)
 

@@ -17,8 +17,8 @@ from tests.shared_data import zoo
 from tflite_eq import Config, quantize
 from tflite_eq.errors import ModelError
 from tflite_eq.graph import schema
+from tflite_eq.graph.checks import check_float_network
 from tflite_eq.graph.model import Graph
-from tflite_eq.graph.validate import check_float_network
 from tflite_eq.normalization.stored_codes import unpacked
 
 

@@ -19,7 +19,7 @@ from tflite_eq.graph.linear import linear_layers
 from tflite_eq.graph.model import Graph, Operator
 from tflite_eq.graph.network import Network as FloatNetwork
 from tflite_eq.numerics.affine import AffineParams, dequantize
-from tflite_eq.record.record import Calibration
+from tflite_eq.record.calibration import Calibration
 from tflite_eq.runtimes import Kernels, Runtime, preferred_runtime
 from tflite_eq.simulation.lockstep import run_lockstep
 from tflite_eq.simulation.twins import TwinActivations

@@ -20,8 +20,8 @@ from tflite_eq.graph.linear import LinearLayer
 from tflite_eq.graph.model import Graph, Operator
 from tflite_eq.numerics import weights
 from tflite_eq.numerics.affine import AffineParams
+from tflite_eq.record.calibration import LayerRecord
 from tflite_eq.record.filters import recorded_filters
-from tflite_eq.record.record import LayerRecord
 
 # Network, parameters by tensor, operators to keep in float -> an int8 network.
 Layout = Callable[[Graph, Mapping[int, AffineParams], Set[int]], bytes]

@@ -27,7 +27,7 @@ from tflite_eq.evaluation.layerwise import ComparisonSet
 from tflite_eq.graph import schema
 from tflite_eq.graph.float_islands import matching
 from tflite_eq.graph.model import Graph
-from tflite_eq.report.guard import GuardRecord, Price, Sensitivity, Step
+from tflite_eq.report.guard_record import GuardRecord, Price, Sensitivity, Step
 from tflite_eq.report.model import Report, TargetSummary
 from tflite_eq.report.write import write_report
 

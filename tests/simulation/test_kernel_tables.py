@@ -199,3 +199,26 @@ def test_a_fall_back_to_nearest_codes_is_reported(
 def test_kernels_that_are_known_are_not_reported() -> None:
     result = quantize_model(models.leaky_net(), models.data("leaky_net"))
     assert result.report.warnings == []
+
+
+@pytest.mark.parametrize("slope", [0.01, 0.1, 0.5, 1.7])
+def test_codes_by_prefix_are_those_by_the_limits(slope: float) -> None:
+    steps = np.arange(-128, 128, dtype=np.float32) - 13
+    values = np.where(steps < 0, steps * np.float32(slope), steps) * np.float32(0.0371)
+    codes = np.clip(np.round(values / 0.04), -128, 127).astype(np.int8)
+    table = KernelTable(values, codes)
+    many = np.random.default_rng(0).choice(values, 10_000)
+    assert table._by_prefix is not None
+    np.testing.assert_array_equal(
+        table.encode(many), table.codes[np.searchsorted(table.limits, many)]
+    )
+
+
+def test_results_that_prefixes_do_not_tell_apart_are_looked_for() -> None:
+    values = (1 + np.arange(256) * 1e-6).astype(np.float32)
+    table = KernelTable(values, np.arange(-128, 128).astype(np.int8))
+    assert table._by_prefix is None
+    many = np.random.default_rng(0).choice(values, 10_000)
+    np.testing.assert_array_equal(
+        table.encode(many), table.codes[np.searchsorted(table.limits, many)]
+    )

@@ -27,7 +27,7 @@ from tflite_eq.numerics.affine import AffineParams, dequantize
 from tflite_eq.numerics.affine import quantize as quantize_values
 from tflite_eq.numerics.windows import Window
 from tflite_eq.quantizer import skipped_operators
-from tflite_eq.record.record import LayerRecord
+from tflite_eq.record.calibration import LayerRecord
 from tflite_eq.runtimes import Kernels
 from tflite_eq.simulation.kernel_tables import KernelTable
 from tflite_eq.simulation.lockstep import corrected_on, run_lockstep

@@ -17,7 +17,7 @@ from tflite_eq.graph.model import Graph
 from tflite_eq.graph.scale_groups import scale_groups
 from tflite_eq.numerics import weights
 from tflite_eq.numerics.grids import WeightGrid
-from tflite_eq.record.record import LayerRecord, TensorRecord
+from tflite_eq.record.calibration import LayerRecord, TensorRecord
 from tflite_eq.writing.writer import write
 
 SCALE, ZERO_POINT = 0.05, -3

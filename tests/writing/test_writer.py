@@ -17,7 +17,7 @@ from tflite_eq.graph import edit, properties, schema
 from tflite_eq.graph.linear import linear_layers
 from tflite_eq.graph.model import Graph
 from tflite_eq.numerics.affine import AffineParams
-from tflite_eq.record.record import LayerRecord
+from tflite_eq.record.calibration import LayerRecord
 from tflite_eq.writing.writer import write
 
 PLAIN = Config(method=Method.MINMAX, bias_correction=BiasCorrection.NONE)

@@ -30,8 +30,8 @@ from tflite_eq.config import Config
 from tflite_eq.errors import BackendError
 from tflite_eq.graph.model import Graph
 from tflite_eq.progress import note
+from tflite_eq.record.calibration import Calibration
 from tflite_eq.record.comparison import ASKED, MIN_MAX, Comparison
-from tflite_eq.record.record import Calibration
 from tflite_eq.statistics.ranges import Interval
 
 # What loses more decibels than this to min-max scales has had scales searched behind the part that

@@ -20,7 +20,7 @@ from tflite_eq.graph.linear import linear_layers
 from tflite_eq.graph.model import Graph
 from tflite_eq.graph.outputs import final_softmax
 from tflite_eq.progress import track
-from tflite_eq.record.record import Calibration
+from tflite_eq.record.calibration import Calibration
 from tflite_eq.writing.writer import write
 
 # Fewer that judge tell nothing apart.

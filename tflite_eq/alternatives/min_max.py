@@ -19,7 +19,7 @@ from tflite_eq.graph.linear import LinearLayer, linear_layers
 from tflite_eq.graph.model import Graph
 from tflite_eq.graph.network import Network
 from tflite_eq.numerics.windows import ActivationMode
-from tflite_eq.record.record import Calibration, LayerRecord
+from tflite_eq.record.calibration import Calibration, LayerRecord
 from tflite_eq.simulation.activation_scales import ActivationScales
 from tflite_eq.simulation.least_scales import least_output_scale
 from tflite_eq.simulation.twins import TwinActivations

@@ -6,8 +6,8 @@ import dataclasses
 
 from tflite_eq.alternatives.min_max import min_max_config
 from tflite_eq.config import BiasCorrection, Config, Equalization, Method
+from tflite_eq.record.calibration import Calibration
 from tflite_eq.record.comparison import MIN_MAX
-from tflite_eq.record.record import Calibration
 
 NO_BIAS = "without bias correction"
 NO_EQUALIZATION = "without equalization"

@@ -19,7 +19,7 @@ from tflite_eq.fine_tuning.differentiable import distilled_tensors
 from tflite_eq.fine_tuning.fine_tune import fine_tuned
 from tflite_eq.graph.model import Graph
 from tflite_eq.graph.network import Network
-from tflite_eq.record.record import Calibration
+from tflite_eq.record.calibration import Calibration
 from tflite_eq.search.trace import PassTrace
 from tflite_eq.simulation.decided_layers import LayersBeside
 from tflite_eq.simulation.lockstep import run_lockstep

@@ -44,9 +44,9 @@ from tflite_eq.graph.linear import LinearLayer
 from tflite_eq.graph.model import Graph
 from tflite_eq.json_fields import parse_json, typed, typed_list, typed_pair
 from tflite_eq.locking import try_lock
+from tflite_eq.record.calibration import LayerRecord, TensorRecord
 from tflite_eq.record.fit import check_equalization, check_part
 from tflite_eq.record.plausible import check_layer, check_tensor
-from tflite_eq.record.record import LayerRecord, TensorRecord
 from tflite_eq.statistics.histogram import RangeObserver
 from tflite_eq.statistics.ranges import Interval
 

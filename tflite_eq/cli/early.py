@@ -9,7 +9,7 @@ from tflite_eq.checkpoint.state_folder import names_in
 from tflite_eq.cli.flags import preprocessing_from
 from tflite_eq.errors import ConfigError, DatasetError
 from tflite_eq.files import exists
-from tflite_eq.record.record import Calibration
+from tflite_eq.record.calibration import Calibration
 
 
 def check_before_loading(args: argparse.Namespace) -> None:

@@ -14,7 +14,7 @@ from tflite_eq.evaluation.intervals import CONFIDENCE
 from tflite_eq.graph.inputs import ModelInput
 from tflite_eq.guard.validation import check_bound
 from tflite_eq.progress import note
-from tflite_eq.report.guard import GuardRecord, Price
+from tflite_eq.report.guard_record import GuardRecord, Price
 from tflite_eq.report.model import TargetSummary
 from tflite_eq.report.table import short_names
 from tflite_eq.targets import Target

@@ -44,7 +44,7 @@ from tflite_eq.evaluation.layerwise import ComparisonSet
 from tflite_eq.files import check_writable, exists, write_all_atomically
 from tflite_eq.graph.inputs import model_inputs
 from tflite_eq.graph.model import Graph
-from tflite_eq.guard.guard import Guarded, quantize_guarded
+from tflite_eq.guard.accuracy_guard import Guarded, quantize_guarded
 from tflite_eq.guard.validation import Guard, Validation, open_validation
 from tflite_eq.numerics.windows import ActivationMode
 from tflite_eq.preparation import as_fed
@@ -56,7 +56,7 @@ from tflite_eq.quantizer import (
     check_can_quantize,
     quantize,
 )
-from tflite_eq.record.record import Calibration
+from tflite_eq.record.calibration import Calibration
 from tflite_eq.report.build import fine_tuning_text
 from tflite_eq.report.table import layer_table
 from tflite_eq.report.write import check_directory

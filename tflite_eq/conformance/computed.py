@@ -23,12 +23,12 @@ import numpy.typing as npt
 
 from tflite_eq.conformance.operators import Mismatch, checks
 from tflite_eq.conformance.samples import Sample
-from tflite_eq.conformance.subject import Subject
+from tflite_eq.conformance.written_model import WrittenModel
 from tflite_eq.errors import BackendError, VerificationError
 from tflite_eq.evaluation.instrumented import Instrumented
+from tflite_eq.graph.checks import describe
 from tflite_eq.graph.edit import computed_tensors
 from tflite_eq.graph.model import Graph
-from tflite_eq.graph.validate import describe
 from tflite_eq.runtimes import Kernels, Runtime
 
 Array = npt.NDArray[Any]
@@ -48,7 +48,7 @@ class _Part:
 
 
 def check_computed(
-    subject: Subject, inputs: Sequence[Sample], able: Mapping[Runtime, Sequence[Kernels]]
+    subject: WrittenModel, inputs: Sequence[Sample], able: Mapping[Runtime, Sequence[Kernels]]
 ) -> None:
     """Compare what the written model computes with what it should.
 
@@ -74,7 +74,7 @@ def check_computed(
 
 
 def _first_wrong(
-    subject: Subject, runtime: Runtime, runs: Sequence[_Run]
+    subject: WrittenModel, runtime: Runtime, runs: Sequence[_Run]
 ) -> tuple[Kernels, Mismatch] | None:
     """The first operator that computes what it may not, and with which kernels."""
     makers = checks(subject)
@@ -92,7 +92,7 @@ def _first_wrong(
 
 
 def _values(
-    subject: Subject, runtime: Runtime, run: _Run, part: _Part
+    subject: WrittenModel, runtime: Runtime, run: _Run, part: _Part
 ) -> Iterator[tuple[Kernels, dict[int, Array]]]:
     """The tensors of a part for every sample of a run, those of the network's inputs included."""
     kernels, samples = run
@@ -108,7 +108,7 @@ def _values(
         yield kernels, tensors
 
 
-def _parts(subject: Subject) -> list[_Part]:
+def _parts(subject: WrittenModel) -> list[_Part]:
     """The model cut so that no part shows more than ``_SHOWN_BYTES``, or one operator."""
     written = subject.written
     computed = set(computed_tensors(written))
@@ -137,7 +137,7 @@ def _bytes(graph: Graph, index: int) -> int:
 
 
 def _error(
-    subject: Subject,
+    subject: WrittenModel,
     inputs: Sequence[Sample],
     runtimes: Sequence[Runtime],
     runtime: Runtime,
@@ -159,7 +159,7 @@ def _error(
 
 
 def _is_right_elsewhere(
-    subject: Subject,
+    subject: WrittenModel,
     inputs: Sequence[Sample],
     runtimes: Sequence[Runtime],
     runtime: Runtime,

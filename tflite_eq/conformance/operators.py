@@ -31,14 +31,14 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from tflite_eq.conformance.subject import Pair, Subject, pairs
+from tflite_eq.conformance.written_model import Pair, WrittenModel, pairs
 from tflite_eq.execution.operator_runner import OperatorRunner
 from tflite_eq.graph import properties
 from tflite_eq.graph.linear import LinearLayer
 from tflite_eq.graph.model import Graph, Operator
 from tflite_eq.numerics.affine import INT8_MAX, INT8_MIN, AffineParams, dequantize
+from tflite_eq.record.calibration import LayerRecord
 from tflite_eq.record.filters import recorded_filters
-from tflite_eq.record.record import LayerRecord
 
 Array = npt.NDArray[Any]
 Double = npt.NDArray[np.float64]
@@ -96,7 +96,7 @@ class Check(Protocol):
         """What the operator computed that no kernel may compute from these inputs."""
 
 
-def checks(subject: Subject) -> dict[int, Callable[[], Check]]:
+def checks(subject: WrittenModel) -> dict[int, Callable[[], Check]]:
     """What makes the check of an operator, by operator index of the written model.
 
     A check holds the layer's filter as float, often more than once: make one at a time.
@@ -118,7 +118,7 @@ def checks(subject: Subject) -> dict[int, Callable[[], Check]]:
 
 class _Layer:
     def __init__(
-        self, subject: Subject, pair: Pair, layer: LinearLayer, record: LayerRecord
+        self, subject: WrittenModel, pair: Pair, layer: LinearLayer, record: LayerRecord
     ) -> None:
         self._subject = subject
         self._operator = pair.written
@@ -155,7 +155,7 @@ class _Layer:
 
 
 class _Other:
-    def __init__(self, subject: Subject, pair: Pair) -> None:
+    def __init__(self, subject: WrittenModel, pair: Pair) -> None:
         self._subject = subject
         self._operator = pair.written
         # Rounding them can move a product by more than a code; ``check_stored`` looks at them.
@@ -188,7 +188,7 @@ class _Other:
 
 
 class _Conversion:
-    def __init__(self, subject: Subject, operator: Operator) -> None:
+    def __init__(self, subject: WrittenModel, operator: Operator) -> None:
         self._subject = subject
         self._operator = operator
 
@@ -204,13 +204,13 @@ class _Conversion:
         return _compared(self._subject, self._operator, result, values, real, slack)
 
 
-def _counterparts(subject: Subject, pair: Pair, wanted: list[int]) -> list[int]:
+def _counterparts(subject: WrittenModel, pair: Pair, wanted: list[int]) -> list[int]:
     """The written operator's inputs that stand for these of the float one, -1 for none."""
     by_source = {subject.meanings[i].source: i for i in pair.read if i in subject.meanings}
     return [by_source.get(index, -1) for index in wanted]
 
 
-def _params(subject: Subject, index: int) -> AffineParams | None:
+def _params(subject: WrittenModel, index: int) -> AffineParams | None:
     """What the codes of a tensor are to mean; for ends of another type, what the file says."""
     meaning = subject.meanings.get(index)
     if meaning is not None:
@@ -238,7 +238,7 @@ def _signed(values: Array) -> Double:
     return values.astype(np.float64) - shift
 
 
-def _real(subject: Subject, index: int, values: Array) -> Array:
+def _real(subject: WrittenModel, index: int, values: Array) -> Array:
     params = _params(subject, index)
     if params is None or values.dtype not in (np.int8, np.uint8):
         return values
@@ -246,7 +246,7 @@ def _real(subject: Subject, index: int, values: Array) -> Array:
 
 
 def _compared(
-    subject: Subject, operator: Operator, index: int, values: Values, real: Array, slack: float
+    subject: WrittenModel, operator: Operator, index: int, values: Values, real: Array, slack: float
 ) -> Mismatch | None:
     """Codes, or float values, of a tensor against the real values they should stand for."""
     found, params = values[index], _params(subject, index)

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from tflite_eq.graph import properties
 from tflite_eq.graph.model import Graph
-from tflite_eq.record.record import Calibration
+from tflite_eq.record.calibration import Calibration
 
 Array = npt.NDArray[Any]
 Sample = Sequence[Array]

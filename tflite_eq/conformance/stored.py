@@ -12,14 +12,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from tflite_eq.conformance.subject import Pair, Subject, pairs
+from tflite_eq.conformance.written_model import Pair, WrittenModel, pairs
 from tflite_eq.graph import properties
+from tflite_eq.graph.checks import describe
 from tflite_eq.graph.linear import LinearLayer
 from tflite_eq.graph.model import Graph
-from tflite_eq.graph.validate import describe
 from tflite_eq.numerics.affine import AffineParams
+from tflite_eq.record.calibration import LayerRecord
 from tflite_eq.record.filters import recorded_filters
-from tflite_eq.record.record import LayerRecord
 
 Array = npt.NDArray[Any]
 Double = npt.NDArray[np.float64]
@@ -31,7 +31,7 @@ _STEP_NOISE = 1e-2
 _SCALE_NOISE = 2.0**-22
 
 
-def check_stored(subject: Subject) -> None:
+def check_stored(subject: WrittenModel) -> None:
     """Compare the constants of the written model with the record.
 
     Raises:
@@ -56,7 +56,7 @@ def _name(layer: LinearLayer) -> str:
     return f"layer '{layer.name}' ({layer.kind.value})"
 
 
-def _check_params(subject: Subject, index: int, expected: AffineParams) -> None:
+def _check_params(subject: WrittenModel, index: int, expected: AffineParams) -> None:
     scales, points = _parameters(subject.written, index)
     wanted = np.float32(expected.scale)
     if scales.tolist() == [wanted] and points.tolist() == [expected.zero_point]:
@@ -68,7 +68,9 @@ def _check_params(subject: Subject, index: int, expected: AffineParams) -> None:
     )
 
 
-def _check_layer(subject: Subject, pair: Pair, layer: LinearLayer, record: LayerRecord) -> None:
+def _check_layer(
+    subject: WrittenModel, pair: Pair, layer: LinearLayer, record: LayerRecord
+) -> None:
     source, filter_index, bias_index = properties.linear_inputs(pair.written)
     filters = recorded_filters(layer, record)
     scales = filters.scales * np.float32(record.gain)
@@ -84,7 +86,7 @@ def _check_layer(subject: Subject, pair: Pair, layer: LinearLayer, record: Layer
     _check_bias(subject, layer, bias_index, layer.bias_values + correction, units)
 
 
-def _check_operands(subject: Subject, pair: Pair) -> None:
+def _check_operands(subject: WrittenModel, pair: Pair) -> None:
     """Constants of other operators, each within half a step."""
     for source, written in pair.constants.items():
         expected = subject.graph.constant(source).astype(np.float64)
@@ -103,7 +105,7 @@ def _check_operands(subject: Subject, pair: Pair) -> None:
 
 
 def _check_filter(
-    subject: Subject,
+    subject: WrittenModel,
     layer: LinearLayer,
     index: int,
     expected: Array,
@@ -139,7 +141,7 @@ def _check_filter(
 
 
 def _check_bias(
-    subject: Subject, layer: LinearLayer, index: int, expected: Double, units: Double
+    subject: WrittenModel, layer: LinearLayer, index: int, expected: Double, units: Double
 ) -> None:
     codes = subject.written.constant(index).astype(np.float64)
     found, _ = _parameters(subject.written, index)

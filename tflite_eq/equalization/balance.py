@@ -37,7 +37,7 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
-from tflite_eq.equalization.domains import Domain, Port
+from tflite_eq.equalization.domains import Domain, DomainLayer
 from tflite_eq.equalization.factors import ChannelFactors
 from tflite_eq.equalization.layers import Double, Filters
 from tflite_eq.graph import properties
@@ -357,7 +357,7 @@ def _averaged(graph: Graph, operator: Operator) -> int:
 def _reader(
     graph: Graph,
     domain: Domain,
-    port: Port,
+    port: DomainLayer,
     statistics: Mapping[int, ChannelStatistics],
     limit: int,
 ) -> _Reader | None:

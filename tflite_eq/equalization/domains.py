@@ -23,7 +23,7 @@ _EQUALIZABLE = (LinearKind.CONV, LinearKind.DEPTHWISE, LinearKind.DENSE)
 
 
 @dataclasses.dataclass(frozen=True)
-class Port:
+class DomainLayer:
     """Where a layer touches a domain.
 
     Attributes:
@@ -50,8 +50,8 @@ class Domain:
 
     channels: int
     tensors: dict[int, int]
-    producers: tuple[Port, ...]
-    consumers: tuple[Port, ...]
+    producers: tuple[DomainLayer, ...]
+    consumers: tuple[DomainLayer, ...]
     is_clipped: bool
 
 
@@ -114,8 +114,8 @@ class _Flood:
         return Domain(
             int(end - first),
             {tensor: offset - first for tensor, offset in sorted(self.offsets.items())},
-            tuple(Port(i, offset - first) for i, offset in sorted(self.producers.items())),
-            tuple(Port(i, offset - first) for i, offset in sorted(self.consumers.items())),
+            tuple(DomainLayer(i, offset - first) for i, offset in sorted(self.producers.items())),
+            tuple(DomainLayer(i, offset - first) for i, offset in sorted(self.consumers.items())),
             self._is_clipped,
         )
 

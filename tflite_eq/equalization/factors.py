@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from tflite_eq.equalization.domains import Domain, Port, find_domains
+from tflite_eq.equalization.domains import Domain, DomainLayer, find_domains
 from tflite_eq.equalization.layers import Double, Filters
 from tflite_eq.graph import properties, schema
 from tflite_eq.graph.model import Graph
@@ -27,8 +27,8 @@ class ChannelFactors:
         factors: One per channel of the domain, > 0.
     """
 
-    producers: tuple[Port, ...]
-    consumers: tuple[Port, ...]
+    producers: tuple[DomainLayer, ...]
+    consumers: tuple[DomainLayer, ...]
     factors: tuple[float, ...]
 
     @classmethod
@@ -65,10 +65,10 @@ class ChannelFactors:
         )
 
 
-def _ports(value: Any, field: str) -> tuple[Port, ...]:
-    ports = [known_fields(entry, Port) for entry in typed_list(value, dict, field)]
+def _ports(value: Any, field: str) -> tuple[DomainLayer, ...]:
+    ports = [known_fields(entry, DomainLayer) for entry in typed_list(value, dict, field)]
     return tuple(
-        Port(typed(p["operator"], int, "operator"), typed(p["offset"], int, "offset"))
+        DomainLayer(typed(p["operator"], int, "operator"), typed(p["offset"], int, "offset"))
         for p in ports
     )
 

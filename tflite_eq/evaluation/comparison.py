@@ -14,7 +14,7 @@ from tflite_eq.errors import ConfigError, DatasetError
 from tflite_eq.evaluation import closeness, dispatch
 from tflite_eq.evaluation.classifier import is_vector
 from tflite_eq.evaluation.closeness import Closeness, Scores
-from tflite_eq.evaluation.comparison_team import ComparisonPlan, InputSamples
+from tflite_eq.evaluation.comparison_plan import ComparisonPlan, InputSamples
 from tflite_eq.evaluation.dispatch import Engine, Workforce
 from tflite_eq.evaluation.matches import Match, first_outputs, matched, read, sorting_notes
 from tflite_eq.evaluation.task import NamedModel

@@ -18,10 +18,10 @@ from tflite_eq.evaluation import dispatch, metrics
 from tflite_eq.evaluation.classifier import input_of
 from tflite_eq.evaluation.dispatch import Engine, Workforce
 from tflite_eq.evaluation.ends import with_known_sizes
+from tflite_eq.evaluation.label_plan import LabelPlan, LoadedClassifiers, ResultKind
 from tflite_eq.evaluation.labels import LabelledSet
 from tflite_eq.evaluation.predictions import Predictions
 from tflite_eq.evaluation.task import NamedModel
-from tflite_eq.evaluation.team import LabelPlan, Product, Team
 from tflite_eq.graph.outputs import logits_view
 from tflite_eq.runtimes import Kernels, Runtime, preferred_runtime
 
@@ -129,7 +129,7 @@ def evaluate(
         raise ConfigError("no model to evaluate: name one with --model")
     has_reference = isinstance(reference, NamedModel)
     plan, classes = _plan(
-        every, dataset, preprocessing, has_reference, Product.SCORES, kernels, runtime
+        every, dataset, preprocessing, has_reference, ResultKind.SCORES, kernels, runtime
     )
     if stored is not None:
         stored.check_made_with(plan.runtime.description, kernels, preprocessing, dataset.labels)
@@ -179,7 +179,7 @@ def predict(
     """
     workforce = Workforce(num_workers)
     workforce.check()
-    plan, _ = _plan([model], dataset, preprocessing, False, Product.LOGITS, kernels, runtime)
+    plan, _ = _plan([model], dataset, preprocessing, False, ResultKind.LOGITS, kernels, runtime)
     return Predictions(
         name=model.name,
         size_bytes=len(model.data),
@@ -215,7 +215,7 @@ def _plan(
     dataset: LabelledSet,
     preprocessing: Preprocessing,
     has_reference: bool,
-    product: Product,
+    product: ResultKind,
     kernels: Kernels,
     runtime: Runtime | None,
 ) -> tuple[LabelPlan, int]:
@@ -239,7 +239,7 @@ def _plan(
         kernels=kernels,
         runtime=runtime or preferred_runtime(),
     )
-    classifiers = Team(plan).classifiers
+    classifiers = LoadedClassifiers(plan).classifiers
     _check_same_classes([(classifier.name, classifier.classes) for classifier in classifiers])
     dataset.check_classes(classifiers[0].classes)
     return plan, classifiers[0].classes

@@ -50,7 +50,7 @@ class ComparisonSet:
 
 
 @dataclasses.dataclass(frozen=True)
-class Rival:
+class ComparedModel:
     """A quantized model that is compared with the float one.
 
     Attributes:
@@ -136,7 +136,7 @@ class Comparison:
 
 def compare(
     graph: Graph,
-    models: Sequence[Rival],
+    models: Sequence[ComparedModel],
     samples: ComparisonSet,
     tensors: Sequence[int],
 ) -> Comparison:
@@ -229,7 +229,7 @@ class ErrorSums:
 class _Compared:
     """A quantized model and the sums over its tensors."""
 
-    def __init__(self, model: Rival, graph: Graph, wanted: Sequence[int]) -> None:
+    def __init__(self, model: ComparedModel, graph: Graph, wanted: Sequence[int]) -> None:
         self._rival = model
         own = Graph.from_bytes(model.data, model.name)
         self._model = Instrumented(own, corresponding_tensors(graph, own, wanted))

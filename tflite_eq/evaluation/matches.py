@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tflite_eq.errors import ModelError
-from tflite_eq.evaluation.comparison_team import ComparisonTeam
+from tflite_eq.evaluation.comparison_plan import LoadedModels
 from tflite_eq.evaluation.ends import End, correspondence, inputs_of, listed, outputs_of
 from tflite_eq.evaluation.feeding import holds_codes
 from tflite_eq.evaluation.task import NamedModel
@@ -92,7 +92,7 @@ def matched(match: Match, reference: Match) -> Match:
 
 
 def first_outputs(
-    team: ComparisonTeam, matches: Sequence[Match]
+    team: LoadedModels, matches: Sequence[Match]
 ) -> tuple[list[tuple[int, ...]], tuple[bool, ...]]:
     """Shapes of the reference's outputs for the first sample, and which hold real values.
 

@@ -10,8 +10,8 @@ import numpy.typing as npt
 
 from tflite_eq.errors import BackendError, ModelError
 from tflite_eq.graph import edit
+from tflite_eq.graph.checks import describe
 from tflite_eq.graph.model import Graph, Operator
-from tflite_eq.graph.validate import describe
 from tflite_eq.runtimes import preferred_runtime
 from tflite_eq.session import Session
 

@@ -6,7 +6,7 @@ import shlex
 from collections.abc import Iterable
 from pathlib import Path
 
-from tflite_eq.file_formats.formats import Found
+from tflite_eq.file_formats.formats import ForeignFormat
 from tflite_eq.files import exists
 
 _SAVED_MODEL = ("saved_model.pb", "saved_model.pbtxt")
@@ -19,7 +19,7 @@ def is_saved_model(folder: Path) -> bool:
     return any(exists(folder / name) for name in _SAVED_MODEL)
 
 
-def recognized(folder: Path) -> Found:
+def recognized(folder: Path) -> ForeignFormat:
     """What is in a folder that is no SavedModel.
 
     Raises:
@@ -33,40 +33,40 @@ def recognized(folder: Path) -> Found:
     ]
     if below:
         shown = _listed(str(path.parent) for path in below)
-        return Found(f"it holds {len(below)} of them: {shown}", f"pass {below[0].parent}")
+        return ForeignFormat(f"it holds {len(below)} of them: {shown}", f"pass {below[0].parent}")
     if {"config.json", "metadata.json", "model.weights.h5"} <= set(names):
         packed = shlex.quote(f"{folder.name}.keras")
-        return Found(
+        return ForeignFormat(
             "it is an unpacked .keras archive",
             f"pack it and pass that: (cd {shlex.quote(str(folder))} && zip -0 -r ../{packed} .)",
         )
     if "model.json" in names:
-        return Found(
+        return ForeignFormat(
             "it is a TensorFlow.js model",
             "convert it back: pip install tensorflowjs, then tensorflowjs_converter "
             "--input_format=tfjs_layers_model --output_format=keras_saved_model "
             f"{shlex.quote(str(folder / 'model.json'))} saved_model",
         )
     if "Manifest.json" in names and "Data" in names:
-        return Found("it is a Core ML package", "convert the network it was made from")
+        return ForeignFormat("it is a Core ML package", "convert the network it was made from")
     if any(name.endswith((".safetensors", ".bin")) for name in names) and "config.json" in names:
-        return Found(
+        return ForeignFormat(
             "it holds a Hugging Face model",
             "export it as a SavedModel or a float .tflite: pip install optimum, then optimum-cli "
             "export tflite",
         )
     if "checkpoint" in names or any(name.endswith(".index") for name in names):
-        return Found(
+        return ForeignFormat(
             "it holds a TensorFlow checkpoint: weights and no network",
             "build the network in Python, restore it and export a SavedModel: model.export(folder)",
         )
     models = [name for name in names if name.endswith(_MODEL_FILES)]
     if models:
         shown = _listed(str(folder / name) for name in models)
-        return Found(f"it holds {shown}", "pass the file itself")
+        return ForeignFormat(f"it holds {shown}", "pass the file itself")
     if not names:
-        return Found("it is empty", "write or download the model again")
-    return Found(
+        return ForeignFormat("it is empty", "write or download the model again")
+    return ForeignFormat(
         f"it holds {_listed(names)}",
         "pass the SavedModel directory itself, a .keras/.h5 file or a .tflite file",
     )

@@ -30,7 +30,7 @@ _TORCH_TO_TFLITE = (
 
 
 @dataclasses.dataclass(frozen=True)
-class Found:
+class ForeignFormat:
     """What a file is, as it follows "this is", and what to do instead of passing it.
 
     Attributes:
@@ -42,7 +42,7 @@ class Found:
     remedy: str
 
 
-def recognized(data: bytes, path: str) -> Found | None:
+def recognized(data: bytes, path: str) -> ForeignFormat | None:
     """What bytes are that are no TFLite flatbuffer; ``None`` if nothing is known about them.
 
     Args:
@@ -58,7 +58,9 @@ def recognized(data: bytes, path: str) -> Found | None:
     if data.startswith(b"\x1f\x8b"):
         return _compressed(data, path)
     if data[257:262] == b"ustar":
-        return Found("a tar archive", f"unpack it and pass the model inside: tar xf {quoted}")
+        return ForeignFormat(
+            "a tar archive", f"unpack it and pass the model inside: tar xf {quoted}"
+        )
     if data.startswith((b"PK\x03\x04", b"PK\x05\x06")):
         return _zip(data, path)
     for look in (_text, _onnx, _saved_model, _core_ml, _meta_graph, _frozen_graph):
@@ -71,75 +73,84 @@ def recognized(data: bytes, path: str) -> Found | None:
     return None
 
 
-def _with_path(found: Found, path: str) -> Found:
+def _with_path(found: ForeignFormat, path: str) -> ForeignFormat:
     remedy = found.remedy.replace("{path}", shlex.quote(path)).replace("{python_path}", repr(path))
-    return Found(found.what, remedy)
+    return ForeignFormat(found.what, remedy)
 
 
-_TORCH = Found("a PyTorch file", _TORCH_TO_TFLITE)
-_CHECKPOINT = Found(
+_TORCH = ForeignFormat("a PyTorch file", _TORCH_TO_TFLITE)
+_CHECKPOINT = ForeignFormat(
     "a part of a TensorFlow checkpoint, which holds weights and no network",
     "export the network with them as a SavedModel and pass its folder, or convert it in Python "
     "with tflite_eq.EasyQuantConverter.from_keras_model(model)",
 )
 
-_MAGIC: tuple[tuple[bytes, Found], ...] = (
+_MAGIC: tuple[tuple[bytes, ForeignFormat], ...] = (
     (
         b"version https://git-lfs.github.com/spec/",
-        Found(
+        ForeignFormat(
             "a Git LFS pointer, which stands for the file in the repository",
             "fetch the file itself: git lfs pull",
         ),
     ),
     (
         b"/annex/objects/",
-        Found(
+        ForeignFormat(
             "a git-annex pointer, which stands for the file in the repository",
             "fetch the file itself: git annex get {path}",
         ),
     ),
     (
         HDF5,
-        Found(
+        ForeignFormat(
             "an HDF5 file, as Keras writes",
             "where it holds a model, name it .h5 and use the command line, or load it in Python: "
             "EasyQuantConverter.from_keras_model(tf.keras.models.load_model({python_path}))",
         ),
     ),
     (b"\x80\x02\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19", _TORCH),
-    (b"\x80", Found("a Python pickle", "convert the model it holds to a float .tflite in Python")),
-    (b"GGUF", Found("a GGUF language model", "pass the float .tflite of the model")),
+    (
+        b"\x80",
+        ForeignFormat("a Python pickle", "convert the model it holds to a float .tflite in Python"),
+    ),
+    (b"GGUF", ForeignFormat("a GGUF language model", "pass the float .tflite of the model")),
     (
         b"LITERTLM",
-        Found("a LiteRT-LM bundle of a language model", "pass a float .tflite of one network"),
+        ForeignFormat(
+            "a LiteRT-LM bundle of a language model", "pass a float .tflite of one network"
+        ),
     ),
     (
         b"\x93NUMPY",
-        Found("a NumPy array, no model", "data belong to --calibration, the model to --model"),
+        ForeignFormat(
+            "a NumPy array, no model", "data belong to --calibration, the model to --model"
+        ),
     ),
-    (b"BZh", Found("compressed with bzip2", "unpack it: bunzip2 -k {path}")),
-    (b"\xfd7zXZ\x00", Found("compressed with xz", "unpack it: xz -dk {path}")),
-    (b"(\xb5/\xfd", Found("compressed with Zstandard", "unpack it: zstd -d {path}")),
-    (b"7z\xbc\xaf'\x1c", Found("a 7-Zip archive", "unpack it: 7z x {path}")),
-    (b"Rar!\x1a\x07", Found("a RAR archive", "unpack it: unrar x {path}")),
+    (b"BZh", ForeignFormat("compressed with bzip2", "unpack it: bunzip2 -k {path}")),
+    (b"\xfd7zXZ\x00", ForeignFormat("compressed with xz", "unpack it: xz -dk {path}")),
+    (b"(\xb5/\xfd", ForeignFormat("compressed with Zstandard", "unpack it: zstd -d {path}")),
+    (b"7z\xbc\xaf'\x1c", ForeignFormat("a 7-Zip archive", "unpack it: 7z x {path}")),
+    (b"Rar!\x1a\x07", ForeignFormat("a RAR archive", "unpack it: unrar x {path}")),
     (
         b"%PDF",
-        Found("a PDF document, no model", "pass the model file"),
+        ForeignFormat("a PDF document, no model", "pass the model file"),
     ),
-    (b"\x89PNG", Found("an image, no model", "images belong to --calibration")),
-    (b"\xff\xd8\xff", Found("an image, no model", "images belong to --calibration")),
+    (b"\x89PNG", ForeignFormat("an image, no model", "images belong to --calibration")),
+    (b"\xff\xd8\xff", ForeignFormat("an image, no model", "images belong to --calibration")),
 )
 
 _FLATBUFFERS = {
-    b"ORTM": Found("a model in ONNX Runtime's own format", "pass a .tflite made of the ONNX model"),
-    b"ET12": Found("an ExecuTorch program", _TORCH_TO_TFLITE),
+    b"ORTM": ForeignFormat(
+        "a model in ONNX Runtime's own format", "pass a .tflite made of the ONNX model"
+    ),
+    b"ET12": ForeignFormat("an ExecuTorch program", _TORCH_TO_TFLITE),
 }
 
-_NAMES: tuple[tuple[str, Found], ...] = (
+_NAMES: tuple[tuple[str, ForeignFormat], ...] = (
     (r"\.ckpt|\.data-\d+-of-\d+$|\.index$", _CHECKPOINT),
     (
         r"\.(weights|caffemodel|pdiparams|pdmodel|params|ncnn\.bin|mnn|rknn|engine|trt|plan)$",
-        Found(
+        ForeignFormat(
             "by its name, a model of another framework",
             "convert the network it was made from to a float .tflite",
         ),
@@ -147,35 +158,37 @@ _NAMES: tuple[tuple[str, Found], ...] = (
 )
 
 
-def _compressed(data: bytes, path: str) -> Found:
+def _compressed(data: bytes, path: str) -> ForeignFormat:
     """Gzip: a packed folder, as TF Hub has them, or a single file."""
     quoted = shlex.quote(path)
     try:
         head = zlib.decompressobj(wbits=31).decompress(data[: 1 << 16], _HEAD)
     except zlib.error:
-        return Found("a damaged gzip file", "download it again")
+        return ForeignFormat("a damaged gzip file", "download it again")
     if head[257:262] == b"ustar":
-        return Found(
+        return ForeignFormat(
             "a compressed tar archive",
             f"unpack it and pass what is inside, a folder for a SavedModel: "
             f"mkdir model && tar xzf {quoted} -C model",
         )
     inner = "a .tflite" if head[4:8] == TFLITE else "a file"
     unpacked = path[:-3] if path.endswith(".gz") else f"{path}.tflite"
-    return Found(
+    return ForeignFormat(
         f"{inner} compressed with gzip",
         f"unpack it: gunzip -c {quoted} > {shlex.quote(unpacked)}",
     )
 
 
-def _zip(data: bytes, path: str) -> Found:
+def _zip(data: bytes, path: str) -> ForeignFormat:
     """Bundles, archives of weights, and everything else that is a zip file."""
     quoted = shlex.quote(path)
     names = archives.member_names(data)
     if names is None:
-        return Found("a zip archive that is cut off or damaged", "write or download it again")
+        return ForeignFormat(
+            "a zip archive that is cut off or damaged", "write or download it again"
+        )
     if archives.is_keras(names):
-        return Found(
+        return ForeignFormat(
             "a Keras model",
             "name it .keras and use the command line, or load it in Python: "
             f"EasyQuantConverter.from_keras_model(tf.keras.models.load_model({path!r}))",
@@ -183,42 +196,42 @@ def _zip(data: bytes, path: str) -> Found:
     inside = [name for name in names if name.endswith((".tflite", ".lite"))]
     if inside:
         shown = ", ".join(inside[:5]) + (", ..." if len(inside) > 5 else "")
-        return Found(
+        return ForeignFormat(
             f"a bundle with {len(inside)} .tflite file(s) inside ({shown})",
             f"unpack it and pass one of them: unzip {quoted} {shlex.quote(inside[0])}",
         )
     if any(PurePath(name).name == "data.pkl" for name in names):
         scripted = any(PurePath(name).name == "constants.pkl" for name in names)
         what = "a TorchScript model" if scripted else _TORCH.what
-        return _with_path(Found(what, _TORCH.remedy), path)
+        return _with_path(ForeignFormat(what, _TORCH.remedy), path)
     folders = [name for name in names if PurePath(name).name == "saved_model.pb"]
     if folders:
         folder = PurePath(folders[0]).parent
-        return Found(
+        return ForeignFormat(
             "a zip archive with a SavedModel inside",
             f"unpack it and pass the folder: unzip {quoted} -d model, then --model "
             f"{shlex.quote(str(PurePath('model') / folder))}",
         )
     if names and all(name.endswith(".npy") for name in names):
-        return Found(
+        return ForeignFormat(
             "a NumPy archive of arrays, no model",
             "data belong to --calibration, the model to --model",
         )
     shown = ", ".join(names[:3]) or "nothing"
-    return Found(f"a zip archive with {shown} inside", f"unpack it: unzip {quoted}")
+    return ForeignFormat(f"a zip archive with {shown} inside", f"unpack it: unzip {quoted}")
 
 
-_TEXTS: tuple[tuple[str, Found], ...] = (
+_TEXTS: tuple[tuple[str, ForeignFormat], ...] = (
     (
         r"\s*<(!doctype html|html)",
-        Found(
+        ForeignFormat(
             "a web page: the download brought that instead of the file",
             "download the file itself, on GitHub and Hugging Face with its raw or download link",
         ),
     ),
     (
         r'[\s\S]*"modelTopology"|[\s\S]*"weightsManifest"',
-        Found(
+        ForeignFormat(
             "the description of a TensorFlow.js model",
             "convert it back: pip install tensorflowjs, then tensorflowjs_converter "
             "--input_format=tfjs_layers_model --output_format=keras_saved_model {path} saved_model",
@@ -226,7 +239,7 @@ _TEXTS: tuple[tuple[str, Found], ...] = (
     ),
     (
         r'\s*\{[\s\S]*"class_name": *"(Functional|Sequential|Model)"',
-        Found(
+        ForeignFormat(
             "a Keras architecture without weights",
             "build it in Python, load the weights (tf.keras.models.model_from_json, "
             "model.load_weights) and use EasyQuantConverter.from_keras_model(model)",
@@ -234,7 +247,7 @@ _TEXTS: tuple[tuple[str, Found], ...] = (
     ),
     (
         r"\s*<\?xml[\s\S]*<net\b",
-        Found(
+        ForeignFormat(
             "an OpenVINO network",
             "convert the network it was made from to a float .tflite",
         ),
@@ -242,7 +255,7 @@ _TEXTS: tuple[tuple[str, Found], ...] = (
     (r"\s*model_checkpoint_path:", _CHECKPOINT),
     (
         r"\s*node *\{",
-        Found(
+        ForeignFormat(
             "a frozen TensorFlow graph as text",
             "convert it in Python: tf.compat.v1.lite.TFLiteConverter.from_frozen_graph("
             "{python_path}, inputs, outputs).convert()",
@@ -250,7 +263,7 @@ _TEXTS: tuple[tuple[str, Found], ...] = (
     ),
     (
         r"[\s\S]*^\[(net|network|convolutional)\]\s*$",
-        Found(
+        ForeignFormat(
             "a Darknet network description",
             "convert the network with its weights to a float .tflite first",
         ),
@@ -258,7 +271,7 @@ _TEXTS: tuple[tuple[str, Found], ...] = (
 )
 
 
-def _text(data: bytes, path: str) -> Found | None:
+def _text(data: bytes, path: str) -> ForeignFormat | None:
     try:
         head = data[:_HEAD].decode(errors="strict" if len(data) <= _HEAD else "ignore")
     except UnicodeDecodeError:
@@ -287,24 +300,26 @@ _ONNX_FIELDS = frozenset({1, 2, 3, 4, 5, 6, 7, 8, 14, 20, 25, 26})
 _ONNX_VERSION, _ONNX_GRAPH, _ONNX_OPSETS = 1, 7, 8
 
 
-def _onnx(data: bytes, path: str) -> Found | None:
+def _onnx(data: bytes, path: str) -> ForeignFormat | None:
     found = _fields(data)
     if not {_ONNX_VERSION, _ONNX_GRAPH, _ONNX_OPSETS} <= found.keys() <= _ONNX_FIELDS:
         return None
     if not isinstance(found[_ONNX_VERSION], int) or isinstance(found[_ONNX_GRAPH], int):
         return None
-    return _with_path(Found("an ONNX model", _ONNX_TO_TFLITE), path)
+    return _with_path(ForeignFormat("an ONNX model", _ONNX_TO_TFLITE), path)
 
 
-def _core_ml(data: bytes, path: str) -> Found | None:
+def _core_ml(data: bytes, path: str) -> ForeignFormat | None:
     """Its kind of model is a field with a number from 200 on."""
     found = _fields(data)
     if isinstance(found.get(1), int) and 2 in found and any(number >= 200 for number in found):
-        return Found("a Core ML model", "convert the network it was made from to a float .tflite")
+        return ForeignFormat(
+            "a Core ML model", "convert the network it was made from to a float .tflite"
+        )
     return None
 
 
-def _saved_model(data: bytes, path: str) -> Found | None:
+def _saved_model(data: bytes, path: str) -> ForeignFormat | None:
     found = _fields(data)
     if found.keys() != {1, 2} or not isinstance(found[1], int):
         return None
@@ -313,13 +328,13 @@ def _saved_model(data: bytes, path: str) -> Found | None:
     except wire.WireError:
         return None
     folder = PurePath(path).parent
-    return Found(
+    return ForeignFormat(
         "the graph of a SavedModel, whose weights lie beside it",
         f"pass the folder: --model {shlex.quote(str(folder))}",
     )
 
 
-def _meta_graph(data: bytes, path: str) -> Found | None:
+def _meta_graph(data: bytes, path: str) -> ForeignFormat | None:
     """A ``.meta`` file: tags or the version of TensorFlow in front, then the graph."""
     found = _fields(data)
     try:
@@ -331,12 +346,12 @@ def _meta_graph(data: bytes, path: str) -> Found | None:
     return _CHECKPOINT if versions and is_graph else None
 
 
-def _frozen_graph(data: bytes, path: str) -> Found | None:
+def _frozen_graph(data: bytes, path: str) -> ForeignFormat | None:
     graph = frozen_graph.outline(data)
     if graph is None:
         return None
     ends = f"{_listed(graph.inputs)}, {_listed(graph.outputs)}"
-    return Found(
+    return ForeignFormat(
         "a frozen TensorFlow graph",
         "convert it in Python: import pathlib, tensorflow as tf; "
         "pathlib.Path('model.tflite').write_bytes("

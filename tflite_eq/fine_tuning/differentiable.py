@@ -24,13 +24,13 @@ from tflite_eq.fine_tuning.tensorflow_operators import (
     knows_layer,
     linear_function,
 )
+from tflite_eq.graph.checks import describe
 from tflite_eq.graph.linear import LinearLayer
 from tflite_eq.graph.model import Graph, Operator
-from tflite_eq.graph.validate import describe
 from tflite_eq.numerics import weights
 from tflite_eq.numerics.affine import INT8_MAX, INT8_MIN, AffineParams, dequantize
+from tflite_eq.record.calibration import LayerRecord
 from tflite_eq.record.filters import recorded_filters
-from tflite_eq.record.record import LayerRecord
 from tflite_eq.simulation.kernel_tables import KernelTable
 
 Float = npt.NDArray[np.float32]

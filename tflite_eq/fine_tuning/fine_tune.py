@@ -18,7 +18,7 @@ from tflite_eq.graph import edit, schema
 from tflite_eq.graph.linear import LinearLayer
 from tflite_eq.graph.model import Graph
 from tflite_eq.graph.network import Network
-from tflite_eq.record.record import Calibration
+from tflite_eq.record.calibration import Calibration
 from tflite_eq.runtimes import Kernels, preferred_runtime
 from tflite_eq.session import Session
 from tflite_eq.simulation.lockstep import corrected_on

@@ -21,7 +21,7 @@ from tflite_eq.graph.model import Graph
 from tflite_eq.numerics import weights
 from tflite_eq.numerics.affine import AffineParams
 from tflite_eq.progress import track
-from tflite_eq.record.record import FineTuning, LayerRecord
+from tflite_eq.record.calibration import FineTuning, LayerRecord
 from tflite_eq.simulation.twins import TwinActivations
 
 Float = npt.NDArray[np.float32]

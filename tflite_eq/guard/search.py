@@ -17,11 +17,11 @@ from tflite_eq.evaluation.intervals import Estimate
 # Quantizations spent on leaving single layers of a found beginning out again.
 _PRUNING_TRIES = 8
 
-Unit = frozenset[str]  # what keeps more bits together, by the names of the outputs
+OperatorNames = frozenset[str]  # what keeps more bits together, by the names of the outputs
 
 
 @dataclasses.dataclass(frozen=True)
-class Kept:
+class KeptLayers:
     """Which layers keep more bits than asked for, by the names of their outputs.
 
     Attributes:
@@ -29,8 +29,8 @@ class Kept:
         in_float: Operators that are not quantized.
     """
 
-    int8: Unit = frozenset()
-    in_float: Unit = frozenset()
+    int8: OperatorNames = frozenset()
+    in_float: OperatorNames = frozenset()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -62,9 +62,9 @@ class Outcome:
             keeps nothing.
     """
 
-    kept: Kept
+    kept: KeptLayers
     holds: bool
-    measured: dict[Kept, Drop]
+    measured: dict[KeptLayers, Drop]
 
     @property
     def drop(self) -> Drop:
@@ -74,9 +74,9 @@ class Outcome:
 
 def search(
     bound: float,
-    measure: Callable[[Kept], Drop],
-    rank_units: Callable[[], Sequence[Unit]],
-    rank_float: Callable[[], Sequence[Unit]],
+    measure: Callable[[KeptLayers], Drop],
+    rank_units: Callable[[], Sequence[OperatorNames]],
+    rank_float: Callable[[], Sequence[OperatorNames]],
 ) -> Outcome:
     """Keep as few layers as needed in INT8 instead of INT7, then in float.
 
@@ -90,15 +90,15 @@ def search(
             leave a layer that is quantized.
     """
     tries = _Tries(measure, bound)
-    if tries.holds(Kept()):
-        return tries.outcome(Kept())
+    if tries.holds(KeptLayers()):
+        return tries.outcome(KeptLayers())
     units = rank_units()
-    all_int8 = Kept(int8=_union(units))
+    all_int8 = KeptLayers(int8=_union(units))
     if units and tries.holds(all_int8):
-        found = _fewest(units, lambda names: tries.holds(Kept(int8=names)))
-        return tries.outcome(Kept(int8=found) if found is not None else all_int8)
+        found = _fewest(units, lambda names: tries.holds(KeptLayers(int8=names)))
+        return tries.outcome(KeptLayers(int8=found) if found is not None else all_int8)
 
-    def holds_in_float(names: Unit) -> bool:
+    def holds_in_float(names: OperatorNames) -> bool:
         return tries.holds(_without(all_int8.int8, names))
 
     in_float = _fewest(rank_float(), holds_in_float)
@@ -114,32 +114,34 @@ def search(
 class _Tries:
     """All choices measured so far."""
 
-    def __init__(self, measure: Callable[[Kept], Drop], bound: float) -> None:
+    def __init__(self, measure: Callable[[KeptLayers], Drop], bound: float) -> None:
         self._measure = measure
         self._bound = bound
-        self._drops: dict[Kept, Drop] = {}
+        self._drops: dict[KeptLayers, Drop] = {}
 
-    def holds(self, kept: Kept) -> bool:
+    def holds(self, kept: KeptLayers) -> bool:
         """Whether a choice is within the bound."""
         if kept not in self._drops:
             self._drops[kept] = self._measure(kept)
         return self._drops[kept].points <= self._bound
 
     @property
-    def best(self) -> Kept:
+    def best(self) -> KeptLayers:
         """The choice with the least loss; of equal ones that which keeps less."""
         return min(
             self._drops,
             key=lambda kept: (self._drops[kept].points, len(kept.in_float), len(kept.int8)),
         )
 
-    def outcome(self, kept: Kept) -> Outcome:
+    def outcome(self, kept: KeptLayers) -> Outcome:
         """Everything about a choice that was measured."""
         holds = self.holds(kept)
         return Outcome(kept, holds, dict(self._drops))
 
 
-def _fewest(units: Sequence[Unit], holds: Callable[[Unit], bool]) -> Unit | None:
+def _fewest(
+    units: Sequence[OperatorNames], holds: Callable[[OperatorNames], bool]
+) -> OperatorNames | None:
     """The shortest beginning of ``units`` that holds, less what it holds without.
 
     ``None`` if not even all of them do.
@@ -160,7 +162,9 @@ def _fewest(units: Sequence[Unit], holds: Callable[[Unit], bool]) -> Unit | None
     return _pruned(units[:count], holds)
 
 
-def _pruned(units: Sequence[Unit], holds: Callable[[Unit], bool]) -> Unit:
+def _pruned(
+    units: Sequence[OperatorNames], holds: Callable[[OperatorNames], bool]
+) -> OperatorNames:
     """The union of units that holds, without units that are not needed for that."""
     chosen = list(units)
     for unit in units[: -_PRUNING_TRIES - 1 : -1]:
@@ -170,10 +174,10 @@ def _pruned(units: Sequence[Unit], holds: Callable[[Unit], bool]) -> Unit:
     return _union(chosen)
 
 
-def _union(units: Sequence[Unit]) -> Unit:
+def _union(units: Sequence[OperatorNames]) -> OperatorNames:
     return frozenset().union(*units)
 
 
-def _without(int8: Unit, in_float: Unit) -> Kept:
+def _without(int8: OperatorNames, in_float: OperatorNames) -> KeptLayers:
     """Layers in float have no input codes to keep."""
-    return Kept(int8 - in_float, in_float)
+    return KeptLayers(int8 - in_float, in_float)

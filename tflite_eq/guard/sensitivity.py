@@ -27,8 +27,8 @@ from tflite_eq.graph.outputs import final_softmax
 from tflite_eq.numerics import affine, weights
 from tflite_eq.numerics.affine import AffineParams
 from tflite_eq.progress import track
+from tflite_eq.record.calibration import Calibration, LayerRecord
 from tflite_eq.record.filters import recorded_filters
-from tflite_eq.record.record import Calibration, LayerRecord
 
 Array = npt.NDArray[Any]
 Values = dict[int, Array]

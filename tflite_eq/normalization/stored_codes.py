@@ -25,7 +25,7 @@ def unpacked(graph: Graph) -> tuple[Graph, str | None]:
     """The network with these constants in float32.
 
     Args:
-        graph: A network without quantized activations (``graph.validate.check_float_network``).
+        graph: A network without quantized activations (``graph.checks.check_float_network``).
     """
     rewrite = Rewrite(graph)
     types = set()

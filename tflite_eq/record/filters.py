@@ -10,8 +10,8 @@ import numpy.typing as npt
 from tflite_eq.graph.linear import LinearLayer
 from tflite_eq.numerics import weights
 from tflite_eq.numerics.grids import WeightGrid
+from tflite_eq.record.calibration import LayerRecord
 from tflite_eq.record.codes import decode_codes
-from tflite_eq.record.record import LayerRecord
 
 
 @dataclasses.dataclass(frozen=True)

@@ -19,8 +19,8 @@ from tflite_eq.graph.model import Graph
 from tflite_eq.graph.scale_groups import scale_groups
 from tflite_eq.numerics.grids import WeightGrid
 from tflite_eq.numerics.lattice import is_on_lattice
+from tflite_eq.record.calibration import Calibration, LayerRecord, TensorRecord
 from tflite_eq.record.codes import decode_codes
-from tflite_eq.record.record import Calibration, LayerRecord, TensorRecord
 
 _REMEDY = "calibrate again, or undo the edit"
 

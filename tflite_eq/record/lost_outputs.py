@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from tflite_eq.graph.linear import LinearLayer
 from tflite_eq.graph.model import Graph
-from tflite_eq.record.record import Calibration
+from tflite_eq.record.calibration import Calibration
 
 # Half of what such a layer gives is noise.
 _LEAST_DECIBELS = 3.0

@@ -15,7 +15,7 @@ import numpy.typing as npt
 from tflite_eq.errors import ConfigError
 
 if TYPE_CHECKING:
-    from tflite_eq.record.record import Calibration, LayerRecord, TensorRecord
+    from tflite_eq.record.calibration import Calibration, LayerRecord, TensorRecord
 
 # Between these float32 has room for products with weights and activations.
 _SMALLEST = 1e-30

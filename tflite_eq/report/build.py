@@ -12,7 +12,7 @@ import numpy as np
 from tflite_eq.config import Reconstruction
 from tflite_eq.graph.properties import LinearKind
 from tflite_eq.progress import peak_memory_mib
-from tflite_eq.record.record import Calibration, FineTuning, LayerRecord
+from tflite_eq.record.calibration import Calibration, FineTuning, LayerRecord
 from tflite_eq.report.model import LayerReport, ProcessFacts, Report
 
 

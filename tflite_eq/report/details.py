@@ -14,7 +14,7 @@ from tflite_eq.graph.properties import LinearKind
 from tflite_eq.numerics import certificates, weights
 from tflite_eq.numerics.certificates import Certificate
 from tflite_eq.numerics.grids import WeightGrid
-from tflite_eq.record.record import LayerRecord, TensorRecord
+from tflite_eq.record.calibration import LayerRecord, TensorRecord
 from tflite_eq.report.claims import runtime_multiplications
 from tflite_eq.report.model import Claim, LayerDetail
 from tflite_eq.search.trace import PassTrace

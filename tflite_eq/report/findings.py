@@ -8,7 +8,7 @@ from __future__ import annotations
 import statistics
 from collections.abc import Callable, Sequence
 
-from tflite_eq.report.guard import GuardRecord
+from tflite_eq.report.guard_record import GuardRecord
 from tflite_eq.report.model import Finding, LayerReport, ModelSummary, TargetSummary
 
 # A layer that adds more noise than this part of the signal and so many times the median stands out.

@@ -9,17 +9,17 @@ from collections.abc import Sequence, Set
 from tflite_eq.alternatives.min_max import default_model
 from tflite_eq.equalization.factors import tensor_factors
 from tflite_eq.evaluation.layerwise import (
+    ComparedModel,
     Comparison,
     ComparisonSet,
     ModelErrors,
-    Rival,
     TensorError,
     compare,
 )
 from tflite_eq.evaluation.metrics import Metrics
 from tflite_eq.graph.linear import LinearLayer
 from tflite_eq.graph.model import Graph
-from tflite_eq.record.record import Calibration
+from tflite_eq.record.calibration import Calibration
 from tflite_eq.report import findings
 from tflite_eq.report.claims import claims_by_target
 from tflite_eq.report.details import (
@@ -35,7 +35,7 @@ FLOAT, DEFAULT, WRITTEN = "FP32", "TFLite default", "tflite_eq"
 
 
 @dataclasses.dataclass(frozen=True)
-class Subject:
+class FinishedQuantization:
     """One finished quantization, as the report looks at it.
 
     Attributes:
@@ -59,7 +59,9 @@ class Subject:
     model: bytes
 
 
-def complete(report: Report, subject: Subject, samples: ComparisonSet | None) -> Report:
+def complete(
+    report: Report, subject: FinishedQuantization, samples: ComparisonSet | None
+) -> Report:
     """The report with everything in it.
 
     Args:
@@ -103,18 +105,20 @@ def complete(report: Report, subject: Subject, samples: ComparisonSet | None) ->
     )
 
 
-def _suggestions(subject: Subject, layers: Sequence[LayerReport]) -> tuple[Suggestion, ...]:
+def _suggestions(
+    subject: FinishedQuantization, layers: Sequence[LayerReport]
+) -> tuple[Suggestion, ...]:
     linear = [subject.layers[record.index] for record in subject.calibration.layers]
     config = subject.calibration.config
     return suggest(subject.graph, linear, subject.skipped, layers, config)
 
 
-def _models(subject: Subject) -> list[Rival]:
+def _models(subject: FinishedQuantization) -> list[ComparedModel]:
     """The written model behind the default one; of a loaded record only the written one.
 
     The default one is that of the given network: nobody else scales its channels.
     """
-    written = Rival(
+    written = ComparedModel(
         WRITTEN,
         subject.model,
         {tensor.index: tensor.window for tensor in subject.calibration.tensors},
@@ -128,10 +132,12 @@ def _models(subject: Subject) -> list[Rival]:
         subject.trace.extremes,
         subject.calibration,
     )
-    return [Rival(DEFAULT, default), written]
+    return [ComparedModel(DEFAULT, default), written]
 
 
-def _compare(subject: Subject, models: Sequence[Rival], samples: ComparisonSet) -> Comparison:
+def _compare(
+    subject: FinishedQuantization, models: Sequence[ComparedModel], samples: ComparisonSet
+) -> Comparison:
     tensors = {layer.output for layer in subject.layers.values()}
     tensors.update(layer.input for layer in subject.layers.values())
     return compare(subject.given, models, samples, sorted(tensors))
@@ -157,7 +163,7 @@ def _layer_comparison(
 
 
 def _summaries(
-    subject: Subject, models: Sequence[Rival], comparison: Comparison
+    subject: FinishedQuantization, models: Sequence[ComparedModel], comparison: Comparison
 ) -> tuple[ModelSummary, ...]:
     found = [_summary(FLOAT, subject.float_size, None, comparison.reference, comparison)]
     for model, errors in zip(models, comparison.models):

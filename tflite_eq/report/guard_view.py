@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 
-from tflite_eq.report.guard import GuardRecord, Sensitivity, Step
+from tflite_eq.report.guard_record import GuardRecord, Sensitivity, Step
 from tflite_eq.report.model import Report
 from tflite_eq.report.table import short_names
 from tflite_eq.targets import Target
@@ -17,7 +17,7 @@ _ENTRIES_SHOWN = 12
 
 
 @dataclasses.dataclass(frozen=True)
-class Kept:
+class KeptNames:
     """What one model keeps, for one cell.
 
     Attributes:
@@ -49,8 +49,8 @@ class StepView:
     number: int
     step: Step
     chosen: bool
-    int8: Kept
-    in_float: Kept
+    int8: KeptNames
+    in_float: KeptNames
     dot: float
     bar: tuple[float, float]
     speedups: tuple[float, ...]
@@ -181,9 +181,9 @@ def _targets(record: GuardRecord, wanted: str) -> tuple[str, ...]:
     return tuple(known)
 
 
-def _kept(names: tuple[str, ...], short: dict[str, str]) -> Kept:
+def _kept(names: tuple[str, ...], short: dict[str, str]) -> KeptNames:
     shown = tuple(short[name] for name in names[:_NAMES_SHOWN])
-    return Kept(len(names), shown, len(names) - len(shown))
+    return KeptNames(len(names), shown, len(names) - len(shown))
 
 
 def _ranking(

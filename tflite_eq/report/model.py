@@ -12,7 +12,7 @@ from tflite_eq.search.easyquant import Trial
 from tflite_eq.statistics.histogram import Histogram
 
 if TYPE_CHECKING:
-    from tflite_eq.report.guard import GuardRecord  # which needs TargetSummary
+    from tflite_eq.report.guard_record import GuardRecord  # which needs TargetSummary
 
 
 @dataclasses.dataclass(frozen=True)

@@ -271,7 +271,7 @@ def initial_weight_scales(filters: Float, grid: WeightGrid, per_tensor: bool) ->
 
 
 @dataclasses.dataclass(frozen=True)
-class Found:
+class SearchResult:
     """Outcome of a search.
 
     Attributes:
@@ -297,7 +297,7 @@ def search_scales(
     params_of: Callable[[Interval], AffineParams],
     settings: SearchSettings,
     may_clip: bool = True,
-) -> Found:
+) -> SearchResult:
     """Alternate between weight and activation scales until neither improves.
 
     Args:
@@ -353,8 +353,8 @@ def search_scales(
     if after > before:  # few rows can mislead
         for reader in readers:
             reader.reset()
-        return Found(starts[first], first, 1.0, before, before, tuple(trials))
-    return Found(_scaled(origin, factor), start, factor, before, after, tuple(trials))
+        return SearchResult(starts[first], first, 1.0, before, before, tuple(trials))
+    return SearchResult(_scaled(origin, factor), start, factor, before, after, tuple(trials))
 
 
 def _scaled(interval: Interval, factor: float) -> Interval:

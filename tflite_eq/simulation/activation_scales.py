@@ -18,8 +18,8 @@ from tflite_eq.graph.scale_groups import ScaleGroup, shares_scale
 from tflite_eq.numerics.affine import AffineParams
 from tflite_eq.numerics.windows import ActivationMode, Window, affine_for
 from tflite_eq.precision import wants_int7
-from tflite_eq.record.record import LayerRecord, TensorRecord
-from tflite_eq.search.easyquant import Found, Interval, ValueReader, search_scales
+from tflite_eq.record.calibration import LayerRecord, TensorRecord
+from tflite_eq.search.easyquant import Interval, SearchResult, ValueReader, search_scales
 from tflite_eq.search.rows import supports_rows
 from tflite_eq.search.through import ELEMENTWISE, Function, search_through
 from tflite_eq.search.trace import PassTrace
@@ -166,7 +166,7 @@ class ActivationScales:
             name, interval = next(iter(starts.items()))
             if self._config.method is Method.EASYQUANT:
                 interval = self._search_through(group, interval, params_of)
-            found = Found(interval, name)
+            found = SearchResult(interval, name)
         if self._trace is not None:
             self._trace.activation_searches.update(dict.fromkeys(group.tensors, found.trials))
         self._weight_scales.take(layers)

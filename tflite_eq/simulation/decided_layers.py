@@ -15,8 +15,8 @@ from tflite_eq.graph import properties
 from tflite_eq.graph.linear import LinearLayer
 from tflite_eq.graph.model import Graph
 from tflite_eq.numerics import weights
+from tflite_eq.record.calibration import LayerRecord
 from tflite_eq.record.filters import QuantizedFilters, recorded_filters
-from tflite_eq.record.record import LayerRecord
 from tflite_eq.simulation.outputs import SampledOutputs, finish, sampled_outputs
 from tflite_eq.simulation.twins import TwinActivations
 

@@ -13,9 +13,9 @@ from tflite_eq.graph.linear import LinearLayer
 from tflite_eq.graph.model import Graph
 from tflite_eq.numerics import weights
 from tflite_eq.reconstruction.layer import Reconstructed, Settings, reconstruct
+from tflite_eq.record.calibration import LayerRecord
 from tflite_eq.record.codes import encode_codes
 from tflite_eq.record.filters import QuantizedFilters
-from tflite_eq.record.record import LayerRecord
 from tflite_eq.simulation.activation_scales import ActivationScales
 from tflite_eq.simulation.decided_layers import DecidedLayers, LayersBeside
 from tflite_eq.simulation.layer_moments import can_gather_moments, layer_moments

@@ -22,7 +22,7 @@ from tflite_eq.graph.linear import LinearLayer
 from tflite_eq.graph.model import Graph, Operator
 from tflite_eq.graph.network import Network
 from tflite_eq.progress import note, track
-from tflite_eq.record.record import LayerRecord, TensorRecord
+from tflite_eq.record.calibration import LayerRecord, TensorRecord
 from tflite_eq.search.trace import PassTrace
 from tflite_eq.simulation.activation_scales import ActivationScales
 from tflite_eq.simulation.decided_layers import DecidedLayers, LayersBeside

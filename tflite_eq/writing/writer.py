@@ -14,7 +14,7 @@ from tflite_eq.graph.model import Graph, Operator
 from tflite_eq.graph.operators import INT8_KERNELS
 from tflite_eq.graph.versions import raise_min_runtime_version, set_int8_versions
 from tflite_eq.numerics.affine import AffineParams
-from tflite_eq.record.record import Calibration, LayerRecord
+from tflite_eq.record.calibration import Calibration, LayerRecord
 from tflite_eq.text import counted_kinds
 from tflite_eq.writing import constants
 from tflite_eq.writing.assembly import Assembly, Form, Meaning

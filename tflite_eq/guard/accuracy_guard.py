@@ -19,14 +19,14 @@ from tflite_eq.evaluation.ends import inputs_of, listed, outputs_of
 from tflite_eq.evaluation.intervals import samples_to_reach, smallest_upper_end
 from tflite_eq.files import PathLike
 from tflite_eq.graph.model import Graph
+from tflite_eq.guard.candidate_models import CandidateModels, Ranking
 from tflite_eq.guard.folder import GuardFolder
-from tflite_eq.guard.run import Ranking, Run
-from tflite_eq.guard.search import Drop, Kept, Outcome, Unit, search
+from tflite_eq.guard.search import Drop, KeptLayers, OperatorNames, Outcome, search
 from tflite_eq.guard.validation import Guard, check_guard
 from tflite_eq.preparation import as_fed
 from tflite_eq.progress import note
 from tflite_eq.quantizer import QuantizationResult, apply_calibration
-from tflite_eq.report.guard import GuardRecord, Sensitivity, Step
+from tflite_eq.report.guard_record import GuardRecord, Sensitivity, Step
 from tflite_eq.report.write import check_directory
 from tflite_eq.runtimes import preferred_runtime
 
@@ -101,7 +101,7 @@ def quantize_guarded(
     if resume_dir is not None:
         folder = GuardFolder(resume_dir, model, config, preferred_runtime().description)
     with contextlib.closing(
-        Run(
+        CandidateModels(
             model,
             representative_dataset,
             guard,
@@ -129,7 +129,7 @@ def _check_classifier(model: bytes, origin: str) -> None:
 
 
 def _guarded(
-    run: Run,
+    run: CandidateModels,
     model: bytes,
     fed: bytes,
     guard: Guard,
@@ -138,7 +138,7 @@ def _guarded(
 ) -> Guarded:
     """Search for what to keep, and write the model that the search ends with."""
 
-    def measure(kept: Kept) -> Drop:
+    def measure(kept: KeptLayers) -> Drop:
         drop = run.drop(kept)
         if kept in run.impossible:
             return drop
@@ -168,7 +168,7 @@ def _guarded(
     return Guarded(outcome.holds, run.config(outcome.kept), result, record)
 
 
-def _record(run: Run, guard: Guard, outcome: Outcome) -> GuardRecord:
+def _record(run: CandidateModels, guard: Guard, outcome: Outcome) -> GuardRecord:
     """What was tried and found, for reports."""
     made = {kept: drop for kept, drop in outcome.measured.items() if kept not in run.impossible}
     steps = tuple(
@@ -203,13 +203,13 @@ def _left_out(choices: int) -> tuple[str, ...]:
     return (f"{choices} choices were left out: an installed runtime does not run what they give.",)
 
 
-def _ordered(names: Unit, ranking: Ranking) -> tuple[str, ...]:
+def _ordered(names: OperatorNames, ranking: Ranking) -> tuple[str, ...]:
     """Names as a ranking has them, the most sensitive first."""
     ranked = dict.fromkeys(name for unit, _ in ranking for name in sorted(unit))
     return tuple(name for name in ranked if name in names)
 
 
-def _ranking(ranking: Ranking, kept: Unit) -> tuple[Sensitivity, ...]:
+def _ranking(ranking: Ranking, kept: OperatorNames) -> tuple[Sensitivity, ...]:
     return tuple(
         Sensitivity(tuple(sorted(unit)), noise, bool(unit & kept)) for unit, noise in ranking
     )

@@ -19,7 +19,7 @@ from tflite_eq.graph.linear import linear_layers
 from tflite_eq.graph.scale_groups import scale_groups
 from tflite_eq.guard.folder import GuardFolder
 from tflite_eq.guard.price import price
-from tflite_eq.guard.search import Drop, Kept, Unit
+from tflite_eq.guard.search import Drop, KeptLayers, OperatorNames
 from tflite_eq.guard.sensitivity import layer_noise
 from tflite_eq.guard.validation import Guard
 from tflite_eq.preparation import as_fed, prepared
@@ -29,8 +29,8 @@ from tflite_eq.quantizer import (
     apply_calibration,
     calibrate,
 )
-from tflite_eq.record.record import Calibration
-from tflite_eq.report.guard import Price
+from tflite_eq.record.calibration import Calibration
+from tflite_eq.report.guard_record import Price
 from tflite_eq.search.trace import PassTrace
 from tflite_eq.selection import check_selection, skipped_operators
 
@@ -39,10 +39,10 @@ from tflite_eq.selection import check_selection, skipped_operators
 _SENSITIVITY_SAMPLES = 16
 
 # Units of a ranking with the noise that keeping them takes away, the most sensitive first.
-Ranking = list["tuple[Unit, float]"]
+Ranking = list["tuple[OperatorNames, float]"]
 
 
-class Run:
+class CandidateModels:
     """The models that the search asks for, and what it ranks layers by.
 
     Attributes:
@@ -79,11 +79,11 @@ class Run:
         check_selection(self._graph, self._layers, self._skipped, config)
         outputs = [i for operator in self._graph.operators for i in operator.outputs]
         self._names = [self._graph.tensors[index].name for index in outputs]
-        self._made: dict[Kept, tuple[QuantizationResult, PassTrace]] = {}
-        self._all_int8 = Kept()
+        self._made: dict[KeptLayers, tuple[QuantizationResult, PassTrace]] = {}
+        self._all_int8 = KeptLayers()
         self.int8_ranking: Ranking = []
         self.float_ranking: Ranking = []
-        self.impossible: set[Kept] = set()
+        self.impossible: set[KeptLayers] = set()
         self._samples = StoredSamples(self._graph, dataset, num_samples)
         self._held_back = None
         if held_back is not None:
@@ -101,7 +101,7 @@ class Run:
         if self._held_back is not None:
             self._held_back.close()
 
-    def config(self, kept: Kept) -> Config:
+    def config(self, kept: KeptLayers) -> Config:
         """The options with a choice added."""
         return dataclasses.replace(
             self._config,
@@ -109,7 +109,7 @@ class Run:
             skip=matching(self._in_float(kept), self._names, self._config.skip),
         )
 
-    def result(self, kept: Kept) -> QuantizationResult:
+    def result(self, kept: KeptLayers) -> QuantizationResult:
         """The model that a choice gives."""
         if kept not in self._made:
             config = self.config(kept)
@@ -127,12 +127,12 @@ class Run:
             self._made[kept] = result, trace
         return self._made[kept][0]
 
-    def trace(self, kept: Kept) -> PassTrace:
+    def trace(self, kept: KeptLayers) -> PassTrace:
         """What calibrating that model saw, for a report."""
         self.result(kept)
         return self._made[kept][1]
 
-    def drop(self, kept: Kept) -> Drop:
+    def drop(self, kept: KeptLayers) -> Drop:
         """The loss of a choice on the validation data; infinite if it cannot be made.
 
         An installed runtime may fail on what a choice leaves in float. That rules the choice out;
@@ -154,9 +154,9 @@ class Run:
             self._folder.save_drop(candidate, self._reference, drop)
         return drop
 
-    def rank_units(self) -> list[Unit]:
+    def rank_units(self) -> list[OperatorNames]:
         """Layers with 7-bit inputs by what the eighth bit saves, those of one scale together."""
-        calibration = self.result(Kept()).calibration
+        calibration = self.result(KeptLayers()).calibration
         graph = with_factors(
             prepared(self._model, self._origin, self._config).front, calibration.equalization
         )
@@ -170,7 +170,7 @@ class Run:
         if not members:
             return []
         every = (index for indices in members.values() for index in indices)
-        self._all_int8 = Kept(int8=frozenset(layers[index].name for index in every))
+        self._all_int8 = KeptLayers(int8=frozenset(layers[index].name for index in every))
         narrow = self._noise(calibration)
         wide = self._noise(self.result(self._all_int8).calibration)
         saved = {
@@ -180,7 +180,7 @@ class Run:
         self.int8_ranking = sorted(saved.items(), key=lambda entry: -entry[1])
         return [unit for unit, _ in self.int8_ranking]
 
-    def rank_float(self) -> list[Unit]:
+    def rank_float(self) -> list[OperatorNames]:
         """Quantized layers by the noise that 8 bits cause in them, with what computes their inputs.
 
         All of it together leaves at least one layer quantized.
@@ -188,7 +188,7 @@ class Run:
         calibration = self.result(self._all_int8).calibration
         noise = self._noise(calibration)
         names = {record.name for record in calibration.layers}
-        taken: Unit = frozenset()
+        taken: OperatorNames = frozenset()
         for record in sorted(calibration.layers, key=lambda record: -noise[record.index]):
             island = island_of(self._graph, self._layers[record.index], self._skipped)
             unit = frozenset(self._name_of(index) for index in island)
@@ -198,12 +198,12 @@ class Run:
             self.float_ranking.append((unit, noise[record.index]))
         return [unit for unit, _ in self.float_ranking]
 
-    def price(self, kept: Kept) -> Price:
+    def price(self, kept: KeptLayers) -> Price:
         """The cost of a choice."""
         result = self.result(kept)
         return price(self._graph, self._layers, result.calibration, result.model)
 
-    def _in_float(self, kept: Kept) -> set[str]:
+    def _in_float(self, kept: KeptLayers) -> set[str]:
         """Names of all operators that a choice leaves in float."""
         if not kept.in_float:
             return set()

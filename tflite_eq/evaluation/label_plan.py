@@ -15,7 +15,7 @@ from tflite_eq.evaluation.task import NamedModel, Rows, Task
 from tflite_eq.runtimes import Kernels, Runtime
 
 
-class Product(enum.Enum):
+class ResultKind(enum.Enum):
     """What the models are run for."""
 
     SCORES = "scores"  # entries of type ``metrics.SCORE``
@@ -42,16 +42,16 @@ class LabelPlan:
     samples_of: tuple[int, ...]
     labels: tuple[int, ...]
     has_reference: bool
-    product: Product
+    product: ResultKind
     kernels: Kernels
     runtime: Runtime
 
-    def worker(self) -> Team:
+    def worker(self) -> LoadedClassifiers:
         """The models loaded in this process."""
-        return Team(self)
+        return LoadedClassifiers(self)
 
 
-class Team:
+class LoadedClassifiers:
     """All classifiers loaded in one process."""
 
     def __init__(self, plan: LabelPlan) -> None:
@@ -66,7 +66,7 @@ class Team:
     def work(self, task: Task) -> Rows:
         """What the plan asks for of some samples, [models, samples, ...]."""
         logits = (self._logits(index) for index in range(task.start, task.stop))
-        if self._plan.product is Product.LOGITS:
+        if self._plan.product is ResultKind.LOGITS:
             return np.stack([np.stack(rows) for rows in logits], axis=1)
         scores = np.zeros((len(self.classifiers), task.stop - task.start), metrics.SCORE)
         for position, rows in enumerate(logits):

@@ -56,12 +56,12 @@ class ComparisonPlan:
     kernels: Kernels
     runtime: Runtime
 
-    def worker(self) -> ComparisonTeam:
+    def worker(self) -> LoadedModels:
         """The models loaded in this process."""
-        return ComparisonTeam(self)
+        return LoadedModels(self)
 
 
-class ComparisonTeam:
+class LoadedModels:
     """All models of a comparison loaded in one process.
 
     Attributes:

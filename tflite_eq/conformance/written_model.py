@@ -8,12 +8,12 @@ from collections.abc import Iterator, Mapping, Set
 from tflite_eq.errors import VerificationError
 from tflite_eq.graph.linear import LinearLayer
 from tflite_eq.graph.model import Graph, Operator
-from tflite_eq.record.record import Calibration, LayerRecord
+from tflite_eq.record.calibration import Calibration, LayerRecord
 from tflite_eq.writing.assembly import Meaning
 
 
 @dataclasses.dataclass(frozen=True)
-class Subject:
+class WrittenModel:
     """A written model, and what it should be.
 
     Attributes:
@@ -64,7 +64,7 @@ class Pair:
     constants: Mapping[int, int]
 
 
-def pairs(subject: Subject) -> Iterator[Pair]:
+def pairs(subject: WrittenModel) -> Iterator[Pair]:
     """All operators of the float network that the written one has, too, in execution order."""
     for operator in subject.written.operators:
         if not operator.outputs or operator.outputs[0] not in subject.meanings:
@@ -81,7 +81,7 @@ def pairs(subject: Subject) -> Iterator[Pair]:
 
 
 def _quantized_constants(
-    subject: Subject, one: Operator, other: Operator
+    subject: WrittenModel, one: Operator, other: Operator
 ) -> Iterator[tuple[int, int]]:
     if len(one.inputs) != len(other.inputs):
         return
