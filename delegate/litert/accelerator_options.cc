@@ -92,7 +92,7 @@ ssize_t ReadFile(const char* path, char* text, size_t most) {
 
 // A file that is not there has no options.
 bool ParseOptionsFile(AcceleratorOptions* options, OnError on_error) {
-  char path[PATH_MAX];
+  char path[kLongestPath];
   if (!OwnPath(path)) return true;
   char* name = strrchr(path, '/');
   name = name == nullptr ? path : name + 1;
@@ -130,7 +130,7 @@ bool ParseVariable(AcceleratorOptions* options, OnError on_error) {
 
 }  // namespace
 
-bool OwnPath(char (&path)[PATH_MAX]) {
+bool OwnPath(char (&path)[kLongestPath]) {
   Dl_info own;
   if (dladdr(reinterpret_cast<const void*>(&OwnPath), &own) == 0 || own.dli_fname == nullptr) return false;
   const size_t length = strlen(own.dli_fname);

@@ -3,16 +3,16 @@
 #ifndef TFLITE_EQ_DELEGATE_LITERT_ACCELERATOR_OPTIONS_H_
 #define TFLITE_EQ_DELEGATE_LITERT_ACCELERATOR_OPTIONS_H_
 
-#include <limits.h>
-
 #include "delegate/options.h"
 
 namespace tflite_eq {
 
+inline constexpr int kLongestPath = 4096;  // Linux's, its end included
+
 struct AcceleratorOptions {
   DelegateOptions delegate;
   // The library of the GPU's accelerator: kAnyGpuLibrary, kNoGpuLibrary, or a path.
-  char gpu_library[PATH_MAX] = "auto";
+  char gpu_library[kLongestPath] = "auto";
 };
 
 inline constexpr char kAnyGpuLibrary[] = "auto";
@@ -23,7 +23,7 @@ inline constexpr char kOptionsFile[] = "tflite_eq_options.txt";
 inline constexpr char kOptionsVariable[] = "TFLITE_EQ_ACCELERATOR_OPTIONS";
 
 // The name of the file that has this code: false where it cannot be told.
-bool OwnPath(char (&path)[PATH_MAX]);
+bool OwnPath(char (&path)[kLongestPath]);
 
 enum class OnError { kTell, kSayNothing };
 

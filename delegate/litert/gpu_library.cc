@@ -56,7 +56,7 @@ const LiteRtAcceleratorDef* Load(const char* path) {
 const LiteRtAcceleratorDef* LoadBeside(const char* beside) {
   const char* slash = strrchr(beside, '/');
   if (slash == nullptr) return nullptr;
-  char path[PATH_MAX];
+  char path[kLongestPath];
   for (const char* name : kNames) {
     const int length = snprintf(path, sizeof(path), "%.*s/%s", static_cast<int>(slash - beside), beside, name);
     if (length < 0 || static_cast<size_t>(length) >= sizeof(path) || access(path, F_OK) != 0) continue;
@@ -74,7 +74,7 @@ const LiteRtAcceleratorDef* LoadGpuAccelerator(const char* wanted, const void* r
   if (runtime_code != nullptr && dladdr(runtime_code, &runtime) != 0 && runtime.dli_fname != nullptr) {
     if (const LiteRtAcceleratorDef* found = LoadBeside(runtime.dli_fname)) return found;
   }
-  char own[PATH_MAX];
+  char own[kLongestPath];
   if (OwnPath(own)) {
     if (const LiteRtAcceleratorDef* found = LoadBeside(own)) return found;
   }

@@ -1,13 +1,16 @@
 #pragma once
 #include <sys/types.h>
+#define F_OK 0
 #define _SC_NPROCESSORS_ONLN 0x61
 #ifdef __cplusplus
 extern "C" {
 #endif
+int access(const char*, int);
 int close(int);
 void _exit(int) __attribute__((noreturn));
 pid_t fork(void);
 pid_t getpid(void);
+ssize_t read(int, void*, size_t);
 long sysconf(int);
 #ifdef __cplusplus
 }
