@@ -1,11 +1,13 @@
 import com.github.unidbg.AndroidEmulator;
+import com.github.unidbg.Emulator;
 import com.github.unidbg.Module;
+import com.github.unidbg.arm.Arm64Svc;
 import com.github.unidbg.arm.backend.Unicorn2Factory;
+import com.github.unidbg.arm.context.RegisterContext;
 import com.github.unidbg.linux.android.AndroidEmulatorBuilder;
 import com.github.unidbg.linux.android.AndroidResolver;
 import com.github.unidbg.linux.android.dvm.AbstractJni;
 import com.github.unidbg.linux.android.dvm.DvmClass;
-import com.github.unidbg.linux.android.dvm.DvmObject;
 import com.github.unidbg.linux.android.dvm.StringObject;
 import com.github.unidbg.linux.android.dvm.VM;
 import com.github.unidbg.linux.android.dvm.array.ArrayObject;
@@ -13,10 +15,9 @@ import com.github.unidbg.memory.Memory;
 import com.github.unidbg.pointer.UnidbgPointer;
 import com.github.unidbg.virtualmodule.android.AndroidModule;
 import java.io.File;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
-import java.nio.file.Path;
 import java.nio.file.Paths;
+import java.util.Arrays;
 
 /**
  * Loads the delegate's library for Android, and TFLite's, into an emulated arm64 process with Android 6's own libc, libm, libdl and
@@ -27,11 +28,20 @@ import java.nio.file.Paths;
  * For each a line is printed that begins with {@code RESULT}.
  */
 public final class RunInBionic {
+  /** What Linux says of a Cortex-A53: floating point and NEON. The emulator's processes are told of nothing. */
+  private static final long HWCAP = 3;
+
+  private static final long AT_HWCAP = 16;
+
+  /** The place of ThrowNew in JNI's table of functions. */
+  private static final long THROW_NEW = 14 * 8;
+
   private final AndroidEmulator emulator;
   private final Memory memory;
   private final VM vm;
   private final Module tflite;
   private final DvmClass library;
+  private String thrown;
 
   private RunInBionic(File tfliteFile, File delegateFile) {
     emulator = AndroidEmulatorBuilder.for64Bit()
@@ -41,12 +51,36 @@ public final class RunInBionic {
     memory = emulator.getMemory();
     memory.setLibraryResolver(new AndroidResolver(23));
     vm = emulator.createDalvikVM();
+    UnidbgPointer functions = ((UnidbgPointer) vm.getJNIEnv()).getPointer(0);
+    functions.setPointer(THROW_NEW, emulator.getSvcMemory().registerSvc(new ThrowNew()));
     vm.setJni(new AbstractJni() {});
     vm.setVerbose(false);
     new AndroidModule(emulator, vm).register(memory);
     tflite = vm.loadLibrary(tfliteFile, false).getModule();
+    // Not for libraries before it: libc starts with what its kernel says.
+    memory.addHookListener((svcMemory, from, symbol, old) -> symbol.equals("getauxval")
+        ? svcMemory.registerSvc(new Auxiliary()).peer
+        : 0);
     vm.loadLibrary(delegateFile, false).callJNI_OnLoad(emulator);
     library = vm.resolveClass("org/tfliteeq/NativeLibrary");
+  }
+
+  private static final class Auxiliary extends Arm64Svc {
+    @Override
+    public long handle(Emulator<?> emulator) {
+      return emulator.<RegisterContext>getContext().getLongArg(0) == AT_HWCAP ? HWCAP : 0;
+    }
+  }
+
+  /** The emulator's virtual machine has none. */
+  private final class ThrowNew extends Arm64Svc {
+    @Override
+    public long handle(Emulator<?> emulator) {
+      RegisterContext context = emulator.getContext();
+      String name = vm.getObject(context.getIntArg(1)).toString();
+      thrown = name + ": " + context.getPointerArg(2).getString(0);
+      return 0;
+    }
   }
 
   private ArrayObject strings(String[] pairs, int from, int half) {
@@ -57,13 +91,13 @@ public final class RunInBionic {
     return new ArrayObject(texts);
   }
 
-  /** What a native method returned; negative after an exception, which is told. */
+  /** What a native method returned: 0 after an exception. */
   private long create(String method, String[] pairs, int from) {
     ArrayObject keys = strings(pairs, from, 0);
     ArrayObject values = strings(pairs, from, 1);
-    long made = library.callStaticJniMethodLong(
+    thrown = null;
+    return library.callStaticJniMethodLong(
         emulator, method + "([Ljava/lang/String;[Ljava/lang/String;)J", keys, values);
-    return made;
   }
 
   private long call(String function, Object... arguments) {
@@ -117,11 +151,11 @@ public final class RunInBionic {
           library.callStaticJniMethod(emulator, "close(J)V", delegate);
           library.callStaticJniMethod(emulator, "delete(J)V", delegate);
         }
-        return delegate != 0 ? "made" : "refused";
+        return delegate != 0 ? "made" : thrown;
       }
       case "accelerator": {
         long accelerator = create("createAccelerator", words, 1);
-        return accelerator == 0 ? "refused" : header(accelerator);
+        return accelerator != 0 ? header(accelerator) : thrown;
       }
       case "run":
         return run(words);
@@ -143,7 +177,7 @@ public final class RunInBionic {
       if (i < arguments.length && !arguments[i].equals(",")) {
         continue;
       }
-      String result = process.perform(java.util.Arrays.copyOfRange(arguments, begin, i));
+      String result = process.perform(Arrays.copyOfRange(arguments, begin, i));
       System.out.println("\nRESULT " + result);
       begin = i + 1;
     }
