@@ -40,7 +40,8 @@ TEST(GpuTest, ModelsAreHandedOnToTheGpusAccelerator) {
   context.wrap_delegate = Wrap;
   context.get_options_hardware_accelerators = GetHardware;
   LiteRtDelegateWrapper wrapper = nullptr;
-  for (LiteRtHwAcceleratorSet each : {kLiteRtHwAcceleratorGpu, kLiteRtHwAcceleratorCpu | kLiteRtHwAcceleratorGpu}) {
+  const LiteRtHwAcceleratorSet with_gpu[] = {kLiteRtHwAcceleratorGpu, kLiteRtHwAcceleratorCpu | kLiteRtHwAcceleratorGpu};
+  for (LiteRtHwAcceleratorSet each : with_gpu) {
     wanted = each;
     EXPECT_EQ(LiteRtAcceleratorImpl.create_delegate(&context, nullptr, nullptr, nullptr, &wrapper), kStandInStatus);
     EXPECT_EQ(wrapped, nullptr);
