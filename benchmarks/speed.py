@@ -34,6 +34,15 @@ def make_float_model(name: str, path: pathlib.Path) -> None:
         "resnet50": tf.keras.applications.ResNet50,
     }[name]
     model = make(weights=None, input_shape=(224, 224, 3))
+    rng = np.random.default_rng(0)
+    for layer in model.layers:  # the initial ones of Keras let signals die out
+        kernels = [w for w in layer.weights if "kernel" in w.name or "depthwise" in w.name]
+        for kernel in kernels:
+            shape = tuple(kernel.shape)
+            is_depthwise = "depthwise" in layer.name or "dw" in layer.name
+            inputs = np.prod(shape[:2]) if is_depthwise else np.prod(shape[:-1])
+            values = rng.standard_normal(shape, np.float32) * np.float32(np.sqrt(2 / inputs))
+            kernel.assign(values)
     path.write_bytes(tf.lite.TFLiteConverter.from_keras_model(model).convert())
 
 

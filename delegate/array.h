@@ -45,6 +45,15 @@ class Array {
     return true;
   }
 
+  void Swap(Array* other) {
+    T* const items = other->items_;
+    const int size = other->size_;
+    other->items_ = items_;
+    other->size_ = size_;
+    items_ = items;
+    size_ = size;
+  }
+
   int size() const { return size_; }
   T& operator[](int i) { return items_[i]; }
   const T& operator[](int i) const { return items_[i]; }

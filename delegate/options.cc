@@ -76,6 +76,8 @@ bool ParseOption(const char* key, const char* value, DelegateOptions* options, R
   if (strcmp(key, "log_level") == 0) return ParseInteger(key, value, 0, 2, &options->log_level, error);
   if (strcmp(key, "profile") == 0) return ParseBoolean(key, value, &options->profile, error);
   if (strcmp(key, "reference_in_place") == 0) return ParseBoolean(key, value, &options->reference_in_place, error);
+  // For tests: not among those that are offered.
+  if (strcmp(key, "fuse") == 0) return ParseBoolean(key, value, &options->fuse, error);
   if (strcmp(key, "leave") == 0) return options->leave.Set(key, value, error);
   if (strcmp(key, "claim") == 0) return options->claim.Set(key, value, error);
   if (strcmp(key, "min_saving") == 0) return ParseMinSaving(value, options, error);

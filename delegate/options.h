@@ -30,6 +30,7 @@ struct DelegateOptions {
   int log_level = 1;
   bool profile = false;
   bool reference_in_place = false;
+  bool fuse = true;  // fusion.h
   // By the names of their output tensors: layers that are never claimed, and layers that are wherever a kernel is exact, what the
   // policy says notwithstanding. The former goes before the latter.
   NamePattern leave;

@@ -18,11 +18,11 @@ bool Parse(const char* key, const char* value, DelegateOptions* options, std::st
 
 TEST(ParseOptions, TakesEveryOption) {
   const char* keys[] = {"num_threads", "kernel", "isa", "verify", "require_delegation", "log_level", "profile", "reference_in_place",
-                        "leave", "claim", "min_saving"};
-  const char* values[] = {"3", "winograd_1d", "scalar", "1", "true", "2", "false", "1", "^conv1", "conv(2|3)$", "4500"};
+                        "leave", "claim", "min_saving", "fuse"};
+  const char* values[] = {"3", "winograd_1d", "scalar", "1", "true", "2", "false", "1", "^conv1", "conv(2|3)$", "4500", "0"};
   DelegateOptions options;
   Reason error;
-  ASSERT_TRUE(ParseOptions(keys, values, 11, &options, &error)) << error.text;
+  ASSERT_TRUE(ParseOptions(keys, values, 12, &options, &error)) << error.text;
   EXPECT_EQ(options.num_threads, 3);
   EXPECT_FALSE(options.any_kernel);
   EXPECT_EQ(options.kernel, Algorithm::kWinograd1d);
@@ -36,6 +36,7 @@ TEST(ParseOptions, TakesEveryOption) {
   EXPECT_STREQ(options.leave.text(), "^conv1");
   EXPECT_STREQ(options.claim.text(), "conv(2|3)$");
   EXPECT_EQ(options.min_saving, 4500);
+  EXPECT_FALSE(options.fuse);
 }
 
 TEST(ParseOptions, MinSavingIsTheCpusUnlessItIsSet) {

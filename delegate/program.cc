@@ -82,24 +82,37 @@ bool Program::Init(TfLiteContext* context, const TfLiteDelegateParams& params, c
   verify_ = environment.options.verify;
   profile_ = environment.options.profile;
   reference_in_place_ = environment.options.reference_in_place;
+  fuse_ = environment.options.fuse && !reference_in_place_;
   workers_ = workers;
   const PartitionView view(params);
   if (!ReadSteps(context, view) || !Connect(context, view) || !PrepareSteps(context, environment, workers)) return false;
+  MakeGroups(context, environment, workers);
   prepare_milliseconds_ = Milliseconds() - start;
   return true;
 }
 
 bool Program::ReadSteps(TfLiteContext* context, const PartitionView& view) {
-  if (!steps_.Allocate(view.nodes.size())) return OutOfMemory(context, view.nodes.size());
   const GraphView graph(context);
-  for (int i = 0; i < steps_.size(); ++i) {
-    Step& step = steps_[i];
-    step.node_index = view.nodes.begin()[i];
+  // A step for each output of a node.
+  const auto outputs = [&graph](int index, NodeView* node) {
+    return graph.node(index, node) && node->outputs.size() > 1 ? node->outputs.size() : 1;
+  };
+  int count = 0;
+  for (int index : view.nodes) {
     NodeView node;
-    Reason reason;
-    reason.Set("the runtime does not have it");
-    if (!graph.node(step.node_index, &node) || !step.op.Read(graph, node, &reason)) {
-      context->ReportError(context, "tflite_eq: node %d was claimed but cannot be read: %s", step.node_index, reason.text);
+    if (__builtin_add_overflow(count, outputs(index, &node), &count)) return OutOfMemory(context, view.nodes.size());
+  }
+  if (!steps_.Allocate(count)) return OutOfMemory(context, view.nodes.size());
+  int made = 0;
+  for (int index : view.nodes) {
+    NodeView node;
+    const int of_node = outputs(index, &node);
+    for (node.output = 0; node.output < of_node; ++node.output) {
+      Step& step = steps_[made++];
+      step.node_index = index;
+      Reason reason;
+      if (step.op.Read(graph, node, &reason)) continue;
+      context->ReportError(context, "tflite_eq: node %d was claimed but cannot be read: %s", index, reason.text);
       return false;
     }
   }
@@ -152,7 +165,72 @@ bool Program::Connect(TfLiteContext* context, const PartitionView& view) {
     }
     values_[value].outside = true;
   }
-  return ShareMemory() || OutOfMemory(context, count);
+  return (FindGroups() && ShareMemory()) || OutOfMemory(context, count);
+}
+
+bool Program::FindGroups() {
+  if (!fuse_) return true;
+  const int count = steps_.size();
+  Array<FusibleStep> fusible;
+  Array<bool> kept;
+  if (!fusible.Allocate(count) || !kept.Allocate(values_.size())) return false;
+  for (int i = 0; i < count; ++i) {
+    const Step& step = steps_[i];
+    fusible[i] = {step.inputs.begin(), step.inputs.size(), step.output, step.op->channelwise()};
+  }
+  for (int v = 0; v < values_.size(); ++v) kept[v] = values_[v].outside;
+  if (!fusions_.Find(fusible, kept)) return false;
+  int groups = 0;
+  for (int i = 0; i < count; ++i) groups += fusions_.last_of(i) == i;
+  if (!groups_.Allocate(groups)) return false;
+  for (int i = count - 1; i >= 0; --i) {
+    const int last = fusions_.last_of(i);
+    if (last == kNone) continue;
+    if (last == i) {
+      --groups;
+      steps_[i].is_last = true;
+      steps_[i].group = groups;
+      groups_[groups].source = fusions_.source_of(i);
+    }
+    steps_[i].group = steps_[last].group;
+  }
+  return true;
+}
+
+// Those of which a function can be made; the steps of the others run one by one.
+void Program::MakeGroups(TfLiteContext* context, const Environment& environment, int workers) {
+  ChannelwiseGroup::Member members[Fusions::kMostSteps];
+  int places[Fusions::kMostSteps][2];
+  for (int last = 0; last < steps_.size(); ++last) {
+    if (!steps_[last].is_last) continue;
+    Group& group = groups_[steps_[last].group];
+    int count = 0;
+    int outputs[Fusions::kMostSteps];
+    for (int i = 0; i <= last; ++i) {
+      const Step& step = steps_[i];
+      if (step.group != steps_[last].group) continue;
+      for (int k = 0; k < step.inputs.size() && k < 2; ++k) {
+        places[count][k] = ChannelwiseGroup::kSource;
+        for (int m = 0; m < count; ++m) {
+          if (outputs[m] == step.inputs[k]) places[count][k] = m;
+        }
+      }
+      members[count] = {&*step.op, places[count]};
+      outputs[count++] = step.output;
+    }
+    const int kink = GraphView(context).tensor(values_[group.source].tensor).zero_point();
+    if (group.function.Make(members, count, fusions_.channels_of(last), kink, environment, workers)) continue;
+    for (Step& step : steps_) {
+      if (step.group == steps_[last].group && &step != &steps_[last]) step.group = kNone;
+    }
+    steps_[last].group = kNone;
+    steps_[last].is_last = false;
+  }
+}
+
+// At the present sizes: where a source has one channel, constants may make more of it.
+void Program::ChooseGroups() {
+  for (Group& group : groups_) group.runs = group.function.Takes(values_[group.source].shape);
 }
 
 // Decides which values inside lie in the same memory because one is written over the other or is the other, and how long what they lie
@@ -178,6 +256,7 @@ bool Program::ShareMemory() {
   }
   for (int i = 0; i < count; ++i) {
     for (int value : steps_[i].inputs) last[root[value]] = i;
+    if (steps_[i].is_last) last[root[groups_[steps_[i].group].source]] = i;
     int& end = last[root[steps_[i].output]];
     if (end < i) end = i;
   }
@@ -282,13 +361,20 @@ TfLiteStatus Program::Prepare(TfLiteContext* context) {
   }
   for (int i = 0; i < memory_.size(); ++i) memory_[i].bytes = 0;
   for (Step& step : steps_) {
-    if (!ResizeStep(&step, &reason)) {
-      context->ReportError(context, "tflite_eq: %s", reason.text);
-      return kTfLiteError;
-    }
+    if (ResizeStep(&step, &reason)) continue;
+    context->ReportError(context, "tflite_eq: %s", reason.text);
+    return kTfLiteError;
+  }
+  ChooseGroups();
+  for (Step& step : steps_) {
     const Value& value = values_[step.output];
     const size_t bytes = Bytes(value.shape);
-    step.units = step.op->Divide();
+    if (IsFused(step)) {
+      step.units = step.is_last ? groups_[step.group].function.Divide(value.shape) : Units();
+      if (!step.is_last && !verify_) continue;
+    } else {
+      step.units = step.op->Divide();
+    }
     if (bytes == 0) step.units.count = 0;
     if (step.units.count > 0 && reference_in_place_) step.units = {1, 0};
     if (step.units.scratch_bytes > worker_scratch_) worker_scratch_ = step.units.scratch_bytes;
@@ -339,11 +425,18 @@ void Program::Locate(TfLiteContext* context) {
   for (Step& step : steps_) {
     for (int k = 0; k < step.inputs.size(); ++k) step.addresses[k] = address(values_[step.inputs[k]]);
     step.codes = {step.addresses.begin(), address(values_[step.output])};
+    if (step.is_last) step.source = address(values_[groups_[step.group].source]);
     // A view inside the group is there already.
     const bool nothing_to_do = step.op->sharing() == Sharing::kView && step.addresses[0] == step.codes.output;
     step.next = nothing_to_do ? step.units.count : 0;
     step.done = step.next;
   }
+}
+
+void Program::RunUnit(const Step& step, int unit, void* scratch) const {
+  if (IsFused(step)) return groups_[step.group].function.Run(step.source, step.codes.output, unit);
+  if (reference_in_place_) return step.op->Reference(step.codes);
+  step.op->Run(step.codes, unit, scratch);
 }
 
 void Program::Work(int worker) {
@@ -352,11 +445,7 @@ void Program::Work(int worker) {
     const double start = profile_ && worker == 0 ? Milliseconds() : 0;
     const int units = step.units.count;
     for (int unit; (unit = __atomic_fetch_add(&step.next, 1, __ATOMIC_RELAXED)) < units;) {
-      if (reference_in_place_) {
-        step.op->Reference(step.codes);
-      } else {
-        step.op->Run(step.codes, unit, scratch);
-      }
+      RunUnit(step, unit, scratch);
       __atomic_fetch_add(&step.done, 1, __ATOMIC_RELEASE);
     }
     WaitFor(&step.done, units);
@@ -387,6 +476,7 @@ TfLiteStatus Program::RunVerified(TfLiteContext* context, WorkerPool* pool) {
     const Step* step;
   };
   for (Step& step : steps_) {
+    if (IsFused(step) && !step.is_last && Bytes(values_[step.output].shape) > 0) step.op->Reference(step.codes);
     if (step.next >= step.units.count) continue;
     Unit unit = {this, &step};
     const double start = Milliseconds();
@@ -395,11 +485,7 @@ TfLiteStatus Program::RunVerified(TfLiteContext* context, WorkerPool* pool) {
           const Unit& at = *static_cast<const Unit*>(opaque);
           const Program& program = *at.program;
           char* scratch = const_cast<char*>(program.scratch_.as<char>()) + worker * program.worker_scratch_;
-          if (program.reference_in_place_) {
-            at.step->op->Reference(at.step->codes);
-          } else {
-            at.step->op->Run(at.step->codes, index, scratch);
-          }
+          program.RunUnit(*at.step, index, scratch);
         },
         &unit, step.units.count);
     if (profile_) {
@@ -442,6 +528,14 @@ size_t Program::memory_bytes() const { return packed_bytes() + scratch_.size() +
 // What runs in place of it, too.
 Description Program::Describe(const Step& step) const {
   Description description = step.op->Describe();
+  if (IsFused(step) && step.is_last) {
+    const Description function = groups_[step.group].function.Describe();
+    description.kernel = function.kernel;
+    description.isa = function.isa;
+    description.packed_bytes += function.packed_bytes;
+  } else if (IsFused(step)) {
+    description.kernel = "fused";
+  }
   if (reference_in_place_) {
     description.kernel = AlgorithmName(Algorithm::kReference);
     description.isa = Isa::kScalar;

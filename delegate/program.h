@@ -3,13 +3,19 @@
 // The whole group is one job of the worker pool. Every worker walks the steps; the units of a step are handed out by a counter, and a
 // step begins when all units of the one before are done. Nobody waits for a worker that has not woken yet: the counters are of units,
 // not of workers, and a late one finds steps without units and passes on.
+//
+// Steps that fusion.h finds are run as one, in the place of the last of them; the others have no units then, and what they would write
+// takes no memory. With the option `verify` their reference kernels run in their places nonetheless, so that what the group writes is
+// compared with what its steps write one after the other.
 #ifndef TFLITE_EQ_DELEGATE_PROGRAM_H_
 #define TFLITE_EQ_DELEGATE_PROGRAM_H_
 
 #include "delegate/array.h"
+#include "delegate/fusion.h"
 #include "delegate/graph/graph_view.h"
 #include "delegate/kernels/buffer.h"
 #include "delegate/memory_plan.h"
+#include "delegate/ops/channelwise_group.h"
 #include "delegate/ops/registry.h"
 #include "delegate/options.h"
 #include "delegate/tflite_abi.h"
@@ -51,9 +57,13 @@ class Program {
     Array<int> inputs;  // values
     int output = kNone;
     Units units;
+    // Among groups_, of a step that is run with others; if it is the last of them, in whose place they are.
+    int group = kNone;
+    bool is_last = false;
     // Of the present invocation.
     Array<const int8_t*> addresses;
     Codes codes;
+    const int8_t* source = nullptr;  // of a group, at its last step
     // Units that were handed out, and that are done. Atomic.
     int next = 0;
     int done = 0;
@@ -61,6 +71,17 @@ class Program {
     long runs = 0;
   };
 
+  struct Group {
+    ChannelwiseGroup function;
+    int source = kNone;  // a value
+    bool runs = false;   // at the present size
+  };
+
+  bool FindGroups();
+  void MakeGroups(TfLiteContext* context, const Environment& environment, int workers);
+  bool IsFused(const Step& step) const { return step.group != kNone && groups_[step.group].runs; }
+  void ChooseGroups();
+  void RunUnit(const Step& step, int unit, void* scratch) const;
   bool ReadSteps(TfLiteContext* context, const PartitionView& view);
   bool Connect(TfLiteContext* context, const PartitionView& view);
   bool ShareMemory();
@@ -77,6 +98,8 @@ class Program {
   size_t packed_bytes() const;
 
   Array<Step> steps_;
+  Fusions fusions_;
+  Array<Group> groups_;
   Array<Value> values_;
   MemoryPlan memory_;
   Buffer arena_;
@@ -87,6 +110,7 @@ class Program {
   bool verify_ = false;
   bool profile_ = false;
   bool reference_in_place_ = false;
+  bool fuse_ = true;
   bool prepared_ = false;
   double prepare_milliseconds_ = 0;
 };

@@ -9,12 +9,43 @@ namespace tflite_eq {
 // What an earlier node computes, whatever the model says of the tensor between them; else what the model says. The quantization of a
 // tensor, on the other hand, is the same for whoever writes and reads it: it is the tensor's.
 bool Selection::InputShape(const GraphView& graph, int tensor, Shape* shape, Reason* reason) const {
-  const int producer = producers_.of(tensor);
-  if (producer != Producers::kNone && candidates_[producer].has_shape) {
-    *shape = candidates_[producer].shape;
-    return true;
+  const int position = producers_.of(tensor);
+  if (position != Producers::kNone) {
+    const Candidate& producer = candidates_[position];
+    NodeView node;
+    if (!graph.node(producer.node, &node)) node = {};
+    for (int i = 0; i < producer.shapes.size(); ++i) {
+      if (node.outputs.at(i, kNoTensor) != tensor) continue;
+      *shape = producer.shapes[i];
+      return true;
+    }
   }
   return ReadShape(graph.tensor(tensor), "input", shape, reason);
+}
+
+// The operator that writes one of the node's outputs. False with a reason where there is none.
+bool Selection::Judge(const GraphView& graph, const NodeView& node, const Environment& environment, bool insist, Worth* worth,
+                      Shape* shape, Candidate* candidate) const {
+  Reason* reason = &candidate->reason;
+  OperatorHolder op;
+  if (!op.Read(graph, node, reason)) return false;
+  const int inputs = op->inputs().size();
+  Array<Shape> shapes;
+  if (!shapes.Allocate(inputs)) {
+    reason->Set("out of memory");
+    return false;
+  }
+  for (int i = 0; i < inputs; ++i) {
+    if (!InputShape(graph, op->inputs()[i], &shapes[i], reason)) return false;
+  }
+  if (!op->Resize(shapes.begin(), shape, reason)) return false;
+  *worth = op->Judge(environment, insist);
+  candidate->channelwise = 0;
+  if (worth->possible && candidate->inputs.Allocate(inputs)) {
+    for (int i = 0; i < inputs; ++i) candidate->inputs[i] = op->inputs()[i];
+    candidate->channelwise = op->channelwise();
+  }
+  return true;
 }
 
 void Selection::Consider(const GraphView& graph, const Environment& environment, Candidate* candidate) {
@@ -31,36 +62,79 @@ void Selection::Consider(const GraphView& graph, const Environment& environment,
   }
   const bool leave = leave_.Matches(candidate->name);
   const bool insist = claim_.Matches(candidate->name);
-  OperatorHolder op;
-  if (!op.Read(graph, node, &candidate->reason)) return;
-  const int inputs = op->inputs().size();
+  const int outputs = node.outputs.size() > 1 ? node.outputs.size() : 1;
   Array<Shape> shapes;
-  if (!shapes.Allocate(inputs)) {
+  if (!shapes.Allocate(outputs)) {
     candidate->reason.Set("out of memory");
     return;
   }
-  for (int i = 0; i < inputs; ++i) {
-    if (!InputShape(graph, op->inputs()[i], &shapes[i], &candidate->reason)) return;
+  bool possible = true;
+  double saved = 0;
+  for (node.output = 0; node.output < outputs; ++node.output) {
+    Worth worth;
+    if (!Judge(graph, node, environment, insist, &worth, &shapes[node.output], candidate)) return;
+    possible = possible && worth.possible;
+    saved += worth.saved_multiplications;
+    candidate->runtime += worth.runtime;
+    candidate->reason = worth.reason;
   }
-  if (!op->Resize(shapes.begin(), &candidate->shape, &candidate->reason)) return;
-  candidate->has_shape = true;
+  candidate->shapes.Swap(&shapes);
   if (leave) {
     candidate->reason.Set("option leave matches its name");
     return;
   }
-  const Worth worth = op->Judge(environment, insist);
-  candidate->saved_multiplications = worth.saved_multiplications;
+  candidate->saved_multiplications = saved;
   // Threads share the work of a step, and then wait for each other: 1.5 microseconds on Zen 4, where waking one takes 37. What
   // squeezenet1_1 and MobileNetV1 0.75 would save with two threads is lost by it.
   constexpr double kStepsInAWake = 25;
   const CpuProfile cpu = AllowedCpu(environment);
   if (cpu.threads > 1 && environment.options.any_kernel) {
-    candidate->saved_multiplications -= CostsOf(cpu).wake / kStepsInAWake * cpu.threads;
+    candidate->saved_multiplications -= CostsOf(cpu).wake / kStepsInAWake * cpu.threads * outputs;
   }
-  candidate->possible = worth.possible;
-  candidate->insisted = worth.possible && insist;
-  candidate->claimed = worth.possible && (insist || worth.saved_multiplications >= 0);
-  candidate->reason = worth.reason;
+  candidate->possible = possible;
+  candidate->insisted = possible && insist;
+  candidate->claimed = possible && (insist || saved >= 0);
+}
+
+// What is run as one function of codes costs that once, whatever its nodes would cost by themselves. That they all are claimed is taken
+// for granted: they follow each other. Without memory for it, they are judged one by one.
+void Selection::JudgeGroups(const GraphView& graph, const Environment& environment) {
+  const int count = candidates_.size();
+  Array<FusibleStep> steps;
+  Array<bool> kept;
+  Fusions fusions;
+  if (!producers_.in_order() || !steps.Allocate(count) || !kept.Allocate(graph.tensors())) return;
+  for (bool& is_kept : kept) is_kept = true;
+  // What is read by nodes that can be the delegate's alone. That a tensor is an output of the model, too, is not known here.
+  for (int i = 0; i < count; ++i) {
+    NodeView node;
+    if (!graph.node(candidates_[i].node, &node)) return;
+    const int output = node.outputs.at(0, kNoTensor);
+    if (candidates_[i].channelwise == 0 || !graph.tensor(output).exists()) continue;
+    kept[output] = false;
+    steps[i] = {candidates_[i].inputs.begin(), candidates_[i].inputs.size(), output, candidates_[i].channelwise};
+  }
+  for (int i = 0; i < count; ++i) {
+    NodeView node;
+    if (steps[i].channelwise > 0 || !graph.node(candidates_[i].node, &node)) continue;
+    for (int tensor : node.inputs) {
+      if (graph.tensor(tensor).exists()) kept[tensor] = true;
+    }
+  }
+  if (!fusions.Find(steps, kept)) return;
+  const CpuCosts& costs = CostsOf(AllowedCpu(environment));
+  for (int i = 0; i < count; ++i) {
+    Candidate& candidate = candidates_[i];
+    const int last = fusions.last_of(i);
+    if (last == Fusions::kNone) continue;
+    candidate.saved_multiplications = candidate.runtime;
+    if (last == i) {
+      const CpuCosts::Simple& cost = costs.of(fusions.channels_of(i) > 1 ? SimpleOperator::kPrelu : SimpleOperator::kRelu);
+      candidate.saved_multiplications -= cost.own * static_cast<double>(candidate.shapes[0].elements());
+    }
+    candidate.claimed = candidate.insisted || candidate.saved_multiplications >= 0;
+    candidate.reason.Set("one function of codes, with the nodes up to %d", candidates_[last].node);
+  }
 }
 
 // Claims nodes that lose a little by themselves, where that saves more by sparing switches: of all ways to divide the nodes, in their
@@ -205,6 +279,7 @@ bool Selection::Select(TfLiteContext* context, const DelegateOptions& options, C
   const GraphView graph(context);
   const Environment environment = {options, cpu};
   for (Candidate& candidate : candidates_) Consider(graph, environment, &candidate);
+  if (options.any_kernel && options.fuse) JudgeGroups(graph, environment);
   WarnOfPatternsWithoutLayers(options);
   // Threads divide the time that is saved, not the time a switch takes.
   const CpuCosts& costs = CostsOf(AllowedCpu(environment));

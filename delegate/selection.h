@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "delegate/array.h"
+#include "delegate/fusion.h"
 #include "delegate/graph/graph_view.h"
 #include "delegate/graph/index_map.h"
 #include "delegate/graph/producers.h"
@@ -38,10 +39,13 @@ class Selection {
     bool claimed = false;
     bool insisted = false;  // claimed by the option of that name
     double saved_multiplications = 0;
-    // What it writes, once that is known.
-    bool has_shape = false;
-    Shape shape;
+    double runtime = 0;  // Worth::runtime
+    // What it writes, once that is known: the outputs in order.
+    Array<Shape> shapes;
     const char* name = "";
+    // For fusing, of those that are possible: tensors that are computed, and Operator::channelwise.
+    Array<int> inputs;
+    int channelwise = 0;
     Reason reason;
   };
   const Array<Candidate>& candidates() const { return candidates_; }
@@ -56,7 +60,10 @@ class Selection {
 
   bool FindCandidates(TfLiteContext* context);
   void Consider(const GraphView& graph, const Environment& environment, Candidate* candidate);
+  bool Judge(const GraphView& graph, const NodeView& node, const Environment& environment, bool insist, Worth* worth,
+             Shape* shape, Candidate* candidate) const;
   bool InputShape(const GraphView& graph, int tensor, Shape* shape, Reason* reason) const;
+  void JudgeGroups(const GraphView& graph, const Environment& environment);
   void AbsorbNeighbours(const Threshold& threshold);
   void DropPartitionsThatDoNotPay(TfLiteContext* context, const DelegateOptions& options, const Threshold& threshold);
   void WarnOfPatternsWithoutLayers(const DelegateOptions& options) const;

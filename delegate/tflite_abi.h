@@ -28,6 +28,8 @@ typedef enum {
 
 typedef enum { kTfLitePaddingUnknown = 0, kTfLitePaddingSame = 1, kTfLitePaddingValid = 2 } TfLitePadding;
 
+typedef enum { kTfLiteMirrorPaddingUnknown = 0, kTfLiteMirrorPaddingReflect = 1, kTfLiteMirrorPaddingSymmetric = 2 } TfLiteMirrorPaddingMode;
+
 typedef enum { kTfLiteActNone = 0, kTfLiteActRelu = 1, kTfLiteActReluN1To1 = 2, kTfLiteActRelu6 = 3 } TfLiteFusedActivation;
 
 typedef enum { kTfLiteMemNone = 0, kTfLiteMmapRo = 1, kTfLiteArenaRw = 2, kTfLiteDynamic = 4 } TfLiteAllocationType;
@@ -40,6 +42,8 @@ enum {
   kTfLiteBuiltinConcatenation = 2,
   kTfLiteBuiltinConv2d = 3,
   kTfLiteBuiltinDepthwiseConv2d = 4,
+  kTfLiteBuiltinDepthToSpace = 5,
+  kTfLiteBuiltinLogistic = 14,
   kTfLiteBuiltinMaxPool2d = 17,
   kTfLiteBuiltinMul = 18,
   kTfLiteBuiltinRelu = 19,
@@ -47,15 +51,31 @@ enum {
   kTfLiteBuiltinRelu6 = 21,
   kTfLiteBuiltinReshape = 22,
   kTfLiteBuiltinResizeBilinear = 23,
+  kTfLiteBuiltinSpaceToDepth = 26,
+  kTfLiteBuiltinTanh = 28,
   kTfLiteBuiltinPad = 34,
+  kTfLiteBuiltinTranspose = 39,
   kTfLiteBuiltinMean = 40,
   kTfLiteBuiltinSub = 41,
   kTfLiteBuiltinSqueeze = 43,
+  kTfLiteBuiltinStridedSlice = 45,
+  kTfLiteBuiltinSplit = 49,
   kTfLiteBuiltinDelegate = 51,
   kTfLiteBuiltinPrelu = 54,
+  kTfLiteBuiltinMaximum = 55,
+  kTfLiteBuiltinMinimum = 57,
   kTfLiteBuiltinPadv2 = 60,
+  kTfLiteBuiltinSlice = 65,
+  kTfLiteBuiltinTransposeConv = 67,
+  kTfLiteBuiltinExpandDims = 70,
+  kTfLiteBuiltinReduceMax = 82,
+  kTfLiteBuiltinPack = 83,
+  kTfLiteBuiltinUnpack = 88,
+  kTfLiteBuiltinReduceMin = 89,
   kTfLiteBuiltinResizeNearestNeighbor = 97,
   kTfLiteBuiltinLeakyRelu = 98,
+  kTfLiteBuiltinMirrorPad = 100,
+  kTfLiteBuiltinSplitV = 102,
   kTfLiteBuiltinQuantize = 114,
   kTfLiteBuiltinHardSwish = 117,
 };
@@ -187,6 +207,37 @@ typedef struct TfLiteSqueezeParams {
   int squeeze_dims[8];
   int num_squeeze_dims;
 } TfLiteSqueezeParams;
+
+typedef struct TfLiteStridedSliceParams {
+  int begin_mask;
+  int end_mask;
+  int ellipsis_mask;
+  int new_axis_mask;
+  int shrink_axis_mask;
+  bool offset;
+} TfLiteStridedSliceParams;
+
+typedef struct TfLiteSpaceToDepthParams {
+  int block_size;
+} TfLiteSpaceToDepthParams;
+
+typedef struct TfLiteDepthToSpaceParams {
+  int block_size;
+} TfLiteDepthToSpaceParams;
+
+typedef struct TfLitePackParams {
+  int values_count;
+  int axis;
+} TfLitePackParams;
+
+typedef struct TfLiteUnpackParams {
+  int num;
+  int axis;
+} TfLiteUnpackParams;
+
+typedef struct TfLiteMirrorPaddingParams {
+  int32_t mode;
+} TfLiteMirrorPaddingParams;
 
 typedef struct TfLiteLeakyReluParams {
   float alpha;

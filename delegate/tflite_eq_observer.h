@@ -43,7 +43,9 @@ typedef struct {
   int32_t filter_width;
   int32_t stride_height;
   int32_t stride_width;
-  const char* kernel;     // as the option `kernel` names it, of convolutions
+  // As the option `kernel` names it, of convolutions. "lines" or "table" of a function of codes, which several nodes may be: the last of
+  // them, whose time is that of all, while the others are "fused" and have not run. Else empty.
+  const char* kernel;
   const char* isa;        // as the option `isa` names it
   int64_t packed_bytes;   // transformed weights and constants
   int64_t runs;           // 0 without the option `profile`

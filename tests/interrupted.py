@@ -24,8 +24,8 @@ from typing import Any, NoReturn
 import numpy as np
 
 from tflite_eq import Config, calibrate, files
-from tflite_eq.calibration import checkpoint
-from tflite_eq.simulation.trace import PassTrace
+from tflite_eq.checkpoint import checkpoint
+from tflite_eq.search.trace import PassTrace
 
 
 def die(*_: Any) -> NoReturn:

@@ -30,6 +30,9 @@ def one_operator_model(
     inputs: Sequence[Tensor],
     output: Tensor,
     options: tuple[str, dict[str, Any]] | None = None,
+    *,
+    outputs: int = 1,
+    which: int = 0,
 ) -> bytes:
     """Content of a model file.
 
@@ -37,8 +40,10 @@ def one_operator_model(
         operator: Name in the schema, e.g. ``CONV_2D``.
         version: The operator's version.
         inputs: Its inputs; those without data are the model's inputs, in order.
-        output: Its output, which is the model's.
+        output: Its output, which is the model's; the one at ``which``, if it has several.
         options: Name of the options' table without ``Options``, and values of its fields.
+        outputs: How many tensors it writes.
+        which: The one of them that is the model's output.
     """
     generated = schema.schema()
     model = generated.ModelT()
@@ -50,7 +55,7 @@ def one_operator_model(
     code.version = version
     model.operatorCodes = [code]
     node = generated.OperatorT()
-    node.inputs, node.outputs = list(range(len(inputs))), [len(inputs)]
+    node.inputs, node.outputs = list(range(len(inputs))), [len(inputs) + i for i in range(outputs)]
     if options is not None:
         name, values = options
         node.builtinOptionsType = getattr(generated.BuiltinOptions, f"{name}Options")
@@ -61,10 +66,12 @@ def one_operator_model(
             setattr(node.builtinOptions, field, value)
     subgraph = generated.SubGraphT()
     subgraph.tensors = [_tensor(f"input{i}", t, model) for i, t in enumerate(inputs)]
-    subgraph.tensors.append(_tensor("output", output, model))
+    subgraph.tensors += [
+        _tensor("output" if i == which else f"output{i}", output, model) for i in range(outputs)
+    ]
     subgraph.operators = [node]
     subgraph.inputs = [i for i, tensor in enumerate(inputs) if tensor.data is None]
-    subgraph.outputs = [len(inputs)]
+    subgraph.outputs = [len(inputs) + which]
     model.subgraphs = [subgraph]
     return schema.serialize(model)
 

@@ -6,7 +6,8 @@ import dataclasses
 
 import pytest
 
-from tflite_eq.targets import ConvGeometry, Target, WeightGrid, gains_from_int7, weight_grid
+from tflite_eq.numerics.grids import WeightGrid
+from tflite_eq.targets import ConvGeometry, Target, gains_from_int7, weight_grid
 
 WINOGRAD = ConvGeometry(
     kernel=(3, 3),

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 from tflite_eq.version import __version__
 
 if TYPE_CHECKING:
-    from tflite_eq.calibration.record import Calibration
     from tflite_eq.config import (
         ActivationMode,
         BiasCorrection,
@@ -27,6 +26,7 @@ if TYPE_CHECKING:
     from tflite_eq.guard.validation import Guard, Validation
     from tflite_eq.presets import Preset, preset_config
     from tflite_eq.quantizer import QuantizationResult, calibrate, quantize
+    from tflite_eq.record.record import Calibration
     from tflite_eq.targets import Target
 
 __all__ = [
@@ -61,7 +61,7 @@ __all__ = [
 # Where the names lie. They are imported when somebody asks for them: all together take the time of
 # several commands that need few of them.
 _MODULES = {
-    "tflite_eq.calibration.record": "Calibration",
+    "tflite_eq.record.record": "Calibration",
     "tflite_eq.config": (
         "ActivationMode BiasCorrection Bits Config Equalization IoType Method Objective "
         "Reconstruction SearchSettings"

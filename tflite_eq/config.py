@@ -12,6 +12,7 @@ import numpy as np
 
 from tflite_eq.arguments import check_kind, described, is_integer, is_number
 from tflite_eq.errors import ConfigError
+from tflite_eq.numerics.windows import ActivationMode as ActivationMode
 from tflite_eq.targets import Target
 
 
@@ -38,13 +39,6 @@ class Objective(enum.Enum):
 
     MSE = "mse"  # per-channel mean squared error
     COSINE = "cosine"  # the paper's cosine similarity
-
-
-class ActivationMode(enum.Enum):
-    """Where zero lies in the code range."""
-
-    ASYMMETRIC = "asymmetric"
-    SYMMETRIC = "symmetric"  # the paper's: zero point 0 everywhere
 
 
 class BiasCorrection(enum.Enum):
@@ -183,6 +177,10 @@ def _no_shapes(field: str, value: Any) -> ConfigError:
 
 _FEWEST_ROWS = 250
 
+# Input values of a layer that are looked at. A row of a depthwise layer has as many as its filters
+# have weights together, and few of them for each channel.
+_MOST_VALUES = 1 << 21
+
 # Finer than float32 tells scales apart.
 _MOST_STEPS = 1 << 20
 
@@ -215,9 +213,10 @@ class SearchSettings:
     activation_share: int = 4
     max_rounds: int = 2
 
-    def rows_for(self, weights: int) -> int:
-        """Rows to sample for a layer with so many weights."""
-        return min(self.rows, max(_FEWEST_ROWS, self.work // max(1, weights)))
+    def rows_for(self, weights: int, depth: int = 1) -> int:
+        """Rows to sample for a layer with so many weights and so many input values to a row."""
+        most = min(self.work // max(1, weights), _MOST_VALUES // max(1, depth))
+        return min(self.rows, max(_FEWEST_ROWS, most))
 
     def __post_init__(self) -> None:
         """Reject settings the search cannot run with."""

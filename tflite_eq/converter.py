@@ -12,10 +12,9 @@ from typing import Any
 import numpy as np
 
 from tflite_eq.arguments import check_model, check_path
-from tflite_eq.calibration.input_order import by_name
-from tflite_eq.calibration.record import Calibration
 from tflite_eq.config import Config, IoType, checked_config
 from tflite_eq.conversion import converted
+from tflite_eq.data.input_order import by_name
 from tflite_eq.errors import ConfigError, DatasetError, ModelError
 from tflite_eq.files import PathLike
 from tflite_eq.graph.model import Graph
@@ -23,6 +22,7 @@ from tflite_eq.guard.guard import Guarded, quantize_guarded
 from tflite_eq.guard.validation import Guard, check_guard
 from tflite_eq.keras_models import OTHERWISE
 from tflite_eq.quantizer import QuantizationResult, quantize
+from tflite_eq.record.record import Calibration
 from tflite_eq.report.model import Report
 from tflite_eq.report.write import check_directory
 from tflite_eq.saved_models import chosen_tags

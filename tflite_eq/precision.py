@@ -7,7 +7,8 @@ import re
 from tflite_eq.config import Bits, Config
 from tflite_eq.graph.linear import LinearLayer
 from tflite_eq.graph.scale_groups import ScaleGroup
-from tflite_eq.targets import WeightGrid, gains_from_int7, weight_grid
+from tflite_eq.numerics.grids import WeightGrid
+from tflite_eq.targets import gains_from_int7, weight_grid
 
 
 def wants_int7(group: ScaleGroup, config: Config) -> bool:

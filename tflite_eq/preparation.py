@@ -7,6 +7,7 @@ import dataclasses
 from tflite_eq.arguments import check_model
 from tflite_eq.config import Config
 from tflite_eq.errors import ModelError
+from tflite_eq.execution.operator_runner import OperatorRunner
 from tflite_eq.graph import schema
 from tflite_eq.graph.edit import with_biases, without_dead_ends
 from tflite_eq.graph.front import split
@@ -15,7 +16,6 @@ from tflite_eq.graph.model import Graph
 from tflite_eq.graph.validate import check_float_network, check_quantizable, describe
 from tflite_eq.normalization import input_sizes
 from tflite_eq.normalization.passes import normalized, opened
-from tflite_eq.simulation.operator_runner import OperatorRunner
 
 
 @dataclasses.dataclass(frozen=True)

@@ -8,7 +8,6 @@ from typing import Any
 
 from tflite_eq.config import (
     COMPARED_OPTIONS,
-    ActivationMode,
     BiasCorrection,
     Config,
     Equalization,
@@ -18,6 +17,7 @@ from tflite_eq.config import (
     member_of,
 )
 from tflite_eq.errors import ConfigError
+from tflite_eq.numerics.windows import ActivationMode
 
 
 class Preset(enum.Enum):

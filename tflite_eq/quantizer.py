@@ -11,47 +11,48 @@ from tflite_eq import islands, metadata, tensor_metadata
 from tflite_eq.alternatives.choice import Candidate, best_of
 from tflite_eq.alternatives.judges import Judges
 from tflite_eq.arguments import check_kind, check_model, check_path, checked_count
-from tflite_eq.bias.finetune import check_enough
-from tflite_eq.calibration.checkpoint import Checkpoint
-from tflite_eq.calibration.doubts import doubts_about
-from tflite_eq.calibration.fit import check_equalization, check_fits
-from tflite_eq.calibration.lost_outputs import lost_outputs
-from tflite_eq.calibration.record import Calibration
-from tflite_eq.calibration.stored_samples import StoredSamples
-from tflite_eq.calibration_pass import Network, calibrated
+from tflite_eq.calibration.calibrate_once import CalibrationTask, calibrated
+from tflite_eq.calibration.crops import CroppedSamples, for_parts, part_of
+from tflite_eq.calibration.followed_samples import followed_samples
+from tflite_eq.checkpoint.checkpoint import Checkpoint
 from tflite_eq.config import BiasCorrection, Config, checked_config
 from tflite_eq.conformance import subject as conformance
 from tflite_eq.conformance.computed import check_computed
 from tflite_eq.conformance.samples import CHECKED_SAMPLES, checked_samples
 from tflite_eq.conformance.stored import check_stored
+from tflite_eq.data.stored_samples import StoredSamples
+from tflite_eq.data_checks.doubts import doubts_about
 from tflite_eq.deprecated import warn_of_backend
 from tflite_eq.equalization.factors import with_factors
 from tflite_eq.errors import ConfigError
 from tflite_eq.evaluation.layerwise import ComparisonSet
 from tflite_eq.files import PathLike
-from tflite_eq.fine_tuning import check_can_fine_tune
+from tflite_eq.fine_tuning.fine_tune import check_can_fine_tune
+from tflite_eq.fine_tuning.training import check_enough
 from tflite_eq.graph import schema
 from tflite_eq.graph.appended import with_archive_of
 from tflite_eq.graph.compact import drop_unused_buffers
 from tflite_eq.graph.consistency import check_consistent
 from tflite_eq.graph.linear import LinearLayer, linear_layers
 from tflite_eq.graph.model import Graph
+from tflite_eq.numerics.grids import WeightGrid
 from tflite_eq.preparation import Prepared, prepared
 from tflite_eq.progress import note
+from tflite_eq.record.fit import check_equalization, check_fits
+from tflite_eq.record.lost_outputs import lost_outputs
+from tflite_eq.record.record import Calibration
 from tflite_eq.report.build import build_report
 from tflite_eq.report.full import Subject, complete
 from tflite_eq.report.guard import GuardRecord
 from tflite_eq.report.model import Report
 from tflite_eq.report.write import check_directory, write_report
 from tflite_eq.runtimes import preferred_runtime
+from tflite_eq.search.trace import PassTrace
 from tflite_eq.selection import check_selection, skipped_operators
-from tflite_eq.simulation.followed_samples import followed_samples
-from tflite_eq.simulation.trace import PassTrace
 from tflite_eq.stock_speed import stock_speed
-from tflite_eq.targets import WeightGrid
-from tflite_eq.verify import check_fully_int8, check_runs_everywhere, described
+from tflite_eq.verify import check_fully_int8, check_runs, check_runs_everywhere, described
 from tflite_eq.version import __version__
-from tflite_eq.writer import Written, write
+from tflite_eq.writing.writer import Written, write
 
 # Samples that a report runs the models on, if the user names none.
 COMPARED_SAMPLES = 32
@@ -142,6 +143,13 @@ def calibrate(
         if held_back is not None:
             spare = stored(held_back, None, "Reading the samples held back")
         trace.kept = samples.spread(trace.keeps)
+        smaller = for_parts(graph)
+        if smaller is not None:
+            graph = smaller
+            samples = CroppedSamples(samples, graph, config.seed)
+            spare = CroppedSamples(spare, graph, config.seed) if spare else None
+            height, width = graph.tensors[graph.inputs[0]].shape[1:3]
+            note(f"note: large pictures: looks at a part of {height}x{width} of each sample")
         followed = followed_samples(graph, samples.count)
         if len(followed) < samples.count:
             note(
@@ -151,8 +159,8 @@ def calibrate(
         judges = Judges(graph, skipped, samples, followed, spare, config)
         stack.callback(judges.close)
         warnings = _doubts(graph, samples)
-        subject = Network(graph, skipped, sha256, samples, followed, warnings, judges)
-        asked = calibrated(subject, config, trace, checkpoint)
+        task = CalibrationTask(graph, skipped, sha256, samples, followed, warnings, judges)
+        asked = calibrated(task, config, trace, checkpoint)
 
         traces: dict[str, PassTrace] = {}
 
@@ -160,7 +168,7 @@ def calibrate(
             traces[name] = PassTrace()
             own = checkpoint.of_alternative(config) if checkpoint else None
             with contextlib.closing(own) if own else contextlib.nullcontext():
-                return calibrated(subject, config, traces[name], own)
+                return calibrated(task, config, traces[name], own)
 
         found = best_of(asked, graph, skipped, trace.extremes, judges, less)
         if found.comparison and found.comparison.kept in traces:
@@ -345,18 +353,30 @@ def _apply(
     written, data, notes = _written(graph, layers, calibration, skipped, origin)
     kept_float = [graph.tensors[i].name for o in skipped for i in graph.operators[o].outputs]
     check_fully_int8(Graph(written.model, origin), kept_float)
-    inputs = checked_samples(graph, calibration, trace.kept, config.seed)
-    ran = check_runs_everywhere(data, inputs[0], lambda: schema.serialize(given.model))
-    outcome = conformance.Subject(
-        graph=graph,
-        layers=layers,
-        skipped=skipped,
-        calibration=calibration,
-        written=Graph.from_bytes(data, origin),
-        meanings=written.meanings_by_index(),
-        forms=written.read_by_forms(),
-    )
+    inputs = given_inputs = checked_samples(graph, calibration, trace.kept, config.seed)
+
+    def subject_of(graph: Graph, written: Written, data: bytes) -> conformance.Subject:
+        return conformance.Subject(
+            graph=graph,
+            layers=linear_layers(graph),
+            skipped=skipped,
+            calibration=calibration,
+            written=Graph.from_bytes(data, origin),
+            meanings=written.meanings_by_index(),
+            forms=written.read_by_forms(),
+        )
+
+    outcome = subject_of(graph, written, data)
     check_stored(outcome)
+    part, checked, float_model = for_parts(graph), data, given.model
+    if part is not None:  # the same operators, which need not see all of the picture everywhere
+        made, checked, _ = _written(part, linear_layers(part), calibration, skipped, origin)
+        outcome, float_model = subject_of(part, made, checked), part.model
+        inputs = [part_of(sample, part) for sample in given_inputs]
+    ran = check_runs_everywhere(checked, inputs[0], lambda: schema.serialize(float_model))
+    if part is not None:
+        runtime, (kernels, *_) = next(iter(ran.items()))
+        check_runs(data, given_inputs[0], runtime, kernels)
     check_computed(outcome, inputs, ran)
     front = data
     if network.tail:

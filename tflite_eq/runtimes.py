@@ -13,6 +13,7 @@ import functools
 import importlib
 import importlib.metadata
 import importlib.util
+import sys
 import warnings
 from collections.abc import Sequence
 from typing import Any
@@ -22,8 +23,11 @@ import numpy.typing as npt
 
 from tflite_eq import known_model
 from tflite_eq.errors import BackendError
+from tflite_eq.process_apart import InterpreterApart, NotStartedError, process_for
 from tflite_eq.progress import note
 from tflite_eq.quiet import quiet
+from tflite_eq.session import Session
+from tflite_eq.workers import is_worker
 
 Interpreter = Any
 
@@ -51,11 +55,14 @@ class Runtime:
         name: Distribution name, e.g. ``ai-edge-litert``.
         version: Installed version.
         module: Module that holds ``Interpreter`` and ``OpResolverType``.
+        is_apart: Whether interpreters are made in another process, so that this one need not
+            import the module. They compute the same, for a copy of every tensor more.
     """
 
     name: str
     version: str
     module: str
+    is_apart: bool = dataclasses.field(default=False, compare=False)
 
     @property
     def description(self) -> str:
@@ -81,7 +88,7 @@ class Runtime:
             BackendError: The runtime rejects the model.
         """
         made = self.bare_interpreter(model, kernels, num_threads, delegates)
-        if kernels is Kernels.DEFAULT:
+        if kernels is Kernels.DEFAULT and not isinstance(made, InterpreterApart):
             _swallow_notice(self.module, made)
         return made
 
@@ -93,6 +100,8 @@ class Runtime:
         delegates: Sequence[Any] = (),
     ) -> Interpreter:
         """The same; the first one of a process says at its allocation that it uses XNNPACK."""
+        if self.is_apart and not delegates:
+            return InterpreterApart(self, model, kernels, num_threads)
         loaded = importlib.import_module(self.module)
         resolver = getattr(loaded.OpResolverType, _RESOLVERS[kernels])
         try:
@@ -106,6 +115,13 @@ class Runtime:
                 )
         except (ValueError, RuntimeError) as error:
             raise BackendError(f"{self.description} rejects the model: {error}") from error
+
+    def load(self) -> None:
+        """Import the runtime where its interpreters are made; raises what the import raises."""
+        if self.is_apart:
+            process_for(self).call(0, "load")
+        else:
+            importlib.import_module(self.module)
 
 
 _announced: set[str] = set()
@@ -147,7 +163,32 @@ def _load(name: str, module: str) -> Runtime | None:
     """The runtime if it is installed and works; if it does not, that is said once."""
     if importlib.util.find_spec(module.split(".")[0]) is None:
         return None
-    runtime = Runtime(name, installed_version(name), module)
+    return _working(Runtime(name, installed_version(name), module))
+
+
+@functools.cache
+def _load_apart(name: str, module: str) -> Runtime | None:
+    """The same without an import of TensorFlow, which takes seconds and 300 MiB, into this process.
+
+    Where no other process can be started it is imported after all.
+    """
+    if importlib.util.find_spec(module.split(".")[0]) is None:
+        return None
+    try:
+        return _working(Runtime(name, installed_version(name), module, is_apart=True))
+    except NotStartedError:
+        return _load(name, module)
+
+
+def _is_slow(module: str) -> bool:
+    """Whether a runtime is better left to another process: what it is part of is not imported."""
+    root = module.split(".")[0]
+    return root == "tensorflow" and root not in sys.modules and not is_worker()
+
+
+def _working(runtime: Runtime) -> Runtime | None:
+    """The runtime, unless something is wrong with it, which is said."""
+    name = runtime.name
     fault = _fault(runtime)
     if fault is None:
         return runtime
@@ -169,8 +210,8 @@ def _fault(runtime: Runtime) -> str | None:
     """What is wrong with an installed runtime, told by a model that is known to be right."""
     try:
         with quiet():
-            importlib.import_module(runtime.module)
-    except MemoryError:
+            runtime.load()
+    except (MemoryError, NotStartedError):
         raise
     except Exception as error:  # of native code for another NumPy, CPU or C library
         return f"does not import ({_reason(error)})"
@@ -182,7 +223,7 @@ def _fault(runtime: Runtime) -> str | None:
         try:
             with quiet():
                 found = _run(runtime.interpreter(model, kernels), known_model.INPUT)
-        except MemoryError:
+        except (MemoryError, NotStartedError):
             raise
         except Exception as error:
             said = f"cannot run a model of one convolution with {kernels.value} kernels"
@@ -193,11 +234,7 @@ def _fault(runtime: Runtime) -> str | None:
 
 
 def _run(interpreter: Interpreter, values: npt.NDArray[np.float32]) -> npt.NDArray[Any]:
-    interpreter.allocate_tensors()
-    interpreter.set_tensor(interpreter.get_input_details()[0]["index"], values)
-    interpreter.invoke()
-    found: npt.NDArray[Any] = interpreter.get_tensor(interpreter.get_output_details()[0]["index"])
-    return found
+    return Session(interpreter).run([values])[0]
 
 
 def _reason(error: Exception) -> str:
@@ -206,8 +243,11 @@ def _reason(error: Exception) -> str:
 
 
 def available_runtimes() -> tuple[Runtime, ...]:
-    """All installed runtimes that work, the preferred one first."""
-    loaded = (_load(*candidate) for candidate in _CANDIDATES)
+    """All installed runtimes that work, the preferred one first; slow ones in processes apart."""
+    loaded = (
+        _load_apart(name, module) if _is_slow(module) else _load(name, module)
+        for name, module in _CANDIDATES
+    )
     return tuple(runtime for runtime in loaded if runtime is not None)
 
 

@@ -5,25 +5,17 @@ altogether; which ones differs between runtimes, kernels and CPUs. What can be n
 name (``graph/operator_form.py``). For the rest, a model that comes from outside, or was just
 written, goes to another process first, together with the sample that it is about to run on.
 
-The price: a process per runtime, which imports no more than the runtime (0.1 s of processor time
-for LiteRT and tflite-runtime, 0.3 s for TensorFlow's, which does without the other 3 s), then one
-run of the model for each one that was not tried before. It waits for further models, and ends with
-this process, or when there are none for a while. It is no ``multiprocessing`` process: these start
-the user's script again on most systems, which then has to be written for that.
+The price: a process per runtime (``process_apart``), which imports no more than the runtime (0.1 s
+of processor time for LiteRT and tflite-runtime, 0.3 s for TensorFlow's, which does without the
+other 3 s), then one run of the model for each one that was not tried before.
 """
 
 from __future__ import annotations
 
-import atexit
-import contextlib
 import dataclasses
 import enum
 import hashlib
 import os
-import pickle
-import signal
-import subprocess
-import sys
 import threading
 from collections.abc import Sequence
 from typing import Any, Union
@@ -31,6 +23,8 @@ from typing import Any, Union
 import numpy.typing as npt
 
 from tflite_eq.errors import BackendError
+from tflite_eq.process_apart import NotStartedError, ProcessApart
+from tflite_eq.process_apart import processes as _processes
 from tflite_eq.runtimes import Kernels, Runtime
 from tflite_eq.workers import is_worker
 
@@ -38,12 +32,6 @@ Array = npt.NDArray[Any]
 Shape = tuple[int, ...]
 Inputs = Sequence[Union[Array, Shape]]
 
-# Isolated: nothing of the working directory is imported. The path is that of this process, so that
-# the same packages are found.
-_START = (
-    "import pickle, sys; sys.path[:] = pickle.load(sys.stdin.buffer); "
-    "from tflite_eq.trial_process import serve; serve()"
-)
 _OUT_OF_MEMORY = "SIGKILL"
 
 
@@ -152,7 +140,6 @@ class Bounds:
 
 _lock = threading.Lock()
 _endings: dict[tuple[Any, ...], str | None] = {}
-_processes: dict[tuple[int, Runtime], _Process] = {}
 _untried: set[Runtime] = set()  # no process can be started for
 
 
@@ -173,92 +160,12 @@ def _ask(runtime: Runtime, job: Job) -> str | None:
         process = _processes.get(key)
         try:
             if process is None:
-                process = _processes[key] = _Process(runtime)
+                process = _processes[key] = ProcessApart(runtime)
             process.answer(job)
             return None
-        except _NotStartedError:
+        except NotStartedError:
             _processes.pop(key, None)
         except EOFError:
             return _processes.pop(key).how_it_ended()
     _untried.add(runtime)
     return None
-
-
-class _NotStartedError(Exception):
-    """A process ended, or never was, before it came to the model."""
-
-
-class _Process:
-    """A process that runs models on one runtime, one after the other."""
-
-    def __init__(self, runtime: Runtime) -> None:
-        """Start it.
-
-        Raises:
-            _NotStartedError: That is not possible here.
-        """
-        if getattr(sys, "frozen", False) or not sys.executable:
-            raise _NotStartedError  # a program with Python inside: it would start itself
-        try:
-            self._child = subprocess.Popen(
-                [sys.executable, "-I", "-c", _START],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.DEVNULL,
-                creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),  # on Windows
-            )
-        except OSError as error:
-            raise _NotStartedError from error
-        self._send(sys.path, runtime)
-
-    def answer(self, job: Job) -> None:
-        """Have it run a model.
-
-        Raises:
-            _NotStartedError: It did not come to that.
-            EOFError: It ended over it.
-        """
-        self._send(job)
-        stream = self._child.stdout
-        assert stream is not None
-        if not stream.readline():
-            self.stop()
-            raise _NotStartedError
-        if not stream.readline():
-            raise EOFError
-
-    def how_it_ended(self) -> str:
-        """Name of a signal, or an exit code."""
-        code = self._child.wait()
-        self.stop()
-        try:
-            return signal.Signals(-code).name
-        except ValueError:
-            return f"exit code {code & 0xFFFFFFFF:#x}" if code else "exit code 0"
-
-    def stop(self) -> None:
-        """End it, whatever it does."""
-        self._child.kill()
-        for stream in (self._child.stdin, self._child.stdout):
-            assert stream is not None
-            with contextlib.suppress(OSError):  # what could not be written before it ended
-                stream.close()
-        self._child.wait()
-
-    def _send(self, *values: Any) -> None:
-        stream = self._child.stdin
-        assert stream is not None
-        try:
-            for value in values:
-                pickle.dump(value, stream, protocol=pickle.HIGHEST_PROTOCOL)
-            stream.flush()
-        except OSError as error:
-            self.stop()
-            raise _NotStartedError from error
-
-
-@atexit.register
-def _stop_all() -> None:
-    for (pid, _), process in list(_processes.items()):
-        if pid == os.getpid():
-            process.stop()

@@ -1,8 +1,9 @@
-"""The process apart in which ``trial`` has models run. Nothing imports this."""
+"""What runs in a process apart (``process_apart``). Nothing imports this."""
 
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import importlib.util
 import os
 import pickle
@@ -14,9 +15,12 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from tflite_eq.evaluation.feeding import feed
+from tflite_eq.errors import TfliteEqError
+from tflite_eq.evaluation.feeding import encoded
 from tflite_eq.known_model import known_model
+from tflite_eq.process_apart import Call
 from tflite_eq.runtimes import Kernels, Runtime
+from tflite_eq.session import Session
 from tflite_eq.trial import Job, Step
 
 # After which the memory of the runtime is given back: it takes a moment to start again.
@@ -44,45 +48,67 @@ def serve() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the other process decides when this one ends
     _die_unnoticed()
     questions = sys.stdin.buffer
-    runtime: Runtime = pickle.load(questions)
+    runtime: Runtime = dataclasses.replace(pickle.load(questions), is_apart=False)
     if runtime.module.startswith("tensorflow."):
         do_without_tensorflow(runtime)
+    held: dict[int, Any] = {0: runtime}
     with contextlib.suppress(EOFError, OSError):
         while True:
-            end = threading.Timer(_IDLE_SECONDS, os._exit, [0])
-            end.daemon = True
-            end.start()
-            job: Job = pickle.load(questions)
-            end.cancel()
+            task = _next_task(questions, may_end=len(held) == 1)
+            if isinstance(task, Call):
+                pickle.dump(_answer(task, held), answers, protocol=pickle.HIGHEST_PROTOCOL)
+                answers.flush()
+                continue
             _say(answers, b"begun\n")
-            _run(runtime, job)
+            _run(runtime, task)
             _say(answers, b"done\n")
+
+
+def _next_task(questions: BinaryIO, may_end: bool) -> Any:
+    """What to do next; ends the process where it may and nothing comes for a while."""
+    if not may_end:
+        return pickle.load(questions)
+    end = threading.Timer(_IDLE_SECONDS, os._exit, [0])
+    end.daemon = True
+    end.start()
+    task = pickle.load(questions)
+    end.cancel()
+    return task
+
+
+def _answer(call: Call, held: dict[int, Any]) -> tuple[bool, Any]:
+    """Whether a method returned, and what; or what it raised."""
+    for number in call.released:
+        held.pop(number, None)
+    try:
+        value = getattr(held[call.target], call.method)(*call.arguments)
+    except (TfliteEqError, ValueError) as error:
+        return False, type(error)(str(error))
+    except Exception as error:  # of any type, which the other process may not know
+        return False, RuntimeError(str(error))
+    if call.keeps:
+        held[call.result] = value
+        return True, None
+    return True, value
 
 
 def _run(runtime: Runtime, job: Job) -> None:
     """What the other process is going to do; errors are found there again."""
     with contextlib.suppress(Exception):
-        interpreter = runtime.bare_interpreter(job.model, job.kernels)
+        session = Session(runtime.bare_interpreter(job.model, job.kernels))
         if job.until is Step.BUILD:
             return
-        details = interpreter.get_input_details()
-        for detail, value in zip(details, job.inputs):
-            shape = value if isinstance(value, tuple) else value.shape
-            if tuple(detail["shape"]) != shape:
-                interpreter.resize_tensor_input(detail["index"], shape)
-        interpreter.allocate_tensors()
+        session.allocate([v if isinstance(v, tuple) else v.shape for v in job.inputs])
         if job.until is Step.ALLOCATE:
             return
-        feed(
-            interpreter,
-            [
-                np.zeros(value, detail["dtype"]) if isinstance(value, tuple) else value
-                for detail, value in zip(details, job.inputs)
-            ],
-        )
-        interpreter.invoke()
-        for detail in interpreter.get_output_details():
-            interpreter.get_tensor(detail["index"])
+        values = [
+            np.zeros(value, detail["dtype"]) if isinstance(value, tuple) else value
+            for detail, value in zip(session.inputs, job.inputs)
+        ]
+        session.feed(encoded(values, session.inputs))
+        session.invoke()
+        for _ in session.results():
+            pass
 
 
 def _say(answers: BinaryIO, line: bytes) -> None:

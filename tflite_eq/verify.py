@@ -8,12 +8,13 @@ from typing import Any, Callable
 import numpy.typing as npt
 
 from tflite_eq.errors import BackendError, VerificationError
-from tflite_eq.evaluation.feeding import feed, fit
+from tflite_eq.evaluation.feeding import encoded
 from tflite_eq.graph.float_islands import matching
 from tflite_eq.graph.model import Graph
 from tflite_eq.graph.validate import describe
 from tflite_eq.progress import note
 from tflite_eq.runtimes import Kernels, Runtime, available_runtimes
+from tflite_eq.session import Session
 from tflite_eq.text import counted
 from tflite_eq.trial import Job, death, would_end
 
@@ -52,6 +53,27 @@ def check_fully_int8(graph: Graph, kept_float: Iterable[str]) -> None:
         raise VerificationError(
             f"{graph.origin}: {counted(len(left), 'operator')} would stay in float, which has an "
             f"int8 form: {shown}. Accept it with --skip '{matching(outputs)}'"
+        )
+
+
+def check_runs(model: bytes, sample: Sequence[Array], runtime: Runtime, kernels: Kernels) -> None:
+    """Run the model once.
+
+    Args:
+        model: The quantized ``.tflite``.
+        sample: Real values of its inputs, in their order.
+        runtime: What it is to run on.
+        kernels: What the runtime computes with.
+
+    Raises:
+        VerificationError: It does not run.
+    """
+    failure = _failure(runtime, model, kernels, sample)
+    if failure is not None:
+        raise VerificationError(
+            f"the quantized model does not run on {runtime.description} with {kernels.value} "
+            f"kernels: {failure}; the same network for a smaller picture does. Give it a smaller "
+            "input, or report it with the float model"
         )
 
 
@@ -123,10 +145,10 @@ def _failure(
     if how is not None:
         return would_end(runtime, kernels, how)
     try:
-        interpreter = runtime.interpreter(model, kernels)
-        fit(interpreter, sample)
-        feed(interpreter, sample)
-        interpreter.invoke()
+        session = Session(runtime.interpreter(model, kernels))
+        session.allocate([value.shape for value in sample])
+        session.feed(encoded(sample, session.inputs))
+        session.invoke()
     except (BackendError, ValueError, RuntimeError) as error:
         return str(error)
     return None

@@ -20,15 +20,15 @@ takes neither float16 nor sparse weights; these are unpacked for it. Where it st
 model, or makes one that does not run, it is given what tflite_eq's normalisation makes of it
 (*normalised* behind its time and memory). Samples are photographs with the preprocessing of the
 model, squeezed to its input, or, for other inputs, made up: chords for audio, smooth noise for
-features. Another {evaluation} samples tell how far each output is from the float model's: signal
-over noise in dB, computed by {runtime} with its default kernels. The difference is ours minus
-TensorFlow's, by sample, with its 95 % interval. *Everywhere* is on
+features. Others, *n* of them, tell how far each output is from the float model's: signal over noise
+in dB, computed by {runtime} with its default kernels. The difference is ours minus TensorFlow's, by
+sample, with its 95 % interval. *Everywhere* is on
 {runtimes}, each with XNNPACK and without. All times are CPU seconds.
 
 """
 
 _HEADER = (
-    *("model", "what it brings", "output", "tflite_eq dB", "TensorFlow dB", "difference"),
+    *("model", "what it brings", "output", "tflite_eq dB", "TensorFlow dB", "difference", "n"),
     *("in float", "runs on", "CPU s, MiB", "TensorFlow's"),
 )
 
@@ -40,7 +40,7 @@ def render(rows: Rows) -> str:
     lines = [_line(_HEADER), _line(["---"] * len(_HEADER))]
     for row in rows:
         lines += _rows_of(row)
-    told = ("calibration", "evaluation", "runtime")
+    told = ("calibration", "runtime")
     text = _INTRODUCTION.format(
         runtimes=", ".join(first["runtimes"]), **{name: first[name] for name in told}
     )
@@ -51,7 +51,7 @@ def _rows_of(row: dict[str, Any]) -> list[str]:
     if not row["outputs"]:
         message = row["refusal"].replace("|", "\\|")
         seconds = "" if row["refused_in"] is None else f" in {row['refused_in']:.1f} s"
-        return [_line([row["model"], row["brings"], f"refused{seconds}: {message}", *[""] * 7])]
+        return [_line([row["model"], row["brings"], f"refused{seconds}: {message}", *[""] * 8])]
     lines = []
     for number, output in enumerate(row["outputs"]):
         first = number == 0
@@ -64,6 +64,7 @@ def _rows_of(row: dict[str, Any]) -> list[str]:
                     _db(output["ours"]),
                     _db(output["stock"]),
                     _difference(output),
+                    str(row["evaluation"]) if first else "",
                     (row["in_float"] or "nothing") if first else "",
                     row["runs_on"] if first else "",
                     _usage(row["usage"]) if first else "",

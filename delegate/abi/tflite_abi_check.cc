@@ -69,6 +69,24 @@ SAME_VALUE(kTfLiteBuiltinResizeNearestNeighbor);
 SAME_VALUE(kTfLiteBuiltinLeakyRelu);
 SAME_VALUE(kTfLiteBuiltinQuantize);
 SAME_VALUE(kTfLiteBuiltinHardSwish);
+SAME_VALUE(kTfLiteBuiltinDepthToSpace);
+SAME_VALUE(kTfLiteBuiltinLogistic);
+SAME_VALUE(kTfLiteBuiltinSpaceToDepth);
+SAME_VALUE(kTfLiteBuiltinTanh);
+SAME_VALUE(kTfLiteBuiltinTranspose);
+SAME_VALUE(kTfLiteBuiltinStridedSlice);
+SAME_VALUE(kTfLiteBuiltinSplit);
+SAME_VALUE(kTfLiteBuiltinMaximum);
+SAME_VALUE(kTfLiteBuiltinMinimum);
+SAME_VALUE(kTfLiteBuiltinSlice);
+SAME_VALUE(kTfLiteBuiltinExpandDims);
+SAME_VALUE(kTfLiteBuiltinPack);
+SAME_VALUE(kTfLiteBuiltinUnpack);
+SAME_VALUE(kTfLiteBuiltinMirrorPad);
+SAME_VALUE(kTfLiteBuiltinSplitV);
+SAME_VALUE(kTfLiteMirrorPaddingUnknown);
+SAME_VALUE(kTfLiteMirrorPaddingReflect);
+SAME_VALUE(kTfLiteMirrorPaddingSymmetric);
 SAME_VALUE(kTfLiteDelegateFlagsAllowDynamicTensors);
 SAME_VALUE(kTfLiteDelegateFlagsRequirePropagatedShapes);
 static_assert(sizeof(mirror::TfLiteStatus) == sizeof(::TfLiteStatus), "size of TfLiteStatus");
@@ -152,6 +170,25 @@ SAME_FIELD(TfLiteResizeBilinearParams, half_pixel_centers);
 
 SAME_FIELD(TfLiteResizeNearestNeighborParams, align_corners);
 SAME_FIELD(TfLiteResizeNearestNeighborParams, half_pixel_centers);
+
+SAME_FIELD(TfLiteStridedSliceParams, begin_mask);
+SAME_FIELD(TfLiteStridedSliceParams, end_mask);
+SAME_FIELD(TfLiteStridedSliceParams, ellipsis_mask);
+SAME_FIELD(TfLiteStridedSliceParams, new_axis_mask);
+SAME_FIELD(TfLiteStridedSliceParams, shrink_axis_mask);
+SAME_FIELD(TfLiteStridedSliceParams, offset);
+
+SAME_FIELD(TfLiteSpaceToDepthParams, block_size);
+
+SAME_FIELD(TfLiteDepthToSpaceParams, block_size);
+
+SAME_FIELD(TfLitePackParams, values_count);
+SAME_FIELD(TfLitePackParams, axis);
+
+SAME_FIELD(TfLiteUnpackParams, num);
+SAME_FIELD(TfLiteUnpackParams, axis);
+
+SAME_FIELD(TfLiteMirrorPaddingParams, mode);
 
 SAME_FIELD(TfLiteDelegateParams, delegate);
 SAME_FIELD(TfLiteDelegateParams, nodes_to_replace);

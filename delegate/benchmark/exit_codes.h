@@ -6,7 +6,7 @@ namespace tflite_eq {
 
 enum ExitCode {
   kExitOk = 0,
-  kExitDifferent = 1,  // --verify found a difference
+  kExitDifferent = 1,  // --verify or --golden found a difference
   kExitUsage = 2,      // bad flags
   kExitBadInput = 3,   // the model, the runtime library or the delegate cannot be used
   kExitRunFailed = 4,  // the runtime failed or crashed with them

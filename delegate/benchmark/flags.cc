@@ -46,6 +46,9 @@ constexpr Flag kFlags[] = {
          "the delegate's options, as in 'isa:neon;log_level:2'"),
     Boolean("enable_op_profiling", &Flags::enable_op_profiling,
             "time every operator, in runs of their own after the others"),
+    Text("golden", "FILE", &Flags::golden,
+         "compare the outputs with those of a file that tflite-eq validate --golden wrote,\n"
+         "byte for byte; the delegate takes all that it can then, as with the option claim:."),
     Text("input_layer", "NAME,NAME", &Flags::input_layer, "inputs that --input_layer_shape is about"),
     Text("input_layer_shape", "1,8,8,3:1,4", &Flags::input_layer_shape,
          "their shapes, in that order; needed where the model leaves them open"),
@@ -131,9 +134,9 @@ bool CheckTogether(const Flags& flags, Message* error) {
   const auto given = [](const char* text) { return *text != '\0'; };
   if (flags.min_secs > flags.max_secs) {
     error->Set("--min_secs=%g is more than --max_secs=%g", flags.min_secs, flags.max_secs);
-  } else if (flags.layers && (given(flags.graph) || given(flags.runtime_library) || given(flags.external_delegate_path) ||
+  } else if (flags.layers && (given(flags.graph) || given(flags.golden) || given(flags.runtime_library) || given(flags.external_delegate_path) ||
                               flags.enable_op_profiling)) {
-    error->Set("--layers times single convolutions: it goes with neither --graph, --runtime_library, "
+    error->Set("--layers times single convolutions: it goes with neither --graph, --golden, --runtime_library, "
                "--external_delegate_path nor --enable_op_profiling");
   } else if (!flags.layers && (given(flags.kernel) || given(flags.isa))) {
     error->Set("--kernel and --isa belong to --layers; for a model use --external_delegate_options='kernel:...;isa:...'");
@@ -194,7 +197,7 @@ void PrintHelp(const char* program) {
     }
     putchar('\n');
   }
-  printf("\nThe last line of the output is JSON. Exit codes: 0 good, 1 --verify found a difference, 2 bad flags,\n"
+  printf("\nThe last line of the output is JSON. Exit codes: 0 good, 1 --verify or --golden found a difference, 2 bad flags,\n"
          "3 the model, runtime library or delegate cannot be used, 4 the runtime failed or crashed with them.\n");
 }
 

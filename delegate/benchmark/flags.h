@@ -15,6 +15,7 @@ struct Flags {
   const char* runtime_library = "";
   const char* external_delegate_path = "";
   const char* external_delegate_options = "";
+  const char* golden = "";
   const char* input_layer = "";
   const char* input_layer_shape = "";
   const char* input_layer_value_range = "";

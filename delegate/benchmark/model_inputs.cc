@@ -151,14 +151,23 @@ const InputOptions::Shape* InputOptions::FindShape(const TfLiteTensor& tensor) c
   return nullptr;
 }
 
+void InputOptions::FixShape(const int32_t* dims, int rank) {
+  Shape shape;
+  shape.size = rank;
+  for (int d = 0; d < rank; ++d) shape.dims[d] = dims[d];
+  fixed_.Add(shape);
+}
+
 bool InputOptions::Resize(const TfliteCApi& api, TfLiteInterpreter* interpreter, Message* error) const {
   if (!NamesExist(api, interpreter, error)) return false;
   for (int i = 0; i < api.InterpreterGetInputTensorCount(interpreter); ++i) {
     const TfLiteTensor& tensor = *api.InterpreterGetInputTensor(interpreter, i);
-    const Shape* shape = FindShape(tensor);
+    const Shape* shape = i < fixed_.size() ? &fixed_[i] : FindShape(tensor);
     if (shape != nullptr) {
+      if (shape->size == 0) continue;  // a single value
       if (api.InterpreterResizeInputTensor(interpreter, i, shape->dims, shape->size) != kTfLiteOk) {
-        error->Set("input \"%.100s\" cannot be given the shape of --input_layer_shape", NameOf(tensor));
+        error->Set("input \"%.100s\" cannot be given the shape of %s", NameOf(tensor),
+                   i < fixed_.size() ? "--golden" : "--input_layer_shape");
         return false;
       }
       continue;

@@ -20,6 +20,9 @@ class InputOptions {
   // when the model leaves a shape open and nothing was asked for. An open batch alone is taken as one.
   bool Resize(const TfliteCApi& api, TfLiteInterpreter* interpreter, Message* error) const;
 
+  // Of the next input in the model's order, instead of what the flags say; up to 8 dimensions, none of a single value.
+  void FixShape(const int32_t* dims, int rank);
+
   // Random values: integers over their type's range (32 and 64 bits: 0 to 99), floats in [-1, 1), or the range asked for. The
   // same values for the same seed. False with a message when a type is unknown here or an input has no memory.
   bool Fill(const TfliteCApi& api, TfLiteInterpreter* interpreter, uint64_t seed, Message* error) const;
@@ -52,6 +55,7 @@ class InputOptions {
   bool FillTensor(TfLiteTensor* tensor, uint64_t seed, Message* error) const;
 
   List<Shape> shapes_;
+  List<Shape> fixed_;  // by input
   List<Range> ranges_;
 };
 

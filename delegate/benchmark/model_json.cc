@@ -180,6 +180,8 @@ void WriteJson(const ModelResult& result, JsonWriter* json) {
     json->Field("verified", VerdictName(result.verdict));
     if (result.verdict == Verdict::kDifferent) json->Field("difference", result.difference.text);
   }
+  json->Field("golden", VerdictName(result.golden));
+  if (result.golden == Verdict::kDifferent) json->Field("golden_difference", result.golden_difference.text);
   json->EndObject();
 }
 

@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "delegate/benchmark/exit_codes.h"
+#include "delegate/benchmark/golden_check.h"
 #include "delegate/benchmark/model_file.h"
 #include "delegate/benchmark/model_result.h"
 #include "delegate/benchmark/model_verify.h"
@@ -19,6 +20,7 @@ struct Setup {
   ExternalDelegate delegate;
   DelegateOptionList delegate_options;
   InputOptions inputs;
+  GoldenCheck golden;
   bool with_delegate = false;
 
   SessionOptions Plain(const Flags& flags) const {
@@ -42,7 +44,8 @@ int Prepare(const Flags& flags, Setup* setup, Message* error) {
   if (!setup->delegate_options.Parse(flags.external_delegate_options, error) || !setup->inputs.Parse(flags, error)) {
     return kExitUsage;
   }
-  if (!CheckModelFile(flags.graph, error) || !setup->api.Load(flags.runtime_library, error)) return kExitBadInput;
+  if (!CheckModelFile(flags.graph, error) || (*flags.golden != '\0' && !setup->golden.Open(flags.golden, flags.graph, error)) ||
+      !setup->api.Load(flags.runtime_library, error)) return kExitBadInput;
   if (!setup->with_delegate) return kExitOk;
   if (!setup->delegate.Load(flags.external_delegate_path, error)) return kExitBadInput;
   if (setup->delegate.observable()) {
@@ -124,6 +127,16 @@ int Measure(const Flags& flags, const Setup& setup, ModelResult* result, Message
   return code;
 }
 
+// What the delegate leaves is computed by kernels of the runtime that may round otherwise: it leaves as little as it can.
+int CompareWithGolden(const Flags& flags, const Setup& setup, Message* error) {
+  if (!setup.with_delegate) return setup.golden.Run(setup.Plain(flags), error);
+  DelegateOptionList claiming = setup.delegate_options;
+  if (setup.delegate.observable() && !claiming.Has("claim") && !claiming.Has("kernel")) claiming.Set("claim", ".");
+  SessionOptions options = setup.Delegated(flags);
+  options.delegate_options = &claiming;
+  return setup.golden.Run(options, error);
+}
+
 }  // namespace
 
 int RunModelMode(const Flags& flags, Message* error) {
@@ -144,11 +157,18 @@ int RunModelMode(const Flags& flags, Message* error) {
     result.verdict = code == kExitOk ? Verdict::kEqual : Verdict::kDifferent;
     result.difference = *error;
   }
+  int golden = kExitOk;
+  if (*flags.golden != '\0') {
+    golden = CompareWithGolden(flags, setup, &result.golden_difference);
+    if (golden != kExitOk) *error = result.golden_difference;
+    if (golden != kExitOk && golden != kExitDifferent) return golden;
+    result.golden = golden == kExitOk ? Verdict::kEqual : Verdict::kDifferent;
+  }
   PrintText(result);
   JsonWriter json;
   WriteJson(result, &json);
   printf("\n%s\n", json.text());
-  return code;
+  return code != kExitOk ? code : golden;
 }
 
 }  // namespace tflite_eq

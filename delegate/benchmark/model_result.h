@@ -36,6 +36,8 @@ struct ModelResult {
   ModelOutputs::Count output_bytes;  // that differ between the runtime alone and the delegate
   Verdict verdict = Verdict::kNotAsked;
   Message difference;
+  Verdict golden = Verdict::kNotAsked;  // whether the outputs are those of the golden file
+  Message golden_difference;
 };
 
 void PrintText(const ModelResult& result);

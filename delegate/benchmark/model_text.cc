@@ -76,6 +76,11 @@ void PrintVerdict(const ModelResult& result) {
   } else if (result.verdict == Verdict::kDifferent) {
     printf("VERIFICATION FAILED: %s\n", result.difference.text);
   }
+  if (result.golden == Verdict::kEqual) {
+    printf("Golden: all outputs are those of %s, byte for byte\n", Quoted(result.flags->golden, Quoted::kLongest).text);
+  } else if (result.golden == Verdict::kDifferent) {
+    printf("UNLIKE THE GOLDEN FILE: %s\n", result.golden_difference.text);
+  }
 }
 
 }  // namespace

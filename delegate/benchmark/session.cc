@@ -78,6 +78,17 @@ bool Session::Fill(uint64_t seed, Message* error) {
   return options_.inputs->Fill(*options_.api, interpreter_, seed, error);
 }
 
+bool Session::SetInput(int i, const void* bytes, size_t size, Message* error) {
+  const TfliteCApi& api = *options_.api;
+  TfLiteTensor* tensor = i < api.InterpreterGetInputTensorCount(interpreter_) ? api.InterpreterGetInputTensor(interpreter_, i) : nullptr;
+  if (tensor == nullptr || tensor->bytes != size || (tensor->data.raw == nullptr && size > 0)) {
+    error->Set("input %d is to hold %zu bytes and has %zu", i, size, tensor != nullptr ? tensor->bytes : 0);
+    return false;
+  }
+  if (size > 0) memcpy(tensor->data.raw, bytes, size);
+  return true;
+}
+
 bool Session::Invoke(Message* error) {
   return options_.api->InterpreterInvoke(interpreter_) == kTfLiteOk || Failed("running the model", error);
 }

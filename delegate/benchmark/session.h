@@ -41,6 +41,8 @@ class Session {
   bool Open(const SessionOptions& options, Message* error, const char** step = nullptr);
   // Random inputs, as InputOptions::Fill.
   bool Fill(uint64_t seed, Message* error);
+  // As many bytes as the input has, or false with a message.
+  bool SetInput(int i, const void* bytes, size_t size, Message* error);
   bool Invoke(Message* error);
   // The interpreter, the delegate and the model go, in this order.
   void Close();

@@ -49,7 +49,9 @@ std::string Node(const TestNode& node) {
          ",\"dilation\":" + List(std::vector<int>{g.dilation_height_factor, g.dilation_width_factor}) +
          ",\"pool\":" + List(std::vector<int>{node.pool_height, node.pool_width}) +
          ",\"depth_multiplier\":" + std::to_string(node.depth_multiplier) + ",\"axis\":" + std::to_string(node.axis) + ",\"alpha\":" +
-         Number(node.alpha) + "}";
+         Number(node.alpha) + ",\"keep_dims\":" + (node.keep_dims ? "true" : "false") +
+         ",\"align_corners\":" + (node.align_corners ? "true" : "false") +
+         ",\"half_pixel_centers\":" + (node.half_pixel_centers ? "true" : "false") + "}";
 }
 
 template <typename T, typename Function>

@@ -137,7 +137,7 @@ class Builder {
 
   void AddNode() {
     const int input = LiveTensor();
-    switch (bytes_.Byte() % 21) {
+    switch (bytes_.Byte() % 25) {
       default:
         return AddConv(input, false);
       case 8:
@@ -165,6 +165,14 @@ class Builder {
       case 19:
       case 20:
         return AddPrelu(input);
+      case 21:
+        return AddMean(input);
+      case 22:
+        return AddResize(input);
+      case 23:
+        return AddTranspose(input);
+      case 24:
+        return AddSplit(input);
     }
   }
 
@@ -351,6 +359,58 @@ class Builder {
     const int second = AddConstant(kTfLiteInt32, {4}, {}, BytesOf(sizes));
     node.inputs = {input, second};
     Finish(node, shape, At(input).scales[0], At(input).zero_points[0]);
+  }
+
+  void AddMean(int input) {
+    TestNode node;
+    node.code = kOperatorMean;
+    const std::vector<int> shape = At(input).shape;
+    if (shape.size() != 4) return;
+    node.keep_dims = !bytes_.OneIn(2);
+    node.inputs = {input, AddConstant(kTfLiteInt32, {2}, {}, BytesOf(std::vector<int32_t>{1, 2}))};
+    Finish(node, node.keep_dims ? std::vector<int>{shape[0], 1, 1, shape[3]} : std::vector<int>{shape[0], shape[3]},
+           At(input).scales[0] * std::exp2(static_cast<float>(bytes_.Between(-2, 1))), bytes_.Byte() - 128);
+  }
+
+  void AddResize(int input) {
+    TestNode node;
+    node.code = bytes_.OneIn(2) ? kOperatorResizeBilinear : kOperatorResizeNearestNeighbor;
+    const std::vector<int> shape = At(input).shape;
+    if (shape.size() != 4) return;
+    node.align_corners = bytes_.OneIn(3);
+    node.half_pixel_centers = !node.align_corners && bytes_.OneIn(2);
+    const std::vector<int32_t> size = {bytes_.Between(1, 16), bytes_.Between(1, 16)};
+    node.inputs = {input, AddConstant(kTfLiteInt32, {2}, {}, BytesOf(size))};
+    Finish(node, {shape[0], size[0], size[1], shape[3]}, At(input).scales[0], At(input).zero_points[0]);
+  }
+
+  void AddTranspose(int input) {
+    TestNode node;
+    node.code = kOperatorTranspose;
+    const std::vector<int> from = At(input).shape;
+    std::vector<int32_t> order(from.size());
+    for (size_t i = 0; i < order.size(); ++i) order[i] = static_cast<int32_t>(i);
+    for (size_t i = 1; i < order.size(); ++i) std::swap(order[i], order[static_cast<size_t>(bytes_.Between(0, static_cast<int>(i)))]);
+    std::vector<int> shape;
+    for (int32_t d : order) shape.push_back(from[static_cast<size_t>(d)]);
+    node.inputs = {input, AddConstant(kTfLiteInt32, {static_cast<int>(order.size())}, {}, BytesOf(order))};
+    Finish(node, shape, At(input).scales[0], At(input).zero_points[0]);
+  }
+
+  void AddSplit(int input) {
+    TestNode node;
+    node.code = kOperatorSplit;
+    std::vector<int> shape = At(input).shape;
+    const int axis = bytes_.Between(0, static_cast<int>(shape.size()) - 1);
+    const int pieces = bytes_.Between(1, 3);
+    if (shape[static_cast<size_t>(axis)] % pieces != 0) return;
+    shape[static_cast<size_t>(axis)] /= pieces;
+    node.inputs = {AddConstant(kTfLiteInt32, {}, {}, BytesOf(std::vector<int32_t>{axis})), input};
+    for (int i = 0; i < pieces; ++i) {
+      node.outputs.push_back(AddTensor(shape, At(input).scales[0], At(input).zero_points[0]));
+      live_.push_back(node.outputs.back());
+    }
+    graph_.nodes.push_back(std::move(node));
   }
 
   ByteReader& bytes_;

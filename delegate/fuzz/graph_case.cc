@@ -83,6 +83,7 @@ GraphCase DecodeGraphCase(const uint8_t* data, size_t size) {
   c.mutated = mutations > 0;
   for (int i = 0; i < mutations; ++i) MutateGraph(&bytes, &c.graph);
   for (int i = 0; i < steps; ++i) c.steps.push_back(ReadStep(&bytes, c.graph));
+  c.options.fuse = bytes.Between(0, 3) < 3;
   return c;
 }
 

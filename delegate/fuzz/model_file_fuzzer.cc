@@ -1,4 +1,4 @@
-// What eq_benchmark is handed: the bytes of a .tflite file, its command line, and names for its JSON. Any bytes are taken or refused
+// What eq_benchmark is handed: the bytes of a .tflite or golden file, its command line, and names for its JSON. Any bytes are taken or refused
 // by one line.
 //
 // A file cannot begin with a hyphen, nor with a quotation mark: behind a hyphen the bytes are command line arguments that end with a
@@ -8,6 +8,7 @@
 #include <string>
 
 #include "delegate/benchmark/flags.h"
+#include "delegate/benchmark/golden_run.h"
 #include "delegate/benchmark/json_writer.h"
 #include "delegate/benchmark/model_file.h"
 #include "delegate/fuzz/fail.h"
@@ -26,6 +27,21 @@ void CheckFile(const uint8_t* data, size_t size) {
   Message message;
   const bool good = CheckModel(data, size, &message);
   CheckMessage(good, message);
+}
+
+// Every byte of a golden file that is taken for good is there.
+void CheckGolden(const uint8_t* data, size_t size) {
+  Message message;
+  GoldenRun run;
+  const bool good = run.Parse(data, size, &message);
+  CheckMessage(good, message);
+  if (!good) return;
+  const int last = run.samples() - 1;
+  const uint8_t* end = run.output_bytes(last, run.outputs() - 1) + run.output(run.outputs() - 1).bytes;
+  if (end != data + size) Fail("samples that end elsewhere than the file");
+  for (int i = 0; i < run.inputs(); ++i) {
+    if (run.input(i).bytes > 0 && *run.input_bytes(last, i) + strlen(run.input(i).name) > size + 255) Fail("a name without an end");
+  }
 }
 
 // `text` ends with a zero byte.
@@ -68,6 +84,7 @@ void CheckJson(const char* text) {
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   if (size == 0 || (data[0] != '-' && data[0] != '"')) {
     tflite_eq::CheckFile(data, size);
+    tflite_eq::CheckGolden(data, size);
     return 0;
   }
   const std::unique_ptr<char[]> text(new char[size]);

@@ -84,6 +84,8 @@ struct NodeView {
   int32_t builtin_code = -1;
   IntView inputs;
   IntView outputs;
+  // Which of the outputs is meant: an operator computes one, and a node that writes several is as many operators.
+  int output = 0;
   // The operator's own structure of tflite_abi.h; null when the model has none.
   const void* parameters = nullptr;
 };

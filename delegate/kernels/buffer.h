@@ -38,6 +38,15 @@ class Buffer {
     return true;
   }
 
+  void Swap(Buffer* other) {
+    void* const data = data_;
+    const size_t size = size_;
+    data_ = other->data_;
+    size_ = other->size_;
+    other->data_ = data;
+    other->size_ = size;
+  }
+
   TFLITE_EQ_ALWAYS_INLINE size_t size() const { return size_; }
 
   template <typename T>

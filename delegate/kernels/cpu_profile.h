@@ -45,10 +45,17 @@ enum class SimpleOperator {
   kMul,
   kMaxPool,
   kAveragePool,
-  kCopy,         // PAD, CONCATENATION
+  kCopy,         // PAD, CONCATENATION, PACK
   kReshape,
+  kMean,
+  kResizeBilinear,
+  kResizeNearest,
+  kMove,         // TRANSPOSE, SLICE and the like: copies in another order
+  kMirrorPad,
+  kSigmoid,      // LOGISTIC, TANH
+  kExtremum,     // MAXIMUM, MINIMUM
 };
-inline constexpr int kSimpleOperators = 11;
+inline constexpr int kSimpleOperators = 18;
 
 // Times on a CPU, in multiplications that XNNPACK's int8 kernel does meanwhile: what matters is how kernels compare, not how fast
 // the clock is. Each row of the table in cpu_profile.cc names its origin.

@@ -14,6 +14,9 @@
 
 namespace tflite_eq {
 
+// How many codes there are: entries of a table, of which the one of a code is at code + 128.
+inline constexpr int kCodes = 256;
+
 // scale = multiplier * 2^(shift - 31), as QuantizeMultiplier makes it, with -31 <= shift <= kMostLeftShift.
 struct FixedPointScale {
   int32_t multiplier = 0;
@@ -118,13 +121,17 @@ struct ResizeRow {
   int channels = 0;
 };
 
+// Of code_lines.h.
+struct AddLine;
+class ChannelLines;
+
 struct ElementwiseKernels {
   Isa isa;
   // output[i] = table[input[i] + 128]. In place if wanted, and so are the two below, over either input.
   void (*look_up)(const int8_t* table, const int8_t* input, int8_t* output, size_t count);
   void (*add)(const AddConstants& constants, const int8_t* first, const int8_t* second, int8_t* output, size_t count);
   void (*mul)(const MulConstants& constants, const int8_t* first, const int8_t* second, int8_t* output, size_t count);
-  // `slopes` minus their zero point, one per channel. In place if wanted.
+  // `slopes` minus their zero point, one per channel. In place if wanted. Null where lines or tables do better (ops/channel_function.h).
   void (*prelu)(const PreluConstants& constants, const int16_t* slopes, const int8_t* input, int8_t* output, size_t pixels,
                 int channels);
   // Output rows [row_begin, row_end) of one image; `output` is the image's first row.
@@ -133,6 +140,9 @@ struct ElementwiseKernels {
   // One image to one pixel.
   void (*mean)(const MeanConstants& constants, const int8_t* input, int channels, int8_t* output);
   void (*resize_bilinear)(const ResizeRow& row, int8_t* output);
+  // In place if wanted, too. Null where nothing is gained by them.
+  void (*add_on_line)(const AddLine& line, const int8_t* first, const int8_t* second, int8_t* output, size_t count);
+  void (*follow_channel_lines)(const ChannelLines& lines, const int8_t* input, int8_t* output, size_t pixels);
 };
 
 // Those of the best instruction set up to `most` of the same architecture that has any; scalar ones at the least. `most` is one that

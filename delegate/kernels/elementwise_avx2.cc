@@ -2,6 +2,7 @@
 #include <immintrin.h>
 
 #include "delegate/kernels/elementwise_kernels.h"
+#include "delegate/kernels/elementwise_lines_x86.h"
 #include "delegate/kernels/elementwise_x86.h"
 
 namespace tflite_eq {
@@ -9,9 +10,6 @@ namespace {
 
 struct Avx2 {
   using Vec = __m256i;
-  // Where a mask is set, so is the sign of its element, and in masks of words every bit.
-  using Mask16 = __m256i;
-  using Mask32 = __m256i;
   static constexpr int kBytes = 32;
 
   static Vec Load(const void* from) { return _mm256_loadu_si256(static_cast<const __m256i*>(from)); }
@@ -20,7 +18,6 @@ struct Avx2 {
     memcpy(codes, from, count);
     return Load(codes);
   }
-  static Vec LoadWords(const int16_t* from) { return Load(from); }
   static void Store(void* to, Vec codes) { _mm256_storeu_si256(static_cast<__m256i*>(to), codes); }
   static void StorePartial(int8_t* to, Vec codes, size_t count) {
     int8_t stored[kBytes];
@@ -40,10 +37,6 @@ struct Avx2 {
   }
   static Vec ShuffleRow(Vec row, Vec indices) { return _mm256_shuffle_epi8(row, indices); }
   static Vec SubSaturated8(Vec a, Vec b) { return _mm256_subs_epi8(a, b); }
-  static Vec AddSaturated8(Vec a, Vec b) { return _mm256_adds_epi8(a, b); }
-  static Vec SelectWhereLess8(Vec a, Vec b, Vec less, Vec otherwise) {
-    return _mm256_blendv_epi8(otherwise, less, _mm256_cmpgt_epi8(b, a));
-  }
 
   static Vec UnpackLow8(Vec a, Vec b) { return _mm256_unpacklo_epi8(a, b); }
   static Vec UnpackHigh8(Vec a, Vec b) { return _mm256_unpackhi_epi8(a, b); }
@@ -57,9 +50,6 @@ struct Avx2 {
   static Vec MulLow16(Vec a, Vec b) { return _mm256_mullo_epi16(a, b); }
   static Vec MulHigh16(Vec a, Vec b) { return _mm256_mulhi_epi16(a, b); }
   static Vec ShiftRight16(Vec a, __m128i right) { return _mm256_sra_epi16(a, right); }
-  static Mask16 Negative16(Vec a) { return _mm256_srai_epi16(a, 15); }
-  static Vec Select16(Mask16 mask, Vec set, Vec clear) { return _mm256_blendv_epi8(clear, set, mask); }
-  static Vec ZeroUnless16(Mask16 mask, Vec a) { return _mm256_and_si256(mask, a); }
 
   static Vec Add32(Vec a, Vec b) { return _mm256_add_epi32(a, b); }
   static Vec Sub32(Vec a, Vec b) { return _mm256_sub_epi32(a, b); }
@@ -76,13 +66,25 @@ struct Avx2 {
   // Of words: a0 b0 + a1 b1 in each double word.
   static Vec MulAddPairs16(Vec a, Vec b) { return _mm256_madd_epi16(a, b); }
   static Vec ShiftRight32By(Vec a, Vec right) { return _mm256_srav_epi32(a, right); }
-  static Mask32 Negative32(Vec a) { return a; }
-  static Vec Select32(Mask32 mask, Vec set, Vec clear) {
-    return _mm256_castps_si256(
-        _mm256_blendv_ps(_mm256_castsi256_ps(clear), _mm256_castsi256_ps(set), _mm256_castsi256_ps(mask)));
-  }
   static Vec AddWhereNegative(Vec sum, Vec sign, Vec addend) {
     return Add32(sum, _mm256_and_si256(ShiftRight32<31>(sign), addend));
+  }
+
+  using Floats = __m256;
+  static constexpr int kParts = 4;
+  static Floats SetFloat(float value) { return _mm256_set1_ps(value); }
+  static Floats LoadFloats(const float* from) { return _mm256_loadu_ps(from); }
+  static Floats ToFloats(const int8_t* codes) {
+    return _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(codes))));
+  }
+  static Floats MulAdd(Floats a, Floats b, Floats c) { return _mm256_fmadd_ps(a, b, c); }
+  static Floats SelectBelow(Floats value, Floats limit, Floats below, Floats otherwise) {
+    return _mm256_blendv_ps(otherwise, below, _mm256_cmp_ps(value, limit, _CMP_LT_OQ));
+  }
+  static Vec ToCodes(const Floats (&values)[kParts]) {
+    const Vec front = Pack32(_mm256_cvtps_epi32(values[0]), _mm256_cvtps_epi32(values[1]));
+    const Vec back = Pack32(_mm256_cvtps_epi32(values[2]), _mm256_cvtps_epi32(values[3]));
+    return _mm256_permutevar8x32_epi32(Pack16(front, back), _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7));
   }
 
   static Vec MulEven(Vec a, Vec b) { return _mm256_mul_epi32(a, b); }
@@ -131,7 +133,7 @@ struct Avx2 {
 }  // namespace
 
 const ElementwiseKernels kElementwiseAvx2 = {Isa::kAvx2,  LookUp<Avx2>,  Add<Avx2>,        Mul<Avx2>,
-                                             Prelu<Avx2>, MaxPool<Avx2>, AveragePool<Avx2>, Mean<Avx2>,
-                                             ResizeBilinear<Avx2>};
+                                             nullptr,      MaxPool<Avx2>, AveragePool<Avx2>, Mean<Avx2>,
+                                             ResizeBilinear<Avx2>, AddOnLine<Avx2>, FollowChannelLines<Avx2>};
 
 }  // namespace tflite_eq

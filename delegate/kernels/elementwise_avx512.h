@@ -5,6 +5,7 @@
 #include <immintrin.h>
 
 #include "delegate/kernels/elementwise_kernels.h"
+#include "delegate/kernels/elementwise_lines_x86.h"
 #include "delegate/kernels/elementwise_x86.h"
 
 namespace tflite_eq {
@@ -12,14 +13,11 @@ namespace {
 
 struct Avx512 {
   using Vec = __m512i;
-  using Mask16 = __mmask32;
-  using Mask32 = __mmask16;
   static constexpr int kBytes = 64;
 
   static __mmask64 First(size_t count) { return (__mmask64{1} << count) - 1; }
   static Vec Load(const int8_t* from) { return _mm512_loadu_si512(from); }
   static Vec LoadPartial(const int8_t* from, size_t count) { return _mm512_maskz_loadu_epi8(First(count), from); }
-  static Vec LoadWords(const int16_t* from) { return _mm512_loadu_si512(from); }
   static void Store(int8_t* to, Vec codes) { _mm512_storeu_si512(to, codes); }
   static void StorePartial(int8_t* to, Vec codes, size_t count) { _mm512_mask_storeu_epi8(to, First(count), codes); }
 
@@ -35,10 +33,6 @@ struct Avx512 {
   }
   static Vec ShuffleRow(Vec row, Vec indices) { return _mm512_shuffle_epi8(row, indices); }
   static Vec SubSaturated8(Vec a, Vec b) { return _mm512_subs_epi8(a, b); }
-  static Vec AddSaturated8(Vec a, Vec b) { return _mm512_adds_epi8(a, b); }
-  static Vec SelectWhereLess8(Vec a, Vec b, Vec less, Vec otherwise) {
-    return _mm512_mask_blend_epi8(_mm512_cmplt_epi8_mask(a, b), otherwise, less);
-  }
 
   static Vec UnpackLow8(Vec a, Vec b) { return _mm512_unpacklo_epi8(a, b); }
   static Vec UnpackHigh8(Vec a, Vec b) { return _mm512_unpackhi_epi8(a, b); }
@@ -52,9 +46,6 @@ struct Avx512 {
   static Vec MulLow16(Vec a, Vec b) { return _mm512_mullo_epi16(a, b); }
   static Vec MulHigh16(Vec a, Vec b) { return _mm512_mulhi_epi16(a, b); }
   static Vec ShiftRight16(Vec a, __m128i right) { return _mm512_sra_epi16(a, right); }
-  static Mask16 Negative16(Vec a) { return _mm512_movepi16_mask(a); }
-  static Vec Select16(Mask16 mask, Vec set, Vec clear) { return _mm512_mask_blend_epi16(mask, clear, set); }
-  static Vec ZeroUnless16(Mask16 mask, Vec a) { return _mm512_maskz_mov_epi16(mask, a); }
 
   static Vec Add32(Vec a, Vec b) { return _mm512_add_epi32(a, b); }
   static Vec Sub32(Vec a, Vec b) { return _mm512_sub_epi32(a, b); }
@@ -71,10 +62,26 @@ struct Avx512 {
   // Of words: a0 b0 + a1 b1 in each double word.
   static Vec MulAddPairs16(Vec a, Vec b) { return _mm512_madd_epi16(a, b); }
   static Vec ShiftRight32By(Vec a, Vec right) { return _mm512_srav_epi32(a, right); }
-  static Mask32 Negative32(Vec a) { return _mm512_movepi32_mask(a); }
-  static Vec Select32(Mask32 mask, Vec set, Vec clear) { return _mm512_mask_blend_epi32(mask, clear, set); }
   static Vec AddWhereNegative(Vec sum, Vec sign, Vec addend) {
     return _mm512_mask_add_epi32(sum, _mm512_movepi32_mask(sign), sum, addend);
+  }
+
+  using Floats = __m512;
+  static constexpr int kParts = 4;
+  static Floats SetFloat(float value) { return _mm512_set1_ps(value); }
+  static Floats LoadFloats(const float* from) { return _mm512_loadu_ps(from); }
+  static Floats ToFloats(const int8_t* codes) {
+    return _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(codes))));
+  }
+  static Floats MulAdd(Floats a, Floats b, Floats c) { return _mm512_fmadd_ps(a, b, c); }
+  static Floats SelectBelow(Floats value, Floats limit, Floats below, Floats otherwise) {
+    return _mm512_mask_blend_ps(_mm512_cmp_ps_mask(value, limit, _CMP_LT_OQ), otherwise, below);
+  }
+  static Vec ToCodes(const Floats (&values)[kParts]) {
+    const Vec front = Pack32(_mm512_cvtps_epi32(values[0]), _mm512_cvtps_epi32(values[1]));
+    const Vec back = Pack32(_mm512_cvtps_epi32(values[2]), _mm512_cvtps_epi32(values[3]));
+    const Vec order = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
+    return _mm512_permutexvar_epi32(order, Pack16(front, back));
   }
 
   static Vec MulEven(Vec a, Vec b) { return _mm512_mul_epi32(a, b); }

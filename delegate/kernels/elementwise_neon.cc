@@ -293,6 +293,6 @@ void Mean(const MeanConstants& c, const int8_t* input, int channels, int8_t* out
 }  // namespace
 
 const ElementwiseKernels kElementwiseNeon = {Isa::kNeon,    LookUp,            Add,  Mul,                 Prelu,
-                                             MaxPool<Neon>, AveragePool<Neon>, Mean, ResizeBilinear<Neon>};
+                                             MaxPool<Neon>, AveragePool<Neon>, Mean, ResizeBilinear<Neon>, nullptr, nullptr};
 
 }  // namespace tflite_eq

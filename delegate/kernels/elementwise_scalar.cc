@@ -32,16 +32,6 @@ void Mul(const MulConstants& c, const int8_t* first, const int8_t* second, int8_
   }
 }
 
-void Prelu(const PreluConstants& c, const int16_t* slopes, const int8_t* input, int8_t* output, size_t pixels, int channels) {
-  for (size_t pixel = 0; pixel < pixels; ++pixel, input += channels, output += channels) {
-    for (int i = 0; i < channels; ++i) {
-      const int32_t x = input[i] - c.input_zero_point;
-      const int32_t z = x >= 0 ? Multiply(x, c.positive) : Multiply(x * slopes[i], c.negative);
-      output[i] = Clamp(z + c.output_zero_point, -128, 127);
-    }
-  }
-}
-
 // One result for each channel of each output from what `reduce` makes of its codes: `step` bytes apart in a row.
 template <typename Reduce>
 void Pool(const PoolShape& s, const int8_t* input, int row_begin, int row_end, int8_t* output, Reduce reduce) {
@@ -113,7 +103,7 @@ void ResizeBilinear(const ResizeRow& row, int8_t* output) {
 
 }  // namespace
 
-const ElementwiseKernels kElementwiseScalar = {Isa::kScalar, LookUp,      Add,  Mul,           Prelu,
-                                               MaxPool,      AveragePool, Mean, ResizeBilinear};
+const ElementwiseKernels kElementwiseScalar = {Isa::kScalar, LookUp,      Add,  Mul,           nullptr,
+                                               MaxPool,      AveragePool, Mean, ResizeBilinear, nullptr,       nullptr};
 
 }  // namespace tflite_eq

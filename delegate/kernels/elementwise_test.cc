@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "delegate/kernels/code_lines.h"
 #include "delegate/kernels/cpu_features.h"
 #include "delegate/kernels/elementwise_kernels.h"
 #include "delegate/ops/reference/add.h"
@@ -215,6 +216,7 @@ TEST_P(Elementwise, EveryShift) {
       prelu.input_zero_point = mul.zero_point[0];
       prelu.output_zero_point = mul.zero_point[1];
       for (bool positive : {false, true}) {
+        if (kernels().prelu == nullptr) break;
         prelu.positive = positive ? scale : FixedPointScale{1 << 30, 1};
         prelu.negative = positive ? FixedPointScale{1 << 30, -7} : scale;
         ASSERT_NO_FATAL_FAILURE(ExpectPrelu(kernels(), prelu, {255, -255, 1, -1}, first, std::to_string(shift)));
@@ -265,6 +267,7 @@ TEST_P(Elementwise, PairsOfAnySizeAndAlignmentInPlace) {
 
 // Every code in every channel, slopes of either sign, scales up to those where nothing or everything saturates.
 TEST_P(Elementwise, PreluOfAnyScales) {
+  if (kernels().prelu == nullptr) GTEST_SKIP() << "channel_function_test does: " << GetParam().name << " follows lines or looks up";
   Random random(5);
   int runs = 0, identities = 0;
   for (int i = 0; i < 400; ++i) {
@@ -287,6 +290,7 @@ TEST_P(Elementwise, PreluOfAnyScales) {
 }
 
 TEST_P(Elementwise, PreluOfAnyShape) {
+  if (kernels().prelu == nullptr) GTEST_SKIP() << "channel_function_test does: " << GetParam().name << " follows lines or looks up";
   Random random(6);
   PreluConstants identity, scaled;
   ASSERT_TRUE(MakePreluConstants({0.043f, -7}, 0.003f, {0.043f, -90}, &identity));
@@ -306,12 +310,84 @@ TEST_P(Elementwise, PreluOfAnyShape) {
 
 // The one difference of zero points that is not the sum of two codes.
 TEST_P(Elementwise, PreluBetweenTheZeroPointsFurthestApart) {
+  if (kernels().prelu == nullptr) GTEST_SKIP() << "channel_function_test does: " << GetParam().name << " follows lines or looks up";
   for (const auto& zero_points : {std::pair<int, int>{-128, 127}, {127, -128}, {-128, 126}, {-127, 127}}) {
     PreluConstants c;
     ASSERT_TRUE(MakePreluConstants({0.5f, zero_points.first}, 0.01f, {0.5f, zero_points.second}, &c));
     Codes input;
     for (int code = -128; code < 128; ++code) input.push_back(static_cast<int8_t>(code));
     ASSERT_NO_FATAL_FAILURE(ExpectPrelu(kernels(), c, {-100}, input, std::to_string(zero_points.first)));
+  }
+}
+
+// Sums of all pairs on lines, and of any size and alignment.
+TEST_P(Elementwise, AddsOnLines) {
+  if (kernels().add_on_line == nullptr) GTEST_SKIP() << "not written for " << GetParam().name;
+  Random random(20);
+  Codes first, second;
+  AllPairs(&first, &second);
+  int runs = 0;
+  for (int i = 0; i < 60; ++i) {
+    const float scale = random.Scale(-7, -3), other = scale * random.Scale(-3, 3);
+    AddConstants c;
+    AddLine line;
+    if (!MakeAddConstants({scale, random.Code()}, {other, random.Code()}, {std::max(scale, other) * random.Scale(-1, 1), random.Code()},
+                          AnyActivation(&random), i % 3 == 0, &c) ||
+        !FitAddLine(c, &line)) {
+      continue;
+    }
+    Codes expected(first.size()), output(first.size());
+    ReferenceAdd(c, first.data(), second.data(), expected.data(), first.size());
+    kernels().add_on_line(line, first.data(), second.data(), output.data(), first.size());
+    ASSERT_EQ(output, expected) << i;
+    ++runs;
+    for (size_t count : {size_t{0}, size_t{1}, size_t{31}, size_t{65}, static_cast<size_t>(random.Integer(0, 300))}) {
+      const Codes left = random.Fill(count), right = random.Fill(count);
+      Codes sum(count);
+      ReferenceAdd(c, left.data(), right.data(), sum.data(), count);
+      Placed a(left, count % 3), b(right, count % 11), to(Codes(count), count % 7);
+      kernels().add_on_line(line, a.data(), b.data(), to.data(), count);
+      ASSERT_EQ(to.codes(), sum) << count;
+      ASSERT_TRUE(to.is_untouched_before());
+      kernels().add_on_line(line, a.data(), b.data(), a.data(), count);
+      ASSERT_EQ(a.codes(), sum) << count << " in place";
+    }
+  }
+  EXPECT_GE(runs, 40);
+}
+
+// Tables of two lines, for channels that repeat soon, late and beyond what runs on over pixels.
+TEST_P(Elementwise, FollowsChannelLines) {
+  if (kernels().follow_channel_lines == nullptr) GTEST_SKIP() << "not written for " << GetParam().name;
+  Random random(21);
+  for (int channels : {1, 2, 3, 15, 16, 17, 31, 32, 33, 48, 64, 65, 96, 127, 128, 129, 257, 1024, 4099}) {
+    const int kink = random.Code();
+    std::vector<int8_t> tables(static_cast<size_t>(channels) * kCodes);
+    for (int channel = 0; channel < channels; ++channel) {
+      int8_t* table = tables.data() + static_cast<ptrdiff_t>(channel) * kCodes;
+      const double up = random.Integer(0, 400) * .01, down = random.Integer(-200, 200) * .01, offset = random.Integer(-60, 60) + .003;
+      for (int code = -128; code < 128; ++code) {
+        const double value = std::round((code - kink) * (code < kink ? down : up) + offset);
+        table[code + 128] = static_cast<int8_t>(std::min(127.0, std::max(-128.0, value)));
+      }
+    }
+    ChannelLines lines;
+    ASSERT_TRUE(lines.Fit(tables.data(), channels, kink)) << channels << " channels";
+    for (int pixels : {0, 1, 2, 3, 7, 50}) {
+      if (pixels * channels > 20000) continue;
+      const size_t count = static_cast<size_t>(pixels) * static_cast<size_t>(channels);
+      const Codes input = random.Fill(count);
+      Codes expected(count);
+      for (size_t i = 0; i < count; ++i) {
+        expected[i] = tables[i % static_cast<size_t>(channels) * kCodes + static_cast<size_t>(input[i] + 128)];
+      }
+      Placed from(input, static_cast<size_t>(pixels % 5)), to(Codes(count), 3);
+      kernels().follow_channel_lines(lines, from.data(), to.data(), static_cast<size_t>(pixels));
+      ASSERT_EQ(to.codes(), expected) << pixels << " x " << channels;
+      ASSERT_TRUE(to.is_untouched_before());
+      kernels().follow_channel_lines(lines, from.data(), from.data(), static_cast<size_t>(pixels));
+      ASSERT_EQ(from.codes(), expected) << pixels << " x " << channels << " in place";
+    }
   }
 }
 
@@ -550,7 +626,8 @@ TEST(FindElementwise, BestUpToAnInstructionSet) {
     EXPECT_NE(kernels.look_up, nullptr);
     EXPECT_NE(kernels.add, nullptr);
     EXPECT_NE(kernels.mul, nullptr);
-    EXPECT_NE(kernels.prelu, nullptr);
+    EXPECT_EQ(kernels.prelu == nullptr, kernels.isa == Isa::kScalar || kernels.follow_channel_lines != nullptr);
+    EXPECT_EQ(kernels.add_on_line == nullptr, kernels.follow_channel_lines == nullptr);
     EXPECT_NE(kernels.max_pool, nullptr);
     EXPECT_NE(kernels.average_pool, nullptr);
     EXPECT_NE(kernels.mean, nullptr);

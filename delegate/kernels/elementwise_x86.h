@@ -1,4 +1,4 @@
-// Tables, ADD, MUL, PRELU, MEAN and bilinear interpolation with the instructions that AVX2 and AVX-512 have in common.
+// Tables, ADD, MUL, MEAN and bilinear interpolation with the instructions that AVX2 and AVX-512 have in common.
 //
 // Arithmetic: codes are widened and narrowed by unpacking and packing within 128-bit lanes, which undo each other: the order between
 // is of no concern. A byte unpacked behind zeros is the code times 2^8 in a word, 2^24 in a double word, and one arithmetic shift to
@@ -7,7 +7,6 @@
 //
 // `V` holds the primitives: vectors of bytes, words and double words, all of type Vec, and
 //
-//   Mask16, Mask32              which words or double words of a vector are negative
 //   MulEven                     products of double words 0, 2, 4, ...
 //   HighHalves                  of products of even and odd double words, in their places
 #ifndef TFLITE_EQ_DELEGATE_KERNELS_ELEMENTWISE_X86_H_
@@ -221,99 +220,6 @@ struct MulBlock {
 template <class V>
 inline void Mul(const MulConstants& c, const int8_t* first, const int8_t* second, int8_t* output, size_t count) {
   ForEachPair<V>(first, second, output, count, MulBlock<V>(c, MakeOneMultiplication(c.scale, kProductBits)));
-}
-
-// PRELU where both sides need a multiplication: one, with constants chosen by the sign of x.
-template <class V>
-struct PreluBlock {
-  WidenToWords<V> positive;
-  WidenToWords<V> negative;
-  Multiplication<V> above;
-  Multiplication<V> below;
-  Narrow<V> narrow;
-
-  PreluBlock(const PreluConstants& c, const OneMultiplication& positive_scale, const OneMultiplication& negative_scale)
-      : positive(c.input_zero_point, positive_scale.pre_shift),
-        negative(c.input_zero_point, negative_scale.pre_shift),
-        above(positive_scale),
-        below(negative_scale),
-        narrow(c.output_zero_point, -128, 127) {}
-
-  typename V::Vec operator()(typename V::Vec codes, const int16_t* slopes) const {
-    const Words<V> up = positive(codes);
-    const Words<V> down = negative(codes);
-    Words<V> lower, upper;
-    Product(up.low, down.low, V::LoadWords(slopes), &lower.low, &upper.low);
-    Product(up.high, down.high, V::LoadWords(slopes + V::kBytes / 2), &lower.high, &upper.high);
-    Quad<V> values = Join<V>(lower, upper);
-    const Quad<V> signs = Join<V>(down, down);
-    for (int i = 0; i < 4; ++i) {
-      const auto mask = V::Negative32(signs.part[i]);
-      const auto multiplier = V::Select32(mask, below.multiplier, above.multiplier);
-      const auto high = V::HighHalves(V::MulEven(values.part[i], multiplier),
-                                      V::MulEven(V::OddToEven(values.part[i]), V::OddToEven(multiplier)));
-      // Where x is not negative, nor is the product.
-      const auto sum = V::AddWhereNegative(V::Add32(high, V::Select32(mask, below.addend, above.addend)), high,
-                                           below.negative_correction);
-      values.part[i] = V::ShiftRight32By(sum, V::Select32(mask, below.right_shift, above.right_shift));
-    }
-    return narrow.Unclamped(values);
-  }
-
- private:
-  // x or x * slope, by the sign of x.
-  static void Product(typename V::Vec up, typename V::Vec down, typename V::Vec slope, typename V::Vec* lower,
-                      typename V::Vec* upper) {
-    const auto mask = V::Negative16(down);
-    *lower = V::Select16(mask, V::MulLow16(down, slope), up);
-    *upper = V::ZeroUnless16(mask, V::MulHigh16(down, slope));
-  }
-};
-
-// PRELU where the positive scale is 1: from input code to output code it is an addition there.
-template <class V>
-struct IdentityPreluBlock {
-  WidenToWords<V> negative;
-  Multiplication<V> below;
-  Narrow<V> narrow;
-  typename V::Vec zero_point;
-  // Two additions of one sign, each of a code, saturate as their sum would.
-  typename V::Vec step[2];
-
-  IdentityPreluBlock(const PreluConstants& c, const OneMultiplication& scale)
-      : negative(c.input_zero_point, scale.pre_shift),
-        below(scale),
-        narrow(c.output_zero_point, -128, 127),
-        zero_point(V::Set8(static_cast<int8_t>(c.input_zero_point))) {
-    const int32_t difference = c.output_zero_point - c.input_zero_point;
-    step[0] = V::Set8(static_cast<int8_t>(difference / 2));
-    step[1] = V::Set8(static_cast<int8_t>(difference - difference / 2));
-  }
-
-  typename V::Vec operator()(typename V::Vec codes, const int16_t* slopes) const {
-    const Words<V> x = negative(codes);
-    const auto low = V::LoadWords(slopes);
-    const auto high = V::LoadWords(slopes + V::kBytes / 2);
-    Quad<V> values = Join<V>({V::MulLow16(x.low, low), V::MulLow16(x.high, high)},
-                             {V::MulHigh16(x.low, low), V::MulHigh16(x.high, high)});
-    for (auto& part : values.part) part = below(part);
-    const auto moved = V::AddSaturated8(V::AddSaturated8(codes, step[0]), step[1]);
-    return V::SelectWhereLess8(codes, zero_point, narrow.Unclamped(values), moved);
-  }
-};
-
-template <class V>
-inline void Prelu(const PreluConstants& c, const int16_t* slopes, const int8_t* input, int8_t* output, size_t pixels,
-                  int channels) {
-  const OneMultiplication negative = MakeOneMultiplication(c.negative, kProductBits);
-  // The largest difference is no sum of two codes.
-  const bool identity = c.positive.multiplier == 1 << 30 && c.positive.shift == 1 && c.output_zero_point - c.input_zero_point < 255;
-  if (identity) {
-    ForEachSlopedBlock<V>(slopes, input, output, pixels, channels, IdentityPreluBlock<V>(c, negative));
-  } else {
-    const OneMultiplication positive = MakeOneMultiplication(c.positive, kProductBits);
-    ForEachSlopedBlock<V>(slopes, input, output, pixels, channels, PreluBlock<V>(c, positive, negative));
-  }
 }
 
 // MEAN, where sums times 2^(left + 2) are int32; 255 * pixels is the largest.

@@ -106,6 +106,18 @@ bool Binary::Resize(const Shape* inputs, Shape* output, Reason* reason) {
   return true;
 }
 
+// Broadcasting aside: who asks compares shapes.
+int Binary::channelwise() const {
+  int channels = 1;
+  for (const Side& side : sides_) {
+    if (side.constant == nullptr || side.shape.elements() == 1) continue;
+    const int last = side.shape.rank > 0 ? side.shape.dims[side.shape.rank - 1] : 1;
+    if (side.shape.elements() != last) return 0;
+    channels = last;
+  }
+  return channels;
+}
+
 Units Binary::Divide() {
   units_ = EvenUnits(items_, item_bytes_, workers_);
   const bool expands = sides_[0].repeats || sides_[1].repeats;
@@ -173,6 +185,13 @@ bool Sum::MakeConstants(const NodeView& node, const Quantization (&inputs)[2], c
          MakeAddConstants(inputs[0], inputs[1], output, activation, subtract_, &constants_);
 }
 
+bool Sum::Prepare(const Environment& environment, int workers, Reason* reason) {
+  if (!Binary::Prepare(environment, workers, reason)) return false;
+  // What adds a constant is mostly a part of a function of codes (fusion.h).
+  on_line_ = kernels_.add_on_line != nullptr && inputs_.size() == 2 && FitAddLine(constants_, &line_);
+  return true;
+}
+
 void Sum::ReferenceRun(const int8_t* first, const int8_t* second, int8_t* output, size_t count) const {
   ReferenceAdd(constants_, first, second, output, count);
 }
@@ -188,6 +207,34 @@ bool Product::MakeConstants(const NodeView& node, const Quantization (&inputs)[2
 
 void Product::ReferenceRun(const int8_t* first, const int8_t* second, int8_t* output, size_t count) const {
   ReferenceMul(constants_, first, second, output, count);
+}
+
+bool Extremum::MakeConstants(const NodeView&, const Quantization (&inputs)[2], const Quantization& output, Reason* reason) {
+  for (const Quantization& input : inputs) {
+    if (input.scale == output.scale && input.zero_point == output.zero_point) continue;
+    reason->Set("input and output have different scales");
+    return false;
+  }
+  return true;
+}
+
+void Extremum::Compute(const int8_t* first, const int8_t* second, int8_t* output, size_t count) const {
+  // As every CPU has them.
+  using Vector = int8_t __attribute__((vector_size(16)));
+  size_t i = 0;
+  for (; i + sizeof(Vector) <= count; i += sizeof(Vector)) {
+    Vector a, b;
+    memcpy(&a, first + i, sizeof(a));
+    memcpy(&b, second + i, sizeof(b));
+    const Vector take_first = minimum_ ? a < b : a > b;
+    a = (a & take_first) | (b & ~take_first);
+    memcpy(output + i, &a, sizeof(a));
+  }
+  ReferenceRun(first + i, second + i, output + i, count - i);
+}
+
+void Extremum::ReferenceRun(const int8_t* first, const int8_t* second, int8_t* output, size_t count) const {
+  for (size_t i = 0; i < count; ++i) output[i] = (first[i] < second[i]) == minimum_ ? first[i] : second[i];
 }
 
 }  // namespace tflite_eq

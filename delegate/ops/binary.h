@@ -1,7 +1,8 @@
-// ADD, SUB and MUL, with broadcasting.
+// ADD, SUB, MUL, MAXIMUM and MINIMUM, with broadcasting.
 #ifndef TFLITE_EQ_DELEGATE_OPS_BINARY_H_
 #define TFLITE_EQ_DELEGATE_OPS_BINARY_H_
 
+#include "delegate/kernels/code_lines.h"
 #include "delegate/ops/elementwise_operator.h"
 
 namespace tflite_eq {
@@ -13,6 +14,7 @@ class Binary : public ElementwiseOperator {
   Units Divide() override;
   void Run(const Codes& codes, int unit, void* scratch) const override;
   void Reference(const Codes& codes) const override;
+  int channelwise() const override;
 
  protected:
   explicit Binary(SimpleOperator kind) : ElementwiseOperator(kind) {}
@@ -45,12 +47,15 @@ class Sum final : public Binary {
 
  private:
   bool MakeConstants(const NodeView& node, const Quantization (&inputs)[2], const Quantization& output, Reason* reason) override;
+  bool Prepare(const Environment& environment, int workers, Reason* reason) override;
   void Compute(const int8_t* first, const int8_t* second, int8_t* output, size_t count) const override {
-    kernels_.add(constants_, first, second, output, count);
+    on_line_ ? kernels_.add_on_line(line_, first, second, output, count) : kernels_.add(constants_, first, second, output, count);
   }
   void ReferenceRun(const int8_t* first, const int8_t* second, int8_t* output, size_t count) const override;
 
   AddConstants constants_;
+  AddLine line_;
+  bool on_line_ = false;
   bool subtract_;
 };
 
@@ -66,6 +71,19 @@ class Product final : public Binary {
   void ReferenceRun(const int8_t* first, const int8_t* second, int8_t* output, size_t count) const override;
 
   MulConstants constants_;
+};
+
+// MAXIMUM and MINIMUM of tensors with one scale and zero point.
+class Extremum final : public Binary {
+ public:
+  explicit Extremum(bool minimum) : Binary(SimpleOperator::kExtremum), minimum_(minimum) {}
+
+ private:
+  bool MakeConstants(const NodeView& node, const Quantization (&inputs)[2], const Quantization& output, Reason* reason) override;
+  void Compute(const int8_t* first, const int8_t* second, int8_t* output, size_t count) const override;
+  void ReferenceRun(const int8_t* first, const int8_t* second, int8_t* output, size_t count) const override;
+
+  bool minimum_;
 };
 
 }  // namespace tflite_eq

@@ -35,4 +35,18 @@ bool DepthwiseConv2d::Read(const GraphView& graph, const NodeView& node, Reason*
   return ReadPadding(parameters->padding, reason) && ReadTensors(graph, node, parameters->activation, reason);
 }
 
+Worth DepthwiseConv2d::Judge(const Environment& environment, bool insist) const {
+  Worth worth = Conv2d::Judge(environment, insist);
+  const ConvShape& s = problem_.shape;
+  const double outputs = static_cast<double>(s.batch) * s.output_height * s.output_width * s.output_channels;
+  worth.runtime = CostsOf(AllowedCpu(environment)).depthwise.peer * outputs * s.filter_height * s.filter_width;
+  return worth;
+}
+
+int DepthwiseConv2d::channelwise() const {
+  const ConvShape& s = problem_.shape;
+  const bool looks_at_one = s.filter_height == 1 && s.filter_width == 1 && s.stride_height == 1 && s.stride_width == 1;
+  return looks_at_one && s.input_channels == s.output_channels ? s.output_channels : 0;
+}
+
 }  // namespace tflite_eq

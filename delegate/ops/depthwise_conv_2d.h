@@ -9,6 +9,9 @@ namespace tflite_eq {
 class DepthwiseConv2d final : public Conv2d {
  public:
   bool Read(const GraphView& graph, const NodeView& node, Reason* reason) override;
+  Worth Judge(const Environment& environment, bool insist) const override;
+  // A multiplication for each channel, if it looks at one pixel.
+  int channelwise() const override;
 };
 
 }  // namespace tflite_eq

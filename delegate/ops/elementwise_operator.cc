@@ -13,10 +13,11 @@ bool ElementwiseOperator::SetInputs(const int* tensors, int count, Reason* reaso
   return true;
 }
 
-bool ElementwiseOperator::ReadInt8(const GraphView& graph, const NodeView& node, int fewest_inputs, int most_inputs, Reason* reason) {
-  if (!HasTensors(graph, node, fewest_inputs, most_inputs, reason)) return false;
-  const int input = node.inputs.at(0, kNoTensor);
-  output_ = node.outputs.at(0, kNoTensor);
+bool ElementwiseOperator::ReadInt8(const GraphView& graph, const NodeView& node, int fewest_inputs, int most_inputs, Reason* reason,
+                                   int position, bool several_outputs) {
+  if (!HasTensors(graph, node, fewest_inputs, most_inputs, reason, several_outputs)) return false;
+  const int input = node.inputs.at(position, kNoTensor);
+  output_ = node.outputs.at(node.output, kNoTensor);
   if (!SetInputs(&input, 1, reason)) return false;
   const TensorView view = graph.tensor(input);
   if (!HasInt8Codes(view, "input", reason) || !HasInt8Codes(graph.tensor(output_), "output", reason)) return false;

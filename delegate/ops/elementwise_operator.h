@@ -20,8 +20,9 @@ class ElementwiseOperator : public Operator {
 
  protected:
   explicit ElementwiseOperator(SimpleOperator kind) : kind_(kind) {}
-  // The first input and the output are int8 tensors that are quantized as a whole. Sets `inputs_` to the first, and `output_`.
-  bool ReadInt8(const GraphView& graph, const NodeView& node, int fewest_inputs, int most_inputs, Reason* reason);
+  // The input at a position and the output are int8 tensors that are quantized as a whole. Sets `inputs_` to that one, and `output_`.
+  bool ReadInt8(const GraphView& graph, const NodeView& node, int fewest_inputs, int most_inputs, Reason* reason, int position = 0,
+                bool several_outputs = false);
   bool SetInputs(const int* tensors, int count, Reason* reason);
 
   // How many values the costs of cpu_profile.h are counted by.

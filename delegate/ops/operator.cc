@@ -32,6 +32,7 @@ Worth JudgeSimple(SimpleOperator kind, int64_t values, const Environment& enviro
   }
   worth.possible = true;
   worth.saved_multiplications = static_cast<double>(values) * (cost.peer - cost.own);
+  worth.runtime = static_cast<double>(values) * cost.peer;
   const double ratio = cost.own > 0 ? cost.peer / cost.own : 1;
   worth.reason.Set(ratio >= 1 ? "%.1f times the runtime's speed by itself" : "%.2f times the runtime's speed by itself", ratio);
   return worth;

@@ -3,6 +3,8 @@
 // A new operator is a file beside this one and a line in registry.cc. What it computes is said once, by Reference, which is what TFLite's
 // reference kernels compute, code for code; Run may do it in any other way that gives the same codes for every input.
 //
+// An operator writes one tensor. A node that writes several is read as many times, once for each.
+//
 // Operators neither allocate nor fail once they are prepared.
 #ifndef TFLITE_EQ_DELEGATE_OPS_OPERATOR_H_
 #define TFLITE_EQ_DELEGATE_OPS_OPERATOR_H_
@@ -36,6 +38,9 @@ struct Worth {
   // What running it here saves, in multiplications that XNNPACK's convolutions would do in that time (CpuCosts); below 0 where the
   // runtime is faster. A rough figure, for weighing against the cost of handing tensors from one delegate to the other.
   double saved_multiplications = 0;
+  // What the runtime takes for it, in the same unit: that is saved where the operator is run with others and costs nothing by itself. 0
+  // where it is not known.
+  double runtime = 0;
   Reason reason;  // in either case
 };
 
@@ -103,6 +108,10 @@ class Operator {
   virtual void Run(const Codes& codes, int unit, void* scratch) const = 0;
   // All of it. The specification.
   virtual void Reference(const Codes& codes) const = 0;
+
+  // Of an operator of which each value depends on the codes that its inputs have in the same place, and on the channel, alone: for how
+  // many channels, 1 where the channel does not matter. 0 of all others.
+  virtual int channelwise() const { return 0; }
 
   virtual Sharing sharing() const { return Sharing::kNone; }
   virtual Description Describe() const { return {}; }

@@ -9,11 +9,8 @@ namespace tflite_eq {
 bool Pool::Read(const GraphView& graph, const NodeView& node, Reason* reason) {
   const auto* parameters = ReadParameters<TfLitePoolParams>(node, reason);
   if (parameters == nullptr || !ReadInt8(graph, node, 1, 1, reason)) return false;
-  const Quantization input = QuantizationOf(graph.tensor(inputs_[0])), output = QuantizationOf(graph.tensor(output_));
-  if (input.scale != output.scale || input.zero_point != output.zero_point) {
-    reason->Set("input and output have different scales");
-    return false;
-  }
+  const TensorView output = graph.tensor(output_);
+  if (!HasSameQuantization(graph.tensor(inputs_[0]), output, reason)) return false;
   if (parameters->padding != kTfLitePaddingSame && parameters->padding != kTfLitePaddingValid) {
     reason->Set("unknown padding %d", parameters->padding);
     return false;
@@ -23,7 +20,7 @@ bool Pool::Read(const GraphView& graph, const NodeView& node, Reason* reason) {
   shape_.columns.filter = parameters->filter_width;
   shape_.rows.stride = parameters->stride_height;
   shape_.columns.stride = parameters->stride_width;
-  return ReadActivationRange(parameters->activation, output.scale, output.zero_point, &shape_.activation_min, &shape_.activation_max,
+  return ReadActivationRange(parameters->activation, output.scale(), output.zero_point(), &shape_.activation_min, &shape_.activation_max,
                              reason);
 }
 

@@ -39,10 +39,30 @@ bool Prelu::Resize(const Shape* inputs, Shape* output, Reason* reason) {
   return true;
 }
 
+bool Prelu::Prepare(const Environment& environment, int workers, Reason* reason) {
+  if (!ElementwiseOperator::Prepare(environment, workers, reason)) return false;
+  if (kernels_.prelu != nullptr) return true;
+  Buffer tables;
+  if (!tables.Allocate(static_cast<size_t>(slopes_.size()) * kCodes)) {
+    reason->Set("out of memory");
+    return false;
+  }
+  int8_t codes[kCodes];
+  for (int i = 0; i < kCodes; ++i) codes[i] = static_cast<int8_t>(i - 128);
+  for (int c = 0; c < slopes_.size(); ++c) {
+    ReferencePrelu(constants_, &slopes_[c], codes, tables.as<int8_t>() + static_cast<ptrdiff_t>(c) * kCodes, kCodes, 1);
+  }
+  function_.Make(&tables, slopes_.size(), constants_.input_zero_point, kernels_);
+  return true;
+}
+
 void Prelu::Run(const Codes& codes, int unit, void*) const {
   const int64_t begin = units_.begin(unit);
-  kernels_.prelu(constants_, slopes_.begin(), codes.inputs[0] + begin * item_bytes_, codes.output + begin * item_bytes_,
-                  static_cast<size_t>(units_.begin(unit + 1) - begin), slopes_.size());
+  const auto pixels = static_cast<size_t>(units_.begin(unit + 1) - begin);
+  const int8_t* input = codes.inputs[0] + begin * item_bytes_;
+  int8_t* output = codes.output + begin * item_bytes_;
+  if (kernels_.prelu == nullptr) return function_.Run(kernels_, input, output, pixels);
+  kernels_.prelu(constants_, slopes_.begin(), input, output, pixels, slopes_.size());
 }
 
 void Prelu::Reference(const Codes& codes) const {
@@ -51,7 +71,8 @@ void Prelu::Reference(const Codes& codes) const {
 
 Description Prelu::Describe() const {
   Description description = ElementwiseOperator::Describe();
-  description.packed_bytes = sizeof(int16_t) * static_cast<size_t>(slopes_.size());
+  description.packed_bytes = sizeof(int16_t) * static_cast<size_t>(slopes_.size()) + function_.memory_bytes();
+  if (kernels_.prelu == nullptr) description.kernel = function_.name();
   return description;
 }
 

@@ -8,10 +8,17 @@
 namespace tflite_eq {
 namespace {
 
-bool HasSameQuantization(TensorView first, TensorView second, Reason* reason) {
-  if (first.scale() == second.scale() && first.zero_point() == second.zero_point()) return true;
-  reason->Set("input and output have different scales");
-  return false;
+// A dimension of its own in front of another, or behind the last; counted from the end of the new shape where `axis` is below 0.
+bool InsertAxis(const Shape& input, int axis, int size, Shape* output, Reason* reason) {
+  const int rank = input.rank + 1;
+  const int at = axis < 0 ? axis + rank : axis;
+  if (rank > Shape::kMostDimensions || at < 0 || at >= rank) {
+    reason->Set("there is no place for axis %d beside the %d of the input", axis, input.rank);
+    return false;
+  }
+  output->rank = rank;
+  for (int d = 0; d < rank; ++d) output->dims[d] = d < at ? input.dims[d] : d == at ? size : input.dims[d - 1];
+  return true;
 }
 
 }  // namespace
@@ -125,15 +132,77 @@ void Pad::Reference(const Codes& codes) const {
   }
 }
 
-bool Concatenation::Read(const GraphView& graph, const NodeView& node, Reason* reason) {
-  const auto* parameters = ReadParameters<TfLiteConcatenationParams>(node, reason);
-  const int count = node.inputs.size();
-  if (parameters == nullptr || !ReadInt8(graph, node, 1, count, reason) || !SetInputs(node.inputs.begin(), count, reason)) return false;
-  if (parameters->activation != kTfLiteActNone) {
-    reason->Set("it has a fused activation");
+bool MirrorPad::Read(const GraphView& graph, const NodeView& node, Reason* reason) {
+  const auto* parameters = ReadParameters<TfLiteMirrorPaddingParams>(node, reason);
+  if (parameters == nullptr || !Pad::Read(graph, node, reason)) return false;
+  edge_ = parameters->mode == kTfLiteMirrorPaddingReflect ? 1 : 0;
+  if (edge_ == 1 || parameters->mode == kTfLiteMirrorPaddingSymmetric) return true;
+  reason->Set("unknown mode %d of mirroring", parameters->mode);
+  return false;
+}
+
+bool MirrorPad::Resize(const Shape* inputs, Shape* output, Reason* reason) {
+  if (!Pad::Resize(inputs, output, reason)) return false;
+  for (int i = 0; i < kDimensions; ++i) {
+    const int most = size_[i] - edge_;
+    if ((before_[i] <= most && after_[i] <= most) || (before_[i] == 0 && after_[i] == 0)) continue;
+    reason->Set("a padding of %d is more than is to be mirrored of %d", before_[i] > after_[i] ? before_[i] : after_[i], size_[i]);
     return false;
   }
+  return true;
+}
+
+int MirrorPad::Mirrored(int dimension, int64_t index) const {
+  const int64_t at = index - before_[dimension], size = size_[dimension];
+  return static_cast<int>(at < 0 ? -at - 1 + edge_ : at >= size ? 2 * size - at - 1 - edge_ : at);
+}
+
+void MirrorPad::Run(const Codes& codes, int unit, void*) const {
+  const auto channels = static_cast<size_t>(size_[3]);
+  int8_t* to = codes.output + units_.begin(unit) * item_bytes_;
+  for (int64_t row = units_.begin(unit); row < units_.begin(unit + 1); ++row) {
+    const int64_t image = Mirrored(0, row / padded_[1]), y = Mirrored(1, row % padded_[1]);
+    const int8_t* from = codes.inputs[0] + (image * size_[1] + y) * size_[2] * size_[3];
+    for (int x = 0; x < padded_[2]; ++x) {
+      const int8_t* pixel = from + static_cast<size_t>(Mirrored(2, x)) * channels;
+      if (padded_[3] == size_[3]) {
+        memcpy(to, pixel, channels);
+        to += channels;
+        continue;
+      }
+      for (int c = 0; c < padded_[3]; ++c) *to++ = pixel[Mirrored(3, c)];
+    }
+  }
+}
+
+void MirrorPad::Reference(const Codes& codes) const {
+  int8_t* to = codes.output;
+  for (int n = 0; n < padded_[0]; ++n) {
+    for (int y = 0; y < padded_[1]; ++y) {
+      for (int x = 0; x < padded_[2]; ++x) {
+        for (int c = 0; c < padded_[3]; ++c) {
+          const int at[kDimensions] = {Mirrored(0, n), Mirrored(1, y), Mirrored(2, x), Mirrored(3, c)};
+          int64_t from = 0;
+          for (int i = 0; i < kDimensions; ++i) from = from * size_[i] + at[i];
+          *to++ = codes.inputs[0][from];
+        }
+      }
+    }
+  }
+}
+
+bool Concatenation::Read(const GraphView& graph, const NodeView& node, Reason* reason) {
+  const auto* parameters = ReadParameters<TfLiteConcatenationParams>(node, reason);
+  if (parameters == nullptr || !ReadInputs(graph, node, reason)) return false;
   axis_ = parameters->axis;
+  if (parameters->activation == kTfLiteActNone) return true;
+  reason->Set("it has a fused activation");
+  return false;
+}
+
+bool Concatenation::ReadInputs(const GraphView& graph, const NodeView& node, Reason* reason) {
+  const int count = node.inputs.size();
+  if (!ReadInt8(graph, node, 1, count, reason) || !SetInputs(node.inputs.begin(), count, reason)) return false;
   for (int tensor : inputs_) {
     const TensorView view = graph.tensor(tensor);
     if (!HasInt8Codes(view, "input", reason) || !HasSameQuantization(view, graph.tensor(output_), reason)) return false;
@@ -173,12 +242,16 @@ bool Concatenation::Resize(const Shape* inputs, Shape* output, Reason* reason) {
     return false;
   }
   output->dims[axis] = static_cast<int>(along);
-  if (!output->IsValid()) {
+  return CutRows(*output, axis, reason);
+}
+
+bool Concatenation::CutRows(const Shape& output, int axis, Reason* reason) {
+  if (!output.IsValid()) {
     reason->Set("the output is too large");
     return false;
   }
   items_ = item_bytes_ = 1;
-  for (int d = 0; d < output->rank; ++d) (d < axis ? items_ : item_bytes_) *= output->dims[d];
+  for (int d = 0; d < output.rank; ++d) (d < axis ? items_ : item_bytes_) *= output.dims[d];
   return true;
 }
 
@@ -294,6 +367,43 @@ bool Squeeze::Resize(const Shape* inputs, Shape* output, Reason* reason) {
     if (!away[d]) output->dims[output->rank++] = input.dims[d];
   }
   items_ = input.elements();
+  return true;
+}
+
+bool ExpandDims::Read(const GraphView& graph, const NodeView& node, Reason* reason) {
+  ConstantInts axis;
+  if (!ReadInt8(graph, node, 2, 2, reason) || !ReadInts(graph, node, 1, "axis", &axis, reason)) return false;
+  if (axis.count == 1) {
+    axis_ = axis[0];
+    return true;
+  }
+  reason->Set("it has %d axes", axis.count);
+  return false;
+}
+
+bool ExpandDims::Resize(const Shape* inputs, Shape* output, Reason* reason) {
+  items_ = inputs[0].elements();
+  return InsertAxis(inputs[0], axis_, 1, output, reason);
+}
+
+bool Pack::Read(const GraphView& graph, const NodeView& node, Reason* reason) {
+  const auto* parameters = ReadParameters<TfLitePackParams>(node, reason);
+  if (parameters == nullptr || !ReadInputs(graph, node, reason)) return false;
+  axis_ = parameters->axis;
+  return true;
+}
+
+// What follows the new axis in each input is a row of it.
+bool Pack::Resize(const Shape* inputs, Shape* output, Reason* reason) {
+  if (!InsertAxis(inputs[0], axis_, inputs_.size(), output, reason)) return false;
+  for (int i = 1; i < inputs_.size(); ++i) {
+    if (inputs[i] == inputs[0]) continue;
+    reason->Set("input %d has another shape than the first", i);
+    return false;
+  }
+  const int axis = axis_ < 0 ? axis_ + output->rank : axis_;
+  if (!CutRows(*output, axis, reason)) return false;
+  for (int64_t& bytes : bytes_) bytes = item_bytes_ / inputs_.size();
   return true;
 }
 

@@ -1,4 +1,4 @@
-// Operators that compute nothing: PAD, PADV2, CONCATENATION, RESHAPE, SQUEEZE.
+// Operators that compute nothing: PAD, PADV2, MIRROR_PAD, CONCATENATION, PACK, RESHAPE, SQUEEZE, EXPAND_DIMS.
 #ifndef TFLITE_EQ_DELEGATE_OPS_SHAPE_OPERATORS_H_
 #define TFLITE_EQ_DELEGATE_OPS_SHAPE_OPERATORS_H_
 
@@ -7,16 +7,18 @@
 namespace tflite_eq {
 
 // PAD, with the output's zero point, and PADV2, with a constant. At most four dimensions, constant paddings.
-class Pad final : public ElementwiseOperator {
+class Pad : public ElementwiseOperator {
  public:
-  Pad() : ElementwiseOperator(SimpleOperator::kCopy) {}
+  Pad() : Pad(SimpleOperator::kCopy) {}
 
   bool Read(const GraphView& graph, const NodeView& node, Reason* reason) override;
   bool Resize(const Shape* inputs, Shape* output, Reason* reason) override;
   void Run(const Codes& codes, int unit, void* scratch) const override;
   void Reference(const Codes& codes) const override;
 
- private:
+ protected:
+  explicit Pad(SimpleOperator kind) : ElementwiseOperator(kind) {}
+
   static constexpr int kDimensions = 4;
 
   int rank_ = 0;
@@ -25,11 +27,30 @@ class Pad final : public ElementwiseOperator {
   int after_[kDimensions] = {};
   int size_[kDimensions] = {};
   int padded_[kDimensions] = {};
+
+ private:
   int8_t value_ = 0;
 };
 
+// Padding that mirrors the input at its edges, with (SYMMETRIC) or without the edge itself.
+class MirrorPad final : public Pad {
+ public:
+  MirrorPad() : Pad(SimpleOperator::kMirrorPad) {}
+
+  bool Read(const GraphView& graph, const NodeView& node, Reason* reason) override;
+  bool Resize(const Shape* inputs, Shape* output, Reason* reason) override;
+  void Run(const Codes& codes, int unit, void* scratch) const override;
+  void Reference(const Codes& codes) const override;
+
+ private:
+  // The index in the input of one in the output.
+  int Mirrored(int dimension, int64_t index) const;
+
+  int edge_ = 0;  // that is not repeated: 1 for REFLECT
+};
+
 // Along any axis, of tensors with one scale and zero point.
-class Concatenation final : public ElementwiseOperator {
+class Concatenation : public ElementwiseOperator {
  public:
   Concatenation() : ElementwiseOperator(SimpleOperator::kCopy) {}
 
@@ -41,8 +62,20 @@ class Concatenation final : public ElementwiseOperator {
  private:
   void Copy(const Codes& codes, int64_t begin, int64_t end) const;
 
+ protected:
+  bool ReadInputs(const GraphView& graph, const NodeView& node, Reason* reason);
+  // Rows of the output go from the axis to the last dimension.
+  bool CutRows(const Shape& output, int axis, Reason* reason);
+
   int axis_ = 0;
   Array<int64_t> bytes_;  // that each input has in a row: from the axis to the last dimension
+};
+
+// Along a new axis.
+class Pack final : public Concatenation {
+ public:
+  bool Read(const GraphView& graph, const NodeView& node, Reason* reason) override;
+  bool Resize(const Shape* inputs, Shape* output, Reason* reason) override;
 };
 
 // The same values under another shape.
@@ -70,6 +103,15 @@ class Squeeze final : public Reshape {
   // By position, from the front or, below 0, from the end; none for all of size 1.
   int count_ = 0;
   int squeezed_[8] = {};
+};
+
+class ExpandDims final : public Reshape {
+ public:
+  bool Read(const GraphView& graph, const NodeView& node, Reason* reason) override;
+  bool Resize(const Shape* inputs, Shape* output, Reason* reason) override;
+
+ private:
+  int axis_ = 0;
 };
 
 }  // namespace tflite_eq

@@ -22,8 +22,10 @@ const char* TypeName(int32_t type) {
 
 }  // namespace
 
-bool HasTensors(const GraphView& graph, const NodeView& node, int fewest_inputs, int most_inputs, Reason* reason) {
-  if (node.inputs.size() < fewest_inputs || node.inputs.size() > most_inputs || node.outputs.size() != 1) {
+bool HasTensors(const GraphView& graph, const NodeView& node, int fewest_inputs, int most_inputs, Reason* reason,
+                bool several_outputs) {
+  const bool has_outputs = node.outputs.size() == 1 || (several_outputs && node.outputs.size() > 1);
+  if (node.inputs.size() < fewest_inputs || node.inputs.size() > most_inputs || !has_outputs) {
     reason->Set("malformed node: %d inputs and %d outputs, not %d and 1", node.inputs.size(), node.outputs.size(), most_inputs);
     return false;
   }
@@ -40,7 +42,7 @@ bool HasTensors(const GraphView& graph, const NodeView& node, int fewest_inputs,
       return false;
     }
   }
-  const TensorView output = graph.tensor(node.outputs.at(0, kNoTensor));
+  const TensorView output = graph.tensor(node.outputs.at(node.output, kNoTensor));
   if (!output.exists()) {
     reason->Set("malformed node: there is no output");
     return false;
@@ -111,6 +113,12 @@ bool HasInt8Codes(TensorView tensor, const char* role, Reason* reason) {
   return HasInt8Type(tensor, role, reason) && PerTensor(tensor, role, reason);
 }
 
+bool HasSameQuantization(TensorView input, TensorView output, Reason* reason) {
+  if (input.scale() == output.scale() && input.zero_point() == output.zero_point()) return true;
+  reason->Set("input and output have different scales");
+  return false;
+}
+
 bool IsConstant(TensorView tensor, const char* role, int32_t type, size_t values, size_t value_bytes, Reason* reason) {
   if (!tensor.exists() || tensor.type() != type || !tensor.is_constant() || tensor.data() == nullptr) {
     reason->Set("%s is not a constant %s tensor", role, TypeName(type));
@@ -125,6 +133,20 @@ bool IsConstant(TensorView tensor, const char* role, int32_t type, size_t values
     reason->Set("%s holds fewer values than its shape says", role);
     return false;
   }
+  return true;
+}
+
+bool ReadInts(const GraphView& graph, const NodeView& node, int input, const char* role, ConstantInts* ints, Reason* reason) {
+  const TensorView tensor = graph.tensor(node.inputs.at(input, kNoTensor));
+  Shape shape;
+  if (tensor.exists() && !ReadShape(tensor, role, &shape, reason)) return false;
+  if (shape.rank > 1) {
+    reason->Set("%s has %d dimensions", role, shape.rank);
+    return false;
+  }
+  ints->count = static_cast<int>(shape.elements());
+  if (!IsConstant(tensor, role, kTfLiteInt32, static_cast<size_t>(ints->count), sizeof(int32_t), reason)) return false;
+  ints->values = static_cast<const int32_t*>(tensor.data());
   return true;
 }
 

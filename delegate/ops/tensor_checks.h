@@ -8,8 +8,10 @@
 
 namespace tflite_eq {
 
-// The tensors are there, in the numbers given, and neither those that are computed nor the output is a variable.
-bool HasTensors(const GraphView& graph, const NodeView& node, int fewest_inputs, int most_inputs, Reason* reason);
+// The tensors are there, in the numbers given, and neither those that are computed nor the output is a variable. Of several outputs the
+// one that is meant is looked at.
+bool HasTensors(const GraphView& graph, const NodeView& node, int fewest_inputs, int most_inputs, Reason* reason,
+                bool several_outputs = false);
 
 bool HasInt8Type(TensorView tensor, const char* role, Reason* reason);
 
@@ -25,8 +27,21 @@ bool PerTensor(TensorView tensor, const char* role, Reason* reason);
 // int8, quantized per tensor: what most operators compute with.
 bool HasInt8Codes(TensorView tensor, const char* role, Reason* reason);
 
+// An input whose codes mean the same as the output's: for operators that move codes.
+bool HasSameQuantization(TensorView input, TensorView output, Reason* reason);
+
 // Constant, of the type, with at least `values` values of `value_bytes` bytes each in memory.
 bool IsConstant(TensorView tensor, const char* role, int32_t type, size_t values, size_t value_bytes, Reason* reason);
+
+// Constant int32 numbers, as axes, sizes and paddings are; they stay where they are, in the model.
+struct ConstantInts {
+  const int32_t* values = nullptr;
+  int count = 0;
+  int32_t operator[](int i) const { return values[i]; }
+};
+
+// An input of one dimension or none that holds such numbers.
+bool ReadInts(const GraphView& graph, const NodeView& node, int input, const char* role, ConstantInts* ints, Reason* reason);
 
 // What the model or the runtime says the shape is; false with a reason where it has too many dimensions or is too large.
 bool ReadShape(TensorView tensor, const char* role, Shape* shape, Reason* reason);

@@ -1,4 +1,5 @@
-// Operators whose output code depends on one input code alone: RELU and its kin, LEAKY_RELU, HARD_SWISH, QUANTIZE. A table.
+// Operators whose output code depends on one input code alone: RELU and its kin, LEAKY_RELU, HARD_SWISH, LOGISTIC, TANH, QUANTIZE. A
+// table.
 #ifndef TFLITE_EQ_DELEGATE_OPS_UNARY_H_
 #define TFLITE_EQ_DELEGATE_OPS_UNARY_H_
 
@@ -13,6 +14,7 @@ class Unary : public ElementwiseOperator {
   bool Resize(const Shape* inputs, Shape* output, Reason* reason) override;
   void Run(const Codes& codes, int unit, void* scratch) const override;
   void Reference(const Codes& codes) const override;
+  int channelwise() const override { return 1; }
   Sharing sharing() const override { return Sharing::kInPlace; }
 
  protected:
@@ -49,6 +51,18 @@ class HardSwish final : public Unary {
   bool MakeTable(const NodeView&, const Quantization& input, const Quantization& output, Reason*) override {
     return HardSwishTable(input, output, table_);
   }
+};
+
+// LOGISTIC and TANH.
+class Sigmoid final : public Unary {
+ public:
+  using MakeCertainTable = bool (*)(const Quantization& input, const Quantization& output, int8_t table[kCodes]);
+  explicit Sigmoid(MakeCertainTable make) : Unary(SimpleOperator::kSigmoid), make_(make) {}
+
+ private:
+  bool MakeTable(const NodeView&, const Quantization& input, const Quantization& output, Reason* reason) override;
+
+  MakeCertainTable make_;
 };
 
 class Requantize final : public Unary {

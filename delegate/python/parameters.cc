@@ -17,7 +17,7 @@ namespace py = pybind11;
 namespace tflite_eq {
 namespace {
 
-enum class FieldType { kInt, kFloat, kBool, kPadding, kInts };
+enum class FieldType { kInt, kFloat, kBool, kPadding, kMirrorPadding, kInts };
 
 // Where an option goes.
 struct Field {
@@ -82,18 +82,40 @@ const std::vector<Structure>& Structures() {
         FIELD(TfLiteDepthwiseConvParams, "fusedActivationFunction", kInt, activation),
         FIELD(TfLiteDepthwiseConvParams, "dilationWFactor", kInt, dilation_width_factor),
         FIELD(TfLiteDepthwiseConvParams, "dilationHFactor", kInt, dilation_height_factor)}},
+      {kTfLiteBuiltinDepthToSpace,
+       sizeof(TfLiteDepthToSpaceParams),
+       {FIELD(TfLiteDepthToSpaceParams, "blockSize", kInt, block_size)}},
       {kTfLiteBuiltinLeakyRelu, sizeof(TfLiteLeakyReluParams), {FIELD(TfLiteLeakyReluParams, "alpha", kFloat, alpha)}},
       {kTfLiteBuiltinMaxPool2d, sizeof(TfLitePoolParams), Pooling()},
       {kTfLiteBuiltinMean, sizeof(TfLiteReducerParams), {FIELD(TfLiteReducerParams, "keepDims", kBool, keep_dims)}},
+      {kTfLiteBuiltinMirrorPad,
+       sizeof(TfLiteMirrorPaddingParams),
+       {FIELD(TfLiteMirrorPaddingParams, "mode", kMirrorPadding, mode)}},
       {kTfLiteBuiltinMul, sizeof(TfLiteMulParams), ActivationOnly<TfLiteMulParams>()},
+      {kTfLiteBuiltinPack,
+       sizeof(TfLitePackParams),
+       {FIELD(TfLitePackParams, "valuesCount", kInt, values_count), FIELD(TfLitePackParams, "axis", kInt, axis)}},
       {kTfLiteBuiltinReshape, sizeof(TfLiteReshapeParams), {INTS(TfLiteReshapeParams, "newShape", shape, num_dimensions)}},
       {kTfLiteBuiltinResizeBilinear, sizeof(TfLiteResizeBilinearParams), Resizing<TfLiteResizeBilinearParams>()},
       {kTfLiteBuiltinResizeNearestNeighbor, sizeof(TfLiteResizeNearestNeighborParams),
        Resizing<TfLiteResizeNearestNeighborParams>()},
+      {kTfLiteBuiltinSpaceToDepth,
+       sizeof(TfLiteSpaceToDepthParams),
+       {FIELD(TfLiteSpaceToDepthParams, "blockSize", kInt, block_size)}},
       {kTfLiteBuiltinSqueeze,
        sizeof(TfLiteSqueezeParams),
        {INTS(TfLiteSqueezeParams, "squeezeDims", squeeze_dims, num_squeeze_dims)}},
+      {kTfLiteBuiltinStridedSlice,
+       sizeof(TfLiteStridedSliceParams),
+       {FIELD(TfLiteStridedSliceParams, "beginMask", kInt, begin_mask), FIELD(TfLiteStridedSliceParams, "endMask", kInt, end_mask),
+        FIELD(TfLiteStridedSliceParams, "ellipsisMask", kInt, ellipsis_mask),
+        FIELD(TfLiteStridedSliceParams, "newAxisMask", kInt, new_axis_mask),
+        FIELD(TfLiteStridedSliceParams, "shrinkAxisMask", kInt, shrink_axis_mask),
+        FIELD(TfLiteStridedSliceParams, "offset", kBool, offset)}},
       {kTfLiteBuiltinSub, sizeof(TfLiteSubParams), ActivationOnly<TfLiteSubParams>()},
+      {kTfLiteBuiltinUnpack,
+       sizeof(TfLiteUnpackParams),
+       {FIELD(TfLiteUnpackParams, "num", kInt, num), FIELD(TfLiteUnpackParams, "axis", kInt, axis)}},
   };
   return *structures;
 }
@@ -110,6 +132,12 @@ int32_t PaddingCode(int schema_code) {
   return schema_code == 0 ? kTfLitePaddingSame : schema_code == 1 ? kTfLitePaddingValid : kTfLitePaddingUnknown;
 }
 
+int32_t MirrorPaddingCode(int schema_code) {
+  return schema_code == 0   ? kTfLiteMirrorPaddingReflect
+         : schema_code == 1 ? kTfLiteMirrorPaddingSymmetric
+                            : kTfLiteMirrorPaddingUnknown;
+}
+
 void Fill(const Field& field, const py::handle& value, char* structure) {
   switch (field.type) {
     case FieldType::kInt:
@@ -123,6 +151,9 @@ void Fill(const Field& field, const py::handle& value, char* structure) {
       break;
     case FieldType::kPadding:
       Store(structure, field.offset, PaddingCode(value.cast<int>()));
+      break;
+    case FieldType::kMirrorPadding:
+      Store(structure, field.offset, MirrorPaddingCode(value.cast<int>()));
       break;
     case FieldType::kInts: {
       const auto values = value.cast<std::vector<int>>();

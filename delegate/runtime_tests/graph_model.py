@@ -15,8 +15,9 @@ _TYPES = {1: 0, 2: 2, 3: 3, 4: 4, 6: 6, 7: 7, 9: 9}
 _ADD, _AVERAGE_POOL, _CONCATENATION, _CONV, _DEPTHWISE = 0, 1, 2, 3, 4
 _MAX_POOL, _MUL, _RELU, _RESHAPE, _PAD, _SUB = 17, 18, 19, 22, 34, 41
 _PRELU, _LEAKY_RELU = 54, 98
+_RESIZE_BILINEAR, _RESIZE_NEAREST, _MEAN, _SPLIT = 23, 97, 40, 49
 # The versions from which operators take int8.
-_VERSIONS = {_CONV: 3, _DEPTHWISE: 3, _RESHAPE: 1, _PRELU: 1}
+_VERSIONS = {_CONV: 3, _DEPTHWISE: 3, _RESHAPE: 1, _PRELU: 1, _RESIZE_BILINEAR: 3, _RESIZE_NEAREST: 3}
 _ARITHMETIC = {_ADD: "AddOptions", _SUB: "SubOptions", _MUL: "MulOptions"}
 
 
@@ -73,6 +74,20 @@ def _set_options(operator: Any, node: dict[str, Any], shape: list[int]) -> None:
         options = schema.ConcatenationOptionsT()
         operator.builtinOptionsType = schema.BuiltinOptions.ConcatenationOptions
         options.axis = node["axis"]
+    elif code == _MEAN:
+        options = schema.ReducerOptionsT()
+        operator.builtinOptionsType = schema.BuiltinOptions.ReducerOptions
+        options.keepDims = node["keep_dims"]
+    elif code in (_RESIZE_BILINEAR, _RESIZE_NEAREST):
+        name = f"Resize{'Bilinear' if code == _RESIZE_BILINEAR else 'NearestNeighbor'}Options"
+        options = getattr(schema, f"{name}T")()
+        operator.builtinOptionsType = getattr(schema.BuiltinOptions, name)
+        options.alignCorners = node["align_corners"]
+        options.halfPixelCenters = node["half_pixel_centers"]
+    elif code == _SPLIT:
+        options = schema.SplitOptionsT()
+        operator.builtinOptionsType = schema.BuiltinOptions.SplitOptions
+        options.numSplits = len(node["outputs"])
     elif code == _RESHAPE:
         options = schema.ReshapeOptionsT()
         operator.builtinOptionsType = schema.BuiltinOptions.ReshapeOptions

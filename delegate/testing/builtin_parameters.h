@@ -48,7 +48,13 @@ inline BuiltinParameters MakeParameters(const TestNode& node) {
       return CopyParameters(TfLiteConcatenationParams{node.axis, g.activation});
     case kOperatorReshape:
       return CopyParameters(TfLiteReshapeParams{});
-    default:
+    case kOperatorMean:
+      return CopyParameters(TfLiteReducerParams{node.keep_dims});
+    case kOperatorResizeBilinear:
+      return CopyParameters(TfLiteResizeBilinearParams{node.align_corners, node.half_pixel_centers});
+    case kOperatorResizeNearestNeighbor:
+      return CopyParameters(TfLiteResizeNearestNeighborParams{node.align_corners, node.half_pixel_centers});
+    default:  // TRANSPOSE and SPLIT among them, of which nothing is read
       return nullptr;
   }
 }

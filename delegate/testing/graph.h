@@ -34,9 +34,14 @@ enum TestOperator : int {
   kOperatorMul = 18,
   kOperatorRelu = 19,
   kOperatorReshape = 22,
+  kOperatorResizeBilinear = 23,
   kOperatorPad = 34,
+  kOperatorTranspose = 39,
+  kOperatorMean = 40,
   kOperatorSub = 41,
+  kOperatorSplit = 49,
   kOperatorPrelu = 54,
+  kOperatorResizeNearestNeighbor = 97,
   kOperatorLeakyRelu = 98,
 };
 
@@ -51,6 +56,10 @@ struct TestNode {
   int depth_multiplier = 1;
   int axis = 3;  // of CONCATENATION
   float alpha = 0.1f;  // of LEAKY_RELU
+  bool keep_dims = true;  // of MEAN
+  // Of resizes.
+  bool align_corners = false;
+  bool half_pixel_centers = false;
 };
 
 struct TestGraph {

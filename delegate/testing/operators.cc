@@ -46,6 +46,19 @@ TfLiteRegistration OperatorRegistration(int code) {
     case kOperatorReshape:
       registration = ReshapeRegistration();
       break;
+    case kOperatorMean:
+      registration = MeanRegistration();
+      break;
+    case kOperatorResizeBilinear:
+    case kOperatorResizeNearestNeighbor:
+      registration = ResizeRegistration();
+      break;
+    case kOperatorSplit:
+      registration = SplitRegistration();
+      break;
+    case kOperatorTranspose:
+      registration = TransposeRegistration();
+      break;
     default:
       break;
   }

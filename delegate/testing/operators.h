@@ -10,7 +10,7 @@ namespace tflite_eq {
 // For one of TestOperator; an operator of another code fails to prepare. Nodes carry their TestNode as custom_initial_data.
 TfLiteRegistration OperatorRegistration(int code);
 
-// By file: conv_operators.cc, pool_operators.cc, elementwise_operators.cc, shape_operators.cc.
+// By file: conv_operators.cc, pool_operators.cc, elementwise_operators.cc, shape_operators.cc, image_operators.cc.
 TfLiteRegistration Conv2dRegistration();
 TfLiteRegistration DepthwiseConv2dRegistration();
 TfLiteRegistration MaxPool2dRegistration();
@@ -21,6 +21,10 @@ TfLiteRegistration MulRegistration();
 TfLiteRegistration PreluRegistration();
 TfLiteRegistration ReluRegistration();
 TfLiteRegistration SubRegistration();
+TfLiteRegistration MeanRegistration();
+TfLiteRegistration ResizeRegistration();
+TfLiteRegistration SplitRegistration();
+TfLiteRegistration TransposeRegistration();
 TfLiteRegistration PadRegistration();
 TfLiteRegistration ConcatenationRegistration();
 TfLiteRegistration ReshapeRegistration();

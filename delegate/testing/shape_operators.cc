@@ -1,4 +1,4 @@
-// PAD, CONCATENATION and RESHAPE: codes move, none is computed. PAD and RESHAPE by a tensor that is no constant have outputs of
+// PAD, CONCATENATION, RESHAPE, TRANSPOSE and SPLIT: codes move, none is computed. PAD and RESHAPE by a tensor that is no constant have outputs of
 // dynamic shape.
 #include <cstring>
 
@@ -167,8 +167,97 @@ TfLiteStatus InvokeReshape(TfLiteContext* context, TfLiteNode* node) {
   return kTfLiteOk;
 }
 
+bool SameScale(const TfLiteTensor& first, const TfLiteTensor& second) {
+  return first.params.scale == second.params.scale && first.params.zero_point == second.params.zero_point;
+}
+
+TfLiteStatus PrepareTranspose(TfLiteContext* context, TfLiteNode* node) {
+  const TfLiteTensor* input = InputAt(context, node, 0);
+  const TfLiteTensor* order = Int32Input(context, node);
+  TfLiteTensor* output = OutputAt(context, node);
+  if (!HasCounts(node, 2, 2)) return Refuse(context, "TRANSPOSE of other tensors");
+  if (!IsInt8(input) || !IsInt8(output) || order == nullptr || !IsWhole(*input) || !IsConstant(*order)) {
+    return Refuse(context, "TRANSPOSE of other types");
+  }
+  if (!SameScale(*input, *output)) return Refuse(context, "TRANSPOSE that changes the scale");
+  const int rank = input->dims->size;
+  if (rank > kMostDimensions || ToVector(order->dims) != std::vector<int>{rank}) return Refuse(context, "order of another rank");
+  std::vector<int> shape(static_cast<size_t>(rank));
+  std::vector<bool> seen(shape.size(), false);
+  for (int d = 0; d < rank; ++d) {
+    const int from = order->data.i32[d];
+    if (from < 0 || from >= rank || seen[static_cast<size_t>(from)]) return Refuse(context, "order");
+    seen[static_cast<size_t>(from)] = true;
+    shape[static_cast<size_t>(d)] = input->dims->data[from];
+  }
+  return ResizeTo(context, output, shape);
+}
+
+// Every code of the input goes to its place.
+TfLiteStatus InvokeTranspose(TfLiteContext* context, TfLiteNode* node) {
+  const TfLiteTensor* input = InputAt(context, node, 0);
+  const int32_t* order = InputAt(context, node, 1)->data.i32;
+  TfLiteTensor* output = OutputAt(context, node);
+  const int rank = input->dims->size;
+  for (int64_t i = 0; i < ElementCount(*input); ++i) {
+    int64_t index[kMostDimensions] = {}, left = i, to = 0;
+    for (int d = rank - 1; d >= 0; --d) {
+      index[d] = left % input->dims->data[d];
+      left /= input->dims->data[d];
+    }
+    for (int d = 0; d < rank; ++d) to = to * output->dims->data[d] + index[order[d]];
+    output->data.int8[to] = input->data.int8[i];
+  }
+  return kTfLiteOk;
+}
+
+// The axis, or -1.
+int SplitAxis(TfLiteContext* context, const TfLiteNode* node) {
+  const TfLiteTensor* axis = InputAt(context, node, 0);
+  const TfLiteTensor* input = InputAt(context, node, 1);
+  if (axis->type != kTfLiteInt32 || !IsConstant(*axis) || !IsWhole(*axis) || ElementCount(*axis) != 1) return -1;
+  const int counted = *axis->data.i32 < 0 ? *axis->data.i32 + input->dims->size : *axis->data.i32;
+  return counted >= 0 && counted < input->dims->size ? counted : -1;
+}
+
+TfLiteStatus PrepareSplit(TfLiteContext* context, TfLiteNode* node) {
+  const int pieces = node->outputs->size;
+  const TfLiteTensor* input = InputAt(context, node, 1);
+  if (node->inputs->size != 2 || pieces < 1 || InputAt(context, node, 0) == nullptr) return Refuse(context, "SPLIT of other tensors");
+  if (!IsInt8(input) || !IsWhole(*input)) return Refuse(context, "SPLIT of other types");
+  const int axis = SplitAxis(context, node);
+  if (axis < 0 || input->dims->data[axis] % pieces != 0) return Refuse(context, "SPLIT along another axis");
+  std::vector<int> shape = ToVector(input->dims);
+  shape[static_cast<size_t>(axis)] /= pieces;
+  for (int i = 0; i < pieces; ++i) {
+    TfLiteTensor* output = TensorAt(context, node->outputs, i);
+    if (!IsInt8(output) || !SameScale(*input, *output)) return Refuse(context, "SPLIT that changes the scale");
+    if (ResizeTo(context, output, shape) != kTfLiteOk) return kTfLiteError;
+  }
+  return kTfLiteOk;
+}
+
+TfLiteStatus InvokeSplit(TfLiteContext* context, TfLiteNode* node) {
+  const TfLiteTensor* input = InputAt(context, node, 1);
+  if (ElementCount(*input) == 0) return kTfLiteOk;
+  const int axis = SplitAxis(context, node);
+  int64_t outer = 1, inner = 1;
+  for (int i = 0; i < axis; ++i) outer *= input->dims->data[i];
+  for (int i = axis; i < input->dims->size; ++i) inner *= input->dims->data[i];
+  const int64_t piece = inner / node->outputs->size;
+  const int8_t* from = input->data.int8;
+  for (int64_t o = 0; o < outer; ++o) {
+    for (int i = 0; i < node->outputs->size; ++i, from += piece) {
+      memcpy(TensorAt(context, node->outputs, i)->data.int8 + o * piece, from, static_cast<size_t>(piece));
+    }
+  }
+  return kTfLiteOk;
+}
+
 }  // namespace
 
+TfLiteRegistration SplitRegistration() { return Registration(PrepareSplit, InvokeSplit); }
+TfLiteRegistration TransposeRegistration() { return Registration(PrepareTranspose, InvokeTranspose); }
 TfLiteRegistration PadRegistration() { return Registration(PreparePad, InvokePad); }
 TfLiteRegistration ConcatenationRegistration() { return Registration(PrepareConcatenation, InvokeConcatenation); }
 TfLiteRegistration ReshapeRegistration() { return Registration(PrepareReshape, InvokeReshape); }

@@ -19,15 +19,15 @@ from tflite_eq.alternatives.min_max import min_max_config, min_max_record
 from tflite_eq.alternatives.options import NO_BIAS, NO_EQUALIZATION, WITH_MIN_MAX
 from tflite_eq.alternatives.stand_ins import unequalized
 from tflite_eq.bias.iterative import ErrorSums
-from tflite_eq.calibration.comparison import ASKED, MIN_MAX, Comparison
-from tflite_eq.calibration.stored_samples import StoredSamples
+from tflite_eq.data.stored_samples import StoredSamples
 from tflite_eq.equalization.factors import with_factors
 from tflite_eq.errors import ConfigError
 from tflite_eq.graph.model import Graph
 from tflite_eq.preparation import prepared
+from tflite_eq.record.comparison import ASKED, MIN_MAX, Comparison
 from tflite_eq.runtimes import Kernels
 from tflite_eq.search import easyquant
-from tflite_eq.simulation.trace import PassTrace
+from tflite_eq.search.trace import PassTrace
 
 NETWORK = "conv_net"
 SAMPLES = models.data(NETWORK, count=16)

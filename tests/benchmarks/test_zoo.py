@@ -63,8 +63,8 @@ def test_each_model_has_its_row_and_the_verdict_counts_all() -> None:
         ]
     )
     assert lines_of(text, "a") == [
-        "| a | something | x | 30.0 | 25.0 | +1.0 (+0.5 to +1.5) | nothing | everywhere | 12, 640 "
-        "| 1, 600 |"
+        "| a | something | x | 30.0 | 25.0 | +1.0 (+0.5 to +1.5) | 32 | nothing | everywhere "
+        "| 12, 640 | 1, 600 |"
     ]
     assert "|  |  | y | 20.0 | 20.6 |" in text
     assert lines_of(text, "b")[0].endswith("| no custom ops |")
@@ -85,7 +85,7 @@ def test_a_model_that_tensorflow_got_in_another_form_is_marked() -> None:
 
 def test_a_difference_that_is_the_same_for_all_samples_has_no_interval() -> None:
     same = {**output("x", 30.0, 30.0), "mean": 0.0, "interval": [None, None]}
-    assert "| 30.0 | 30.0 | +0.0 | nothing |" in page.render([row("a", same)])
+    assert "| 30.0 | 30.0 | +0.0 | 32 | nothing |" in page.render([row("a", same)])
 
 
 def test_errors_are_those_of_each_output_by_sample() -> None:

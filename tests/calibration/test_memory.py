@@ -15,11 +15,12 @@ import tensorflow as tf
 from tests import models
 from tflite_eq import Config, SearchSettings, calibrate, config
 from tflite_eq.alternatives import judges
-from tflite_eq.calibration import channel_statistics, stored_samples
+from tflite_eq.data import store, stored_samples
 from tflite_eq.evaluation import metrics
 from tflite_eq.evaluation.layerwise import ComparisonSet, Rival, compare
 from tflite_eq.graph.model import Graph
-from tflite_eq.simulation import sampling, store
+from tflite_eq.simulation import sampling
+from tflite_eq.statistics import channels
 
 FEW, MANY = 24, 56
 SIZE, CHANNELS = 64, 4
@@ -65,7 +66,7 @@ def small_budgets(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(store, "MEMORY_BUDGET", 100_000)
     monkeypatch.setattr(judges, "_MEMORY_BUDGET", 100_000)
     # These are bounded, but would fill up first.
-    monkeypatch.setattr(channel_statistics, "_MOST_ROWS", 32)
+    monkeypatch.setattr(channels, "_MOST_ROWS", 32)
     monkeypatch.setattr(config, "_FEWEST_ROWS", 8)
     monkeypatch.setattr(sampling, "_SAMPLED_VALUES", 8)
 

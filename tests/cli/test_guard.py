@@ -15,7 +15,7 @@ from PIL import Image
 from tests.cli.commands import Workspace
 from tests.evaluation import classifiers
 from tests.guard import networks
-from tflite_eq import calibration_pass
+from tflite_eq.calibration import calibrate_once as calibration_pass
 from tflite_eq.cli.guard import text
 from tflite_eq.evaluation.intervals import Estimate
 from tflite_eq.report.guard import GuardRecord, Price, Step

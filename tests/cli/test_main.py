@@ -42,7 +42,7 @@ def too_much(*arguments: object, **options: object) -> Any:
 @pytest.mark.parametrize(
     "where",
     [
-        "tflite_eq.calibration_pass.run_lockstep",
+        "tflite_eq.calibration.calibrate_once.run_lockstep",
         "tflite_eq.cli.quantize.load_float_model",
         "tflite_eq.data.arrays.np.asarray",
         "tflite_eq.graph.schema.check_layout",

@@ -92,7 +92,7 @@ def test_expressions_are_judged_before_data_are_opened(
 def test_too_few_samples_to_fine_tune_on_are_refused_before_the_network_runs(
     workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tflite_eq.calibration_pass.observe_ranges", None)
+    monkeypatch.setattr("tflite_eq.calibration.calibrate_once.observe_ranges", None)
     message = workspace.refused(bias_correction="finetune", num_samples=4)
     assert "finetune needs at least 5 calibration samples" in message
 

@@ -15,7 +15,7 @@ from PIL import Image
 from tests import models, running
 from tests.cli.commands import Workspace
 from tflite_eq import Config
-from tflite_eq.calibration import run_identity
+from tflite_eq.checkpoint import run_identity
 from tflite_eq.graph import schema
 from tflite_eq.graph.model import Graph
 

@@ -19,7 +19,7 @@ from tflite_eq.errors import VerificationError
 from tflite_eq.graph import properties, schema
 from tflite_eq.graph.model import Graph
 from tflite_eq.runtimes import available_runtimes
-from tflite_eq.simulation.trace import PassTrace
+from tflite_eq.search.trace import PassTrace
 
 Tamper = Callable[[Any, Graph], None]
 

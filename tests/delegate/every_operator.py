@@ -32,11 +32,16 @@ class Case:
     output_shape: tuple[int, ...]
     options: Options | None = None
     version: int = 2
+    outputs: int = 1
+    output: tuple[float, int] = (_SCALE, _ZERO_POINT)
 
     def model(self) -> bytes:
         """Content of a model file."""
-        output = Tensor(self.output_shape, [_SCALE], _ZERO_POINT)
-        alone = one_operator_model(self.kind, self.version, self.inputs, output, self.options)
+        scale, zero_point = self.output
+        output = Tensor(self.output_shape, [scale], zero_point)
+        alone = one_operator_model(
+            self.kind, self.version, self.inputs, output, self.options, outputs=self.outputs
+        )
         return _followed_by_add(alone)
 
 
@@ -44,7 +49,7 @@ def _followed_by_add(content: bytes) -> bytes:
     generated = schema.schema()
     model = schema.parse(content)
     (graph,) = model.subgraphs
-    output = graph.outputs[0]
+    output, last = graph.outputs[0], len(graph.tensors)
     other, total = (_renamed(graph.tensors[output], name) for name in (b"other", b"total"))
     code = generated.OperatorCodeT()
     code.builtinCode = code.deprecatedBuiltinCode = generated.BuiltinOperator.ADD
@@ -52,13 +57,13 @@ def _followed_by_add(content: bytes) -> bytes:
     model.operatorCodes.append(code)
     node = generated.OperatorT()
     node.opcodeIndex = len(model.operatorCodes) - 1
-    node.inputs, node.outputs = [output, output + 1], [output + 2]
+    node.inputs, node.outputs = [output, last], [last + 1]
     node.builtinOptionsType = generated.BuiltinOptions.AddOptions
     node.builtinOptions = generated.AddOptionsT()
     graph.tensors = [*graph.tensors, other, total]
     graph.operators = [*graph.operators, node]
-    graph.inputs = [*graph.inputs, output + 1]
-    graph.outputs = [output + 2]
+    graph.inputs = [*graph.inputs, last]
+    graph.outputs = [last + 1]
     return schema.serialize(model)
 
 
@@ -174,6 +179,44 @@ def cases() -> list[Case]:
     ):
         flags = {"alignCorners": False, "halfPixelCenters": True}
         found.append(Case(kind, [_IMAGE, _constant([5, 11])], resized, (name, flags), 3))
+    found += [
+        *(
+            Case(k, [_IMAGE, _IMAGE], _SHAPE, ("MaximumMinimum", {}))
+            for k in ("MAXIMUM", "MINIMUM")
+        ),
+        Case("TANH", [_IMAGE], _SHAPE),
+        Case("TRANSPOSE", [_IMAGE, _constant([0, 3, 1, 2])], (2, 4, 9, 8), ("Transpose", {})),
+        Case(
+            "SLICE",
+            [_IMAGE, _constant([0, 2, 1, 0]), _constant([2, 6, -1, 3])],
+            (2, 6, 7, 3),
+            ("Slice", {}),
+        ),
+        Case("EXPAND_DIMS", [_IMAGE, _constant(2)], (2, 9, 1, 8, 4), ("ExpandDims", {}), 1),
+        Case("PACK", [_IMAGE, _IMAGE], (2, 9, 2, 8, 4), ("Pack", {"axis": 2, "valuesCount": 2})),
+        Case("SPLIT", [_constant(3), _IMAGE], (2, 9, 8, 2), ("Split", {"numSplits": 2}), outputs=2),
+        Case(
+            "SPLIT_V",
+            [_IMAGE, _constant([1, 7]), _constant(-2)],
+            (2, 9, 1, 4),
+            ("SplitV", {"numSplits": 2}),
+            outputs=2,
+        ),
+        Case("UNPACK", [_IMAGE], (2, 9, 4), ("Unpack", {"axis": 2, "num": 8}), outputs=8),
+    ]
+    slices = {"beginMask": 2, "endMask": 4, "shrinkAxisMask": 8}
+    strided = [_constant(x) for x in ([0, 5, 1, 2], [2, 8, 5, 3], [1, 2, 3, 1])]
+    found.append(Case("STRIDED_SLICE", [_IMAGE, *strided], (2, 4, 3), ("StridedSlice", slices)))
+    even = dataclasses.replace(_IMAGE, shape=(2, 6, 8, 4))
+    found += [
+        Case("SPACE_TO_DEPTH", [even], (2, 3, 4, 16), ("SpaceToDepth", {"blockSize": 2})),
+        Case("DEPTH_TO_SPACE", [even], (2, 12, 16, 1), ("DepthToSpace", {"blockSize": 2}), 1),
+    ]
+    mirrored = [_IMAGE, _constant([[0, 0], [8, 2], [7, 0], [0, 1]])]
+    reflect = {"mode": schema.schema().MirrorPadMode.REFLECT}
+    found.append(Case("MIRROR_PAD", mirrored, (2, 19, 15, 5), ("MirrorPad", reflect)))
+    # Wherever LOGISTIC's output is read by ADD, that has the scale of 1/256.
+    found.append(Case("LOGISTIC", [_IMAGE], _SHAPE, output=(1 / 256, -128)))
     for keep, shape in ((True, (2, 1, 1, 4)), (False, (2, 4))):
         found.append(
             Case("MEAN", [_IMAGE, _constant([1, 2])], shape, ("Reducer", {"keepDims": keep}))

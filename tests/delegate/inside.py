@@ -7,7 +7,7 @@ import os
 import numpy as np
 
 from tests.delegate.oracle import model_of
-from tests.golden import vectors
+from tests.golden import operators, vectors
 from tflite_eq import delegate
 from tflite_eq.delegate.claims import Claim, captured_stderr, parse_claims
 from tflite_eq.errors import BackendError
@@ -32,6 +32,31 @@ def run_golden_vectors(runtime: Runtime) -> list[str]:
             found = interpreter.get_tensor(interpreter.get_output_details()[0]["index"])
             if not np.array_equal(found, case.expected):
                 wrong.append(f"{case.name} by {kernel}")
+    return wrong
+
+
+def run_operator_vectors(runtime: Runtime) -> list[str]:
+    """What is wrong with the delegate's answers to the cases of operators without weights."""
+    wrong = []
+    for case in operators.read():
+        model = case.model()
+        with captured_stderr() as log:
+            interpreter = runtime.interpreter(
+                model,
+                Kernels.REFERENCE,
+                delegates=[delegate.load(runtime, claim=".", verify=True, log_level=2)],
+            )
+            interpreter.allocate_tensors()
+        (claim,) = parse_claims(log.getvalue(), Graph.from_bytes(model))
+        if not claim.claimed:
+            wrong.append(f"{case.name} is left: {claim.reason}")
+            continue
+        for detail, operand in zip(interpreter.get_input_details(), case.inputs):
+            interpreter.set_tensor(detail["index"], operand.codes)
+        interpreter.invoke()
+        found = interpreter.get_tensor(interpreter.get_output_details()[0]["index"])
+        if not np.array_equal(found, case.output.codes):
+            wrong.append(case.name)
     return wrong
 
 

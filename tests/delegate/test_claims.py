@@ -53,6 +53,18 @@ def test_kernels_are_read_off_reasons() -> None:
     assert insisting("") == {"claim": "."}
 
 
+def test_kernels_that_no_option_names_are_the_delegates_choice() -> None:
+    for kernel in ("lines", "table", "fused"):
+        assert insisting(kernel) == {"claim": "."}
+
+
+def test_operators_that_are_run_as_one_are_read_off_reasons() -> None:
+    reason = "one function of codes, with the nodes up to 12"
+    assert Claim(9, "RELU", "x", True, reason).fused_into == 12
+    assert Claim(9, "RELU", "x", False, reason).fused_into is None
+    assert Claim(9, "RELU", "x", True, "8.0 times the runtime's speed by itself").fused_into is None
+
+
 def test_expressions_that_match_no_layer_are_told(capfd: pytest.CaptureFixture[str]) -> None:
     options = {"leave": "no_such_layer"}
     validate(quantized("int8"), preferred_runtime(), samples=1, options=options)

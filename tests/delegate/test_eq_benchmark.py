@@ -18,7 +18,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.delegate import networks
+from tests import running
+from tests.delegate import every_operator, networks
+from tflite_eq import runtimes
+from tflite_eq.delegate import golden
 from tflite_eq.delegate import library as delegate_library
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -180,7 +183,7 @@ class TestModel:
         strides = [layer["stride"] for layer in delegate["claimed_layers"]]
         assert strides.count([2, 2]) == 1
         assert {layer["op"] for layer in delegate["claimed_layers"]} == {"CONV_2D"}
-        assert "7 of 10 claimed" in finished.stdout
+        assert "7 of 11 claimed" in finished.stdout
 
     def test_gives_reasons_for_what_it_leaves(self, benchmark: Benchmark, network: Path) -> None:
         delegate = benchmark.result(network, "--external_delegate_options=isa:scalar")["delegate"]
@@ -204,6 +207,40 @@ class TestModel:
         layers = result["delegate"]["claimed_layers"]
         assert len(layers) == 7
         assert all(layer["mean_ms"] > 0 for layer in layers)
+
+    def test_checks_golden_files_byte_for_byte(self, benchmark: Benchmark, tmp_path: Path) -> None:
+        content = next(c for c in every_operator.cases() if c.kind == "CONV_2D").model()
+        model, file = benchmark.model(content), tmp_path / "conv.golden"
+        rng = np.random.default_rng(0)
+        shapes = [(2, 9, 8, 4), (2, 4, 7, 5)]
+        samples = []
+        for _ in range(2):
+            inputs = [rng.integers(-128, 128, shape).astype(np.int8) for shape in shapes]
+            outputs = running.run(content, inputs, runtimes.Kernels.REFERENCE)
+            samples.append(golden.GoldenSample(inputs, outputs))
+        names = ["input0", "other"], ["total"]
+        data = golden.content_of(golden.golden_run(content, *names, samples))
+        file.write_bytes(data)
+        assert benchmark.result(model, f"--golden={file}")["golden"] == "equal"
+        assert benchmark.result(model)["golden"] == "not asked"
+
+        changed = bytearray(data)
+        changed[-3] ^= 1
+        file.write_bytes(changed)
+        finished = benchmark.run(model, *QUICK, f"--golden={file}")
+        assert finished.returncode == DIFFERENT
+        result = json.loads(finished.stdout.splitlines()[-1])
+        assert result["golden"] == "different"
+        place = f"sample 1, output 0 (total), code {samples[1].outputs[0].size - 3}: "
+        assert result["golden_difference"].startswith(place)
+        assert place in finished.stderr
+
+        file.write_bytes(data[:-1])
+        assert "damaged or cut off" in benchmark.error(BAD_INPUT, model, f"--golden={file}")
+        file.write_bytes(golden.content_of(golden.golden_run(b"other", *names, samples)))
+        assert "of another model" in benchmark.error(BAD_INPUT, model, f"--golden={file}")
+        nowhere = benchmark.error(BAD_INPUT, model, f"--golden={tmp_path / 'nowhere'}")
+        assert "No such file" in nowhere
 
     @pytest.mark.parametrize("kind", ["int8", "int7", "lattice"])
     def test_verifies(self, benchmark: Benchmark, kind: str) -> None:

@@ -10,8 +10,9 @@ from tflite_eq.delegate.claims import Claim
 from tflite_eq.delegate.validate import validate
 from tflite_eq.errors import BackendError
 from tflite_eq.graph.model import Graph
+from tflite_eq.numerics.grids import WeightGrid
 from tflite_eq.runtimes import available_runtimes
-from tflite_eq.targets import ConvGeometry, Target, WeightGrid, gains_from_int7, weight_grid
+from tflite_eq.targets import ConvGeometry, Target, gains_from_int7, weight_grid
 
 try:
     from tflite_eq.delegate.binding import kernels

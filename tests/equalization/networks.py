@@ -10,12 +10,12 @@ import numpy.typing as npt
 import tensorflow as tf
 
 from tests import models
-from tflite_eq.calibration.channel_statistics import ChannelStatistics, observe_channels
-from tflite_eq.calibration.dataset import SampleReader
+from tflite_eq.data.dataset import SampleReader
 from tflite_eq.equalization.domains import Domain, Port
 from tflite_eq.graph import properties, schema
 from tflite_eq.graph.edit import with_biases
 from tflite_eq.graph.model import Graph
+from tflite_eq.statistics.channels import ChannelStatistics, observe_channels
 
 Array = npt.NDArray[Any]
 

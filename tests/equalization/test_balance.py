@@ -20,7 +20,7 @@ from tests.equalization.networks import (
     with_spread,
 )
 from tflite_eq import ActivationMode, Bits, Config, quantize
-from tflite_eq.calibration.dataset import SampleReader
+from tflite_eq.data.dataset import SampleReader
 from tflite_eq.equalization.balance import Precision, PredictedNoise, balancing_factors
 from tflite_eq.equalization.choose import equalizing_factors, precision_for
 from tflite_eq.equalization.domains import Domain, find_domains

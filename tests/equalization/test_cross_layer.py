@@ -20,12 +20,12 @@ from tests.equalization.networks import (
     with_spread,
 )
 from tflite_eq import Config, quantize
-from tflite_eq.calibration.channel_statistics import ChannelStatistics
 from tflite_eq.equalization.cross_layer import cross_layer_factors
 from tflite_eq.equalization.domains import Domain, find_domains
 from tflite_eq.equalization.factors import ChannelFactors, with_factors
 from tflite_eq.graph import properties
 from tflite_eq.graph.model import Graph
+from tflite_eq.statistics.channels import ChannelStatistics
 
 
 def equalized(model: bytes, data: Any) -> tuple[Graph, Graph, list[ChannelFactors]]:

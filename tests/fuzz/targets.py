@@ -34,7 +34,7 @@ from tests.fuzz.networks import (
 )
 from tests.fuzz.text_damage import damaged_text
 from tflite_eq import Calibration, Config, calibrate, quantize
-from tflite_eq.calibration import checkpoint
+from tflite_eq.checkpoint import checkpoint
 from tflite_eq.errors import TfliteEqError
 from tflite_eq.graph import schema
 from tflite_eq.graph.model import Graph

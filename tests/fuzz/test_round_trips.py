@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 
 from tests.fuzz.networks import float_network
 from tflite_eq import Calibration, Config, SearchSettings
-from tflite_eq.calibration.record import LayerRecord, TensorRecord
 from tflite_eq.config import (
     ActivationMode,
     BiasCorrection,
@@ -28,7 +27,9 @@ from tflite_eq.errors import ConfigError
 from tflite_eq.graph import edit, schema
 from tflite_eq.graph.layout import check_layout
 from tflite_eq.graph.model import Graph
-from tflite_eq.targets import Target, WeightGrid
+from tflite_eq.numerics.grids import WeightGrid
+from tflite_eq.record.record import LayerRecord, TensorRecord
+from tflite_eq.targets import Target
 
 EXAMPLES = settings(max_examples=60, deadline=None, derandomize=True)
 

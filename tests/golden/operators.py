@@ -1,5 +1,8 @@
 """The golden vectors of operators other than convolutions: text that Python and C++ both read.
 
+Operators that only move codes have their constant inputs, such as paddings or an order of
+dimensions, as ``arguments``, and of several outputs the one that ``piece`` names.
+
 As in ``vectors``, a case is a line ``case NAME`` and one line per field. Tensors are their shape,
 a colon and their codes, scales hexadecimal floats, flags 0 or 1. ``all`` stands for the 256 codes
 in order, the input of every operator that looks at one code alone.
@@ -15,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tests.one_operator import Tensor, one_operator_model
+from tflite_eq.errors import BackendError
 from tflite_eq.graph import schema
 from tflite_eq.runtimes import Kernels, Runtime
 
@@ -47,6 +51,14 @@ class Case:
     padding: str = "same"
     align_corners: bool = False
     half_pixel_centers: bool = False
+    keep_dims: bool = True
+    arguments: tuple[tuple[int, ...], ...] = ()
+    axis: int = 0
+    block: int = 1
+    masks: tuple[int, ...] = ()
+    mode: str = "REFLECT"
+    pieces: int = 1
+    piece: int = 0
 
     def model(self) -> bytes:
         """The operator alone; slopes, axes and sizes are constant."""
@@ -57,9 +69,24 @@ class Case:
             inputs.append(_constant([1, 2]))
         elif self.operator.startswith("RESIZE"):
             inputs.append(_constant(self.output.codes.shape[1:3]))
+        elif self.operator in ("PAD", "MIRROR_PAD"):
+            inputs.append(_constant(np.reshape(self.arguments[0], (-1, 2))))
+        elif self.operator in ("SPLIT", "SPLIT_V"):
+            before = [_constant(a) for a in self.arguments]
+            inputs = [*before, *inputs] if self.operator == "SPLIT" else [*inputs, *before]
+        else:
+            inputs += [_constant(a) for a in self.arguments]
         output = Tensor(self.output.codes.shape, [self.output.scale], self.output.zero_point)
         version = _VERSIONS.get(self.operator, 2)
-        return one_operator_model(self.operator, version, inputs, output, self._options())
+        return one_operator_model(
+            self.operator,
+            version,
+            inputs,
+            output,
+            self._options(),
+            outputs=self.pieces,
+            which=self.piece,
+        )
 
     def run(self, runtime: Runtime) -> Codes:
         """The output codes of a runtime's reference kernels."""
@@ -91,7 +118,25 @@ class Case:
             "MUL": ("Mul", activation),
             "MAX_POOL_2D": ("Pool2D", pool),
             "AVERAGE_POOL_2D": ("Pool2D", pool),
-            "MEAN": ("Reducer", {"keepDims": True}),
+            "MEAN": ("Reducer", {"keepDims": self.keep_dims}),
+            "PAD": ("Pad", {}),
+            "MIRROR_PAD": ("MirrorPad", {"mode": getattr(generated.MirrorPadMode, self.mode)}),
+            "CONCATENATION": ("Concatenation", {"axis": self.axis}),
+            "PACK": ("Pack", {"axis": self.axis, "valuesCount": len(self.inputs)}),
+            "UNPACK": ("Unpack", {"axis": self.axis, "num": self.pieces}),
+            "EXPAND_DIMS": ("ExpandDims", {}),
+            "TRANSPOSE": ("Transpose", {}),
+            "SLICE": ("Slice", {}),
+            "STRIDED_SLICE": (
+                "StridedSlice",
+                dict(zip(("beginMask", "endMask", "shrinkAxisMask"), self.masks or (0, 0, 0))),
+            ),
+            "SPLIT": ("Split", {"numSplits": self.pieces}),
+            "SPLIT_V": ("SplitV", {"numSplits": self.pieces}),
+            "SPACE_TO_DEPTH": ("SpaceToDepth", {"blockSize": self.block}),
+            "DEPTH_TO_SPACE": ("DepthToSpace", {"blockSize": self.block}),
+            "MAXIMUM": ("MaximumMinimum", {}),
+            "MINIMUM": ("MaximumMinimum", {}),
             "LEAKY_RELU": ("LeakyRelu", {"alpha": self.alpha}),
             "HARD_SWISH": ("HardSwish", {}),
             "QUANTIZE": ("Quantize", {}),
@@ -105,6 +150,9 @@ _VERSIONS = {
     "PRELU": 1,
     "HARD_SWISH": 1,
     "RELU_N1_TO_1": 1,
+    "DEPTH_TO_SPACE": 1,
+    "EXPAND_DIMS": 1,
+    "SPLIT_V": 2,
     "RESIZE_BILINEAR": 3,
     "RESIZE_NEAREST_NEIGHBOR": 3,
 }
@@ -116,7 +164,7 @@ def outputs_of(runtime: Runtime, cases: list[Case]) -> list[Codes | str]:
     for case in cases:
         try:
             outputs.append(case.run(runtime))
-        except (RuntimeError, ValueError) as error:
+        except (BackendError, RuntimeError, ValueError) as error:
             outputs.append(str(error))
     return outputs
 
@@ -148,10 +196,13 @@ def read(path: Path = PATH) -> list[Case]:
 
 
 def _case(fields: dict[str, str]) -> Case:
-    inputs = [_operand(fields, key) for key in ("input0", "input1") if key in fields]
+    names = (f"input{number}" for number in range(len(fields)))
+    inputs = [_operand(fields, name) for name in names if name in fields]
     usual: dict[str, Any] = {}
     for field in dataclasses.fields(Case)[4:]:
-        if field.name in fields:
+        if field.name == "arguments" and field.name in fields:
+            usual["arguments"] = tuple(_value(one, ()) for one in fields["arguments"].split(";"))
+        elif field.name in fields:
             usual[field.name] = _value(fields[field.name], field.default)
     return Case(fields["name"], fields["operator"], inputs, _operand(fields, "output"), **usual)
 
@@ -180,6 +231,8 @@ def _operand_lines(key: str, operand: Operand) -> list[str]:
 def _text(value: Any) -> str:
     if isinstance(value, float):
         return value.hex()
+    if isinstance(value, tuple) and value and isinstance(value[0], tuple):
+        return " ; ".join(map(_text, value))
     if isinstance(value, tuple):
         return " ".join(map(str, value))
     return str(int(value)) if isinstance(value, bool) else str(value)
@@ -190,6 +243,8 @@ def _value(text: str, like: Any) -> Any:
         return text == "1"
     if isinstance(like, float):
         return float.fromhex(text)
+    if isinstance(like, int):
+        return int(text)
     return tuple(int(word) for word in text.split()) if isinstance(like, tuple) else text
 
 

@@ -27,11 +27,11 @@ from tflite_eq import (
     quantize,
     quantize_guarded,
 )
-from tflite_eq.calibration.record import Calibration
 from tflite_eq.errors import ConfigError, DatasetError, ModelError, VerificationError
 from tflite_eq.evaluation.classifier import Classifier
 from tflite_eq.graph.model import Graph
 from tflite_eq.guard import run
+from tflite_eq.record.record import Calibration
 from tflite_eq.runtimes import preferred_runtime
 
 CALIBRATION = [[x[np.newaxis]] for x in networks.arrays(30, seed=6)]

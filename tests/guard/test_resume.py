@@ -17,7 +17,7 @@ import pytest
 from tests import models
 from tests.guard import networks
 from tflite_eq import Config, Guard, Guarded, Validation, quantize, quantize_guarded
-from tflite_eq.calibration import run_identity
+from tflite_eq.checkpoint import run_identity
 from tflite_eq.cli.main import main, parse
 from tflite_eq.errors import CheckpointError, TfliteEqError
 from tflite_eq.guard import run

@@ -11,10 +11,10 @@ import pytest
 from tests import models
 from tests.guard import networks
 from tflite_eq import Config, calibrate
-from tflite_eq.calibration.filters import recorded_filters
 from tflite_eq.graph.linear import linear_layers
 from tflite_eq.guard.sensitivity import layer_noise
 from tflite_eq.preparation import prepared
+from tflite_eq.record.filters import recorded_filters
 
 Array = npt.NDArray[Any]
 

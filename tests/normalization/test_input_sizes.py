@@ -11,10 +11,10 @@ from tests import models
 from tests.normalization.networks import Builder
 from tests.running import run, sqnr_db
 from tflite_eq import Config, quantize
-from tflite_eq.calibration.record import Calibration
 from tflite_eq.errors import ConfigError
 from tflite_eq.graph.model import Graph
 from tflite_eq.normalization.input_sizes import given
+from tflite_eq.record.record import Calibration
 
 SIZES = (1, 16, 12, 3)
 

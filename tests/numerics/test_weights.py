@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from tflite_eq.numerics import lattice, weights
-from tflite_eq.targets import WeightGrid
+from tflite_eq.numerics.grids import WeightGrid
 
 values = st.floats(-100, 100, width=32)
 finite_filters = hnp.arrays(

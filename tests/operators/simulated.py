@@ -9,21 +9,21 @@ import numpy as np
 
 from tests import running
 from tests.operators.builder import Array, Network
-from tflite_eq.calibration.record import Calibration
-from tflite_eq.calibration.statistics import observe_ranges
+from tflite_eq.calibration.float_pass import observe_ranges
 from tflite_eq.config import Config, Forms
+from tflite_eq.data.store import ActivationStore
 from tflite_eq.graph import edit, schema
 from tflite_eq.graph.float_islands import with_movers
 from tflite_eq.graph.int8_forms import without_int8_form
 from tflite_eq.graph.linear import linear_layers
 from tflite_eq.graph.model import Graph, Operator
-from tflite_eq.graph.scale_groups import scale_groups
+from tflite_eq.graph.network import Network as FloatNetwork
 from tflite_eq.numerics.affine import AffineParams, dequantize
+from tflite_eq.record.record import Calibration
 from tflite_eq.runtimes import Kernels, Runtime, preferred_runtime
 from tflite_eq.simulation.lockstep import run_lockstep
-from tflite_eq.simulation.store import ActivationStore
 from tflite_eq.simulation.twins import TwinActivations
-from tflite_eq.writer import write
+from tflite_eq.writing.writer import write
 
 PLAIN = Config(method="minmax", equalization="none", bias_correction="none")
 SAMPLES = 3
@@ -70,16 +70,14 @@ def simulated(network: Network, forms: Forms = Forms.FAST) -> Simulated:
     graph = edit.with_biases(Graph.from_bytes(network.model))
     layers = linear_layers(graph)
     skipped = frozenset(with_movers(graph, without_int8_form(graph)))
-    groups = scale_groups(graph, layers, skipped)
+    float_network = FloatNetwork.of(graph, skipped)
     samples = [network.sample(seed) for seed in range(SAMPLES)]
     fed = [dict(zip(graph.inputs, sample)) for sample in samples]
     with ActivationStore() as store:
         twins = TwinActivations(store, samples=0)
         observers = observe_ranges(graph, fed, twins, seed=0)
         shown = [*graph.inputs, *edit.computed_tensors(graph)]
-        tensors, records = run_lockstep(
-            graph, layers, groups, skipped, observers, twins, config, kept=set(shown)
-        )
+        tensors, records = run_lockstep(float_network, observers, twins, config, kept=set(shown))
         values = [
             {i: np.array(twins.quantized_values(i, n)) for i in shown} for n in range(SAMPLES)
         ]

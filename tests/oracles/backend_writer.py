@@ -14,14 +14,14 @@ import numpy as np
 import numpy.typing as npt
 
 from tflite_eq import Calibration
-from tflite_eq.calibration.filters import recorded_filters
-from tflite_eq.calibration.record import LayerRecord
 from tflite_eq.graph import properties, schema
 from tflite_eq.graph.compact import drop_unused_buffers
 from tflite_eq.graph.linear import LinearLayer
 from tflite_eq.graph.model import Graph, Operator
 from tflite_eq.numerics import weights
 from tflite_eq.numerics.affine import AffineParams
+from tflite_eq.record.filters import recorded_filters
+from tflite_eq.record.record import LayerRecord
 
 # Network, parameters by tensor, operators to keep in float -> an int8 network.
 Layout = Callable[[Graph, Mapping[int, AffineParams], Set[int]], bytes]

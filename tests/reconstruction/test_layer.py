@@ -10,6 +10,7 @@ import pytest
 from tests.reconstruction.problems import Problem, correlated_rows
 from tflite_eq.config import Reconstruction, SearchSettings
 from tflite_eq.numerics import weights
+from tflite_eq.numerics.grids import WeightGrid
 from tflite_eq.numerics.lattice import is_on_lattice
 from tflite_eq.reconstruction.layer import (
     QuantizedFilters,
@@ -17,7 +18,6 @@ from tflite_eq.reconstruction.layer import (
     Settings,
     reconstruct,
 )
-from tflite_eq.targets import WeightGrid
 
 SHAPES: dict[str, tuple[int, tuple[int, ...]]] = {
     "pointwise": (1, (8, 1, 1, 12)),

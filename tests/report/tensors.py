@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from tests import models, running
-from tflite_eq.calibration.ranges import Interval
 from tflite_eq.graph import edit
 from tflite_eq.graph.model import Graph
 from tflite_eq.runtimes import Kernels
+from tflite_eq.statistics.ranges import Interval
 
 Samples = list[list[models.Array]]
 

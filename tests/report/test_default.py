@@ -20,7 +20,7 @@ from tflite_eq.alternatives.min_max import default_model
 from tflite_eq.evaluation.layerwise import ComparisonSet
 from tflite_eq.graph.model import Graph
 from tflite_eq.preparation import prepared
-from tflite_eq.simulation.trace import PassTrace
+from tflite_eq.search.trace import PassTrace
 
 # Options under which channels of ``uneven`` are scaled, and the activations it then has. ReLU6
 # passes scaling on only where weights are what is scaled for.

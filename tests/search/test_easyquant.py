@@ -12,18 +12,17 @@ from hypothesis import strategies as st
 from tflite_eq.config import ActivationMode, Objective, SearchSettings
 from tflite_eq.numerics import lattice, weights
 from tflite_eq.numerics.affine import AffineParams, fake_quantize
+from tflite_eq.numerics.grids import WeightGrid
 from tflite_eq.numerics.windows import affine_for
+from tflite_eq.search.candidates import coarse_factors, fine_offsets
 from tflite_eq.search.easyquant import (
     LayerReader,
     SampledRows,
     ValueReader,
-    coarse_factors,
-    fine_offsets,
     initial_weight_scales,
     search_scales,
 )
 from tflite_eq.search.objective import Criterion
-from tflite_eq.targets import WeightGrid
 
 Array = npt.NDArray[Any]
 

@@ -15,9 +15,9 @@ from tflite_eq.graph.linear import linear_layers
 from tflite_eq.graph.model import Graph
 from tflite_eq.graph.scale_groups import ScaleGroup, scale_groups
 from tflite_eq.runtimes import Kernels
+from tflite_eq.search.trace import PassTrace
 from tflite_eq.simulation.activation_scales import ActivationScales
 from tflite_eq.simulation.averages import operators_behind_averages
-from tflite_eq.simulation.trace import PassTrace
 
 BATCH = (None, *models.IMAGE[1:])
 

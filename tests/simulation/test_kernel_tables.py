@@ -14,13 +14,13 @@ from tests.simulation.test_lockstep import operator_differences_of
 from tflite_eq import Config
 from tflite_eq import quantize as quantize_model
 from tflite_eq.config import Forms
+from tflite_eq.data.store import ActivationStore
+from tflite_eq.execution.operator_runner import OperatorRunner
 from tflite_eq.numerics.affine import AffineParams, dequantize, quantize
 from tflite_eq.numerics.windows import Window
 from tflite_eq.runtimes import Kernels
 from tflite_eq.simulation import kernel_tables
 from tflite_eq.simulation.kernel_tables import KernelTable, kernel_table
-from tflite_eq.simulation.operator_runner import OperatorRunner
-from tflite_eq.simulation.store import ActivationStore
 from tflite_eq.simulation.twins import TwinActivations
 
 CODES = np.arange(-128, 128).astype(np.int8)

@@ -10,8 +10,8 @@ import tensorflow as tf
 
 from tests import models, running
 from tflite_eq import Config, quantize
-from tflite_eq.calibration.comparison import MIN_MAX
 from tflite_eq.graph.model import Graph
+from tflite_eq.record.comparison import MIN_MAX
 from tflite_eq.runtimes import Kernels
 
 SHAPE = (1, 8, 8, 3)

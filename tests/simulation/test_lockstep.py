@@ -15,21 +15,22 @@ import tensorflow as tf
 from tests import models, running
 from tests.simulation import leaky_relu
 from tflite_eq import Calibration, Config, QuantizationResult, calibrate, quantize
-from tflite_eq.calibration.dataset import SampleReader
-from tflite_eq.calibration.record import LayerRecord
-from tflite_eq.calibration.statistics import observe_ranges
+from tflite_eq.calibration.float_pass import observe_ranges
+from tflite_eq.data.dataset import SampleReader
+from tflite_eq.data.store import ActivationStore
 from tflite_eq.graph import edit
 from tflite_eq.graph.linear import linear_layers
 from tflite_eq.graph.model import Graph, Operator
+from tflite_eq.graph.network import Network
 from tflite_eq.graph.scale_groups import scale_groups
 from tflite_eq.numerics.affine import AffineParams, dequantize
 from tflite_eq.numerics.affine import quantize as quantize_values
 from tflite_eq.numerics.windows import Window
 from tflite_eq.quantizer import skipped_operators
+from tflite_eq.record.record import LayerRecord
 from tflite_eq.runtimes import Kernels
 from tflite_eq.simulation.kernel_tables import KernelTable
 from tflite_eq.simulation.lockstep import corrected_on, run_lockstep
-from tflite_eq.simulation.store import ActivationStore
 from tflite_eq.simulation.twins import TwinActivations
 
 Array = npt.NDArray[Any]
@@ -114,13 +115,12 @@ def simulate_model(
     model: bytes, data: list[list[Array]], config: Config, memory_budget: int = 1 << 30
 ) -> tuple[Graph, list[LayerRecord], RememberingTwins]:
     graph = edit.with_biases(Graph.from_bytes(model))
-    layers = linear_layers(graph)
     skipped = skipped_operators(graph, config)
-    groups = scale_groups(graph, layers, skipped)
+    network = Network.of(graph, skipped)
     with ActivationStore(memory_budget) as store:
         twins = RememberingTwins(store)
         observers = observe_ranges(graph, SampleReader(graph, data), twins, config.seed)
-        _, records = run_lockstep(graph, layers, groups, skipped, observers, twins, config)
+        _, records = run_lockstep(network, observers, twins, config)
         for index in graph.outputs:
             twins.remember(index)
     return graph, records, twins
@@ -401,14 +401,12 @@ def rerun(name: str, config: Config, samples: list[int]) -> tuple[list[LayerReco
     graph = edit.with_biases(Graph.from_bytes(models.build(name)))
     layers = linear_layers(graph)
     skipped = skipped_operators(graph, config)
-    groups = scale_groups(graph, layers, skipped)
+    network = Network.of(graph, skipped)
     with ActivationStore() as store:
         twins = TwinActivations(store, samples=0)
         observers = observe_ranges(graph, SampleReader(graph, models.data(name)), twins, 0)
         kept = set(graph.inputs)
-        _, records = run_lockstep(
-            graph, layers, groups, skipped, observers, twins, config, kept=kept
-        )
+        _, records = run_lockstep(network, observers, twins, config, kept=kept)
         return records, corrected_on(graph, layers, records, twins, samples, config)
 
 

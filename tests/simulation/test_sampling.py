@@ -5,11 +5,11 @@ import pytest
 
 from tests import models
 from tflite_eq import Config, SearchSettings
+from tflite_eq.data.store import ActivationStore
 from tflite_eq.graph.edit import with_biases
 from tflite_eq.graph.linear import linear_layers
 from tflite_eq.graph.model import Graph
 from tflite_eq.simulation import sampling
-from tflite_eq.simulation.store import ActivationStore
 from tflite_eq.simulation.twins import TwinActivations
 
 

@@ -5,9 +5,9 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
+from tflite_eq.data.store import ActivationStore
 from tflite_eq.numerics.affine import AffineParams
 from tflite_eq.numerics.windows import Window
-from tflite_eq.simulation.store import ActivationStore
 from tflite_eq.simulation.twins import TwinActivations
 
 PARAMS = AffineParams(0.5, 10)

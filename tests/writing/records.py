@@ -10,15 +10,15 @@ import numpy as np
 
 from tests.built_models import NetworkBuilder
 from tflite_eq import Calibration, Config, IoType
-from tflite_eq.calibration.record import LayerRecord, TensorRecord
 from tflite_eq.config import Forms
 from tflite_eq.graph import edit, schema
 from tflite_eq.graph.linear import linear_layers
 from tflite_eq.graph.model import Graph
 from tflite_eq.graph.scale_groups import scale_groups
 from tflite_eq.numerics import weights
-from tflite_eq.targets import WeightGrid
-from tflite_eq.writer import write
+from tflite_eq.numerics.grids import WeightGrid
+from tflite_eq.record.record import LayerRecord, TensorRecord
+from tflite_eq.writing.writer import write
 
 SCALE, ZERO_POINT = 0.05, -3
 

@@ -21,8 +21,8 @@ from tflite_eq.graph.linear import linear_layers
 from tflite_eq.graph.model import Graph
 from tflite_eq.numerics.affine import AffineParams
 from tflite_eq.runtimes import Kernels, Runtime, available_runtimes, preferred_runtime
-from tflite_eq.writer import write
 from tflite_eq.writing.fast_forms import with_fast_swish
+from tflite_eq.writing.writer import write
 
 Array = np.ndarray[Any, Any]
 

@@ -26,13 +26,13 @@ from tflite_eq.alternatives.options import (
 )
 from tflite_eq.alternatives.stand_ins import uncorrected, unequalized
 from tflite_eq.alternatives.verdict import Energies, best, falls_below, gains_db
-from tflite_eq.calibration.comparison import ASKED, MIN_MAX, Comparison
-from tflite_eq.calibration.ranges import Interval
-from tflite_eq.calibration.record import Calibration
 from tflite_eq.config import Config
 from tflite_eq.errors import BackendError
 from tflite_eq.graph.model import Graph
 from tflite_eq.progress import note
+from tflite_eq.record.comparison import ASKED, MIN_MAX, Comparison
+from tflite_eq.record.record import Calibration
+from tflite_eq.statistics.ranges import Interval
 
 # What loses more decibels than this to min-max scales has had scales searched behind the part that
 # does harm. Stand-ins, which keep these, tell nothing then.

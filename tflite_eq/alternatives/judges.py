@@ -10,19 +10,18 @@ import numpy as np
 import numpy.typing as npt
 
 from tflite_eq.alternatives.verdict import Energies, floored
-from tflite_eq.calibration.record import Calibration
-from tflite_eq.calibration.stored_samples import StoredSamples
 from tflite_eq.config import BiasCorrection, Config, Reconstruction
+from tflite_eq.data.store import ActivationStore
+from tflite_eq.data.stored_samples import StoredSamples
 from tflite_eq.equalization.factors import with_factors
 from tflite_eq.evaluation.instrumented import Instrumented
 from tflite_eq.evaluation.layerwise import corresponding_tensors
-from tflite_eq.graph import schema
 from tflite_eq.graph.linear import linear_layers
 from tflite_eq.graph.model import Graph
 from tflite_eq.graph.outputs import final_softmax
 from tflite_eq.progress import track
-from tflite_eq.simulation.store import ActivationStore
-from tflite_eq.writer import write
+from tflite_eq.record.record import Calibration
+from tflite_eq.writing.writer import write
 
 # Fewer that judge tell nothing apart.
 FEWEST_SAMPLES = 6
@@ -212,7 +211,7 @@ class Judges:
         """The written model with what is compared among its outputs."""
         scaled = with_factors(self._graph, record.equalization)
         written = write(scaled, linear_layers(scaled), record, self._skipped)
-        own = Graph.from_bytes(schema.serialize(written.model), "the quantized model")
+        own = Graph(written.model, "the quantized model")
         tensors = corresponding_tensors(self._graph, own, self.outputs)
         return Instrumented(own, tensors, survives=False)  # written a moment ago
 

@@ -12,30 +12,22 @@ from collections.abc import Mapping, Set
 
 import numpy as np
 
-from tflite_eq.calibration.histogram import RangeObserver
-from tflite_eq.calibration.ranges import Interval
-from tflite_eq.calibration.record import Calibration, LayerRecord
-from tflite_eq.config import (
-    ActivationMode,
-    BiasCorrection,
-    Bits,
-    Config,
-    Equalization,
-    Method,
-    Reconstruction,
-)
+from tflite_eq.config import BiasCorrection, Bits, Config, Equalization, Method, Reconstruction
+from tflite_eq.data.store import ActivationStore
 from tflite_eq.graph import schema
 from tflite_eq.graph.linear import LinearLayer, linear_layers
 from tflite_eq.graph.model import Graph
-from tflite_eq.graph.scale_groups import scale_groups
-from tflite_eq.numerics import weights
-from tflite_eq.search.easyquant import initial_weight_scales
+from tflite_eq.graph.network import Network
+from tflite_eq.numerics.windows import ActivationMode
+from tflite_eq.record.record import Calibration, LayerRecord
 from tflite_eq.simulation.activation_scales import ActivationScales
 from tflite_eq.simulation.least_scales import least_output_scale
-from tflite_eq.simulation.store import ActivationStore
 from tflite_eq.simulation.twins import TwinActivations
+from tflite_eq.simulation.weight_scales import WeightScales, unclipped_scales
+from tflite_eq.statistics.histogram import RangeObserver
+from tflite_eq.statistics.ranges import Interval
 from tflite_eq.targets import weight_grid
-from tflite_eq.writer import write
+from tflite_eq.writing.writer import write
 
 
 def default_model(
@@ -100,12 +92,12 @@ def min_max_record(
         calibration: Another record of the same network and data.
         config: Options, of ``min_max_config``.
     """
-    layers = linear_layers(graph)
-    groups = scale_groups(graph, layers, skipped)
+    network = Network.of(graph, skipped)
+    layers, groups = network.layers, network.groups
     observers = {index: _observer(interval) for index, interval in extremes.items()}
     with ActivationStore() as store:
         twins = TwinActivations(store, samples=0)
-        scales = ActivationScales(graph, layers, groups, skipped, observers, twins, config)
+        scales = ActivationScales(network, observers, twins, config, WeightScales(twins, config))
         scales.settle_rest()
         tensors = scales.records()
     input_scales = {tensor.index: tensor.scale for tensor in tensors}
@@ -143,17 +135,14 @@ def _layer_record(
     layer: LinearLayer, input_scale: float, is_int7: bool, config: Config
 ) -> LayerRecord:
     grid = weight_grid(layer.geometry, config.target, is_int7)
-    scales = initial_weight_scales(layer.filters, grid, config.per_tensor)
-    scales = np.maximum(scales, weights.bias_floor(layer.bias_values, input_scale))
-    if config.per_tensor:
-        scales = scales.max(keepdims=True)
+    scales = unclipped_scales(layer, input_scale, is_int7, config)
     return LayerRecord(
         index=layer.operator.index,
         name=layer.name,
         kind=layer.kind.value,
         input=layer.input,
         grid=grid.value,
-        scales=scales.tolist(),
+        scales=scales[: 1 if config.per_tensor else None].tolist(),
         gain=1.0,
         bias_correction=[],
         metrics={},

@@ -5,9 +5,9 @@ from __future__ import annotations
 import dataclasses
 
 from tflite_eq.alternatives.min_max import min_max_config
-from tflite_eq.calibration.comparison import MIN_MAX
-from tflite_eq.calibration.record import Calibration
 from tflite_eq.config import BiasCorrection, Config, Equalization, Method
+from tflite_eq.record.comparison import MIN_MAX
+from tflite_eq.record.record import Calibration
 
 NO_BIAS = "without bias correction"
 NO_EQUALIZATION = "without equalization"

@@ -11,10 +11,10 @@ from collections.abc import Mapping, Set
 import numpy as np
 
 from tflite_eq.alternatives.min_max import min_max_record
-from tflite_eq.calibration.ranges import Interval
-from tflite_eq.calibration.record import Calibration, LayerRecord, TensorRecord
 from tflite_eq.equalization.factors import with_factors
 from tflite_eq.graph.model import Graph
+from tflite_eq.record.record import Calibration, LayerRecord, TensorRecord
+from tflite_eq.statistics.ranges import Interval
 
 
 def uncorrected(record: Calibration) -> Calibration:

@@ -25,6 +25,7 @@ _MAX_GAIN = 2.0
 # A mean of more deviations than this drowns what varies around it in float32 sums of squares.
 _LARGEST_MEAN = 64.0
 _DECIDING_ROWS = 8
+_MOST_DECIDING_ROWS = 256
 
 
 class ErrorSums:
@@ -128,7 +129,7 @@ class ErrorSums:
 
 def _origin(pieces: tuple[Float, ...]) -> Float:
     """Means [K] of the channels of pieces [n, K] that need one, else 0."""
-    rows = np.concatenate(pieces)
+    rows = np.concatenate(pieces)[:_MOST_DECIDING_ROWS]
     mean, deviation = rows.mean(axis=0, dtype=np.float64), rows.std(axis=0, dtype=np.float64)
     is_far = (np.abs(mean) > _LARGEST_MEAN * deviation) & (deviation > 0)
     return np.where(is_far, mean, 0.0).astype(np.float32)

@@ -1,1 +1,1 @@
-"""Which real range each tensor's codes should cover, learnt from calibration data."""
+"""One calibration of a network: float pass, lockstep of both networks, fine-tuning."""

@@ -5,11 +5,11 @@ from __future__ import annotations
 import argparse
 from collections.abc import Iterator
 
-from tflite_eq.calibration.record import Calibration
-from tflite_eq.calibration.state_folder import names_in
+from tflite_eq.checkpoint.state_folder import names_in
 from tflite_eq.cli.flags import preprocessing_from
 from tflite_eq.errors import ConfigError, DatasetError
 from tflite_eq.files import exists
+from tflite_eq.record.record import Calibration
 
 
 def check_before_loading(args: argparse.Namespace) -> None:

@@ -11,7 +11,7 @@ import traceback
 from collections.abc import Iterator
 from typing import Any
 
-from tflite_eq.calibration.dataset import elements
+from tflite_eq.data.dataset import elements
 from tflite_eq.errors import DatasetError, TfliteEqError
 from tflite_eq.files import exists
 

@@ -9,9 +9,9 @@ from typing import Any
 
 from tflite_eq import metadata
 from tflite_eq.cli import check
+from tflite_eq.cli.layer_facts import LayerFacts, layer_facts
 from tflite_eq.cli.models import read_tflite
 from tflite_eq.errors import ModelError
-from tflite_eq.graph.inspection import LayerFacts, layer_facts
 from tflite_eq.graph.model import Graph
 from tflite_eq.outlook import outlook
 from tflite_eq.report.table import align, short_names

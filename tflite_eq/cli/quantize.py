@@ -11,7 +11,6 @@ from collections.abc import Iterator
 from typing import Any
 
 from tflite_eq.alternatives.judges import FEWEST_SAMPLES
-from tflite_eq.calibration.record import Calibration
 from tflite_eq.cli import guard
 from tflite_eq.cli.check import written_as_others
 from tflite_eq.cli.early import check_before_loading
@@ -26,7 +25,6 @@ from tflite_eq.cli.functions import FunctionData, names_function
 from tflite_eq.cli.models import load_float_model
 from tflite_eq.config import (
     COMPARED_OPTIONS,
-    ActivationMode,
     BiasCorrection,
     Bits,
     Config,
@@ -48,6 +46,7 @@ from tflite_eq.graph.inputs import model_inputs
 from tflite_eq.graph.model import Graph
 from tflite_eq.guard.guard import Guarded, quantize_guarded
 from tflite_eq.guard.validation import Guard, Validation, open_validation
+from tflite_eq.numerics.windows import ActivationMode
 from tflite_eq.preparation import as_fed
 from tflite_eq.presets import Preset, preset_config, preset_samples
 from tflite_eq.progress import note, peak_memory_mib, track
@@ -57,6 +56,7 @@ from tflite_eq.quantizer import (
     check_can_quantize,
     quantize,
 )
+from tflite_eq.record.record import Calibration
 from tflite_eq.report.build import fine_tuning_text
 from tflite_eq.report.table import layer_table
 from tflite_eq.report.write import check_directory

@@ -23,10 +23,12 @@ from tflite_eq.cli.models import read_tflite
 from tflite_eq.data.preprocessing import Preprocessing
 from tflite_eq.data.sources import open_data, subset
 from tflite_eq.delegate.claims import counted
+from tflite_eq.delegate.golden import GoldenRun, content_of, read
 from tflite_eq.delegate.library import check_options
 from tflite_eq.delegate.validate import Validation, validate
 from tflite_eq.delegate.work import check_computes_with_codes, known_operators, nothing_to_run
 from tflite_eq.errors import ConfigError
+from tflite_eq.files import check_writable, write_atomically
 from tflite_eq.graph.inputs import model_inputs
 from tflite_eq.graph.model import Graph
 from tflite_eq.report.table import align, short_names
@@ -59,6 +61,18 @@ def register(subparsers: Any, summary: str) -> None:
     )
     data.add_argument("--seed", type=int, default=0, metavar="N", help="seeds the samples (0)")
     add_preprocessing_flags(parser)
+    files = parser.add_argument_group("golden files")
+    files.add_argument(
+        "--golden",
+        metavar="FILE",
+        help="write the inputs and the outputs there if nothing differs, for other machines to "
+        "compare theirs with: by --check_golden, or by eq_benchmark --golden=FILE",
+    )
+    files.add_argument(
+        "--check_golden",
+        metavar="FILE",
+        help="take the inputs from such a file, and compare the outputs with its, too",
+    )
     add_delegate_flags(parser)
     add_runtime_flag(parser, "check this one only; may be repeated (all installed)")
     parser.set_defaults(run=run)
@@ -70,6 +84,9 @@ def run(args: argparse.Namespace) -> int:
     Raises:
         TfliteEqError: Anything the user can mend.
     """
+    golden = _golden_to_check(args)
+    if args.golden is not None:
+        check_writable(args.golden)
     count = _SAMPLES if args.samples is None else args.samples
     if count < 1:
         raise ConfigError(f"--samples {count}: at least one sample is needed")
@@ -81,18 +98,52 @@ def run(args: argparse.Namespace) -> int:
     model = read_tflite(args.model)
     graph = Graph.from_bytes(model, args.model)
     check_computes_with_codes(graph)
-    if not known_operators(graph):
+    if not known_operators(graph) and golden is None and args.golden is None:
         print(f"Nothing to validate: {nothing_to_run(graph)}.")
         return _finished([], graph)
     samples = _samples(args, graph, preprocessing, count)
-    results = []
+    results: list[Validation] = []
     for runtime in runtimes_from(args):
+        # Every other runtime is to compute what the first has computed.
         result = validate(
-            model, runtime, samples=samples, seed=args.seed, options=options, origin=args.model
+            model,
+            runtime,
+            samples=samples,
+            seed=args.seed,
+            options=options,
+            origin=args.model,
+            keep_run=args.golden is not None and not results,
+            golden=golden if not results or golden is not None else results[0].golden,
         )
         print(_text(result, graph), flush=True)
         results.append(result)
+    if args.golden is not None:
+        _write_golden(results, args.model, args.golden)
     return _finished(results, graph)
+
+
+def _golden_to_check(args: argparse.Namespace) -> GoldenRun | None:
+    if args.check_golden is None:
+        return None
+    for flag in ("golden", "samples", "dataset"):
+        if getattr(args, flag) is not None:
+            raise ConfigError(
+                f"--check_golden takes the inputs from {args.check_golden}: leave --{flag} away"
+            )
+    return read(args.check_golden)
+
+
+def _write_golden(results: Sequence[Validation], model: str, path: str) -> None:
+    run = results[0].golden
+    assert run is not None
+    if any(result.first_wrong for result in results):
+        print(f"Not written, since outputs differ: {path}")
+        return
+    write_atomically(path, content_of(run))
+    print(
+        f"Written: {path}, {len(run.samples)} samples. Elsewhere 'tflite-eq validate --model "
+        f"{model} --check_golden {path}' or eq_benchmark --golden={path} compares."
+    )
 
 
 def _finished(results: Sequence[Validation], graph: Graph) -> int:
@@ -114,7 +165,7 @@ def _samples(
 def _text(result: Validation, graph: Graph) -> str:
     claimed = sum(claim.claimed for claim in result.claims)
     lines = [f"{result.runtime}: {counted(claimed, len(result.claims), len(graph.operators))}"]
-    if not claimed:
+    if not result.comparisons:
         lines.append(
             "Nothing was delegated, so there is nothing to compare and nothing was run; "
             f"'tflite-eq explain --model {graph.origin}' tells why."

@@ -31,14 +31,14 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from tflite_eq.calibration.filters import recorded_filters
-from tflite_eq.calibration.record import LayerRecord
 from tflite_eq.conformance.subject import Pair, Subject, pairs
+from tflite_eq.execution.operator_runner import OperatorRunner
 from tflite_eq.graph import properties
 from tflite_eq.graph.linear import LinearLayer
 from tflite_eq.graph.model import Graph, Operator
 from tflite_eq.numerics.affine import INT8_MAX, INT8_MIN, AffineParams, dequantize
-from tflite_eq.simulation.operator_runner import OperatorRunner
+from tflite_eq.record.filters import recorded_filters
+from tflite_eq.record.record import LayerRecord
 
 Array = npt.NDArray[Any]
 Double = npt.NDArray[np.float64]
@@ -51,7 +51,7 @@ _MOVES = properties.SAME_SCALE - properties.AVERAGING
 
 # What the kernels of other operators may be off the nearest code: they compute in fixed point, by
 # tables, or by multipliers of 8 bits. Those below came to half a code at most in every kernel tried
-# (docs/method.md, section 13); a larger deviation of others is no proof of a fault.
+# (docs/internals.md); a larger deviation of others is no proof of a fault.
 _SLACK = 1.0
 _LARGER_SLACK = 4.0
 _TRIED = frozenset(

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from tflite_eq.calibration.record import Calibration
 from tflite_eq.graph import properties
 from tflite_eq.graph.model import Graph
+from tflite_eq.record.record import Calibration
 
 Array = npt.NDArray[Any]
 Sample = Sequence[Array]

@@ -12,14 +12,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from tflite_eq.calibration.filters import recorded_filters
-from tflite_eq.calibration.record import LayerRecord
 from tflite_eq.conformance.subject import Pair, Subject, pairs
 from tflite_eq.graph import properties
 from tflite_eq.graph.linear import LinearLayer
 from tflite_eq.graph.model import Graph
 from tflite_eq.graph.validate import describe
 from tflite_eq.numerics.affine import AffineParams
+from tflite_eq.record.filters import recorded_filters
+from tflite_eq.record.record import LayerRecord
 
 Array = npt.NDArray[Any]
 Double = npt.NDArray[np.float64]

@@ -5,10 +5,10 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterator, Mapping, Set
 
-from tflite_eq.calibration.record import Calibration, LayerRecord
 from tflite_eq.errors import VerificationError
 from tflite_eq.graph.linear import LinearLayer
 from tflite_eq.graph.model import Graph, Operator
+from tflite_eq.record.record import Calibration, LayerRecord
 from tflite_eq.writing.assembly import Meaning
 
 

@@ -32,14 +32,15 @@ from tflite_eq.delegate.work import check_computes_with_codes, known_operators
 from tflite_eq.errors import BackendError, TfliteEqError
 from tflite_eq.graph import edit
 from tflite_eq.graph.model import Graph
-from tflite_eq.runtimes import Interpreter, Kernels, Runtime
+from tflite_eq.runtimes import Kernels, Runtime
+from tflite_eq.session import Session
 
 Array = npt.NDArray[Any]
 
 Options = Mapping[str, library.Option]
 
 # The library writes one such line per claimed node when the interpreter is gone: its index,
-# operator, output's shape, filter, the kernel if it is one of convolutions, instruction set, time.
+# operator, output's shape, filter, the kernel if it has a name, instruction set, time.
 _PROFILE = re.compile(
     r"^tflite_eq: node +(\d+) +\S+ +\[.*?\] +\d+x\d+ +(?:(\S+) +)?(\S+) +([\d.]+) ms x \d+$",
     re.MULTILINE,
@@ -99,7 +100,9 @@ class LayerTimes:
     Attributes:
         name: Output tensor name.
         kind: The operator's name in the schema.
-        kernel: The delegate's kernel, of convolutions, and instruction set.
+        kernel: The delegate's kernel, if it has a name, and instruction set. ``lines`` and
+            ``table`` are functions of codes; of an operator that is run with others before it the
+            time in the network is that of all of them, the others that of the operator alone.
         without: The operator alone, by the runtime's own kernels.
         delegated: The operator alone, by the delegate.
         in_network_ms: Its mean time inside the whole model, by the delegate.
@@ -222,7 +225,7 @@ def _nothing_claimed(found: tuple[str, str, int, int, int, int]) -> Benchmark:
 
 @dataclasses.dataclass(frozen=True)
 class _Profiled:
-    """What the library says of one node that it ran; ``kernel`` is empty but for convolutions."""
+    """What the library says of one node that it ran; ``kernel`` is empty where it has no name."""
 
     kernel: str
     isa: str
@@ -369,10 +372,10 @@ def _serve_model(
         delegates = []
         if options is not None:
             delegates = [library.load(runtime, **{**options, "log_level": 2, "profile": True})]
-        interpreter = runtime.interpreter(model, Kernels.DEFAULT, threads, delegates)
-        interpreter.allocate_tensors()
-        _feed(interpreter, inputs)
-        interpreter.invoke()
+        session = Session(runtime.interpreter(model, Kernels.DEFAULT, threads, delegates))
+        session.allocate()
+        session.feed(inputs)
+        session.invoke()
     first = (time.perf_counter() - start) * 1e3
     grown = _resident_mib() - before
     pass_on_warnings(log.getvalue())
@@ -380,9 +383,9 @@ def _serve_model(
     peer = peer_instructions(runtime.name, runtime.version)
     pipe.send((round(first, 2), round(grown, 1), claims, peer))
     while pipe.recv() == "run":
-        pipe.send(_timed(interpreter))
+        pipe.send(_timed(session))
     with captured_stderr() as log:
-        del interpreter, delegates
+        del session, delegates
         gc.collect()
     pipe.send(parse_profile(log.getvalue()))
     pipe.recv()
@@ -409,12 +412,11 @@ def _serve_layers(
             forced = {**options, **insisting(profiled.kernel), "log_level": 0, "leave": ""}
             pair = []
             for delegates in ([], [library.load(runtime, **forced)]):
-                interpreter = runtime.interpreter(
-                    layer, Kernels.DEFAULT, int(options["num_threads"]), delegates
-                )
-                interpreter.allocate_tensors()
-                _feed(interpreter, [values[index] for index in inputs])
-                pair.append(interpreter)
+                threads = int(options["num_threads"])
+                session = Session(runtime.interpreter(layer, Kernels.DEFAULT, threads, delegates))
+                session.allocate()
+                session.feed([values[index] for index in inputs])
+                pair.append(session)
             pairs.append(pair)
     pipe.send(None)
     rounds = 0
@@ -422,18 +424,13 @@ def _serve_layers(
         # All layers in turn: each finds the caches as another layer left them.
         rounds += 1
         turn = slice(None, None, 1 if rounds % 2 else -1)
-        pipe.send([[_timed(interpreter) for interpreter in pair[turn]][turn] for pair in pairs])
+        pipe.send([[_timed(session) for session in pair[turn]][turn] for pair in pairs])
 
 
-def _timed(interpreter: Interpreter) -> float:
+def _timed(session: Session) -> float:
     start = time.perf_counter()
-    interpreter.invoke()
+    session.invoke()
     return (time.perf_counter() - start) * 1e3
-
-
-def _feed(interpreter: Interpreter, inputs: Sequence[Any]) -> None:
-    for detail, value in zip(interpreter.get_input_details(), inputs):
-        interpreter.set_tensor(detail["index"], value)
 
 
 def _resident_mib() -> float:

@@ -15,6 +15,9 @@ from tflite_eq.graph.model import Graph
 
 # The library writes one such line at log_level 2 per operator of a kind that it runs.
 _LINE = re.compile(r"^tflite_eq: node (\d+) (\S+) (claimed|refused) \(.*\): (.*)$", re.MULTILINE)
+# What the library's profile calls a kernel that the option ``kernel`` does not name.
+_FUNCTIONS_OF_CODES = ("lines", "table", "fused")
+_FUSED = re.compile(r"one function of codes, with the nodes up to (\d+)")
 _KERNEL = re.compile(r"(\w+) on \w+")
 _WARNING = re.compile(r"^tflite_eq: (option (?:leave|claim): .*)$", re.MULTILINE)
 
@@ -48,14 +51,21 @@ class Claim:
         named = _KERNEL.match(self.reason) if self.claimed else None
         return named[1] if named else ""
 
+    @property
+    def fused_into(self) -> int | None:
+        """The operator in whose place this one is run with others, as one; ``None`` if alone."""
+        fused = _FUSED.match(self.reason) if self.claimed else None
+        return int(fused[1]) if fused else None
+
 
 def insisting(kernel: str) -> dict[str, str]:
     """Options with which the delegate takes an operator that it might leave if it were alone.
 
     Args:
-        kernel: What it is to be run by; empty for the delegate's choice.
+        kernel: What it is to be run by, of convolutions; the delegate's choice where it is empty or
+            one of those that it has no option for: functions of codes, run by themselves or fused.
     """
-    return {"kernel": kernel} if kernel else {"claim": "."}
+    return {"claim": "."} if kernel in ("", *_FUNCTIONS_OF_CODES) else {"kernel": kernel}
 
 
 def parse_claims(log: str, graph: Graph) -> list[Claim]:

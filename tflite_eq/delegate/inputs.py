@@ -14,6 +14,7 @@ from tflite_eq.graph.inputs import model_inputs
 from tflite_eq.graph.model import Graph
 from tflite_eq.numerics.affine import AffineParams, dequantize, quantize
 from tflite_eq.runtimes import Kernels, Runtime
+from tflite_eq.session import Session
 
 Array = npt.NDArray[Any]
 
@@ -55,13 +56,8 @@ def values_inside(
     found = dict(zip(graph.inputs, ordinary_inputs(graph) if inputs is None else inputs))
     wanted = [index for index in dict.fromkeys(tensors) if index not in found]
     if wanted:
-        interpreter = runtime.interpreter(edit.with_outputs(graph, wanted), Kernels.BUILTIN)
-        interpreter.allocate_tensors()
-        for detail, value in zip(interpreter.get_input_details(), found.values()):
-            interpreter.set_tensor(detail["index"], value)
-        interpreter.invoke()
-        details = interpreter.get_output_details()
-        found.update(zip(wanted, (interpreter.get_tensor(d["index"]) for d in details)))
+        inside = runtime.interpreter(edit.with_outputs(graph, wanted), Kernels.BUILTIN)
+        found.update(zip(wanted, Session(inside).run(list(found.values()))))
     return found
 
 

@@ -12,19 +12,24 @@ import numpy.typing as npt
 
 from tflite_eq.delegate import library
 from tflite_eq.delegate.claims import Claim, captured_stderr, parse_claims, pass_on_warnings
+from tflite_eq.delegate.golden import GoldenRun, GoldenSample, golden_run
 from tflite_eq.delegate.inputs import random_inputs, typed_inputs
 from tflite_eq.delegate.process import call_apart
 from tflite_eq.delegate.work import check_computes_with_codes
-from tflite_eq.errors import BackendError
+from tflite_eq.errors import BackendError, ConfigError
 from tflite_eq.graph import edit
 from tflite_eq.graph.model import Graph
-from tflite_eq.runtimes import Interpreter, Kernels, Runtime
+from tflite_eq.runtimes import Kernels, Runtime
+from tflite_eq.session import Session
 
 Array = npt.NDArray[Any]
 Samples = Union["Iterable[Array]", "Iterable[Mapping[str, Array]]"]
 
 # What computed a tensor that no claim is about.
 OUTPUT = "model output"
+GOLDEN = "model output beside the golden file's"
+# And the last of several operators that are run as one, where they are.
+FUSED = "run as one with those before it"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -55,7 +60,7 @@ class Comparison:
     Attributes:
         name: Name of the tensor.
         kind: The operator that writes it, ``CONV_2D``; empty for a model output.
-        kernel: What computed it: the delegate's reason, or ``OUTPUT``.
+        kernel: What computed it: the delegate's reason, ``FUSED`` or ``OUTPUT``.
         values: Number of values compared.
         differing: How many of them differ.
         first: The first that does.
@@ -99,6 +104,7 @@ class Validation:
             if nothing is delegated, as nothing is run then.
         inputs_hash: What stands for the samples, see ``_Hash``; empty if nothing is run.
         outputs_hash: What stands for the model's outputs over them, computed with the delegate.
+        golden: The run, to be written; None unless it was asked for.
     """
 
     runtime: str
@@ -106,6 +112,7 @@ class Validation:
     comparisons: list[Comparison]
     inputs_hash: str
     outputs_hash: str
+    golden: GoldenRun | None = None
 
     @property
     def first_wrong(self) -> Comparison | None:
@@ -121,6 +128,8 @@ def validate(
     seed: int = 0,
     options: Mapping[str, library.Option] | None = None,
     origin: str = "model",
+    keep_run: bool = False,
+    golden: GoldenRun | None = None,
 ) -> Validation:
     """Compare the delegate with the reference kernels of one runtime, in a process of its own.
 
@@ -134,12 +143,20 @@ def validate(
         seed: Seeds the random ones.
         options: Options for the delegate.
         origin: What to call the model in messages.
+        keep_run: Whether the outcome is to hold the run, whatever is delegated.
+        golden: A run to compare the model's outputs with, too; its inputs are the samples then.
 
     Raises:
+        ConfigError: ``golden`` is of another model.
         TfliteEqError: The model, the library, an option or the runtime is at fault.
     """
     name = runtime.description
-    arguments = (model, runtime, samples, seed, dict(options or {}), origin)
+    if golden is not None and golden.model_hash != hashlib.sha256(model).digest():
+        raise ConfigError(
+            f"the golden file is of another model than {origin}: of one whose SHA-256 is"
+            f" {golden.model_hash.hex()}"
+        )
+    arguments = (model, runtime, samples, seed, dict(options or {}), origin, keep_run, golden)
     return call_apart(f"{origin}: validating on {name}", _validate, *arguments)
 
 
@@ -150,6 +167,8 @@ def _validate(
     seed: int,
     options: dict[str, library.Option],
     origin: str,
+    keep_run: bool,
+    golden: GoldenRun | None,
 ) -> Validation:
     graph = Graph.from_bytes(model, origin)
     check_computes_with_codes(graph)
@@ -158,27 +177,53 @@ def _validate(
     pass_on_warnings(plain.log)
     claims = plain.claims
     claimed = {claim.operator: claim for claim in claims if claim.claimed}
-    if not claimed:
+    if not claimed and not keep_run and golden is None:
         return Validation(runtime.description, claims, [], "", "")
-    written = [graph.operators[index].outputs[0] for index in claimed]
-    results = [Comparison(c.name, c.kind, c.reason) for c in claimed.values()]
-    # With every delegated operator's result to be seen.
-    opened = _Pair(edit.with_outputs(graph, written), runtime, options)
+    made = [(claim, index) for n, claim in claimed.items() for index in graph.operators[n].outputs]
+    written = [index for _, index in made]
+    results = [Comparison(graph.tensors[index].name, c.kind, c.reason) for c, index in made]
+    # With every delegated operator's result to be seen, so that each is run by itself. What several
+    # write that are run as one is to be seen where what lies between them is not.
+    opened = _Pair(edit.with_outputs(graph, written), runtime, options) if written else None
+    ends = [claim for claim in claimed.values() if claim.fused_into == claim.operator]
+    seen = [graph.operators[claim.operator].outputs[0] for claim in ends]
+    fused = _Pair(edit.with_outputs(graph, seen), runtime, options) if ends else None
+    groups = [Comparison(c.name, c.kind, FUSED) for c in ends]
     outputs = [Comparison(graph.tensors[index].name, "", OUTPUT) for index in graph.outputs]
+    beside = [Comparison(graph.tensors[index].name, "", GOLDEN) for index in graph.outputs]
+    kept: list[GoldenSample] = []
     hashes = _Hash(), _Hash()
     inputs: Iterable[list[Array]]
-    if isinstance(samples, int):
+    if golden is not None:
+        inputs = (list(sample.inputs) for sample in golden.samples)
+    elif isinstance(samples, int):
         inputs = random_inputs(graph, samples, seed)
     else:
         inputs = typed_inputs(graph, samples)
     for number, values in enumerate(inputs):
         delegated = plain.run(values)
-        for comparisons, tensors in ((results, opened.run(values)), (outputs, delegated)):
+        compared = [(outputs, delegated)]
+        compared += [(results, opened.run(values))] if opened else []
+        compared += [(groups, fused.run(values))] if fused else []
+        for comparisons, tensors in compared:
             for comparison, found, expected in zip(comparisons, *tensors):
                 comparison.add(number, found, expected)
+        if golden is not None:
+            for comparison, tensor, expected in zip(
+                beside, delegated[0], golden.samples[number].outputs
+            ):
+                comparison.add(number, tensor, expected)
         for hashed, of in zip(hashes, (values, delegated[0])):
             hashed.add(of)
-    return Validation(runtime.description, claims, results + outputs, *map(str, hashes))
+        kept += [GoldenSample(values, delegated[0])] if keep_run else []
+    every = results + groups + outputs + (beside if golden is not None else [])
+    input_names, output_names = (
+        [graph.tensors[index].name for index in indices]
+        for indices in (graph.inputs, graph.outputs)
+    )
+    run = golden_run(model, input_names, output_names, kept) if keep_run else None
+    inputs_hash, outputs_hash = map(str, hashes)
+    return Validation(runtime.description, claims, every, inputs_hash, outputs_hash, run)
 
 
 class _Hash:
@@ -207,10 +252,11 @@ class _Pair:
         delegate = library.load(runtime, **{**options, "log_level": 2})
         with captured_stderr() as log:
             delegated = runtime.interpreter(model, Kernels.REFERENCE, delegates=[delegate])
-            self._interpreters = (delegated, runtime.interpreter(model, Kernels.REFERENCE))
-            for interpreter in self._interpreters:
+            plain = runtime.interpreter(model, Kernels.REFERENCE)
+            self._sessions = (Session(delegated), Session(plain))
+            for session in self._sessions:
                 try:
-                    interpreter.allocate_tensors()
+                    session.allocate()
                 except (RuntimeError, ValueError) as error:
                     raise BackendError(f"the runtime rejects the model: {error}") from error
         self.log = log.getvalue()
@@ -218,15 +264,14 @@ class _Pair:
 
     def run(self, inputs: Sequence[Array]) -> tuple[list[Array], list[Array]]:
         """Outputs with the delegate and without."""
-        with_it, without = (_outputs(i, inputs) for i in self._interpreters)
+        with_it, without = (_outputs(i, inputs) for i in self._sessions)
         return with_it, without
 
 
-def _outputs(interpreter: Interpreter, inputs: Sequence[Array]) -> list[Array]:
-    for detail, value in zip(interpreter.get_input_details(), inputs):
-        interpreter.set_tensor(detail["index"], value)
+def _outputs(session: Session, inputs: Sequence[Array]) -> list[Array]:
+    session.feed(inputs)
     try:
-        interpreter.invoke()
+        session.invoke()
     except RuntimeError as error:
         raise BackendError(f"the model fails to run: {error}") from error
-    return [interpreter.get_tensor(d["index"]) for d in interpreter.get_output_details()]
+    return list(session.results())

@@ -37,7 +37,6 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
-from tflite_eq.calibration.channel_statistics import ChannelStatistics
 from tflite_eq.equalization.domains import Domain, Port
 from tflite_eq.equalization.factors import ChannelFactors
 from tflite_eq.equalization.layers import Double, Filters
@@ -45,6 +44,7 @@ from tflite_eq.graph import properties
 from tflite_eq.graph.model import Graph, Operator
 from tflite_eq.graph.properties import SAME_SCALE
 from tflite_eq.graph.scale_groups import ScaleGroup
+from tflite_eq.statistics.channels import ChannelStatistics
 
 # A channel that reaches less than this part of the largest one is treated as if it reached so much:
 # other samples may make it go further.
@@ -57,6 +57,9 @@ _LEAST_SIGNAL = 1e-6
 _EXPONENTS = np.linspace(0, 0.5, 5)
 _MAX_SWEEPS = 4
 _MOST_EXPONENTS = 3
+
+# Sampled values of a tensor that factors are tried on, in all channels together.
+_MOST_VALUES = 1 << 17
 
 # Candidate ends of the range as fractions of the largest value.
 _CLIPS_PER_OCTAVE = 4
@@ -174,7 +177,8 @@ class _Quantized:
 
     def add(self, tensor: int, own: slice, statistics: ChannelStatistics, slope: float) -> None:
         """Add a tensor whose values are rounded, with the slope for errors of negative ones."""
-        values = statistics.sampled.astype(np.float64)
+        values = statistics.sampled
+        values = values[:: max(1, -(-values.size // _MOST_VALUES))].astype(np.float64)
         self._largest[own] = np.maximum(self._largest[own], statistics.largest)
         self._sides[0].append(_Side(tensor, own, np.maximum(values, 0), 1.0))
         self._sides[1].append(_Side(tensor, own, np.maximum(-values, 0), slope))

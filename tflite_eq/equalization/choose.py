@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence, Set
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 
-from tflite_eq.calibration.channel_statistics import ChannelStatistics, observe_channels
-from tflite_eq.calibration.dataset import Sample
-from tflite_eq.config import ActivationMode, Config, Equalization
+from tflite_eq.config import Config, Equalization
+from tflite_eq.data.dataset import Sample
 from tflite_eq.equalization.balance import Precision, balancing_factors
 from tflite_eq.equalization.cross_layer import cross_layer_factors
 from tflite_eq.equalization.domains import Domain, find_domains
@@ -14,8 +13,13 @@ from tflite_eq.equalization.factors import ChannelFactors
 from tflite_eq.graph.linear import LinearLayer, linear_layers
 from tflite_eq.graph.model import Graph
 from tflite_eq.graph.scale_groups import ScaleGroup, scale_groups
+from tflite_eq.numerics.windows import ActivationMode
 from tflite_eq.precision import grid_for, wants_int7
-from tflite_eq.simulation.trace import PassTrace
+from tflite_eq.statistics.channels import (
+    ChannelStatistics,
+    Observed,
+    observe_channels,
+)
 
 
 def equalizing_factors(
@@ -23,7 +27,7 @@ def equalizing_factors(
     skipped: Set[int],
     samples: Iterable[Sample],
     config: Config,
-    trace: PassTrace | None = None,
+    look: Callable[[Observed], None] | None = None,
 ) -> list[ChannelFactors]:
     """Factors for all channels that can be scaled and gain from it.
 
@@ -32,7 +36,7 @@ def equalizing_factors(
         skipped: Indices of operators that stay in float.
         samples: The calibration samples; iterated once, or not at all if nothing can be scaled.
         config: Options.
-        trace: Receives the extremes of the network as it is, if the samples are looked at.
+        look: Is given what the samples show of the network as it is, if they are looked at.
 
     Raises:
         DatasetError: The data set is empty or does not fit the model.
@@ -46,8 +50,8 @@ def equalizing_factors(
         return []
     tensors = sorted({tensor for domain in domains for tensor in domain.tensors})
     observed = observe_channels(graph, tensors, samples, config.seed)
-    if trace is not None:
-        trace.extremes.update(observed.extremes)
+    if look is not None:
+        look(observed)
     if is_cross_layer:
         return cross_layer_factors(graph, domains, observed.channels)
     return _balanced(graph, domains, skipped, observed.channels, config)

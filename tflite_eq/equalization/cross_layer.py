@@ -22,11 +22,11 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from tflite_eq.calibration.channel_statistics import ChannelStatistics
 from tflite_eq.equalization.domains import Domain
 from tflite_eq.equalization.factors import ChannelFactors
 from tflite_eq.equalization.layers import Double, Filters
 from tflite_eq.graph.model import Graph
+from tflite_eq.statistics.channels import ChannelStatistics
 
 _RELU6_BOUND = 6.0
 

@@ -9,8 +9,9 @@ from typing import Any
 import numpy.typing as npt
 
 from tflite_eq.errors import BackendError, DatasetError
-from tflite_eq.evaluation.feeding import decode, feed, fit
+from tflite_eq.evaluation.feeding import decode, encoded
 from tflite_eq.runtimes import Kernels, Runtime
+from tflite_eq.session import Session
 from tflite_eq.trial import Bounds, Job, Step, check_survives
 
 Array = npt.NDArray[Any]
@@ -58,19 +59,19 @@ class Executable:
         if self._job is not None:
             check_survives(runtime, self._job, name)
         try:
-            self._interpreter = runtime.interpreter(model, kernels)
+            self._session = Session(runtime.interpreter(model, kernels))
         except (BackendError, RuntimeError, ValueError) as error:
             raise self._failed(error) from error
 
     @property
     def inputs(self) -> list[dict[str, Any]]:
         """What the interpreter says of its inputs."""
-        return list(self._interpreter.get_input_details())
+        return self._session.inputs
 
     @property
     def outputs(self) -> list[dict[str, Any]]:
         """What the interpreter says of its outputs; shapes are those of the last run."""
-        return list(self._interpreter.get_output_details())
+        return self._session.outputs
 
     def run(self, inputs: Sequence[Array]) -> list[Array]:
         """Outputs for one sample, decoded.
@@ -90,9 +91,10 @@ class Executable:
         self._check_shapes(inputs)
         try:
             self._fit(inputs)
-            self.fed = feed(self._interpreter, inputs)
-            self._interpreter.invoke()
-            return [self._interpreter.get_tensor(d["index"]) for d in self._output_details]
+            self.fed = encoded(inputs, self._session.inputs)
+            self._session.feed(self.fed)
+            self._session.invoke()
+            return list(self._session.results())
         except (RuntimeError, ValueError) as error:
             raise self._failed(error) from error
 
@@ -102,7 +104,7 @@ class Executable:
             if self._job is not None and self._tried.widen(shapes):
                 job = dataclasses.replace(self._job, inputs=inputs, until=Step.INVOKE)
                 check_survives(self._runtime, job, self.name)
-            fit(self._interpreter, inputs)
+            self._session.allocate(shapes)
             self._output_details = self.outputs
             self._shapes = shapes
 

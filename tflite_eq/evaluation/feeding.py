@@ -1,4 +1,4 @@
-"""Giving an interpreter one sample, and reading what it gives: codes where it has such."""
+"""Real values as a model's inputs take them, and what it gives as real values again."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ import numpy as np
 import numpy.typing as npt
 
 from tflite_eq.numerics import affine
-from tflite_eq.runtimes import Interpreter
 
 Array = npt.NDArray[Any]
 
@@ -64,29 +63,10 @@ def decode(codes: Array, detail: dict[str, Any]) -> Array:
     return values
 
 
-def fit(interpreter: Interpreter, inputs: Sequence[Array]) -> None:
-    """Allocate an interpreter's tensors for the shapes of a sample.
+def encoded(inputs: Sequence[Array], details: Sequence[dict[str, Any]]) -> list[Array]:
+    """A sample as a model's inputs take it, in their order: codes where these are integers.
 
     Raises:
-        ValueError, RuntimeError: The runtime does not take them.
+        ValueError: An input does not take the values.
     """
-    for detail, value in zip(interpreter.get_input_details(), inputs):
-        if tuple(detail["shape"]) != value.shape:
-            interpreter.resize_tensor_input(detail["index"], value.shape)
-    interpreter.allocate_tensors()
-
-
-def feed(interpreter: Interpreter, inputs: Sequence[Array]) -> list[Array]:
-    """Set an interpreter's inputs, in their order, to real values.
-
-    Returns:
-        What it was given: codes where its inputs are integers.
-
-    Raises:
-        ValueError, RuntimeError: The runtime does not take them.
-    """
-    details = interpreter.get_input_details()
-    fed = [encode(value, detail) for detail, value in zip(details, inputs)]
-    for detail, codes in zip(details, fed):
-        interpreter.set_tensor(detail["index"], codes)
-    return fed
+    return [encode(value, detail) for detail, value in zip(details, inputs)]

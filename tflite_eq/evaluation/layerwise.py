@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from tflite_eq.calibration.dataset import SampleReader
+from tflite_eq.data.dataset import SampleReader
 from tflite_eq.errors import DatasetError
 from tflite_eq.evaluation import metrics
 from tflite_eq.evaluation.classifier import is_vector

@@ -154,7 +154,9 @@ def _take_in_buffers(model: ModelT, data: bytes, origin: str) -> None:
 
 def serialize(model: ModelT) -> bytes:
     """Pack the object API into the bytes of a ``.tflite`` file."""
-    builder = flatbuffers.Builder(1 << 20)
+    # Large enough from the start: a builder that is full copies all into one of twice the size.
+    constants = sum(len(buffer.data) for buffer in model.buffers or () if buffer.data is not None)
+    builder = flatbuffers.Builder(constants + constants // 8 + (1 << 16))
     builder.Finish(model.Pack(builder), FILE_IDENTIFIER)
     return bytes(builder.Output())
 

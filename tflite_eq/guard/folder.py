@@ -17,9 +17,9 @@ import json
 import os
 import pathlib
 
-from tflite_eq.calibration.checkpoint import GUARD_STATE, RUN_STATE
-from tflite_eq.calibration.run_identity import describe_run, differences
-from tflite_eq.calibration.state_folder import names_in, refuse_other_run, refuse_others
+from tflite_eq.checkpoint.checkpoint import GUARD_STATE, RUN_STATE
+from tflite_eq.checkpoint.run_identity import describe_run, differences
+from tflite_eq.checkpoint.state_folder import names_in, refuse_other_run, refuse_others
 from tflite_eq.config import Config
 from tflite_eq.errors import CheckpointError
 from tflite_eq.evaluation.intervals import Estimate

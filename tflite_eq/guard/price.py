@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from tflite_eq.calibration.record import Calibration
 from tflite_eq.graph.linear import LinearLayer
 from tflite_eq.graph.model import Graph
+from tflite_eq.record.record import Calibration
 from tflite_eq.report.claims import claims_by_target
 from tflite_eq.report.details import multiplications, total_runtime_multiplications
 from tflite_eq.report.guard import Price

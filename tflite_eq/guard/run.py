@@ -6,10 +6,9 @@ import dataclasses
 import math
 from typing import Any
 
-from tflite_eq.calibration.record import Calibration
-from tflite_eq.calibration.stored_samples import StoredSamples
 from tflite_eq.config import Config
 from tflite_eq.conformance.samples import CHECKED_SAMPLES
+from tflite_eq.data.stored_samples import StoredSamples
 from tflite_eq.equalization.factors import with_factors
 from tflite_eq.errors import BackendError, VerificationError
 from tflite_eq.evaluation.evaluator import evaluate, predict
@@ -30,9 +29,10 @@ from tflite_eq.quantizer import (
     apply_calibration,
     calibrate,
 )
+from tflite_eq.record.record import Calibration
 from tflite_eq.report.guard import Price
+from tflite_eq.search.trace import PassTrace
 from tflite_eq.selection import check_selection, skipped_operators
-from tflite_eq.simulation.trace import PassTrace
 
 # Calibration samples that sensitivity is measured on. Ranking needs fewer than calibrating: every
 # one of them gives as many errors as there are logits.

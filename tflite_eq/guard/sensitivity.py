@@ -19,16 +19,16 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from tflite_eq.calibration.filters import recorded_filters
-from tflite_eq.calibration.record import Calibration, LayerRecord
 from tflite_eq.config import BiasCorrection, Reconstruction
+from tflite_eq.execution.operator_runner import OperatorRunner
 from tflite_eq.graph.linear import LinearLayer
 from tflite_eq.graph.model import Graph
 from tflite_eq.graph.outputs import final_softmax
 from tflite_eq.numerics import affine, weights
 from tflite_eq.numerics.affine import AffineParams
 from tflite_eq.progress import track
-from tflite_eq.simulation.operator_runner import OperatorRunner
+from tflite_eq.record.filters import recorded_filters
+from tflite_eq.record.record import Calibration, LayerRecord
 
 Array = npt.NDArray[Any]
 Values = dict[int, Array]

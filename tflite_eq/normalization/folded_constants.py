@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 
 from tflite_eq.errors import ModelError
+from tflite_eq.execution.operator_runner import OperatorRunner
 from tflite_eq.graph import properties
 from tflite_eq.graph.model import Graph, Operator
 from tflite_eq.graph.rewrite import Rewrite
-from tflite_eq.simulation.operator_runner import OperatorRunner
 from tflite_eq.text import counted
 
 # Results with more values stay computed, as a file would grow by them.

@@ -19,7 +19,8 @@ from tflite_eq.graph import schema
 from tflite_eq.graph.edit import without_signatures
 from tflite_eq.graph.model import Graph
 from tflite_eq.graph.rewrite import Rewrite
-from tflite_eq.runtimes import Interpreter, Kernels, preferred_runtime
+from tflite_eq.runtimes import Kernels, preferred_runtime
+from tflite_eq.session import Session
 from tflite_eq.trial import Job, Step, death
 
 Shape = tuple[int, ...]
@@ -60,6 +61,11 @@ def settled(graph: Graph) -> tuple[Graph, str | None]:
         return graph, None
     sizes = ", ".join(str(list(shape)) for shape in inputs)
     return rewrite.graph(), f"shapes settled for an input of {sizes}"
+
+
+def shapes_for(graph: Graph) -> dict[int, Shape]:
+    """Shapes of the computed tensors for the inputs as they are; none if it cannot be run so."""
+    return _Probe(graph).shapes([graph.tensors[index].shape for index in graph.inputs])
 
 
 def _signature(graph: Graph, index: int, shape: Shape, elsewhere: Sequence[Shape]) -> Shape | None:
@@ -119,41 +125,38 @@ class _Probe:
         self._runtime = preferred_runtime()
         model = _part(graph, [o.index for o in self._operators])
         self._job = Job(model, Kernels.BUILTIN)
-        self._interpreter: Interpreter = None
 
     def shapes(self, inputs: Sequence[Shape]) -> dict[int, Shape]:
         """Shapes of the computed tensors, for these of the inputs; none if it cannot be run."""
         if not self._survives(inputs, Step.ALLOCATE):
             return {}
-        if self._interpreter is None:
-            self._interpreter = self._runtime.interpreter(self._job.model, self._job.kernels)
-        interpreter = self._interpreter
-        details = interpreter.get_input_details()
+        # A new one each time: one that makes room for larger tensors copies the room it had.
+        session = Session(self._runtime.interpreter(self._job.model, self._job.kernels))
         try:
-            for detail, shape in zip(details, inputs):
-                interpreter.resize_tensor_input(detail["index"], shape)
-            interpreter.allocate_tensors()
-            if not all(self._is_allocated(i) for o in self._operators for i in o.outputs):
+            session.allocate(inputs)
+            if not all(self._is_allocated(session, i) for o in self._operators for i in o.outputs):
                 if not self._survives(inputs, Step.INVOKE):
                     return {}
-                for detail, shape in zip(details, inputs):
-                    interpreter.set_tensor(detail["index"], np.zeros(shape, detail["dtype"]))
-                interpreter.invoke()
+                session.feed([np.zeros(s, d["dtype"]) for d, s in zip(session.inputs, inputs)])
+                session.invoke()
         except (BackendError, ValueError, RuntimeError):
             return {}
-        shapes = {d["index"]: tuple(map(int, d["shape"])) for d in interpreter.get_tensor_details()}
+        shapes = {
+            d["index"]: tuple(map(int, d["shape"]))
+            for d in session.interpreter.get_tensor_details()
+        }
         return {i: shapes[i] for o in self._operators for i in o.outputs if i in shapes}
 
     def _survives(self, inputs: Sequence[Shape], until: Step) -> bool:
         job = dataclasses.replace(self._job, inputs=inputs, until=until)
         return death(self._runtime, job) is None
 
-    def _is_allocated(self, tensor: int) -> bool:
+    def _is_allocated(self, session: Session, tensor: int) -> bool:
         """Whether a tensor has its place, and thus its shape, before anything runs."""
         if self._graph.tensors[tensor].type_name == "STRING":
             return True  # runtimes read texts, before there are any, through a null pointer
         try:
-            self._interpreter.tensor(tensor)()
+            session.interpreter.tensor(tensor)()
         except ValueError:
             return False
         return True

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-_CLAMPS = {
+_CLAMPS: dict[str, tuple[float | None, float | None]] = {
     "NONE": (None, None),
     "RELU": (0.0, None),
     "RELU6": (0.0, 6.0),
@@ -19,12 +19,23 @@ def apply_activation(values: npt.NDArray[np.float32], name: str) -> npt.NDArray[
     Raises:
         ValueError: TFLite's int8 kernels know no such fused activation.
     """
+    return activate(values.copy(), name)
+
+
+def activate(values: npt.NDArray[np.float32], name: str) -> npt.NDArray[np.float32]:
+    """The same in place; returns ``values``.
+
+    Raises:
+        ValueError: As ``apply_activation``.
+    """
     if name not in _CLAMPS:
         raise ValueError(f"no int8 kernel fuses the activation function {name}")
     low, high = _CLAMPS[name]
-    if low is None and high is None:
-        return values.copy()
-    return np.clip(values, low, high)
+    if low is not None:
+        np.maximum(values, np.float32(low), out=values)
+    if high is not None:
+        np.minimum(values, np.float32(high), out=values)
+    return values
 
 
 def is_fusable(name: str) -> bool:

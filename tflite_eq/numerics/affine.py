@@ -47,8 +47,7 @@ def quantize(values: npt.NDArray[np.float32], params: AffineParams) -> npt.NDArr
         steps = values * (np.float32(1) / np.float32(params.scale))
     codes = round_half_away(steps)
     codes += params.zero_point
-    np.clip(codes, INT8_MIN, INT8_MAX, out=codes)
-    return codes.astype(np.int8)
+    return clipped(codes, INT8_MIN, INT8_MAX).astype(np.int8)
 
 
 def dequantize(codes: npt.NDArray[np.int8], params: AffineParams) -> npt.NDArray[np.float32]:
@@ -69,20 +68,26 @@ def fake_quantize(values: npt.NDArray[np.float32], params: AffineParams) -> npt.
     # NumPy makes a number of an array without dimensions, which nothing can be written into.
     real: npt.NDArray[np.float32] = np.asarray(values * (np.float32(1) / scale))
     np.rint(real, out=real)
-    np.clip(real, INT8_MIN - params.zero_point, INT8_MAX - params.zero_point, out=real)
+    clipped(real, INT8_MIN - params.zero_point, INT8_MAX - params.zero_point)
     real *= scale
     return real
 
 
-def round_half_away(values: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    """Nearest integers, halves away from zero (``std::round``), as a new float32 array.
+def clipped(values: npt.NDArray[np.float32], low: float, high: float) -> npt.NDArray[np.float32]:
+    """``values`` themselves, cut off at both ends; NumPy 1's ``clip`` takes three times as long."""
+    np.maximum(values, np.float32(low), out=values)
+    np.minimum(values, np.float32(high), out=values)
+    return values
 
-    Adding one half before truncating would turn 0.49999997 into 1. Rounding halves to even first
-    and mending the exact halves does not, and is faster.
-    """
-    nearest: npt.NDArray[np.float32] = np.asarray(np.rint(values))
-    with np.errstate(invalid="ignore"):  # infinity is whole
-        halves = np.abs(values - nearest) == np.float32(0.5)
-    if halves.any():
-        nearest[halves] = np.trunc(values[halves]) + np.copysign(np.float32(1), values[halves])
+
+# The float32 below one half. Added to x and rounded to float32, it reaches the next integer exactly
+# where the fraction of x is one half or more; one half itself would take 0.49999997 to 1, too.
+_ALMOST_HALF = np.nextafter(np.float32(0.5), np.float32(0))
+
+
+def round_half_away(values: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """Nearest integers, halves away from zero (``std::round``), as a new float32 array."""
+    nearest: npt.NDArray[np.float32] = np.asarray(np.copysign(_ALMOST_HALF, values))
+    nearest += values
+    np.trunc(nearest, out=nearest)
     return nearest

@@ -6,8 +6,8 @@ import numpy as np
 import numpy.typing as npt
 
 from tflite_eq.numerics import lattice
-from tflite_eq.numerics.affine import round_half_away
-from tflite_eq.targets import WeightGrid
+from tflite_eq.numerics.affine import clipped, round_half_away
+from tflite_eq.numerics.grids import WeightGrid
 
 Float = npt.NDArray[np.float32]
 
@@ -62,8 +62,7 @@ def quantize_filters(filters: Float, scales: Float, grid: WeightGrid) -> npt.NDA
         return lattice.round_to_lattice(filters, scales)
     inverse = np.float32(1) / scales.reshape(-1, *([1] * (filters.ndim - 1)))
     codes = round_half_away(filters * inverse)
-    np.clip(codes, -grid.limit, grid.limit, out=codes)
-    return codes.astype(np.int8)
+    return clipped(codes, -grid.limit, grid.limit).astype(np.int8)
 
 
 def dequantize_filters(codes: npt.NDArray[np.int8], scales: Float) -> Float:

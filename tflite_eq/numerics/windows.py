@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import enum
 
 import numpy as np
 
-from tflite_eq.config import ActivationMode
 from tflite_eq.numerics.affine import INT8_MAX, INT8_MIN, AffineParams, round_half_away
 
 # Range given to a tensor that was zero in every calibration sample.
@@ -15,6 +15,13 @@ DEAD_RANGE = (0.0, 1.0)
 # MLIR widens ranges of less than 1e-6 as it likes. Products of such scales would leave the range of
 # float32 and of the requantization shift, too.
 MIN_SPAN = 2e-6
+
+
+class ActivationMode(enum.Enum):
+    """Where zero lies in the code range."""
+
+    ASYMMETRIC = "asymmetric"
+    SYMMETRIC = "symmetric"  # the paper's: zero point 0 everywhere
 
 
 @dataclasses.dataclass(frozen=True)

@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from tflite_eq.calibration.filters import QuantizedFilters
 from tflite_eq.config import Reconstruction, SearchSettings
 from tflite_eq.numerics import weights
+from tflite_eq.numerics.grids import WeightGrid
 from tflite_eq.reconstruction.moments import Double, Moments
 from tflite_eq.reconstruction.refit import choose_ridge, ridge_change
 from tflite_eq.reconstruction.rounding import (
@@ -25,8 +25,9 @@ from tflite_eq.reconstruction.rounding import (
     round_compensated,
     rounding_error,
 )
-from tflite_eq.search.easyquant import coarse_factors, fine_offsets, initial_weight_scales
-from tflite_eq.targets import WeightGrid
+from tflite_eq.record.filters import QuantizedFilters
+from tflite_eq.search.candidates import best_factors
+from tflite_eq.search.easyquant import initial_weight_scales
 
 # Least damping of H in units of its mean diagonal; see ``_damping``.
 _DAMPING = 0.01
@@ -205,26 +206,15 @@ def _rescaled(problem: _Rounding, start: QuantizedFilters, settings: Settings) -
         found = problem.errors(QuantizedFilters(codes, scales, start.grid))
         return np.full_like(found, found.sum()) if settings.per_tensor else found
 
-    chosen = start.scales.copy()
-    best = losses(chosen)
-    position = chosen / initial.astype(np.float64)
+    def scales_of(factors: Double) -> Float:
+        scales = np.maximum((initial * factors).astype(np.float32), settings.smallest_scales)
+        return np.full_like(scales, scales.max()) if settings.per_tensor else scales
 
-    def consider(factors: npt.NDArray[np.float64]) -> None:
-        candidate = np.maximum((initial * factors).astype(np.float32), settings.smallest_scales)
-        if settings.per_tensor:
-            candidate = np.full_like(candidate, candidate.max())
-        found = losses(candidate)
-        better = found < best
-        best[better] = found[better]
-        chosen[better] = candidate[better]
-        position[better] = factors[better]
-
-    for factor in coarse_factors(settings.search):
-        consider(np.full(len(chosen), factor))
-    centre = position.copy()
-    for offset in fine_offsets(settings.search):
-        consider(np.clip(centre + offset, settings.search.low, settings.search.high))
-    return chosen
+    present = start.scales / initial.astype(np.float64)
+    factors = best_factors(
+        present, lambda factors: losses(scales_of(factors)), settings.search, tolerance=0.0
+    )
+    return scales_of(factors)
 
 
 def _best_of_both(

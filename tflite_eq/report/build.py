@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from tflite_eq.calibration.record import Calibration, FineTuning, LayerRecord
 from tflite_eq.config import Reconstruction
 from tflite_eq.graph.properties import LinearKind
 from tflite_eq.progress import peak_memory_mib
+from tflite_eq.record.record import Calibration, FineTuning, LayerRecord
 from tflite_eq.report.model import LayerReport, ProcessFacts, Report
 
 

@@ -12,8 +12,8 @@ from collections.abc import Iterable, Sequence
 
 from markupsafe import Markup, escape
 
-from tflite_eq.calibration.histogram import Histogram
 from tflite_eq.search.easyquant import Trial
+from tflite_eq.statistics.histogram import Histogram
 
 Point = tuple[float, float]
 

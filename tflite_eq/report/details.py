@@ -7,18 +7,18 @@ from collections.abc import Mapping
 import numpy as np
 import numpy.typing as npt
 
-from tflite_eq.calibration.histogram import Histogram
-from tflite_eq.calibration.record import LayerRecord, TensorRecord
 from tflite_eq.evaluation.layerwise import corresponding_tensors
 from tflite_eq.graph.linear import LinearLayer, linear_layer
 from tflite_eq.graph.model import Graph, Operator
 from tflite_eq.graph.properties import LinearKind
 from tflite_eq.numerics import certificates, weights
 from tflite_eq.numerics.certificates import Certificate
+from tflite_eq.numerics.grids import WeightGrid
+from tflite_eq.record.record import LayerRecord, TensorRecord
 from tflite_eq.report.claims import runtime_multiplications
 from tflite_eq.report.model import Claim, LayerDetail
-from tflite_eq.simulation.trace import PassTrace
-from tflite_eq.targets import WeightGrid
+from tflite_eq.search.trace import PassTrace
+from tflite_eq.statistics.histogram import Histogram
 
 _BINS = 96
 

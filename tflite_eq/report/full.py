@@ -7,7 +7,6 @@ import math
 from collections.abc import Sequence, Set
 
 from tflite_eq.alternatives.min_max import default_model
-from tflite_eq.calibration.record import Calibration
 from tflite_eq.equalization.factors import tensor_factors
 from tflite_eq.evaluation.layerwise import (
     Comparison,
@@ -20,6 +19,7 @@ from tflite_eq.evaluation.layerwise import (
 from tflite_eq.evaluation.metrics import Metrics
 from tflite_eq.graph.linear import LinearLayer
 from tflite_eq.graph.model import Graph
+from tflite_eq.record.record import Calibration
 from tflite_eq.report import findings
 from tflite_eq.report.claims import claims_by_target
 from tflite_eq.report.details import (
@@ -29,7 +29,7 @@ from tflite_eq.report.details import (
 )
 from tflite_eq.report.model import LayerComparison, LayerReport, ModelSummary, Report, Suggestion
 from tflite_eq.report.suggest import suggest
-from tflite_eq.simulation.trace import PassTrace
+from tflite_eq.search.trace import PassTrace
 
 FLOAT, DEFAULT, WRITTEN = "FP32", "TFLite default", "tflite_eq"
 

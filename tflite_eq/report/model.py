@@ -6,10 +6,10 @@ import dataclasses
 import math
 from typing import TYPE_CHECKING, Any
 
-from tflite_eq.calibration.histogram import Histogram
 from tflite_eq.evaluation.intervals import Estimate
 from tflite_eq.numerics.certificates import Certificate
 from tflite_eq.search.easyquant import Trial
+from tflite_eq.statistics.histogram import Histogram
 
 if TYPE_CHECKING:
     from tflite_eq.report.guard import GuardRecord  # which needs TargetSummary

@@ -18,14 +18,16 @@ import numpy.typing as npt
 from tflite_eq.config import Objective, SearchSettings
 from tflite_eq.numerics import weights
 from tflite_eq.numerics.affine import AffineParams, fake_quantize
+from tflite_eq.numerics.grids import WeightGrid
+from tflite_eq.search.candidates import best_factors
 from tflite_eq.search.objective import Criterion, QuantizedInput, Reference, output_total
-from tflite_eq.targets import WeightGrid
 
 Float = npt.NDArray[np.float32]
+Double = npt.NDArray[np.float64]
 Interval = tuple[float, float]
 
-# Losses closer than this (relative) are rounding noise of the sums, not an improvement.
-_TOLERANCE = 1e-6
+# Of layers with so many weights, candidates are compared by estimates first.
+_MANY_WEIGHTS = 1 << 14
 
 
 @dataclasses.dataclass(frozen=True)
@@ -44,7 +46,13 @@ class Trial:
 
 
 class Reader(Protocol):
-    """Something that reads the activation whose scale is searched."""
+    """Something that reads the activation whose scale is searched.
+
+    Attributes:
+        few: Number of rows that a quick look takes.
+    """
+
+    few: int
 
     def total(self, params: AffineParams) -> float:
         """Loss under input parameters, over all sampled values; without unit."""
@@ -78,6 +86,7 @@ class ValueReader:
             values[::share].reshape(1, -1, 1),
             Reference(exact[::share].reshape(1, -1, 1), criterion),
         )
+        self.few = self._few[0].shape[1]
         self._identity = np.ones((1, 1, 1), np.float32)
 
     def total(self, params: AffineParams) -> float:
@@ -121,10 +130,12 @@ class LayerReader:
     """One linear layer that reads the activation whose scale is searched.
 
     Attributes:
+        few: Number of rows that a quick look takes.
         scales: Best weight scales so far, [K].
         codes: Weight codes under these scales, [K, ...].
         trials: Loss of the whole layer where all channels took the same multiple of their initial
-            scales, of the last search that looked at the whole interval.
+            scales, of the last search that looked at the whole interval; estimates where these
+            chose the candidates.
     """
 
     def __init__(
@@ -153,6 +164,8 @@ class LayerReader:
         self._rows = rows
         self._share = share
         self._reference = Reference(output, criterion)
+        self._count = output.shape[1]
+        self.few = -(-self._count // share)
         self._few_reference = Reference(np.ascontiguousarray(output[:, ::share]), criterion)
         self._filters = filters
         self._groups = groups
@@ -204,27 +217,27 @@ class LayerReader:
                 return np.full(len(scales), judge.total(candidate))
             return judge.losses(candidate)
 
-        best = losses(self.scales)
-        chosen = self.scales.copy()
-        position = self.scales / self._initial.astype(np.float64)
+        def estimates(scales: Float) -> Double:
+            codes = weights.quantize_filters(self._filters, scales, self._grid)
+            return judge.estimates(self._dequantized(codes, scales))
 
-        def consider(factors: npt.NDArray[np.float64]) -> float:
-            candidate = (self._initial * factors).astype(np.float32)
-            found = losses(candidate)
-            better = found < best * (1 - _TOLERANCE)
-            best[better] = found[better]
-            chosen[better] = candidate[better]
-            position[better] = factors[better]
-            return self._reference.mean(found)
+        def scales_of(factors: Double) -> Float:
+            return (self._initial * factors).astype(np.float32)
 
+        trials: list[Trial] = []
+        is_screened = self._is_screened(settings)
+        factors = best_factors(
+            self.scales / self._initial.astype(np.float64),
+            lambda factors: losses(scales_of(factors)),
+            settings,
+            rows=self._count,
+            from_scratch=from_scratch,
+            estimates=(lambda factors: estimates(scales_of(factors))) if is_screened else None,
+            look=lambda factor, found: trials.append(Trial(factor, self._reference.mean(found))),
+        )
         if from_scratch:
-            self.trials = tuple(
-                Trial(float(factor), consider(np.full(len(chosen), factor)))
-                for factor in coarse_factors(settings)
-            )
-        centre = position.copy()
-        for offset in fine_offsets(settings):
-            consider(np.clip(centre + offset, settings.low, settings.high))
+            self.trials = tuple(sorted(trials, key=lambda trial: trial.factor))
+        chosen = scales_of(factors)
         if np.array_equal(chosen, self.scales):
             return False
         present = self.scales
@@ -234,6 +247,15 @@ class LayerReader:
             self.use(present)
             return False
         return True
+
+    def _is_screened(self, settings: SearchSettings) -> bool:
+        """Whether estimates choose the candidates whose errors are computed."""
+        return (
+            settings.coarse > 1
+            and not self._per_tensor
+            and not self._losses_may_clash
+            and self._filters.size >= _MANY_WEIGHTS
+        )
 
     def _dequantized(self, codes: npt.NDArray[np.int8], scales: Float) -> Float:
         return self._grouped(weights.dequantize_filters(codes, scales))
@@ -311,17 +333,20 @@ def search_scales(
             break
         previous = factor
 
-        def loss_of(candidate: float, number: int = round_number) -> float:
+        def losses(factors: Double, number: int = round_number) -> Double:
+            candidate = float(factors[0])
+            if candidate < 1.0 and not may_clip:
+                return np.full(1, np.inf)
             trials.append(Trial(candidate, quick_total(_scaled(origin, candidate)), number))
-            return trials[-1].loss
+            return np.full(1, trials[-1].loss)
 
-        factor = _search_factor(
-            loss_of,
-            factor,
+        [factor] = best_factors(
+            np.full(1, factor),
+            losses,
             settings,
+            rows=min(reader.few for reader in readers),
             from_scratch=round_number == 0,
-            may_clip=may_clip,
-        )
+        ).tolist()
         if factor == previous:
             break
     after = total(_scaled(origin, factor))
@@ -330,46 +355,6 @@ def search_scales(
             reader.reset()
         return Found(starts[first], first, 1.0, before, before, tuple(trials))
     return Found(_scaled(origin, factor), start, factor, before, after, tuple(trials))
-
-
-def _search_factor(
-    loss_of: Callable[[float], float],
-    present: float,
-    settings: SearchSettings,
-    from_scratch: bool,
-    may_clip: bool,
-) -> float:
-    """The best multiple of the initial activation scale; ``present`` unless another is better."""
-    best, factor = loss_of(present), present
-
-    def consider(candidates: npt.NDArray[np.float64]) -> None:
-        nonlocal best, factor
-        for candidate in np.clip(candidates, settings.low, settings.high).tolist():
-            if candidate < 1.0 and not may_clip:
-                continue
-            loss = loss_of(candidate)
-            if loss < best * (1 - _TOLERANCE):
-                best, factor = loss, candidate
-
-    if from_scratch:
-        consider(coarse_factors(settings))
-    consider(factor + fine_offsets(settings))
-    return factor
-
-
-def coarse_factors(settings: SearchSettings) -> npt.NDArray[np.float64]:
-    """First look: every ``coarse``-th of the steps that cut [low, high], both ends included."""
-    grid = np.linspace(settings.low, settings.high, settings.steps + 1)
-    factors: npt.NDArray[np.float64] = np.unique(np.append(grid[:: settings.coarse], grid[-1]))
-    return factors
-
-
-def fine_offsets(settings: SearchSettings) -> npt.NDArray[np.float64]:
-    """Second look: single steps to either side of the best candidate so far."""
-    step = (settings.high - settings.low) / settings.steps
-    reach = np.arange(1, max(2, settings.coarse))
-    offsets: npt.NDArray[np.float64] = np.concatenate([-reach[::-1], reach]) * step
-    return offsets
 
 
 def _scaled(interval: Interval, factor: float) -> Interval:

@@ -49,6 +49,17 @@ class Reference:
         self.output = _centre(output) if self.centred else output
         self.energy = _sums(self.output, self.output)
 
+    def sums(self, output: Float) -> tuple[Double, Double, Double]:
+        """Sums (dot, norm, error), [K] each, for an output like this one, which is overwritten.
+
+        With the squared error for objective the first two are 0: nobody asks for them.
+        """
+        dot = norm = np.zeros_like(self.energy)
+        if self.objective is Objective.COSINE:
+            dot, norm = _sums(self.output, output), _sums(output, output)
+        error = np.subtract(self.output, output, out=output)
+        return dot, norm, _sums(error, error)
+
     def losses(self, dot: Double, norm: Double, error: Double) -> Double:
         """Per-channel losses [K] from sums <y, y'>, <y', y'> and <y - y', y - y'>."""
         if self.objective is Objective.MSE:
@@ -86,32 +97,29 @@ class QuantizedInput:
         self._reference = reference
         self._filters = filters
         self._rows = _centre(rows) if reference.centred else rows
-        self._base = _product(self._rows, filters)
-        self._residual = reference.output - self._base
+        residual = _product(self._rows, filters)
+        np.subtract(reference.output, residual, out=residual)
         _, count, depth = rows.shape
         self._gram: Float | None = None
+        self._slope = np.matmul(residual.transpose(0, 2, 1), self._rows)
+        self._diagonal = np.einsum("grd,grd->gd", self._rows, self._rows)[:, np.newaxis]
         if depth < count:
             self._gram = np.matmul(self._rows.transpose(0, 2, 1), self._rows)
-            self._slope = np.matmul(self._residual.transpose(0, 2, 1), self._rows)
-            self._alignment = np.matmul(
-                np.ascontiguousarray(reference.output.transpose(0, 2, 1)), self._rows
-            )
-            self._residual_energy = _sums(self._residual, self._residual)
+            if reference.objective is Objective.COSINE:
+                outputs = np.ascontiguousarray(reference.output.transpose(0, 2, 1))
+                self._alignment = np.matmul(outputs, self._rows)
+        self._residual_energy = _sums(residual, residual)
 
     def sums(self, candidate: Float) -> tuple[Double, Double, Double]:
         """Per-channel sums (dot, norm, error), [K] each, for filters shaped as ``filters``.
+
+        With the squared error for objective the first two are 0: nobody asks for them.
 
         The error goes through the difference to the float filters: its square is what is left
         over, and computing it from dot and norm would cancel all significant digits.
         """
         if self._gram is None:
-            output = _product(self._rows, candidate)
-            error = self._reference.output - output
-            return (
-                _sums(self._reference.output, output),
-                _sums(output, output),
-                _sums(error, error),
-            )
+            return self._reference.sums(_product(self._rows, candidate))
         delta = candidate - self._filters
         spread = np.matmul(delta, self._gram)
         error = (
@@ -126,6 +134,19 @@ class QuantizedInput:
         image = np.matmul(candidate, self._gram)
         norm = np.einsum("gkd,gkd->gk", candidate, image, dtype=np.float64).ravel()
         return dot, norm, np.maximum(error, 0.0)
+
+    def estimates(self, candidate: Float) -> Double:
+        """Per-channel squared errors [K] if inputs did not vary together, for the price of a sum.
+
+        Args:
+            candidate: Filters shaped as ``filters``; overwritten.
+        """
+        candidate -= self._filters
+        weighted = candidate * self._diagonal
+        weighted -= self._slope
+        weighted -= self._slope
+        change = np.einsum("gkd,gkd->gk", weighted, candidate).astype(np.float64)
+        return np.asarray(np.maximum(self._residual_energy + change.ravel(), 0.0))
 
     def losses(self, candidate: Float) -> Double:
         """Per-channel losses of filters shaped as ``filters``, [K]."""
@@ -147,10 +168,7 @@ def output_total(rows: Float, filters: Float, reference: Reference) -> float:
     output = _product(rows, filters)
     if reference.centred:
         output = _centre(output)
-    error = reference.output - output
-    return reference.total(
-        _sums(reference.output, output), _sums(output, output), _sums(error, error)
-    )
+    return reference.total(*reference.sums(output))
 
 
 def _product(rows: Float, filters: Float) -> Float:
@@ -159,9 +177,10 @@ def _product(rows: Float, filters: Float) -> Float:
 
 
 def _centre(values: Float) -> Float:
-    centred: Float = values - values.mean(axis=1, keepdims=True, dtype=np.float64).astype(
-        np.float32
-    )
+    """Values [groups, rows, n] without the means over rows, as a new array."""
+    rows = values.shape[1]
+    means = np.matmul(np.full((1, rows), np.float32(1 / max(rows, 1))), values)
+    centred: Float = values - means
     return centred
 
 

@@ -2,34 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence, Set
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import numpy.typing as npt
 
-from tflite_eq.calibration.checkpoint import LayerState
-from tflite_eq.calibration.histogram import RangeObserver
-from tflite_eq.calibration.ranges import ESTIMATORS, widen_to_symmetric
-from tflite_eq.calibration.record import LayerRecord, TensorRecord
-from tflite_eq.config import ActivationMode, Config, Forms, Method
+from tflite_eq.checkpoint.checkpoint import LayerState
+from tflite_eq.config import Config, Forms, Method
+from tflite_eq.execution.operator_runner import OperatorRunner
 from tflite_eq.graph import properties
 from tflite_eq.graph.linear import LinearLayer
-from tflite_eq.graph.model import Graph, Operator
+from tflite_eq.graph.model import Operator
+from tflite_eq.graph.network import Network
 from tflite_eq.graph.scale_groups import ScaleGroup, shares_scale
 from tflite_eq.numerics.affine import AffineParams
-from tflite_eq.numerics.windows import Window, affine_for
+from tflite_eq.numerics.windows import ActivationMode, Window, affine_for
 from tflite_eq.precision import wants_int7
-from tflite_eq.search.easyquant import Found, Interval, LayerReader, ValueReader, search_scales
+from tflite_eq.record.record import LayerRecord, TensorRecord
+from tflite_eq.search.easyquant import Found, Interval, ValueReader, search_scales
 from tflite_eq.search.rows import supports_rows
 from tflite_eq.search.through import ELEMENTWISE, Function, search_through
+from tflite_eq.search.trace import PassTrace
 from tflite_eq.simulation.averages import Averages, operators_behind_averages
 from tflite_eq.simulation.elementwise_results import ElementwiseResults
 from tflite_eq.simulation.floors import floor_of
+from tflite_eq.simulation.kernel_tables import KernelTable
 from tflite_eq.simulation.least_scales import least_output_scale
-from tflite_eq.simulation.operator_runner import OperatorRunner
-from tflite_eq.simulation.sampling import criterion, make_layer_reader, sampled_values
-from tflite_eq.simulation.trace import PassTrace
+from tflite_eq.simulation.sampling import criterion, sampled_values
 from tflite_eq.simulation.twins import TwinActivations
+from tflite_eq.simulation.weight_scales import WeightScales
+from tflite_eq.statistics.histogram import RangeObserver
+from tflite_eq.statistics.ranges import ESTIMATORS, widen_to_symmetric
 from tflite_eq.writing.fast_forms import with_fast_swish
 
 Float = npt.NDArray[np.float32]
@@ -44,36 +47,30 @@ _FIXED_WINDOW = Window(-128, 127, True)
 
 
 class ActivationScales:
-    """Scales of one network's activations.
-
-    Attributes:
-        readers: Layers whose weight scales were searched together with their input's, by operator
-            index.
-    """
+    """Scales of one network's activations."""
 
     def __init__(
         self,
-        graph: Graph,
-        layers: dict[int, LinearLayer],
-        groups: dict[int, ScaleGroup],
-        skipped: Set[int],
+        network: Network,
         observers: dict[int, RangeObserver],
         twins: TwinActivations,
         config: Config,
+        weight_scales: WeightScales,
         trace: PassTrace | None = None,
         decided: Sequence[LayerState] = (),
+        beside: Sequence[TwinActivations] = (),
     ) -> None:
         """Nothing is settled yet; arguments as for ``run_lockstep``.
 
+        ``weight_scales`` are searched along with the scales of what layers read.
         ``decided`` holds what an interrupted run has decided: its tensors are settled as they
-        were, without a search.
+        were, without a search. ``beside`` are other quantized networks that get the same scales.
         """
-        self._graph = graph
-        self._layers = layers
-        self._groups = groups
-        self._skipped = skipped
+        self._graph, self._layers = network.graph, network.layers
+        self._groups, self._skipped = network.groups, network.skipped
         self._observers = observers
         self._twins = twins
+        self._beside = beside
         self._config = config
         self._trace = trace
         self._position = 0  # of the operator that runs next
@@ -81,11 +78,10 @@ class ActivationScales:
         self._records: dict[int, TensorRecord] = {}
         self._new: list[TensorRecord] = []
         self._decided = {tensor.index: tensor for state in decided for tensor in state.tensors}
-        self._found_scales = decided[-1].waiting_scales if decided else {}
         self._least: dict[int, float] = {}
-        self.readers: dict[int, LayerReader] = {}
+        self._weight_scales = weight_scales
         self._averaged_from: dict[int, list[ScaleGroup]] = {}
-        for group in {id(group): group for group in groups.values()}.values():
+        for group in {id(group): group for group in network.groups.values()}.values():
             for operator in operators_behind_averages(group):
                 for index in operator.inputs:
                     self._averaged_from.setdefault(index, []).append(group)
@@ -133,10 +129,6 @@ class ActivationScales:
         new, self._new = self._new, []
         return new
 
-    def waiting_scales(self) -> dict[int, list[float]]:
-        """Weight scales already found for layers that are yet to run, by operator index."""
-        return {index: reader.scales.tolist() for index, reader in self.readers.items()}
-
     def is_int7(self, tensor: int) -> bool:
         """Whether a settled tensor was given 7 bits."""
         return self._is_int7[tensor]
@@ -155,7 +147,7 @@ class ActivationScales:
         self._is_int7.update(dict.fromkeys(group.tensors, int7))
         floor = self._floor(group) if int7 else None
         averages = Averages(self._graph, group, self._twins)
-        layers = self._make_readers(group, int7, averages)
+        layers = self._weight_scales.joint(group.readers, int7, averages)
         unseen = self._unseen_range(group)
         starts = {name: _union(i, unseen) for name, i in self._starts(group, int7, floor).items()}
 
@@ -177,8 +169,7 @@ class ActivationScales:
             found = Found(interval, name)
         if self._trace is not None:
             self._trace.activation_searches.update(dict.fromkeys(group.tensors, found.trials))
-            self._trace.weight_searches.update({i: r.trials for i, r in layers.items()})
-        self.readers.update(layers)
+        self._weight_scales.take(layers)
         interval = _union(found.interval, unseen)
         params, window = self._affine(interval, group, int7, floor)
         least = max((self._least.get(index, 0.0) for index in group.tensors), default=0.0)
@@ -200,14 +191,6 @@ class ActivationScales:
         """Settle a group as an interrupted run did."""
         window = Window(*record.window, record.saturates)
         self._is_int7.update(dict.fromkeys(group.tensors, window.is_int7))
-        for layer in group.readers:
-            scales = self._found_scales.get(layer.operator.index)
-            if scales is not None:
-                reader = make_layer_reader(layer, self._twins, self._config, window.is_int7)
-                reader.use(np.asarray(scales, np.float32))
-                if self._trace is not None:
-                    reader.trials = self._trace.weight_searches.get(layer.operator.index, ())
-                self.readers[layer.operator.index] = reader
         params = AffineParams(record.scale, record.zero_point)
         self._settled(group, params, window, record.start, record.factor)
         self._new.clear()  # these are stored already
@@ -221,11 +204,14 @@ class ActivationScales:
         )
         for index in averages.tensors:
             self._twins.forget_quantized(index)
+        found: list[tuple[int, KernelTable | None, bool]] = []
         for index in group.tensors:
             table, reason = tables.of(index, params)
             if reason:
                 self._twins.notices.append(_nearest(self._graph.tensors[index].name, reason))
-            self._twins.settle(index, params, window, table, written=tables.is_written(index))
+            is_written = tables.is_written(index)
+            self._twins.settle(index, params, window, table, is_written)
+            found.append((index, table, is_written))
             observer = self._observers[index]
             self._records[index] = TensorRecord(
                 index=index,
@@ -240,6 +226,13 @@ class ActivationScales:
             )
             self._new.append(self._records[index])
         averages.compute_again()
+        for other in self._beside:
+            averages = Averages(self._graph, group, other)
+            for index in averages.tensors:
+                other.forget_quantized(index)
+            for index, table, is_written in found:
+                other.settle(index, params, window, table, is_written)
+            averages.compute_again()
 
     def _search_through(
         self,
@@ -417,20 +410,6 @@ class ActivationScales:
         return group.constants[0] >= 0 and all(
             self._observers[index].minimum >= 0 for index in group.tensors
         )
-
-    def _make_readers(
-        self, group: ScaleGroup, int7: bool, averages: Averages
-    ) -> dict[int, LayerReader]:
-        """Readers whose input the networks have computed by now, by operator index."""
-        if self._config.method is not Method.EASYQUANT:
-            return {}
-        return {
-            layer.operator.index: make_layer_reader(
-                layer, self._twins, self._config, int7, averages
-            )
-            for layer in group.readers
-            if supports_rows(layer) and self._twins.has_values(layer.input)
-        }
 
     def _value_readers(self, group: ScaleGroup) -> list[ValueReader]:
         """One reader per present tensor of the group that operators without weights read."""

@@ -12,13 +12,13 @@ from collections.abc import Set
 import numpy as np
 import numpy.typing as npt
 
+from tflite_eq.execution.operator_runner import OperatorRunner
 from tflite_eq.graph import properties
 from tflite_eq.graph.linear import LinearLayer
 from tflite_eq.graph.model import Graph, Operator
 from tflite_eq.graph.scale_groups import ScaleGroup
 from tflite_eq.numerics.affine import AffineParams, fake_quantize
 from tflite_eq.search.rows import gather_rows
-from tflite_eq.simulation.operator_runner import OperatorRunner
 from tflite_eq.simulation.twins import TwinActivations
 
 Float = npt.NDArray[np.float32]

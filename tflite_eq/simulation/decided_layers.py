@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
 
-from tflite_eq.bias.iterative import ErrorSums
-from tflite_eq.calibration.filters import QuantizedFilters, recorded_filters
-from tflite_eq.calibration.record import LayerRecord
 from tflite_eq.config import BiasCorrection, Config
 from tflite_eq.errors import CheckpointError
+from tflite_eq.execution.operator_runner import OperatorRunner
 from tflite_eq.graph import properties
 from tflite_eq.graph.linear import LinearLayer
 from tflite_eq.graph.model import Graph
 from tflite_eq.numerics import weights
-from tflite_eq.numerics.activation import apply_activation
-from tflite_eq.simulation.operator_runner import OperatorRunner
+from tflite_eq.record.filters import QuantizedFilters, recorded_filters
+from tflite_eq.record.record import LayerRecord
+from tflite_eq.simulation.outputs import SampledOutputs, finish, sampled_outputs
 from tflite_eq.simulation.twins import TwinActivations
 
 Float = npt.NDArray[np.float32]
@@ -26,8 +26,15 @@ Float = npt.NDArray[np.float32]
 class DecidedLayers:
     """Runs layers whose scales and filters are decided, for one pass over samples."""
 
-    def __init__(self, graph: Graph, twins: TwinActivations, config: Config) -> None:
-        """Run layers of ``graph`` on ``twins``."""
+    def __init__(
+        self,
+        graph: Graph,
+        twins: TwinActivations,
+        config: Config,
+        beside: Sequence[LayersBeside] = (),
+    ) -> None:
+        """Run layers of ``graph`` on ``twins``, each also for those ``beside`` them."""
+        self._beside = beside
         self._graph = graph
         self._twins = twins
         self._config = config
@@ -35,18 +42,18 @@ class DecidedLayers:
     def run_again(self, layer: LinearLayer, record: LayerRecord) -> None:
         """Put the outputs of a layer that an interrupted run has decided.
 
-        The figures in the record are sums over all values of both networks, so that they tell
-        whether this machine computes what the interrupted run computed.
+        The figures in the record are sums over values of both networks, so that they tell whether
+        this machine computes what the interrupted run computed.
 
         Raises:
             CheckpointError: The figures differ.
         """
-        scales = self._put_pre_activations(layer, record)
+        outputs, scales, runner = self._pre_activations(layer, record)
         correction = np.zeros(layer.channels, np.float32)
         if record.bias_correction:
             correction[:] = record.bias_correction
         offset = self._rounded_bias(layer, correction, scales)
-        found = self._error_sums(layer).layer_errors(offset).as_dict()
+        found = outputs.error_sums.layer_errors(offset).as_dict()
         expected = record.metrics["after_correction"]
         if found != expected:
             raise CheckpointError(
@@ -55,7 +62,8 @@ class DecidedLayers:
                 "numerical libraries. Go on where the run was started, or start afresh with a new "
                 "resume folder"
             )
-        self._put_outputs(layer, offset)
+        self._run_beside(layer, record, runner)
+        self._put_outputs(layer, record.gain, offset)
 
     def correct_again(self, layer: LinearLayer, record: LayerRecord) -> LayerRecord:
         """Put the outputs of a decided layer with the bias correction that these samples give.
@@ -63,9 +71,9 @@ class DecidedLayers:
         Returns:
             The record with that correction; its figures stay those of the samples before.
         """
-        scales = self._put_pre_activations(layer, record)
-        offset, correction = self._bias_correction(layer, self._error_sums(layer), scales)
-        self._put_outputs(layer, offset)
+        outputs, scales, _ = self._pre_activations(layer, record)
+        offset, correction = self._bias_correction(layer, outputs, scales)
+        self._put_outputs(layer, record.gain, offset)
         return dataclasses.replace(record, bias_correction=correction.tolist())
 
     @property
@@ -73,24 +81,35 @@ class DecidedLayers:
         return self._config.bias_correction is not BiasCorrection.NONE
 
     def _bias_correction(
-        self, layer: LinearLayer, sums: ErrorSums, scales: Float
+        self, layer: LinearLayer, outputs: SampledOutputs, scales: Float
     ) -> tuple[Float, Float]:
         """What the int32 bias adds beyond the float bias, and the correction; empty if none."""
         plain = self._rounded_bias(layer, np.zeros(layer.channels, np.float32), scales)
         if self._corrects_bias:
-            shift = (-sums.mean_shift).astype(np.float32)
+            shift = (-outputs.error_sums.mean_shift).astype(np.float32)
             corrected = self._rounded_bias(layer, shift, scales)
-            if self._helps(layer, plain, corrected):
+            if self._helps(layer, outputs, plain, corrected):
                 return corrected, shift
         return plain, np.zeros(0, np.float32)
 
-    def _put_pre_activations(self, layer: LinearLayer, record: LayerRecord) -> Float:
-        """Put both networks' outputs without correction; returns the weight scales with gain."""
+    def _pre_activations(
+        self, layer: LinearLayer, record: LayerRecord
+    ) -> tuple[SampledOutputs, Float, OperatorRunner]:
+        """Put both networks' outputs without correction.
+
+        Returns:
+            Some of them, with the gain; the weight scales with gain; what runs the quantized layer.
+        """
         filters = recorded_filters(layer, record)
         self._put_float_pre_activations(layer)
-        self._put_quantized_pre_activations(layer, filters)
-        self._apply_gain(layer, record.gain)
-        return filters.scales * np.float32(record.gain)
+        runner = self._put_quantized_pre_activations(layer, filters)
+        outputs = self._sampled_outputs(layer).with_gain(record.gain, layer.bias_values)
+        return outputs, filters.scales * np.float32(record.gain), runner
+
+    def _run_beside(self, layer: LinearLayer, record: LayerRecord, runner: OperatorRunner) -> None:
+        """Run a decided layer for those beside, while the float outputs are pre-activations."""
+        for other in self._beside:
+            other.correct(layer, record, runner)
 
     def _put_float_pre_activations(self, layer: LinearLayer) -> None:
         runner = OperatorRunner(self._graph, layer.operator, drop_activation=True)
@@ -98,30 +117,24 @@ class DecidedLayers:
             values = runner.run([self._twins.float_values(i, sample) for i in runner.feeds])[0]
             self._twins.put_float(layer.output, sample, values)
 
-    def _put_quantized_pre_activations(self, layer: LinearLayer, filters: QuantizedFilters) -> None:
+    def _put_quantized_pre_activations(
+        self, layer: LinearLayer, filters: QuantizedFilters
+    ) -> OperatorRunner:
         real = weights.dequantize_filters(filters.codes, filters.scales)
         constants = {layer.filter: layer.stored_filters(real)}
         runner = OperatorRunner(self._graph, layer.operator, constants, drop_activation=True)
+        self._run_quantized(layer, runner)
+        return runner
+
+    def _run_quantized(self, layer: LinearLayer, runner: OperatorRunner) -> None:
         for sample in range(self._twins.samples):
             feeds = [self._twins.quantized_values(i, sample) for i in runner.feeds]
             self._twins.put_waiting(layer.output, sample, runner.run(feeds)[0])
 
-    def _apply_gain(self, layer: LinearLayer, gain: float) -> None:
-        if gain == 1.0:
-            return
-        for sample in range(self._twins.samples):
-            linear = self._twins.waiting_values(layer.output, sample) - layer.bias_values
-            scaled = linear * np.float32(gain) + layer.bias_values
-            self._twins.put_waiting(layer.output, sample, scaled)
-
-    def _error_sums(self, layer: LinearLayer) -> ErrorSums:
-        sums = ErrorSums(layer.channels)
-        for sample in range(self._twins.samples):
-            sums.update(
-                self._twins.float_values(layer.output, sample),
-                self._twins.waiting_values(layer.output, sample),
-            )
-        return sums
+    def _sampled_outputs(self, layer: LinearLayer) -> SampledOutputs:
+        """Pre-activation outputs of both networks at the positions that corrections look at."""
+        rng = np.random.default_rng([self._config.seed, layer.operator.index, 2])
+        return sampled_outputs(self._twins, layer.output, layer.channels, rng)
 
     def _rounded_bias(self, layer: LinearLayer, correction: Float, scales: Float) -> Float:
         """What the int32 bias really adds beyond the float bias, per channel."""
@@ -131,27 +144,58 @@ class DecidedLayers:
         exact = codes.astype(np.float64) * bias_scales - layer.bias_values
         return exact.astype(np.float32)
 
-    def _helps(self, layer: LinearLayer, plain: Float, corrected: Float) -> bool:
+    def _helps(
+        self, layer: LinearLayer, outputs: SampledOutputs, plain: Float, corrected: Float
+    ) -> bool:
         """Whether the correction lowers the error behind the activation function."""
         activation = properties.fused_activation(layer.operator)
         if activation == "NONE":
             return True  # the mean is the least-squares correction of a linear output
-        errors = np.zeros(2)
-        for sample in range(self._twins.samples):
-            reference = apply_activation(self._twins.float_values(layer.output, sample), activation)
-            quantized = self._twins.waiting_values(layer.output, sample)
-            for i, offset in enumerate((plain, corrected)):
-                difference = apply_activation(quantized + offset, activation)
-                difference -= reference
-                errors[i] += np.vdot(difference, difference)
-        return bool(errors[1] <= errors[0])
+        errors = [outputs.error_behind(activation, offset) for offset in (plain, corrected)]
+        return errors[1] <= errors[0]
 
-    def _put_outputs(self, layer: LinearLayer, offset: Float) -> None:
-        """Put the layer's final outputs: offset added, activation applied."""
+    def _put_outputs(self, layer: LinearLayer, gain: float, offset: Float) -> None:
+        """Put the layer's final outputs: gain and offset, then the activation function."""
         activation = properties.fused_activation(layer.operator)
         for sample in range(self._twins.samples):
             exact = self._twins.float_values(layer.output, sample)
-            self._twins.put_float(layer.output, sample, apply_activation(exact, activation))
-            waiting = self._twins.waiting_values(layer.output, sample)
-            real = apply_activation(waiting + offset, activation)
+            finish(exact, activation)
+            self._twins.put_float(layer.output, sample, exact)
+        self._put_quantized_outputs(layer, gain, offset)
+
+    def _put_quantized_outputs(self, layer: LinearLayer, gain: float, offset: Float) -> None:
+        activation = properties.fused_activation(layer.operator)
+        for sample in range(self._twins.samples):
+            real = self._twins.waiting_values(layer.output, sample)
+            finish(real, activation, gain, layer.bias_values, offset)
             self._twins.put_quantized(layer.output, sample, real)
+
+
+class LayersBeside(DecidedLayers):
+    """The same layers for samples that correct biases alone, so that others may judge these.
+
+    Attributes:
+        twins: The quantized network as those samples have corrected it.
+        records: The layers so far, with their corrections.
+    """
+
+    def __init__(self, graph: Graph, twins: TwinActivations, config: Config) -> None:
+        """Run layers of ``graph`` on ``twins``, see ``TwinActivations.beside``."""
+        super().__init__(graph, twins, config)
+        self.twins = twins
+        self.records: list[LayerRecord] = []
+
+    def correct(self, layer: LinearLayer, record: LayerRecord, runner: OperatorRunner) -> None:
+        """Put the quantized outputs of a decided layer, corrected by these samples alone.
+
+        Args:
+            layer: The layer; its float outputs are pre-activations.
+            record: What was decided.
+            runner: Runs it with its quantized filter, without activation function.
+        """
+        self._run_quantized(layer, runner)
+        outputs = self._sampled_outputs(layer).with_gain(record.gain, layer.bias_values)
+        scales = recorded_filters(layer, record).scales * np.float32(record.gain)
+        offset, correction = self._bias_correction(layer, outputs, scales)
+        self._put_quantized_outputs(layer, record.gain, offset)
+        self.records.append(dataclasses.replace(record, bias_correction=correction.tolist()))

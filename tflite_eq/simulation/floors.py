@@ -6,10 +6,10 @@ from collections.abc import Iterable, Mapping
 
 import numpy as np
 
+from tflite_eq.execution.operator_runner import OperatorRunner
 from tflite_eq.graph import properties
 from tflite_eq.graph.model import Graph, Operator
 from tflite_eq.numerics.affine import INT8_MAX, INT8_MIN, AffineParams, dequantize
-from tflite_eq.simulation.operator_runner import OperatorRunner
 
 # Functions of one value whose int8 kernels round the exact result to the nearest code, so that it
 # is never below the exact one by a code. (The kernel of HARD_SWISH computes with 16 bits.)

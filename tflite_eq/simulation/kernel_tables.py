@@ -9,6 +9,7 @@ takes it out if it can see it.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 
 import numpy as np
@@ -16,18 +17,25 @@ import numpy.typing as npt
 
 from tflite_eq.config import Forms, IoType
 from tflite_eq.errors import BackendError
+from tflite_eq.execution.operator_runner import OperatorRunner
 from tflite_eq.graph import edit, schema
 from tflite_eq.graph.model import Graph, Operator
 from tflite_eq.graph.versions import set_int8_versions
 from tflite_eq.numerics.affine import INT8_MAX, INT8_MIN, AffineParams, dequantize
 from tflite_eq.runtimes import Kernels, preferred_runtime
-from tflite_eq.simulation.operator_runner import OperatorRunner
+from tflite_eq.session import Session
 from tflite_eq.trial import Job, check_survives
 from tflite_eq.writing.assembly import Assembly
 from tflite_eq.writing.fast_forms import add_fast_form
 
 Float = npt.NDArray[np.float32]
 Codes = npt.NDArray[np.int8]
+
+# Bits of a float32 that its prefix leaves out: 10 of the mantissa stay.
+_CUT = 13
+
+# Results from which on a table by prefixes pays.
+_MANY = 1 << 12
 
 _CODES: Codes = np.arange(INT8_MIN, INT8_MAX + 1).astype(np.int8)
 
@@ -46,10 +54,29 @@ class KernelTable:
         ordered = values[order]
         self.codes = codes[order]
         self.limits = (ordered[1:] + ordered[:-1]) / 2
+        self._ordered = ordered
 
     def encode(self, values: Float) -> Codes:
         """The kernel's codes for results of the real function."""
-        return np.asarray(self.codes[np.searchsorted(self.limits, values)])
+        by_prefix = self._by_prefix if values.size > _MANY else None
+        if by_prefix is None:
+            return np.asarray(self.codes[np.searchsorted(self.limits, values)])
+        prefixes = np.ascontiguousarray(values).view(np.uint32) >> np.uint32(_CUT)
+        return np.asarray(by_prefix[prefixes])
+
+    @functools.cached_property
+    def _by_prefix(self) -> Codes | None:
+        """Codes by the first bits of a result, [2^19]; None if these do not tell results apart.
+
+        Looking a number up takes a twentieth of the time of finding its place between the limits.
+        """
+        middles = (np.arange(1 << (32 - _CUT), dtype=np.uint32) << np.uint32(_CUT)) + np.uint32(
+            1 << (_CUT - 1)
+        )
+        with np.errstate(invalid="ignore"):
+            found = self.codes[np.searchsorted(self.limits, middles.view(np.float32))]
+        known = np.ascontiguousarray(self._ordered).view(np.uint32) >> np.uint32(_CUT)
+        return found if np.array_equal(found[known], self.codes) else None
 
 
 def kernel_table(
@@ -100,10 +127,4 @@ def _int8_model(
 def _run(model: bytes, codes: Codes) -> Codes:
     runtime = preferred_runtime()
     check_survives(runtime, Job(model, Kernels.DEFAULT, [codes]), "the operator")
-    interpreter = runtime.interpreter(model)
-    feed = interpreter.get_input_details()[0]["index"]
-    interpreter.resize_tensor_input(feed, codes.shape)
-    interpreter.allocate_tensors()
-    interpreter.set_tensor(feed, codes)
-    interpreter.invoke()
-    return np.asarray(interpreter.get_tensor(interpreter.get_output_details()[0]["index"]))
+    return np.asarray(Session(runtime.interpreter(model)).run([codes])[0])

@@ -2,27 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import numpy.typing as npt
 
 from tflite_eq.bias.iterative import ErrorSums
-from tflite_eq.calibration.codes import encode_codes
-from tflite_eq.calibration.filters import QuantizedFilters
-from tflite_eq.calibration.record import LayerRecord
 from tflite_eq.config import Config, Method, Reconstruction
 from tflite_eq.graph.linear import LinearLayer
 from tflite_eq.graph.model import Graph
 from tflite_eq.numerics import weights
 from tflite_eq.reconstruction.layer import Reconstructed, Settings, reconstruct
-from tflite_eq.search.easyquant import initial_weight_scales
-from tflite_eq.search.rows import supports_rows
+from tflite_eq.record.codes import encode_codes
+from tflite_eq.record.filters import QuantizedFilters
+from tflite_eq.record.record import LayerRecord
 from tflite_eq.simulation.activation_scales import ActivationScales
-from tflite_eq.simulation.decided_layers import DecidedLayers
+from tflite_eq.simulation.decided_layers import DecidedLayers, LayersBeside
 from tflite_eq.simulation.layer_moments import can_gather_moments, layer_moments
-from tflite_eq.simulation.sampling import make_layer_reader
-from tflite_eq.simulation.trace import PassTrace
 from tflite_eq.simulation.twins import TwinActivations
-from tflite_eq.targets import weight_grid
+from tflite_eq.simulation.weight_scales import WeightScales
 
 Float = npt.NDArray[np.float32]
 
@@ -36,12 +34,13 @@ class LayerRunner(DecidedLayers):
         scales: ActivationScales,
         twins: TwinActivations,
         config: Config,
-        trace: PassTrace | None = None,
+        weight_scales: WeightScales,
+        beside: Sequence[LayersBeside] = (),
     ) -> None:
-        """Run layers of ``graph`` on ``twins`` with the input scales that ``scales`` decides."""
-        super().__init__(graph, twins, config)
+        """Run layers of ``graph`` on ``twins`` with the scales that are decided for them."""
+        super().__init__(graph, twins, config, beside)
         self._scales = scales
-        self._trace = trace
+        self._weight_scales = weight_scales
 
     def run(self, layer: LinearLayer) -> LayerRecord:
         """Run both networks' version of a layer whose input is settled, put their outputs.
@@ -49,24 +48,26 @@ class LayerRunner(DecidedLayers):
         First the gain, then the bias: a gain moves the means.
         """
         self._put_float_pre_activations(layer)
-        filters = self._searched_filters(layer)
+        filters = self._weight_scales.decide(layer, self._scales.is_int7(layer.input))
         reconstructed = self._reconstructed(layer, filters)
         if reconstructed is not None:
             filters = reconstructed.filters
-        self._put_quantized_pre_activations(layer, filters)
-        gain, before, sums = self._correct_gain(layer)
+        runner = self._put_quantized_pre_activations(layer, filters)
+        outputs = self._sampled_outputs(layer)
+        before = outputs.error_sums
+        gain = self._gain(before)
+        outputs = outputs.with_gain(gain, layer.bias_values)
         scales = filters.scales * np.float32(gain)
         plain = self._rounded_bias(layer, np.zeros(layer.channels, np.float32), scales)
-        offset, correction = self._bias_correction(layer, sums, scales)
-        self._put_outputs(layer, offset)
+        offset, correction = self._bias_correction(layer, outputs, scales)
         metrics = {
             "before_correction": before.layer_errors(plain).as_dict(),
-            "after_correction": sums.layer_errors(offset).as_dict(),
+            "after_correction": outputs.error_sums.layer_errors(offset).as_dict(),
             "rolled_back": bool(self._corrects_bias and not correction.size),
         }
         if reconstructed is not None:
             metrics["reconstruction"] = reconstructed.as_dict()
-        return LayerRecord(
+        record = LayerRecord(
             index=layer.operator.index,
             name=layer.name,
             kind=layer.kind.value,
@@ -78,28 +79,9 @@ class LayerRunner(DecidedLayers):
             metrics=metrics,
             codes="" if reconstructed is None else encode_codes(filters.codes),
         )
-
-    def _searched_filters(self, layer: LinearLayer) -> QuantizedFilters:
-        """Filters rounded to the nearest codes under the scales that the search has found."""
-        input_params = self._twins.params[layer.input]
-        int7 = self._scales.is_int7(layer.input)
-        grid = weight_grid(layer.geometry, self._config.target, int7)
-        reader = self._scales.readers.pop(layer.operator.index, None)
-        searches = self._config.method is Method.EASYQUANT and supports_rows(layer)
-        if reader is None and searches:
-            reader = make_layer_reader(layer, self._twins, self._config, int7)
-            reader.search_weights(input_params, self._config.search)
-        if reader is not None:
-            scales = reader.scales
-            if self._trace is not None:
-                self._trace.weight_searches[layer.operator.index] = reader.trials
-        else:
-            scales = initial_weight_scales(layer.filters, grid, self._config.per_tensor)
-        scales = np.maximum(scales, self._smallest_scales(layer))
-        if self._config.per_tensor:
-            scales = np.full_like(scales, scales.max())
-        codes = weights.quantize_filters(layer.filters, scales, grid)
-        return QuantizedFilters(codes, scales, grid)
+        self._run_beside(layer, record, runner)
+        self._put_outputs(layer, gain, offset)
+        return record
 
     def _smallest_scales(self, layer: LinearLayer) -> Float:
         return weights.bias_floor(layer.bias_values, self._twins.params[layer.input].scale)
@@ -119,13 +101,8 @@ class LayerRunner(DecidedLayers):
         folds = layer_moments(layer, self._twins, config.seed)
         return reconstruct(layer.filters, found, folds, settings)
 
-    def _correct_gain(self, layer: LinearLayer) -> tuple[float, ErrorSums, ErrorSums]:
-        """The layer's gain, and its error sums before and behind it."""
-        before = self._error_sums(layer)
+    def _gain(self, before: ErrorSums) -> float:
+        """What the weights are multiplied by; 1 where nothing is to be corrected."""
         if not (self._corrects_bias and self._config.method is Method.EASYQUANT):
-            return 1.0, before, before
-        gain = before.restoring_gain
-        if gain == 1.0:
-            return 1.0, before, before
-        self._apply_gain(layer, gain)
-        return gain, before, self._error_sums(layer)
+            return 1.0
+        return before.restoring_gain

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tflite_eq.calibration.record import LayerRecord
+from tflite_eq.record.record import LayerRecord
 
 # Somewhat less than where XNNPACK refuses: products are rounded to float32, and a wider interval
 # may be cut into 127 steps where the other had 126.

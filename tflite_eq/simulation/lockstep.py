@@ -14,53 +14,52 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence, Set
 
-from tflite_eq.calibration.checkpoint import Checkpoint, LayerState
-from tflite_eq.calibration.histogram import RangeObserver
-from tflite_eq.calibration.record import LayerRecord, TensorRecord
+from tflite_eq.checkpoint.checkpoint import Checkpoint, LayerState
 from tflite_eq.config import Config
+from tflite_eq.data.store import ActivationStore
+from tflite_eq.execution.operator_runner import OperatorRunner
 from tflite_eq.graph.linear import LinearLayer
 from tflite_eq.graph.model import Graph, Operator
-from tflite_eq.graph.scale_groups import ScaleGroup
+from tflite_eq.graph.network import Network
 from tflite_eq.progress import note, track
+from tflite_eq.record.record import LayerRecord, TensorRecord
+from tflite_eq.search.trace import PassTrace
 from tflite_eq.simulation.activation_scales import ActivationScales
-from tflite_eq.simulation.decided_layers import DecidedLayers
+from tflite_eq.simulation.decided_layers import DecidedLayers, LayersBeside
 from tflite_eq.simulation.layer_runner import LayerRunner
-from tflite_eq.simulation.operator_runner import OperatorRunner
-from tflite_eq.simulation.store import ActivationStore
-from tflite_eq.simulation.trace import PassTrace
 from tflite_eq.simulation.twins import TwinActivations
+from tflite_eq.simulation.weight_scales import WeightScales
+from tflite_eq.statistics.histogram import RangeObserver
 
 
 def run_lockstep(
-    graph: Graph,
-    layers: dict[int, LinearLayer],
-    groups: dict[int, ScaleGroup],
-    skipped: Set[int],
+    network: Network,
     observers: dict[int, RangeObserver],
     twins: TwinActivations,
     config: Config,
     trace: PassTrace | None = None,
     checkpoint: Checkpoint | None = None,
     kept: Set[int] = frozenset(),
+    beside: Sequence[LayersBeside] = (),
 ) -> tuple[list[TensorRecord], list[LayerRecord]]:
     """Decide all scales and corrections of one network.
 
     Args:
-        graph: The float network.
-        layers: Its linear layers by operator index.
-        groups: Its scale groups by tensor index.
-        skipped: Indices of operators that stay in float.
+        network: The network.
         observers: FP32 ranges by tensor index.
         twins: Activations of both networks; must hold the network's inputs.
         config: Options.
         trace: Receives what the searches looked at.
         checkpoint: Gives what an interrupted run has decided, and takes every finished layer.
         kept: Tensors whose values ``twins`` still holds at the end, besides the outputs.
+        beside: Quantized networks that some of the samples alone correct; they take the scales and
+            filters that are decided here.
 
     Returns:
         Records of all quantized tensors by index, and of all quantized linear layers in
         execution order.
     """
+    graph, layers, skipped = network.graph, network.layers, network.skipped
     if checkpoint:
         checkpoint.check_layers(graph, layers)
     states = checkpoint.layers if checkpoint else []
@@ -68,10 +67,14 @@ def run_lockstep(
         for state in states:
             trace.restore(state.searches)
     finished = {state.layer.index: state.layer for state in states}
-    scales = ActivationScales(
-        graph, layers, groups, skipped, observers, twins, config, trace, states
+    weight_scales = WeightScales(
+        twins, config, trace, states[-1].waiting_scales if states else None
     )
-    runner = LayerRunner(graph, scales, twins, config, trace)
+    others = [other.twins for other in beside]
+    scales = ActivationScales(
+        network, observers, twins, config, weight_scales, trace, states, others
+    )
+    runner = LayerRunner(graph, scales, twins, config, weight_scales, beside)
     readers = _Readers(graph, kept)
     records = []
     done: list[int] = []
@@ -79,7 +82,7 @@ def run_lockstep(
         scales.settle_inputs(operator)
         layer = layers.get(operator.index)
         if layer is None or operator.index in skipped:
-            _run_operator(graph, operator, twins)
+            _run_operator(graph, operator, twins, [other.twins for other in beside])
         elif layer.operator.index in finished:
             records.append(finished[operator.index])
             runner.run_again(layer, records[-1])
@@ -88,11 +91,12 @@ def run_lockstep(
             records.append(runner.run(layer))
             scales.note_layer(layer, records[-1])
             if checkpoint:
-                checkpoint.finish_layer(_layer_state(records[-1], scales, trace))
+                checkpoint.finish_layer(_layer_state(records[-1], scales, weight_scales, trace))
         done += readers.done_with(operator)
         for index in [i for i in done if not scales.is_awaited(i)]:
             done.remove(index)
-            twins.drop(index)
+            for holder in (twins, *(other.twins for other in beside)):
+                holder.drop(index)
     scales.settle_rest()
     return scales.records(), records
 
@@ -159,10 +163,13 @@ class _Readers:
 
 
 def _layer_state(
-    record: LayerRecord, scales: ActivationScales, trace: PassTrace | None
+    record: LayerRecord,
+    scales: ActivationScales,
+    weight_scales: WeightScales,
+    trace: PassTrace | None,
 ) -> LayerState:
     """What has been decided since the layer before."""
-    tensors, waiting = scales.new_records(), scales.waiting_scales()
+    tensors, waiting = scales.new_records(), weight_scales.waiting()
     searches = trace.searches([t.index for t in tensors], [record.index, *waiting]) if trace else {}
     return LayerState(record, tensors, waiting, searches)
 
@@ -176,11 +183,19 @@ def _title(finished: int, total: int) -> str:
     return f"Calibrating: layers, resumed at {at}"
 
 
-def _run_operator(graph: Graph, operator: Operator, twins: TwinActivations) -> None:
+def _run_operator(
+    graph: Graph,
+    operator: Operator,
+    twins: TwinActivations,
+    beside: Sequence[TwinActivations] = (),
+) -> None:
     runner = OperatorRunner(graph, operator)
     for sample in range(twins.samples):
         exact = runner.run([twins.float_values(i, sample) for i in runner.feeds])
-        quantized = runner.run([twins.quantized_values(i, sample) for i in runner.feeds])
-        for index, a, b in zip(operator.outputs, exact, quantized):
-            twins.put_float(index, sample, a)
-            twins.put_quantized(index, sample, b)
+        for index, values in zip(operator.outputs, exact):
+            twins.put_float(index, sample, values)
+    for holder in (twins, *beside):
+        for sample in range(holder.samples):
+            found = runner.run([holder.quantized_values(i, sample) for i in runner.feeds])
+            for index, values in zip(operator.outputs, found):
+                holder.put_quantized(index, sample, values)

@@ -69,7 +69,8 @@ def make_layer_reader(
         averages: Those inside the group of the layer's input, if that is not settled.
     """
     rng = np.random.default_rng([config.seed, layer.operator.index])
-    samples, per_sample = _share(config.search.rows_for(layer.filters.size), twins.samples)
+    depth = layer.groups * layer.filters[0].size
+    samples, per_sample = _share(config.search.rows_for(layer.filters.size, depth), twins.samples)
     positions, exact = [], []
     for sample in samples:
         reference = twins.float_values(layer.input, sample)

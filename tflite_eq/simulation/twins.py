@@ -8,12 +8,15 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from tflite_eq.data.store import ActivationStore
 from tflite_eq.numerics.affine import AffineParams, dequantize, quantize
 from tflite_eq.numerics.windows import Window
 from tflite_eq.simulation.kernel_tables import KernelTable
-from tflite_eq.simulation.store import ActivationStore
 
 Array = npt.NDArray[Any]
+
+# Values that the caches hold while several operations go over them.
+_BLOCK = 1 << 15
 
 _FLOAT = "float"
 _QUANTIZED = "quantized"
@@ -36,6 +39,8 @@ class TwinActivations:
     def __init__(self, store: ActivationStore, samples: int) -> None:
         """Keep values in ``store``."""
         self._store = store
+        self._own = _QUANTIZED
+        self._others = 0
         self.samples = samples
         self.params: dict[int, AffineParams] = {}
         self._windows: dict[int, Window] = {}
@@ -54,15 +59,15 @@ class TwinActivations:
         self._present.add(tensor)
         if tensor in self.params:
             values = self._encode(tensor, values)
-        self._store.put(_QUANTIZED, tensor, sample, values)
+        self._store.put(self._own, tensor, sample, values)
 
     def put_waiting(self, tensor: int, sample: int, values: Array) -> None:
         """Store values that are not final yet: they stay real whatever the tensor's scale."""
-        self._store.put(_QUANTIZED, tensor, sample, values)
+        self._store.put(self._own, tensor, sample, values)
 
     def waiting_values(self, tensor: int, sample: int) -> Array:
         """Values stored by ``put_waiting``; read-only."""
-        return self._store.get(_QUANTIZED, tensor, sample)
+        return self._store.get(self._own, tensor, sample)
 
     def float_values(self, tensor: int, sample: int) -> Array:
         """Values of the float network; read-only."""
@@ -70,7 +75,7 @@ class TwinActivations:
 
     def quantized_values(self, tensor: int, sample: int) -> Array:
         """Real values of the quantized network; read-only."""
-        stored = self._store.get(_QUANTIZED, tensor, sample)
+        stored = self._store.get(self._own, tensor, sample)
         params = self.params.get(tensor)
         return stored if params is None else dequantize(stored, params)
 
@@ -111,8 +116,8 @@ class TwinActivations:
             self.tables[tensor] = table
         if tensor in self._present:
             for sample in range(self.samples):
-                real = self._store.get(_QUANTIZED, tensor, sample)
-                self._store.put(_QUANTIZED, tensor, sample, self._encode(tensor, real))
+                real = self._store.get(self._own, tensor, sample)
+                self._store.put(self._own, tensor, sample, self._encode(tensor, real))
         if not written:
             self.tables.pop(tensor, None)
 
@@ -137,15 +142,25 @@ class TwinActivations:
                 found.put_quantized(tensor, number, values)
         return found
 
+    def beside(self, tensors: Sequence[int], samples: Sequence[int]) -> TwinsBeside:
+        """The quantized network once more, for some samples that it will be corrected on alone.
+
+        Args:
+            tensors: The network's inputs.
+            samples: Numbers of the samples here.
+        """
+        self._others += 1
+        return TwinsBeside(self, f"{_QUANTIZED} {self._others}", tensors, samples)
+
     def forget_quantized(self, tensor: int) -> None:
         """Take the quantized network's values of a tensor for not computed yet."""
-        self._store.drop(_QUANTIZED, tensor)
+        self._store.drop(self._own, tensor)
         self._present.discard(tensor)
 
     def drop(self, tensor: int) -> None:
         """Forget a tensor that no operator will read any more."""
         self._store.drop(_FLOAT, tensor)
-        self._store.drop(_QUANTIZED, tensor)
+        self._store.drop(self._own, tensor)
         self._present.discard(tensor)
 
     def outside(self, tensor: int) -> float:
@@ -155,10 +170,41 @@ class TwinActivations:
     def _encode(self, tensor: int, values: Array) -> Array:
         params, window = self.params[tensor], self._windows[tensor]
         # Half a step beyond the last code still rounds to it.
-        low = (window.low - 0.5 - params.zero_point) * params.scale
-        high = (window.high + 0.5 - params.zero_point) * params.scale
-        outside = np.count_nonzero(values > high) + np.count_nonzero(values < low)
-        self._outside[tensor] = self._outside.get(tensor, 0) + outside
-        self._seen[tensor] = self._seen.get(tensor, 0) + values.size
+        low = np.float32((window.low - 0.5 - params.zero_point) * params.scale)
+        high = np.float32((window.high + 0.5 - params.zero_point) * params.scale)
         table = self.tables.get(tensor)
-        return quantize(values, params) if table is None else table.encode(values)
+        flat = values.reshape(-1)
+        codes = np.empty(flat.shape, np.int8)
+        outside = 0
+        for start in range(0, flat.size, _BLOCK):
+            block = flat[start : start + _BLOCK]
+            outside += np.count_nonzero(block > high) + np.count_nonzero(block < low)
+            found = quantize(block, params) if table is None else table.encode(block)
+            codes[start : start + _BLOCK] = found
+        self._outside[tensor] = self._outside.get(tensor, 0) + int(outside)
+        self._seen[tensor] = self._seen.get(tensor, 0) + values.size
+        return codes.reshape(values.shape)
+
+
+class TwinsBeside(TwinActivations):
+    """Another quantized twin of a float network whose values others keep, for some samples."""
+
+    def __init__(
+        self, whole: TwinActivations, name: str, tensors: Sequence[int], samples: Sequence[int]
+    ) -> None:
+        """Start from the float values of ``tensors``; see ``TwinActivations.beside``."""
+        super().__init__(whole._store, len(samples))
+        self._own = name
+        self._whole = whole
+        self._numbers = tuple(samples)
+        for sample in range(self.samples):
+            for tensor in tensors:
+                self.put_quantized(tensor, sample, self.float_values(tensor, sample))
+
+    def float_values(self, tensor: int, sample: int) -> Array:
+        """Values of the float network; read-only."""
+        return self._whole.float_values(tensor, self._numbers[sample])
+
+    def drop(self, tensor: int) -> None:
+        """Forget a tensor; its float values are not kept here."""
+        self.forget_quantized(tensor)

@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from tflite_eq.calibration.filters import recorded_filters
-from tflite_eq.calibration.record import LayerRecord
 from tflite_eq.graph import properties
 from tflite_eq.graph.linear import LinearLayer
 from tflite_eq.numerics import weights
 from tflite_eq.numerics.affine import INT8_MAX, INT8_MIN, AffineParams, round_half_away
+from tflite_eq.record.filters import recorded_filters
+from tflite_eq.record.record import LayerRecord
 
 # A constant without any range; as a scale float32 and every kernel can hold it.
 _LEAST_RANGE = np.float32(1e-6)

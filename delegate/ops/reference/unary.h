@@ -8,8 +8,6 @@
 
 namespace tflite_eq {
 
-inline constexpr int kCodes = 256;
-
 // All return false where the operator's scale is none that kernels take, or none that TFLite does.
 
 // RELU, RELU6 and RELU_N1_TO_1 as operators of their own.
@@ -20,6 +18,12 @@ bool LeakyReluTable(float slope, const Quantization& input, const Quantization& 
 
 // QUANTIZE from int8 to int8.
 bool RequantizeTable(const Quantization& input, const Quantization& output, int8_t table[kCodes]);
+
+// LOGISTIC and TANH. The reference takes its table from the C library's single-precision exp and tanh, of which no two need agree to the
+// last bit. False, too, where any code lies so near the middle between two that one of them might round it the other way; all agree on
+// every other table. The reference asks for an output scale of 1/256 of LOGISTIC.
+bool LogisticTable(const Quantization& input, const Quantization& output, int8_t table[kCodes]);
+bool TanhTable(const Quantization& input, const Quantization& output, int8_t table[kCodes]);
 
 bool HardSwishTable(const Quantization& input, const Quantization& output, int8_t table[kCodes]);
 

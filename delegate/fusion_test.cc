@@ -1,0 +1,309 @@
+// Which steps are run as one, and that graphs give the same codes with and without that: those of the stand-in's operators, which are
+// written apart from the delegate's.
+#include "delegate/fusion.h"
+
+#include <cmath>
+#include <memory>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "delegate/delegate.h"
+#include "delegate/kernels/cpu_features.h"
+#include "delegate/testing/test_runtime.h"
+#include "delegate/tflite_eq_observer.h"
+#include "gtest/gtest.h"
+
+namespace tflite_eq {
+namespace {
+
+struct Step {
+  std::vector<int> inputs;
+  int output;
+  int channelwise;
+};
+
+// The last step of each step's group.
+std::vector<int> Groups(const std::vector<Step>& steps, int tensors, const std::vector<int>& kept_tensors) {
+  Array<FusibleStep> fusible;
+  Array<bool> kept;
+  EXPECT_TRUE(fusible.Allocate(static_cast<int>(steps.size())) && kept.Allocate(tensors));
+  for (bool& is_kept : kept) is_kept = false;
+  for (int tensor : kept_tensors) kept[tensor] = true;
+  for (size_t i = 0; i < steps.size(); ++i) {
+    fusible[static_cast<int>(i)] = {steps[i].inputs.data(), static_cast<int>(steps[i].inputs.size()), steps[i].output,
+                                    steps[i].channelwise};
+  }
+  Fusions fusions;
+  EXPECT_TRUE(fusions.Find(fusible, kept));
+  std::vector<int> groups;
+  for (int i = 0; i < fusible.size(); ++i) groups.push_back(fusions.last_of(i));
+  return groups;
+}
+
+constexpr int kNo = Fusions::kNone;
+using Lasts = std::vector<int>;
+
+TEST(Fusions, ChainsBetweenOtherSteps) {
+  EXPECT_EQ(Groups({{{0}, 1, 0}, {{1}, 2, 1}, {{2}, 3, 8}, {{3}, 4, 1}, {{4}, 5, 0}}, 6, {0, 5}), (Lasts{kNo, 3, 3, 3, kNo}));
+}
+
+TEST(Fusions, OneStepIsNoGroup) { EXPECT_EQ(Groups({{{0}, 1, 0}, {{1}, 2, 8}, {{2}, 3, 0}}, 4, {0, 3}), (Lasts{kNo, kNo, kNo})); }
+
+// What a PRELU is written as for stock runtimes: 1 -> ADD 0 -> 2, 1 -> QUANTIZE -> 3 -> DEPTHWISE -> 4, ADD. The sum before has two
+// sources and stays apart.
+TEST(Fusions, BranchesOfOneSource) {
+  EXPECT_EQ(Groups({{{0, 6}, 1, 1}, {{1}, 2, 1}, {{1}, 3, 1}, {{3}, 4, 16}, {{2, 4}, 5, 1}}, 7, {0, 6, 5}), (Lasts{kNo, 4, 4, 4, 4}));
+}
+
+TEST(Fusions, WhatOthersReadEndsAGroup) {
+  // 2 is read by a step outside; 2 is kept; either leaves a group behind it.
+  EXPECT_EQ(Groups({{{0}, 1, 1}, {{1}, 2, 1}, {{2}, 3, 1}, {{3}, 4, 1}, {{2, 4}, 5, 0}}, 6, {0, 5}), (Lasts{1, 1, 3, 3, kNo}));
+  EXPECT_EQ(Groups({{{0}, 1, 1}, {{1}, 2, 1}, {{2}, 3, 1}, {{3}, 4, 1}}, 5, {0, 2, 4}), (Lasts{1, 1, 3, 3}));
+}
+
+TEST(Fusions, OtherNumbersOfChannelsAreOtherGroups) {
+  EXPECT_EQ(Groups({{{0}, 1, 8}, {{1}, 2, 8}, {{2}, 3, 4}, {{3}, 4, 4}}, 5, {0, 4}), (Lasts{1, 1, 3, 3}));
+}
+
+TEST(Fusions, LongChainsAreCut) {
+  std::vector<Step> steps;
+  for (int i = 0; i < 2 * Fusions::kMostSteps + 1; ++i) steps.push_back({{i}, i + 1, 1});
+  const Lasts groups = Groups(steps, static_cast<int>(steps.size()) + 1, {0, static_cast<int>(steps.size())});
+  const int last = static_cast<int>(steps.size()) - 1;
+  EXPECT_EQ(groups[static_cast<size_t>(last)], last);
+  EXPECT_EQ(groups[1], Fusions::kMostSteps);
+  EXPECT_EQ(groups[0], kNo);
+}
+
+// --- in the delegate ---
+
+struct Deleter {
+  void operator()(TfLiteDelegate* delegate) const { DeleteDelegate(delegate); }
+};
+
+struct Ran {
+  std::vector<std::vector<std::vector<int8_t>>> outputs;  // by size, then by output
+  std::vector<std::string> kernels;                       // of nodes, in order
+  int64_t tensor_bytes = 0;
+  int delegated = 0;
+};
+
+// One invocation for each size of the first input, all of them of rank 4.
+Ran Invoke(const TestGraph& graph, const std::vector<std::vector<int>>& sizes, const DelegateOptions* options) {
+  Ran run;
+  TfLiteEqObserver observer = {};
+  observer.version = TFLITE_EQ_OBSERVER_VERSION;
+  observer.user_data = &run;
+  observer.node_finished = [](void* self, const TfLiteEqNodeProfile* profile) {
+    static_cast<Ran*>(self)->kernels.push_back(profile->kernel);
+  };
+  observer.partition_finished = [](void* self, const TfLiteEqPartitionProfile* profile) {
+    static_cast<Ran*>(self)->tensor_bytes += profile->tensor_bytes;
+  };
+  std::unique_ptr<TfLiteDelegate, Deleter> delegate;
+  if (options != nullptr) {
+    delegate.reset(CreateDelegate(*options));
+    ObserveDelegate(delegate.get(), observer);
+  }
+  TestRuntime runtime(graph);
+  if (delegate != nullptr) EXPECT_TRUE(runtime.Apply(delegate.get())) << runtime.error();
+  std::mt19937 random(5);
+  for (const std::vector<int>& size : sizes) {
+    for (int input : graph.inputs) EXPECT_TRUE(runtime.ResizeInput(input, size));
+    EXPECT_TRUE(runtime.Allocate()) << runtime.error();
+    for (int input : graph.inputs) {
+      std::vector<int8_t> codes(runtime.tensor(input).bytes);
+      for (int8_t& code : codes) code = static_cast<int8_t>(random());
+      runtime.Write(input, codes.data());
+    }
+    EXPECT_TRUE(runtime.Invoke()) << runtime.error();
+    run.outputs.emplace_back();
+    for (int output : graph.outputs) run.outputs.back().push_back(runtime.Read(output));
+  }
+  run.delegated = runtime.delegated();
+  return run;
+}
+
+class GraphMaker {
+ public:
+  explicit GraphMaker(unsigned seed, int channels) : random_(seed), channels_(channels) {}
+  TestGraph graph;
+
+  int Integer(int low, int high) { return std::uniform_int_distribution<int>(low, high)(random_); }
+  int Tensor(const std::vector<int>& shape) {
+    TestTensor tensor;
+    tensor.shape = shape;
+    tensor.scales = {.02f * std::exp2(.01f * static_cast<float>(Integer(-150, 150)))};
+    tensor.zero_points = {Integer(-128, 127)};
+    graph.tensors.push_back(tensor);
+    return static_cast<int>(graph.tensors.size()) - 1;
+  }
+  int Image() { return Tensor({1, 5, 4, channels_}); }
+  int Constant(const std::vector<int>& shape) {
+    const int index = Tensor(shape);
+    graph.tensors.back().constant = true;
+    size_t count = 1;
+    for (int size : shape) count *= static_cast<size_t>(size);
+    for (size_t i = 0; i < count; ++i) graph.tensors.back().data.push_back(static_cast<uint8_t>(random_()));
+    return index;
+  }
+  // One scale for each channel along the last dimension, no zero points.
+  int DepthwiseFilter() {
+    const int index = Constant({1, 1, 1, channels_});
+    TestTensor& tensor = graph.tensors.back();
+    tensor.scales.clear();
+    for (int c = 0; c < channels_; ++c) tensor.scales.push_back(.01f * static_cast<float>(1 + c % 7));
+    tensor.zero_points.assign(static_cast<size_t>(channels_), 0);
+    tensor.quantized_dimension = 3;
+    return index;
+  }
+  int Add(int code, const std::vector<int>& inputs) {
+    const int output = Image();
+    TestNode node;
+    node.code = code;
+    node.inputs = inputs;
+    node.outputs = {output};
+    graph.nodes.push_back(node);
+    return output;
+  }
+  // Something of which each value depends on one code of `input` and its channel.
+  int AddAny(int input) {
+    switch (Integer(0, 6)) {
+      case 0:
+        return Add(kOperatorRelu, {input});
+      case 1:
+        return Add(kOperatorLeakyRelu, {input});
+      case 2:
+        return Add(kOperatorPrelu, {input, Constant({1, 1, channels_})});
+      case 3:
+        return Add(kOperatorMul, {input, Constant({channels_})});
+      case 4:
+        return Add(kOperatorAdd, {Constant({1}), input});
+      case 5:
+        return Add(kOperatorSub, {input, Constant({1, 1, 1, channels_})});
+      default:
+        return Add(kOperatorDepthwiseConv2d, {input, DepthwiseFilter()});
+    }
+  }
+
+ private:
+  std::mt19937 random_;
+  int channels_;
+};
+
+DelegateOptions Options(bool fuse, bool verify, Isa isa, int threads = 1) {
+  DelegateOptions options;
+  Reason error;
+  EXPECT_TRUE(options.claim.Set("claim", ".*", &error));
+  options.fuse = fuse;
+  options.verify = verify;
+  options.any_isa = false;
+  options.isa = isa;
+  options.num_threads = threads;
+  options.log_level = 0;
+  options.min_saving = 0;
+  return options;
+}
+
+std::vector<Isa> Isas() {
+  std::vector<Isa> isas;
+  for (int i = 0; i < kIsaCount; ++i) {
+    if (CpuSupports(static_cast<Isa>(i))) isas.push_back(static_cast<Isa>(i));
+  }
+  return isas;
+}
+
+int Fused(const Ran& run) {
+  int fused = 0;
+  for (const std::string& kernel : run.kernels) fused += kernel == "fused";
+  return fused;
+}
+
+const std::vector<std::vector<int>> SizesOf(int channels) { return {{1, 5, 4, channels}, {2, 7, 9, channels}, {1, 1, 1, channels}, {1, 40, 41, channels}}; }
+
+// Chains and branches of any of them, in between a sum of two inputs.
+TEST(FusedGraphs, GiveWhatTheirNodesGive) {
+  int fused = 0, lines = 0, tables = 0;
+  for (unsigned seed = 0; seed < 60; ++seed) {
+    const int channels = std::vector<int>{1, 3, 8, 16, 33, 64}[seed % 6];
+    GraphMaker maker(seed, channels);
+    const int first = maker.Image(), second = maker.Image();
+    maker.graph.inputs = {first, second};
+    int last = maker.Add(kOperatorAdd, {first, second});
+    for (int i = maker.Integer(1, 3); i > 0; --i) last = maker.AddAny(last);
+    int left = maker.AddAny(last), right = maker.AddAny(last);
+    if (seed % 3 == 0) right = maker.AddAny(right);
+    if (seed % 7 == 0) maker.graph.outputs.push_back(left);
+    last = maker.Add(seed % 2 == 0 ? kOperatorAdd : kOperatorMul, {left, right});
+    last = maker.AddAny(last);
+    maker.graph.outputs.push_back(last);
+    const auto sizes = SizesOf(channels);
+    const Ran expected = Invoke(maker.graph, sizes, nullptr);
+    for (Isa isa : Isas()) {
+      for (bool verify : {false, true}) {
+        const DelegateOptions options = Options(true, verify, isa, seed % 5 == 0 ? 2 : 1);
+        const Ran run = Invoke(maker.graph, sizes, &options);
+        ASSERT_EQ(run.outputs, expected.outputs) << seed << ' ' << IsaName(isa) << (verify ? " verified" : "");
+        fused += Fused(run);
+        for (const std::string& kernel : run.kernels) {
+          lines += kernel == "lines";
+          tables += kernel == "table";
+        }
+      }
+      const DelegateOptions options = Options(false, false, isa);
+      const Ran run = Invoke(maker.graph, sizes, &options);
+      ASSERT_EQ(run.outputs, expected.outputs) << seed << ' ' << IsaName(isa) << " unfused";
+      EXPECT_EQ(Fused(run), 0);
+    }
+  }
+  EXPECT_GE(fused, 100);
+  EXPECT_GE(tables, 50);
+#if defined(__x86_64__)
+  if (CpuSupports(Isa::kAvx2)) EXPECT_GE(lines, 20);
+#endif
+}
+
+// What steps of a group write takes no memory, but for a verified one.
+TEST(FusedGraphs, TakeNoMemoryInBetween) {
+  GraphMaker maker(1, 16);
+  const int input = maker.Image();
+  maker.graph.inputs = {input};
+  const int above = maker.Add(kOperatorRelu, {maker.Add(kOperatorMaxPool2d, {input})});
+  const int source = maker.graph.nodes[0].outputs[0];
+  maker.graph.tensors[static_cast<size_t>(source)].scales = maker.graph.tensors[static_cast<size_t>(input)].scales;
+  maker.graph.tensors[static_cast<size_t>(source)].zero_points = maker.graph.tensors[static_cast<size_t>(input)].zero_points;
+  const int below = maker.Add(kOperatorDepthwiseConv2d, {source, maker.DepthwiseFilter()});
+  maker.graph.outputs = {maker.Add(kOperatorAdd, {above, below})};
+  const std::vector<std::vector<int>> sizes = {{1, 8, 8, 16}};
+  const Ran expected = Invoke(maker.graph, sizes, nullptr);
+  const DelegateOptions fused = Options(true, false, BestIsa()), apart = Options(false, false, BestIsa());
+  const Ran one = Invoke(maker.graph, sizes, &fused), many = Invoke(maker.graph, sizes, &apart);
+  ASSERT_EQ(one.delegated, 4);
+  EXPECT_EQ(one.outputs, expected.outputs);
+  EXPECT_EQ(many.outputs, expected.outputs);
+  EXPECT_EQ(one.tensor_bytes, 8 * 8 * 16);
+  EXPECT_GT(many.tensor_bytes, one.tensor_bytes);
+}
+
+// A constant makes more channels of one, and gives its rank to what has less: the former is not fused.
+TEST(FusedGraphs, MayBroadcast) {
+  GraphMaker maker(2, 4);
+  const int input = maker.Tensor({4});
+  maker.graph.inputs = {input};
+  const int product = maker.Add(kOperatorMul, {input, maker.Constant({1, 1, 4})});
+  maker.graph.tensors[static_cast<size_t>(product)].shape = {1, 1, 4};
+  const int last = maker.Add(kOperatorRelu, {product});
+  maker.graph.tensors[static_cast<size_t>(last)].shape = {1, 1, 4};
+  maker.graph.outputs = {last};
+  const std::vector<std::vector<int>> sizes = {{4}, {3, 2, 4}, {5, 4}, {3, 1}};
+  const Ran expected = Invoke(maker.graph, sizes, nullptr);
+  const DelegateOptions options = Options(true, false, BestIsa());
+  const Ran run = Invoke(maker.graph, sizes, &options);
+  EXPECT_EQ(run.delegated, 2);
+  EXPECT_EQ(run.outputs, expected.outputs);
+  EXPECT_EQ(Fused(run), 0) << "at the last size";
+}
+
+}  // namespace
+}  // namespace tflite_eq

@@ -1,0 +1,61 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from tests import models, running
+from tflite_eq.errors import ModelError
+from tflite_eq.execution.operator_runner import OperatorRunner
+from tflite_eq.graph import edit, properties
+from tflite_eq.graph.model import Graph
+
+
+@pytest.mark.parametrize("name", ["residual_net", "concat_pool_net", "leaky_net", "two_input_net"])
+def test_running_operator_by_operator_gives_the_whole_network(name: str) -> None:
+    graph = Graph.from_bytes(models.build(name))
+    sample = models.data(name)[0]
+    values = dict(zip(graph.inputs, sample))
+    for operator in graph.operators:
+        runner = OperatorRunner(graph, operator)
+        outputs = runner.run([values[i] for i in runner.feeds])
+        values.update(zip(operator.outputs, outputs))
+    expected = running.run(models.build(name), sample)
+    for index, output in zip(graph.outputs, expected):
+        np.testing.assert_allclose(values[index], output, rtol=1e-4, atol=1e-5)
+
+
+def test_shapes_may_change_from_sample_to_sample() -> None:
+    graph = edit.with_biases(Graph.from_bytes(models.keras_net()))
+    runner = OperatorRunner(graph, graph.operators[0])
+    for batch in (1, 3, 2):
+        assert len(runner.run([np.zeros((batch, 8, 8, 3), np.float32)])[0]) == batch
+
+
+def test_constants_can_be_replaced_and_the_activation_dropped() -> None:
+    graph = Graph.from_bytes(models.conv_net())
+    operator = graph.operators[0]
+    _, filters, bias = properties.linear_inputs(operator)
+    zeros = np.zeros(graph.tensors[filters].shape, np.float32)
+    below = np.full(graph.tensors[bias].shape, -2.5, np.float32)
+    x = models.data("conv_net")[0]
+    replaced = {filters: zeros, bias: below}
+    assert (OperatorRunner(graph, operator, replaced, True).run(x)[0] == -2.5).all()
+    assert (OperatorRunner(graph, operator, replaced).run(x)[0] == 0).all()
+    # The graph itself stays as it was.
+    assert graph.constant(filters).any()
+    assert properties.fused_activation(operator) == "RELU"
+
+
+def test_an_input_read_twice_is_fed_once() -> None:
+    graph = Graph.from_bytes(models.convert(lambda x: x * x, (1, 3)))
+    runner = OperatorRunner(graph, graph.operators[0])
+    assert len(runner.feeds) == 1
+    result = runner.run([np.array([[1, 2, 3]], np.float32)])[0]
+    assert result.tolist() == [[1, 4, 9]]
+
+
+def test_failure_names_the_operator() -> None:
+    graph = Graph.from_bytes(models.conv_net(), "net.tflite")
+    runner = OperatorRunner(graph, graph.operators[0])
+    with pytest.raises(ModelError, match=r"net\.tflite: operator 0 \(CONV_2D"):
+        runner.run([np.zeros((1, 12, 12, 5), np.float32)])

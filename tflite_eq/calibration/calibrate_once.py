@@ -1,0 +1,144 @@
+"""One calibration of a network with one set of options, from the samples to a record."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+from collections.abc import Callable, Sequence
+
+from tflite_eq.alternatives.choice import Candidate
+from tflite_eq.alternatives.judges import Judges
+from tflite_eq.calibration.float_pass import observe_ranges
+from tflite_eq.checkpoint.checkpoint import Checkpoint, SavedEqualization
+from tflite_eq.config import BiasCorrection, Config, Equalization
+from tflite_eq.data.store import ActivationStore
+from tflite_eq.data.stored_samples import StoredSamples
+from tflite_eq.equalization.choose import equalizing_factors
+from tflite_eq.equalization.factors import ChannelFactors, with_factors
+from tflite_eq.fine_tuning.differentiable import distilled_tensors
+from tflite_eq.fine_tuning.fine_tune import fine_tuned
+from tflite_eq.graph.model import Graph
+from tflite_eq.graph.network import Network
+from tflite_eq.record.record import Calibration
+from tflite_eq.search.trace import PassTrace
+from tflite_eq.simulation.decided_layers import LayersBeside
+from tflite_eq.simulation.lockstep import run_lockstep
+from tflite_eq.simulation.twins import TwinActivations
+from tflite_eq.statistics.channels import Observed
+from tflite_eq.version import __version__
+
+
+@dataclasses.dataclass(frozen=True)
+class CalibrationTask:
+    """What is calibrated.
+
+    Attributes:
+        graph: The float network as it was given.
+        skipped: Indices of operators that stay in float.
+        sha256: Hash of the float model.
+        samples: The calibration samples.
+        followed: Numbers of those that both networks are followed through.
+        warnings: What is known to be doubtful about them.
+        judges: What takes the float network's outputs for the samples that judge, and says which
+            samples may be learned from.
+    """
+
+    graph: Graph
+    skipped: set[int]
+    sha256: str
+    samples: StoredSamples
+    followed: Sequence[int]
+    warnings: list[str]
+    judges: Judges
+
+
+def calibrated(
+    task: CalibrationTask, config: Config, trace: PassTrace, checkpoint: Checkpoint | None
+) -> Candidate:
+    """Find all scales and bias corrections.
+
+    Args:
+        task: What is calibrated.
+        config: Options.
+        trace: Receives what the pass sees on its way.
+        checkpoint: What an interrupted run has found, and where this one's findings go.
+    """
+    samples, skipped = task.samples, task.skipped
+    looks: list[Observed] = []
+    equalization = _equalization(task, config, trace, checkpoint, looks.append)
+    graph = with_factors(task.graph, equalization)
+    # Where nothing was scaled, the network has been run already.
+    ranges = looks.pop().observers if looks and not equalization else None
+    network = Network.of(graph, skipped)
+    with contextlib.closing(ActivationStore()) as store:
+        twins = TwinActivations(store, samples=0)
+        observers = observe_ranges(
+            graph, samples, twins, config.seed, checkpoint, task.followed, ranges
+        )
+        trace.take_ranges(observers)
+        judges = task.judges
+        fine_tunes = config.bias_correction is BiasCorrection.FINETUNE
+        needed = {*graph.inputs, *judges.outputs}
+        if fine_tunes:
+            needed.update(distilled_tensors(graph))
+        # While the float values are at hand: biases that some of the samples judge, not having
+        # corrected them.
+        corrects = config.bias_correction is not BiasCorrection.NONE
+        beside = [
+            LayersBeside(graph, twins.beside(graph.inputs, fold.learned), config)
+            for fold in judges.folds
+            if fold.learned and corrects
+        ]
+        tensors, records = run_lockstep(
+            network, observers, twins, config, trace, checkpoint, needed, beside
+        )
+        for position, number in enumerate(task.followed):
+            if judges.wants(number):
+                judges.take(number, [twins.float_values(i, position) for i in judges.outputs])
+        record = Calibration(
+            tool_version=__version__,
+            model_sha256=task.sha256,
+            data_sha256=samples.digest,
+            samples=samples.count,
+            config=config,
+            tensors=tensors,
+            layers=records,
+            equalization=equalization,
+            warnings=[*task.warnings, *twins.notices],
+            preprocessing=samples.preprocessing,
+        )
+        parts = [dataclasses.replace(record, layers=other.records) for other in beside]
+        judged = parts or [record]
+        if fine_tunes:
+            record = fine_tuned(network, record, twins)
+            judged = judged if judges.folds and judges.folds[0].learned else [record]
+    observed = {i: (o.minimum, o.maximum) for i, o in observers.items() if o.count}
+    return Candidate(record, judged, observed)
+
+
+def _equalization(
+    task: CalibrationTask,
+    config: Config,
+    trace: PassTrace,
+    checkpoint: Checkpoint | None,
+    look: Callable[[Observed], None],
+) -> list[ChannelFactors]:
+    """What channels are scaled by: as an interrupted run has found it, or anew."""
+    samples = task.samples
+    if checkpoint and checkpoint.equalization:
+        checkpoint.check_equalization(task.graph, task.skipped)
+        saved = checkpoint.equalization
+        trace.extremes.update(saved.extremes)
+        return saved.factors
+
+    def seen(observed: Observed) -> None:
+        trace.extremes.update(observed.extremes)
+        look(observed)
+
+    is_used = config.equalization_used is not Equalization.NONE
+    factors = equalizing_factors(task.graph, task.skipped, samples, config, seen) if is_used else []
+    if checkpoint:
+        checkpoint.save_equalization(
+            SavedEqualization(samples.count, samples.digest, factors, dict(trace.extremes))
+        )
+    return factors

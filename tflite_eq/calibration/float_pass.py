@@ -1,0 +1,71 @@
+"""First look at the calibration data: the range of every float tensor of the FP32 network."""
+
+from __future__ import annotations
+
+from collections.abc import Container, Iterable
+
+from tflite_eq.checkpoint.checkpoint import Checkpoint
+from tflite_eq.data.dataset import Sample
+from tflite_eq.execution.float_network import FloatNetwork
+from tflite_eq.graph.model import Graph
+from tflite_eq.progress import track
+from tflite_eq.simulation.twins import TwinActivations
+from tflite_eq.statistics.histogram import RangeObserver, new_observers
+
+
+def observe_ranges(
+    graph: Graph,
+    samples: Iterable[Sample],
+    twins: TwinActivations,
+    seed: int,
+    checkpoint: Checkpoint | None = None,
+    followed: Container[int] | None = None,
+    known: dict[int, RangeObserver] | None = None,
+) -> dict[int, RangeObserver]:
+    """Run the FP32 network over all samples, unless ``known`` says what it comes to.
+
+    Ranges come from the network's own outputs, not from TensorFlow's ``Calibrator``, which
+    reports wrong ones for inputs of in-place ADDs (tensorflow issue 127842).
+
+    Args:
+        graph: The float network.
+        samples: The calibration samples; iterated once.
+        twins: Receives the inputs of both networks for the samples that are followed; its sample
+            count is set.
+        seed: Seeds the subsets that enter the histograms.
+        checkpoint: Gives the figures of the samples an interrupted run has seen, and takes those
+            of the others. It has made sure that these are the same samples.
+        followed: Numbers of the samples that both networks will be followed through, default all.
+        known: Observers of another pass, by tensor index.
+
+    Returns:
+        Observers by tensor index, for every float input and computed tensor.
+
+    Raises:
+        DatasetError: The data set is empty or does not fit the model.
+        ModelError: The network cannot be run, or computes NaN, infinity or huge values.
+    """
+    network = None if known else FloatNetwork(graph)
+    observers = known or new_observers(graph, network.float_tensors if network else [], seed)
+    saved = checkpoint.statistics if checkpoint else None
+    for index, state in saved.observers.items() if saved else ():
+        observers[index].restore(state)
+    done = saved.samples if saved else 0
+    seen = 0
+    for number, sample in enumerate(track(samples, "Calibrating: FP32 ranges")):
+        if followed is None or number in followed:
+            for index in graph.inputs:
+                twins.put_float(index, twins.samples, sample[index])
+                twins.put_quantized(index, twins.samples, sample[index])
+            twins.samples += 1
+        seen = number + 1
+        if network is None or seen <= done:
+            continue
+        for index, value in network.run(sample, number):
+            if index in observers:
+                observers[index].update(value, network.ends)
+        if checkpoint:
+            checkpoint.save_statistics(seen, observers, False)
+    if checkpoint and not (saved and saved.complete):
+        checkpoint.save_statistics(seen, observers, True)
+    return observers

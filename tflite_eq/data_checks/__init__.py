@@ -1,0 +1,1 @@
+"""What looks wrong about calibration data before minutes are spent on them."""

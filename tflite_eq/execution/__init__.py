@@ -1,0 +1,1 @@
+"""Running a float network, or one operator of it, on the installed runtime."""

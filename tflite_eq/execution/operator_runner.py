@@ -1,0 +1,61 @@
+"""Runs one operator of a network on arrays, by a TFLite interpreter over that operator alone."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from tflite_eq.errors import BackendError, ModelError
+from tflite_eq.graph import edit
+from tflite_eq.graph.model import Graph, Operator
+from tflite_eq.graph.validate import describe
+from tflite_eq.runtimes import preferred_runtime
+from tflite_eq.session import Session
+
+Array = npt.NDArray[Any]
+
+
+class OperatorRunner:
+    """One operator, compiled once, run for many samples.
+
+    Attributes:
+        feeds: Tensor indices (in the graph) that ``run`` needs values for.
+    """
+
+    def __init__(
+        self,
+        graph: Graph,
+        operator: Operator,
+        constants: Mapping[int, npt.NDArray[np.float32]] | None = None,
+        drop_activation: bool = False,
+    ) -> None:
+        """Compile the operator; arguments as in ``edit.single_operator_model``.
+
+        Raises:
+            ModelError: The installed runtime cannot run this operator.
+        """
+        model, self.feeds = edit.single_operator_model(
+            graph, operator, dict(constants or {}), drop_activation
+        )
+        self._name = f"{graph.origin}: {describe(graph, operator)}"
+        try:
+            self._session = Session(preferred_runtime().interpreter(model))
+            self._session.allocate()
+        except (BackendError, ValueError, RuntimeError) as error:
+            raise ModelError(
+                f"{self._name} cannot be run by the TFLite runtime: {error}"
+            ) from error
+
+    def run(self, values: list[Array]) -> list[Array]:
+        """Outputs of the operator for one sample.
+
+        Args:
+            values: One array per entry of ``feeds``, in that order.
+        """
+        try:
+            return self._session.run(values)
+        except (ValueError, RuntimeError) as error:
+            raise ModelError(f"{self._name} failed on calibration data: {error}") from error

@@ -1,0 +1,77 @@
+"""Sessions: interpreters that take arrays and give arrays.
+
+Everything that runs a network does it through a session: nothing else sets an interpreter's inputs,
+invokes it, or takes its outputs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy.typing as npt
+
+Array = npt.NDArray[Any]
+Shape = tuple[int, ...]
+Detail = dict[str, Any]
+
+
+class Session:
+    """One interpreter, whose tensors are allocated for the shapes of what it was given last.
+
+    Errors are the interpreter's, ``ValueError`` and ``RuntimeError``: what they mean depends on who
+    asks.
+
+    Attributes:
+        interpreter: What runs.
+        inputs: What the interpreter says of its inputs, in their order.
+    """
+
+    def __init__(self, interpreter: Any) -> None:
+        """Take an interpreter, made by ``Runtime.interpreter``; nothing is allocated yet."""
+        self.interpreter = interpreter
+        self.inputs: list[Detail] = list(interpreter.get_input_details())
+        self._shapes: list[Shape] = [tuple(detail["shape"]) for detail in self.inputs]
+        self._is_allocated = False
+        self._fetched: list[int] | None = None
+
+    @property
+    def outputs(self) -> list[Detail]:
+        """What the interpreter says of its outputs; shapes are those of the last run."""
+        return list(self.interpreter.get_output_details())
+
+    def allocate(self, shapes: Sequence[Shape] | None = None) -> None:
+        """Make room for inputs of these shapes, those of the file without, if there is none yet."""
+        wanted = self._shapes if shapes is None else [tuple(shape) for shape in shapes]
+        if self._is_allocated and wanted == self._shapes:
+            return
+        # What fails half-way must not be taken for done.
+        self._is_allocated = False
+        for position, (detail, shape) in enumerate(zip(self.inputs, wanted)):
+            if shape != self._shapes[position]:
+                self.interpreter.resize_tensor_input(detail["index"], shape)
+                self._shapes[position] = shape
+        self.interpreter.allocate_tensors()
+        self._is_allocated = True
+
+    def feed(self, values: Sequence[Array]) -> None:
+        """Set the inputs, in their order, to values of their types and allocated shapes."""
+        for detail, value in zip(self.inputs, values):
+            self.interpreter.set_tensor(detail["index"], value)
+
+    def invoke(self) -> None:
+        """Compute the outputs of what was fed last."""
+        self.interpreter.invoke()
+
+    def results(self) -> Iterator[Array]:
+        """Copies of the outputs, one after the other: all at once may take much memory."""
+        if self._fetched is None:
+            self._fetched = [detail["index"] for detail in self.outputs]
+        return map(self.interpreter.get_tensor, self._fetched)
+
+    def run(self, values: Sequence[Array]) -> list[Array]:
+        """Outputs for values of the inputs' types, in the model's order."""
+        self.allocate([value.shape for value in values])
+        self.feed(values)
+        self.invoke()
+        return list(self.results())

@@ -1,0 +1,114 @@
+"""Deciding the weight scales of linear layers, all of them here.
+
+Where the scale of a layer's input is searched, the layer's weight scales are searched with it, long
+before the layer runs (``joint``, ``take``); otherwise when it runs. Without a search they are the
+scales that clip nothing. Either way they are no smaller than the layer's bias allows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from tflite_eq.config import Config, Method
+from tflite_eq.graph.linear import LinearLayer
+from tflite_eq.numerics import weights
+from tflite_eq.record.filters import QuantizedFilters
+from tflite_eq.search.easyquant import LayerReader, initial_weight_scales
+from tflite_eq.search.rows import supports_rows
+from tflite_eq.search.trace import PassTrace
+from tflite_eq.simulation.averages import Averages
+from tflite_eq.simulation.sampling import make_layer_reader
+from tflite_eq.simulation.twins import TwinActivations
+from tflite_eq.targets import weight_grid
+
+Float = npt.NDArray[np.float32]
+
+
+class WeightScales:
+    """Weight scales of one network's layers."""
+
+    def __init__(
+        self,
+        twins: TwinActivations,
+        config: Config,
+        trace: PassTrace | None = None,
+        waiting: Mapping[int, Sequence[float]] | None = None,
+    ) -> None:
+        """Nothing is decided yet.
+
+        Args:
+            twins: Activations of both networks.
+            config: Options.
+            trace: Receives what the searches looked at.
+            waiting: What ``waiting`` gave to a run that was interrupted.
+        """
+        self._twins = twins
+        self._config = config
+        self._trace = trace
+        self._found = {i: np.asarray(scales, np.float32) for i, scales in (waiting or {}).items()}
+
+    def joint(
+        self, layers: Sequence[LinearLayer], int7: bool, averages: Averages
+    ) -> dict[int, LayerReader]:
+        """Layers to search together with the scale of the input they share, by operator index.
+
+        Args:
+            layers: Layers; those whose input the networks have not computed yet are left out.
+            int7: Whether the input gets 7 bits.
+            averages: Those inside the group of the input.
+        """
+        if self._config.method is not Method.EASYQUANT:
+            return {}
+        return {
+            layer.operator.index: make_layer_reader(
+                layer, self._twins, self._config, int7, averages
+            )
+            for layer in layers
+            if supports_rows(layer) and self._twins.has_values(layer.input)
+        }
+
+    def take(self, searched: Mapping[int, LayerReader]) -> None:
+        """Keep what a search with the input's scale has found, until the layers run."""
+        for index, reader in searched.items():
+            self._keep(index, reader)
+
+    def waiting(self) -> dict[int, list[float]]:
+        """Scales already found for layers that are yet to run, by operator index."""
+        return {index: scales.tolist() for index, scales in self._found.items()}
+
+    def decide(self, layer: LinearLayer, int7: bool) -> QuantizedFilters:
+        """Filters rounded to the nearest codes under the layer's scales; its input is settled."""
+        index, params = layer.operator.index, self._twins.params[layer.input]
+        searches = self._config.method is Method.EASYQUANT and supports_rows(layer)
+        if index not in self._found and searches:
+            reader = make_layer_reader(layer, self._twins, self._config, int7)
+            reader.search_weights(params, self._config.search)
+            self._keep(index, reader)
+        grid = weight_grid(layer.geometry, self._config.target, int7)
+        if index in self._found:
+            scales = allowed(self._found.pop(index), layer, params.scale, self._config.per_tensor)
+        else:
+            scales = unclipped_scales(layer, params.scale, int7, self._config)
+        codes = weights.quantize_filters(layer.filters, scales, grid)
+        return QuantizedFilters(codes, scales, grid)
+
+    def _keep(self, index: int, reader: LayerReader) -> None:
+        self._found[index] = reader.scales
+        if self._trace is not None:
+            self._trace.weight_searches[index] = reader.trials
+
+
+def unclipped_scales(layer: LinearLayer, input_scale: float, int7: bool, config: Config) -> Float:
+    """The smallest scales [K] that clip no weight and that the bias allows."""
+    grid = weight_grid(layer.geometry, config.target, int7)
+    scales = initial_weight_scales(layer.filters, grid, config.per_tensor)
+    return allowed(scales, layer, input_scale, config.per_tensor)
+
+
+def allowed(scales: Float, layer: LinearLayer, input_scale: float, per_tensor: bool) -> Float:
+    """Scales [K] raised to those under which the int32 bias keeps its range."""
+    scales = np.maximum(scales, weights.bias_floor(layer.bias_values, input_scale))
+    return np.full_like(scales, scales.max()) if per_tensor else scales

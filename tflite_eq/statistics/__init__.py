@@ -1,0 +1,1 @@
+"""What the tensors of the float network reach over the calibration data."""
