@@ -39,7 +39,7 @@ class Case:
 
 
 CASES = [
-    *[Case("int8", kernel, "neon") for kernel in ("winograd_f43", "reference")],
+    *[Case("int8", kernel, "neon") for kernel in ("winograd_f43", "direct", "reference")],
     *[Case("int8", kernel, "scalar") for kernel in ("winograd_f43", "winograd_f23", "direct")],
     Case("int7", "direct_int7", "neon"),
     *[Case("lattice", "winograd_f43", "neon"), Case("lattice", "winograd_1d", "scalar")],
