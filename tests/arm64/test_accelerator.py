@@ -27,7 +27,9 @@ def folder(library: Path, tmp_path: Path) -> Path:
             pytest.fail(missing)
         pytest.skip(missing)
     shutil.copy(accelerator, tmp_path)
-    (tmp_path / OPTIONS_FILE).write_text("claim: .\nrequire_delegation: 1\nlog_level: 0\n")
+    # LiteRT's own accelerator for GPUs ends the process on CPUs without atomic instructions (ARMv8.0).
+    options = "gpu_library: none\nclaim: .\nrequire_delegation: 1\nlog_level: 0\n"
+    (tmp_path / OPTIONS_FILE).write_text(options)
     return tmp_path
 
 
