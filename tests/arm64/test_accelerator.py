@@ -27,7 +27,7 @@ def folder(library: Path, tmp_path: Path) -> Path:
             pytest.fail(missing)
         pytest.skip(missing)
     shutil.copy(accelerator, tmp_path)
-    # LiteRT's own accelerator for GPUs ends the process on CPUs without atomic instructions (ARMv8.0).
+    # LiteRT's own accelerator for GPUs ends the process on CPUs without atomic instructions.
     options = "gpu_library: none\nclaim: .\nrequire_delegation: 1\nlog_level: 0\n"
     (tmp_path / OPTIONS_FILE).write_text(options)
     return tmp_path
