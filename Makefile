@@ -6,6 +6,8 @@ BIN := $(ENV)/bin
 OLD := .venv-tensorflow-2.14
 NEW := .venv-tensorflow-2.21
 LITERT := .venv-litert-only
+LITERT_2_2 := .venv-litert-2.2
+LITERT_NIGHTLY := .venv-litert-nightly
 PEERS := .venv-peer-litert .venv-peer-sony-mct
 MAKE_VENV := tools/make_venv.sh
 LOCKS := requirements/locked-python3.11
@@ -31,6 +33,7 @@ export TF_CPP_MIN_LOG_LEVEL := 3
 export CUDA_VISIBLE_DEVICES := -1
 
 .PHONY: help setup demo test lint format unit-test test-compatibility peers clean
+.PHONY: test-nightly
 .PHONY: test-parts build-tools build-delegate test-delegate test-runtimes test-packaging test-android
 .PHONY: fuzz build-fuzzers test-fuzz test-fuzz-in-turn
 .PHONY: browser test-android-in-turn setup-arm64 test-arm64 test-arm64-all test-arm64-in-turn
@@ -46,7 +49,7 @@ help:
 	@echo "make test-fuzz            a minute of each fuzz target from the corpus in the tree"
 	@echo "make fuzz                 hours of them: FUZZ_SECONDS=3600 for each"
 	@echo "make test-android         the Android package and its Java class; needs no NDK"
-	@echo "make test-compatibility   package and delegate on TensorFlow 2.14, 2.21 and none"
+	@echo "make test-compatibility   package and delegate on TensorFlow 2.14, 2.21 and none, LiteRT 2.2"
 	@echo "make test-packaging       what pip installs, with Bazel and without"
 	@echo "make build-delegate       the delegate's library, Python module and eq_benchmark"
 	@echo "make test-arm64           the delegate on emulated arm64 CPUs, inside real runtimes"
@@ -80,7 +83,7 @@ build-tools: $(ENV)/.complete
 build-delegate: build-tools
 	bazel build $(BAZEL_FLAGS) --repo_env=TFLITE_EQ_PYTHON=$(CURDIR)/$(BIN)/python \
 	  //delegate:libtflite_eq_delegate.so //delegate/python:_kernels.so //delegate/benchmark:eq_benchmark \
-	  //delegate/fuzz:describe_cases
+	  //delegate/litert:libLiteRtGpuAccelerator.so //delegate/fuzz:describe_cases
 
 # ThreadSanitizer looks at the tests of what threads share. The other parts need what build-delegate
 # builds, and Bazel does one thing at a time.
@@ -140,7 +143,8 @@ test-android: build-tools
 	bazel test $(BAZEL_FLAGS) //delegate/android/testing:java_test
 	TFLITE_EQ_TEST_NDK=1 $(BIN)/python -m pytest tests/android/test_ndk.py $(PYTEST_ARGS)
 	bazel build $(BAZEL_FLAGS) --config=android_arm64 \
-	  //delegate/android:tflite_eq_delegate.aar //delegate/benchmark:eq_benchmark
+	  //delegate/android:tflite_eq_delegate.aar //delegate/android:tflite_eq_accelerator.aar \
+	  //delegate/benchmark:eq_benchmark
 	$(BIN)/python -m pytest tests/android --ignore tests/android/test_ndk.py $(PYTEST_ARGS)
 
 # Bazel does one thing at a time, so that in make test this part waits for the others that need it.
@@ -154,7 +158,8 @@ setup-arm64: build-tools
 
 # A Cortex-A53, a Cortex-A76, and a CPU with i8mm.
 test-arm64: build-delegate setup-arm64
-	bazel build $(BAZEL_FLAGS) --config=arm64 //delegate:libtflite_eq_delegate.so
+	bazel build $(BAZEL_FLAGS) --config=arm64 //delegate:libtflite_eq_delegate.so \
+	  //delegate/litert:libLiteRtGpuAccelerator.so
 	for cpu in a53 a76 i8mm; do \
 	  TFLITE_EQ_QEMU=$(CURDIR)/$(ARM64)/emulator/usr/bin/qemu-aarch64 TFLITE_EQ_ARM64_ROOT=$(CURDIR)/$(ARM64)/root \
 	    bazel test $(BAZEL_FLAGS) --config=arm64 --config=$$cpu --build_tests_only $(ARM64_TESTS) || exit 1; \
@@ -169,13 +174,22 @@ test-arm64-all:
 test-arm64-in-turn: test-android-in-turn
 	$(MAKE) --no-print-directory test-arm64
 
-test-compatibility: build-delegate $(OLD)/.complete $(NEW)/.complete $(LITERT)/.complete
+test-compatibility: build-delegate $(OLD)/.complete $(NEW)/.complete $(LITERT)/.complete $(LITERT_2_2)/.complete
 	for environment in $(OLD) $(NEW); do \
 	  $$environment/bin/python -m pytest tests/compatibility $(PYTEST_ARGS) || exit 1; \
 	  $$environment/bin/python -m pytest delegate/runtime_tests --runtime tensorflow $(PYTEST_ARGS) || exit 1; \
 	done
 	$(LITERT)/bin/python -m pytest tests/compatibility $(PYTEST_ARGS)
+	$(LITERT_2_2)/bin/python -m pytest tests/accelerator $(PYTEST_ARGS)
+	$(MAKE) --no-print-directory test-nightly
 	$(OLD)/bin/python -m pytest tests/benchmarks/test_keras2.py $(PYTEST_ARGS)
+
+# What LiteRT will be: told, and no failure, for it changes every day and older days go.
+test-nightly: build-delegate
+	if $(MAKE) --no-print-directory $(LITERT_NIGHTLY)/.complete; then \
+	  $(LITERT_NIGHTLY)/bin/python -m pytest tests/accelerator $(PYTEST_ARGS) || \
+	    echo "WARNING: the accelerator's tests fail on LiteRT's nightly build"; \
+	else echo "WARNING: LiteRT's nightly build cannot be had: its tests are skipped"; fi
 
 # What benchmarks/peers measures beside the project's own environment.
 peers: $(ENV)/.complete $(PEERS:=/.complete)
@@ -185,7 +199,7 @@ format: $(ENV)/.complete
 	$(BIN)/ruff format
 
 clean:
-	rm -rf $(ENV) $(OLD) $(NEW) $(LITERT) $(PEERS) build demo_output *.egg-info
+	rm -rf $(ENV) $(OLD) $(NEW) $(LITERT) $(LITERT_2_2) $(LITERT_NIGHTLY) $(PEERS) build demo_output *.egg-info
 	rm -rf .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	if command -v bazel >/dev/null; then bazel clean; fi
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
@@ -200,6 +214,10 @@ $(ENV)/.complete: requirements/development.txt requirements/development.no-deps.
 	touch $@
 
 # Last in line: what takes longest should not wait for them.
+$(LITERT_NIGHTLY)/.complete: requirements/litert-nightly.txt $(MAKE_VENV) pyproject.toml
+	$(MAKE_VENV) $(LITERT_NIGHTLY) requirements/litert-nightly.txt
+	touch $@
+
 .venv-%/.complete: requirements/%.txt $(LOCKS)/%.txt $(MAKE_VENV) pyproject.toml | build-delegate
 	$(MAKE_VENV) .venv-$* requirements/$*.txt $(LOCKS)/$*.txt
 	touch $@

@@ -14,6 +14,7 @@ from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
 
 LIBRARY = "libtflite_eq_delegate.so"
+ACCELERATOR = "litert/libLiteRtGpuAccelerator.so"
 BINDING = "tflite_eq.delegate._kernels"
 
 
@@ -30,7 +31,11 @@ class BazelBuild(build_ext):
             pass  # Debian's
         else:
             flags.append(f"--repo_env=PYBIND11_INCLUDE={pybind11.get_include()}")
-        targets = [f"//delegate:{LIBRARY}", "//delegate/python:_kernels.so"]
+        targets = [
+            f"//delegate:{LIBRARY}",
+            "//delegate/python:_kernels.so",
+            f"//delegate/{ACCELERATOR.replace('/', ':')}",
+        ]
         subprocess.run(["bazel", "build", "--symlink_prefix=/", *flags, *targets], check=True)
         outputs = subprocess.run(
             ["bazel", "info", *flags, "bazel-bin"], check=True, stdout=subprocess.PIPE, text=True
@@ -41,7 +46,9 @@ class BazelBuild(build_ext):
         for source, destination in (
             (built / "python" / "_kernels.so", target),
             (built / LIBRARY, target.with_name(LIBRARY)),
+            (built / ACCELERATOR, target.parent / ACCELERATOR),
         ):
+            destination.parent.mkdir(parents=True, exist_ok=True)
             destination.unlink(missing_ok=True)
             shutil.copyfile(source, destination)  # Bazel's own file is read-only
 

@@ -39,21 +39,23 @@ def delegate_program(name, linkopts = [], **kwargs):
         **kwargs
     )
 
-def delegate_library(name, linkopts, deps, **kwargs):
+def delegate_library(name, linkopts, deps, srcs = ["//delegate:plugin.cc"], stays_loaded = False, **kwargs):
     """A library that links no TFLite and no C++ runtime.
 
     Args:
       name: the file's name.
       linkopts: exporting(...).
       deps: what it has besides the delegate and its entry points.
+      srcs: its entry points.
+      stays_loaded: whether it stays when everyone has closed it.
       **kwargs: passed to cc_binary.
     """
     cc_binary(
         name = name,
-        srcs = ["//delegate:plugin.cc"],
+        srcs = srcs,
         copts = COPTS,
         # Without a name of its own Android's loader refuses it.
-        linkopts = _ANY + ["-Wl,-soname,libtflite_eq_delegate.so"] + linkopts + select({
+        linkopts = _ANY + ["-Wl,-soname," + name] + (["-Wl,-z,nodelete"] if stays_loaded else []) + linkopts + select({
             "@platforms//os:android": _ANDROID,
             "//conditions:default": _LINUX,
         }),

@@ -3,6 +3,7 @@
 
 #include "delegate/delegate.h"
 #include "delegate/kernels/cpu_features.h"
+#include "delegate/litert/accelerator.h"
 #include "delegate/options.h"
 #include "delegate/version.h"
 
@@ -70,6 +71,15 @@ jlong Create(JNIEnv* env, jclass, jobjectArray keys, jobjectArray values) {
   return static_cast<jlong>(reinterpret_cast<intptr_t>(delegate));
 }
 
+// The address of a definition, which is never freed; 0 with an exception pending.
+jlong CreateAccelerator(JNIEnv* env, jclass, jobjectArray keys, jobjectArray values) {
+  DelegateOptions options;
+  if (!ReadOptions(env, keys, values, &options)) return 0;
+  const LiteRtAcceleratorDef* accelerator = NewAccelerator(options);
+  if (accelerator == nullptr) Throw(env, "java/lang/OutOfMemoryError", "tflite_eq: no memory for an accelerator");
+  return static_cast<jlong>(reinterpret_cast<intptr_t>(accelerator));
+}
+
 void Close(JNIEnv*, jclass, jlong handle) { CloseDelegate(FromHandle(handle)); }
 
 void Delete(JNIEnv*, jclass, jlong handle) { DeleteDelegate(FromHandle(handle)); }
@@ -96,6 +106,7 @@ extern "C" JNIEXPORT jint JNI_OnLoad(JavaVM* vm, void*) {
       Method("version", "()Ljava/lang/String;", Version),
       Method("hasFastKernels", "()Z", HasFastKernels),
       Method("create", "([Ljava/lang/String;[Ljava/lang/String;)J", Create),
+      Method("createAccelerator", "([Ljava/lang/String;[Ljava/lang/String;)J", CreateAccelerator),
       Method("close", "(J)V", Close),
       Method("delete", "(J)V", Delete),
   };

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import zipfile
 from pathlib import Path
+
+import pytest
 
 from delegate.android.testing import stand_in_ndk
 from tests import elf
+from tests.android.conftest import REPOSITORY
 from tests.delegate.test_shared_object import EXPORTS
 
 pytestmark = elf.needs_readelf
@@ -39,6 +43,25 @@ def test_needs_androids_own_libraries_alone(android_library: Path) -> None:
 
 def test_exports_the_entry_points_and_what_java_looks_up(android_library: Path) -> None:
     assert elf.exports(android_library) == EXPORTS | {"JNI_OnLoad"}
+
+
+def test_library_for_litert_2_has_what_the_other_has(tmp_path: Path) -> None:
+    package = REPOSITORY / "bazel-android-bin/delegate/android/tflite_eq_accelerator.aar"
+    if not package.is_file():
+        pytest.skip(f"{package} is not built: make test-android")
+    with zipfile.ZipFile(package) as archive:
+        library = Path(archive.extract("jni/arm64-v8a/libLiteRtGpuAccelerator.so", tmp_path))
+    assert elf.exports(library) == {"LiteRtAcceleratorImpl", "TfLiteEqDelegateVersion"}
+    assert elf.name_in_file(library) == "libLiteRtGpuAccelerator.so"
+    for check in (
+        test_is_for_arm64,
+        test_is_small_and_stripped,
+        test_imports_what_android_5_exports,
+        test_needs_androids_own_libraries_alone,
+        test_segments_are_aligned_for_16_kib_pages,
+        test_has_no_indirect_functions,
+    ):
+        check(library)
 
 
 def test_segments_are_aligned_for_16_kib_pages(android_library: Path) -> None:

@@ -86,3 +86,14 @@ def test_java_and_native_versions_are_the_packages() -> None:
     assert re.findall(r'String VERSION = "(.*)"', java) == [__version__]
     native = (REPOSITORY / "delegate/version.h").read_text()
     assert re.findall(r'kVersion\[\] = "(.*)"', native) == [__version__]
+
+
+def test_accelerators_package_has_its_library_alone() -> None:
+    path = REPOSITORY / "bazel-android-bin/delegate/android/tflite_eq_accelerator.aar"
+    if not path.is_file():
+        pytest.skip(f"{path} is not built: make test-android")
+    names = ["AndroidManifest.xml", "R.txt", "jni/arm64-v8a/libLiteRtGpuAccelerator.so", "LICENSE"]
+    with zipfile.ZipFile(path) as archive:
+        assert archive.namelist() == names
+        manifest = ElementTree.fromstring(archive.read("AndroidManifest.xml"))
+    assert manifest.get("package") == "org.tfliteeq.accelerator"

@@ -74,7 +74,7 @@ def run(site: Path, script: str) -> str:
 def test_with_bazel_the_wheel_has_library_and_module(tmp_path: Path) -> None:
     site, files = installed(tmp_path, {"TFLITE_EQ_BUILD_DELEGATE": "1"})
     names = sorted(Path(file).name.split(".")[0] for file in files)
-    assert names == ["_kernels", "libtflite_eq_delegate"]
+    assert names == ["_kernels", "libLiteRtGpuAccelerator", "libtflite_eq_delegate"]
     assert run(site, USE_THE_DELEGATE) == "works\n"
 
 

@@ -87,7 +87,7 @@ def load(runtime: Runtime | str | None = None, **options: Option) -> Any:
         runtime = preferred_runtime()
     elif isinstance(runtime, str):
         runtime = runtime_named(runtime)
-    texts = {name: _text(value) for name, value in options.items()}
+    texts = {name: option_text(value) for name, value in options.items()}
     try:
         return importlib.import_module(runtime.module).load_delegate(str(path), texts)
     except ValueError as error:
@@ -111,7 +111,7 @@ def check_options(options: Mapping[str, Option]) -> None:
     report = _REPORT(lambda text: said.append(text.decode(errors="replace")))
     strings = ctypes.c_char_p * len(options)
     keys = strings(*(name.encode() for name in options))
-    values = strings(*(_text(value).encode() for value in options.values()))
+    values = strings(*(option_text(value).encode() for value in options.values()))
     create, destroy = plugin.tflite_plugin_create_delegate, plugin.tflite_plugin_destroy_delegate
     create.restype, destroy.argtypes = ctypes.c_void_p, [ctypes.c_void_p]
     create.argtypes = [strings, strings, ctypes.c_size_t, _REPORT]
@@ -151,7 +151,8 @@ def check_version(path: pathlib.Path) -> None:
         )
 
 
-def _text(value: Option) -> str:
+def option_text(value: Option) -> str:
+    """As the library parses it."""
     return str(int(value)) if isinstance(value, bool) else str(value)
 
 

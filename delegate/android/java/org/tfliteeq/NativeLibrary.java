@@ -73,6 +73,14 @@ final class NativeLibrary {
    */
   static native long create(String[] keys, String[] values);
 
+  /**
+   * The address of an accelerator's definition, which lives as long as the process.
+   *
+   * @throws IllegalArgumentException as {@link #create}
+   * @throws OutOfMemoryError if there is no memory for it
+   */
+  static native long createAccelerator(String[] keys, String[] values);
+
   static native void close(long handle);
 
   static native void delete(long handle);

@@ -4,6 +4,7 @@
 #define EISDIR 21
 #define ENOENT 2
 #define ENOMEM 12
+#define ENOTDIR 20
 #define errno (*__errno())
 #ifdef __cplusplus
 extern "C" {

@@ -10,6 +10,7 @@ int abs(int);
 void* calloc(size_t, size_t);
 void exit(int) __attribute__((noreturn));
 void free(void*);
+char* getenv(const char*);
 long labs(long);
 void* malloc(size_t);
 int posix_memalign(void**, size_t, size_t);

@@ -1,9 +1,11 @@
 #pragma once
 #include <sys/types.h>
+#define F_OK 0
 #define _SC_NPROCESSORS_ONLN 0x61
 #ifdef __cplusplus
 extern "C" {
 #endif
+int access(const char*, int);
 int close(int);
 void _exit(int) __attribute__((noreturn));
 pid_t fork(void);

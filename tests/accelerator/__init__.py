@@ -1,0 +1,1 @@
+"""The delegate as an accelerator of LiteRT's CompiledModel, on whichever LiteRT is installed."""
