@@ -48,7 +48,7 @@ help:
 	@echo "make test-android         the Android package and its Java class; needs no NDK"
 	@echo "make test-compatibility   package and delegate on TensorFlow 2.14, 2.21 and none"
 	@echo "make test-packaging       what pip installs, with Bazel and without"
-	@echo "make build-delegate       the delegate's library, Python module and eq_benchmark"
+	@echo "make build-delegate       the delegate's libraries and eq_benchmark"
 	@echo "make test-arm64           the delegate on emulated arm64 CPUs, inside real runtimes"
 	@echo "make test-arm64-all       the same with all shared models, quantized with the defaults"
 	@echo "make peers   only make the environments of the quantizers in docs/peers.md"
@@ -74,12 +74,12 @@ lint: $(ENV)/.complete
 
 # Bazel, the compiler and the libraries the delegate is built with; quick where they are there.
 build-tools: $(ENV)/.complete
-	tools/install_build_tools.sh $(BIN)/python
+	tools/install_build_tools.sh
 
-# The module is for the environment's Python. What describe_cases prints is run in real runtimes.
+# What describe_cases prints is run in real runtimes.
 build-delegate: build-tools
-	bazel build $(BAZEL_FLAGS) --repo_env=TFLITE_EQ_PYTHON=$(CURDIR)/$(BIN)/python \
-	  //delegate:libtflite_eq_delegate.so //delegate/python:_kernels.so //delegate/benchmark:eq_benchmark \
+	bazel build $(BAZEL_FLAGS) \
+	  //delegate:libtflite_eq_delegate.so //delegate/python:libtflite_eq_kernels.so //delegate/benchmark:eq_benchmark \
 	  //delegate/fuzz:describe_cases
 
 # ThreadSanitizer looks at the tests of what threads share. The other parts need what build-delegate
@@ -135,7 +135,7 @@ test-runtimes: build-delegate
 # With the NDK that ANDROID_NDK_HOME names, or what stands in for one; a JDK and Maven for the Java class.
 test-android: export ANDROID_NDK_HOME := $(or $(ANDROID_NDK_HOME),$(CURDIR)/$(STAND_IN_NDK))
 test-android: build-tools
-	tools/install_build_tools.sh $(BIN)/python android
+	tools/install_build_tools.sh android
 	$(BIN)/python delegate/android/testing/stand_in_ndk.py $(STAND_IN_NDK)
 	bazel test $(BAZEL_FLAGS) //delegate/android/testing:java_test
 	TFLITE_EQ_TEST_NDK=1 $(BIN)/python -m pytest tests/android/test_ndk.py $(PYTEST_ARGS)
@@ -149,7 +149,7 @@ test-android-in-turn: test-packaging
 
 # An arm64 Python with TFLite runtimes, and what emulates it: docs/arm64.md.
 setup-arm64: build-tools
-	tools/install_build_tools.sh $(BIN)/python arm64
+	tools/install_build_tools.sh arm64
 	PYTHON=$(BIN)/python tools/arm64/setup.sh $(ARM64)
 
 # A Cortex-A53, a Cortex-A76, and a CPU with i8mm.

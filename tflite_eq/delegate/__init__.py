@@ -6,10 +6,6 @@ interpreter = Interpreter(model_path="q.tflite", experimental_delegates=[delegat
 
 from __future__ import annotations
 
-from tflite_eq.delegate.library import checkout_outputs, find, load
+from tflite_eq.delegate.library import find, load
 
 __all__ = ["find", "load"]
-
-# In a checkout the binding lies where Bazel put it: `from tflite_eq.delegate import _kernels` finds
-# it there, before a copy that an installation left in this folder.
-__path__[:0] = [str(folder / "delegate" / "python") for folder in checkout_outputs()]
