@@ -10,6 +10,7 @@ PEERS := .venv-peer-litert .venv-peer-sony-mct
 MAKE_VENV := tools/make_venv.sh
 LOCKS := requirements/locked-python3.11
 STAND_IN_NDK := build/stand_in_ndk
+WHEELS := build/wheels
 ARM64 := build/arm64
 ARM64_TESTS := //delegate:all //delegate/kernels:all
 ARM64_DELEGATE := bazel-arm64-bin/delegate/libtflite_eq_delegate.so
@@ -32,6 +33,7 @@ export CUDA_VISIBLE_DEVICES := -1
 
 .PHONY: help setup demo test lint format unit-test test-compatibility peers clean
 .PHONY: test-parts build-tools build-delegate test-delegate test-runtimes test-packaging test-android
+.PHONY: wheels docs
 .PHONY: fuzz build-fuzzers test-fuzz test-fuzz-in-turn
 .PHONY: browser test-android-in-turn setup-arm64 test-arm64 test-arm64-all test-arm64-in-turn
 
@@ -47,7 +49,9 @@ help:
 	@echo "make fuzz                 hours of them: FUZZ_SECONDS=3600 for each"
 	@echo "make test-android         the Android package and its Java class; needs no NDK"
 	@echo "make test-compatibility   package and delegate on TensorFlow 2.14, 2.21 and none"
-	@echo "make test-packaging       what pip installs, with Bazel and without"
+	@echo "make test-packaging       the wheels, for new users on x86-64 and emulated arm64"
+	@echo "make wheels               wheels of a release, in build/wheels"
+	@echo "make docs                 reference of the Python API, in build/docs"
 	@echo "make build-delegate       the delegate's libraries and eq_benchmark"
 	@echo "make test-arm64           the delegate on emulated arm64 CPUs, inside real runtimes"
 	@echo "make test-arm64-all       the same with all shared models, quantized with the defaults"
@@ -120,11 +124,22 @@ browser:
 	command -v chromium >/dev/null || tools/apt_install.sh chromium
 
 unit-test: build-delegate browser
-	$(BIN)/python -m pytest --ignore tests/installation --ignore tests/android --ignore tests/arm64 $(PYTEST_ARGS)
+	$(BIN)/python -m pytest --ignore tests/packaging --ignore tests/android --ignore tests/arm64 $(PYTEST_ARGS)
+
+# For x86-64, 64-bit ARM, and everything else.
+wheels: build-tools
+	tools/install_build_tools.sh arm64
+	tools/make_wheels.sh $(BIN)/python $(WHEELS)
 
 # Builds with Bazel as well.
-test-packaging: test-delegate
-	$(BIN)/python -m pytest tests/installation $(PYTEST_ARGS)
+test-packaging: test-delegate setup-arm64
+	$(MAKE) --no-print-directory wheels
+	tools/pythons.sh build/pythons
+	TFLITE_EQ_WHEELS=$(WHEELS) TFLITE_EQ_ARM64=$(ARM64) $(BIN)/python -m pytest tests/packaging $(PYTEST_ARGS)
+
+# The API's reference as a static site in build/docs.
+docs: $(ENV)/.complete
+	$(BIN)/python -m tools.api_reference build/docs
 
 # One runtime per process: two in one may answer for each other.
 test-runtimes: build-delegate
