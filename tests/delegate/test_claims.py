@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from tests.delegate.networks import quantized
-from tflite_eq.delegate.claims import Claim, insisting
 from tflite_eq.delegate.binding import kernels
+from tflite_eq.delegate.claims import Claim, insisting
 from tflite_eq.delegate.described_model import operators
 from tflite_eq.delegate.explain import explain
 from tflite_eq.delegate.validate import validate

@@ -15,7 +15,15 @@ from tests import running
 from tflite_eq.graph.model import Graph
 
 FOLDER = Path(__file__).parent
-KINDS = ["CONV_2D", "HARD_SWISH", "AVERAGE_POOL_2D", "CONV_2D", "GELU", "RESIZE_BILINEAR", "CONV_2D"]
+KINDS = [
+    "CONV_2D",
+    "HARD_SWISH",
+    "AVERAGE_POOL_2D",
+    "CONV_2D",
+    "GELU",
+    "RESIZE_BILINEAR",
+    "CONV_2D",
+]
 SHAPES = {"nchw": (1, 3, 16, 16), "nhwc": (1, 16, 16, 3)}
 
 
