@@ -27,7 +27,7 @@ def write(folder: Path) -> list[Path]:
     for module in (tflite_eq, tflite_eq.delegate):
         _load_public_names(module)
     pdoc.render.configure(docformat="google", show_source=False, footer_text=_footer())
-    # "!" leaves out what is below the packages: their public names are documented where they belong.
+    # "!" leaves out what is below: public names are documented where they belong.
     below = (r"!tflite_eq\.(?!delegate$).+", r"!tflite_eq\.delegate\..+")
     pdoc.pdoc("tflite_eq", "tflite_eq.delegate", *below, output_directory=folder)
     pages = sorted(folder.rglob("*.html"))
