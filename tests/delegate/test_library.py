@@ -50,7 +50,7 @@ def test_absent_library_says_what_to_install(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.delenv(loading.VARIABLE, raising=False)
     monkeypatch.setattr(loading, "checkout_outputs", lambda: [])
     monkeypatch.setattr(loading, "NAME", "libabsent.so")
-    with pytest.raises(BackendError, match="apt-get install bazel-bootstrap"):
+    with pytest.raises(BackendError, match="no libabsent.so: run 'make build-delegate'"):
         delegate.load()
 
 

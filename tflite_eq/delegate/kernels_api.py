@@ -32,7 +32,7 @@ class Reason(ctypes.Structure):
     _fields_ = (("text", c_char * _REASON),)
 
     def __str__(self) -> str:
-        return self.text.decode(errors="replace")
+        return bytes(self.text).decode(errors="replace")
 
 
 class Cpu(ctypes.Structure):

@@ -52,7 +52,12 @@ MOST_THREADS = 256
 Option = Union[str, int, bool]
 
 
-def find(name: str = NAME) -> pathlib.Path:
+def checkout_outputs() -> list[pathlib.Path]:
+    """Where Bazel puts what it built, if this package is imported from a checkout."""
+    return [_CHECKOUT / "bazel-bin"] if _IN_CHECKOUT else []
+
+
+def find(name: str | None = None) -> pathlib.Path:
     """Path of a library, the delegate's unless told.
 
     Looks in the checkout's ``bazel-bin`` and beside this module, in that order; for the delegate
@@ -63,15 +68,15 @@ def find(name: str = NAME) -> pathlib.Path:
     """
     if not RUNS_HERE:
         raise BackendError(HOW_TO_GET)
+    name = name or NAME
     named = os.environ.get(VARIABLE) if name == NAME else None
     if named:
         if not is_file(named):
             raise BackendError(f"{VARIABLE}={named}: no such file; name the library {NAME}")
         return pathlib.Path(named).resolve()
-    candidates = [pathlib.Path(__file__).with_name(name)]
-    if _IN_CHECKOUT:
-        folder = "delegate" if name == NAME else "delegate/python"
-        candidates.insert(0, _CHECKOUT / "bazel-bin" / folder / name)
+    folder = "delegate" if name == NAME else "delegate/python"
+    candidates = [outputs / folder / name for outputs in checkout_outputs()]
+    candidates.append(pathlib.Path(__file__).with_name(name))
     for candidate in candidates:
         if candidate.is_file():
             return candidate
