@@ -12,6 +12,7 @@ PEERS := .venv-peer-litert .venv-peer-sony-mct
 MAKE_VENV := tools/make_venv.sh
 LOCKS := requirements/locked-python3.11
 STAND_IN_NDK := build/stand_in_ndk
+WHEELS := build/wheels
 ARM64 := build/arm64
 ARM64_TESTS := //delegate:all //delegate/kernels:all
 ARM64_DELEGATE := bazel-arm64-bin/delegate/libtflite_eq_delegate.so
@@ -35,6 +36,7 @@ export CUDA_VISIBLE_DEVICES := -1
 .PHONY: help setup demo test lint format unit-test test-compatibility peers clean
 .PHONY: test-nightly
 .PHONY: test-parts build-tools build-delegate test-delegate test-runtimes test-packaging test-android
+.PHONY: wheels docs
 .PHONY: fuzz build-fuzzers test-fuzz test-fuzz-in-turn
 .PHONY: browser test-android-in-turn setup-arm64 test-arm64 test-arm64-all test-arm64-in-turn
 
@@ -50,8 +52,10 @@ help:
 	@echo "make fuzz                 hours of them: FUZZ_SECONDS=3600 for each"
 	@echo "make test-android         the Android package and its Java class; needs no NDK"
 	@echo "make test-compatibility   package and delegate on TensorFlow 2.14, 2.21 and none, LiteRT 2.2"
-	@echo "make test-packaging       what pip installs, with Bazel and without"
-	@echo "make build-delegate       the delegate's library, Python module and eq_benchmark"
+	@echo "make test-packaging       the wheels, for new users on x86-64 and emulated arm64"
+	@echo "make wheels               wheels of a release, in build/wheels"
+	@echo "make docs                 reference of the Python API, in build/docs"
+	@echo "make build-delegate       the delegate's libraries and eq_benchmark"
 	@echo "make test-arm64           the delegate on emulated arm64 CPUs, inside real runtimes"
 	@echo "make test-arm64-all       the same with all shared models, quantized with the defaults"
 	@echo "make peers   only make the environments of the quantizers in docs/peers.md"
@@ -77,12 +81,12 @@ lint: $(ENV)/.complete
 
 # Bazel, the compiler and the libraries the delegate is built with; quick where they are there.
 build-tools: $(ENV)/.complete
-	tools/install_build_tools.sh $(BIN)/python
+	tools/install_build_tools.sh
 
-# The module is for the environment's Python. What describe_cases prints is run in real runtimes.
+# What describe_cases prints is run in real runtimes.
 build-delegate: build-tools
-	bazel build $(BAZEL_FLAGS) --repo_env=TFLITE_EQ_PYTHON=$(CURDIR)/$(BIN)/python \
-	  //delegate:libtflite_eq_delegate.so //delegate/python:_kernels.so //delegate/benchmark:eq_benchmark \
+	bazel build $(BAZEL_FLAGS) \
+	  //delegate:libtflite_eq_delegate.so //delegate/python:libtflite_eq_kernels.so //delegate/benchmark:eq_benchmark \
 	  //delegate/litert:libLiteRtGpuAccelerator.so //delegate/fuzz:describe_cases
 
 # ThreadSanitizer looks at the tests of what threads share. The other parts need what build-delegate
@@ -123,11 +127,22 @@ browser:
 	command -v chromium >/dev/null || tools/apt_install.sh chromium
 
 unit-test: build-delegate browser
-	$(BIN)/python -m pytest --ignore tests/installation --ignore tests/android --ignore tests/arm64 $(PYTEST_ARGS)
+	$(BIN)/python -m pytest --ignore tests/packaging --ignore tests/android --ignore tests/arm64 $(PYTEST_ARGS)
+
+# For x86-64, 64-bit ARM, and everything else.
+wheels: build-tools
+	tools/install_build_tools.sh arm64
+	tools/make_wheels.sh $(BIN)/python $(WHEELS)
 
 # Builds with Bazel as well.
-test-packaging: test-delegate
-	$(BIN)/python -m pytest tests/installation $(PYTEST_ARGS)
+test-packaging: test-delegate setup-arm64
+	$(MAKE) --no-print-directory wheels
+	tools/pythons.sh build/pythons
+	TFLITE_EQ_WHEELS=$(WHEELS) TFLITE_EQ_ARM64=$(ARM64) $(BIN)/python -m pytest tests/packaging $(PYTEST_ARGS)
+
+# The API's reference as a static site in build/docs.
+docs: $(ENV)/.complete
+	$(BIN)/python -m tools.api_reference build/docs
 
 # One runtime per process: two in one may answer for each other.
 test-runtimes: build-delegate
@@ -138,7 +153,7 @@ test-runtimes: build-delegate
 # With the NDK that ANDROID_NDK_HOME names, or what stands in for one; a JDK and Maven for the Java class.
 test-android: export ANDROID_NDK_HOME := $(or $(ANDROID_NDK_HOME),$(CURDIR)/$(STAND_IN_NDK))
 test-android: build-tools
-	tools/install_build_tools.sh $(BIN)/python android
+	tools/install_build_tools.sh android
 	$(BIN)/python delegate/android/testing/stand_in_ndk.py $(STAND_IN_NDK)
 	bazel test $(BAZEL_FLAGS) //delegate/android/testing:java_test
 	TFLITE_EQ_TEST_NDK=1 $(BIN)/python -m pytest tests/android/test_ndk.py $(PYTEST_ARGS)
@@ -153,7 +168,7 @@ test-android-in-turn: test-packaging
 
 # An arm64 Python with TFLite runtimes, and what emulates it: docs/arm64.md.
 setup-arm64: build-tools
-	tools/install_build_tools.sh $(BIN)/python arm64
+	tools/install_build_tools.sh arm64
 	PYTHON=$(BIN)/python tools/arm64/setup.sh $(ARM64)
 
 # A Cortex-A53, a Cortex-A76, and a CPU with i8mm.

@@ -1,67 +1,107 @@
-"""Builds the delegate with Bazel where there is one; without it the package is the converter alone.
+"""Wheels: with the delegate's libraries where they can be built, the quantizer alone elsewhere.
 
-Everything else is in pyproject.toml. TFLITE_EQ_BUILD_DELEGATE=0 leaves the delegate out, =1 fails
-where there is no Bazel.
+TFLITE_EQ_BUILD_DELEGATE=0 leaves the libraries out, =1 has Bazel build them for this machine and
+fails where it cannot, =arm64 builds them for 64-bit ARM Linux; unset, they are built where there is
+Bazel. The libraries know nothing of Python, so that one wheel for each architecture serves all.
 """
 
+import atexit
 import os
 import pathlib
+import platform
+import re
 import shutil
 import subprocess
-import sys
+import tempfile
 
-from setuptools import Extension, setup
-from setuptools.command.build_ext import build_ext
+from setuptools import Distribution, setup
+from setuptools.command.bdist_wheel import bdist_wheel
+from setuptools.command.build_py import build_py
 
-LIBRARY = "libtflite_eq_delegate.so"
-ACCELERATOR = "litert/libLiteRtGpuAccelerator.so"
-BINDING = "tflite_eq.delegate._kernels"
-
-
-class BazelBuild(build_ext):
-    """Has Bazel build the library and the Python module, and puts them into the package."""
-
-    def build_extension(self, extension: Extension) -> None:
-        """Build both; there is one extension."""
-        # Apart from what a checkout works with: that may be for another Python.
-        flags = ["--platform_suffix=wheel", f"--repo_env=TFLITE_EQ_PYTHON={sys.executable}"]
-        try:
-            import pybind11
-        except ImportError:
-            pass  # Debian's
-        else:
-            flags.append(f"--repo_env=PYBIND11_INCLUDE={pybind11.get_include()}")
-        targets = [
-            f"//delegate:{LIBRARY}",
-            "//delegate/python:_kernels.so",
-            f"//delegate/{ACCELERATOR.replace('/', ':')}",
-        ]
-        subprocess.run(["bazel", "build", "--symlink_prefix=/", *flags, *targets], check=True)
-        outputs = subprocess.run(
-            ["bazel", "info", *flags, "bazel-bin"], check=True, stdout=subprocess.PIPE, text=True
-        ).stdout
-        built = pathlib.Path(outputs.strip()) / "delegate"
-        target = pathlib.Path(self.get_ext_fullpath(extension.name))
-        target.parent.mkdir(parents=True, exist_ok=True)
-        for source, destination in (
-            (built / "python" / "_kernels.so", target),
-            (built / LIBRARY, target.with_name(LIBRARY)),
-            (built / ACCELERATOR, target.parent / ACCELERATOR),
-        ):
-            destination.parent.mkdir(parents=True, exist_ok=True)
-            destination.unlink(missing_ok=True)
-            shutil.copyfile(source, destination)  # Bazel's own file is read-only
+ACCELERATOR = "delegate/litert/libLiteRtGpuAccelerator.so"
+LIBRARIES = ("delegate/libtflite_eq_delegate.so", "delegate/python/libtflite_eq_kernels.so", ACCELERATOR)
+# The oldest that a wheel may claim: 64-bit ARM begins with it.
+OLDEST_GLIBC = (2, 17)
 
 
-def wanted() -> bool:
-    """Whether to build the delegate."""
+def wanted() -> str:
+    """The architecture to build the libraries for, empty for none."""
     choice = os.environ.get("TFLITE_EQ_BUILD_DELEGATE")
     if choice is None:
-        return shutil.which("bazel") is not None
-    return choice != "0"
+        choice = "1" if shutil.which("bazel") is not None else "0"
+    if choice not in ("0", "1", "arm64"):
+        raise SystemExit(f"error: TFLITE_EQ_BUILD_DELEGATE={choice}: neither 0 nor 1 nor arm64")
+    return {"0": "", "1": platform.machine(), "arm64": "aarch64"}[choice]
 
+
+MACHINE = wanted()
+
+
+def build() -> list[pathlib.Path]:
+    """Have Bazel build the libraries."""
+    flags = ["--config=arm64"] if platform.machine() != MACHINE else []
+    targets = [f"//{file.replace('/lib', ':lib')}" for file in LIBRARIES]
+    subprocess.run(["bazel", "build", *flags, *targets], check=True)
+    outputs = subprocess.run(
+        ["bazel", "info", *flags, "bazel-bin"], check=True, stdout=subprocess.PIPE, text=True
+    ).stdout
+    return [pathlib.Path(outputs.strip()) / file for file in LIBRARIES]
+
+
+def glibc_needed(library: pathlib.Path) -> tuple[int, int]:
+    """The oldest C library that has every symbol a library takes from it."""
+    told = subprocess.run(
+        ["readelf", "--wide", "--version-info", str(library)],
+        check=True,
+        stdout=subprocess.PIPE,
+        text=True,
+    ).stdout
+    found = re.findall(r"Name: GLIBC_(\d+)\.(\d+)", told)
+    return max((int(major), int(minor)) for major, minor in found)
+
+
+class BuildWithLibraries(build_py):
+    """Puts the libraries beside the module that finds them."""
+
+    def run(self) -> None:
+        """Build; a checkout that is installed as it is has them elsewhere."""
+        super().run()
+        if not MACHINE or self.editable_mode:
+            return
+        folder = pathlib.Path(self.build_lib) / "tflite_eq" / "delegate"
+        for library in build():
+            shutil.copyfile(library, folder / library.name)  # Bazel's own file is read-only
+
+
+class Wheel(bdist_wheel):
+    """Named after what its libraries need, and no Python in particular."""
+
+    def get_tag(self) -> tuple[str, str, str]:
+        """Tags of Python, binary interface and platform."""
+        if not MACHINE:
+            return "py3", "none", "any"
+        libraries = pathlib.Path(self.bdist_dir).rglob("lib*.so")
+        major, minor = max([OLDEST_GLIBC, *map(glibc_needed, libraries)])
+        names = [f"manylinux_{major}_{minor}_{MACHINE}"]
+        if (major, minor) == OLDEST_GLIBC:
+            names.append(f"manylinux2014_{MACHINE}")  # what older pips call it
+        return "py3", "none", ".".join(names)
+
+
+class WithLibraries(Distribution):
+    """Whether the wheel has files for one architecture."""
+
+    def has_ext_modules(self) -> bool:
+        """It has if libraries are wanted."""
+        return bool(MACHINE)
+
+
+# Not below the checkout's build/, where files that the tree no longer has would linger.
+scratch = tempfile.mkdtemp(prefix="tflite_eq-build-")
+atexit.register(shutil.rmtree, scratch, ignore_errors=True)
 
 setup(
-    ext_modules=[Extension(BINDING, sources=[])] if wanted() else [],
-    cmdclass={"build_ext": BazelBuild},
+    distclass=WithLibraries,
+    cmdclass={"build_py": BuildWithLibraries, "bdist_wheel": Wheel},
+    options={"build": {"build_base": scratch}},
 )

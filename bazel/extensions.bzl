@@ -2,12 +2,10 @@
 
 load("//bazel:jdk.bzl", "jdk")
 load("//bazel:maven_files.bzl", "maven_files")
-load("//bazel:python.bzl", "python_headers")
 load("//bazel/toolchains:android_ndk.bzl", "android_ndk_toolchain")
 load("//bazel/toolchains:linux_arm64.bzl", "linux_arm64_toolchain")
 
 def _local_impl(_ctx):
-    python_headers(name = "python_headers")
     jdk(name = "jdk")
     maven_files()
     linux_arm64_toolchain(name = "linux_arm64")

@@ -14,6 +14,9 @@ _ANY = [
 # No C++ runtime. Bazel's toolchain names libstdc++ whether or not it is used.
 _LINUX = ["-nodefaultlibs", "-Wl,--as-needed", "-lpthread", "-lm", "-lc", "-lgcc"]
 
+# Named whether or not the linker finds it needed: before glibc 2.34 it has the functions of threads (kernels/old_glibc.h).
+_OLD_GLIBC = ["-Wl,--no-as-needed", "-l:libpthread.so.0"]
+
 # The NDK's clang links libc and its builtins by itself, and bionic's libc has the threads.
 _ANDROID = ["-Wl,--as-needed", "-lm"]
 
@@ -39,8 +42,32 @@ def delegate_program(name, linkopts = [], **kwargs):
         **kwargs
     )
 
+def shared_library(name, srcs, deps, linkopts = [], **kwargs):
+    """A library that links no C++ runtime.
+
+    Args:
+      name: the file's name, and the one that it goes by.
+      srcs: its sources.
+      deps: what it is made of beside these.
+      linkopts: exporting(...).
+      **kwargs: passed to cc_binary.
+    """
+    cc_binary(
+        name = name,
+        srcs = srcs,
+        copts = COPTS,
+        # Without a name of its own Android's loader refuses it.
+        linkopts = _ANY + ["-Wl,-soname," + name] + linkopts + select({
+            "@platforms//os:android": _ANDROID,
+            "//conditions:default": _OLD_GLIBC + _LINUX,
+        }),
+        linkshared = True,
+        deps = deps,
+        **kwargs
+    )
+
 def delegate_library(name, linkopts, deps, srcs = ["//delegate:plugin.cc"], stays_loaded = False, **kwargs):
-    """A library that links no TFLite and no C++ runtime.
+    """The delegate with its entry points, which links no TFLite and no C++ runtime.
 
     Args:
       name: the file's name.
@@ -50,16 +77,10 @@ def delegate_library(name, linkopts, deps, srcs = ["//delegate:plugin.cc"], stay
       stays_loaded: whether it stays when everyone has closed it.
       **kwargs: passed to cc_binary.
     """
-    cc_binary(
+    shared_library(
         name = name,
         srcs = srcs,
-        copts = COPTS,
-        # Without a name of its own Android's loader refuses it.
-        linkopts = _ANY + ["-Wl,-soname," + name] + (["-Wl,-z,nodelete"] if stays_loaded else []) + linkopts + select({
-            "@platforms//os:android": _ANDROID,
-            "//conditions:default": _LINUX,
-        }),
-        linkshared = True,
+        linkopts = (["-Wl,-z,nodelete"] if stays_loaded else []) + linkopts,
         deps = ["//delegate"] + deps,
         **kwargs
     )

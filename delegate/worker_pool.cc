@@ -4,6 +4,8 @@
 #include <stdint.h>
 #include <time.h>
 
+#include "delegate/kernels/old_glibc.h"
+
 namespace tflite_eq {
 namespace {
 

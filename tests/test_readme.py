@@ -25,6 +25,8 @@ def blocks(language: str) -> list[str]:
 
 def test_python_examples_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
+    (tmp_path / "net_float.tflite").write_bytes(models.keras_net())
+    np.save("samples.npy", np.concatenate([x for [x] in models.data("keras_net")]))
     layers = tf.keras.layers
     inputs = layers.Input((8, 8, 3))
     keras_model = tf.keras.Model(inputs, layers.Dense(3)(layers.Flatten()(inputs)))
@@ -39,7 +41,7 @@ def test_python_examples_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     }
     names["tf_converter"].representative_dataset = names["representative_dataset"]
     examples = blocks("python")
-    assert len(examples) == 6
+    assert len(examples) == 7
     for example in examples:
         exec(example, names)
         if "int8_model" in example:
@@ -52,7 +54,9 @@ def test_python_examples_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
 def test_commands_parse() -> None:
     lines = [line for block in blocks("sh") for line in block.replace("\\\n", " ").splitlines()]
     commands = [shlex.split(line) for line in lines if line.startswith("tflite-eq")]
-    assert {command[1] for command in commands} == {"check", "quantize", "evaluate", "inspect"}
+    assert {command[1] for command in commands} == {
+        *("check", "quantize", "evaluate", "inspect", "validate", "benchmark"),
+    }
     for command in commands:
         parse(command)
 

@@ -22,11 +22,16 @@ if TYPE_CHECKING:
     )
     from tflite_eq.converter import Attachment, EasyQuantConverter, attach
     from tflite_eq.errors import TfliteEqError
+    from tflite_eq.evaluating import evaluate
+    from tflite_eq.evaluation.evaluator import Evaluation
+    from tflite_eq.evaluation.layerwise import ComparisonSet
     from tflite_eq.guard.accuracy_guard import Guarded, quantize_guarded
     from tflite_eq.guard.validation import Guard, Validation
+    from tflite_eq.litert_recipe import LitertCalibration, as_litert_calibration
     from tflite_eq.presets import Preset, preset_config
     from tflite_eq.quantizer import QuantizationResult, calibrate, quantize
     from tflite_eq.record.calibration import Calibration
+    from tflite_eq.report.model import Report
     from tflite_eq.targets import Target
 
 __all__ = [
@@ -35,24 +40,30 @@ __all__ = [
     "BiasCorrection",
     "Bits",
     "Calibration",
+    "ComparisonSet",
     "Config",
     "EasyQuantConverter",
     "Equalization",
+    "Evaluation",
     "Guard",
     "Guarded",
     "IoType",
+    "LitertCalibration",
     "Method",
     "Objective",
     "Preset",
     "QuantizationResult",
     "Reconstruction",
+    "Report",
     "SearchSettings",
     "Target",
     "TfliteEqError",
     "Validation",
     "__version__",
+    "as_litert_calibration",
     "attach",
     "calibrate",
+    "evaluate",
     "preset_config",
     "quantize",
     "quantize_guarded",
@@ -68,10 +79,15 @@ _MODULES = {
     ),
     "tflite_eq.converter": "Attachment EasyQuantConverter attach",
     "tflite_eq.errors": "TfliteEqError",
+    "tflite_eq.evaluating": "evaluate",
+    "tflite_eq.evaluation.evaluator": "Evaluation",
+    "tflite_eq.evaluation.layerwise": "ComparisonSet",
     "tflite_eq.guard.accuracy_guard": "Guarded quantize_guarded",
     "tflite_eq.guard.validation": "Guard Validation",
+    "tflite_eq.litert_recipe": "LitertCalibration as_litert_calibration",
     "tflite_eq.presets": "Preset preset_config",
     "tflite_eq.quantizer": "QuantizationResult calibrate quantize",
+    "tflite_eq.report.model": "Report",
     "tflite_eq.targets": "Target",
 }
 _HOMES = {name: module for module, names in _MODULES.items() for name in names.split()}
@@ -87,5 +103,5 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    """The public names, for interactive use."""
-    return sorted([*globals(), *_HOMES])
+    """The public names, for interactive use; modules are none, but for ``delegate``."""
+    return sorted([*__all__, "delegate"])

@@ -8,11 +8,38 @@ from __future__ import annotations
 
 import numbers
 import os
-from typing import Any
+import pathlib
+from typing import Any, Union
 
 import numpy as np
 
 from tflite_eq.errors import ConfigError, ModelError
+
+# A model: the content of a file, or its path.
+ModelLike = Union[bytes, bytearray, memoryview, str, "os.PathLike[str]"]
+
+
+def given_model(model: ModelLike, origin: str | None = None) -> tuple[bytes, str]:
+    """The content of a model, and what to call it in messages.
+
+    Args:
+        model: Content or path of a ``.tflite``.
+        origin: What to call it; its path, or ``model``, if ``None``.
+
+    Raises:
+        ModelError: It is neither, or the file cannot be read.
+    """
+    if not isinstance(model, (str, os.PathLike)):
+        check_model(model, origin or "model")
+        return bytes(model), origin or "model"
+    path = pathlib.Path(model)
+    try:
+        return path.read_bytes(), origin or str(path)
+    except FileNotFoundError as error:
+        raise ModelError(f"{path}: no such file; check the path of the model") from error
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise ModelError(f"{path}: cannot read the model: {reason}; name another file") from error
 
 
 def check_model(model: Any, origin: str) -> None:

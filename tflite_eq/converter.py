@@ -5,13 +5,12 @@ from __future__ import annotations
 import copy
 import dataclasses
 import os
-import pathlib
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from tflite_eq.arguments import check_model, check_path
+from tflite_eq.arguments import ModelLike, check_path, given_model
 from tflite_eq.config import Config, IoType, checked_config
 from tflite_eq.conversion import converted
 from tflite_eq.data.input_order import by_name
@@ -166,19 +165,9 @@ class EasyQuantConverter:
         return cls(made, None, config)
 
     @classmethod
-    def from_tflite(
-        cls, model: bytes | str | os.PathLike[str], config: Config | None = None
-    ) -> EasyQuantConverter:
+    def from_tflite(cls, model: ModelLike, config: Config | None = None) -> EasyQuantConverter:
         """A converter for a float ``.tflite``, given as bytes or as a path."""
-        if isinstance(model, (bytes, bytearray)):
-            return cls(None, bytes(model), config)
-        if not isinstance(model, (str, os.PathLike)):
-            check_model(model, "model")
-        path = pathlib.Path(model)
-        try:
-            return cls(None, path.read_bytes(), config)
-        except OSError as error:
-            raise ModelError(f"{path}: cannot read the model: {error.strerror}") from error
+        return cls(None, given_model(model)[0], config)
 
     @property
     def report(self) -> Report:

@@ -1,7 +1,8 @@
-"""Progress bars with peak memory, shown only on a terminal."""
+"""Progress bars with peak memory, shown only on a terminal, and messages beside them."""
 
 from __future__ import annotations
 
+import logging
 import sys
 from collections.abc import Iterable, Iterator, Sized
 from typing import TypeVar
@@ -16,6 +17,10 @@ else:
     _HAS_RESOURCE = True
 
 T = TypeVar("T")
+
+# Where messages go: INFO for notes, WARNING for warnings, DEBUG for steps that have a bar.
+LOGGER = "tflite_eq"
+_WARNING = "warning: "
 
 
 def peak_memory_mib() -> int | None:
@@ -39,6 +44,7 @@ def track(items: Iterable[T], description: str, total: int | None = None) -> Ite
         leave=False,
         dynamic_ncols=True,
     ) as bar:
+        _LOGGER.debug("%s", description)
         for item in items:
             yield item
             memory = peak_memory_mib()
@@ -47,9 +53,31 @@ def track(items: Iterable[T], description: str, total: int | None = None) -> Ite
             bar.update()
 
 
+class _BesideBars(logging.Handler):
+    """Writes on stderr, terminal or not, without tearing a bar apart."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        tqdm.write(self.format(record), file=sys.stderr)
+
+
+def _logger() -> logging.Logger:
+    """The logger, with a handler of its own unless the application has given it one."""
+    logger = logging.getLogger(LOGGER)
+    if not logger.handlers:
+        logger.addHandler(_BesideBars())
+        logger.propagate = False
+    if logger.level == logging.NOTSET:
+        logger.setLevel(logging.INFO)
+    return logger
+
+
+_LOGGER = _logger()
+
+
 def note(text: str) -> None:
-    """Say something on stderr once, terminal or not, without tearing a bar apart."""
-    tqdm.write(text, file=sys.stderr)
+    """Say something: on stderr, unless the application has given the logger another handler."""
+    is_warning = text.startswith(_WARNING)
+    _LOGGER.log(logging.WARNING if is_warning else logging.INFO, "%s", text)
 
 
 def _length(items: Iterable[T]) -> int | None:

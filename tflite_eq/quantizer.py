@@ -10,7 +10,7 @@ from typing import Any
 from tflite_eq import islands, metadata, tensor_metadata
 from tflite_eq.alternatives.choice import Candidate, best_of
 from tflite_eq.alternatives.judges import Judges
-from tflite_eq.arguments import check_kind, check_model, check_path, checked_count
+from tflite_eq.arguments import ModelLike, check_kind, check_path, checked_count, given_model
 from tflite_eq.calibration.calibrate_once import CalibrationTask, calibrated
 from tflite_eq.calibration.crops import CroppedSamples, for_parts, part_of
 from tflite_eq.calibration.followed_samples import followed_samples
@@ -24,7 +24,6 @@ from tflite_eq.data.stored_samples import StoredSamples
 from tflite_eq.data_checks.doubts import doubts_about
 from tflite_eq.deprecated import warn_of_backend
 from tflite_eq.equalization.factors import with_factors
-from tflite_eq.errors import ConfigError
 from tflite_eq.evaluation.layerwise import ComparisonSet
 from tflite_eq.files import PathLike
 from tflite_eq.fine_tuning.fine_tune import check_can_fine_tune
@@ -74,12 +73,12 @@ class QuantizationResult:
 
 
 def calibrate(
-    model: bytes,
+    model: ModelLike,
     representative_dataset: Any,
     config: Config | None = None,
     *,
     num_samples: int | None = None,
-    origin: str = "model",
+    origin: str | None = None,
     held_back: Any = None,
     resume_dir: PathLike | None = None,
     trace: PassTrace | None = None,
@@ -91,12 +90,12 @@ def calibrate(
     asks for them.
 
     Args:
-        model: A float ``.tflite``.
+        model: A float ``.tflite``, content or path.
         representative_dataset: Sample inputs in any form TFLite accepts, see ``SampleReader``; read
             once.
         config: Options; defaults to ``Config()``.
         num_samples: Use at most so many samples; ``None`` uses all.
-        origin: What to call the model in messages.
+        origin: What to call the model in messages; its path, or ``model``, if ``None``.
         held_back: Other samples, in the same forms, to compare on; without at least 6 of them the
             calibration samples serve, each half judging biases that the other has corrected.
         resume_dir: Folder that takes the state after every finished layer. A run that was
@@ -112,6 +111,7 @@ def calibrate(
             nothing, or ``num_samples`` is not positive.
         BackendError: Biases are to be fine-tuned and TensorFlow is not installed.
     """
+    model, origin = given_model(model, origin)
     config = checked_config(config)
     num_samples = checked_count(num_samples, "num_samples")
     check_path(resume_dir, "resume_dir")
@@ -210,13 +210,13 @@ def _doubts(graph: Graph, samples: StoredSamples) -> list[str]:
 
 
 def quantize(
-    model: bytes,
+    model: ModelLike,
     representative_dataset: Any,
     config: Config | None = None,
     *,
     num_samples: int | None = None,
     backend: str | None = None,
-    origin: str = "model",
+    origin: str | None = None,
     held_back: Any = None,
     resume_dir: PathLike | None = None,
     report_dir: PathLike | None = None,
@@ -225,14 +225,14 @@ def quantize(
     """Quantize a float model to int8.
 
     Args:
-        model: A float ``.tflite``.
+        model: A float ``.tflite``, content or path.
         representative_dataset: Sample inputs, or a ``Calibration`` made earlier for the same
             model, which is applied without looking at data again.
         config: Options. With a ``Calibration`` its own options hold, and of these only
             ``input_type`` and ``output_type`` are taken.
         num_samples: Use at most so many samples; ``None`` uses all.
         backend: Deprecated and ignored.
-        origin: What to call the model in messages.
+        origin: What to call the model in messages; its path, or ``model``, if ``None``.
         held_back: Other samples to compare calibrations on, see ``calibrate``.
         resume_dir: Folder for the state of the calibration, see ``calibrate``; applying a
             ``Calibration`` needs none.
@@ -244,7 +244,7 @@ def quantize(
         TfliteEqError: One of its sub-classes says what is wrong and how to mend it.
     """
     warn_of_backend(backend)
-    check_model(model, origin)
+    model, origin = given_model(model, origin)
     config = None if config is None else checked_config(config)
     if report_dir is not None:
         check_path(report_dir, "report_dir")
@@ -265,7 +265,7 @@ def quantize(
                     output_type=config.output_type,
                 ),
             )
-        _check_belongs(calibration, model, origin)
+        calibration.check_made_from(model, origin)
     else:
         calibration = calibrate(
             model,
@@ -320,15 +320,6 @@ def apply_calibration(
         write_report(report, report_dir)
         result = dataclasses.replace(result, report=report)
     return result
-
-
-def _check_belongs(calibration: Calibration, model: bytes, origin: str) -> None:
-    found = hashlib.sha256(model).hexdigest()
-    if found != calibration.model_sha256:
-        raise ConfigError(
-            f"{origin}: the calibration record belongs to another model (SHA-256 "
-            f"{calibration.model_sha256[:12]}..., this one has {found[:12]}...); calibrate again"
-        )
 
 
 def _calibration_samples(trace: PassTrace) -> ComparisonSet | None:

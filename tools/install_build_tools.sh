@@ -1,16 +1,21 @@
 #!/usr/bin/env bash
 # Makes sure that what builds and tests the delegate is there, and installs what is not.
 #
-# usage: tools/install_build_tools.sh PYTHON [android|arm64]
+# usage: tools/install_build_tools.sh [android|arm64]
 #
-#   PYTHON   the interpreter that the Python module is built for
 #   android  also what builds and tests the Android package
 #   arm64    also what builds for arm64 Linux, and what estimates cycles there
 set -euo pipefail
 
-python=$1
-target=${2:-}
+target=${1:-}
 here=$(dirname "$0")
+case $target in
+  "" | android | arm64) ;;
+  *)
+    echo "error: $target: neither android nor arm64" >&2
+    exit 1
+    ;;
+esac
 
 # libFuzzer comes with them.
 has_sanitizers() {
@@ -18,13 +23,6 @@ has_sanitizers() {
   for runtime in asan fuzzer; do
     [ -n "$(find "$(clang-19 -print-resource-dir)/lib" -name "libclang_rt.$runtime*" -print -quit)" ] || return 1
   done
-}
-has_python_headers() {
-  "$python" -c 'import os, sysconfig as s, sys
-sys.exit(not os.path.exists(os.path.join(s.get_paths()["include"], "Python.h")))'
-}
-has_pybind11() {
-  [ -e /usr/include/pybind11/pybind11.h ] || "$python" -c 'import pybind11' 2>/dev/null
 }
 
 # Prints the Debian packages whose contents are missing.
@@ -37,8 +35,6 @@ missing() {
   fi
   command -v readelf >/dev/null || echo binutils
   [ -e /usr/src/googletest/googletest/src/gtest.cc ] || echo googletest
-  has_python_headers || echo python3-dev
-  has_pybind11 || echo pybind11-dev
   [ "$target" != android ] || missing_for_android
   [ "$target" != arm64 ] || missing_for_arm64
 }
@@ -62,6 +58,6 @@ read -ra packages <<<"$(missing | xargs)"
 "$here/apt_install.sh" "${packages[@]}"
 still=$(missing | xargs)
 [ -z "$still" ] || {
-  echo "error: still missing after installation, for the delegate and $python: $still" >&2
+  echo "error: still missing after installation, for the delegate: $still" >&2
   exit 1
 }

@@ -60,6 +60,6 @@ trap 'umount "$root/proc"' EXIT
 flags="--repo_env=CC=clang ${overrides[*]}"
 in_root sh -ec "cd /source
 bazel --version
-bazel build $flags //delegate:libtflite_eq_delegate.so //delegate/python:_kernels.so
+bazel build $flags //delegate:libtflite_eq_delegate.so //delegate/python:libtflite_eq_kernels.so
 bazel test $flags --build_tests_only //...
 bazel shutdown"

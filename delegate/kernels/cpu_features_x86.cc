@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "delegate/kernels/cpu_features.h"
+#include "delegate/kernels/old_glibc.h"
 #include "delegate/kernels/vnni_probe.h"
 
 namespace tflite_eq {

@@ -1,18 +1,13 @@
 #include "delegate/python/parameters.h"
 
-#include <pybind11/stl.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include <algorithm>
-#include <new>
-#include <string>
-#include <vector>
+#include <initializer_list>
 
 #include "delegate/tflite_abi.h"
-
-namespace py = pybind11;
 
 namespace tflite_eq {
 namespace {
@@ -21,17 +16,28 @@ enum class FieldType { kInt, kFloat, kBool, kPadding, kMirrorPadding, kInts };
 
 // Where an option goes.
 struct Field {
-  const char* option;
-  FieldType type;
-  size_t offset;
+  const char* option = nullptr;
+  FieldType type = FieldType::kInt;
+  size_t offset = 0;
   size_t count_offset = 0;  // of kInts: where their number goes
   size_t most = 0;          // of kInts: how many there is room for
+};
+
+struct Fields {
+  constexpr Fields(std::initializer_list<Field> fields) {
+    for (const Field& field : fields) items[count++] = field;
+  }
+  const Field* begin() const { return items; }
+  const Field* end() const { return items + count; }
+
+  Field items[8] = {};
+  int count = 0;
 };
 
 struct Structure {
   int32_t builtin_code;
   size_t bytes;
-  std::vector<Field> fields;
+  Fields fields;
 };
 
 #define FIELD(structure, option, type, member) {option, FieldType::type, offsetof(structure, member)}
@@ -40,11 +46,11 @@ struct Structure {
    sizeof(structure::member) / sizeof(int)}
 
 template <typename Parameters>
-std::vector<Field> ActivationOnly() {
+constexpr Fields ActivationOnly() {
   return {FIELD(Parameters, "fusedActivationFunction", kInt, activation)};
 }
 
-std::vector<Field> Pooling() {
+constexpr Fields Pooling() {
   return {FIELD(TfLitePoolParams, "padding", kPadding, padding), FIELD(TfLitePoolParams, "strideW", kInt, stride_width),
           FIELD(TfLitePoolParams, "strideH", kInt, stride_height), FIELD(TfLitePoolParams, "filterWidth", kInt, filter_width),
           FIELD(TfLitePoolParams, "filterHeight", kInt, filter_height),
@@ -52,73 +58,66 @@ std::vector<Field> Pooling() {
 }
 
 template <typename Parameters>
-std::vector<Field> Resizing() {
+constexpr Fields Resizing() {
   return {FIELD(Parameters, "alignCorners", kBool, align_corners),
           FIELD(Parameters, "halfPixelCenters", kBool, half_pixel_centers)};
 }
 
 // Operators that are not listed have no parameters, or none that this library reads.
-const std::vector<Structure>& Structures() {
-  static const auto* structures = new std::vector<Structure>{
-      {kTfLiteBuiltinAdd, sizeof(TfLiteAddParams), ActivationOnly<TfLiteAddParams>()},
-      {kTfLiteBuiltinAveragePool2d, sizeof(TfLitePoolParams), Pooling()},
-      {kTfLiteBuiltinConcatenation,
-       sizeof(TfLiteConcatenationParams),
-       {FIELD(TfLiteConcatenationParams, "axis", kInt, axis),
-        FIELD(TfLiteConcatenationParams, "fusedActivationFunction", kInt, activation)}},
-      {kTfLiteBuiltinConv2d,
-       sizeof(TfLiteConvParams),
-       {FIELD(TfLiteConvParams, "padding", kPadding, padding), FIELD(TfLiteConvParams, "strideW", kInt, stride_width),
-        FIELD(TfLiteConvParams, "strideH", kInt, stride_height),
-        FIELD(TfLiteConvParams, "fusedActivationFunction", kInt, activation),
-        FIELD(TfLiteConvParams, "dilationWFactor", kInt, dilation_width_factor),
-        FIELD(TfLiteConvParams, "dilationHFactor", kInt, dilation_height_factor)}},
-      {kTfLiteBuiltinDepthwiseConv2d,
-       sizeof(TfLiteDepthwiseConvParams),
-       {FIELD(TfLiteDepthwiseConvParams, "padding", kPadding, padding),
-        FIELD(TfLiteDepthwiseConvParams, "strideW", kInt, stride_width),
-        FIELD(TfLiteDepthwiseConvParams, "strideH", kInt, stride_height),
-        FIELD(TfLiteDepthwiseConvParams, "depthMultiplier", kInt, depth_multiplier),
-        FIELD(TfLiteDepthwiseConvParams, "fusedActivationFunction", kInt, activation),
-        FIELD(TfLiteDepthwiseConvParams, "dilationWFactor", kInt, dilation_width_factor),
-        FIELD(TfLiteDepthwiseConvParams, "dilationHFactor", kInt, dilation_height_factor)}},
-      {kTfLiteBuiltinDepthToSpace,
-       sizeof(TfLiteDepthToSpaceParams),
-       {FIELD(TfLiteDepthToSpaceParams, "blockSize", kInt, block_size)}},
-      {kTfLiteBuiltinLeakyRelu, sizeof(TfLiteLeakyReluParams), {FIELD(TfLiteLeakyReluParams, "alpha", kFloat, alpha)}},
-      {kTfLiteBuiltinMaxPool2d, sizeof(TfLitePoolParams), Pooling()},
-      {kTfLiteBuiltinMean, sizeof(TfLiteReducerParams), {FIELD(TfLiteReducerParams, "keepDims", kBool, keep_dims)}},
-      {kTfLiteBuiltinMirrorPad,
-       sizeof(TfLiteMirrorPaddingParams),
-       {FIELD(TfLiteMirrorPaddingParams, "mode", kMirrorPadding, mode)}},
-      {kTfLiteBuiltinMul, sizeof(TfLiteMulParams), ActivationOnly<TfLiteMulParams>()},
-      {kTfLiteBuiltinPack,
-       sizeof(TfLitePackParams),
-       {FIELD(TfLitePackParams, "valuesCount", kInt, values_count), FIELD(TfLitePackParams, "axis", kInt, axis)}},
-      {kTfLiteBuiltinReshape, sizeof(TfLiteReshapeParams), {INTS(TfLiteReshapeParams, "newShape", shape, num_dimensions)}},
-      {kTfLiteBuiltinResizeBilinear, sizeof(TfLiteResizeBilinearParams), Resizing<TfLiteResizeBilinearParams>()},
-      {kTfLiteBuiltinResizeNearestNeighbor, sizeof(TfLiteResizeNearestNeighborParams),
-       Resizing<TfLiteResizeNearestNeighborParams>()},
-      {kTfLiteBuiltinSpaceToDepth,
-       sizeof(TfLiteSpaceToDepthParams),
-       {FIELD(TfLiteSpaceToDepthParams, "blockSize", kInt, block_size)}},
-      {kTfLiteBuiltinSqueeze,
-       sizeof(TfLiteSqueezeParams),
-       {INTS(TfLiteSqueezeParams, "squeezeDims", squeeze_dims, num_squeeze_dims)}},
-      {kTfLiteBuiltinStridedSlice,
-       sizeof(TfLiteStridedSliceParams),
-       {FIELD(TfLiteStridedSliceParams, "beginMask", kInt, begin_mask), FIELD(TfLiteStridedSliceParams, "endMask", kInt, end_mask),
-        FIELD(TfLiteStridedSliceParams, "ellipsisMask", kInt, ellipsis_mask),
-        FIELD(TfLiteStridedSliceParams, "newAxisMask", kInt, new_axis_mask),
-        FIELD(TfLiteStridedSliceParams, "shrinkAxisMask", kInt, shrink_axis_mask),
-        FIELD(TfLiteStridedSliceParams, "offset", kBool, offset)}},
-      {kTfLiteBuiltinSub, sizeof(TfLiteSubParams), ActivationOnly<TfLiteSubParams>()},
-      {kTfLiteBuiltinUnpack,
-       sizeof(TfLiteUnpackParams),
-       {FIELD(TfLiteUnpackParams, "num", kInt, num), FIELD(TfLiteUnpackParams, "axis", kInt, axis)}},
-  };
-  return *structures;
-}
+constexpr Structure kStructures[] = {
+    {kTfLiteBuiltinAdd, sizeof(TfLiteAddParams), ActivationOnly<TfLiteAddParams>()},
+    {kTfLiteBuiltinAveragePool2d, sizeof(TfLitePoolParams), Pooling()},
+    {kTfLiteBuiltinConcatenation,
+     sizeof(TfLiteConcatenationParams),
+     {FIELD(TfLiteConcatenationParams, "axis", kInt, axis),
+      FIELD(TfLiteConcatenationParams, "fusedActivationFunction", kInt, activation)}},
+    {kTfLiteBuiltinConv2d,
+     sizeof(TfLiteConvParams),
+     {FIELD(TfLiteConvParams, "padding", kPadding, padding), FIELD(TfLiteConvParams, "strideW", kInt, stride_width),
+      FIELD(TfLiteConvParams, "strideH", kInt, stride_height),
+      FIELD(TfLiteConvParams, "fusedActivationFunction", kInt, activation),
+      FIELD(TfLiteConvParams, "dilationWFactor", kInt, dilation_width_factor),
+      FIELD(TfLiteConvParams, "dilationHFactor", kInt, dilation_height_factor)}},
+    {kTfLiteBuiltinDepthwiseConv2d,
+     sizeof(TfLiteDepthwiseConvParams),
+     {FIELD(TfLiteDepthwiseConvParams, "padding", kPadding, padding),
+      FIELD(TfLiteDepthwiseConvParams, "strideW", kInt, stride_width),
+      FIELD(TfLiteDepthwiseConvParams, "strideH", kInt, stride_height),
+      FIELD(TfLiteDepthwiseConvParams, "depthMultiplier", kInt, depth_multiplier),
+      FIELD(TfLiteDepthwiseConvParams, "fusedActivationFunction", kInt, activation),
+      FIELD(TfLiteDepthwiseConvParams, "dilationWFactor", kInt, dilation_width_factor),
+      FIELD(TfLiteDepthwiseConvParams, "dilationHFactor", kInt, dilation_height_factor)}},
+    {kTfLiteBuiltinDepthToSpace, sizeof(TfLiteDepthToSpaceParams), {FIELD(TfLiteDepthToSpaceParams, "blockSize", kInt, block_size)}},
+    {kTfLiteBuiltinLeakyRelu, sizeof(TfLiteLeakyReluParams), {FIELD(TfLiteLeakyReluParams, "alpha", kFloat, alpha)}},
+    {kTfLiteBuiltinMaxPool2d, sizeof(TfLitePoolParams), Pooling()},
+    {kTfLiteBuiltinMean, sizeof(TfLiteReducerParams), {FIELD(TfLiteReducerParams, "keepDims", kBool, keep_dims)}},
+    {kTfLiteBuiltinMirrorPad,
+     sizeof(TfLiteMirrorPaddingParams),
+     {FIELD(TfLiteMirrorPaddingParams, "mode", kMirrorPadding, mode)}},
+    {kTfLiteBuiltinMul, sizeof(TfLiteMulParams), ActivationOnly<TfLiteMulParams>()},
+    {kTfLiteBuiltinPack,
+     sizeof(TfLitePackParams),
+     {FIELD(TfLitePackParams, "valuesCount", kInt, values_count), FIELD(TfLitePackParams, "axis", kInt, axis)}},
+    {kTfLiteBuiltinReshape, sizeof(TfLiteReshapeParams), {INTS(TfLiteReshapeParams, "newShape", shape, num_dimensions)}},
+    {kTfLiteBuiltinResizeBilinear, sizeof(TfLiteResizeBilinearParams), Resizing<TfLiteResizeBilinearParams>()},
+    {kTfLiteBuiltinResizeNearestNeighbor, sizeof(TfLiteResizeNearestNeighborParams),
+     Resizing<TfLiteResizeNearestNeighborParams>()},
+    {kTfLiteBuiltinSpaceToDepth, sizeof(TfLiteSpaceToDepthParams), {FIELD(TfLiteSpaceToDepthParams, "blockSize", kInt, block_size)}},
+    {kTfLiteBuiltinSqueeze,
+     sizeof(TfLiteSqueezeParams),
+     {INTS(TfLiteSqueezeParams, "squeezeDims", squeeze_dims, num_squeeze_dims)}},
+    {kTfLiteBuiltinStridedSlice,
+     sizeof(TfLiteStridedSliceParams),
+     {FIELD(TfLiteStridedSliceParams, "beginMask", kInt, begin_mask), FIELD(TfLiteStridedSliceParams, "endMask", kInt, end_mask),
+      FIELD(TfLiteStridedSliceParams, "ellipsisMask", kInt, ellipsis_mask),
+      FIELD(TfLiteStridedSliceParams, "newAxisMask", kInt, new_axis_mask),
+      FIELD(TfLiteStridedSliceParams, "shrinkAxisMask", kInt, shrink_axis_mask),
+      FIELD(TfLiteStridedSliceParams, "offset", kBool, offset)}},
+    {kTfLiteBuiltinSub, sizeof(TfLiteSubParams), ActivationOnly<TfLiteSubParams>()},
+    {kTfLiteBuiltinUnpack,
+     sizeof(TfLiteUnpackParams),
+     {FIELD(TfLiteUnpackParams, "num", kInt, num), FIELD(TfLiteUnpackParams, "axis", kInt, axis)}},
+};
 
 #undef FIELD
 #undef INTS
@@ -138,51 +137,63 @@ int32_t MirrorPaddingCode(int schema_code) {
                             : kTfLiteMirrorPaddingUnknown;
 }
 
-void Fill(const Field& field, const py::handle& value, char* structure) {
+bool IsNumber(const EqOption& option) { return option.type == kIntOption || option.type == kBoolOption; }
+
+bool FitsInt32(const EqOption& option) { return option.number >= INT32_MIN && option.number <= INT32_MAX; }
+
+// False where the value is of another type, or too large.
+bool Fill(const Field& field, const EqOption& option, char* structure) {
   switch (field.type) {
     case FieldType::kInt:
-      Store(structure, field.offset, value.cast<int32_t>());
-      break;
-    case FieldType::kFloat:
-      Store(structure, field.offset, value.cast<float>());
-      break;
-    case FieldType::kBool:
-      Store(structure, field.offset, value.cast<bool>());
-      break;
     case FieldType::kPadding:
-      Store(structure, field.offset, PaddingCode(value.cast<int>()));
-      break;
-    case FieldType::kMirrorPadding:
-      Store(structure, field.offset, MirrorPaddingCode(value.cast<int>()));
-      break;
-    case FieldType::kInts: {
-      const auto values = value.cast<std::vector<int>>();
-      if (values.size() > field.most) throw py::value_error(std::string(field.option) + " has too many values");
-      if (!values.empty()) memcpy(structure + field.offset, values.data(), values.size() * sizeof(int));
-      Store(structure, field.count_offset, static_cast<int>(values.size()));
-      break;
+    case FieldType::kMirrorPadding: {
+      if (!IsNumber(option) || !FitsInt32(option)) return false;
+      const int32_t value = static_cast<int32_t>(option.number);
+      Store(structure, field.offset,
+            field.type == FieldType::kPadding         ? PaddingCode(value)
+            : field.type == FieldType::kMirrorPadding ? MirrorPaddingCode(value)
+                                                      : value);
+      return true;
     }
+    case FieldType::kFloat:
+      if (!IsNumber(option) && option.type != kFloatOption) return false;
+      Store(structure, field.offset, static_cast<float>(IsNumber(option) ? static_cast<double>(option.number) : option.real));
+      return true;
+    case FieldType::kBool:
+      if (option.type != kBoolOption) return false;
+      Store(structure, field.offset, option.number != 0);
+      return true;
+    case FieldType::kInts:
+      if (option.type != kIntsOption || static_cast<size_t>(option.count) > field.most) return false;
+      if (option.count > 0) memcpy(structure + field.offset, option.list, static_cast<size_t>(option.count) * sizeof(int));
+      Store(structure, field.count_offset, option.count);
+      return true;
   }
+  return false;
+}
+
+const EqOption* Find(const EqNode& node, const char* name) {
+  for (int i = 0; i < node.option_count; ++i) {
+    if (strcmp(node.options[i].name, name) == 0) return &node.options[i];
+  }
+  return nullptr;
 }
 
 }  // namespace
 
-std::shared_ptr<void> MakeParameters(const OperatorKind& kind, const py::dict& options) {
-  const auto& all = Structures();
-  const auto structure =
-      std::find_if(all.begin(), all.end(), [&](const Structure& one) { return one.builtin_code == kind.builtin_code; });
-  if (structure == all.end()) return nullptr;
-  std::shared_ptr<void> made(calloc(1, structure->bytes), free);
-  if (made == nullptr) throw std::bad_alloc();
-  for (const Field& field : structure->fields) {
-    if (!options.contains(field.option)) continue;
-    try {
-      Fill(field, options[field.option], static_cast<char*>(made.get()));
-    } catch (const py::cast_error&) {
-      throw py::value_error(std::string(kind.name) + ": option " + field.option + " has a value of another type");
+int32_t Parameters::Make(const OperatorKind& kind, const EqNode& node, Reason* reason) {
+  for (const Structure& structure : kStructures) {
+    if (structure.builtin_code != kind.builtin_code) continue;
+    made_ = calloc(1, structure.bytes);
+    if (made_ == nullptr) return kOutOfMemory;
+    for (const Field& field : structure.fields) {
+      const EqOption* option = Find(node, field.option);
+      if (option == nullptr || Fill(field, *option, static_cast<char*>(made_))) continue;
+      reason->Set("%s: option %s has a value of another type, or too large a one", kind.name, field.option);
+      return kRefused;
     }
   }
-  return made;
+  return kDone;
 }
 
 }  // namespace tflite_eq

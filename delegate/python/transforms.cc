@@ -1,10 +1,10 @@
 // The Winograd transforms of one tile, from the very templates the kernels are made of.
+#include <string.h>
+
 #include "delegate/kernels/winograd_1d_weights.h"
 #include "delegate/kernels/winograd_2d.h"
 #include "delegate/kernels/winograd_2d_weights.h"
-#include "delegate/python/module.h"
-
-namespace py = pybind11;
+#include "delegate/python/names.h"
 
 namespace tflite_eq {
 namespace {
@@ -40,88 +40,81 @@ void Apply2d(Transform transform, const T* tile, T* result) {
   for (int y = 0; y < to; ++y) transform(half[y], result + y * to);
 }
 
-template <typename T>
-void CheckSquare(const InputArray<T>& tile, int size) {
-  if (tile.ndim() != 2 || tile.shape(0) != size || tile.shape(1) != size) {
-    throw py::value_error("the tile must be " + std::to_string(size) + "x" + std::to_string(size));
-  }
-}
-
 template <typename Scheme>
-py::array_t<int16_t> TransformInput(const InputArray<int8_t>& codes) {
+void TransformInput(const int8_t* codes, int16_t* result) {
   constexpr int n = Scheme::kInput;
-  CheckSquare(codes, n);
   int16_t tile[n * n];
-  for (int i = 0; i < n * n; ++i) tile[i] = codes.data()[i];
-  py::array_t<int16_t> result({n, n});
-  Apply2d<int16_t, n, n>(Scheme::template InputTransform<TileOps>, tile, result.mutable_data());
-  return result;
+  for (int i = 0; i < n * n; ++i) tile[i] = codes[i];
+  Apply2d<int16_t, n, n>(Scheme::template InputTransform<TileOps>, tile, result);
 }
 
 // The result is reduced modulo 2^32 and taken as signed.
 template <typename Scheme>
-py::array_t<int32_t> TransformOutput(const InputArray<int32_t>& sums) {
+void TransformOutput(const int32_t* sums, int32_t* result) {
   constexpr int n = Scheme::kInput;
   constexpr int m = Scheme::kOutput;
-  CheckSquare(sums, n);
   uint32_t tile[n * n];
-  for (int i = 0; i < n * n; ++i) tile[i] = static_cast<uint32_t>(sums.data()[i]);
+  for (int i = 0; i < n * n; ++i) tile[i] = static_cast<uint32_t>(sums[i]);
   uint32_t outputs[m * m];
   Apply2d<uint32_t, n, m>(Scheme::template OutputTransform<TileOps>, tile, outputs);
-  py::array_t<int32_t> result({m, m});
-  for (int i = 0; i < m * m; ++i) result.mutable_data()[i] = static_cast<int32_t>(outputs[i]);
-  return result;
+  for (int i = 0; i < m * m; ++i) result[i] = static_cast<int32_t>(outputs[i]);
 }
 
-bool IsF43(const std::string& kernel) {
-  const Algorithm algorithm = ParseAlgorithm(kernel);
-  if (algorithm != Algorithm::kWinogradF43 && algorithm != Algorithm::kWinogradF23) {
-    throw py::value_error(kernel + " has no two-dimensional transforms");
-  }
-  return algorithm == Algorithm::kWinogradF43;
-}
-
-py::array_t<int16_t> TransformFilter(const std::string& kernel, const InputArray<int8_t>& weights) {
-  const int output = IsF43(kernel) ? 4 : 2;
-  CheckSquare(weights, 3);
-  py::array_t<int16_t> result({output + 2, output + 2});
-  TransformWinograd2dFilter(output, weights.data(), result.mutable_data());
-  return result;
-}
-
-py::array_t<int8_t> TransformTaps(const std::string& form, int w0, int w1, int w2) {
-  py::array_t<int8_t> result(4);
-  Winograd1dForm parsed;
-  if (form == "halve_sums") {
-    parsed = Winograd1dForm::kHalveSums;
-  } else if (form == "halve_weights") {
-    parsed = Winograd1dForm::kHalveWeights;
-  } else if (form == "two_taps") {
-    parsed = Winograd1dForm::kTwoTaps;
-  } else {
-    throw py::value_error("there is no form named " + form + " of the 1-D kernel");
-  }
-  TransformWinograd1dTaps(parsed, w0, w1, w2, result.mutable_data());
-  return result;
+bool ParseScheme(const char* kernel, bool* is_f43, Reason* reason) {
+  Algorithm algorithm;
+  if (!ParseAlgorithm(kernel, &algorithm, reason)) return false;
+  *is_f43 = algorithm == Algorithm::kWinogradF43;
+  if (*is_f43 || algorithm == Algorithm::kWinogradF23) return true;
+  reason->Set("%s has no two-dimensional transforms", kernel);
+  return false;
 }
 
 }  // namespace
+}  // namespace tflite_eq
 
-void BindTransforms(py::module_& m) {
-  m.def("transform_filter", TransformFilter, py::arg("kernel"), py::arg("weights"));
-  m.def(
-      "transform_input",
-      [](const std::string& kernel, const InputArray<int8_t>& codes) {
-        return IsF43(kernel) ? TransformInput<SchemeF43>(codes) : TransformInput<SchemeF23>(codes);
-      },
-      py::arg("kernel"), py::arg("codes"));
-  m.def(
-      "transform_output",
-      [](const std::string& kernel, const InputArray<int32_t>& sums) {
-        return IsF43(kernel) ? TransformOutput<SchemeF43>(sums) : TransformOutput<SchemeF23>(sums);
-      },
-      py::arg("kernel"), py::arg("sums"));
-  m.def("transform_taps", TransformTaps, py::arg("form"), py::arg("w0"), py::arg("w1"), py::arg("w2"));
+using namespace tflite_eq;
+
+int32_t EqTileSizes(const char* kernel, int32_t sizes[2], Reason* reason) {
+  bool is_f43;
+  if (!ParseScheme(kernel, &is_f43, reason)) return kRefused;
+  sizes[0] = is_f43 ? SchemeF43::kInput : SchemeF23::kInput;
+  sizes[1] = is_f43 ? SchemeF43::kOutput : SchemeF23::kOutput;
+  return kDone;
 }
 
-}  // namespace tflite_eq
+int32_t EqTransformFilter(const char* kernel, const int8_t* weights, int16_t* result, Reason* reason) {
+  int32_t sizes[2];
+  if (EqTileSizes(kernel, sizes, reason) != kDone) return kRefused;
+  TransformWinograd2dFilter(sizes[1], weights, result);
+  return kDone;
+}
+
+int32_t EqTransformInput(const char* kernel, const int8_t* codes, int16_t* result, Reason* reason) {
+  bool is_f43;
+  if (!ParseScheme(kernel, &is_f43, reason)) return kRefused;
+  is_f43 ? TransformInput<SchemeF43>(codes, result) : TransformInput<SchemeF23>(codes, result);
+  return kDone;
+}
+
+int32_t EqTransformOutput(const char* kernel, const int32_t* sums, int32_t* result, Reason* reason) {
+  bool is_f43;
+  if (!ParseScheme(kernel, &is_f43, reason)) return kRefused;
+  is_f43 ? TransformOutput<SchemeF43>(sums, result) : TransformOutput<SchemeF23>(sums, result);
+  return kDone;
+}
+
+int32_t EqTransformTaps(const char* form, int32_t w0, int32_t w1, int32_t w2, int8_t taps[4], Reason* reason) {
+  const struct {
+    const char* name;
+    Winograd1dForm form;
+  } known[] = {{"halve_sums", Winograd1dForm::kHalveSums},
+               {"halve_weights", Winograd1dForm::kHalveWeights},
+               {"two_taps", Winograd1dForm::kTwoTaps}};
+  for (const auto& one : known) {
+    if (strcmp(form, one.name) != 0) continue;
+    TransformWinograd1dTaps(one.form, w0, w1, w2, taps);
+    return kDone;
+  }
+  reason->Set("there is no form named %s of the 1-D kernel", form);
+  return kRefused;
+}

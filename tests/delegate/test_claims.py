@@ -7,6 +7,7 @@ import pytest
 from tests.delegate.networks import quantized
 from tflite_eq.delegate.binding import kernels
 from tflite_eq.delegate.claims import Claim, insisting
+from tflite_eq.delegate.described_model import operators
 from tflite_eq.delegate.explain import explain
 from tflite_eq.delegate.validate import validate
 from tflite_eq.graph import schema
@@ -18,7 +19,7 @@ from tflite_eq.runtimes import preferred_runtime
 def test_layers_have_the_names_of_the_model(name: str) -> None:
     model = schema.parse(quantized("int8"), "model")
     graph = Graph.from_bytes(quantized("int8"))
-    known = [o for o in graph.operators if o.kind in kernels.operators()]
+    known = [o for o in graph.operators if o.kind in operators()]
     for operator in known:
         tensor = model.subgraphs[0].tensors[operator.outputs[0]]
         tensor.name = f"{operator.index} {name}".encode()

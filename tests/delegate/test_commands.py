@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests import running
+from tests import built, running
 from tests.delegate import networks
 from tests.evaluation import classifiers
 from tests.one_operator import Tensor, one_operator_model
@@ -154,7 +154,7 @@ def test_of_a_float_model_the_command_that_quantizes_it_is_told(
 
 @pytest.mark.usefixtures("here")
 def test_explain_tells_of_a_float_model_to_quantize_it(capsys: pytest.CaptureFixture[str]) -> None:
-    pytest.importorskip("tflite_eq.delegate._kernels")
+    built.kernels()
     Path("float.tflite").write_bytes(networks.float_network())
     assert run("explain --model float.tflite") == 0
     assert "computes in float; quantize it first: tflite-eq quantize" in capsys.readouterr().out
@@ -164,7 +164,7 @@ def test_explain_tells_of_a_float_model_to_quantize_it(capsys: pytest.CaptureFix
 def test_a_model_without_operators_that_are_known_gives_a_sentence_not_a_table(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    pytest.importorskip("tflite_eq.delegate._kernels")
+    built.kernels()
     codes, real = Tensor((1, 8), [0.1]), Tensor((1, 8), kind="FLOAT32")
     Path("codes.tflite").write_bytes(one_operator_model("DEQUANTIZE", 2, [codes], real))
     sentence = "codes.tflite has no operator of a kind that the delegate runs"
@@ -204,7 +204,7 @@ def test_what_options_decide_is_said_before_a_runtime_is_imported(
 def test_units_of_a_cpu_that_has_none_are_refused(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    kernels = pytest.importorskip("tflite_eq.delegate._kernels")
+    kernels = built.kernels()
     for target in ("armv8.0", "armv9-sme2", "x86-avx2", "generic"):
         assert run(f"explain --model none.tflite --target {target} --vnni_units 1") == 1
         error = capsys.readouterr().err
@@ -220,7 +220,7 @@ def test_units_of_a_cpu_that_has_none_are_refused(
 def test_explain_names_the_runtime_that_has_no_xnnpack(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    pytest.importorskip("tflite_eq.delegate._kernels")
+    built.kernels()
     for version, is_told in (("2.14.0", True), ("unknown", False)):
         monkeypatch.setattr(explain, "installed_version", lambda _, found=version: found)
         assert run("explain --model int8.tflite") == 0
@@ -229,7 +229,7 @@ def test_explain_names_the_runtime_that_has_no_xnnpack(
 
 def test_commands_load_without_the_compiled_module() -> None:
     code = (
-        "import sys; sys.modules['tflite_eq.delegate._kernels'] = None\n"
+        "import sys; sys.modules['tflite_eq.delegate.kernels_api'] = None\n"
         "from tflite_eq.cli import benchmark, evaluate, explain, inspect, main, quantize, validate"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
@@ -264,7 +264,7 @@ def test_errors(arguments: str, message: str, capsys: pytest.CaptureFixture[str]
 
 @pytest.mark.usefixtures("here")
 def test_explain(capsys: pytest.CaptureFixture[str]) -> None:
-    pytest.importorskip("tflite_eq.delegate._kernels")
+    built.kernels()
     assert run("explain --model lattice.tflite --target x86-vnni") == 0
     output = capsys.readouterr().out
     assert "winograd_1d on avx512_vnni" in output

@@ -11,13 +11,14 @@ import pytest
 from tests.delegate import every_operator, inside, networks
 from tflite_eq.delegate.binding import kernels
 from tflite_eq.delegate.claims import Claim
+from tflite_eq.delegate.described_model import ModelNode, NodeTensor, operators, select
 from tflite_eq.delegate.explain import explain
 from tflite_eq.delegate.process import call_apart
 from tflite_eq.graph import schema
 from tflite_eq.graph.model import Graph
 from tflite_eq.runtimes import Runtime, available_runtimes
 
-KNOWN = kernels.operators()
+KNOWN = operators()
 CASES = [case for case in every_operator.cases() if case.kind in KNOWN]
 
 OPTIONS: list[dict[str, str]] = [{"claim": "."}, {}, {"kernel": "direct"}]
@@ -75,18 +76,16 @@ def test_variables_are_left_to_the_runtime() -> None:
 def test_sparse_weights_are_left_to_the_runtime() -> None:
     case = next(case for case in CASES if case.kind == "CONV_2D")
     tensors = [
-        kernels.NodeTensor("INT8", (1, 4, 4, 1), scales=[0.1], zero_points=[0]),
-        kernels.NodeTensor(
-            "INT8", (1, 1, 1, 1), scales=[0.1], zero_points=[0], data=b"x", sparse=True
-        ),
-        kernels.NodeTensor("INT8", (1, 4, 4, 1), scales=[0.1], zero_points=[0]),
+        NodeTensor("INT8", (1, 4, 4, 1), scales=[0.1], zero_points=[0]),
+        NodeTensor("INT8", (1, 1, 1, 1), scales=[0.1], zero_points=[0], data=b"x", sparse=True),
+        NodeTensor("INT8", (1, 4, 4, 1), scales=[0.1], zero_points=[0]),
     ]
     assert case.options is not None
-    node = kernels.ModelNode("CONV_2D", [0, 1], [2], case.options[1])
-    (found,) = kernels.select(tensors, [node], kernels.Cpu.detect(), options={"claim": "."})
+    node = ModelNode("CONV_2D", [0, 1], [2], case.options[1])
+    (found,) = select(tensors, [node], kernels.Cpu.detect(), options={"claim": "."})
     assert (found.claimed, found.reason) == (False, "filter is sparse")
 
 
 def test_options_of_another_type_are_named() -> None:
     with pytest.raises(ValueError, match="CONV_2D: option strideW has a value of another type"):
-        kernels.ModelNode("CONV_2D", [0, 1], [2], {"strideW": "2"})
+        ModelNode("CONV_2D", [0, 1], [2], {"strideW": "2"})

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
+from tests import built
 from tflite_eq.numerics import certificates
 from tflite_eq.numerics.lattice import round_to_lattice
 
@@ -63,9 +64,7 @@ def test_direct_int7_takes_symmetric_weights() -> None:
 
 @pytest.mark.parametrize("seed", range(12))
 def test_same_as_the_delegate(seed: int) -> None:
-    binding = pytest.importorskip(
-        "tflite_eq.delegate._kernels", reason="the delegate's Python module is not built"
-    )
+    binding = built.kernels()
     rng = np.random.default_rng(seed)
     channels = int(rng.choice([4, 230, 300]))
     codes = random_codes(seed, int(rng.choice([20, 42, 63, 127])), channels)

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
-import importlib.util
-from typing import Any
 
 import pytest
 
-from tests import running
+from tests import built, running
 from tests.delegate import networks
 from tests.report import reports
 from tflite_eq import Target
+from tflite_eq.delegate import library
 from tflite_eq.graph.model import Graph
 from tflite_eq.report.claims import claims_by_target, runtime_multiplications
 from tflite_eq.report.html import report_html
@@ -19,12 +18,7 @@ from tflite_eq.report.html import report_html
 
 def test_without_the_module_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     made = reports.conv_net()  # now: other tests share it, and it shall know of the delegate
-    find_spec = importlib.util.find_spec
-
-    def find(name: str, *rest: Any) -> Any:
-        return None if name == "tflite_eq.delegate._kernels" else find_spec(name, *rest)
-
-    monkeypatch.setattr(importlib.util, "find_spec", find)
+    monkeypatch.setattr(library, "KERNELS", "libmissing.so")
     graph = Graph.from_bytes(running.quantized("conv_net").model)
     targets, claims = claims_by_target(graph, 1e6)
     assert claims == {}
@@ -35,9 +29,7 @@ def test_without_the_module_it_says_what_to_install(monkeypatch: pytest.MonkeyPa
 
 
 def test_claims_are_those_of_explain() -> None:
-    pytest.importorskip(
-        "tflite_eq.delegate._kernels", reason="the delegate's Python module is not built"
-    )
+    built.kernels()
     from tflite_eq.delegate.explain import cpu_of, explain
 
     made = reports.deep()
@@ -58,9 +50,7 @@ def test_claims_are_those_of_explain() -> None:
 
 
 def test_speedup_counts_every_multiplication() -> None:
-    pytest.importorskip(
-        "tflite_eq.delegate._kernels", reason="the delegate's Python module is not built"
-    )
+    built.kernels()
     from tflite_eq.delegate.explain import cpu_of, explain
 
     graph = Graph.from_bytes(networks.quantized("int8"))

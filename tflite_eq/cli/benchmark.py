@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-import json
 from typing import Any
 
 from tflite_eq.cli.flags import (
@@ -18,6 +17,7 @@ from tflite_eq.cli.flags import (
     preprocessing_from,
 )
 from tflite_eq.cli.models import read_tflite
+from tflite_eq.cli.result import add_json_flag, json_alone, tell
 from tflite_eq.data.preprocessing import Preprocessing
 from tflite_eq.data.sources import open_data
 from tflite_eq.delegate.benchmark import Benchmark, benchmark
@@ -55,9 +55,11 @@ def register(subparsers: Any, summary: str) -> None:
     add_preprocessing_flags(parser)
     add_delegate_flags(parser)
     add_runtime_flag(parser, "what to run on; may be repeated (the first installed)")
+    add_json_flag(parser)
     parser.set_defaults(run=run)
 
 
+@json_alone
 def run(args: argparse.Namespace) -> int:
     """Run the sub-command.
 
@@ -94,7 +96,7 @@ def run(args: argparse.Namespace) -> int:
         )
         print(_text(result, graph), flush=True)
         results.append(dataclasses.asdict(result))
-    print(f"RESULT {json.dumps({'model': args.model, 'runtimes': results})}")
+    tell(args, {"model": args.model, "runtimes": results})
     return 0
 
 

@@ -18,6 +18,7 @@ from tflite_eq.cli.flags import (
     warn_of_other_reading,
 )
 from tflite_eq.cli.models import read_tflite
+from tflite_eq.cli.result import TO_STDOUT, json_alone, tell
 from tflite_eq.data.preprocessing import Preprocessing
 from tflite_eq.data.sources import open_data, subset
 from tflite_eq.errors import ConfigError, DatasetError
@@ -88,7 +89,13 @@ def register(subparsers: Any, summary: str) -> None:
         metavar="FLOAT.tflite",
         help="float model to compare the others with; needed without labels",
     )
-    files.add_argument("--json", metavar="OUT", help="also write the figures to this file")
+    files.add_argument(
+        "--json",
+        nargs="?",
+        const=TO_STDOUT,
+        metavar="OUT",
+        help="also write the figures to this file; without its name, print them and nothing else",
+    )
     add_preprocessing_flags(parser)
     running = parser.add_argument_group("running")
     running.add_argument(
@@ -120,6 +127,7 @@ def register(subparsers: Any, summary: str) -> None:
     parser.set_defaults(run=run)
 
 
+@json_alone
 def run(args: argparse.Namespace) -> int:
     """Run the sub-command.
 
@@ -130,7 +138,7 @@ def run(args: argparse.Namespace) -> int:
     workforce = Workforce(args.num_workers, Engine(args.engine), args.ray_address)
     workforce.check()
     check_limit(args.limit)
-    if args.json:
+    if args.json and args.json != TO_STDOUT:
         check_writable(args.json)
     models = _load(args.model, args.reference)
     reference = models.pop(0) if args.reference else None
@@ -150,10 +158,10 @@ def run(args: argparse.Namespace) -> int:
         shown = closeness_table(compared)
         for text in compared.notes:
             note(f"note: {text}")
-    if args.json:
+    if args.json and args.json != TO_STDOUT:
         write_atomically(args.json, (json.dumps(plain, indent=2) + "\n").encode())
     print(shown)
-    print(f"RESULT {json.dumps({**plain, 'peak_memory_mib': peak_memory_mib()})}")
+    tell(args, {**plain, "peak_memory_mib": peak_memory_mib()})
     return 0
 
 

@@ -14,8 +14,8 @@ from typing import Any, NoReturn
 from absl import app
 from absl.flags import argparse_flags
 
+from tflite_eq.cli.installed import PrintVersion
 from tflite_eq.errors import TfliteEqError
-from tflite_eq.version import __version__
 
 # Sub-commands, each in a module of that name, and what the list of them says. Only the one that is
 # asked for is imported: a mistake in a command line is told at once.
@@ -44,7 +44,9 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
         prog="tflite-eq",
         description="EasyQuant scales, bias correction and INT7 for TensorFlow Lite models.",
     )
-    parser.add_argument("--version", action="version", version=f"tflite-eq {__version__}")
+    parser.add_argument(
+        "--version", action=PrintVersion, help="print versions of this package and of what it uses"
+    )
     subparsers = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     chosen = next((word for word in argv[1:] if not word.startswith("-")), None)
     for name, summary in _COMMANDS.items():

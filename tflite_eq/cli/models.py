@@ -5,6 +5,7 @@ from __future__ import annotations
 import pathlib
 from typing import TYPE_CHECKING
 
+from tflite_eq.arguments import given_model
 from tflite_eq.errors import ModelError
 from tflite_eq.file_formats import folders
 from tflite_eq.files import is_folder
@@ -59,10 +60,7 @@ def read_tflite(path: str) -> bytes:
     Raises:
         ModelError: There is no such file, or it cannot be read.
     """
-    try:
-        return pathlib.Path(path).read_bytes()
-    except OSError as error:
-        raise _unreadable(path, error) from error
+    return given_model(path)[0]
 
 
 def _unreadable(path: str, error: OSError) -> ModelError:

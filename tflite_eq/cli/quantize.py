@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import functools
-import json
 import os
 import time
 from collections.abc import Iterator
@@ -23,6 +22,7 @@ from tflite_eq.cli.flags import (
 )
 from tflite_eq.cli.functions import FunctionData, names_function
 from tflite_eq.cli.models import load_float_model
+from tflite_eq.cli.result import add_json_flag, json_alone, tell
 from tflite_eq.config import (
     COMPARED_OPTIONS,
     BiasCorrection,
@@ -80,6 +80,7 @@ def register(subparsers: Any, summary: str) -> None:
     _add_files(parser.add_argument_group("files"))
     add_preprocessing_flags(parser)
     _add_options(parser.add_argument_group("quantization"))
+    add_json_flag(parser)
     parser.set_defaults(run=run)
 
 
@@ -219,6 +220,7 @@ def _add_options(options: Any) -> None:
     options.add_argument("--seed", type=int, help="seed of all random choices (0)")
 
 
+@json_alone
 def run(args: argparse.Namespace) -> int:
     """Run the sub-command.
 
@@ -477,4 +479,4 @@ def _print(
     }
     if guarded is not None:
         line["guard"] = guard.summary(guarded.record)
-    print(f"RESULT {json.dumps(line)}")
+    tell(args, line)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-import json
 from collections.abc import Sequence
 from typing import Any
 
@@ -20,6 +19,7 @@ from tflite_eq.cli.flags import (
     runtimes_from,
 )
 from tflite_eq.cli.models import read_tflite
+from tflite_eq.cli.result import add_json_flag, json_alone, tell
 from tflite_eq.data.preprocessing import Preprocessing
 from tflite_eq.data.sources import open_data, subset
 from tflite_eq.delegate.claims import counted
@@ -75,9 +75,11 @@ def register(subparsers: Any, summary: str) -> None:
     )
     add_delegate_flags(parser)
     add_runtime_flag(parser, "check this one only; may be repeated (all installed)")
+    add_json_flag(parser)
     parser.set_defaults(run=run)
 
 
+@json_alone
 def run(args: argparse.Namespace) -> int:
     """Run the sub-command.
 
@@ -100,7 +102,7 @@ def run(args: argparse.Namespace) -> int:
     check_computes_with_codes(graph)
     if not known_operators(graph) and golden is None and args.golden is None:
         print(f"Nothing to validate: {nothing_to_run(graph)}.")
-        return _finished([], graph)
+        return _finished(args, [], graph)
     samples = _samples(args, graph, preprocessing, count)
     results: list[Validation] = []
     for runtime in runtimes_from(args):
@@ -119,7 +121,7 @@ def run(args: argparse.Namespace) -> int:
         results.append(result)
     if args.golden is not None:
         _write_golden(results, args.model, args.golden)
-    return _finished(results, graph)
+    return _finished(args, results, graph)
 
 
 def _golden_to_check(args: argparse.Namespace) -> GoldenRun | None:
@@ -146,9 +148,9 @@ def _write_golden(results: Sequence[Validation], model: str, path: str) -> None:
     )
 
 
-def _finished(results: Sequence[Validation], graph: Graph) -> int:
+def _finished(args: argparse.Namespace, results: Sequence[Validation], graph: Graph) -> int:
     figures = [_figures(result, graph) for result in results]
-    print(f"RESULT {json.dumps({'runtimes': figures})}")
+    tell(args, {"runtimes": figures})
     return 1 if any(result.first_wrong for result in results) else 0
 
 

@@ -11,10 +11,6 @@ environment = Environment.create(runtime_path=tflite_eq.delegate.accelerator_dir
 from __future__ import annotations
 
 from tflite_eq.delegate.accelerator import accelerator_dir
-from tflite_eq.delegate.library import checkout_outputs, find, load
+from tflite_eq.delegate.library import find, load
 
 __all__ = ["accelerator_dir", "find", "load"]
-
-# In a checkout the binding lies where Bazel put it: `from tflite_eq.delegate import _kernels` finds
-# it there, before a copy that an installation left in this folder.
-__path__[:0] = [str(folder / "delegate" / "python") for folder in checkout_outputs()]

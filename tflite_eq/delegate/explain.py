@@ -10,6 +10,7 @@ import numpy as np
 from tflite_eq.delegate import library
 from tflite_eq.delegate.binding import kernels
 from tflite_eq.delegate.claims import Claim, output_name
+from tflite_eq.delegate.described_model import ModelNode, NodeTensor, select
 from tflite_eq.errors import ConfigError
 from tflite_eq.graph.consistency import CODES
 from tflite_eq.graph.model import Graph, Operator
@@ -76,7 +77,7 @@ def explain(
         ConfigError: The library refuses an option.
     """
     try:
-        decisions = kernels.select(
+        decisions = select(
             [_tensor(graph, tensor.index) for tensor in graph.tensors],
             [_node(operator) for operator in graph.operators],
             cpu,
@@ -98,7 +99,7 @@ def explain(
     ]
 
 
-def _node(operator: Operator) -> kernels.ModelNode:
+def _node(operator: Operator) -> ModelNode:
     stored = {} if operator.options is None else vars(operator.options)
     # Lists are arrays in a model that was read, and those that the file leaves out are None.
     fields = {
@@ -106,17 +107,17 @@ def _node(operator: Operator) -> kernels.ModelNode:
         for name, value in stored.items()
         if value is not None
     }
-    return kernels.ModelNode(operator.kind, operator.inputs, operator.outputs, fields)
+    return ModelNode(operator.kind, operator.inputs, operator.outputs, fields)
 
 
-def _tensor(graph: Graph, index: int) -> kernels.NodeTensor:
+def _tensor(graph: Graph, index: int) -> NodeTensor:
     tensor, stored = graph.tensors[index], graph.subgraph.tensors[index]
     # Float tensors may keep the scale of codes that they were made from.
     quantization = stored.quantization if tensor.type_name in CODES else None
     if quantization is not None and not len(_values(quantization, "scale")):
         quantization = None
     data = graph.model.buffers[stored.buffer].data if tensor.is_constant else None
-    return kernels.NodeTensor(
+    return NodeTensor(
         tensor.type_name,
         tensor.shape,
         scales=[float(s) for s in _values(quantization, "scale")],

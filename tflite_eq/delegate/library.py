@@ -7,6 +7,7 @@ import functools
 import importlib
 import os
 import pathlib
+import platform
 import sys
 from collections.abc import Mapping
 from typing import Any, Union
@@ -17,14 +18,30 @@ from tflite_eq.runtimes import Runtime, preferred_runtime, runtime_named
 from tflite_eq.version import __version__
 
 NAME = "libtflite_eq_delegate.so"
+KERNELS = "libtflite_eq_kernels.so"  # what kernels.py calls
 VARIABLE = "TFLITE_EQ_DELEGATE"
 RUNS_HERE = sys.platform.startswith(("linux", "android"))
-HOW_TO_BUILD = (
-    "install Bazel (apt-get install bazel-bootstrap clang-19 python3-dev pybind11-dev) and run "
-    "'pip install .' again, or 'make build-delegate' in a checkout"
-    if RUNS_HERE
-    else "the delegate runs on Linux and Android only; quantize here, and run the model there"
-)
+_CHECKOUT = pathlib.Path(__file__).resolve().parents[2]
+_IN_CHECKOUT = (_CHECKOUT / "WORKSPACE").is_file()
+
+
+def _how_to_get() -> str:
+    if not RUNS_HERE:
+        return "the delegate runs on Linux and Android only; quantize here, and run the model there"
+    if _IN_CHECKOUT:
+        return "run 'make build-delegate'"
+    if platform.machine() in ("x86_64", "aarch64") and platform.libc_ver()[0] == "glibc":
+        return (
+            "install the wheel for this machine: "
+            "pip install --force-reinstall --no-deps --only-binary :all: tflite-eq"
+        )
+    return (
+        "wheels with it are for Linux with glibc on x86-64 and 64-bit ARM; elsewhere quantize with "
+        "this installation, and run the model there"
+    )
+
+
+HOW_TO_GET = _how_to_get()
 
 # In characters, of the options leave and claim (delegate/name_pattern.h).
 LONGEST_PATTERN = 1023
@@ -37,35 +54,43 @@ Option = Union[str, int, bool]
 
 def checkout_outputs() -> list[pathlib.Path]:
     """Where Bazel puts what it built, if this package is imported from a checkout."""
-    root = pathlib.Path(__file__).resolve().parents[2]
-    return [root / "bazel-bin"] if (root / "WORKSPACE").is_file() else []
+    return [_CHECKOUT / "bazel-bin"] if _IN_CHECKOUT else []
 
 
-def find() -> pathlib.Path:
-    """Path of the delegate's library.
+def find(name: str | None = None) -> pathlib.Path:
+    """Path of a library, the delegate's unless told.
 
-    Looks at the environment variable ``TFLITE_EQ_DELEGATE``, in the checkout's ``bazel-bin``, and
-    beside this module, in that order.
+    Looks in the checkout's ``bazel-bin`` and beside this module, in that order; for the delegate
+    before that at the environment variable ``TFLITE_EQ_DELEGATE``.
 
     Raises:
         BackendError: There is none; the message says how to get one.
     """
     if not RUNS_HERE:
-        raise BackendError(HOW_TO_BUILD)
-    named = os.environ.get(VARIABLE)
+        raise BackendError(HOW_TO_GET)
+    name = name or NAME
+    named = os.environ.get(VARIABLE) if name == NAME else None
     if named:
         if not is_file(named):
             raise BackendError(f"{VARIABLE}={named}: no such file; name the library {NAME}")
         return pathlib.Path(named).resolve()
-    candidates = [folder / "delegate" / NAME for folder in checkout_outputs()]
-    candidates.append(pathlib.Path(__file__).with_name(NAME))
+    folder = "delegate" if name == NAME else "delegate/python"
+    candidates = [outputs / folder / name for outputs in checkout_outputs()]
+    candidates.append(pathlib.Path(__file__).with_name(name))
     for candidate in candidates:
         if candidate.is_file():
             return candidate
-    raise BackendError(
-        f"this installation has no delegate library: {HOW_TO_BUILD}; or set {VARIABLE} to a "
-        f"{NAME} built elsewhere"
-    )
+    or_else = f"; or set {VARIABLE} to a {NAME} built elsewhere" if name == NAME else ""
+    raise BackendError(f"this installation has no {name}: {HOW_TO_GET}{or_else}")
+
+
+def is_installed(name: str) -> bool:
+    """Whether ``find`` would find a library."""
+    try:
+        find(name)
+    except BackendError:
+        return False
+    return True
 
 
 def load(runtime: Runtime | str | None = None, **options: Option) -> Any:
@@ -127,7 +152,20 @@ _REPORT = ctypes.CFUNCTYPE(None, ctypes.c_char_p)
 
 @functools.cache
 def check_version(path: pathlib.Path) -> None:
-    """Refuse a library that was built from other sources than this package.
+    """Refuse a delegate's library that was built from other sources than this package.
+
+    Raises:
+        BackendError: It cannot be loaded, is something else, or has another version.
+    """
+    load_library(path, "TfLiteEqDelegateVersion")
+
+
+def load_library(path: pathlib.Path, version_function: str) -> ctypes.CDLL:
+    """A library of this package's version.
+
+    Args:
+        path: Where it is.
+        version_function: Its function that returns the version.
 
     Raises:
         BackendError: It cannot be loaded, is something else, or has another version.
@@ -135,20 +173,21 @@ def check_version(path: pathlib.Path) -> None:
     try:
         library = ctypes.CDLL(str(path))
     except OSError as error:
-        raise BackendError(f"{path}: cannot be loaded: {error}; {HOW_TO_BUILD}") from error
+        raise BackendError(f"{path}: cannot be loaded: {error}; {HOW_TO_GET}") from error
     try:
-        version = library.TfLiteEqDelegateVersion
+        version = getattr(library, version_function)
     except AttributeError as error:
         raise BackendError(
-            f"{path}: is not the tflite_eq delegate (it lacks TfLiteEqDelegateVersion); name {NAME}"
+            f"{path}: is not the tflite_eq library (it lacks {version_function}); {HOW_TO_GET}"
         ) from error
     version.restype = ctypes.c_char_p
     found = version().decode()
     if found != __version__:
         raise BackendError(
-            f"{path}: is version {found}, but this package is {__version__}; build both from the "
-            f"same sources: {HOW_TO_BUILD}"
+            f"{path}: is version {found}, but this package is {__version__}; both must be of the "
+            f"same sources: {HOW_TO_GET}"
         )
+    return library
 
 
 def option_text(value: Option) -> str:

@@ -17,7 +17,7 @@ def known_operators(graph: Graph) -> int:
     """Number of operators of kinds that the delegate runs.
 
     Raises:
-        BackendError: The delegate's Python module, which lists them, is missing.
+        BackendError: The library that lists them is missing.
     """
     known = _known_kinds()
     return sum(operator.kind in known for operator in graph.operators)
@@ -27,7 +27,7 @@ def other_operators(graph: Graph) -> dict[str, int]:
     """How many there are of every kind that is the runtime's alone, most first.
 
     Raises:
-        BackendError: The delegate's Python module is missing.
+        BackendError: The library that lists them is missing.
     """
     known = _known_kinds()
     counts = collections.Counter(o.kind for o in graph.operators if o.kind not in known)
@@ -48,10 +48,10 @@ def nothing_to_run(graph: Graph) -> str:
 
 
 def _known_kinds() -> frozenset[str]:
-    # Commands that do not need the compiled module must do without.
-    from tflite_eq.delegate.binding import kernels
+    # Commands that do not need the compiled library must do without.
+    from tflite_eq.delegate.described_model import operators
 
-    return frozenset(kernels.operators())
+    return frozenset(operators())
 
 
 def computes_in_float(graph: Graph) -> bool:

@@ -6,11 +6,7 @@ import contextlib
 import dataclasses
 from typing import Any
 
-from tflite_eq.arguments import (
-    check_model,
-    check_path,
-    checked_count,
-)
+from tflite_eq.arguments import ModelLike, check_path, checked_count, given_model
 from tflite_eq.config import Config, checked_config
 from tflite_eq.deprecated import warn_of_backend
 from tflite_eq.errors import ModelError
@@ -50,14 +46,14 @@ class Guarded:
 
 
 def quantize_guarded(
-    model: bytes,
+    model: ModelLike,
     representative_dataset: Any,
     guard: Guard,
     config: Config | None = None,
     *,
     num_samples: int | None = None,
     backend: str | None = None,
-    origin: str = "model",
+    origin: str | None = None,
     held_back: Any = None,
     resume_dir: PathLike | None = None,
     report_dir: PathLike | None = None,
@@ -66,13 +62,13 @@ def quantize_guarded(
     """Quantize a classifier so that it loses at most so much accuracy on validation data.
 
     Args:
-        model: A float ``.tflite`` with one input and one output.
+        model: A float ``.tflite``, content or path, with one input and one output.
         representative_dataset: Sample inputs, see ``SampleReader``; read once.
         guard: The bound, and what it holds on; calibration must not have seen that.
         config: Options to start from.
         num_samples: Use at most so many calibration samples.
         backend: Deprecated and ignored.
-        origin: What to call the model in messages.
+        origin: What to call the model in messages; its path, or ``model``, if ``None``.
         held_back: Other samples to compare calibrations on, see ``calibrate``.
         resume_dir: Folder for the state of every model tried. A run that was interrupted goes on
             from there when it is repeated with the same folder, and ends with the same bytes.
@@ -86,7 +82,7 @@ def quantize_guarded(
             ``holds`` tells.
     """
     warn_of_backend(backend)
-    check_model(model, origin)
+    model, origin = given_model(model, origin)
     config = checked_config(config)
     check_guard(guard)
     num_samples = checked_count(num_samples, "num_samples")

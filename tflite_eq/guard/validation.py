@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from tflite_eq.arguments import check_kind, check_model, check_path, is_number
+from tflite_eq.arguments import ModelLike, check_kind, check_path, given_model, is_number
 from tflite_eq.data.memory import MemorySamples
 from tflite_eq.data.preprocessing import Preprocessing
 from tflite_eq.data.samples import Samples
@@ -84,7 +84,7 @@ class Validation:
     @classmethod
     def from_files(
         cls,
-        model: bytes,
+        model: ModelLike,
         data: PathLike,
         labels: PathLike | None = None,
         *,
@@ -99,7 +99,7 @@ class Validation:
         """Images or arrays in files, read when they are needed.
 
         Args:
-            model: The float ``.tflite`` they are for, with one input.
+            model: The float ``.tflite`` they are for, content or path, with one input.
             data: Folder of images or recordings, text list of them, ``.npy`` or ``.npz`` file. An
                 ``.npz`` file may hold an integer array of labels.
             labels: For a folder: CSV file with the columns ``file`` and ``label``. Images that it
@@ -115,7 +115,7 @@ class Validation:
         Raises:
             TfliteEqError: The data or labels are missing, unreadable or of the wrong form.
         """
-        check_model(model, "model")
+        content, origin = given_model(model)
         for name, path in (("data", data), ("labels", labels)):
             check_path(path, name)
         try:
@@ -131,7 +131,9 @@ class Validation:
             )
         except ValueError as error:
             raise ConfigError(f"{error}; see Validation.from_files for what is allowed") from error
-        return open_validation(Graph.from_bytes(model), data, labels, label_column, preprocessing)
+        return open_validation(
+            Graph.from_bytes(content, origin), data, labels, label_column, preprocessing
+        )
 
     def comparison(self, model: bytes) -> ComparisonSet:
         """The same for the report on a float model."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import json
 import pathlib
 from collections.abc import Callable
@@ -247,6 +248,19 @@ class Calibration:
     warnings: list[str] = dataclasses.field(default_factory=list)
     comparison: Comparison | None = None
     preprocessing: Preprocessing | None = None
+
+    def check_made_from(self, model: bytes, origin: str) -> None:
+        """Refuse another model than the one the record belongs to.
+
+        Raises:
+            ConfigError: It is another.
+        """
+        found = hashlib.sha256(model).hexdigest()
+        if found != self.model_sha256:
+            raise ConfigError(
+                f"{origin}: the calibration record belongs to another model (SHA-256 "
+                f"{self.model_sha256[:12]}..., this one has {found[:12]}...); calibrate again"
+            )
 
     def to_text(self) -> str:
         """JSON with one tensor or layer field per line, so that line-based diffs stay readable."""

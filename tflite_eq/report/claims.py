@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import importlib.util
-
+from tflite_eq.delegate import library
 from tflite_eq.delegate.claims import Claim as Decision
-from tflite_eq.delegate.library import HOW_TO_BUILD
 from tflite_eq.errors import BackendError, ConfigError
 from tflite_eq.graph.model import Graph
 from tflite_eq.graph.properties import LinearKind
@@ -69,11 +67,10 @@ def _claims(graph: Graph, target: Target) -> list[Decision]:
     """The delegate's decisions.
 
     Raises:
-        BackendError: The delegate's Python module is not built.
+        BackendError: The library with the delegate's decisions is not installed.
         ConfigError: It has no kernels for the target.
     """
-    if importlib.util.find_spec("tflite_eq.delegate._kernels") is None:
-        raise BackendError(f"the delegate's Python module is not built: {HOW_TO_BUILD}")
+    library.find(library.KERNELS)
     from tflite_eq.delegate.explain import cpu_of, explain
 
     return explain(graph, cpu_of(target))

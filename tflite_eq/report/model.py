@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import html
 import math
 from typing import TYPE_CHECKING, Any
 
@@ -274,6 +275,19 @@ class Report:
     findings: tuple[Finding, ...] = ()
     guard: GuardRecord | None = None
     suggestions: tuple[Suggestion, ...] = ()
+
+    def __str__(self) -> str:
+        """The table of layers, as the command line prints it."""
+        from tflite_eq.report.table import layer_table  # which needs this module
+
+        return layer_table(self)
+
+    def _repr_html_(self) -> str:
+        """The page, in a frame of its own; notebooks show it."""
+        from tflite_eq.report.html import report_html  # which needs this module
+
+        page = html.escape(report_html(self))
+        return f'<iframe srcdoc="{page}" width="100%" height="700" frameborder="0"></iframe>'
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values for JSON; what is not finite becomes ``None``."""
