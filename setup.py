@@ -18,8 +18,12 @@ from setuptools import Distribution, setup
 from setuptools.command.bdist_wheel import bdist_wheel
 from setuptools.command.build_py import build_py
 
-ACCELERATOR = "delegate/litert/libLiteRtGpuAccelerator.so"
-LIBRARIES = ("delegate/libtflite_eq_delegate.so", "delegate/python/libtflite_eq_kernels.so", ACCELERATOR)
+# What Bazel builds, by where it lies in the package: the accelerator's folder is given to LiteRT.
+LIBRARIES = {
+    "libtflite_eq_delegate.so": "delegate/libtflite_eq_delegate.so",
+    "libtflite_eq_kernels.so": "delegate/python/libtflite_eq_kernels.so",
+    "litert/libLiteRtGpuAccelerator.so": "delegate/litert/libLiteRtGpuAccelerator.so",
+}
 # The oldest that a wheel may claim: 64-bit ARM begins with it.
 OLDEST_GLIBC = (2, 17)
 
@@ -37,15 +41,15 @@ def wanted() -> str:
 MACHINE = wanted()
 
 
-def build() -> list[pathlib.Path]:
-    """Have Bazel build the libraries."""
+def build() -> dict[str, pathlib.Path]:
+    """Have Bazel build the libraries; by their places in the package."""
     flags = ["--config=arm64"] if platform.machine() != MACHINE else []
-    targets = [f"//{file.replace('/lib', ':lib')}" for file in LIBRARIES]
+    targets = [f"//{file.replace('/lib', ':lib')}" for file in LIBRARIES.values()]
     subprocess.run(["bazel", "build", *flags, *targets], check=True)
     outputs = subprocess.run(
         ["bazel", "info", *flags, "bazel-bin"], check=True, stdout=subprocess.PIPE, text=True
     ).stdout
-    return [pathlib.Path(outputs.strip()) / file for file in LIBRARIES]
+    return {place: pathlib.Path(outputs.strip()) / file for place, file in LIBRARIES.items()}
 
 
 def glibc_needed(library: pathlib.Path) -> tuple[int, int]:
@@ -69,8 +73,9 @@ class BuildWithLibraries(build_py):
         if not MACHINE or self.editable_mode:
             return
         folder = pathlib.Path(self.build_lib) / "tflite_eq" / "delegate"
-        for library in build():
-            shutil.copyfile(library, folder / library.name)  # Bazel's own file is read-only
+        for place, library in build().items():
+            (folder / place).parent.mkdir(exist_ok=True)
+            shutil.copyfile(library, folder / place)  # Bazel's own file is read-only
 
 
 class Wheel(bdist_wheel):

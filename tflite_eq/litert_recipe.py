@@ -10,12 +10,12 @@ import numpy as np
 import numpy.typing as npt
 
 from tflite_eq.arguments import ModelLike, check_kind, given_model
-from tflite_eq.calibration.record import Calibration
 from tflite_eq.config import Config, IoType
 from tflite_eq.errors import ConfigError
 from tflite_eq.graph.model import Graph, Operator
 from tflite_eq.numerics.affine import AffineParams
-from tflite_eq.targets import WeightGrid
+from tflite_eq.numerics.grids import WeightGrid
+from tflite_eq.record.calibration import Calibration
 
 _MIN_MAX = "min_max_uniform_quantize"
 _LEFT_ALONE = "no_quantize"

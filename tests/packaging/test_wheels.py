@@ -17,6 +17,7 @@ ROOT = Path(__file__).resolve().parents[2]
 LIBRARIES = {
     "tflite_eq/delegate/libtflite_eq_delegate.so",
     "tflite_eq/delegate/libtflite_eq_kernels.so",
+    "tflite_eq/delegate/litert/libLiteRtGpuAccelerator.so",
 }
 PLATFORMS = ("x86_64", "aarch64", "any")
 PYTHONS = ROOT / "build" / "pythons"

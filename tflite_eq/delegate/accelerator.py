@@ -11,7 +11,7 @@ import shutil
 import tempfile
 
 from tflite_eq.delegate.library import (
-    HOW_TO_BUILD,
+    HOW_TO_GET,
     Option,
     check_options,
     check_version,
@@ -80,7 +80,7 @@ def _find() -> pathlib.Path:
     for candidate in candidates:
         if candidate.is_file():
             return candidate
-    raise BackendError(f"this installation has no accelerator for LiteRT: {HOW_TO_BUILD}")
+    raise BackendError(f"this installation has no accelerator for LiteRT: {HOW_TO_GET}")
 
 
 def _check_runtime() -> None:
