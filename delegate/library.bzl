@@ -4,8 +4,14 @@ programs beside it."""
 load("@rules_cc//cc:defs.bzl", "cc_binary")
 load("//bazel:copts.bzl", "COPTS")
 
+# The largest pages that a kernel may have: those of x86 are small, Android and Raspberry Pi 5 have them of 16 KiB.
+_PAGES = select({
+    "@platforms//os:android": ["-Wl,-z,max-page-size=16384"],
+    "@platforms//cpu:x86_64": ["-Wl,-z,max-page-size=4096"],
+    "//conditions:default": ["-Wl,-z,max-page-size=16384"],
+})
+
 _ANY = [
-    "-Wl,-z,max-page-size=16384",
     "-Wl,-z,defs",
     "-Wl,--gc-sections",
     "-s",
@@ -57,7 +63,7 @@ def shared_library(name, srcs, deps, linkopts = [], **kwargs):
         srcs = srcs,
         copts = COPTS,
         # Without a name of its own Android's loader refuses it.
-        linkopts = _ANY + ["-Wl,-soname," + name] + linkopts + select({
+        linkopts = _ANY + _PAGES + ["-Wl,-soname," + name] + linkopts + select({
             "@platforms//os:android": _ANDROID,
             "//conditions:default": _OLD_GLIBC + _LINUX,
         }),

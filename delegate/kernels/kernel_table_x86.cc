@@ -8,7 +8,7 @@ const ConvKernel* FindKernel(Algorithm algorithm, Isa isa) {
       &kReference,         &kDirectScalar,    &kDirectAvx2,        &kDirectInt7Avx2,    &kDirectAvx512,    &kDepthwiseScalar,
       &kDepthwiseAvx2,     &kDepthwiseAvx512,
       &kWinogradF43Scalar, &kWinogradF43Avx2, &kWinogradF43Avx512,
-      &kWinogradF23Scalar, &kWinogradF23Avx2, &kWinogradF23Avx512, &kWinograd1dScalar,  &kWinograd1dAvx512,
+      &kWinogradF23Scalar, &kWinogradF23Avx2, &kWinograd1dScalar,  &kWinograd1dAvx512,
   };
   for (const ConvKernel* kernel : kKernels) {
     if (kernel->algorithm == algorithm && kernel->isa == isa) return kernel;

@@ -27,7 +27,6 @@ extern const ConvKernel kWinogradF43Avx2;
 extern const ConvKernel kWinogradF43Avx512;
 extern const ConvKernel kWinogradF23Scalar;
 extern const ConvKernel kWinogradF23Avx2;
-extern const ConvKernel kWinogradF23Avx512;
 extern const ConvKernel kWinograd1dScalar;
 extern const ConvKernel kWinograd1dNeonDotprod;
 extern const ConvKernel kWinograd1dNeonI8mm;

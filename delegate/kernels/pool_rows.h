@@ -82,6 +82,8 @@ class MaxPoolRow {
 
   static typename V::Vec OverRows(const PoolRow& row, const int8_t* from) {
     auto largest = V::Load(from);
+    // Windows have few rows and columns: unrolled, the loops over them are longer and no faster.
+#pragma clang loop unroll(disable)
     for (int y = 1; y < row.rows; ++y) largest = V::Max8(largest, V::Load(from + y * row.pitch));
     return largest;
   }
@@ -94,6 +96,7 @@ class MaxPoolRow {
         auto largest = V::Set8(-128);
         for (int y = 0; y < row.rows; ++y) {
           const int8_t* from = row.input + y * row.pitch + channel;
+#pragma clang loop unroll(disable)
           for (int x = window.begin; x < window.end; ++x) {
             largest = V::Max8(largest, LoadCodes<V>(from + static_cast<ptrdiff_t>(x) * channels, count, row.input_end));
           }
@@ -117,6 +120,7 @@ class MaxPoolRow {
         for (int i = first; i < first + outputs; ++i) {
           const PoolAxis::Window window = columns.WindowOf(i);
           auto result = largest[window.begin - begin];
+#pragma clang loop unroll(disable)
           for (int x = window.begin + 1; x < window.end; ++x) result = V::Max8(result, largest[x - begin]);
           V::Store(row.output + static_cast<ptrdiff_t>(i) * shape_.channels + channel, Clamp(result));
         }
@@ -136,10 +140,12 @@ class MaxPoolRow {
       int8_t* const output = row.output + static_cast<ptrdiff_t>(first) * channels;
       if (columns.stride == 1) {
         int i = 0;
+#pragma clang loop unroll(disable)
         for (; i + V::kBytes <= bytes; i += V::kBytes) V::Store(output + i, OverColumns(codes + i));
         if (i < bytes) V::StorePartial(output + i, OverColumns(codes + i), static_cast<size_t>(bytes - i));
       } else {
         // In place: what is read lies at or behind what is written.
+#pragma clang loop unroll(disable)
         for (int i = 0; i < bytes; i += V::kBytes) V::Store(codes + i, OverColumns(codes + i));
         KeepPixels(codes, columns.stride * channels, channels, outputs, output);
       }
@@ -159,10 +165,12 @@ class MaxPoolRow {
     int8_t* const to = codes + (begin - left) * channels;
     const int bytes = (end - begin) * channels;
     int i = 0;
+#pragma clang loop unroll(disable)
     for (; i + V::kBytes <= bytes; i += V::kBytes) V::Store(to + i, OverRows(row, from + i));
     if (i < bytes) {
       const auto rest = static_cast<size_t>(bytes - i);
       auto largest = V::Set8(-128);
+#pragma clang loop unroll(disable)
       for (int y = 0; y < row.rows; ++y) largest = V::Max8(largest, V::LoadPartial(from + i + y * row.pitch, rest));
       V::Store(to + i, largest);
     }
@@ -171,6 +179,7 @@ class MaxPoolRow {
 
   typename V::Vec OverColumns(const int8_t* codes) const {
     auto largest = V::Load(codes);
+#pragma clang loop unroll(disable)
     for (int x = 1; x < shape_.columns.filter; ++x) largest = V::Max8(largest, V::Load(codes + x * shape_.channels));
     return Clamp(largest);
   }
@@ -192,7 +201,9 @@ class MaxPoolRow {
   template <int bytes>
   static void KeepChunks(const int8_t* codes, int step, int channels, int pixels, int8_t* output) {
     int i = 0;
+#pragma clang loop unroll(disable)
     for (; (pixels - i) * channels >= bytes; ++i) memcpy(output + i * channels, codes + i * step, bytes);
+#pragma clang loop unroll(disable)
     for (; i < pixels; ++i) memcpy(output + i * channels, codes + i * step, static_cast<size_t>(channels));
   }
 

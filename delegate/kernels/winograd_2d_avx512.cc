@@ -115,13 +115,12 @@ struct Avx512Ops {
     bool fast;
   };
 
-  // acc from sums that are 576 * acc modulo 2^32 for F(4,3), 4 * acc for F(2,3).
-  static constexpr int kF23ScaleBits = 2;
+  // acc from sums that are 576 * acc modulo 2^32. F(2,3), which saves nothing here, is not built.
   template <int count>
   static I32 Divide(I32 y) {
-    constexpr int kF43ScaleBits = 6;  // and the factor 9
-    return count == 4 ? _mm512_srai_epi32(_mm512_mullo_epi32(y, _mm512_set1_epi32(0x38E38E39)), kF43ScaleBits)
-                      : _mm512_srai_epi32(y, kF23ScaleBits);
+    static_assert(count == 4, "F(4,3)");
+    constexpr int kScaleBits = 6;  // and the factor 9
+    return _mm512_srai_epi32(_mm512_mullo_epi32(y, _mm512_set1_epi32(0x38E38E39)), kScaleBits);
   }
 
   static I32 RequantizeAccumulators(const Constants& constants, I32 acc) {
@@ -129,37 +128,32 @@ struct Avx512Ops {
     return RequantizeAvx512::General(constants.r, constants.channel, _mm512_add_epi32(acc, bias));
   }
 
-  // The division and the pre-shift meet: sums are 64 * 9 * acc modulo 2^32 for F(4,3), where 9 has an inverse, 4 * acc for
-  // F(2,3), and requantization wants 64 * acc.
+  // The division and the pre-shift meet: sums are 64 * 9 * acc modulo 2^32, where 9 has an inverse, and requantization wants 64 * acc.
   template <int count>
   static __m512i Requantize(const Constants& constants, __m512i y) {
     const __m512i inverse_of_nine = _mm512_set1_epi32(0x38E38E39);
-    if (constants.fast && count == 4) {
+    if (constants.fast) {
       // Only the low half of each product is wanted, and only for the 32-bit lane vpmuldq reads next.
       const __m512i even = _mm512_mul_epu32(y, inverse_of_nine);
       const __m512i odd = _mm512_mul_epu32(RequantizeAvx512::OddLanes(y), inverse_of_nine);
       return constants.vectors.FromHalves(even, odd);
     }
-    if (constants.fast) return constants.vectors.FromShifted(_mm512_slli_epi32(y, kPreShift - kF23ScaleBits));
     return RequantizeAccumulators(constants, Divide<count>(y));
   }
 
   // Requantizes a row of a tile's outputs, sums or, if `divided`, accumulators.
   template <int count, bool divided>
   static void Store(const Constants& constants, const I32* y, int8_t* out, size_t pixel, int columns, int channels) {
-    __m512i z[4];
+    __m512i z[count];
     for (int i = 0; i < count; ++i) {
       z[i] = divided ? RequantizeAccumulators(constants, y[i]) : Requantize<count>(constants, y[i]);
     }
-    for (int i = count; i < 4; ++i) z[i] = z[0];
     const __m512i bytes = PackCodes(z[0], z[1], z[2], z[3], constants.low, constants.high);
     const __mmask16 mask = static_cast<__mmask16>((1u << channels) - 1);
     StoreColumn<0>(out, pixel, columns, mask, bytes);
     StoreColumn<1>(out, pixel, columns, mask, bytes);
-    if (count > 2) {
-      StoreColumn<2>(out, pixel, columns, mask, bytes);
-      StoreColumn<3>(out, pixel, columns, mask, bytes);
-    }
+    StoreColumn<2>(out, pixel, columns, mask, bytes);
+    StoreColumn<3>(out, pixel, columns, mask, bytes);
   }
 
   template <int column>
@@ -177,6 +171,5 @@ struct Avx512Ops {
 }  // namespace
 
 const ConvKernel kWinogradF43Avx512 = Winograd2d<Avx512Ops, SchemeF43>::Kernel(Isa::kAvx512Vnni);
-const ConvKernel kWinogradF23Avx512 = Winograd2d<Avx512Ops, SchemeF23>::Kernel(Isa::kAvx512Vnni);
 
 }  // namespace tflite_eq
