@@ -91,7 +91,6 @@ OWN_SCALE: dict[str, Layer] = {
     "GELU": tf.nn.gelu,
     "HARD_SWISH": lambda x: x * tf.nn.relu6(x + 3) / 6,
     "LEAKY_RELU": lambda x: tf.nn.leaky_relu(x, 0.1),
-    "LOG": lambda x: tf.math.log(tf.nn.relu(x) + 1.0),
     "MEAN": lambda x: tf.reduce_mean(x, [1, 2], keepdims=True),
     "MUL": lambda x: x * other(x),
     "REDUCE_PROD": lambda x: tf.reduce_prod(x[:, :2], 1, keepdims=True),

@@ -568,7 +568,6 @@ LAYERS: dict[str, Layer] = {
     "HARD_SWISH": unary("HARD_SWISH", -5.0, 5.0),
     "L2_NORMALIZATION": unary("L2_NORMALIZATION"),
     "LEAKY_RELU": leaky_relu,
-    "LOG": unary("LOG", low=0.3),
     "LOGISTIC": unary("LOGISTIC", -6.0, 6.0),
     "LOG_SOFTMAX": unary("LOG_SOFTMAX"),
     "MATRIX_DIAG": diagonal,

@@ -3,9 +3,9 @@
 The one table that scale decisions and the writer share. Rules of scales are those of TFLite's int8
 quantization specification; versions and the runtimes that brought them are those of
 ``op_version.cc`` and ``runtime_version.cc`` in TFLite's ``tools/versioning``. An operator that is
-not in the table has no int8 kernel that computes with scales, or has one in the newest runtimes
-alone, and stays in float. ``tests/operators`` has a network for every row and runs it on every
-runtime.
+not in the table has no int8 kernel that computes with scales, or has one in runtimes alone that are
+newer than TFLite 2.14, the last of ``tflite-runtime`` (LOG, since 2.15), and stays in float.
+``tests/operators`` has a network for every row and runs it on every runtime.
 """
 
 from __future__ import annotations
@@ -60,7 +60,6 @@ _OWN: dict[str, dict[int, str]] = {
     "GELU": {2: "2.9.0"},
     "HARD_SWISH": {1: "1.15.0"},
     "LEAKY_RELU": {1: "1.13.1"},
-    "LOG": {2: "2.15.0"},
     "MEAN": {2: "1.14.0"},
     "MUL": {2: "1.14.0", 3: "1.15.0"},
     "PRELU": {1: "1.8.0"},

@@ -1,8 +1,9 @@
 """Activation functions, and the operators that compute each of them best in int8.
 
 Most are one operator, whose int8 kernel is a table or a comparison. Operators for which a runtime
-has to be newer than for the parts they replace (RELU_0_TO_1) are not used, except GELU, LOG and ABS
+has to be newer than for the parts they replace (RELU_0_TO_1) are not used, except GELU and ABS
 where the parts need an exponential or a cube of the argument, whose values no int8 scale holds.
+Softplus has a LOG, which stays in float.
 """
 
 from __future__ import annotations
