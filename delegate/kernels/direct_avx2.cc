@@ -215,6 +215,9 @@ class StoreTile {
     if (context_.lines != nullptr && context_.lines->exact(channel_)) {
       const bool non_negative = r.activation_min() >= r.zero_point();
       for (int v = 0; v < kVectors; ++v) {
+        for (int e = 0; e < context_.lines->exceptions(channel_); ++e) {
+          for (int i = 0; i < outputs; ++i) sums[i][v] = LinesAvx2::Substituted(*context_.lines, e, channel_ + v * kLanes, sums[i][v]);
+        }
         const LinesAvx2 lines(*context_.lines, channel_ + v * kLanes);
         for (int i = 0; i < outputs; ++i) sums[i][v] = non_negative ? lines.NonNegative(sums[i][v]) : lines.Signed(sums[i][v]);
       }

@@ -213,7 +213,7 @@ bool HasKernel(Algorithm algorithm, Isa isa) {
     case Isa::kAvx2:
       return algorithm != Algorithm::kReference && algorithm != Algorithm::kWinograd1d;
     case Isa::kAvx512Vnni:
-      return algorithm != Algorithm::kReference && algorithm != Algorithm::kDirectInt7;
+      return algorithm != Algorithm::kReference && algorithm != Algorithm::kDirectInt7 && algorithm != Algorithm::kWinogradF23;
     case Isa::kNeon:
       return algorithm == Algorithm::kDirect || algorithm == Algorithm::kDirectInt7 || algorithm == Algorithm::kDepthwise ||
              algorithm == Algorithm::kWinogradF43;
