@@ -76,6 +76,7 @@ void Selection::Consider(const GraphView& graph, const Environment& environment,
     Worth worth;
     if (!Judge(graph, node, environment, insist, &worth, &shapes[node.output], candidate)) return;
     possible = possible && worth.possible;
+    candidate->only_between = worth.only_between;
     saved += worth.saved_multiplications;
     candidate->runtime += worth.runtime;
     candidate->reason = worth.reason;
@@ -193,18 +194,19 @@ void Selection::DropPartitionsThatDoNotPay(TfLiteContext* context, const Delegat
   for (int i = 0; i < count; ++i) {
     const PartitionView partition(partitions[i]);
     double saved = 0;
-    bool insisted = false, begins = false, ends = false;
+    bool insisted = false, pays = false, begins = false, ends = false;
     for (int node : partition.nodes) {
       const int position = candidate_of_.Get(node);
       if (position == IndexMap::kAbsent) continue;
       saved += candidates_[position].saved_multiplications;
       insisted = insisted || candidates_[position].insisted;
+      pays = pays || !candidates_[position].only_between;
       begins = begins || position == 0;
       ends = ends || position == last;
     }
     // Nobody is switched from before the first node, nor to after the last.
     const double cost = threshold.switch_cost * (begins && ends ? 0 : begins || ends ? 0.5 : 1);
-    if (insisted || saved >= (threshold.least >= 0 ? threshold.least : cost)) continue;
+    if (insisted || (pays && saved >= (threshold.least >= 0 ? threshold.least : cost))) continue;
     for (int node : partition.nodes) {
       const int position = candidate_of_.Get(node);
       if (position == IndexMap::kAbsent) continue;

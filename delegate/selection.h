@@ -37,7 +37,8 @@ class Selection {
     const OperatorKind* kind = nullptr;  // null for those that are the runtime's alone
     bool possible = false;
     bool claimed = false;
-    bool insisted = false;  // claimed by the option of that name
+    bool insisted = false;      // claimed by the option of that name
+    bool only_between = false;  // Worth::only_between
     double saved_multiplications = 0;
     double runtime = 0;  // Worth::runtime
     // What it writes, once that is known: the outputs in order.

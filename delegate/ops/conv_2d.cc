@@ -168,7 +168,7 @@ Worth Conv2d::Judge(const Environment& environment, bool insist) const {
   Plan plan = Choose(environment, insist);
   if (!plan.claim && environment.options.any_kernel) {
     const Plan between = ChooseKernelBetween(Judged(), AllowedCpu(environment));
-    if (between.claim) return {true, between.saved_multiplications, 0, plan.reason};
+    if (between.claim) return {true, between.saved_multiplications, 0, plan.reason, /*only_between=*/true};
   }
   return {plan.claim, plan.saved_multiplications, 0, plan.reason};
 }

@@ -42,6 +42,8 @@ struct Worth {
   // where it is not known.
   double runtime = 0;
   Reason reason;  // in either case
+  // Too little to gain for being the reason to claim anything: estimates are no closer than that.
+  bool only_between = false;
 };
 
 // Of an operator without weights that works on so many values.
