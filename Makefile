@@ -127,7 +127,7 @@ browser:
 	command -v chromium >/dev/null || tools/apt_install.sh chromium
 
 unit-test: build-delegate browser
-	$(BIN)/python -m pytest --ignore tests/packaging --ignore tests/android --ignore tests/arm64 $(PYTEST_ARGS)
+	$(BIN)/python -m pytest --ignore tests/wheels --ignore tests/android --ignore tests/arm64 $(PYTEST_ARGS)
 
 # For x86-64, 64-bit ARM, and everything else.
 wheels: build-tools
@@ -138,7 +138,7 @@ wheels: build-tools
 test-packaging: test-delegate setup-arm64
 	$(MAKE) --no-print-directory wheels
 	tools/pythons.sh build/pythons
-	TFLITE_EQ_WHEELS=$(WHEELS) TFLITE_EQ_ARM64=$(ARM64) $(BIN)/python -m pytest tests/packaging $(PYTEST_ARGS)
+	TFLITE_EQ_WHEELS=$(WHEELS) TFLITE_EQ_ARM64=$(ARM64) $(BIN)/python -m pytest tests/wheels $(PYTEST_ARGS)
 
 # The API's reference as a static site in build/docs.
 docs: $(ENV)/.complete

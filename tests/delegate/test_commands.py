@@ -287,7 +287,7 @@ def test_explain(capsys: pytest.CaptureFixture[str]) -> None:
     assert run("explain --model lattice.tflite --target generic --json") == 0
     found = json.loads(capsys.readouterr().out)
     assert found["isa"] == "scalar"
-    assert [operator["claimed"] for operator in found["operators"]] == [False] * 10
+    assert [operator["claimed"] for operator in found["operators"]] == [False] * 11
     assert found["operators"][1]["kind"] == "CONV_2D"
     assert found["others"] == {"MEAN": 1, "FULLY_CONNECTED": 1, "DEQUANTIZE": 1}
 

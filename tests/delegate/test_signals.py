@@ -53,7 +53,8 @@ def check(counts: dict[str, int]) -> None:
 def test_results_stay_exact(kind: str, runtime: Runtime, library: Path, tmp_path: Path) -> None:
     job = storm_job(tmp_path, runtime.module, library, kind)
     done = subprocess.run(
-        [sys.executable, signal_storm.__file__],
+        [sys.executable, "-m", signal_storm.__name__],
+        cwd=Path(signal_storm.__file__).parents[1],
         input=json.dumps(job),
         capture_output=True,
         text=True,

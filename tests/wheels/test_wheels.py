@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.packaging.users import User, new_user, quantize_validate_benchmark, wheel
+from tests.wheels.users import User, new_user, quantize_validate_benchmark, wheel
 
 ROOT = Path(__file__).resolve().parents[2]
 LIBRARIES = {

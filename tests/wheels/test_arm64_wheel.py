@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.packaging.users import User, prepared, quantize_validate_benchmark
+from tests.wheels.users import User, prepared, quantize_validate_benchmark
 from tools.arm64 import emulation as arm64
 from tools.arm64.emulation import CORTEX_A72, Emulation, EmulationError
 
