@@ -22,6 +22,7 @@ _LINUX = ["-nodefaultlibs", "-Wl,--as-needed", "-lpthread", "-lm", "-lc", "-lgcc
 
 # Named whether or not the linker finds it needed: before glibc 2.34 it has the functions of threads (kernels/old_glibc.h).
 _OLD_GLIBC = ["-Wl,--no-as-needed", "-l:libpthread.so.0"]
+_OLD_GLIBC_LOADING = ["-Wl,--no-as-needed", "-l:libdl.so.2"]
 
 # The NDK's clang links libc and its builtins by itself, and bionic's libc has the threads.
 _ANDROID = ["-Wl,--as-needed", "-lm"]
@@ -48,7 +49,7 @@ def delegate_program(name, linkopts = [], **kwargs):
         **kwargs
     )
 
-def shared_library(name, srcs, deps, linkopts = [], **kwargs):
+def shared_library(name, srcs, deps, linkopts = [], loads_libraries = False, **kwargs):
     """A library that links no C++ runtime.
 
     Args:
@@ -56,6 +57,7 @@ def shared_library(name, srcs, deps, linkopts = [], **kwargs):
       srcs: its sources.
       deps: what it is made of beside these.
       linkopts: exporting(...).
+      loads_libraries: whether it calls dlopen and its kin.
       **kwargs: passed to cc_binary.
     """
     cc_binary(
@@ -65,7 +67,7 @@ def shared_library(name, srcs, deps, linkopts = [], **kwargs):
         # Without a name of its own Android's loader refuses it.
         linkopts = _ANY + _PAGES + ["-Wl,-soname," + name] + linkopts + select({
             "@platforms//os:android": _ANDROID,
-            "//conditions:default": _OLD_GLIBC + _LINUX,
+            "//conditions:default": (_OLD_GLIBC_LOADING if loads_libraries else []) + _OLD_GLIBC + _LINUX,
         }),
         linkshared = True,
         deps = deps,

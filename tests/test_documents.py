@@ -12,7 +12,7 @@ DOCUMENT = ROOT / "docs" / "int7.md"
 
 def test_derivation_of_int7_runs() -> None:
     examples = re.findall(r"```python\n(.*?)```", DOCUMENT.read_text(), re.DOTALL)
-    assert len(examples) == 6
+    assert len(examples) == 7
     names: dict[str, Any] = {}
     for example in examples:
         exec(example, names)

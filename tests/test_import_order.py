@@ -63,7 +63,7 @@ LAYERS = (
     # What users call.
     {"quantizer"},
     {"guard"},
-    {"converter"},
+    {"converter", "evaluating", "litert_recipe"},
     {""},
     {"cli"},
     {"__main__"},

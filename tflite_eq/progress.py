@@ -40,6 +40,8 @@ def peak_memory_mib() -> int | None:
 
 def _own_peak_mib() -> float | None:
     """As Linux tells it of this program alone; ``ru_maxrss`` has what started it in it, too."""
+    if not sys.platform.startswith("linux"):
+        return None
     try:
         with open("/proc/self/status", encoding="ascii", errors="replace") as status:
             found = [line.split()[1] for line in status if line.startswith("VmHWM:")]

@@ -1,11 +1,12 @@
-// For files that call functions of threads: has them use what every glibc from 2.17 on has.
+// For files that call functions of threads or load libraries: has them use what every glibc from 2.17 on has.
 //
-// glibc 2.34 moved the functions of libpthread into libc, under a version of its own: what is linked against it, or against a later
+// glibc 2.34 moved the functions of libpthread and libdl into libc, under a version of its own: what is linked against it, or against a later
 // one, would not load on systems before it, though nothing about the functions has changed. This names the versions that they had
 // before. A function that is missing here shows in the wheel's name: setup.py looks at what the libraries need.
 #ifndef TFLITE_EQ_DELEGATE_KERNELS_OLD_GLIBC_H_
 #define TFLITE_EQ_DELEGATE_KERNELS_OLD_GLIBC_H_
 
+#include <dlfcn.h>
 #include <pthread.h>
 
 // Sanitizers stand in for the functions under their plain names.
@@ -21,6 +22,11 @@
 #else
 #define TFLITE_EQ_OLD(name) __asm__(".symver " #name "," #name "@GLIBC_2.17")
 #endif
+TFLITE_EQ_OLD(dladdr);
+TFLITE_EQ_OLD(dlclose);
+TFLITE_EQ_OLD(dlerror);
+TFLITE_EQ_OLD(dlopen);
+TFLITE_EQ_OLD(dlsym);
 TFLITE_EQ_OLD(pthread_create);
 TFLITE_EQ_OLD(pthread_join);
 TFLITE_EQ_OLD(pthread_mutex_trylock);

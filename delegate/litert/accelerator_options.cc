@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "delegate/kernels/old_glibc.h"
 #include "delegate/log.h"
 #include "delegate/quoted.h"
 

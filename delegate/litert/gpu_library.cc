@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "delegate/kernels/old_glibc.h"
 #include "delegate/litert/accelerator_options.h"
 #include "delegate/log.h"
 
