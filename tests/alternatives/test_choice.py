@@ -306,7 +306,7 @@ def test_equalization_that_does_harm_is_left_out(
     right = calibrate(model, data)
     assert right.equalization
     assert found(right).kept == ASKED
-    for module in ("calibration_pass", "alternatives.judges"):
+    for module in ("calibration.calibrate_once", "alternatives.judges"):
         monkeypatch.setattr(f"tflite_eq.{module}.with_factors", breaking)
     kept = calibrate(model, data)
     assert not kept.equalization

@@ -100,7 +100,7 @@ def model_to_validate(rng: Random, folder: Path) -> Ending:
     from tflite_eq.runtimes import preferred_runtime
 
     model = damaged(rng, quantized_network(rng) if rng.random() < 0.9 else any_network(rng))
-    ending = held(lambda: _validate(model, preferred_runtime(), 2, 0, {}, "model"))
+    ending = held(lambda: _validate(model, preferred_runtime(), 2, 0, {}, "model", False, None))
     if ending[0] == RESULT and ending[1].first_wrong is not None:
         raise BrokenContractError(f"the delegate differs: {ending[1].first_wrong}")
     return ending[0], str(ending[1])[:200]
@@ -168,7 +168,9 @@ def record_in_model(rng: Random, folder: Path) -> Ending:
     from tflite_eq.delegate.validate import _validate
     from tflite_eq.runtimes import preferred_runtime
 
-    ending = held(lambda: _validate(path.read_bytes(), preferred_runtime(), 2, 0, {}, "model"))
+    ending = held(
+        lambda: _validate(path.read_bytes(), preferred_runtime(), 2, 0, {}, "model", False, None)
+    )
     if ending[0] == RESULT and ending[1].first_wrong is not None:
         raise BrokenContractError(f"the delegate differs: {ending[1].first_wrong}")
     return ending[0], str(ending[1])[:200]
