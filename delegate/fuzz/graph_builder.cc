@@ -55,7 +55,7 @@ std::vector<int8_t> MakeFilter(Weights kind, const std::vector<int>& shape, std:
     }
     weight = static_cast<int8_t>(value);
   }
-  if (kind != Weights::kEvenTriplets || shape[2] != 3) return filter;
+  if (kind != Weights::kEvenTriplets || shape[2] != 3 || size == 0) return filter;
   // Horizontal triplets with even sums, and |w0 +- w1 + w2| <= 254.
   const size_t channels = static_cast<size_t>(shape[3]);
   for (size_t row = 0; row < size / (3 * channels); ++row) {
