@@ -138,8 +138,9 @@ class Emulation:
             EmulationError: The script failed; the message ends with what it wrote to stderr.
         """
         root = self.folder / "root"
+        plain = [self.folder / "emulator/usr/bin/qemu-aarch64", "-cpu", cpu.model]
         emulator = (
-            [self.folder / "emulator/usr/bin/qemu-aarch64", "-cpu", cpu.model, "-L", root]
+            [*plain, "-L", self._root_with_identification(cpu)]
             if counts is None
             else self._counting_emulator(cpu, counts, caches)
         )
@@ -177,15 +178,23 @@ class Emulation:
         plugin += "".join(f",cache={size}:{ways}" for size, ways in caches)
         return [
             *(loader, "--library-path", libraries, counter / "usr/bin/qemu-aarch64"),
-            *("-cpu", cpu.counting_model, "-plugin", plugin, "-L", self._root_with_cpuinfo(cpu)),
+            *(
+                "-cpu",
+                cpu.counting_model,
+                "-plugin",
+                plugin,
+                "-L",
+                self._root_with_identification(cpu),
+            ),
         ]
 
-    def _root_with_cpuinfo(self, cpu: Cpu) -> Path:
+    def _root_with_identification(self, cpu: Cpu) -> Path:
         """The root file system with what programs look up of the CPU.
 
-        QEMU 7.2 would show them the host's.
+        The kernel tells which core each is (MIDR), which is the host's, or nothing, without this; QEMU
+        7.2 would show the host's /proc/cpuinfo, too.
         """
-        root = self.folder / "counting_roots" / cpu.name
+        root = self.folder / "roots" / cpu.name
         (root / "proc").mkdir(parents=True, exist_ok=True)
         for entry in (self.folder / "root").iterdir():
             if entry.is_dir():
