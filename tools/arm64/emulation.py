@@ -140,7 +140,7 @@ class Emulation:
         root = self.folder / "root"
         plain = [self.folder / "emulator/usr/bin/qemu-aarch64", "-cpu", cpu.model]
         emulator = (
-            [*plain, "-L", self._root_with_identification(cpu)]
+            [*plain, "-L", self._root_of(cpu)]
             if counts is None
             else self._counting_emulator(cpu, counts, caches)
         )
@@ -184,15 +184,15 @@ class Emulation:
                 "-plugin",
                 plugin,
                 "-L",
-                self._root_with_identification(cpu),
+                self._root_of(cpu),
             ),
         ]
 
-    def _root_with_identification(self, cpu: Cpu) -> Path:
+    def _root_of(self, cpu: Cpu) -> Path:
         """The root file system with what programs look up of the CPU.
 
-        The kernel tells which core each is (MIDR), which is the host's, or nothing, without this; QEMU
-        7.2 would show the host's /proc/cpuinfo, too.
+        The kernel tells which core each is (MIDR), which is the host's, or nothing, without this;
+        QEMU 7.2 would show the host's /proc/cpuinfo, too.
         """
         root = self.folder / "roots" / cpu.name
         (root / "proc").mkdir(parents=True, exist_ok=True)
