@@ -289,7 +289,7 @@ def test_explain(capsys: pytest.CaptureFixture[str]) -> None:
     assert found["isa"] == "scalar"
     assert [operator["claimed"] for operator in found["operators"]] == [False] * 11
     assert found["operators"][1]["kind"] == "CONV_2D"
-    assert found["others"] == {"MEAN": 1, "FULLY_CONNECTED": 1, "DEQUANTIZE": 1}
+    assert found["others"] == {"FULLY_CONNECTED": 1, "DEQUANTIZE": 1}
 
 
 @pytest.mark.usefixtures("here")
