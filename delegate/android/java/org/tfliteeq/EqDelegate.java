@@ -26,7 +26,7 @@ import org.tensorflow.lite.Delegate;
 // TFLite's Delegate is Closeable itself; AutoCloseable is promised here whatever it becomes.
 public final class EqDelegate implements Delegate, AutoCloseable {
   /** The version of this class and of the native library that belongs to it. */
-  public static final String VERSION = "0.1.0";
+  public static final String VERSION = Version.NAME;
 
   private final NativeHandle handle;
   private boolean closed; // guarded by this
