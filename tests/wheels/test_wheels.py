@@ -25,7 +25,7 @@ PYTHONS = ROOT / "build" / "pythons"
 
 def package_files() -> set[str]:
     """What of the package is under version control's eyes, and no library."""
-    kinds = {".py", ".pyi", ".typed", ".html", ".css", ".js"}
+    kinds = {".py", ".pyi", ".typed", ".html", ".css", ".js", ".tflite", ".npz"}
     found = (path for path in (ROOT / "tflite_eq").rglob("*") if path.suffix in kinds)
     return {path.relative_to(ROOT).as_posix() for path in found}
 
