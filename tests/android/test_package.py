@@ -54,7 +54,7 @@ def test_manifest_names_package_and_lowest_android(aar: zipfile.ZipFile) -> None
 
 
 def test_classes_are_ours_alone_and_java_8(classes: dict[str, bytes]) -> None:
-    assert {"org/tfliteeq/EqDelegate.class", "org/tfliteeq/EqDelegate$Options.class"} < set(classes)
+    assert {"org/tfliteeq/EqDelegate.class", "org/tfliteeq/EqOptions.class"} < set(classes)
     for name, code in classes.items():
         assert name.startswith("org/tfliteeq/"), name
         assert int.from_bytes(code[:4], "big") == 0xCAFEBABE
