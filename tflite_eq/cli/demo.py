@@ -1,4 +1,4 @@
-"""``tflite-eq demo``: quantize a small network that comes along, and say how close the result is."""
+"""``tflite-eq demo``: quantize a small network that comes along, and say how close it stays."""
 
 from __future__ import annotations
 
@@ -76,7 +76,8 @@ def run(args: argparse.Namespace) -> int:
     print(table(found))
     print(
         f"In {folder} are the float network ({digits.MODEL}), {len(samples)} inputs of it "
-        f"({digits.SAMPLES}) and the result ({OUTPUT})."
+        f"({digits.SAMPLES}), the {len(given.validation_labels)} others with their labels "
+        f"({digits.VALIDATION}) and the result ({OUTPUT})."
     )
     print(sentence(found))
     if args.json:

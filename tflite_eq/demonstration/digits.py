@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import io
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ _IMAGES = _FOLDER / "digits.npz"
 # What ``write`` calls them.
 MODEL = "net_float.tflite"
 SAMPLES = "samples.npy"
+VALIDATION = "validation.npz"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -26,7 +28,7 @@ class Digits:
     """A float network and what it takes.
 
     Attributes:
-        model: The float ``.tflite``: [1, 8, 8, 1] to ten logits.
+        model: The float ``.tflite``: [N, 8, 8, 1] to ten logits.
         samples: float32 [200, 8, 8, 1], 0..1; images that the network was trained with.
         validation_samples: float32 [719, 8, 8, 1]; images that it has not seen.
         validation_labels: int64 [719], 0..9.
@@ -51,17 +53,25 @@ def _inputs(pixels: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
 
 
 def write(folder: PathLike) -> Digits:
-    """Put the network and its samples into a folder, as ``net_float.tflite`` and ``samples.npy``.
+    """Put the network and its images into a folder, by the names above.
+
+    ``samples.npy`` holds one array, ``validation.npz`` two, ``samples`` and ``labels``.
 
     Raises:
         TfliteEqError: The folder cannot be written to.
     """
     digits, target = load(), Path(folder)
-    write_all_atomically({target / MODEL: digits.model, target / SAMPLES: _npy(digits.samples)})
+    validation = {"samples": digits.validation_samples, "labels": digits.validation_labels}
+    files = {
+        MODEL: digits.model,
+        SAMPLES: _stored(np.save, digits.samples),
+        VALIDATION: _stored(np.savez_compressed, **validation),
+    }
+    write_all_atomically({target / name: content for name, content in files.items()})
     return digits
 
 
-def _npy(array: npt.NDArray[Any]) -> bytes:
+def _stored(save: Callable[..., None], *arrays: Any, **named: Any) -> bytes:
     held = io.BytesIO()
-    np.save(held, array)
+    save(held, *arrays, **named)
     return held.getvalue()
