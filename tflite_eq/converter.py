@@ -258,13 +258,15 @@ class Attachment:
 
     Example:
         >>> import numpy as np, tensorflow as tf, tflite_eq
-        >>> inputs = tf.keras.Input((8, 8, 1))
-        >>> net = tf.keras.Model(inputs, tf.keras.layers.Conv2D(4, 3)(inputs))
-        >>> converter = tf.lite.TFLiteConverter.from_keras_model(net)
+        >>> net = tf.function(lambda x: tf.nn.conv2d(x, tf.ones((3, 3, 1, 4)), 1, "SAME"))
+        >>> concrete = net.get_concrete_function(tf.TensorSpec((1, 8, 8, 1)))
+        >>> converter = tf.lite.TFLiteConverter.from_concrete_functions([concrete])
         >>> samples = np.load("samples.npy")[:20, np.newaxis]
         >>> converter.representative_dataset = lambda: ([sample] for sample in samples)
         >>> attachment = tflite_eq.attach(converter)
         >>> int8_model = converter.convert()
+        >>> isinstance(attachment, tflite_eq.Attachment)
+        True
         >>> [layer.kind for layer in attachment.report.layers]
         ['CONV_2D']
     """
@@ -315,9 +317,9 @@ def attach(
 
     Example:
         >>> import numpy as np, tensorflow as tf, tflite_eq
-        >>> inputs = tf.keras.Input((8, 8, 1))
-        >>> net = tf.keras.Model(inputs, tf.keras.layers.Conv2D(4, 3)(inputs))
-        >>> converter = tf.lite.TFLiteConverter.from_keras_model(net)
+        >>> net = tf.function(lambda x: tf.nn.conv2d(x, tf.ones((3, 3, 1, 4)), 1, "SAME"))
+        >>> concrete = net.get_concrete_function(tf.TensorSpec((1, 8, 8, 1)))
+        >>> converter = tf.lite.TFLiteConverter.from_concrete_functions([concrete])
         >>> samples = np.load("samples.npy")[:20, np.newaxis]
         >>> converter.representative_dataset = lambda: ([sample] for sample in samples)
         >>> attachment = tflite_eq.attach(converter)

@@ -70,6 +70,8 @@ class QuantizationResult:
         >>> import numpy as np, tflite_eq
         >>> samples = list(np.load("samples.npy")[:50, np.newaxis])
         >>> result = tflite_eq.quantize("net_float.tflite", samples)
+        >>> isinstance(result, tflite_eq.QuantizationResult)
+        True
         >>> len(result.report.layers), result.calibration.samples
         (8, 50)
     """

@@ -46,8 +46,8 @@ class Guarded:
         >>> guarded = tflite_eq.quantize_guarded("net_float.tflite", inputs, guard, config)
         >>> guarded.holds
         True
-        >>> guarded.record.final.drop <= 2.0
-        True
+        >>> isinstance(guarded, tflite_eq.Guarded), guarded.record.final.drop <= 2.0
+        (True, True)
     """
 
     holds: bool
