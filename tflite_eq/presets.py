@@ -21,7 +21,13 @@ from tflite_eq.numerics.windows import ActivationMode
 
 
 class Preset(enum.Enum):
-    """How much time to spend on accuracy."""
+    """How much time to spend on accuracy.
+
+    Example:
+        >>> import tflite_eq
+        >>> tflite_eq.preset_config(tflite_eq.Preset.DEFAULT) == tflite_eq.Config()
+        True
+    """
 
     FAST = "fast"  # a coarse search on few rows of few samples, and bias correction: seconds
     DEFAULT = "default"  # ``Config()``
@@ -74,6 +80,12 @@ def preset_config(preset: Preset | str, **options: Any) -> Config:
 
     Raises:
         ConfigError: There is no such preset, or an option is not valid.
+
+    Example:
+        >>> import tflite_eq
+        >>> config = tflite_eq.preset_config("best", bits="7")
+        >>> config.bits.value, config.reconstruction.value
+        ('7', 'refit')
     """
     try:
         return Config(**{**_CONTENTS[member_of(Preset, preset, "preset")].options, **options})

@@ -65,6 +65,15 @@ class QuantizationResult:
         model: The quantized ``.tflite``.
         report: Per-layer results.
         calibration: The record the model was written from.
+
+    Example:
+        >>> import numpy as np, tflite_eq
+        >>> samples = list(np.load("samples.npy")[:50, np.newaxis])
+        >>> result = tflite_eq.quantize("net_float.tflite", samples)
+        >>> isinstance(result, tflite_eq.QuantizationResult)
+        True
+        >>> len(result.report.layers), result.calibration.samples
+        (8, 50)
     """
 
     model: bytes
@@ -110,6 +119,14 @@ def calibrate(
         ConfigError: ``config.skip`` matches nothing or everything, ``config.keep_int8`` matches
             nothing, or ``num_samples`` is not positive.
         BackendError: Biases are to be fine-tuned and TensorFlow is not installed.
+
+    Example:
+        >>> import numpy as np, tflite_eq
+        >>> samples = list(np.load("samples.npy")[:50, np.newaxis])
+        >>> record = tflite_eq.calibrate("net_float.tflite", samples)
+        >>> result = tflite_eq.quantize("net_float.tflite", record)  # needs no data any more
+        >>> result.calibration.data_sha256 == record.data_sha256
+        True
     """
     model, origin = given_model(model, origin)
     config = checked_config(config)
@@ -242,6 +259,15 @@ def quantize(
 
     Raises:
         TfliteEqError: One of its sub-classes says what is wrong and how to mend it.
+
+    Example:
+        >>> import numpy as np, tflite_eq
+        >>> samples = list(np.load("samples.npy")[:50, np.newaxis])
+        >>> config = tflite_eq.Config(bits="7", input_type="int8")
+        >>> result = tflite_eq.quantize("net_float.tflite", samples, config)
+        >>> table = str(result.report)
+        >>> table.split()[:3]
+        ['layer', 'kind', 'weights']
     """
     warn_of_backend(backend)
     model, origin = given_model(model, origin)

@@ -36,6 +36,13 @@ class Validation:
         preprocessing: What pixels go through.
         has_labels: Whether their classes are known.
         description: What they are, for people.
+
+    Example:
+        >>> import numpy as np, tflite_eq
+        >>> samples = np.load("samples.npy")
+        >>> validation = tflite_eq.Validation.from_arrays(samples[50:])
+        >>> validation.description, validation.has_labels
+        ('150 samples', False)
     """
 
     dataset: LabelledSet
@@ -151,6 +158,13 @@ class Guard:
         max_drop: Largest loss allowed against the float model, in percentage points of top-1, or
             of agreement if classes are not known.
         validation: What it is measured on.
+
+    Example:
+        >>> import numpy as np, tflite_eq
+        >>> samples = np.load("samples.npy")
+        >>> guard = tflite_eq.Guard(0.5, tflite_eq.Validation.from_arrays(samples[50:]))
+        >>> guard.measure
+        'disagreement'
     """
 
     max_drop: float
