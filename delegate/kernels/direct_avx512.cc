@@ -325,7 +325,7 @@ void Tile(const Source& source, const uint8_t* codes, WeightStream weights, cons
   }
   Accumulate<pixels, vectors>(source, codes, &weights, acc);
   const NextPixel next = {out, pixel};
-  if constexpr (pixels == kMaxPixels) {
+  if constexpr (pixels == kMaxPixels && vectors == 2) {
     store.template FromRegisters<pixels>(acc, next);
   } else {
     __m512i sums[(pixels * vectors + 3) / 4 * 4];  // acc itself stays in registers
@@ -340,16 +340,16 @@ void Tile(const Source& source, const uint8_t* codes, WeightStream weights, cons
 template <int vectors>
 using TileFunction = void (*)(const Source&, const uint8_t*, WeightStream, const int32_t*, const StoreTile<vectors>&, size_t, int8_t*);
 
-constexpr int kSizes[] = {1, 2, 4, 7, 10, 13, kMaxPixels};
-constexpr int kSizeCount = sizeof(kSizes) / sizeof(kSizes[0]);
-
-template <int vectors>
-struct Tiles {
-  static constexpr TileFunction<vectors> kBySize[kSizeCount] = {Tile<kSizes[0], vectors>, Tile<kSizes[1], vectors>,
-                                                                Tile<kSizes[2], vectors>, Tile<kSizes[3], vectors>,
-                                                                Tile<kSizes[4], vectors>, Tile<kSizes[5], vectors>,
-                                                                Tile<kSizes[6], vectors>};
+template <int vectors, int... sizes>
+struct TilesOf {
+  static constexpr int kSizes[sizeof...(sizes)] = {sizes...};
+  static constexpr TileFunction<vectors> kBySize[sizeof...(sizes)] = {Tile<sizes, vectors>...};
 };
+template <int vectors>
+struct Tiles : TilesOf<2, 1, 2, 4, 7, 10, 13, kMaxPixels> {};
+// Of half a block, which comes behind whole ones: fewer sizes.
+template <>
+struct Tiles<1> : TilesOf<1, 1, 4, kMaxPixels> {};
 
 // `quads` times four pixels.
 template <int quads>
@@ -417,21 +417,21 @@ void RunPixels(const KernelContext& context, const Channels& couts, const Source
   for (int cout = couts.begin; cout < couts.end; cout += kCoutBlock) {
     const int left = s.output_channels - cout;
     const int8_t* block = weights + cout / kCoutBlock * block_bytes;
-    const auto run = [&](const auto& store, const auto& functions) {
+    const auto run = [&](const auto& store, const auto& of) {
       WeightStream stream(block, block_bytes, 0, tiles);
       for (int done = 0; done < pixels;) {
-        const int size = NextTile(kSizes, pixels - done, pixels);
-        const int first = pixels - done < kSizes[size] ? pixels - kSizes[size] : done;
-        functions[size](source, codes + static_cast<size_t>(first) * stride, stream, bias + cout, store, channels,
-                        output + static_cast<size_t>(first) * channels + cout);
+        const int size = NextTile(of.kSizes, pixels - done, pixels);
+        const int first = pixels - done < of.kSizes[size] ? pixels - of.kSizes[size] : done;
+        of.kBySize[size](source, codes + static_cast<size_t>(first) * stride, stream, bias + cout, store, channels,
+                         output + static_cast<size_t>(first) * channels + cout);
         stream.prefetch += prefetched;
-        done = first + kSizes[size];
+        done = first + of.kSizes[size];
       }
     };
     if (left > kCoutBlock / 2) {
-      run(StoreTile<2>(context, cout, left), Tiles<2>::kBySize);
+      run(StoreTile<2>(context, cout, left), Tiles<2>());
     } else {
-      run(StoreTile<1>(context, cout, left), Tiles<1>::kBySize);
+      run(StoreTile<1>(context, cout, left), Tiles<1>());
     }
   }
 }
