@@ -183,7 +183,7 @@ struct Source {
 // A 1x1 filter with stride 1 sees pixels as they follow each other, across rows: they are copied a chunk at a time.
 bool IsPointwise(const ConvShape& s) {
   return s.filter_height == 1 && s.filter_width == 1 && s.stride_height == 1 && s.stride_width == 1 && s.pad_top == 0 &&
-         s.pad_left == 0 && s.input_channels > 0;
+         s.pad_left == 0 && s.output_height == s.input_height && s.output_width == s.input_width && s.input_channels > 0;
 }
 
 // As many pixels as the first-level cache holds, what is read and what is written, while blocks of output channels take turns.
