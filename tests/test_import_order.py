@@ -16,6 +16,7 @@ ROOT = Path(__file__).resolve().parents[1] / "tflite_eq"
 LAYERS = (
     # Small tools that know nothing of networks.
     {"json_fields", "locking", "progress", "quiet", "session", "text", "version", "workers"},
+    {"threads"},
     {"errors"},
     {"arguments", "files", "tensorflow_import"},
     {"demonstration", "deprecated"},

@@ -49,6 +49,7 @@ from tflite_eq.runtimes import preferred_runtime
 from tflite_eq.search.trace import PassTrace
 from tflite_eq.selection import check_selection, skipped_operators
 from tflite_eq.stock_speed import stock_speed
+from tflite_eq.threads import one_thread_of_blas
 from tflite_eq.verify import check_fully_int8, check_runs, check_runs_everywhere, described
 from tflite_eq.version import __version__
 from tflite_eq.writing.writer import Written, write
@@ -81,6 +82,7 @@ class QuantizationResult:
     calibration: Calibration
 
 
+@one_thread_of_blas()
 def calibrate(
     model: ModelLike,
     representative_dataset: Any,
@@ -313,6 +315,7 @@ def quantize(
     )
 
 
+@one_thread_of_blas()
 def apply_calibration(
     model: bytes,
     calibration: Calibration,
