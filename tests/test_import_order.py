@@ -18,6 +18,7 @@ LAYERS = (
     {"json_fields", "locking", "progress", "quiet", "session", "text", "version", "workers"},
     {"errors"},
     {"arguments", "files", "tensorflow_import"},
+    {"user_functions"},
     {"deprecated"},
     # The arithmetic, which imports nothing; and options in its terms.
     {"numerics"},

@@ -7,7 +7,6 @@ import os
 from collections.abc import Sequence
 from typing import Any
 
-from tflite_eq.cli.functions import names_function
 from tflite_eq.data.sources import located
 from tflite_eq.errors import ConfigError
 from tflite_eq.evaluation.intervals import CONFIDENCE
@@ -18,6 +17,7 @@ from tflite_eq.report.guard_record import GuardRecord, Price
 from tflite_eq.report.model import TargetSummary
 from tflite_eq.report.table import short_names
 from tflite_eq.targets import Target
+from tflite_eq.user_functions import names_function
 
 NOT_MET = 3  # exit code
 

@@ -20,7 +20,7 @@ from tflite_eq.cli.flags import (
     note_unused,
     preprocessing_from,
 )
-from tflite_eq.cli.functions import FunctionData, names_function
+from tflite_eq.cli.functions import FunctionData
 from tflite_eq.cli.models import load_float_model
 from tflite_eq.cli.result import add_json_flag, json_alone, tell
 from tflite_eq.config import (
@@ -61,6 +61,7 @@ from tflite_eq.report.build import fine_tuning_text
 from tflite_eq.report.table import layer_table
 from tflite_eq.report.write import check_directory
 from tflite_eq.targets import Target
+from tflite_eq.user_functions import names_function
 
 # Options of ``Config`` that have a flag of the same name.
 _OPTIONS = (
