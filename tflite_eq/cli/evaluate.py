@@ -39,7 +39,6 @@ from tflite_eq.evaluation.labels import (
 )
 from tflite_eq.evaluation.task import NamedModel
 from tflite_eq.evaluation.task_evaluator import TaskEvaluation, evaluate_task
-from tflite_eq.evaluation.tasks.classify import Classify
 from tflite_eq.evaluation.tasks.own import Own
 from tflite_eq.evaluation.tasks.registry import Judge
 from tflite_eq.evaluation.truth import given_truth
@@ -230,8 +229,7 @@ def _judge_by_labels(
 
 def _are_labels_enough(args: argparse.Namespace, judge: Judge) -> bool:
     """Whether it is about classifiers whose logits the labels judge, with nothing else to know."""
-    is_plain = judge == Judge(Classify())
-    return is_plain and args.truth is None and _has_labels(args)
+    return judge.is_of_classes(args.truth is not None) and _has_labels(args)
 
 
 def _has_labels(args: argparse.Namespace) -> bool:

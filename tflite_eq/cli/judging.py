@@ -15,7 +15,7 @@ from tflite_eq.evaluation.tasks.registry import TASKS, Judge, judge
 from tflite_eq.evaluation.truth import check_geometry, open_truth
 from tflite_eq.user_functions import imported, imported_function, names_function
 
-_FLAGS = ("task", "metric", "decode", "task_option")
+JUDGING_FLAGS = ("task", "metric", "decode", "task_option", "truth")
 
 
 def add_judging_flags(parser: argparse.ArgumentParser, which_truth: str) -> None:
@@ -61,24 +61,35 @@ def add_judging_flags(parser: argparse.ArgumentParser, which_truth: str) -> None
 
 
 def judge_from(args: argparse.Namespace) -> Judge | None:
-    """What the flags say; ``None`` if they say nothing.
+    """How to judge; ``None`` if no flag says anything.
+
+    Raises:
+        TfliteEqError: The flags contradict each other, or a function cannot be imported.
+    """
+    said = said_from(args)
+    return judge(**said) if said else None
+
+
+def said_from(args: argparse.Namespace) -> dict[str, Any]:
+    """What the flags say, as ``Guard`` takes it; empty if they say nothing.
 
     Raises:
         TfliteEqError: They contradict each other, or a function cannot be imported.
     """
-    if all(getattr(args, flag) is None for flag in _FLAGS):
+    if all(getattr(args, flag) is None for flag in JUDGING_FLAGS if flag != "truth"):
         if args.truth is not None:
             raise ConfigError(
                 f"--truth {args.truth}: of what is not said; give --task, one of "
                 f"{', '.join(TASKS)}, or --metric module:function"
             )
-        return None
+        return {}
     metric: Any = args.metric
     if metric is not None and (args.task is None or names_function(metric)):
         found = imported(metric) if names_function(metric) else None
         metric = found if isinstance(found, Metric) else imported_function(metric, "--metric")
     decode = None if args.decode is None else imported_function(args.decode, "--decode")
-    return judge(args.task, metric, decode, _options(args.task_option or ()))
+    options = _options(args.task_option or ()) or None
+    return {"task": args.task, "metric": metric, "decode": decode, "task_options": options}
 
 
 def truth_from(
@@ -95,10 +106,22 @@ def truth_from(
     Raises:
         TfliteEqError: It cannot be read, or does not fit the samples.
     """
-    if names_function(args.truth):
-        return list(elements(FunctionData(args.truth)))
+    given = function_truth(args)
+    if given is not None:
+        return given
     check_geometry(task, args.truth, resize, names)
     return open_truth(args.truth, task, names)
+
+
+def function_truth(args: argparse.Namespace) -> list[Any] | None:
+    """What the function gives that ``--truth`` names; ``None`` if it names none.
+
+    Raises:
+        DatasetError: The function fails.
+    """
+    if args.truth is None or not names_function(args.truth):
+        return None
+    return list(elements(FunctionData(args.truth)))
 
 
 def _options(given: Sequence[str]) -> dict[str, str]:

@@ -53,6 +53,10 @@ class Judge:
             return f"metric {self.task.metric.title}"
         return f"task {self.task.name}"
 
+    def is_of_classes(self, has_truth: bool = False) -> bool:
+        """Whether classes are all it is about, which labels tell: logits are compared then."""
+        return self == Judge(Classify()) and not has_truth
+
     @property
     def description(self) -> str:
         """Everything figures depend on, the same in every run: functions by their names."""
@@ -130,7 +134,7 @@ def judge(
     task: str | None,
     metric: Any = None,
     decode: Any = None,
-    options: Mapping[str, Any] | None = None,
+    task_options: Mapping[str, Any] | None = None,
 ) -> Judge:
     """How to judge, from what a user says.
 
@@ -138,7 +142,7 @@ def judge(
         task: One of ``TASKS``; ``None`` with a metric of one's own.
         metric: A function or ``Metric`` in place of a task, or the name of one of its figures.
         decode: Function from a dict of outputs to what the task judges.
-        options: Options of the task by name; texts are read as numbers where it takes these.
+        task_options: Options of the task by name; texts are read as numbers where it takes these.
 
     Raises:
         ConfigError: They contradict each other, or a value is not allowed.
@@ -151,7 +155,7 @@ def judge(
                 f"--task {task} has figures of its own; leave it out to judge by a function, or "
                 f"name one of its figures with --metric"
             )
-        if options:
+        if task_options:
             raise ConfigError("--task_option goes with --task; leave it out")
         own = metric if isinstance(metric, Metric) else Metric(metric)
         return Judge(Own(own), decode)
@@ -165,7 +169,7 @@ def judge(
             f"--task {task}: choose one of {', '.join(TASKS)}, or judge by --metric module:function"
         )
     kind = TASKS[task]
-    made = kind(**{name: _read(kind, name, value) for name, value in (options or {}).items()})
+    made = kind(**{name: _read(kind, name, value) for name, value in (task_options or {}).items()})
     return Judge(made, decode, metric or "")
 
 
