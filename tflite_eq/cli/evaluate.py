@@ -152,7 +152,7 @@ def run(args: argparse.Namespace) -> int:
         found = _judge_by_task(args, judge, models, reference, preprocessing)
         plain = {**found.to_dict(), "preprocessing": preprocessing.to_dict()}
         shown = task_table(found)
-        for text in () if found.comparison is None else found.comparison.notes:
+        for text in found.notes:
             note(f"note: {text}")
     elif judge is not None or _is_labelled(args, every):
         judged = _judge_by_labels(args, models, reference, preprocessing)

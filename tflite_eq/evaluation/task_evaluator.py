@@ -18,10 +18,13 @@ from tflite_eq.evaluation.dispatch import Engine, Workforce
 from tflite_eq.evaluation.intervals import CONFIDENCE, Estimate
 from tflite_eq.evaluation.task import NamedModel, Rows
 from tflite_eq.evaluation.task_plan import TaskPlan, TaskResult
-from tflite_eq.evaluation.tasks.figures import Figure
+from tflite_eq.evaluation.tasks.figures import Figure, Pooled
 from tflite_eq.evaluation.tasks.registry import Judge
 from tflite_eq.evaluation.truth import Truth
 from tflite_eq.runtimes import Kernels, Runtime
+
+# Percentiles of a bootstrap lie too close together with less.
+_FEW_SAMPLES = 20
 
 
 @dataclasses.dataclass(frozen=True)
@@ -69,6 +72,18 @@ class TaskEvaluation:
     runtime: str
     kernels: Kernels
 
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What one has to know to read the figures, a sentence each."""
+        notes = () if self.comparison is None else self.comparison.notes
+        drawn = [f.title for f in self.figures if isinstance(f.statistic, Pooled)]
+        if drawn and self.n < _FEW_SAMPLES:
+            notes += (
+                f"{', '.join(drawn)}: intervals drawn from {self.n} samples are too narrow; give "
+                f"{_FEW_SAMPLES} or more",
+            )
+        return notes
+
     def to_dict(self) -> dict[str, Any]:
         """For JSON."""
         compared = None if self.comparison is None else self.comparison.to_dict()
@@ -93,7 +108,7 @@ class TaskEvaluation:
                 }
                 for model in self.models
             ],
-            "notes": list(compared["notes"]) if compared else [],
+            "notes": list(self.notes),
         }
 
 

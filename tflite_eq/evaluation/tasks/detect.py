@@ -34,6 +34,9 @@ Double = npt.NDArray[np.float64]
 POST_PROCESS = "CUSTOM:TFLite_Detection_PostProcess"
 _TRANSPARENT = ("QUANTIZE", "DEQUANTIZE", "RESHAPE", "SQUEEZE")
 
+# Boxes that lie there are in pixels.
+_FAR_OUTSIDE = 2.0
+
 # Detections of an image that count, those with the best scores: COCO's number.
 _MOST_DETECTIONS = 100
 
@@ -160,6 +163,7 @@ class Detect(NetworkTask):
         boxes = _boxes(*parts)
         if boxes is None:
             raise ModelError(f"task detect judges {self.takes}; found {_shapes(parts)}")
+        self._check_scale(boxes.corners)
         best = np.argsort(-boxes.scores, kind="stable")[:_MOST_DETECTIONS]
         return Boxes(*(field[best] for field in _fields(boxes)))
 
@@ -177,7 +181,23 @@ class Detect(NetworkTask):
                 f"task detect: expected {self.takes_truth}, found {_shapes(parts)}; mend the "
                 "ground truth"
             )
+        try:
+            self._check_scale(boxes.corners)
+        except ModelError as error:
+            raise DatasetError(str(error)) from error
         return boxes
+
+    def _check_scale(self, corners: Double) -> None:
+        """Refuse pixels: boxes around the image's edge reach a little beyond 0 and 1 only.
+
+        Raises:
+            ModelError: They are.
+        """
+        if corners.size and np.median(np.abs(corners)) > _FAR_OUTSIDE:
+            raise ModelError(
+                f"task detect: boxes are ymin, xmin, ymax, xmax from 0 to 1, found values up to "
+                f"{np.abs(corners).max():.4g}; divide pixels by the height and width of the image"
+            )
 
     def _parts(self, value: Any, count: int) -> list[Any]:
         names = ("boxes", "classes", "scores")[:count]
@@ -201,7 +221,14 @@ class Detect(NetworkTask):
 
     def check(self, entries: Entries, has_truth: bool) -> None:
         """Refuse images in which nothing is to be found."""
-        if any(len(expected.classes) for _, expected in entries):
+        every = [expected.corners for _, expected in entries if len(expected.corners)]
+        if every:
+            ymin, xmin, ymax, xmax = np.concatenate(every).T
+            if not ((ymax > ymin) & (xmax > xmin)).any():
+                raise DatasetError(
+                    "task detect: none of the expected boxes has an area; give ymin, xmin, ymax, "
+                    "xmax, in this order"
+                )
             return
         if has_truth:
             raise DatasetError(

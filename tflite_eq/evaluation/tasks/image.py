@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from typing import Any, ClassVar
 
 import numpy as np
@@ -30,16 +31,18 @@ class Image(OneOutputTask):
         data_range: Largest pixel less the smallest one there may be: 255, 1, or 2 for -1..1.
     """
 
-    data_range: float = 0.0
+    data_range: float = math.nan
 
     name: ClassVar[str] = "image"
-    takes: ClassVar[str] = f"an image [height, width, 1 to 4 channels] of {_WINDOW} or more pixels"
+    takes: ClassVar[str] = (
+        f"an image [height, width, 1 to 4 channels], {_WINDOW} or more pixels each way"
+    )
     takes_truth: ClassVar[str] = "an image of the output's size and range"
 
     def __post_init__(self) -> None:
         """Check the options, and that there is what computes SSIM."""
         wanted = "the distance of the largest pixel from the smallest one, such as 255"
-        checked_option(self.name, "data_range", self.data_range >= 0, self.data_range, wanted)
+        checked_option(self.name, "data_range", not self.data_range <= 0, self.data_range, wanted)
         _structural_similarity()
 
     def figures(self, has_truth: bool) -> tuple[Figure, ...]:
@@ -82,8 +85,10 @@ class Image(OneOutputTask):
     def scored(self, predicted: Any, expected: Any) -> tuple[float, float, float]:
         """Squared range, mean squared error, structural similarity."""
         same_shape(self, predicted, expected)
-        size = self.data_range or (255.0 if expected.dtype == np.uint8 else 0.0)
-        if not size:
+        size = self.data_range
+        if math.isnan(size) and expected.dtype == np.uint8:
+            size = 255.0
+        if math.isnan(size):
             raise ModelError(
                 "task image: the range of the pixels is not said (found "
                 f"{expected.min():.4g} to {expected.max():.4g}); give --task_option "

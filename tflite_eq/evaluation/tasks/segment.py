@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tflite_eq.errors import DatasetError, ModelError
-from tflite_eq.evaluation.tasks.base import Array, OneOutputTask, array_shown, same_shape
+from tflite_eq.evaluation.tasks.base import Array, OneOutputTask, array_shown
 from tflite_eq.evaluation.tasks.figures import Entries, Figure, Pooled, Weighted
 
 _NO_THRESHOLD = math.nan
@@ -33,7 +33,7 @@ class Segment(OneOutputTask):
         "a map [height, width, channels] with a channel for each class, a map of whole numbers, or "
         "one channel with --task_option threshold=T"
     )
-    takes_truth: ClassVar[str] = "a mask [height, width] of class numbers, of the output's size"
+    takes_truth: ClassVar[str] = "a mask [height, width] of class numbers"
 
     def figures(self, has_truth: bool) -> tuple[Figure, ...]:
         """Mean IoU, and share of right pixels."""
@@ -98,7 +98,7 @@ class Segment(OneOutputTask):
 
     def scored(self, predicted: Any, expected: Any) -> npt.NDArray[np.int64]:
         """[classes, 2]: pixels in both and in either."""
-        same_shape(self, predicted, expected)
+        expected = _of_size(expected, predicted.shape)
         counted = expected != self.ignore
         own, other = predicted[counted].astype(np.int64), expected[counted].astype(np.int64)
         classes = int(max(own.max(initial=0), other.max(initial=0))) + 1
@@ -113,6 +113,17 @@ class Segment(OneOutputTask):
                 f"task segment: every pixel of the ground truth is {self.ignore}, which is left "
                 "out; choose another number with --task_option ignore=-1"
             )
+
+
+def _of_size(mask: Array, size: tuple[int, ...]) -> Array:
+    """A mask of the whole image at another size: of every pixel the nearest one."""
+    if mask.shape == size:
+        return mask
+    rows, columns = (
+        (2 * np.arange(new) + 1) * old // (2 * new) for new, old in zip(size, mask.shape)
+    )
+    resized: Array = mask[np.ix_(rows, columns)]
+    return resized
 
 
 def _small(classes: Array) -> Array:
