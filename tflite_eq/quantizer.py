@@ -384,6 +384,7 @@ def _apply(
             written=Graph.from_bytes(data, origin),
             meanings=written.meanings_by_index(),
             forms=written.read_by_forms(),
+            limits=written.limits_by_index(),
         )
 
     outcome = subject_of(graph, written, data)
@@ -447,7 +448,7 @@ def _written(
             samples=calibration.samples,
             calibration_sha256=hashlib.sha256(calibration.to_text().encode()).hexdigest(),
             data_sha256=calibration.data_sha256,
-            windows=_windows(Graph(written.model, origin), calibration),
+            windows=_windows(Graph(written.model, origin), calibration, written),
             lattice=[
                 layer.name
                 for layer in calibration.layers
@@ -461,13 +462,21 @@ def _written(
     return written, data, notes
 
 
-def _windows(graph: Graph, calibration: Calibration) -> dict[str, tuple[int, int]]:
-    """7-bit windows by the names that the tensors have in the quantized network.
+def _windows(
+    graph: Graph, calibration: Calibration, written: Written
+) -> dict[str, tuple[int, int]]:
+    """Windows of 7 bits and fewer by the names that the tensors have in the quantized network.
 
-    What a QUANTIZE operator makes of a float tensor has a name of its own there.
+    What a QUANTIZE operator makes of a float tensor has a name of its own there, and so has what a
+    limit makes of that.
     """
-    windows = {t.name: t.window for t in calibration.tensors if t.bits == 7}
+    windows = {t.name: t.window for t in calibration.tensors if t.bits < 8}
+    for index, (_, ends) in written.limits_by_index().items():
+        windows[graph.tensors[index].name] = ends
+    unlimited = {source for source, _ in written.limits_by_index().values()}
     for operator in graph.operators:
+        if unlimited.intersection(operator.outputs):
+            continue
         if operator.kind != "QUANTIZE":
             continue
         source, made = graph.tensors[operator.inputs[0]], graph.tensors[operator.outputs[0]]
