@@ -43,7 +43,7 @@ class Method(enum.Enum):
     Example:
         >>> import tflite_eq
         >>> [method.value for method in tflite_eq.Method]
-        ['easyquant', 'minmax', 'percentile', 'mse', 'kl']
+        ['easyquant', 'minmax', 'percentile', 'mse', 'kl', 'easyquant-paper', 'trt']
         >>> tflite_eq.Config(method="minmax").method is tflite_eq.Method.MINMAX
         True
     """
