@@ -171,7 +171,7 @@ struct Source {
   ptrdiff_t column;        // bytes from what one output column sees to what the next does
 
  private:
-  size_t RowOffset(int ky) const { return rows.plane_of(ky) * plane_step + static_cast<size_t>(rows.first_row(ky)) * row_step; }
+  __attribute__((noinline)) size_t RowOffset(int ky) const { return rows.plane_of(ky) * plane_step + static_cast<size_t>(rows.first_row(ky)) * row_step; }
   void Tabulate() {
     for (int ky = 0; ky < kTabled && ky < filter_rows; ++ky) row_offsets[ky] = RowOffset(ky);
   }
