@@ -35,7 +35,7 @@ struct NarrowPixels {
   // What makes unsigned bytes of the codes: 0 where they are.
   __m512i flip;
 
-  // 16 codes of each of four pixels that have no others in between.
+  // 16 bytes of each of four pixels that have no others in between; what is not theirs meets weights of 0.
   __m512i Dense(const uint8_t* at) const { return _mm512_xor_si512(_mm512_loadu_si512(at), flip); }
   // As far as the mask says.
   __attribute__((always_inline)) __m512i Line(const uint8_t* at, __mmask16 mask) const {
@@ -72,7 +72,7 @@ __attribute__((always_inline)) inline void AccumulateNarrow(const NarrowPixels& 
     for (int i = 0; i < quads; ++i, at += kQuad * pixels.column) {
       // Else the compiler keeps an address for each pixel, in memory, and moves all of them along.
       __asm__("" : "+r"(at));
-      lines[i] = pixels.column == kNarrow && left >= kNarrow ? pixels.Dense(at) : pixels.Line(at, mask);
+      lines[i] = pixels.column == kNarrow ? pixels.Dense(at) : pixels.Line(at, mask);
     }
     AccumulateGroup<0>(lines, w, sums);
     if (left > kGroup) AccumulateGroup<1>(lines, w + kNarrowGroupBytes, sums);
