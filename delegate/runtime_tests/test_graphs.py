@@ -12,7 +12,7 @@ import graph_model
 import numpy as np
 import pytest
 
-_CONV, _DEPTHWISE = 3, 4
+_CONV, _DEPTHWISE, _SLICE = 3, 4, 65
 
 
 @pytest.fixture(scope="module")
@@ -28,20 +28,17 @@ def cases(pytestconfig) -> list[dict[str, Any]]:
 
 
 def _runs_in_tflite(case: dict[str, Any]) -> bool:
+    # SLICE keeps the output that it had when the model was loaded: of an input that was resized since
+    # 2.14 and 2.19 write beyond it, and LiteRT 2.3 refuses that.
+    if any(n["code"] == _SLICE for n in case["nodes"]) and any(s["resizes"] for s in case["steps"]):
+        return False
     # The reference kernel of CONV_2D wants a bias.
     return all(len(n["inputs"]) == 3 for n in case["nodes"] if n["code"] in (_CONV, _DEPTHWISE))
 
 
 # What some runtimes say, and others do not: of empty inputs of convolutions; of a transposed one
-# whose output has another size than is usual; of a slice's output that changes its size; of an
-# operator's version that came later.
-_REFUSALS = (
-    "> 0 was not true",
-    "!= 0 was not true",
-    "computed_input_",
-    "output_shape_vector[idx] !=",
-    "Didn't find op",
-)
+# whose output has another size than is usual; of an operator's version that came later.
+_REFUSALS = ("> 0 was not true", "!= 0 was not true", "computed_input_", "Didn't find op")
 
 
 def _run(runtime: Any, case: dict[str, Any], **kwargs: Any) -> bool:
