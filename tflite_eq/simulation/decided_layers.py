@@ -139,7 +139,7 @@ class DecidedLayers:
     def _rounded_bias(self, layer: LinearLayer, correction: Float, scales: Float) -> Float:
         """What the int32 bias really adds beyond the float bias, per channel."""
         codes, bias_scales = weights.quantize_bias(
-            layer.bias_values + correction, self._twins.params[layer.input].scale, scales
+            layer.bias_values + correction, self._twins.settled[layer.input].params.scale, scales
         )
         exact = codes.astype(np.float64) * bias_scales - layer.bias_values
         return exact.astype(np.float32)
