@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -107,6 +107,20 @@ class TwinActivations:
         """Store values that are not final yet: they stay real whatever the tensor's scale."""
         self._store.put(self._own, tensor, sample, values)
 
+    def change_float(self, tensor: int, sample: int, function: Callable[[Array], None]) -> None:
+        """Have a function change values of the float network in place, see ``ActivationStore``."""
+        self._store.change(_FLOAT, tensor, sample, function)
+
+    def finish_waiting(self, tensor: int, sample: int, function: Callable[[Array], None]) -> None:
+        """Have a function make final values of waiting ones, codes if the tensor is settled."""
+        if tensor in self.settled:
+            real = self.waiting_values(tensor, sample)
+            function(real)
+            self.put_quantized(tensor, sample, real)
+        else:
+            self._present.add(tensor)
+            self._store.change(self._own, tensor, sample, function)
+
     def waiting_values(self, tensor: int, sample: int) -> Array:
         """Values stored by ``put_waiting``; read-only."""
         return self._store.get(self._own, tensor, sample)
@@ -203,8 +217,8 @@ class TwinActivations:
 
     def outside(self, tensor: int) -> float:
         """Part of the tensor's values that lay outside its window, in [0, 1]."""
-        settled = self.settled[tensor]
-        return settled.outside / max(settled.seen, 1)
+        settled = self.settled.get(tensor)
+        return settled.outside / max(settled.seen, 1) if settled else 0.0
 
 
 class TwinsBeside(TwinActivations):
