@@ -19,7 +19,8 @@ LAYERS = (
     {"threads"},
     {"errors"},
     {"arguments", "files", "tensorflow_import"},
-    {"deprecated"},
+    {"user_functions"},
+    {"demonstration", "deprecated"},
     # The arithmetic, which imports nothing; and options in its terms.
     {"numerics"},
     {"targets"},

@@ -1,9 +1,9 @@
 """What quantizing one layer alone costs at the network's output.
 
 Each layer by itself is given its quantized input and weights, all else stays float, and the
-operators behind it are run again: the error of the logits is then this layer's doing, with the gain
-of everything it passes through on its way, which error measures at the layer itself leave out.
-Errors of different layers are close to independent, so that their energies add up to about that of
+operators behind it are run again: the outputs' error is then this layer's doing, with the gain of
+everything it passes through on its way, which error measures at the layer itself leave out. Errors
+of different layers are close to independent, so that their energies add up to about that of
 the quantized network, and the layers with the largest ones are those worth keeping at more bits.
 
 Gain and bias correction in a record answer the errors of all layers in front, which are absent
@@ -49,7 +49,8 @@ def layer_noise(
         samples: Values of the network's inputs by tensor index; iterated twice.
 
     Returns:
-        By operator index: energy of the logits' error by energy of the logits, over all samples.
+        By operator index: energy of the outputs' error by their energy over all samples, each
+        output by itself and added up: none is louder than another.
     """
     network = _FloatNetwork(graph)
     params = {t.index: AffineParams(t.scale, t.zero_point) for t in calibration.tensors}
@@ -65,28 +66,32 @@ def layer_noise(
                 layer.observe(values)
         for layer in altered:
             layer.take_out_mean()
-    signal = 0.0
-    noise = dict.fromkeys((layer.operator for layer in altered), 0.0)
+    signal = np.zeros(len(network.targets))
+    noise = {layer.operator: np.zeros(len(network.targets)) for layer in altered}
     for sample in track(samples, "Guard: sensitivity"):
         values = network.run(sample)
-        exact = values[network.target].astype(np.float64)
-        signal += float(np.vdot(exact, exact))
+        exact = [values[target].astype(np.float64) for target in network.targets]
+        signal += [float(np.vdot(one, one)) for one in exact]
         for layer in altered:
-            error = network.output_with(values, layer.operator, layer.run(values)) - exact
-            noise[layer.operator] += float(np.vdot(error, error))
-    return {operator: energy / max(signal, 1e-300) for operator, energy in noise.items()}
+            found = network.outputs_with(values, layer.operator, layer.run(values))
+            errors = [value - one for value, one in zip(found, exact)]
+            noise[layer.operator] += [float(np.vdot(error, error)) for error in errors]
+    loudest = np.maximum(signal, 1e-300)
+    return {operator: float((energy / loudest).sum()) for operator, energy in noise.items()}
 
 
 class _FloatNetwork:
     """The float network, operator by operator.
 
     Attributes:
-        target: Tensor index of the first output, in front of a final softmax.
+        targets: Tensor indices of the outputs that hold real values, in front of a final softmax.
     """
 
     def __init__(self, graph: Graph) -> None:
-        softmax = final_softmax(graph)
-        self.target = graph.outputs[0] if softmax is None else softmax.inputs[0]
+        softmaxes = [final_softmax(graph, position) for position in range(len(graph.outputs))]
+        ends = [s.inputs[0] if s else o for s, o in zip(softmaxes, graph.outputs)]
+        real = (end for end in ends if graph.tensors[end].type_name == "FLOAT32")
+        self.targets = list(dict.fromkeys(real))
         self._operators = graph.operators
         self._runners = [OperatorRunner(graph, operator) for operator in graph.operators]
 
@@ -97,14 +102,15 @@ class _FloatNetwork:
             values.update(self._outputs(position, values))
         return values
 
-    def output_with(self, values: Mapping[int, Array], operator: int, output: Array) -> Array:
-        """The target once an operator gives another output; only what depends on it runs."""
+    def outputs_with(
+        self, values: Mapping[int, Array], operator: int, output: Array
+    ) -> list[Array]:
+        """The targets once an operator gives another output; only what depends on it runs."""
         changed: Values = {self._operators[operator].outputs[0]: output}
         for position in range(operator + 1, len(self._runners)):
             if changed.keys() & set(self._runners[position].feeds):
                 changed.update(self._outputs(position, {**values, **changed}))
-        found: Array = changed.get(self.target, values[self.target])
-        return found
+        return [changed.get(target, values[target]) for target in self.targets]
 
     def _outputs(self, position: int, values: Mapping[int, Array]) -> Values:
         runner = self._runners[position]

@@ -53,6 +53,8 @@ class SettledTensor:
             block = flat[start : start + _BLOCK]
             self.outside += int(np.count_nonzero(block > high) + np.count_nonzero(block < low))
             found = quantize(block, params) if self.table is None else self.table.encode(block)
+            if self.table is not None and params.is_limited:
+                found = found.clip(params.low, params.high)
             codes[start : start + _BLOCK] = found
         self.seen += values.size
         return codes.reshape(values.shape)
