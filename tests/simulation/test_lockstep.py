@@ -70,13 +70,13 @@ class RememberingTwins(TwinActivations):
         return {
             tensor: [self._code(tensor, sample) for sample in values]
             for tensor, values in self._computed.items()
-            if tensor in self.params
+            if tensor in self.settled
         }
 
     def _code(self, tensor: int, values: Array) -> Array:
         table = None if tensor in self._were_settled else self._all_tables.get(tensor)
         if table is None:
-            return quantize_values(values, self.params[tensor])
+            return quantize_values(values, self.settled[tensor].params)
         return table.encode(values)
 
     def settle(
@@ -92,7 +92,7 @@ class RememberingTwins(TwinActivations):
         super().settle(tensor, params, window, table, written)
 
     def remember(self, tensor: int) -> None:
-        if tensor in self.params:
+        if tensor in self.settled:
             self._were_settled.add(tensor)
         self._computed[tensor] = [
             np.array(self.quantized_values(tensor, sample)) for sample in range(self.samples)

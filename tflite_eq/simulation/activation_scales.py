@@ -84,7 +84,6 @@ class ActivationScales:
         self._half_round = half_round
         self._trace = trace
         self._position = 0  # of the operator that runs next
-        self._is_int7: dict[int, bool] = {}
         self._records: dict[int, TensorRecord] = {}
         self._new: list[TensorRecord] = []
         self._decided = {tensor.index: tensor for state in decided for tensor in state.tensors}
@@ -112,7 +111,7 @@ class ActivationScales:
 
     def note_layer(self, layer: LinearLayer, record: LayerRecord) -> None:
         """Take into account what steps a layer that has run computes its output in."""
-        input_scale = self._twins.params[layer.input].scale
+        input_scale = self._twins.settled[layer.input].params.scale
         self._least[layer.output] = least_output_scale(record, input_scale)
 
     def settle_rest(self) -> None:
@@ -124,7 +123,7 @@ class ActivationScales:
     def is_awaited(self, tensor: int) -> bool:
         """Whether the values of a tensor are needed once more when a group is settled."""
         return any(
-            group.tensors[0] not in self._twins.params
+            group.tensors[0] not in self._twins.settled
             for group in self._averaged_from.get(tensor, ())
         )
 
@@ -141,20 +140,18 @@ class ActivationScales:
 
     def is_int7(self, tensor: int) -> bool:
         """Whether a settled tensor was given 7 bits."""
-        return self._is_int7[tensor]
+        return self._twins.settled[tensor].window.is_int7
 
     def _settle(self, group: ScaleGroup) -> None:
-        if group.tensors[0] in self._twins.params:
+        if group.tensors[0] in self._twins.settled:
             return
         if group.tensors[0] in self._decided:
             self._settle_as_before(group, self._decided[group.tensors[0]])
             return
         if group.fixed is not None:
-            self._is_int7.update(dict.fromkeys(group.tensors, False))
             self._settled(group, group.fixed, _FIXED_WINDOW, "fixed", 1.0)
             return
         int7 = wants_int7(group, self._config)
-        self._is_int7.update(dict.fromkeys(group.tensors, int7))
         floor = self._floor(group) if int7 else None
         averages = Averages(self._graph, group, self._twins)
         layers = self._weight_scales.joint(group.readers, int7, averages)
@@ -204,7 +201,6 @@ class ActivationScales:
     def _settle_as_before(self, group: ScaleGroup, record: TensorRecord) -> None:
         """Settle a group as an interrupted run did."""
         window = Window(*record.window, record.saturates)
-        self._is_int7.update(dict.fromkeys(group.tensors, window.is_int7))
         params = record.params
         self._settled(group, params, window, record.start, record.factor)
         self._new.clear()  # these are stored already
