@@ -123,6 +123,7 @@ def test_an_interrupted_run_takes_losses_up_again_and_other_truth_anew(
         ({"task": "image", "max_drop": -1.0}, "must be 0 or more, such as 0.5"),
         ({"task": "segment", "max_drop": 101.0}, "from 0 to 100"),
         ({"task": "sleep"}, "choose one of classify"),
+        ({"task": "image", "metric": "psnr"}, "choose ssim, or give --truth"),
     ],
 )
 def test_bounds_that_mean_nothing_are_refused(said: dict[str, Any], message: str) -> None:

@@ -6,6 +6,7 @@ import contextlib
 import io
 import json
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -127,6 +128,12 @@ def test_f1_counts_sure_detections_only() -> None:
     assert judging.figures(Detect(min_score=0.2), found, truth)["f1"].value == pytest.approx(40)
 
 
+def test_a_model_that_finds_nothing_scores_nothing() -> None:
+    nothing = (np.zeros((0, 4)), [], [])
+    figures = judging.figures(Detect(), [nothing] * 3, TRUTH[:3])
+    assert [figures[name].value for name in ("ap", "ap50", "f1")] == [0, 0, 0]
+
+
 def test_a_crowd_is_neither_found_nor_missed() -> None:
     box, other = [0.1, 0.1, 0.5, 0.5], [0.6, 0.6, 0.9, 0.9]
     corners = np.array([box, other])
@@ -193,13 +200,35 @@ def test_annotations_are_looked_up_by_file_name(tmp_path: Path) -> None:
         Detect(first_category=2).read_annotations(path, ["a", "b", "c"])
 
 
-@pytest.mark.parametrize("content", ["{", "[]", "{}", '{"images": [{"id": 1}]}', "\0"])
-def test_other_files_are_no_annotations(tmp_path: Path, content: str) -> None:
+def damaged() -> Iterator[bytes]:
+    """No annotations, and annotations with every field left out or of another kind."""
+    yield from (b"{", b"[]", b"{}", b'{"images": [{"id": 1}]}', b"\0", b"\xff\xfe", b"[" * 9999)
+    for group in ("images", "annotations"):
+        fields = ["id", "file_name", "width", "height", "image_id", "category_id", "bbox"]
+        for field in fields:
+            for value in (None, "x", [], {}, 0, -1, 0.5, float("nan"), [1, 2], [[1]] * 4):
+                content = coco_json([([[0.1, 0.1, 0.5, 0.5]], [0])], 10)
+                if field in content[group][0]:
+                    content[group][0][field] = value
+                    yield json.dumps(content).encode()
+                    del content[group][0][field]
+                    yield json.dumps(content).encode()
+
+
+def test_damaged_annotations_are_refused_in_one_line(tmp_path: Path) -> None:
     path = tmp_path / "other.json"
-    path.write_text(content)
-    (tmp_path / "a.png").touch()
-    with pytest.raises(DatasetError, match=r"no annotations in COCO's form|has no image"):
-        Detect().read_annotations(path, [str(tmp_path / "a.png")])
+    (tmp_path / "0.png").touch()
+    refused: list[str] = []
+    for content in damaged():
+        path.write_bytes(content)
+        try:
+            (boxes,) = Detect().read_annotations(path, [str(tmp_path / "0.png")])
+        except DatasetError as error:
+            refused.append(str(error))
+        else:
+            assert np.isfinite(boxes.corners).all()
+    assert len(refused) > 60
+    assert all("other.json" in message and "\n" not in message for message in refused)
 
 
 def test_without_pycocotools_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
