@@ -155,7 +155,7 @@ test-android: export ANDROID_NDK_HOME := $(or $(ANDROID_NDK_HOME),$(CURDIR)/$(ST
 test-android: build-tools
 	tools/install_build_tools.sh android
 	$(BIN)/python delegate/android/testing/stand_in_ndk.py $(STAND_IN_NDK)
-	bazel test $(BAZEL_FLAGS) //delegate/android/testing:java_test
+	bazel test $(BAZEL_FLAGS) //delegate/android/testing:java_test //delegate/android/testing:accelerator_test
 	TFLITE_EQ_TEST_NDK=1 $(BIN)/python -m pytest tests/android/test_ndk.py $(PYTEST_ARGS)
 	bazel build $(BAZEL_FLAGS) --config=android_arm64 \
 	  //delegate/android:tflite_eq_delegate.aar //delegate/android:tflite_eq_accelerator.aar \

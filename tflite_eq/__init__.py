@@ -1,4 +1,13 @@
-"""EasyQuant scales, bias correction and INT7 for TensorFlow Lite models."""
+"""EasyQuant scales, bias correction and INT7 for TensorFlow Lite models.
+
+Examples are run in the folder that the command ``tflite-eq demo`` makes, which holds a float
+network, ``net_float.tflite``, inputs of it, ``samples.npy``, others with their labels,
+``validation.npz``, and the int8 network ``net_int8.tflite``.
+
+>>> import tflite_eq
+>>> tflite_eq.__version__.count(".")
+2
+"""
 
 from __future__ import annotations
 
@@ -14,6 +23,7 @@ if TYPE_CHECKING:
         Bits,
         Config,
         Equalization,
+        Forms,
         IoType,
         Method,
         Objective,
@@ -21,7 +31,15 @@ if TYPE_CHECKING:
         SearchSettings,
     )
     from tflite_eq.converter import Attachment, EasyQuantConverter, attach
-    from tflite_eq.errors import TfliteEqError
+    from tflite_eq.errors import (
+        BackendError,
+        CheckpointError,
+        ConfigError,
+        DatasetError,
+        ModelError,
+        TfliteEqError,
+        VerificationError,
+    )
     from tflite_eq.evaluating import evaluate
     from tflite_eq.evaluation.evaluator import Evaluation
     from tflite_eq.evaluation.layerwise import ComparisonSet
@@ -40,20 +58,26 @@ if TYPE_CHECKING:
 __all__ = [
     "ActivationMode",
     "Attachment",
+    "BackendError",
     "BiasCorrection",
     "Bits",
     "Calibration",
+    "CheckpointError",
     "ComparisonSet",
     "Config",
+    "ConfigError",
+    "DatasetError",
     "EasyQuantConverter",
     "Equalization",
     "Evaluation",
+    "Forms",
     "Guard",
     "Guarded",
     "IoType",
     "LitertCalibration",
     "Method",
     "Metric",
+    "ModelError",
     "Objective",
     "Preset",
     "QuantizationResult",
@@ -64,6 +88,7 @@ __all__ = [
     "TaskEvaluation",
     "TfliteEqError",
     "Validation",
+    "VerificationError",
     "__version__",
     "as_litert_calibration",
     "attach",
@@ -79,11 +104,14 @@ __all__ = [
 _MODULES = {
     "tflite_eq.record.calibration": "Calibration",
     "tflite_eq.config": (
-        "ActivationMode BiasCorrection Bits Config Equalization IoType Method Objective "
+        "ActivationMode BiasCorrection Bits Config Equalization Forms IoType Method Objective "
         "Reconstruction SearchSettings"
     ),
     "tflite_eq.converter": "Attachment EasyQuantConverter attach",
-    "tflite_eq.errors": "TfliteEqError",
+    "tflite_eq.errors": (
+        "BackendError CheckpointError ConfigError DatasetError ModelError TfliteEqError "
+        "VerificationError"
+    ),
     "tflite_eq.evaluating": "evaluate",
     "tflite_eq.evaluation.evaluator": "Evaluation",
     "tflite_eq.evaluation.layerwise": "ComparisonSet",

@@ -86,6 +86,14 @@ def evaluate(
         DatasetError: A sample cannot be read, or what is expected of it is of another kind.
         BackendError: The runtime cannot run a model.
         ConfigError: There is nothing to judge by, or an option is not allowed.
+
+    Example:
+        >>> import numpy as np, tflite_eq
+        >>> net, data = "net_float.tflite", np.load("validation.npz")
+        >>> validation = tflite_eq.Validation.from_arrays(data["samples"], data["labels"])
+        >>> found = tflite_eq.evaluate({"int8": "net_int8.tflite"}, validation, reference=net)
+        >>> found.models[1].metrics.agreement.value > 99
+        True
     """
     remedy = "make one with Validation.from_arrays or Validation.from_files"
     check_kind(validation, Validation, "validation", remedy)

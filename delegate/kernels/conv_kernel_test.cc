@@ -666,6 +666,46 @@ TEST_P(ConvKernelTest, EmptyTensors) {
   }
 }
 
+// As many images as int32 counts, of which there are none.
+TEST_P(ConvKernelTest, MoreImagesThanCanBeCountedWithoutAnything) {
+  for (int ConvShape::*dimension : {&ConvShape::input_height, &ConvShape::input_width, &ConvShape::output_channels}) {
+    ConvShape s = Shape3x3(1, 5, 6, 20, 34, Padding::kSame);
+    RandomProblem p;
+    ProblemOptions options;
+    options.values = ordinary();
+    FillRandomProblem(s, options, &random_, &p);
+    s.batch = INT32_MAX;
+    s.*dimension = 0;
+    if (depthwise() && s.output_channels == 0) s.input_channels = 0;
+    ASSERT_TRUE(ResolvePadding(Padding::kSame, &s));
+    p.problem.shape = s;
+    PreparedConv conv;
+    Reason reason;
+    ASSERT_TRUE(conv.Prepare(p.problem, GetParam().algorithm, GetParam().isa, 2, &reason)) << reason.text;
+    EXPECT_EQ(conv.units(), 0);
+    EXPECT_EQ(conv.scratch_bytes(), 0u);
+  }
+}
+
+// What transposed convolutions are made of: outputs of any size, behind any padding.
+TEST_P(ConvKernelTest, OutputsThatEndAnywhere) {
+  if (GetParam().algorithm != Algorithm::kDirect) return;
+  const auto up_to = [this](int most) { return 1 + static_cast<int>(random_() % static_cast<unsigned>(most)); };
+  for (int round = 0; round < 150; ++round) {
+    ConvShape s = ShapeOf({up_to(2), up_to(9), up_to(9), up_to(40), up_to(40), up_to(3), up_to(3), 1, 1, 1, 1});
+    s.output_height = up_to(12);
+    s.output_width = up_to(12);
+    s.pad_top = up_to(s.filter_height) - 1;
+    s.pad_left = up_to(s.filter_width) - 1;
+    SCOPED_TRACE(testing::Message() << "filter " << s.filter_height << "x" << s.filter_width << " padding " << s.pad_top << "x"
+                                    << s.pad_left << " output " << s.output_height << "x" << s.output_width);
+    RandomProblem p;
+    FillRandomProblem(s, {}, &random_, &p);
+    Check(p, up_to(3));
+    if (HasFatalFailure()) return;
+  }
+}
+
 // A filter without rows or columns, where TFLite's formulas still give an output.
 TEST_P(ConvKernelTest, EmptyFilters) {
   if (winograd()) return;

@@ -38,7 +38,7 @@ from tflite_eq.config import (
 )
 from tflite_eq.data.preprocessing import Preprocessing
 from tflite_eq.data.sources import ModelSamples, left_over, open_data, subset
-from tflite_eq.deprecated import BACKEND_NOTE, BACKENDS
+from tflite_eq.deprecated import BACKEND_NOTE, BACKENDS, PAPER_PRESET_NOTE
 from tflite_eq.errors import ConfigError, DatasetError
 from tflite_eq.evaluation.labels import DEFAULT_LABEL_COLUMN
 from tflite_eq.evaluation.layerwise import ComparisonSet
@@ -149,12 +149,24 @@ def _add_options(options: Any) -> None:
         "--preset",
         choices=[p.value for p in Preset],
         help="how much time to spend: sets --reconstruction, --num_samples and the effort of the "
-        "search, where they are not given; paper: the EasyQuant paper's setting (docs/method.md) "
+        "search, where they are not given; paper: deprecated, see --method easyquant-paper "
         "(default)",
     )
-    _choice(options, "bits", Bits, "width of the codes that feed convolutions")
+    _choice(
+        options,
+        "bits",
+        Bits,
+        "width of the codes that feed convolutions; 6 and 5 are for comparison with others, the "
+        "file ends their codes with operators of its own",
+    )
     _choice(options, "target", Target, "CPU the model is meant for")
-    _choice(options, "method", Method, "how activation scales are found")
+    _choice(
+        options,
+        "method",
+        Method,
+        "how activation scales are found; easyquant-paper and trt are settings as published, with "
+        "symmetric codes and without equalization and corrections (docs/paper.md)",
+    )
     _choice(options, "objective", Objective, "what the EasyQuant search compares by")
     _choice(options, "activation_mode", ActivationMode, "where zero lies in the code range")
     _choice(options, "bias_correction", BiasCorrection, "correction of mean shifts")
@@ -234,6 +246,8 @@ def run(args: argparse.Namespace) -> int:
     started = time.monotonic(), time.process_time()
     if args.backend:
         note(f"--{BACKEND_NOTE}")
+    if args.preset == Preset.PAPER.value:
+        note(f"--{PAPER_PRESET_NOTE}")
     config = config_from(args)
     _check_calibration_flags(args)
     for path in (args.output, args.save_calibration):

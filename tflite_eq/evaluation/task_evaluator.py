@@ -61,6 +61,18 @@ class TaskEvaluation:
         comparison: How close every output is to the reference's; ``None`` without one.
         runtime: Name and version of the TFLite runtime.
         kernels: What it computed with.
+
+    Example:
+        >>> import numpy as np, tflite_eq
+        >>> samples = np.load("samples.npy")
+        >>> found = tflite_eq.evaluate(
+        ...     {"int8": "net_int8.tflite"},
+        ...     tflite_eq.Validation.from_arrays(samples[:20]),
+        ...     reference="net_float.tflite",
+        ...     task="classify",
+        ... )
+        >>> isinstance(found, tflite_eq.TaskEvaluation), found.n
+        (True, 20)
     """
 
     judge: Judge

@@ -38,6 +38,17 @@ class Guarded:
             ``quantize`` gives the same model with them.
         result: The model, its record and report.
         record: All models tried, with their losses and prices.
+
+    Example:
+        >>> import numpy as np, tflite_eq
+        >>> samples = np.load("samples.npy")
+        >>> guard = tflite_eq.Guard(2.0, tflite_eq.Validation.from_arrays(samples[50:]))
+        >>> inputs, config = list(samples[:50, np.newaxis]), tflite_eq.Config(bits="7")
+        >>> guarded = tflite_eq.quantize_guarded("net_float.tflite", inputs, guard, config)
+        >>> guarded.holds
+        True
+        >>> isinstance(guarded, tflite_eq.Guarded), guarded.record.final.drop <= 2.0
+        (True, True)
     """
 
     holds: bool
@@ -82,6 +93,16 @@ def quantize_guarded(
     Raises:
         TfliteEqError: As for ``quantize`` and ``evaluate``. A bound that cannot be met is no error:
             ``holds`` tells.
+
+    Example:
+        >>> import numpy as np, tflite_eq
+        >>> samples = np.load("samples.npy")
+        >>> guard = tflite_eq.Guard(2.0, tflite_eq.Validation.from_arrays(samples[50:]))
+        >>> inputs, config = list(samples[:50, np.newaxis]), tflite_eq.Config(bits="7")
+        >>> guarded = tflite_eq.quantize_guarded("net_float.tflite", inputs, guard, config)
+        >>> guarded.holds
+        True
+        >>> int8_model = guarded.result.model
     """
     warn_of_backend(backend)
     model, origin = given_model(model, origin)

@@ -28,6 +28,13 @@ class Guard:
             figures, which the bound is about in place of its first one.
         decode: Function that makes of a dict of outputs what the task judges.
         task_options: Options of the task by name.
+
+    Example:
+        >>> import numpy as np, tflite_eq
+        >>> samples = np.load("samples.npy")
+        >>> guard = tflite_eq.Guard(0.5, tflite_eq.Validation.from_arrays(samples[50:]))
+        >>> guard.measure
+        'disagreement'
     """
 
     max_drop: float

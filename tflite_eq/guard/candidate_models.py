@@ -158,7 +158,7 @@ class CandidateModels:
         )
         layers = linear_layers(graph)
         groups = scale_groups(graph, layers, self._skipped)
-        is_int7 = {tensor.index: tensor.bits == 7 for tensor in calibration.tensors}
+        is_int7 = {tensor.index: tensor.bits < 8 for tensor in calibration.tensors}
         members: dict[tuple[int, ...], list[int]] = {}
         for record in calibration.layers:
             if is_int7[record.input]:

@@ -47,6 +47,13 @@ class Validation:
         description: What they are, for people.
         truth: What a task expects: one entry for every sample, or a path of such; ``None`` if that
             is not known.
+
+    Example:
+        >>> import numpy as np, tflite_eq
+        >>> samples = np.load("samples.npy")
+        >>> validation = tflite_eq.Validation.from_arrays(samples[50:])
+        >>> validation.description, validation.has_labels
+        ('150 samples', False)
     """
 
     dataset: LabelledSet

@@ -16,8 +16,8 @@ from tflite_eq.graph.model import Operator
 from tflite_eq.graph.network import Network
 from tflite_eq.graph.scale_groups import ScaleGroup, shares_scale
 from tflite_eq.numerics.affine import AffineParams
-from tflite_eq.numerics.windows import ActivationMode, Window, affine_for
-from tflite_eq.precision import wants_int7
+from tflite_eq.numerics.windows import ActivationMode, Window, affine_for, limited_affine
+from tflite_eq.precision import ends_in_file, input_bits, wants_int7
 from tflite_eq.record.calibration import LayerRecord, TensorRecord
 from tflite_eq.search.easyquant import Interval, SearchResult, ValueReader, search_scales
 from tflite_eq.search.rows import supports_rows
@@ -26,6 +26,7 @@ from tflite_eq.search.trace import PassTrace
 from tflite_eq.simulation.averages import Averages, operators_behind_averages
 from tflite_eq.simulation.elementwise_results import ElementwiseResults
 from tflite_eq.simulation.floors import floor_of
+from tflite_eq.simulation.half_rounds import HalfRound
 from tflite_eq.simulation.kernel_tables import KernelTable
 from tflite_eq.simulation.least_scales import least_output_scale
 from tflite_eq.simulation.sampling import criterion, sampled_values
@@ -45,6 +46,12 @@ _FEWEST_CODES = 16
 
 _FIXED_WINDOW = Window(-128, 127, True)
 
+# Kernels of MINIMUM and MAXIMUM broadcast codes of no more dimensions on some runtime.
+_MOST_LIMITED = 5
+
+# Where published settings start, or end.
+_ESTIMATOR_OF = {Method.EASYQUANT_PAPER: "minmax", Method.TRT: "kl"}
+
 
 class ActivationScales:
     """Scales of one network's activations."""
@@ -59,12 +66,14 @@ class ActivationScales:
         trace: PassTrace | None = None,
         decided: Sequence[LayerState] = (),
         beside: Sequence[TwinActivations] = (),
+        half_round: HalfRound | None = None,
     ) -> None:
         """Nothing is settled yet; arguments as for ``run_lockstep``.
 
         ``weight_scales`` are searched along with the scales of what layers read.
         ``decided`` holds what an interrupted run has decided: its tensors are settled as they
         were, without a search. ``beside`` are other quantized networks that get the same scales.
+        ``half_round`` says what of the paper's Algorithm 1 this pass is.
         """
         self._graph, self._layers = network.graph, network.layers
         self._groups, self._skipped = network.groups, network.skipped
@@ -72,6 +81,7 @@ class ActivationScales:
         self._twins = twins
         self._beside = beside
         self._config = config
+        self._half_round = half_round
         self._trace = trace
         self._position = 0  # of the operator that runs next
         self._is_int7: dict[int, bool] = {}
@@ -162,6 +172,10 @@ class ActivationScales:
                 self._config.search,
                 self._may_clip(group, int7, floor),
             )
+        elif self._half_round is not None:
+            found = self._half_round.activation(
+                group, starts["minmax"], params_of, self._may_clip(group, int7, floor), averages
+            )
         else:
             name, interval = next(iter(starts.items()))
             if self._config.method is Method.EASYQUANT:
@@ -191,7 +205,7 @@ class ActivationScales:
         """Settle a group as an interrupted run did."""
         window = Window(*record.window, record.saturates)
         self._is_int7.update(dict.fromkeys(group.tensors, window.is_int7))
-        params = AffineParams(record.scale, record.zero_point)
+        params = record.params
         self._settled(group, params, window, record.start, record.factor)
         self._new.clear()  # these are stored already
 
@@ -223,6 +237,7 @@ class ActivationScales:
                 observed=(float(observer.minimum), float(observer.maximum)),
                 start=start,
                 factor=float(factor),
+                limited=params.is_limited,
             )
             self._new.append(self._records[index])
         averages.compute_again()
@@ -311,6 +326,7 @@ class ActivationScales:
         """
         bounded = floor is not None or self._nonnegative(group)
         ends_at_127 = not int7 or (bounded and self._mode(group) is ActivationMode.ASYMMETRIC)
+        ends_at_127 = ends_at_127 or self._is_limited(group, int7)
         return ends_at_127 and not self._hides_averages(group)
 
     def _hides_averages(self, group: ScaleGroup) -> bool:
@@ -333,7 +349,28 @@ class ActivationScales:
     def _affine(
         self, interval: Interval, group: ScaleGroup, int7: bool, floor: float | None
     ) -> tuple[AffineParams, Window]:
+        if self._is_limited(group, int7):
+            bits = input_bits(int7, self._config)
+            interval = _union(interval, group.constants)
+            return limited_affine(*interval, bits, self._mode(group), floor)
         return affine_for(*interval, int7, self._mode(group), floor)
+
+    def _is_limited(self, group: ScaleGroup, int7: bool) -> bool:
+        """Whether the file ends the codes of a group where its window ends.
+
+        Codes that are requantized on their way into the group are not those of a tensor that could
+        be limited.
+        """
+        sizes = [len(self._graph.tensors[index].shape) for index in group.tensors]
+        return (
+            ends_in_file(int7, self._config)
+            and max(sizes) <= _MOST_LIMITED
+            and not self._has_requantized(group)
+        )
+
+    def _has_requantized(self, group: ScaleGroup) -> bool:
+        apart = (index for operator in group.inside for index in operator.inputs)
+        return any(index in self._groups and index not in group.tensors for index in apart)
 
     def _mode(self, group: ScaleGroup) -> ActivationMode:
         if group.needs_zero_point_0:
@@ -351,9 +388,9 @@ class ActivationScales:
         elif self._config.method is Method.EASYQUANT:
             names = ["minmax", "kl"] if self._may_clip(group, int7, floor) else ["minmax"]
         else:
-            names = [self._config.method.value]
+            names = [_ESTIMATOR_OF.get(self._config.method, self._config.method.value)]
         symmetric = self._config.activation_mode is ActivationMode.SYMMETRIC
-        levels = 128 if int7 else 256
+        levels = 1 << input_bits(int7, self._config)
         starts = {}
         for name in names:
             ends = [
@@ -398,7 +435,7 @@ class ActivationScales:
         in a concatenation later, so EasyQuant keeps them whole.
         """
         low = high = 0.0
-        if self._config.method is Method.EASYQUANT:
+        if self._config.method in (Method.EASYQUANT, Method.EASYQUANT_PAPER):
             for index in group.tensors:
                 producer = self._graph.producer(index)
                 if producer is not None and producer.index >= self._position:

@@ -157,7 +157,7 @@ class DecidedLayers:
     def _put_outputs(self, layer: LinearLayer, gain: float, offset: Float) -> None:
         """Put the layer's final outputs: gain and offset, then the activation function."""
         activation = properties.fused_activation(layer.operator)
-        for sample in range(self._twins.samples):
+        for sample in range(self._twins.samples) if activation != "NONE" else ():
             exact = self._twins.float_values(layer.output, sample)
             finish(exact, activation)
             self._twins.put_float(layer.output, sample, exact)

@@ -180,6 +180,8 @@ class TwinActivations:
             block = flat[start : start + _BLOCK]
             outside += np.count_nonzero(block > high) + np.count_nonzero(block < low)
             found = quantize(block, params) if table is None else table.encode(block)
+            if table is not None and params.is_limited:
+                found = found.clip(params.low, params.high)
             codes[start : start + _BLOCK] = found
         self._outside[tensor] = self._outside.get(tensor, 0) + int(outside)
         self._seen[tensor] = self._seen.get(tensor, 0) + values.size

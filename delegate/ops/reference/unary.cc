@@ -22,6 +22,16 @@ bool ReluTable(Activation activation, const Quantization& input, const Quantizat
   return true;
 }
 
+bool AbsTable(const Quantization& input, const Quantization& output, int8_t table[kCodes]) {
+  FixedPointScale scale;
+  if (!ToFixedPointScale(Quotient(input, output), kMostLeftShiftOfCode, &scale)) return false;
+  for (int i = 0; i < kCodes; ++i) {
+    const int32_t value = i - 128 - input.zero_point;
+    table[i] = ClampCode(int64_t{Multiply(value < 0 ? -value : value, scale)} + output.zero_point);
+  }
+  return true;
+}
+
 bool LeakyReluTable(float slope, const Quantization& input, const Quantization& output, int8_t table[kCodes]) {
   FixedPointScale positive, negative;
   const float slope_scale = input.scale * slope / output.scale;

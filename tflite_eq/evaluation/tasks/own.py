@@ -30,6 +30,14 @@ class Metric:
         unit: What the figure is in: ``%``, ``dB``, or nothing.
         summarize: Takes a list of what the function gave, one entry a sample, and gives the figure.
         name: What to call it; the function's own name if it is empty.
+
+    Example:
+        >>> import numpy as np, tflite_eq
+        >>> def largest_error(outputs, expected):
+        ...     return max(np.abs(outputs[name] - expected[name]).max() for name in outputs)
+        >>> metric = tflite_eq.Metric(largest_error, higher_is_better=False, summarize=max)
+        >>> metric.title
+        'largest_error'
     """
 
     function: Callable[[Any, Any], Any]
