@@ -20,6 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tflite_eq.config import BiasCorrection, Reconstruction
+from tflite_eq.execution.altered_network import AlteredNetwork
 from tflite_eq.execution.operator_runner import OperatorRunner
 from tflite_eq.graph.linear import LinearLayer
 from tflite_eq.graph.model import Graph
@@ -31,7 +32,6 @@ from tflite_eq.record.calibration import Calibration, LayerRecord
 from tflite_eq.record.filters import recorded_filters
 
 Array = npt.NDArray[Any]
-Values = dict[int, Array]
 
 
 def layer_noise(
@@ -51,7 +51,9 @@ def layer_noise(
     Returns:
         By operator index: energy of the logits' error by energy of the logits, over all samples.
     """
-    network = _FloatNetwork(graph)
+    softmax = final_softmax(graph)
+    target = graph.outputs[0] if softmax is None else softmax.inputs[0]
+    network = AlteredNetwork(graph)
     params = {t.index: AffineParams(t.scale, t.zero_point) for t in calibration.tensors}
     refitted = calibration.config.reconstruction is Reconstruction.REFIT
     altered = [
@@ -69,47 +71,13 @@ def layer_noise(
     noise = dict.fromkeys((layer.operator for layer in altered), 0.0)
     for sample in track(samples, "Guard: sensitivity"):
         values = network.run(sample)
-        exact = values[network.target].astype(np.float64)
+        exact = values[target].astype(np.float64)
         signal += float(np.vdot(exact, exact))
         for layer in altered:
-            error = network.output_with(values, layer.operator, layer.run(values)) - exact
+            output = graph.operators[layer.operator].outputs[0]
+            error = network.run_with(values, {output: layer.run(values)}, [target])[0] - exact
             noise[layer.operator] += float(np.vdot(error, error))
     return {operator: energy / max(signal, 1e-300) for operator, energy in noise.items()}
-
-
-class _FloatNetwork:
-    """The float network, operator by operator.
-
-    Attributes:
-        target: Tensor index of the first output, in front of a final softmax.
-    """
-
-    def __init__(self, graph: Graph) -> None:
-        softmax = final_softmax(graph)
-        self.target = graph.outputs[0] if softmax is None else softmax.inputs[0]
-        self._operators = graph.operators
-        self._runners = [OperatorRunner(graph, operator) for operator in graph.operators]
-
-    def run(self, inputs: Mapping[int, Array]) -> Values:
-        """All activations by tensor index."""
-        values = dict(inputs)
-        for position in range(len(self._runners)):
-            values.update(self._outputs(position, values))
-        return values
-
-    def output_with(self, values: Mapping[int, Array], operator: int, output: Array) -> Array:
-        """The target once an operator gives another output; only what depends on it runs."""
-        changed: Values = {self._operators[operator].outputs[0]: output}
-        for position in range(operator + 1, len(self._runners)):
-            if changed.keys() & set(self._runners[position].feeds):
-                changed.update(self._outputs(position, {**values, **changed}))
-        found: Array = changed.get(self.target, values[self.target])
-        return found
-
-    def _outputs(self, position: int, values: Mapping[int, Array]) -> Values:
-        runner = self._runners[position]
-        made = runner.run([values[index] for index in runner.feeds])
-        return dict(zip(self._operators[position].outputs, made))
 
 
 class _AlteredLayer:
