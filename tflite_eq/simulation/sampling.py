@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -12,6 +13,7 @@ from tflite_eq.graph.linear import LinearLayer
 from tflite_eq.search.easyquant import LayerReader, Rows, SampledRows
 from tflite_eq.search.objective import Criterion
 from tflite_eq.search.rows import gather_rows, grouped_filters, row_positions
+from tflite_eq.search.sample_weights import Samples
 from tflite_eq.simulation.averages import AveragedRows, Averages
 from tflite_eq.simulation.twins import TwinActivations
 from tflite_eq.targets import weight_grid
@@ -20,6 +22,22 @@ Float = npt.NDArray[np.float32]
 
 # Values of a tensor that are looked at where no rows are, over all samples.
 _SAMPLED_VALUES = 100_000
+
+
+class SampledValues(NamedTuple):
+    """Values of one tensor at random positions, [n] each.
+
+    Attributes:
+        values: Of the quantized network.
+        exact: Of the FP32 network.
+        positions: Where in the flattened tensor, or in what a view makes of it.
+        samples: Whose they are.
+    """
+
+    values: Float
+    exact: Float
+    positions: npt.NDArray[np.int64]
+    samples: Samples
 
 
 def criterion(config: Config) -> Criterion:
@@ -32,24 +50,33 @@ def sampled_values(
     tensor: int,
     seed: int,
     view: Callable[[Float], Float] = lambda values: values,
-) -> tuple[Float, Float]:
-    """Values of the quantized and of the FP32 network at the same random positions, [n] each.
+    count: int = _SAMPLED_VALUES,
+) -> SampledValues:
+    """Values of the quantized and of the FP32 network at the same random positions.
 
     Args:
         twins: Activations of both networks, which have computed the tensor.
         tensor: The tensor.
         seed: Decides the positions.
         view: Taken of the whole tensor of one sample first.
+        count: Of how many values, about, over all samples.
     """
     rng = np.random.default_rng([seed, tensor])
-    samples, per_sample = _share(_SAMPLED_VALUES, twins.samples)
-    values, exact = [], []
+    samples, per_sample = _share(count, twins.samples)
+    values, exact, at, numbers = [], [], [], []
     for sample in samples:
         quantized = view(twins.quantized_values(tensor, sample)).ravel()
         chosen = rng.integers(quantized.size, size=min(per_sample, quantized.size))
         values.append(quantized[chosen])
         exact.append(view(twins.float_values(tensor, sample)).ravel()[chosen])
-    return np.concatenate(values), np.concatenate(exact)
+        at.append(chosen)
+        numbers.append(np.full(len(chosen), sample))
+    return SampledValues(
+        np.concatenate(values),
+        np.concatenate(exact),
+        np.concatenate(at),
+        Samples(np.concatenate(numbers), twins.shares),
+    )
 
 
 def make_layer_reader(
@@ -103,6 +130,7 @@ def make_layer_reader(
         criterion(config),
         config.per_tensor,
         share,
+        Samples(np.concatenate([np.full(len(at), n) for n, at in positions]), twins.shares),
     )
 
 

@@ -31,6 +31,7 @@ class TwinActivations:
 
     Attributes:
         samples: Number of samples.
+        shares: What each sample counts beside others, [samples]; all the same if ``None``.
         params: Scale and zero point of every settled tensor.
         tables: Codes of settled tensors that a kernel writes which does not round to the nearest.
         notices: What a user should know about how codes were found, one sentence each.
@@ -42,6 +43,7 @@ class TwinActivations:
         self._own = _QUANTIZED
         self._others = 0
         self.samples = samples
+        self.shares: npt.NDArray[np.float64] | None = None
         self.params: dict[int, AffineParams] = {}
         self._windows: dict[int, Window] = {}
         self.tables: dict[int, KernelTable] = {}
@@ -132,6 +134,7 @@ class TwinActivations:
             samples: Numbers of the samples here.
         """
         found = TwinActivations(store, len(samples))
+        found.shares = None if self.shares is None else self.shares[list(samples)]
         found.params.update(self.params)
         found._windows.update(self._windows)
         found.tables.update(self.tables)
@@ -194,6 +197,7 @@ class TwinsBeside(TwinActivations):
     ) -> None:
         """Start from the float values of ``tensors``; see ``TwinActivations.beside``."""
         super().__init__(whole._store, len(samples))
+        self.shares = None if whole.shares is None else whole.shares[list(samples)]
         self._own = name
         self._whole = whole
         self._numbers = tuple(samples)
