@@ -43,8 +43,11 @@ if TYPE_CHECKING:
     from tflite_eq.evaluating import evaluate
     from tflite_eq.evaluation.evaluator import Evaluation
     from tflite_eq.evaluation.layerwise import ComparisonSet
+    from tflite_eq.evaluation.task_evaluator import TaskEvaluation
+    from tflite_eq.evaluation.tasks.own import Metric
     from tflite_eq.guard.accuracy_guard import Guarded, quantize_guarded
-    from tflite_eq.guard.validation import Guard, Validation
+    from tflite_eq.guard.bound import Guard
+    from tflite_eq.guard.validation import Validation
     from tflite_eq.litert_recipe import LitertCalibration, as_litert_calibration
     from tflite_eq.presets import Preset, preset_config
     from tflite_eq.quantizer import QuantizationResult, calibrate, quantize
@@ -73,6 +76,7 @@ __all__ = [
     "IoType",
     "LitertCalibration",
     "Method",
+    "Metric",
     "ModelError",
     "Objective",
     "Preset",
@@ -81,6 +85,7 @@ __all__ = [
     "Report",
     "SearchSettings",
     "Target",
+    "TaskEvaluation",
     "TfliteEqError",
     "Validation",
     "VerificationError",
@@ -110,8 +115,11 @@ _MODULES = {
     "tflite_eq.evaluating": "evaluate",
     "tflite_eq.evaluation.evaluator": "Evaluation",
     "tflite_eq.evaluation.layerwise": "ComparisonSet",
+    "tflite_eq.evaluation.task_evaluator": "TaskEvaluation",
+    "tflite_eq.evaluation.tasks.own": "Metric",
     "tflite_eq.guard.accuracy_guard": "Guarded quantize_guarded",
-    "tflite_eq.guard.validation": "Guard Validation",
+    "tflite_eq.guard.bound": "Guard",
+    "tflite_eq.guard.validation": "Validation",
     "tflite_eq.litert_recipe": "LitertCalibration as_litert_calibration",
     "tflite_eq.presets": "Preset preset_config",
     "tflite_eq.quantizer": "QuantizationResult calibrate quantize",

@@ -18,7 +18,7 @@ from tflite_eq.errors import ConfigError, DatasetError, ModelError
 from tflite_eq.files import PathLike
 from tflite_eq.graph.model import Graph
 from tflite_eq.guard.accuracy_guard import Guarded, quantize_guarded
-from tflite_eq.guard.validation import Guard, check_guard
+from tflite_eq.guard.bound import Guard, check_guard
 from tflite_eq.keras_models import OTHERWISE
 from tflite_eq.quantizer import QuantizationResult, quantize
 from tflite_eq.record.calibration import Calibration

@@ -72,7 +72,7 @@ class ConfigError(TfliteEqError):
         ...     tflite_eq.Config(method="best")
         ... except tflite_eq.ConfigError as error:
         ...     print(error)
-        method: 'best' is not one of 'easyquant', 'minmax', 'percentile', 'mse', 'kl'
+        method: 'best' is not one of 'easyquant', 'minmax', 'percentile', 'mse', 'kl', ...
     """
 
 

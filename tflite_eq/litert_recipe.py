@@ -150,7 +150,10 @@ def _lost(calibration: Calibration) -> list[str]:
     on_grid = sum(layer.grid != WeightGrid.INT8.value for layer in layers)
     if on_grid:
         lost.append(f"grids of 7-bit or even weights of {on_grid} layers, which kernels gain from")
-    if any(tensor.bits == 7 for tensor in calibration.tensors):
+    limited = sum(tensor.limited for tensor in calibration.tensors)
+    if limited:
+        lost.append(f"what ends the codes of {limited} tensors at their windows")
+    if any(tensor.bits < 8 for tensor in calibration.tensors):
         lost.append("the metadata that tell kernels of 7-bit windows; the scales are kept")
     if IoType.UINT8 in (calibration.config.input_type, calibration.config.output_type):
         lost.append("uint8 inputs or outputs: it writes int8")

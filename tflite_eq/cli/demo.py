@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from tflite_eq.cli.evaluate import table
+from tflite_eq.cli.label_table import label_table
 from tflite_eq.cli.result import add_json_flag, json_alone, tell
 from tflite_eq.config import Config
 from tflite_eq.demonstration import digits
@@ -68,12 +68,12 @@ def run(args: argparse.Namespace) -> int:
     write_atomically(folder / OUTPUT, ours)
     found = evaluate(
         {_DEFAULT: default, _OURS: ours},
-        Validation.from_arrays(given.validation_samples, given.validation_labels),
+        Validation.from_arrays(given.validation_samples, given.validation_labels.tolist()),
         reference=given.model,
         # The same figures for the same files on every machine.
         kernels=Kernels.REFERENCE.value,
     )
-    print(table(found))
+    print(label_table(found))
     print(
         f"In {folder} are the float network ({digits.MODEL}), {len(samples)} inputs of it "
         f"({digits.SAMPLES}), the {len(given.validation_labels)} others with their labels "
