@@ -282,13 +282,17 @@ bool FindRequantizeLine(const ConvQuantization& q, int channel, const Accumulato
   }
   *line = {};
   int most = RequantizeLine::kMostExceptions;  // to be better than what was found
-  for (int lean = 0; lean < 3 && most > 0; ++lean) {
-    for (int i = 0; i < kScales && most > 0; ++i) {
-      RequantizeLine candidate = line_of(scales[i], ups[i], downs[i], lean, 0);
-      const Misses misses = FindMisses(steps, candidate, most);
-      if (misses.count > most || !Except(q, channel, misses, &candidate)) continue;
-      *line = candidate;
-      most = misses.count - 1;
+  for (int moved : kTries) {
+    // Where a line was found, others are not worth the time.
+    if (moved != 0 && most < RequantizeLine::kMostExceptions) break;
+    for (int lean = 0; lean < (moved == 0 ? 3 : 1) && most > 0; ++lean) {
+      for (int i = 0; i < kScales && most > 0; ++i) {
+        RequantizeLine candidate = line_of(scales[i], ups[i], downs[i], lean, moved);
+        const Misses misses = FindMisses(steps, candidate, most);
+        if (misses.count > most || !Except(q, channel, misses, &candidate)) continue;
+        *line = candidate;
+        most = misses.count - 1;
+      }
     }
   }
   return most < RequantizeLine::kMostExceptions;
