@@ -504,7 +504,9 @@ def _transposed() -> Iterator[Case]:
             codes = rng.choice(np.array([-128, 127], np.int8), shape)
         scales = [_scale(rng, -9, -6) for _ in range(1 if "per_tensor" in unusual else outputs)]
         first = _scale(rng, -6, -3)
-        spread = first * scales[0] * 74 * 74 * np.sqrt(shape[3] * max(1, taps[0] * taps[1] // 4)) / 60
+        spread = (
+            first * scales[0] * 74 * 74 * np.sqrt(shape[3] * max(1, taps[0] * taps[1] // 4)) / 60
+        )
         scale = float(np.float32(spread * unusual.get("output", 1.0)))
         size = tuple(unusual.get("size", usual))
         yield Case(

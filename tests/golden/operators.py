@@ -118,7 +118,7 @@ class Case:
         return Tensor(shape, self.weight_scales, data=data)
 
     def _bias(self) -> Tensor:
-        scales = np.float32(self.weight_scales) * np.float32(self.inputs[0].scale)
+        scales = np.array(self.weight_scales, np.float32) * np.float32(self.inputs[0].scale)
         data = np.array(self.bias, np.int32)
         return Tensor(data.shape, [float(s) for s in scales], kind="INT32", data=data)
 
