@@ -12,7 +12,7 @@ _NOTHING = "-"
 
 def task_table(result: TaskEvaluation) -> str:
     """One line per model, values with their intervals, how to read them, and every output."""
-    # Against the float model's own results a loss is what is missing to a perfect figure.
+    # Against the float model's own results a loss is what the figure lacks: nothing new.
     lost = [
         figure
         for figure in result.figures

@@ -23,6 +23,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import random
 from collections.abc import Callable
 from statistics import NormalDist
 from typing import Any
@@ -159,9 +160,13 @@ def bootstrap(figure: Callable[[npt.NDArray[np.int64]], float], count: int) -> E
     value = float(figure(np.ones(count, np.int64)))
     if count < 2 or not math.isfinite(value):
         return Estimate(value)
-    generator = np.random.default_rng(_SEED)
-    every = np.full(count, 1 / count)
-    drawn = np.array([figure(generator.multinomial(count, every)) for _ in range(RESAMPLES)])
+    # ``random()`` alone gives the same sequence in every version of Python and NumPy.
+    generator = random.Random(_SEED)
+    drawings = []
+    for _ in range(RESAMPLES):
+        places = [int(generator.random() * count) for _ in range(count)]
+        drawings.append(figure(np.bincount(places, minlength=count)))
+    drawn = np.array(drawings, np.float64)
     drawn = drawn[np.isfinite(drawn)]
     if not len(drawn) or drawn.min() == drawn.max():
         return Estimate(value)

@@ -184,7 +184,7 @@ def evaluate_task(
             losses={
                 f.name: f.loss(entries[0], entries[position])
                 for f in figures
-                if reference is not None and position and f.higher_is_better is not None
+                if reference is not None and position and f.has_loss
             },
         )
         for position, model in enumerate(every)

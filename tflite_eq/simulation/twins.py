@@ -69,6 +69,7 @@ class TwinActivations:
 
     Attributes:
         samples: Number of samples.
+        shares: What each sample counts beside others, [samples]; all the same if ``None``.
         settled: What is decided about tensors, by index.
         notices: What a user should know about how codes were found, one sentence each.
     """
@@ -79,6 +80,7 @@ class TwinActivations:
         self._own = _QUANTIZED
         self._others = 0
         self.samples = samples
+        self.shares: npt.NDArray[np.float64] | None = None
         self.settled: dict[int, SettledTensor] = {}
         self.notices: list[str] = []
         self._present: set[int] = set()
@@ -187,6 +189,7 @@ class TwinActivations:
             samples: Numbers of the samples here.
         """
         found = TwinActivations(store, len(samples))
+        found.shares = None if self.shares is None else self.shares[list(samples)]
         for index, settled in self.settled.items():
             found.settled[index] = dataclasses.replace(settled, outside=0, seen=0)
         for number, sample in enumerate(samples):
@@ -231,6 +234,7 @@ class TwinsBeside(TwinActivations):
     ) -> None:
         """Start from the float values of ``tensors``; see ``TwinActivations.beside``."""
         super().__init__(whole._store, len(samples))
+        self.shares = None if whole.shares is None else whole.shares[list(samples)]
         self._own = name
         self._whole = whole
         self._numbers = tuple(samples)

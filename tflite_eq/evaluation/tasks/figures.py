@@ -140,6 +140,7 @@ class Figure:
         statistic: How it comes of the entries.
         digits: To print behind the point.
         meaning: What it is, half a sentence.
+        can_be_lost: Whether there is a loss: not of what is infinite for the reference.
     """
 
     name: str
@@ -149,11 +150,17 @@ class Figure:
     statistic: Statistic
     digits: int
     meaning: str
+    can_be_lost: bool = True
 
     @property
     def loss_unit(self) -> str:
         """What a difference of two such figures is in."""
         return "points" if self.unit == "%" else self.unit
+
+    @property
+    def has_loss(self) -> bool:
+        """Whether it can be said how much worse a model is than the reference."""
+        return self.can_be_lost and self.higher_is_better is not None
 
     def loss(self, reference: Entries, entries: Entries) -> Estimate:
         """How much worse a model is than the reference, on the same samples.

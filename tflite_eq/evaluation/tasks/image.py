@@ -46,7 +46,7 @@ class Image(OneOutputTask):
         _structural_similarity()
 
     def figures(self, has_truth: bool) -> tuple[Figure, ...]:
-        """PSNR and SSIM; without truth SSIM first: no PSNR can be lost against oneself."""
+        """PSNR and SSIM; without truth SSIM first: against itself a model has no PSNR to lose."""
         of = "the ground truth" if has_truth else "the float model's image"
         psnr = Figure(
             "psnr",
@@ -56,6 +56,7 @@ class Image(OneOutputTask):
             Decibels(_peak, _squared_error),
             2,
             f"10 log10(range^2 / mean squared error against {of}, pixels of all samples)",
+            can_be_lost=has_truth,
         )
         ssim = Figure(
             "ssim",

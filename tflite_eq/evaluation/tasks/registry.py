@@ -103,6 +103,12 @@ class Judge:
                 "tflite_eq.Metric(function, higher_is_better=True) or False in place of the "
                 "function"
             )
+        if not chosen.can_be_lost:
+            lossy = [figure.name for figure in figures.values() if figure.can_be_lost]
+            raise ConfigError(
+                f"--metric {chosen.name}: against itself the float model's is infinite, so there "
+                f"is nothing to lose of it; choose {', '.join(lossy)}, or give --truth"
+            )
         return chosen
 
     def check_picklable(self) -> None:
