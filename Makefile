@@ -52,6 +52,7 @@ help:
 	@echo "make fuzz                 hours of them: FUZZ_SECONDS=3600 for each"
 	@echo "make test-android         the Android package and its Java class; needs no NDK"
 	@echo "make test-compatibility   package and delegate on TensorFlow 2.14, 2.21 and none, LiteRT 2.2"
+	@echo "make test-nightly         the accelerator on LiteRT's nightly build; warns, and does not fail"
 	@echo "make test-packaging       the wheels, for new users on x86-64 and emulated arm64"
 	@echo "make wheels               wheels of a release, in build/wheels"
 	@echo "make docs                 reference of the Python API, in build/docs"

@@ -61,7 +61,7 @@ LAYERS = (
     {"alternatives", "conformance", "trial_process", "verify"},
     {"calibration"},
     {"report"},
-    {"outlook"},
+    {"int8_inputs", "outlook"},
     # What users call.
     {"quantizer"},
     {"guard"},

@@ -345,6 +345,9 @@ class Config:
             otherwise they stay in float.
         keep_int8: Regular expression; linear operators whose output tensor name it matches keep an
             8-bit input where ``bits`` would give them 7, and so do all that read the same scale.
+        keep_int8_share: Share of the multiplications, 0 to 1, whose layers may keep 8-bit inputs
+            besides: those that take away most noise for it, found on some of the calibration
+            samples and added to ``keep_int8``.
         signature: Which signature is quantized, where the model has several.
         input_shape: Sizes of inputs that leave them open: a shape such as ``(1, 224, 224, 3)``, or
             shapes by name of the input. Becomes pairs of name and shape; the name is empty where
@@ -381,6 +384,7 @@ class Config:
     skip: str | None = None
     strict: bool = False
     keep_int8: str | None = None
+    keep_int8_share: float = 0.0
     signature: str | None = None
     input_shape: _Shapes = _Shapes()
     fix_input_shape: bool = False
@@ -405,6 +409,17 @@ class Config:
             raise ConfigError(
                 "keep_int8: with bits 8 every layer keeps 8 bits; choose bits 7 or auto, or leave "
                 "it out"
+            )
+        share = self.keep_int8_share
+        if not is_number(share) or not 0 <= share <= 1:
+            raise ConfigError(
+                f"keep_int8_share must be a share of the multiplications from 0 to 1, got {share!r}"
+            )
+        object.__setattr__(self, "keep_int8_share", float(share))
+        if share and self.bits is Bits.INT8:
+            raise ConfigError(
+                "keep_int8_share: with bits 8 every layer keeps 8 bits; choose bits 7 or auto, or "
+                "leave it out"
             )
         for name in ("per_tensor", "strict", "fix_input_shape"):
             value = getattr(self, name)

@@ -34,6 +34,7 @@ from tflite_eq.graph.compact import drop_unused_buffers
 from tflite_eq.graph.consistency import check_consistent
 from tflite_eq.graph.linear import LinearLayer, linear_layers
 from tflite_eq.graph.model import Graph
+from tflite_eq.int8_inputs import with_kept_int8
 from tflite_eq.numerics.grids import WeightGrid
 from tflite_eq.preparation import Prepared, prepared
 from tflite_eq.progress import note
@@ -178,6 +179,10 @@ def calibrate(
         judges = Judges(graph, skipped, samples, followed, spare, config)
         stack.callback(judges.close)
         warnings = _doubts(graph, samples)
+        kept = with_kept_int8(graph, skipped, samples, config)
+        config = kept.config
+        if kept.sentence:
+            note(f"note: {kept.sentence}")
         task = CalibrationTask(graph, skipped, sha256, samples, followed, warnings, judges)
         asked = calibrated(task, config, trace, checkpoint)
 

@@ -105,28 +105,42 @@ void Pack(const ConvProblem& problem, void* packed) {
   }
 }
 
-// Copies of the rows that some output rows look at, padded at both ends, signs flipped.
+// Copies of the rows that some output rows look at, padded at both ends, signs flipped. Where narrow tiles read no more than `kNarrow`
+// bytes of a row for a pixel, each pixel has a copy of these, so that four pixels are a line.
 struct PaddedRows : PlaneRows {
   PaddedRows(const ConvShape& s, int output_rows, int output_columns)
       : PlaneRows(s, output_rows),
         taps(s),
-        column(static_cast<size_t>(s.stride_width) * s.input_channels),
+        copied_column(static_cast<size_t>(s.stride_width) * s.input_channels),
         bytes(RowBytes(s, output_columns)),
+        copied_pitch(CopiedPitch(s, output_columns)),
+        spread(IsSpread(taps)),
+        column(spread ? kNarrow : copied_column),
         pitch(Pitch(s, output_columns)) {}
 
   static size_t RowBytes(const ConvShape& s, int columns) {
     return SaturatingProduct((static_cast<size_t>(columns) - 1) * s.stride_width + s.filter_width, s.input_channels);
   }
+  static bool IsSpread(const Taps& taps) { return taps.narrow && taps.channels <= kNarrow; }
   // Groups of four may read past the last tap, and rows are written by whole vectors.
-  static size_t Pitch(const ConvShape& s, int columns) { return (RowBytes(s, columns) + 2 * kLine - 1) / kLine * kLine; }
+  static size_t CopiedPitch(const ConvShape& s, int columns) { return (RowBytes(s, columns) + 2 * kLine - 1) / kLine * kLine; }
+  static size_t Pitch(const ConvShape& s, int columns) {
+    return IsSpread(Taps(s)) ? static_cast<size_t>(columns) * kNarrow : CopiedPitch(s, columns);
+  }
+  // Of all rows, and one as it is copied before it is spread.
   static size_t Bytes(const ConvShape& s, int output_rows, int output_columns) {
     const PlaneRows plane(s, output_rows);
-    return SaturatingProduct(Pitch(s, output_columns), static_cast<size_t>(plane.rows) * plane.planes);
+    const size_t rows = SaturatingProduct(Pitch(s, output_columns), static_cast<size_t>(plane.rows) * plane.planes);
+    const size_t copied = CopiedPitch(s, output_columns);
+    return rows > SIZE_MAX - copied ? SIZE_MAX : rows + copied;
   }
 
   Taps taps;
-  size_t column;  // bytes from what one output column sees to what the next does
+  size_t copied_column;  // bytes from what one output column sees to what the next does
   size_t bytes;
+  size_t copied_pitch;
+  bool spread;
+  size_t column;  // the same where it is read
   size_t pitch;
 };
 
@@ -171,7 +185,7 @@ struct Source {
   ptrdiff_t column;        // bytes from what one output column sees to what the next does
 
  private:
-  size_t RowOffset(int ky) const { return rows.plane_of(ky) * plane_step + static_cast<size_t>(rows.first_row(ky)) * row_step; }
+  __attribute__((noinline)) size_t RowOffset(int ky) const { return rows.plane_of(ky) * plane_step + static_cast<size_t>(rows.first_row(ky)) * row_step; }
   void Tabulate() {
     for (int ky = 0; ky < kTabled && ky < filter_rows; ++ky) row_offsets[ky] = RowOffset(ky);
   }
@@ -284,9 +298,16 @@ void CopyPaddedRow(const KernelContext& context, const Corner& corner, int y, co
   ptrdiff_t end = (static_cast<ptrdiff_t>(s.input_width) - corner.x) * channels;
   if (end > bytes) end = bytes;
   if (y < 0 || y >= s.input_height || begin >= end) begin = end = 0;
-  if (begin > 0 || end < bytes) memset(to, padding, rows.pitch);
+  if (begin > 0 || end < bytes) memset(to, padding, rows.copied_pitch);
   const int8_t* from = corner.image + (static_cast<ptrdiff_t>(y) * s.input_width + corner.x) * channels;
   CopyFlipped(from + begin, end - begin, to + begin);
+}
+
+// What each of the columns sees, one after the other.
+void SpreadRow(const uint8_t* row, size_t column, int columns, uint8_t* to) {
+  for (int i = 0; i < columns; ++i, row += column, to += kNarrow) {
+    _mm_store_si128(reinterpret_cast<__m128i*>(to), _mm_loadu_si128(reinterpret_cast<const __m128i*>(row)));
+  }
 }
 
 void FillPlanes(const KernelContext& context, const Corner& corner, const Planes& planes, uint8_t* scratch) {
@@ -442,10 +463,12 @@ void RunBlock(const KernelContext& context, const Channels& couts, const Corner&
   const ConvShape& s = context.shape;
   if (Taps(s).folded) {
     const PaddedRows padded(s, rows, columns);
+    uint8_t* const copied = lines + static_cast<size_t>(padded.planes) * padded.rows * padded.pitch;
     for (int plane = 0; plane < padded.planes; ++plane) {
       for (int row = 0; row < padded.rows; ++row) {
         uint8_t* to = lines + (static_cast<size_t>(plane) * padded.rows + row) * padded.pitch;
-        CopyPaddedRow(context, corner, corner.y + padded.input_row(plane, row), padded, to);
+        CopyPaddedRow(context, corner, corner.y + padded.input_row(plane, row), padded, padded.spread ? copied : to);
+        if (padded.spread) SpreadRow(copied, padded.copied_column, columns, to);
       }
     }
     const Source source(padded);

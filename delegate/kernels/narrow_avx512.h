@@ -35,7 +35,9 @@ struct NarrowPixels {
   // What makes unsigned bytes of the codes: 0 where they are.
   __m512i flip;
 
-  // 16 codes of each of four pixels, as far as the mask says.
+  // 16 bytes of each of four pixels that have no others in between; what is not theirs meets weights of 0.
+  __m512i Dense(const uint8_t* at) const { return _mm512_xor_si512(_mm512_loadu_si512(at), flip); }
+  // As far as the mask says.
   __attribute__((always_inline)) __m512i Line(const uint8_t* at, __mmask16 mask) const {
     __m512i line = _mm512_castsi128_si512(_mm_maskz_loadu_epi8(mask, at));
     line = _mm512_inserti32x4(line, _mm_maskz_loadu_epi8(mask, at + column), 1);
@@ -45,27 +47,38 @@ struct NarrowPixels {
   }
 };
 
-// sums[q][i] += dot products of the pixels of quad i with output channels 4 q ... 4 q + 3, for one filter row. Advances the weights.
+// sums[q][i] += dot products of one group of four input channels, of which `lines` hold four, with output channels 4 q ... 4 q + 3.
+template <int group, int quads>
+__attribute__((always_inline)) inline void AccumulateGroup(const __m512i (&lines)[quads], const int8_t* weights,
+                                                           __m512i (&sums)[kQuads][quads]) {
+  __m512i repeated[quads];
+  for (int i = 0; i < quads; ++i) repeated[i] = _mm512_shuffle_epi32(lines[i], static_cast<_MM_PERM_ENUM>(group * 0x55));
+#pragma GCC unroll 4
+  for (int q = 0; q < kQuads; ++q) {
+    const __m512i weights_of = _mm512_load_si512(weights + q * kLine);
+    for (int i = 0; i < quads; ++i) sums[q][i] = _mm512_dpbusd_epi32(sums[q][i], repeated[i], weights_of);
+  }
+}
+
+// The same for one filter row. Advances the weights.
 template <int quads>
 __attribute__((always_inline)) inline void AccumulateNarrow(const NarrowPixels& pixels, const uint8_t* codes, const int8_t** weights,
                                                             __m512i (&sums)[kQuads][quads]) {
   const int8_t* w = *weights;
-  for (int begin = 0; begin < pixels.channels; begin += kNarrow, codes += kNarrow) {
-    const int left = pixels.channels - begin;
-    const __mmask16 mask = static_cast<__mmask16>(left >= kNarrow ? 0xffff : (1 << left) - 1);
+  for (int left = pixels.channels; left > 0; left -= kNarrow, codes += kNarrow) {
     __m512i lines[quads];
-    for (int i = 0; i < quads; ++i) lines[i] = pixels.Line(codes + i * kQuad * pixels.column, mask);
-    __m512i select = _mm512_set1_epi32(0x03020100);
-    for (int channel = 0; channel < left && channel < kNarrow; channel += kGroup, w += kNarrowGroupBytes) {
-      __m512i repeated[quads];
-      for (int i = 0; i < quads; ++i) repeated[i] = _mm512_shuffle_epi8(lines[i], select);
-#pragma GCC unroll 4
-      for (int q = 0; q < kQuads; ++q) {
-        const __m512i weights_of = _mm512_load_si512(w + q * kLine);
-        for (int i = 0; i < quads; ++i) sums[q][i] = _mm512_dpbusd_epi32(sums[q][i], repeated[i], weights_of);
-      }
-      select = _mm512_add_epi8(select, _mm512_set1_epi8(kGroup));
+    const uint8_t* at = codes;
+    const __mmask16 mask = static_cast<__mmask16>(left >= kNarrow ? 0xffff : (1 << left) - 1);
+    for (int i = 0; i < quads; ++i, at += kQuad * pixels.column) {
+      // Else the compiler keeps an address for each pixel, in memory, and moves all of them along.
+      __asm__("" : "+r"(at));
+      lines[i] = pixels.column == kNarrow ? pixels.Dense(at) : pixels.Line(at, mask);
     }
+    AccumulateGroup<0>(lines, w, sums);
+    if (left > kGroup) AccumulateGroup<1>(lines, w + kNarrowGroupBytes, sums);
+    if (left > 2 * kGroup) AccumulateGroup<2>(lines, w + 2 * kNarrowGroupBytes, sums);
+    if (left > 3 * kGroup) AccumulateGroup<3>(lines, w + 3 * kNarrowGroupBytes, sums);
+    w += left >= kNarrow ? kGroup * kNarrowGroupBytes : Groups(left) * kNarrowGroupBytes;
   }
   *weights = w;
 }

@@ -47,7 +47,10 @@ bool Gelu::MakeTable(const NodeView& node, const Quantization& input, const Quan
 
 bool LeakyRelu::MakeTable(const NodeView& node, const Quantization& input, const Quantization& output, Reason* reason) {
   const auto* parameters = ReadParameters<TfLiteLeakyReluParams>(node, reason);
-  return parameters != nullptr && LeakyReluTable(parameters->alpha, input, output, table_);
+  if (parameters == nullptr) return false;
+  if (LeakyReluTable(parameters->alpha, input, output, table_)) return true;
+  if (parameters->alpha < 0) reason->Set("its slope is negative, and a code lies halfway between two, where runtimes round differently");
+  return false;
 }
 
 }  // namespace tflite_eq

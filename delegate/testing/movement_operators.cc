@@ -87,7 +87,7 @@ std::optional<Movement> StridedSlice(const TfLiteContext* context, const TfLiteN
     };
     step[d] = stride;
     if ((p.shrink_mask >> d & 1) != 0) {
-      const int64_t one = (*begin)[d] < 0 ? (*begin)[d] + size : (*begin)[d];
+      const int64_t one = (p.begin_mask >> d & 1) != 0 ? 0 : (*begin)[d] < 0 ? (*begin)[d] + size : (*begin)[d];
       if (stride != 1 || one < 0 || one >= size) return Impossible();
       first[d] = one;
       stays[d] = false;

@@ -68,6 +68,7 @@ from tflite_eq.user_functions import names_function
 _OPTIONS = (
     *("bits", "target", "method", "objective", "activation_mode", "bias_correction"),
     *("reconstruction", "equalization", "per_tensor", "skip", "strict", "keep_int8", "seed"),
+    "keep_int8_share",
     *("forms", "signature", "input_shape", "fix_input_shape"),
 )
 
@@ -215,6 +216,13 @@ def _add_options(options: Any) -> None:
         "--keep_int8",
         metavar="REGEX",
         help="with --bits 7 or auto: layers with a matching output name keep 8-bit inputs",
+    )
+    options.add_argument(
+        "--keep_int8_share",
+        type=float,
+        metavar="SHARE",
+        help="with --bits 7 or auto: layers with up to this share of the multiplications (0 to 1) "
+        "keep 8-bit inputs, those that lose most by 7",
     )
     options.add_argument(
         "--max_drop",

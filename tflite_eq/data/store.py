@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import pathlib
 import tempfile
+from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
 import numpy as np
@@ -17,6 +19,8 @@ Array = npt.NDArray[Any]
 _Closing = TypeVar("_Closing", bound="Closing")
 
 MEMORY_BUDGET = 160 << 20  # bytes
+
+_PAGE = 4096
 
 
 class Closing:
@@ -43,14 +47,14 @@ class ActivationStore(Closing):
         self._budget = MEMORY_BUDGET if memory_budget is None else memory_budget
         self._used = 0
         self._memory: dict[tuple[str, int], dict[int, Array]] = {}
+        self._places: dict[tuple[str, int], dict[int, _Place]] = {}
         self._directory = tempfile.TemporaryDirectory(prefix="tflite_eq_")
-        self._files: dict[tuple[str, int], _SpillFile] = {}
-        self._serial = 0
+        self._file = _SpillFile(pathlib.Path(self._directory.name) / "values")
 
     def close(self) -> None:
         """Forget everything."""
         self._memory.clear()
-        self._files.clear()
+        self._places.clear()
         self._directory.cleanup()
 
     def put(self, network: str, tensor: int, sample: int, values: Array) -> None:
@@ -63,16 +67,15 @@ class ActivationStore(Closing):
         held = self._memory.get(key, {}).pop(sample, None)
         if held is not None:
             self._used -= held.nbytes
+        place = self._places.get(key, {}).pop(sample, None)
+        if place is not None:
+            self._file.free([place])
         if self._used + values.nbytes <= self._budget:
             self._memory.setdefault(key, {})[sample] = values
             self._used += values.nbytes
             return
-        if key not in self._files:
-            path = pathlib.Path(self._directory.name) / f"{self._serial}.values"
-            self._files[key] = _SpillFile(path)
-            self._serial += 1
         try:
-            self._files[key].write(sample, values)
+            self._places.setdefault(key, {})[sample] = self._file.write(values)
         except OSError as error:
             raise TfliteEqError(
                 f"{self._directory.name}: values beyond {self._budget >> 20} MiB cannot be kept "
@@ -84,58 +87,104 @@ class ActivationStore(Closing):
         """Values stored before; treat them as read-only."""
         key = (network, tensor)
         held = self._memory.get(key, {}).get(sample)
-        return self._files[key].read(sample) if held is None else held
+        return self._file.read(self._places[key][sample]) if held is None else held
+
+    def change(
+        self, network: str, tensor: int, sample: int, function: Callable[[Array], None]
+    ) -> None:
+        """Have a function change values in place: at once, or on disk whenever they are read.
+
+        Args:
+            network: As for ``put``.
+            tensor: As for ``put``.
+            sample: As for ``put``.
+            function: Changes an array; the same way each time, since writing is dearer than that.
+        """
+        key = (network, tensor)
+        held = self._memory.get(key, {}).get(sample)
+        if held is not None:
+            function(held)
+            return
+        place = self._places[key][sample]
+        changed = dataclasses.replace(place, changes=(*place.changes, function))
+        self._places[key][sample] = changed
 
     def drop(self, network: str, tensor: int) -> None:
         """Forget a tensor for all samples."""
         key = (network, tensor)
         self._used -= sum(values.nbytes for values in self._memory.pop(key, {}).values())
-        spilled = self._files.pop(key, None)
-        if spilled is not None:
-            spilled.path.unlink()
+        self._file.free(self._places.pop(key, {}).values())
 
 
 @dataclasses.dataclass(frozen=True)
 class _Place:
-    """Where one sample's values are in a file: the first byte, and how many may be used."""
+    """Where values are in a file.
+
+    Attributes:
+        start: The first byte.
+        room: How many bytes are theirs, whole pages.
+        shape: Of the values.
+        dtype: Of the values.
+        changes: What is to be done to them, since they were written.
+    """
 
     start: int
     room: int
     shape: tuple[int, ...]
     dtype: np.dtype[Any]
+    changes: tuple[Callable[[Array], None], ...] = ()
 
 
 class _SpillFile:
-    """One tensor's values on disk.
+    """Values on disk.
 
-    A sample's later values overwrite its earlier ones: most are written two or three times, and
-    the system takes a multiple of the time to give a file pages that it does not have yet.
+    What is not needed any more is overwritten: giving a file pages that it does not have yet takes
+    the system eight times as long as writing to those that it has.
     """
 
     def __init__(self, path: pathlib.Path) -> None:
-        """Make an empty file."""
-        self.path = path
-        self._places: dict[int, _Place] = {}
+        """Take the name of a file that is made when it is needed."""
+        self._path = path
         self._end = 0
-        path.touch()
+        self._free: list[tuple[int, int]] = []  # first byte and size of stretches, ascending
 
-    def write(self, sample: int, values: Array) -> None:
-        """Store one sample's values."""
-        place = self._places.get(sample)
-        if place is None or place.room < values.nbytes:
-            start, room = self._end, values.nbytes
-            self._end += room
-        else:
-            start, room = place.start, place.room
-        with self.path.open("r+b", buffering=0) as file:
-            file.seek(start)
+    def write(self, values: Array) -> _Place:
+        """Store values where there is room."""
+        room = -(-values.nbytes // _PAGE) * _PAGE
+        place = _Place(self._allocated(room), room, values.shape, values.dtype)
+        with self._path.open("r+b" if self._path.exists() else "wb", buffering=0) as file:
+            file.seek(place.start)
             np.ascontiguousarray(values).tofile(file)
-        self._places[sample] = _Place(start, room, values.shape, values.dtype)
+        return place
 
-    def read(self, sample: int) -> Array:
-        """One sample's values."""
-        place = self._places[sample]
-        count = int(np.prod(place.shape, dtype=np.int64))
-        with self.path.open("rb", buffering=0) as file:
+    def read(self, place: _Place) -> Array:
+        """Stored values with their changes."""
+        with self._path.open("rb", buffering=0) as file:
+            count = math.prod(place.shape)
             values = np.fromfile(file, place.dtype, count, offset=place.start)
-        return values.reshape(place.shape)
+        values = values.reshape(place.shape)
+        for change in place.changes:
+            change(values)
+        return values
+
+    def free(self, places: Iterable[_Place]) -> None:
+        """Let places be used again."""
+        merged: list[tuple[int, int]] = []
+        for start, size in sorted([*self._free, *((place.start, place.room) for place in places)]):
+            if merged and sum(merged[-1]) == start:
+                merged[-1] = merged[-1][0], merged[-1][1] + size
+            else:
+                merged.append((start, size))
+        self._free = merged
+
+    def _allocated(self, room: int) -> int:
+        """The first byte of so many that are free from now on: the smallest stretch, or the end."""
+        fitting = [stretch for stretch in self._free if stretch[1] >= room]
+        if not fitting:
+            self._end += room
+            return self._end - room
+        start, size = min(fitting, key=lambda stretch: stretch[1])
+        self._free.remove((start, size))
+        if size > room:
+            self._free.append((start + room, size - room))
+        return start

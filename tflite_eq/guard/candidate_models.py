@@ -22,6 +22,7 @@ from tflite_eq.guard.measures import measure
 from tflite_eq.guard.price import price
 from tflite_eq.guard.search import Drop, KeptLayers, OperatorNames
 from tflite_eq.guard.sensitivity import layer_noise
+from tflite_eq.int8_inputs import with_kept_int8
 from tflite_eq.preparation import as_fed, prepared
 from tflite_eq.progress import note
 from tflite_eq.quantizer import (
@@ -83,6 +84,10 @@ class CandidateModels:
         self.float_ranking: Ranking = []
         self.impossible: set[KeptLayers] = set()
         self._samples = StoredSamples(self._graph, dataset, num_samples)
+        kept = with_kept_int8(self._graph, self._skipped, self._samples, config)
+        self._config = kept.config  # chosen once: what the guard keeps comes on top
+        if kept.sentence:
+            note(f"note: {kept.sentence}")
         self._held_back = None
         if held_back is not None:
             self._held_back = StoredSamples(self._graph, held_back)

@@ -20,10 +20,11 @@ import numpy as np
 import numpy.typing as npt
 
 from tflite_eq.config import BiasCorrection, Reconstruction
+from tflite_eq.execution.altered_network import AlteredNetwork
 from tflite_eq.execution.operator_runner import OperatorRunner
 from tflite_eq.graph.linear import LinearLayer
 from tflite_eq.graph.model import Graph
-from tflite_eq.graph.outputs import final_softmax
+from tflite_eq.graph.outputs import computed_logits
 from tflite_eq.numerics import affine, weights
 from tflite_eq.numerics.affine import AffineParams
 from tflite_eq.progress import track
@@ -31,7 +32,6 @@ from tflite_eq.record.calibration import Calibration, LayerRecord
 from tflite_eq.record.filters import recorded_filters
 
 Array = npt.NDArray[Any]
-Values = dict[int, Array]
 
 
 def layer_noise(
@@ -52,7 +52,8 @@ def layer_noise(
         By operator index: energy of the outputs' error by their energy over all samples, each
         output by itself and added up: none is louder than another.
     """
-    network = _FloatNetwork(graph)
+    targets = computed_logits(graph)
+    network = AlteredNetwork(graph)
     params = {t.index: AffineParams(t.scale, t.zero_point) for t in calibration.tensors}
     refitted = calibration.config.reconstruction is Reconstruction.REFIT
     altered = [
@@ -66,56 +67,19 @@ def layer_noise(
                 layer.observe(values)
         for layer in altered:
             layer.take_out_mean()
-    signal = np.zeros(len(network.targets))
-    noise = {layer.operator: np.zeros(len(network.targets)) for layer in altered}
+    signal = np.zeros(len(targets))
+    noise = {layer.operator: np.zeros(len(targets)) for layer in altered}
     for sample in track(samples, "Guard: sensitivity"):
         values = network.run(sample)
-        exact = [values[target].astype(np.float64) for target in network.targets]
+        exact = [values[target].astype(np.float64) for target in targets]
         signal += [float(np.vdot(one, one)) for one in exact]
         for layer in altered:
-            found = network.outputs_with(values, layer.operator, layer.run(values))
+            output = graph.operators[layer.operator].outputs[0]
+            found = network.run_with(values, {output: layer.run(values)}, targets)
             errors = [value - one for value, one in zip(found, exact)]
             noise[layer.operator] += [float(np.vdot(error, error)) for error in errors]
     loudest = np.maximum(signal, 1e-300)
     return {operator: float((energy / loudest).sum()) for operator, energy in noise.items()}
-
-
-class _FloatNetwork:
-    """The float network, operator by operator.
-
-    Attributes:
-        targets: Tensor indices of the outputs that hold real values, in front of a final softmax.
-    """
-
-    def __init__(self, graph: Graph) -> None:
-        softmaxes = [final_softmax(graph, position) for position in range(len(graph.outputs))]
-        ends = [s.inputs[0] if s else o for s, o in zip(softmaxes, graph.outputs)]
-        real = (end for end in ends if graph.tensors[end].type_name == "FLOAT32")
-        self.targets = list(dict.fromkeys(real))
-        self._operators = graph.operators
-        self._runners = [OperatorRunner(graph, operator) for operator in graph.operators]
-
-    def run(self, inputs: Mapping[int, Array]) -> Values:
-        """All activations by tensor index."""
-        values = dict(inputs)
-        for position in range(len(self._runners)):
-            values.update(self._outputs(position, values))
-        return values
-
-    def outputs_with(
-        self, values: Mapping[int, Array], operator: int, output: Array
-    ) -> list[Array]:
-        """The targets once an operator gives another output; only what depends on it runs."""
-        changed: Values = {self._operators[operator].outputs[0]: output}
-        for position in range(operator + 1, len(self._runners)):
-            if changed.keys() & set(self._runners[position].feeds):
-                changed.update(self._outputs(position, {**values, **changed}))
-        return [changed.get(target, values[target]) for target in self.targets]
-
-    def _outputs(self, position: int, values: Mapping[int, Array]) -> Values:
-        runner = self._runners[position]
-        made = runner.run([values[index] for index in runner.feeds])
-        return dict(zip(self._operators[position].outputs, made))
 
 
 class _AlteredLayer:

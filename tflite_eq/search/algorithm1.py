@@ -14,7 +14,7 @@ its own channel, the input one by that of the whole output. Nothing ends the sea
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -29,8 +29,9 @@ from tflite_eq.search.easyquant import Interval, Rows, SearchResult, Trial, init
 Float = npt.NDArray[np.float32]
 Double = npt.NDArray[np.float64]
 
-# Mean cosines closer than this are the same: of one value per sample they are signs.
-_TIE = 1e-9
+# Mean cosines that differ by less are the same: by rounding, which is a part of what is missing to
+# 1, and where an output has one value for each sample, whose cosine is a sign.
+_TIE, _RELATIVE_TIE = 1e-9, 1e-6
 
 
 class CosineReader(Protocol):
@@ -158,7 +159,7 @@ def best_weight_scales(
     for multiple in multiples(settings).tolist():
         scales = (initial / multiple).astype(np.float32)
         found = cosines(scales)
-        better = found > best + _TIE
+        better = found > _above(best)
         chosen[better], best[better] = scales[better], found[better]
         trials.append(Trial(1 / multiple, float(1 - found.mean())))
     return chosen, tuple(reversed(trials))
@@ -197,13 +198,18 @@ def best_activation(
         if multiple > 1 and not may_clip:
             break
         found = cosine(multiple)
-        if found > best + _TIE:
+        if found > _above(best):
             chosen, best = multiple, found
         trials.append(Trial(1 / multiple, 1 - found))
     result = SearchResult(
         _divided(origin, chosen), "minmax", 1 / chosen, 1 - before, 1 - best, tuple(trials)
     )
     return chosen, result
+
+
+def _above(best: Any) -> Any:
+    """What a mean cosine has to exceed to be better."""
+    return best + np.maximum(_TIE, _RELATIVE_TIE * (1 - best))
 
 
 def _divided(interval: Interval, multiple: float) -> Interval:

@@ -145,7 +145,7 @@ class Assembly:
         """Have the network's user write an input in uint8, under the scale of int8 ``params``."""
         inner = self.under(tensor, params)
         _uint8_type(self._subgraph.tensors[tensor], params)
-        self._quantize(tensor, tensor, inner, params)
+        self._make_codes(tensor, tensor, inner, params)
         self._converted[tensor, params] = inner
 
     def take_raw(self, operator: Operator, params: AffineParams) -> None:
@@ -168,7 +168,7 @@ class Assembly:
         if self._native.get(tensor) == params:
             return tensor
         made = self.under(tensor, params)
-        self._quantize(tensor, self.as_stored(tensor), made, params)
+        self._make_codes(tensor, self.as_stored(tensor), made, params)
         self._converted[tensor, params] = made
         return made
 
@@ -299,7 +299,7 @@ class Assembly:
             setattr(stored.builtinOptions, field, value)
         self._subgraph.operators.append(stored)
 
-    def _quantize(self, tensor: int, source: int, made: int, params: AffineParams) -> None:
+    def _make_codes(self, tensor: int, source: int, made: int, params: AffineParams) -> None:
         """Make codes of a tensor under ``params`` from another form of it."""
         ends = self._limited.get(tensor)
         if ends is None or (ends.scale, ends.zero_point) != (params.scale, params.zero_point):

@@ -120,10 +120,12 @@ def _limited(graph: Graph, calibration: Calibration, on_codes: Set[int]) -> dict
     found = {}
     for record in calibration.tensors:
         writer = graph.producer(record.index)
+        kernel = None if writer is None else INT8_KERNELS.get(writer.kind)
         hands_on = (
             writer is not None
             and writer.index in on_codes
-            and INT8_KERNELS[writer.kind].scales is Scales.SHARED
+            and kernel is not None
+            and kernel.scales is Scales.SHARED
         )
         if record.limited and not hands_on:
             found[record.index] = record.params

@@ -324,6 +324,15 @@ TEST(Sigmoids, OfCodesHalfwayBetweenTwoHaveNoTable) {
   EXPECT_FALSE(TanhTable({0.54930614f / 64, 0}, {0.0f, 0}, table));
 }
 
+// -20 times -0.21875 is 4.375 and 17.5 / 4, 18 / 4 or 17 / 4: 2.14 makes 5 of it, LiteRT 2.3 makes 4.
+TEST(LeakyRelu, OfANegativeSlopeThatRuntimesRoundDifferentlyHasNoTable) {
+  int8_t table[kCodes];
+  EXPECT_FALSE(LeakyReluTable(-0.21875f, {0.25f, -49}, {0.25f, -22}, table));
+  EXPECT_TRUE(LeakyReluTable(0.21875f, {0.25f, -49}, {0.25f, -22}, table));
+  EXPECT_TRUE(LeakyReluTable(-0.3f, {0.25f, -49}, {0.25f, -22}, table));
+  EXPECT_EQ(table[-59 + 128], 3 - 22);
+}
+
 // EXP of ln 2 is 2, GELU of 1 is 0.8413447.
 TEST(CertainTables, OfExponentialsAndGelusHalfwayBetweenTwoAreNone) {
   int8_t table[kCodes];

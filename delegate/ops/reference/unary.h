@@ -13,7 +13,8 @@ namespace tflite_eq {
 // RELU, RELU6, RELU_N1_TO_1 and RELU_0_TO_1 as operators of their own.
 bool ReluTable(Activation activation, const Quantization& input, const Quantization& output, int8_t table[kCodes]);
 
-// `slope` of negative values, itself of either sign.
+// `slope` of negative values, itself of either sign. False, too, where it is negative and some code is one of those that LiteRT 2.3
+// rounds in another way than 2.14 and 2.19.
 bool LeakyReluTable(float slope, const Quantization& input, const Quantization& output, int8_t table[kCodes]);
 
 bool AbsTable(const Quantization& input, const Quantization& output, int8_t table[kCodes]);
