@@ -17,7 +17,13 @@ from tflite_eq.targets import Target
 
 
 class Bits(enum.Enum):
-    """Width of the codes that feed convolutions and dense layers."""
+    """Width of the codes that feed convolutions and dense layers.
+
+    Example:
+        >>> import tflite_eq
+        >>> tflite_eq.Config(bits="7").bits is tflite_eq.Bits.INT7
+        True
+    """
 
     INT8 = "8"
     INT7 = "7"
@@ -32,7 +38,15 @@ class Bits(enum.Enum):
 
 
 class Method(enum.Enum):
-    """How activation scales are found."""
+    """How activation scales are found.
+
+    Example:
+        >>> import tflite_eq
+        >>> [method.value for method in tflite_eq.Method]
+        ['easyquant', 'minmax', 'percentile', 'mse', 'kl', 'easyquant-paper', 'trt']
+        >>> tflite_eq.Config(method="minmax").method is tflite_eq.Method.MINMAX
+        True
+    """
 
     EASYQUANT = "easyquant"  # arXiv 2006.16669
     MINMAX = "minmax"
@@ -49,14 +63,26 @@ class Method(enum.Enum):
 
 
 class Objective(enum.Enum):
-    """What the EasyQuant search compares candidates by."""
+    """What the EasyQuant search compares candidates by.
+
+    Example:
+        >>> import tflite_eq
+        >>> tflite_eq.Config(objective="cosine").objective is tflite_eq.Objective.COSINE
+        True
+    """
 
     MSE = "mse"  # per-channel mean squared error
     COSINE = "cosine"  # the paper's cosine similarity
 
 
 class BiasCorrection(enum.Enum):
-    """How the bias that quantization adds is taken out again."""
+    """How the bias that quantization adds is taken out again.
+
+    Example:
+        >>> import tflite_eq
+        >>> tflite_eq.Config(bias_correction=tflite_eq.BiasCorrection.NONE).bias_correction.value
+        'none'
+    """
 
     NONE = "none"
     ITERATIVE = "iterative"  # IBC of arXiv 1906.03193
@@ -64,7 +90,13 @@ class BiasCorrection(enum.Enum):
 
 
 class Reconstruction(enum.Enum):
-    """How integer weights are found, given their scales."""
+    """How integer weights are found, given their scales.
+
+    Example:
+        >>> import tflite_eq
+        >>> tflite_eq.preset_config("best").reconstruction is tflite_eq.Reconstruction.REFIT
+        True
+    """
 
     NONE = "none"  # each weight is rounded to the nearest code
     ROUNDING = "rounding"  # rounding errors are made to cancel in the layer's output
@@ -72,7 +104,13 @@ class Reconstruction(enum.Enum):
 
 
 class Equalization(enum.Enum):
-    """Whether channels between layers of the float network are scaled first."""
+    """Whether channels between layers of the float network are scaled first.
+
+    Example:
+        >>> import tflite_eq
+        >>> tflite_eq.Config().equalization is tflite_eq.Equalization.AUTO
+        True
+    """
 
     AUTO = "auto"  # cross-layer with per-tensor scales; else activations, with EasyQuant's method
     NONE = "none"
@@ -81,7 +119,14 @@ class Equalization(enum.Enum):
 
 
 class IoType(enum.Enum):
-    """Element type of the model's inputs and outputs."""
+    """Element type of the model's inputs and outputs.
+
+    Example:
+        >>> import tflite_eq
+        >>> config = tflite_eq.Config(input_type="uint8", output_type="int8")
+        >>> config.input_type is tflite_eq.IoType.UINT8
+        True
+    """
 
     FLOAT32 = "float32"
     INT8 = "int8"
@@ -89,7 +134,13 @@ class IoType(enum.Enum):
 
 
 class Forms(enum.Enum):
-    """What is written for operators that stock runtimes run slowly in int8."""
+    """What is written for operators that stock runtimes run slowly in int8.
+
+    Example:
+        >>> import tflite_eq
+        >>> tflite_eq.Config(forms="plain").forms is tflite_eq.Forms.PLAIN
+        True
+    """
 
     FAST = "fast"  # others that give the same codes and that XNNPACK runs
     PLAIN = "plain"  # themselves: delegates, NPUs and compilers may know them by name
@@ -219,6 +270,12 @@ class SearchSettings:
 
     Algorithm 1 of the paper (``method="easyquant-paper"``) tries every step on all rows: ``coarse``
     and ``activation_share`` are 1 there, and so is ``max_rounds`` in settings left at the defaults.
+
+    Example:
+        >>> import tflite_eq
+        >>> quick = tflite_eq.SearchSettings(steps=25, rows=1000, max_rounds=1)
+        >>> tflite_eq.Config(search=quick).search.rows
+        1000
     """
 
     low: float = 0.5
@@ -288,6 +345,9 @@ class Config:
             otherwise they stay in float.
         keep_int8: Regular expression; linear operators whose output tensor name it matches keep an
             8-bit input where ``bits`` would give them 7, and so do all that read the same scale.
+        keep_int8_share: Share of the multiplications, 0 to 1, whose layers may keep 8-bit inputs
+            besides: those that take away most noise for it, found on some of the calibration
+            samples and added to ``keep_int8``.
         signature: Which signature is quantized, where the model has several.
         input_shape: Sizes of inputs that leave them open: a shape such as ``(1, 224, 224, 3)``, or
             shapes by name of the input. Becomes pairs of name and shape; the name is empty where
@@ -299,6 +359,14 @@ class Config:
         fixed: Which of ``method``, ``equalization`` and ``bias_correction`` hold even at their
             defaults. Those not at their defaults always do and are not kept here. The others are
             left out where samples show that the network is closer to the float one without them.
+
+    Example:
+        >>> import tflite_eq
+        >>> config = tflite_eq.Config(bits="auto", target="armv8.2-dotprod", input_type="int8")
+        >>> tflite_eq.Config(bits=9)
+        Traceback (most recent call last):
+            ...
+        tflite_eq.errors.ConfigError: bits: 9 is not one of '8', '7', 'auto'
     """
 
     bits: _Choice[Bits] = _Choice(Bits.INT8)
@@ -316,6 +384,7 @@ class Config:
     skip: str | None = None
     strict: bool = False
     keep_int8: str | None = None
+    keep_int8_share: float = 0.0
     signature: str | None = None
     input_shape: _Shapes = _Shapes()
     fix_input_shape: bool = False
@@ -340,6 +409,17 @@ class Config:
             raise ConfigError(
                 "keep_int8: with bits 8 every layer keeps 8 bits; choose bits 7 or auto, or leave "
                 "it out"
+            )
+        share = self.keep_int8_share
+        if not is_number(share) or not 0 <= share <= 1:
+            raise ConfigError(
+                f"keep_int8_share must be a share of the multiplications from 0 to 1, got {share!r}"
+            )
+        object.__setattr__(self, "keep_int8_share", float(share))
+        if share and self.bits is Bits.INT8:
+            raise ConfigError(
+                "keep_int8_share: with bits 8 every layer keeps 8 bits; choose bits 7 or auto, or "
+                "leave it out"
             )
         for name in ("per_tensor", "strict", "fix_input_shape"):
             value = getattr(self, name)

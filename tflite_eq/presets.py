@@ -24,7 +24,13 @@ from tflite_eq.numerics.windows import ActivationMode
 
 
 class Preset(enum.Enum):
-    """How much time to spend on accuracy."""
+    """How much time to spend on accuracy.
+
+    Example:
+        >>> import tflite_eq
+        >>> tflite_eq.preset_config(tflite_eq.Preset.DEFAULT) == tflite_eq.Config()
+        True
+    """
 
     FAST = "fast"  # a coarse search on few rows of few samples, and bias correction: seconds
     DEFAULT = "default"  # ``Config()``
@@ -78,6 +84,12 @@ def preset_config(preset: Preset | str, **options: Any) -> Config:
     Raises:
         ConfigError: There is no such preset, or an option is not valid, or is not what a method
             that stands for a setting as published has.
+
+    Example:
+        >>> import tflite_eq
+        >>> config = tflite_eq.preset_config("best", bits="7")
+        >>> config.bits.value, config.reconstruction.value
+        ('7', 'refit')
     """
     chosen = member_of(Preset, preset, "preset")
     warn_of_paper_preset(chosen is Preset.PAPER)

@@ -34,6 +34,7 @@ from tflite_eq.graph.compact import drop_unused_buffers
 from tflite_eq.graph.consistency import check_consistent
 from tflite_eq.graph.linear import LinearLayer, linear_layers
 from tflite_eq.graph.model import Graph
+from tflite_eq.int8_inputs import with_kept_int8
 from tflite_eq.numerics.grids import WeightGrid
 from tflite_eq.preparation import Prepared, prepared
 from tflite_eq.progress import note
@@ -49,6 +50,7 @@ from tflite_eq.runtimes import preferred_runtime
 from tflite_eq.search.trace import PassTrace
 from tflite_eq.selection import check_selection, skipped_operators
 from tflite_eq.stock_speed import stock_speed
+from tflite_eq.threads import one_thread_of_blas
 from tflite_eq.verify import check_fully_int8, check_runs, check_runs_everywhere, described
 from tflite_eq.version import __version__
 from tflite_eq.writing.writer import Written, write
@@ -65,6 +67,15 @@ class QuantizationResult:
         model: The quantized ``.tflite``.
         report: Per-layer results.
         calibration: The record the model was written from.
+
+    Example:
+        >>> import numpy as np, tflite_eq
+        >>> samples = list(np.load("samples.npy")[:50, np.newaxis])
+        >>> result = tflite_eq.quantize("net_float.tflite", samples)
+        >>> isinstance(result, tflite_eq.QuantizationResult)
+        True
+        >>> len(result.report.layers), result.calibration.samples
+        (8, 50)
     """
 
     model: bytes
@@ -72,6 +83,7 @@ class QuantizationResult:
     calibration: Calibration
 
 
+@one_thread_of_blas()
 def calibrate(
     model: ModelLike,
     representative_dataset: Any,
@@ -110,6 +122,14 @@ def calibrate(
         ConfigError: ``config.skip`` matches nothing or everything, ``config.keep_int8`` matches
             nothing, or ``num_samples`` is not positive.
         BackendError: Biases are to be fine-tuned and TensorFlow is not installed.
+
+    Example:
+        >>> import numpy as np, tflite_eq
+        >>> samples = list(np.load("samples.npy")[:50, np.newaxis])
+        >>> record = tflite_eq.calibrate("net_float.tflite", samples)
+        >>> result = tflite_eq.quantize("net_float.tflite", record)  # needs no data any more
+        >>> result.calibration.data_sha256 == record.data_sha256
+        True
     """
     model, origin = given_model(model, origin)
     config = checked_config(config)
@@ -159,6 +179,10 @@ def calibrate(
         judges = Judges(graph, skipped, samples, followed, spare, config)
         stack.callback(judges.close)
         warnings = _doubts(graph, samples)
+        kept = with_kept_int8(graph, skipped, samples, config)
+        config = kept.config
+        if kept.sentence:
+            note(f"note: {kept.sentence}")
         task = CalibrationTask(graph, skipped, sha256, samples, followed, warnings, judges)
         asked = calibrated(task, config, trace, checkpoint)
 
@@ -242,6 +266,15 @@ def quantize(
 
     Raises:
         TfliteEqError: One of its sub-classes says what is wrong and how to mend it.
+
+    Example:
+        >>> import numpy as np, tflite_eq
+        >>> samples = list(np.load("samples.npy")[:50, np.newaxis])
+        >>> config = tflite_eq.Config(bits="7", input_type="int8")
+        >>> result = tflite_eq.quantize("net_float.tflite", samples, config)
+        >>> table = str(result.report)
+        >>> table.split()[:3]
+        ['layer', 'kind', 'weights']
     """
     warn_of_backend(backend)
     model, origin = given_model(model, origin)
@@ -287,6 +320,7 @@ def quantize(
     )
 
 
+@one_thread_of_blas()
 def apply_calibration(
     model: bytes,
     calibration: Calibration,

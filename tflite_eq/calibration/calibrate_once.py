@@ -73,9 +73,7 @@ def calibrated(
     network = Network.of(graph, skipped)
     with contextlib.closing(ActivationStore()) as store:
         twins = TwinActivations(store, samples=0)
-        observers = observe_ranges(
-            graph, samples, twins, config.seed, checkpoint, task.followed, ranges
-        )
+        observers = observe_ranges(graph, samples, twins, config.seed, task.followed, ranges)
         trace.take_ranges(observers)
         judges = task.judges
         fine_tunes = config.bias_correction is BiasCorrection.FINETUNE

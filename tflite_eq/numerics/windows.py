@@ -18,7 +18,14 @@ MIN_SPAN = 2e-6
 
 
 class ActivationMode(enum.Enum):
-    """Where zero lies in the code range."""
+    """Where zero lies in the code range.
+
+    Example:
+        >>> import tflite_eq
+        >>> config = tflite_eq.Config(activation_mode="symmetric")
+        >>> config.activation_mode is tflite_eq.ActivationMode.SYMMETRIC
+        True
+    """
 
     ASYMMETRIC = "asymmetric"
     SYMMETRIC = "symmetric"  # the paper's: zero point 0 everywhere

@@ -253,6 +253,14 @@ class Calibration:
         comparison: What it was compared with before it was kept; ``None`` if with nothing.
         preprocessing: What the files went through that the samples were read from; ``None`` for
             samples that were taken as they are.
+
+    Example:
+        >>> import numpy as np, tflite_eq
+        >>> samples = list(np.load("samples.npy")[:50, np.newaxis])
+        >>> record = tflite_eq.calibrate("net_float.tflite", samples)
+        >>> record.save("net.calibration.json")
+        >>> tflite_eq.Calibration.load("net.calibration.json") == record
+        True
     """
 
     tool_version: str

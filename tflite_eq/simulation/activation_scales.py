@@ -41,6 +41,12 @@ Float = npt.NDArray[np.float32]
 # Operators that put tensors side by side under one scale.
 _JOINING = ("CONCATENATION", "PACK")
 
+# Operators that compare values of one tensor, so that the largest must keep their distances.
+_COMPARING = ("SOFTMAX", "LOG_SOFTMAX", "ARG_MAX", "ARG_MIN", "TOPK_V2")
+
+# Values of a tensor that the readers of one that no layer reads are looked at with.
+_READ_VALUES = 30_000
+
 # A tensor with fewer of the 256 codes has lost more than four bits to what it shares a scale with.
 _FEWEST_CODES = 16
 
@@ -84,7 +90,6 @@ class ActivationScales:
         self._half_round = half_round
         self._trace = trace
         self._position = 0  # of the operator that runs next
-        self._is_int7: dict[int, bool] = {}
         self._records: dict[int, TensorRecord] = {}
         self._new: list[TensorRecord] = []
         self._decided = {tensor.index: tensor for state in decided for tensor in state.tensors}
@@ -112,7 +117,7 @@ class ActivationScales:
 
     def note_layer(self, layer: LinearLayer, record: LayerRecord) -> None:
         """Take into account what steps a layer that has run computes its output in."""
-        input_scale = self._twins.params[layer.input].scale
+        input_scale = self._twins.settled[layer.input].params.scale
         self._least[layer.output] = least_output_scale(record, input_scale)
 
     def settle_rest(self) -> None:
@@ -124,7 +129,7 @@ class ActivationScales:
     def is_awaited(self, tensor: int) -> bool:
         """Whether the values of a tensor are needed once more when a group is settled."""
         return any(
-            group.tensors[0] not in self._twins.params
+            group.tensors[0] not in self._twins.settled
             for group in self._averaged_from.get(tensor, ())
         )
 
@@ -141,20 +146,18 @@ class ActivationScales:
 
     def is_int7(self, tensor: int) -> bool:
         """Whether a settled tensor was given 7 bits."""
-        return self._is_int7[tensor]
+        return self._twins.settled[tensor].window.is_int7
 
     def _settle(self, group: ScaleGroup) -> None:
-        if group.tensors[0] in self._twins.params:
+        if group.tensors[0] in self._twins.settled:
             return
         if group.tensors[0] in self._decided:
             self._settle_as_before(group, self._decided[group.tensors[0]])
             return
         if group.fixed is not None:
-            self._is_int7.update(dict.fromkeys(group.tensors, False))
             self._settled(group, group.fixed, _FIXED_WINDOW, "fixed", 1.0)
             return
         int7 = wants_int7(group, self._config)
-        self._is_int7.update(dict.fromkeys(group.tensors, int7))
         floor = self._floor(group) if int7 else None
         averages = Averages(self._graph, group, self._twins)
         layers = self._weight_scales.joint(group.readers, int7, averages)
@@ -204,7 +207,6 @@ class ActivationScales:
     def _settle_as_before(self, group: ScaleGroup, record: TensorRecord) -> None:
         """Settle a group as an interrupted run did."""
         window = Window(*record.window, record.saturates)
-        self._is_int7.update(dict.fromkeys(group.tensors, window.is_int7))
         params = record.params
         self._settled(group, params, window, record.start, record.factor)
         self._new.clear()  # these are stored already
@@ -255,27 +257,52 @@ class ActivationScales:
         interval: Interval,
         params_of: Callable[[Interval], AffineParams],
     ) -> Interval:
-        """A better interval if only elementwise activation functions read the group."""
-        tensor = group.tensors[0]
-        consumers = self._graph.consumers(tensor)
-        if (
-            len(group.tensors) > 1
-            or tensor in self._graph.outputs
-            or not consumers
-            or not all(o.kind in ELEMENTWISE for o in consumers)
-        ):
-            return interval
-        return search_through([self._function(o) for o in consumers], interval, params_of)
+        """A better interval for a group that no layer reads, by what its readers make of it.
 
-    def _function(self, operator: Operator) -> Function:
-        """An elementwise operator with the values of its input that the network behind it sees."""
-        tensor = operator.inputs[0]
-        runner = OperatorRunner(self._graph, operator)
-        shape = (1, -1, *[1] * (len(self._graph.tensors[tensor].shape) - 2))
-        pool = self._maximum_behind(operator)
+        Not of what the caller reads, nor of scores that a SOFTMAX or an ARG_MAX compares: these
+        keep their extremes.
+        """
+        members = set(group.tensors)
+        if members.intersection(self._graph.outputs) or self._hides_averages(group):
+            return interval
+        functions = []
+        for tensor in group.tensors:
+            readers = [
+                o
+                for o in self._graph.consumers(tensor)
+                if not members.intersection(o.outputs) and o.kind != "SHAPE"
+            ]
+            if any(o.kind in _COMPARING for o in readers):
+                return interval
+            if readers and self._twins.has_values(tensor):
+                functions += [self._function(tensor, o) for o in readers]
+        return search_through(functions, interval, params_of) if functions else interval
+
+    def _function(self, tensor: int, operator: Operator) -> Function:
+        """What an operator makes of a tensor, with the values that the network behind it sees."""
+        pool = self._maximum_behind(operator) if operator.kind in ELEMENTWISE else None
         view = {} if pool is None else {"view": lambda x: pool.run([x])[0]}
-        values, _ = sampled_values(self._twins, tensor, self._config.seed, **view)
-        return Function(lambda x: runner.run([x.reshape(shape)])[0].ravel(), values)
+        found = sampled_values(self._twins, tensor, self._config.seed, count=_READ_VALUES, **view)
+        compute = self._computed(tensor, operator, found.positions)
+        # Errors count by what the function makes of the sample they are in.
+        results = compute(found.values).reshape(1, -1, 1)
+        return Function(compute, found.values, found.samples.weights(results))
+
+    def _computed(
+        self, tensor: int, operator: Operator, positions: npt.NDArray[np.int64]
+    ) -> Callable[[Float], Float]:
+        """What an operator makes of a tensor's values at some positions, error by error."""
+        if operator.kind in ELEMENTWISE and operator.index not in self._skipped:
+            runner = OperatorRunner(self._graph, operator)
+            single = (1, -1, *[1] * (len(self._graph.tensors[tensor].shape) - 2))
+            return lambda x: runner.run([x.reshape(single)])[0].ravel()
+        if operator.kind == "PRELU" and self._graph.tensors[operator.inputs[1]].is_constant:
+            slopes = self._graph.constant(operator.inputs[1])
+            shape = self._graph.tensors[tensor].shape
+            inner = int(np.prod(shape[1:], dtype=np.int64))
+            slope = np.broadcast_to(slopes, (1, *shape[1:])).ravel()[positions % inner]
+            return lambda x: np.where(x >= 0, x, slope * x)
+        return lambda x: x
 
     def _maximum_behind(self, operator: Operator) -> OperatorRunner | None:
         """The pool that lets only the largest results of an elementwise function through, if any.
@@ -322,12 +349,14 @@ class ActivationScales:
         """Whether a scale too small for the extremes clips them, and only them.
 
         A 7-bit window that int8 itself does not end clips nothing at run time: codes would leave
-        it. Clipping in front of averages moves them, which not all readers can tell.
+        it. Clipping in front of averages moves them, which not all readers can tell. And nobody
+        knows what the caller makes of an output.
         """
         bounded = floor is not None or self._nonnegative(group)
         ends_at_127 = not int7 or (bounded and self._mode(group) is ActivationMode.ASYMMETRIC)
         ends_at_127 = ends_at_127 or self._is_limited(group, int7)
-        return ends_at_127 and not self._hides_averages(group)
+        is_given_out = not set(self._graph.outputs).isdisjoint(group.tensors)
+        return ends_at_127 and not is_given_out and not self._hides_averages(group)
 
     def _hides_averages(self, group: ScaleGroup) -> bool:
         """Whether some reader of averages inside the group has no say in the group's scale.
@@ -461,8 +490,15 @@ class ActivationScales:
             ]
             if not others or not self._twins.has_values(tensor):
                 continue
-            values, exact = sampled_values(self._twins, tensor, self._config.seed)
-            found.append(ValueReader(values, exact, criterion(self._config)))
+            sampled = sampled_values(self._twins, tensor, self._config.seed)
+            found.append(
+                ValueReader(
+                    sampled.values,
+                    sampled.exact,
+                    criterion(self._config),
+                    samples=sampled.samples,
+                )
+            )
         return found
 
 

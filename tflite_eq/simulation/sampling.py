@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import itertools
 from collections.abc import Callable
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +16,7 @@ from tflite_eq.precision import weights_grid
 from tflite_eq.search.easyquant import LayerReader, Rows, SampledRows
 from tflite_eq.search.objective import Criterion
 from tflite_eq.search.rows import gather_rows, grouped_filters, row_positions
+from tflite_eq.search.sample_weights import Samples
 from tflite_eq.simulation.averages import AveragedRows, Averages
 from tflite_eq.simulation.twins import TwinActivations
 
@@ -22,6 +24,22 @@ Float = npt.NDArray[np.float32]
 
 # Values of a tensor that are looked at where no rows are, over all samples.
 _SAMPLED_VALUES = 100_000
+
+
+class SampledValues(NamedTuple):
+    """Values of one tensor at random positions, [n] each.
+
+    Attributes:
+        values: Of the quantized network.
+        exact: Of the FP32 network.
+        positions: Where in the flattened tensor, or in what a view makes of it.
+        samples: Whose they are.
+    """
+
+    values: Float
+    exact: Float
+    positions: npt.NDArray[np.int64]
+    samples: Samples
 
 
 def criterion(config: Config) -> Criterion:
@@ -34,24 +52,33 @@ def sampled_values(
     tensor: int,
     seed: int,
     view: Callable[[Float], Float] = lambda values: values,
-) -> tuple[Float, Float]:
-    """Values of the quantized and of the FP32 network at the same random positions, [n] each.
+    count: int = _SAMPLED_VALUES,
+) -> SampledValues:
+    """Values of the quantized and of the FP32 network at the same random positions.
 
     Args:
         twins: Activations of both networks, which have computed the tensor.
         tensor: The tensor.
         seed: Decides the positions.
         view: Taken of the whole tensor of one sample first.
+        count: Of how many values, about, over all samples.
     """
     rng = np.random.default_rng([seed, tensor])
-    samples, per_sample = _share(_SAMPLED_VALUES, twins.samples)
-    values, exact = [], []
+    samples, per_sample = _share(count, twins.samples)
+    values, exact, at, numbers = [], [], [], []
     for sample in samples:
         quantized = view(twins.quantized_values(tensor, sample)).ravel()
         chosen = rng.integers(quantized.size, size=min(per_sample, quantized.size))
         values.append(quantized[chosen])
         exact.append(view(twins.float_values(tensor, sample)).ravel()[chosen])
-    return np.concatenate(values), np.concatenate(exact)
+        at.append(chosen)
+        numbers.append(np.full(len(chosen), sample))
+    return SampledValues(
+        np.concatenate(values),
+        np.concatenate(exact),
+        np.concatenate(at),
+        Samples(np.concatenate(numbers), twins.shares),
+    )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -62,12 +89,14 @@ class LayerSamples:
         rows: Inputs in the quantized network, sample by sample.
         output: FP32 output at the same positions without bias, [groups, rows, K / groups].
         ends: Where the rows of each sample end, [samples].
+        samples: Whose the rows are.
         share: One of how many rows the activation scale is to be judged on.
     """
 
     rows: Rows
     output: Float
     ends: tuple[int, ...]
+    samples: Samples
     share: int
 
 
@@ -97,6 +126,7 @@ def make_layer_reader(
         criterion(config),
         config.per_tensor,
         sampled.share,
+        sampled.samples,
     )
 
 
@@ -133,8 +163,9 @@ def sampled_layer(
         )
     filters = grouped_filters(layer, layer.filters)
     output = np.matmul(np.concatenate(exact, axis=1), filters.transpose(0, 2, 1))
-    ends = tuple(itertools.accumulate(len(at) for _, at in positions))
-    return LayerSamples(rows, output, ends, share)
+    counts = [len(at) for _, at in positions]
+    whose = Samples(np.repeat([sample for sample, _ in positions], counts), twins.shares)
+    return LayerSamples(rows, output, tuple(itertools.accumulate(counts)), whose, share)
 
 
 def _share(positions: int, samples: int) -> tuple[list[int], int]:

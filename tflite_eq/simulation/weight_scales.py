@@ -85,7 +85,7 @@ class WeightScales:
 
     def decide(self, layer: LinearLayer, int7: bool) -> QuantizedFilters:
         """Filters rounded to the nearest codes under the layer's scales; its input is settled."""
-        index, params = layer.operator.index, self._twins.params[layer.input]
+        index, params = layer.operator.index, self._twins.settled[layer.input].params
         searches = self._config.method is Method.EASYQUANT and supports_rows(layer)
         if index not in self._found and searches:
             reader = make_layer_reader(layer, self._twins, self._config, int7)
