@@ -55,7 +55,7 @@ def test_commands_parse() -> None:
     lines = [line for block in blocks("sh") for line in block.replace("\\\n", " ").splitlines()]
     commands = [shlex.split(line) for line in lines if line.startswith("tflite-eq")]
     assert {command[1] for command in commands} == {
-        *("check", "quantize", "evaluate", "inspect", "validate", "benchmark"),
+        *("demo", "check", "quantize", "evaluate", "inspect", "validate", "benchmark"),
     }
     for command in commands:
         parse(command)

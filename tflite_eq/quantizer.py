@@ -50,6 +50,7 @@ from tflite_eq.runtimes import preferred_runtime
 from tflite_eq.search.trace import PassTrace
 from tflite_eq.selection import check_selection, skipped_operators
 from tflite_eq.stock_speed import stock_speed
+from tflite_eq.threads import one_thread_of_blas
 from tflite_eq.verify import check_fully_int8, check_runs, check_runs_everywhere, described
 from tflite_eq.version import __version__
 from tflite_eq.writing.writer import Written, write
@@ -66,6 +67,15 @@ class QuantizationResult:
         model: The quantized ``.tflite``.
         report: Per-layer results.
         calibration: The record the model was written from.
+
+    Example:
+        >>> import numpy as np, tflite_eq
+        >>> samples = list(np.load("samples.npy")[:50, np.newaxis])
+        >>> result = tflite_eq.quantize("net_float.tflite", samples)
+        >>> isinstance(result, tflite_eq.QuantizationResult)
+        True
+        >>> len(result.report.layers), result.calibration.samples
+        (8, 50)
     """
 
     model: bytes
@@ -73,6 +83,7 @@ class QuantizationResult:
     calibration: Calibration
 
 
+@one_thread_of_blas()
 def calibrate(
     model: ModelLike,
     representative_dataset: Any,
@@ -111,6 +122,14 @@ def calibrate(
         ConfigError: ``config.skip`` matches nothing or everything, ``config.keep_int8`` matches
             nothing, or ``num_samples`` is not positive.
         BackendError: Biases are to be fine-tuned and TensorFlow is not installed.
+
+    Example:
+        >>> import numpy as np, tflite_eq
+        >>> samples = list(np.load("samples.npy")[:50, np.newaxis])
+        >>> record = tflite_eq.calibrate("net_float.tflite", samples)
+        >>> result = tflite_eq.quantize("net_float.tflite", record)  # needs no data any more
+        >>> result.calibration.data_sha256 == record.data_sha256
+        True
     """
     model, origin = given_model(model, origin)
     config = checked_config(config)
@@ -247,6 +266,15 @@ def quantize(
 
     Raises:
         TfliteEqError: One of its sub-classes says what is wrong and how to mend it.
+
+    Example:
+        >>> import numpy as np, tflite_eq
+        >>> samples = list(np.load("samples.npy")[:50, np.newaxis])
+        >>> config = tflite_eq.Config(bits="7", input_type="int8")
+        >>> result = tflite_eq.quantize("net_float.tflite", samples, config)
+        >>> table = str(result.report)
+        >>> table.split()[:3]
+        ['layer', 'kind', 'weights']
     """
     warn_of_backend(backend)
     model, origin = given_model(model, origin)
@@ -292,6 +320,7 @@ def quantize(
     )
 
 
+@one_thread_of_blas()
 def apply_calibration(
     model: bytes,
     calibration: Calibration,
@@ -360,6 +389,7 @@ def _apply(
             written=Graph.from_bytes(data, origin),
             meanings=written.meanings_by_index(),
             forms=written.read_by_forms(),
+            limits=written.limits_by_index(),
         )
 
     outcome = subject_of(graph, written, data)
@@ -423,7 +453,7 @@ def _written(
             samples=calibration.samples,
             calibration_sha256=hashlib.sha256(calibration.to_text().encode()).hexdigest(),
             data_sha256=calibration.data_sha256,
-            windows=_windows(Graph(written.model, origin), calibration),
+            windows=_windows(Graph(written.model, origin), calibration, written),
             lattice=[
                 layer.name
                 for layer in calibration.layers
@@ -437,13 +467,21 @@ def _written(
     return written, data, notes
 
 
-def _windows(graph: Graph, calibration: Calibration) -> dict[str, tuple[int, int]]:
-    """7-bit windows by the names that the tensors have in the quantized network.
+def _windows(
+    graph: Graph, calibration: Calibration, written: Written
+) -> dict[str, tuple[int, int]]:
+    """Windows of 7 bits and fewer by the names that the tensors have in the quantized network.
 
-    What a QUANTIZE operator makes of a float tensor has a name of its own there.
+    What a QUANTIZE operator makes of a float tensor has a name of its own there, and so has what a
+    limit makes of that.
     """
-    windows = {t.name: t.window for t in calibration.tensors if t.bits == 7}
+    windows = {t.name: t.window for t in calibration.tensors if t.bits < 8}
+    for index, (_, ends) in written.limits_by_index().items():
+        windows[graph.tensors[index].name] = ends
+    unlimited = {source for source, _ in written.limits_by_index().values()}
     for operator in graph.operators:
+        if unlimited.intersection(operator.outputs):
+            continue
         if operator.kind != "QUANTIZE":
             continue
         source, made = graph.tensors[operator.inputs[0]], graph.tensors[operator.outputs[0]]

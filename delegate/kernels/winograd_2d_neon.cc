@@ -132,6 +132,9 @@ struct NeonOps {
     return count == 4 ? vshrq_n_s32(vmulq_s32(y, vdupq_n_s32(0x38E38E39)), kF43ScaleBits) : vshrq_n_s32(y, kF23ScaleBits);
   }
 
+  // Store does either.
+  static bool AtOnce(const Requantization&, int) { return true; }
+
   // Requantizes a row of a tile's outputs, sums or, if `divided`, accumulators.
   template <int count, bool divided>
   static void Store(const Constants& constants, const I32* y, int8_t* out, size_t pixel, int columns, int channels) {

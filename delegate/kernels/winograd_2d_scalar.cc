@@ -65,6 +65,9 @@ struct ScalarOps {
     return static_cast<uint32_t>(count == 4 ? static_cast<int32_t>(y * kInverseOfNine) >> 6 : static_cast<int32_t>(y) >> 2);
   }
 
+  // Store does either.
+  static bool AtOnce(const Requantization&, int) { return true; }
+
   // Requantizes a row of a tile's outputs, kScale * acc or, if `divided`, acc.
   template <int count, bool divided>
   static void Store(const Constants& constants, const I32* y, int8_t* out, size_t pixel, int columns, int /*channels*/) {

@@ -10,7 +10,7 @@ from tflite_eq.alternatives.choice import Candidate
 from tflite_eq.alternatives.judges import Judges
 from tflite_eq.calibration.float_pass import observe_ranges
 from tflite_eq.checkpoint.checkpoint import Checkpoint, SavedEqualization
-from tflite_eq.config import BiasCorrection, Config, Equalization
+from tflite_eq.config import BiasCorrection, Config, Equalization, Method
 from tflite_eq.data.store import ActivationStore
 from tflite_eq.data.stored_samples import StoredSamples
 from tflite_eq.equalization.choose import equalizing_factors
@@ -21,6 +21,7 @@ from tflite_eq.graph.model import Graph
 from tflite_eq.graph.network import Network
 from tflite_eq.record.calibration import Calibration
 from tflite_eq.search.trace import PassTrace
+from tflite_eq.simulation.algorithm1 import up_to_last_half
 from tflite_eq.simulation.decided_layers import LayersBeside
 from tflite_eq.simulation.lockstep import run_lockstep
 from tflite_eq.simulation.twins import TwinActivations
@@ -72,9 +73,7 @@ def calibrated(
     network = Network.of(graph, skipped)
     with contextlib.closing(ActivationStore()) as store:
         twins = TwinActivations(store, samples=0)
-        observers = observe_ranges(
-            graph, samples, twins, config.seed, checkpoint, task.followed, ranges
-        )
+        observers = observe_ranges(graph, samples, twins, config.seed, task.followed, ranges)
         trace.take_ranges(observers)
         judges = task.judges
         fine_tunes = config.bias_correction is BiasCorrection.FINETUNE
@@ -89,8 +88,11 @@ def calibrated(
             for fold in judges.folds
             if fold.learned and corrects
         ]
+        last_half = None
+        if config.method is Method.EASYQUANT_PAPER:
+            last_half = up_to_last_half(network, observers, twins, config)
         tensors, records = run_lockstep(
-            network, observers, twins, config, trace, checkpoint, needed, beside
+            network, observers, twins, config, trace, checkpoint, needed, beside, last_half
         )
         for position, number in enumerate(task.followed):
             if judges.wants(number):

@@ -8,12 +8,11 @@ would show each of them something else.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from types import TracebackType
 from typing import Any
 
 from tflite_eq.data.dataset import Array, Sample, SampleReader
 from tflite_eq.data.preprocessing import Preprocessing
-from tflite_eq.data.store import ActivationStore
+from tflite_eq.data.store import ActivationStore, Closing
 from tflite_eq.graph.model import Graph
 from tflite_eq.progress import track
 
@@ -23,7 +22,7 @@ _MEMORY_BUDGET = 64 << 20
 _KEY = "sample"
 
 
-class StoredSamples:
+class StoredSamples(Closing):
     """Samples in the order they came in, in memory up to a budget and on disk beyond it.
 
     Use as a context manager: what is on disk vanishes on exit.
@@ -72,17 +71,6 @@ class StoredSamples:
         self.by_position = reader.by_position
         self.preprocessing: Preprocessing | None = getattr(dataset, "preprocessing", None)
         self.doubts: list[str] | None = None
-
-    def __enter__(self) -> StoredSamples:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def close(self) -> None:
         """Forget the samples."""

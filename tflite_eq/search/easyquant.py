@@ -21,6 +21,7 @@ from tflite_eq.numerics.affine import AffineParams, fake_quantize
 from tflite_eq.numerics.grids import WeightGrid
 from tflite_eq.search.candidates import best_factors
 from tflite_eq.search.objective import Criterion, QuantizedInput, Reference, output_total
+from tflite_eq.search.sample_weights import Samples
 
 Float = npt.NDArray[np.float32]
 Double = npt.NDArray[np.float64]
@@ -72,7 +73,14 @@ class Reader(Protocol):
 class ValueReader:
     """An operator without weights: it passes on the error of the values themselves."""
 
-    def __init__(self, values: Float, exact: Float, criterion: Criterion, share: int = 4) -> None:
+    def __init__(
+        self,
+        values: Float,
+        exact: Float,
+        criterion: Criterion,
+        share: int = 4,
+        samples: Samples | None = None,
+    ) -> None:
         """Compare quantized values with the FP32 ones.
 
         Args:
@@ -80,11 +88,16 @@ class ValueReader:
             exact: FP32 values at the same positions, [n].
             criterion: What candidates are compared by.
             share: One of how many values a quick look takes.
+            samples: Whose the values are, see ``Reference``.
         """
-        self._all = (values.reshape(1, -1, 1), Reference(exact.reshape(1, -1, 1), criterion))
+        few = samples and samples.every(share)
+        self._all = (
+            values.reshape(1, -1, 1),
+            Reference(exact.reshape(1, -1, 1), criterion, samples),
+        )
         self._few = (
             values[::share].reshape(1, -1, 1),
-            Reference(exact[::share].reshape(1, -1, 1), criterion),
+            Reference(exact[::share].reshape(1, -1, 1), criterion, few),
         )
         self.few = self._few[0].shape[1]
         self._identity = np.ones((1, 1, 1), np.float32)
@@ -148,6 +161,7 @@ class LayerReader:
         criterion: Criterion,
         per_tensor: bool = False,
         share: int = 4,
+        samples: Samples | None = None,
     ) -> None:
         """Start from the scales that clip nothing.
 
@@ -160,13 +174,16 @@ class LayerReader:
             criterion: What candidates are compared by.
             per_tensor: Use one scale for all output channels.
             share: One of how many rows the activation scale is judged on.
+            samples: Whose the rows are, see ``Reference``.
         """
         self._rows = rows
         self._share = share
-        self._reference = Reference(output, criterion)
+        self._reference = Reference(output, criterion, samples)
         self._count = output.shape[1]
         self.few = -(-self._count // share)
-        self._few_reference = Reference(np.ascontiguousarray(output[:, ::share]), criterion)
+        self._few_reference = Reference(
+            np.ascontiguousarray(output[:, ::share]), criterion, samples and samples.every(share)
+        )
         self._filters = filters
         self._groups = groups
         self._grid = grid

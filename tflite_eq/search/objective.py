@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tflite_eq.config import Objective
+from tflite_eq.search.sample_weights import Samples
 
 Float = npt.NDArray[np.float32]
 Double = npt.NDArray[np.float64]
@@ -42,12 +43,37 @@ class Reference:
         energy: Per-channel sum of squares of the (centred) output, [K]: the losses' unit.
     """
 
-    def __init__(self, output: Float, criterion: Criterion) -> None:
-        """Prepare the sums that every candidate is compared with."""
+    def __init__(self, output: Float, criterion: Criterion, samples: Samples | None = None) -> None:
+        """Prepare the sums that every candidate is compared with.
+
+        Args:
+            output: FP32 output, [groups, rows, K / groups].
+            criterion: What candidates are compared by.
+            samples: Whose the rows are, for a squared error that is relative to each sample's own
+                signal; ``None`` pools the squared errors of all rows. The cosine is pooled anyhow.
+        """
         self.objective = criterion.objective
         self.centred = criterion.corrects_bias and criterion.objective is Objective.MSE
-        self.output = _centre(output) if self.centred else output
+        self._means: Float | None = None
+        self._roots: Float | None = None
+        self.output = output
+        if samples is None or criterion.objective is not Objective.MSE:
+            self.output = self.compared(output)
+        else:
+            self._means = samples.means
+            centred = self.compared(output)
+            self._roots = np.sqrt(samples.weights(centred))[:, np.newaxis]
+            self.output = centred * self._roots
         self.energy = _sums(self.output, self.output)
+
+    def compared(self, values: Float) -> Float:
+        """Values [groups, rows, n] as they are compared: without means, rows by their weights."""
+        if self.centred:
+            values = _centre(values, self._means)
+            if self._roots is not None:
+                values *= self._roots
+            return values
+        return values if self._roots is None else values * self._roots
 
     def sums(self, output: Float) -> tuple[Double, Double, Double]:
         """Sums (dot, norm, error), [K] each, for an output like this one, which is overwritten.
@@ -96,7 +122,7 @@ class QuantizedInput:
         """Compute what all filter candidates have in common."""
         self._reference = reference
         self._filters = filters
-        self._rows = _centre(rows) if reference.centred else rows
+        self._rows = reference.compared(rows)
         residual = _product(self._rows, filters)
         np.subtract(reference.output, residual, out=residual)
         _, count, depth = rows.shape
@@ -165,9 +191,7 @@ def output_total(rows: Float, filters: Float, reference: Reference) -> float:
         filters: Fake-quantized filters, [groups, K / groups, D].
         reference: What to compare with.
     """
-    output = _product(rows, filters)
-    if reference.centred:
-        output = _centre(output)
+    output = reference.compared(_product(rows, filters))
     return reference.total(*reference.sums(output))
 
 
@@ -176,10 +200,15 @@ def _product(rows: Float, filters: Float) -> Float:
     return product
 
 
-def _centre(values: Float) -> Float:
-    """Values [groups, rows, n] without the means over rows, as a new array."""
+def _centre(values: Float, shares: Float | None = None) -> Float:
+    """Values [groups, rows, n] without the means over rows, as a new array.
+
+    Rows count in the means by ``shares`` [rows], whose sum is 1, all the same if ``None``.
+    """
     rows = values.shape[1]
-    means = np.matmul(np.full((1, rows), np.float32(1 / max(rows, 1))), values)
+    if shares is None:
+        shares = np.full(rows, np.float32(1 / max(rows, 1)))
+    means = np.matmul(shares[np.newaxis], values)
     centred: Float = values - means
     return centred
 

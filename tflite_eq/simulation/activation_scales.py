@@ -16,8 +16,8 @@ from tflite_eq.graph.model import Operator
 from tflite_eq.graph.network import Network
 from tflite_eq.graph.scale_groups import ScaleGroup, shares_scale
 from tflite_eq.numerics.affine import AffineParams
-from tflite_eq.numerics.windows import ActivationMode, Window, affine_for
-from tflite_eq.precision import wants_int7
+from tflite_eq.numerics.windows import ActivationMode, Window, affine_for, limited_affine
+from tflite_eq.precision import ends_in_file, input_bits, wants_int7
 from tflite_eq.record.calibration import LayerRecord, TensorRecord
 from tflite_eq.search.easyquant import Interval, SearchResult, ValueReader, search_scales
 from tflite_eq.search.rows import supports_rows
@@ -26,6 +26,7 @@ from tflite_eq.search.trace import PassTrace
 from tflite_eq.simulation.averages import Averages, operators_behind_averages
 from tflite_eq.simulation.elementwise_results import ElementwiseResults
 from tflite_eq.simulation.floors import floor_of
+from tflite_eq.simulation.half_rounds import HalfRound
 from tflite_eq.simulation.kernel_tables import KernelTable
 from tflite_eq.simulation.least_scales import least_output_scale
 from tflite_eq.simulation.sampling import criterion, sampled_values
@@ -40,10 +41,22 @@ Float = npt.NDArray[np.float32]
 # Operators that put tensors side by side under one scale.
 _JOINING = ("CONCATENATION", "PACK")
 
+# Operators that compare values of one tensor, so that the largest must keep their distances.
+_COMPARING = ("SOFTMAX", "LOG_SOFTMAX", "ARG_MAX", "ARG_MIN", "TOPK_V2")
+
+# Values of a tensor that the readers of one that no layer reads are looked at with.
+_READ_VALUES = 30_000
+
 # A tensor with fewer of the 256 codes has lost more than four bits to what it shares a scale with.
 _FEWEST_CODES = 16
 
 _FIXED_WINDOW = Window(-128, 127, True)
+
+# Kernels of MINIMUM and MAXIMUM broadcast codes of no more dimensions on some runtime.
+_MOST_LIMITED = 5
+
+# Where published settings start, or end.
+_ESTIMATOR_OF = {Method.EASYQUANT_PAPER: "minmax", Method.TRT: "kl"}
 
 
 class ActivationScales:
@@ -59,12 +72,14 @@ class ActivationScales:
         trace: PassTrace | None = None,
         decided: Sequence[LayerState] = (),
         beside: Sequence[TwinActivations] = (),
+        half_round: HalfRound | None = None,
     ) -> None:
         """Nothing is settled yet; arguments as for ``run_lockstep``.
 
         ``weight_scales`` are searched along with the scales of what layers read.
         ``decided`` holds what an interrupted run has decided: its tensors are settled as they
         were, without a search. ``beside`` are other quantized networks that get the same scales.
+        ``half_round`` says what of the paper's Algorithm 1 this pass is.
         """
         self._graph, self._layers = network.graph, network.layers
         self._groups, self._skipped = network.groups, network.skipped
@@ -72,9 +87,9 @@ class ActivationScales:
         self._twins = twins
         self._beside = beside
         self._config = config
+        self._half_round = half_round
         self._trace = trace
         self._position = 0  # of the operator that runs next
-        self._is_int7: dict[int, bool] = {}
         self._records: dict[int, TensorRecord] = {}
         self._new: list[TensorRecord] = []
         self._decided = {tensor.index: tensor for state in decided for tensor in state.tensors}
@@ -102,7 +117,7 @@ class ActivationScales:
 
     def note_layer(self, layer: LinearLayer, record: LayerRecord) -> None:
         """Take into account what steps a layer that has run computes its output in."""
-        input_scale = self._twins.params[layer.input].scale
+        input_scale = self._twins.settled[layer.input].params.scale
         self._least[layer.output] = least_output_scale(record, input_scale)
 
     def settle_rest(self) -> None:
@@ -114,7 +129,7 @@ class ActivationScales:
     def is_awaited(self, tensor: int) -> bool:
         """Whether the values of a tensor are needed once more when a group is settled."""
         return any(
-            group.tensors[0] not in self._twins.params
+            group.tensors[0] not in self._twins.settled
             for group in self._averaged_from.get(tensor, ())
         )
 
@@ -131,20 +146,18 @@ class ActivationScales:
 
     def is_int7(self, tensor: int) -> bool:
         """Whether a settled tensor was given 7 bits."""
-        return self._is_int7[tensor]
+        return self._twins.settled[tensor].window.is_int7
 
     def _settle(self, group: ScaleGroup) -> None:
-        if group.tensors[0] in self._twins.params:
+        if group.tensors[0] in self._twins.settled:
             return
         if group.tensors[0] in self._decided:
             self._settle_as_before(group, self._decided[group.tensors[0]])
             return
         if group.fixed is not None:
-            self._is_int7.update(dict.fromkeys(group.tensors, False))
             self._settled(group, group.fixed, _FIXED_WINDOW, "fixed", 1.0)
             return
         int7 = wants_int7(group, self._config)
-        self._is_int7.update(dict.fromkeys(group.tensors, int7))
         floor = self._floor(group) if int7 else None
         averages = Averages(self._graph, group, self._twins)
         layers = self._weight_scales.joint(group.readers, int7, averages)
@@ -161,6 +174,10 @@ class ActivationScales:
                 params_of,
                 self._config.search,
                 self._may_clip(group, int7, floor),
+            )
+        elif self._half_round is not None:
+            found = self._half_round.activation(
+                group, starts["minmax"], params_of, self._may_clip(group, int7, floor), averages
             )
         else:
             name, interval = next(iter(starts.items()))
@@ -190,8 +207,7 @@ class ActivationScales:
     def _settle_as_before(self, group: ScaleGroup, record: TensorRecord) -> None:
         """Settle a group as an interrupted run did."""
         window = Window(*record.window, record.saturates)
-        self._is_int7.update(dict.fromkeys(group.tensors, window.is_int7))
-        params = AffineParams(record.scale, record.zero_point)
+        params = record.params
         self._settled(group, params, window, record.start, record.factor)
         self._new.clear()  # these are stored already
 
@@ -223,6 +239,7 @@ class ActivationScales:
                 observed=(float(observer.minimum), float(observer.maximum)),
                 start=start,
                 factor=float(factor),
+                limited=params.is_limited,
             )
             self._new.append(self._records[index])
         averages.compute_again()
@@ -240,27 +257,52 @@ class ActivationScales:
         interval: Interval,
         params_of: Callable[[Interval], AffineParams],
     ) -> Interval:
-        """A better interval if only elementwise activation functions read the group."""
-        tensor = group.tensors[0]
-        consumers = self._graph.consumers(tensor)
-        if (
-            len(group.tensors) > 1
-            or tensor in self._graph.outputs
-            or not consumers
-            or not all(o.kind in ELEMENTWISE for o in consumers)
-        ):
-            return interval
-        return search_through([self._function(o) for o in consumers], interval, params_of)
+        """A better interval for a group that no layer reads, by what its readers make of it.
 
-    def _function(self, operator: Operator) -> Function:
-        """An elementwise operator with the values of its input that the network behind it sees."""
-        tensor = operator.inputs[0]
-        runner = OperatorRunner(self._graph, operator)
-        shape = (1, -1, *[1] * (len(self._graph.tensors[tensor].shape) - 2))
-        pool = self._maximum_behind(operator)
+        Not of what the caller reads, nor of scores that a SOFTMAX or an ARG_MAX compares: these
+        keep their extremes.
+        """
+        members = set(group.tensors)
+        if members.intersection(self._graph.outputs) or self._hides_averages(group):
+            return interval
+        functions = []
+        for tensor in group.tensors:
+            readers = [
+                o
+                for o in self._graph.consumers(tensor)
+                if not members.intersection(o.outputs) and o.kind != "SHAPE"
+            ]
+            if any(o.kind in _COMPARING for o in readers):
+                return interval
+            if readers and self._twins.has_values(tensor):
+                functions += [self._function(tensor, o) for o in readers]
+        return search_through(functions, interval, params_of) if functions else interval
+
+    def _function(self, tensor: int, operator: Operator) -> Function:
+        """What an operator makes of a tensor, with the values that the network behind it sees."""
+        pool = self._maximum_behind(operator) if operator.kind in ELEMENTWISE else None
         view = {} if pool is None else {"view": lambda x: pool.run([x])[0]}
-        values, _ = sampled_values(self._twins, tensor, self._config.seed, **view)
-        return Function(lambda x: runner.run([x.reshape(shape)])[0].ravel(), values)
+        found = sampled_values(self._twins, tensor, self._config.seed, count=_READ_VALUES, **view)
+        compute = self._computed(tensor, operator, found.positions)
+        # Errors count by what the function makes of the sample they are in.
+        results = compute(found.values).reshape(1, -1, 1)
+        return Function(compute, found.values, found.samples.weights(results))
+
+    def _computed(
+        self, tensor: int, operator: Operator, positions: npt.NDArray[np.int64]
+    ) -> Callable[[Float], Float]:
+        """What an operator makes of a tensor's values at some positions, error by error."""
+        if operator.kind in ELEMENTWISE and operator.index not in self._skipped:
+            runner = OperatorRunner(self._graph, operator)
+            single = (1, -1, *[1] * (len(self._graph.tensors[tensor].shape) - 2))
+            return lambda x: runner.run([x.reshape(single)])[0].ravel()
+        if operator.kind == "PRELU" and self._graph.tensors[operator.inputs[1]].is_constant:
+            slopes = self._graph.constant(operator.inputs[1])
+            shape = self._graph.tensors[tensor].shape
+            inner = int(np.prod(shape[1:], dtype=np.int64))
+            slope = np.broadcast_to(slopes, (1, *shape[1:])).ravel()[positions % inner]
+            return lambda x: np.where(x >= 0, x, slope * x)
+        return lambda x: x
 
     def _maximum_behind(self, operator: Operator) -> OperatorRunner | None:
         """The pool that lets only the largest results of an elementwise function through, if any.
@@ -307,11 +349,14 @@ class ActivationScales:
         """Whether a scale too small for the extremes clips them, and only them.
 
         A 7-bit window that int8 itself does not end clips nothing at run time: codes would leave
-        it. Clipping in front of averages moves them, which not all readers can tell.
+        it. Clipping in front of averages moves them, which not all readers can tell. And nobody
+        knows what the caller makes of an output.
         """
         bounded = floor is not None or self._nonnegative(group)
         ends_at_127 = not int7 or (bounded and self._mode(group) is ActivationMode.ASYMMETRIC)
-        return ends_at_127 and not self._hides_averages(group)
+        ends_at_127 = ends_at_127 or self._is_limited(group, int7)
+        is_given_out = not set(self._graph.outputs).isdisjoint(group.tensors)
+        return ends_at_127 and not is_given_out and not self._hides_averages(group)
 
     def _hides_averages(self, group: ScaleGroup) -> bool:
         """Whether some reader of averages inside the group has no say in the group's scale.
@@ -333,7 +378,28 @@ class ActivationScales:
     def _affine(
         self, interval: Interval, group: ScaleGroup, int7: bool, floor: float | None
     ) -> tuple[AffineParams, Window]:
+        if self._is_limited(group, int7):
+            bits = input_bits(int7, self._config)
+            interval = _union(interval, group.constants)
+            return limited_affine(*interval, bits, self._mode(group), floor)
         return affine_for(*interval, int7, self._mode(group), floor)
+
+    def _is_limited(self, group: ScaleGroup, int7: bool) -> bool:
+        """Whether the file ends the codes of a group where its window ends.
+
+        Codes that are requantized on their way into the group are not those of a tensor that could
+        be limited.
+        """
+        sizes = [len(self._graph.tensors[index].shape) for index in group.tensors]
+        return (
+            ends_in_file(int7, self._config)
+            and max(sizes) <= _MOST_LIMITED
+            and not self._has_requantized(group)
+        )
+
+    def _has_requantized(self, group: ScaleGroup) -> bool:
+        apart = (index for operator in group.inside for index in operator.inputs)
+        return any(index in self._groups and index not in group.tensors for index in apart)
 
     def _mode(self, group: ScaleGroup) -> ActivationMode:
         if group.needs_zero_point_0:
@@ -351,9 +417,9 @@ class ActivationScales:
         elif self._config.method is Method.EASYQUANT:
             names = ["minmax", "kl"] if self._may_clip(group, int7, floor) else ["minmax"]
         else:
-            names = [self._config.method.value]
+            names = [_ESTIMATOR_OF.get(self._config.method, self._config.method.value)]
         symmetric = self._config.activation_mode is ActivationMode.SYMMETRIC
-        levels = 128 if int7 else 256
+        levels = 1 << input_bits(int7, self._config)
         starts = {}
         for name in names:
             ends = [
@@ -398,7 +464,7 @@ class ActivationScales:
         in a concatenation later, so EasyQuant keeps them whole.
         """
         low = high = 0.0
-        if self._config.method is Method.EASYQUANT:
+        if self._config.method in (Method.EASYQUANT, Method.EASYQUANT_PAPER):
             for index in group.tensors:
                 producer = self._graph.producer(index)
                 if producer is not None and producer.index >= self._position:
@@ -424,8 +490,15 @@ class ActivationScales:
             ]
             if not others or not self._twins.has_values(tensor):
                 continue
-            values, exact = sampled_values(self._twins, tensor, self._config.seed)
-            found.append(ValueReader(values, exact, criterion(self._config)))
+            sampled = sampled_values(self._twins, tensor, self._config.seed)
+            found.append(
+                ValueReader(
+                    sampled.values,
+                    sampled.exact,
+                    criterion(self._config),
+                    samples=sampled.samples,
+                )
+            )
         return found
 
 

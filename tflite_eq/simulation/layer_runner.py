@@ -84,7 +84,7 @@ class LayerRunner(DecidedLayers):
         return record
 
     def _smallest_scales(self, layer: LinearLayer) -> Float:
-        return weights.bias_floor(layer.bias_values, self._twins.params[layer.input].scale)
+        return weights.bias_floor(layer.bias_values, self._twins.settled[layer.input].params.scale)
 
     def _reconstructed(self, layer: LinearLayer, found: QuantizedFilters) -> Reconstructed | None:
         """Better filters, if they are asked for and the layer's moments can be gathered."""

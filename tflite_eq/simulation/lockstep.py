@@ -26,6 +26,7 @@ from tflite_eq.record.calibration import LayerRecord, TensorRecord
 from tflite_eq.search.trace import PassTrace
 from tflite_eq.simulation.activation_scales import ActivationScales
 from tflite_eq.simulation.decided_layers import DecidedLayers, LayersBeside
+from tflite_eq.simulation.half_rounds import HalfRound
 from tflite_eq.simulation.layer_runner import LayerRunner
 from tflite_eq.simulation.twins import TwinActivations
 from tflite_eq.simulation.weight_scales import WeightScales
@@ -41,6 +42,7 @@ def run_lockstep(
     checkpoint: Checkpoint | None = None,
     kept: Set[int] = frozenset(),
     beside: Sequence[LayersBeside] = (),
+    half_round: HalfRound | None = None,
 ) -> tuple[list[TensorRecord], list[LayerRecord]]:
     """Decide all scales and corrections of one network.
 
@@ -54,6 +56,7 @@ def run_lockstep(
         kept: Tensors whose values ``twins`` still holds at the end, besides the outputs.
         beside: Quantized networks that some of the samples alone correct; they take the scales and
             filters that are decided here.
+        half_round: What of the paper's Algorithm 1 this pass is, if that is the method.
 
     Returns:
         Records of all quantized tensors by index, and of all quantized linear layers in
@@ -68,11 +71,11 @@ def run_lockstep(
             trace.restore(state.searches)
     finished = {state.layer.index: state.layer for state in states}
     weight_scales = WeightScales(
-        twins, config, trace, states[-1].waiting_scales if states else None
+        twins, config, trace, states[-1].waiting_scales if states else None, half_round
     )
     others = [other.twins for other in beside]
     scales = ActivationScales(
-        network, observers, twins, config, weight_scales, trace, states, others
+        network, observers, twins, config, weight_scales, trace, states, others, half_round
     )
     runner = LayerRunner(graph, scales, twins, config, weight_scales, beside)
     readers = _Readers(graph, kept)

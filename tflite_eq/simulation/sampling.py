@@ -2,24 +2,44 @@
 
 from __future__ import annotations
 
+import dataclasses
+import itertools
 from collections.abc import Callable
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from tflite_eq.config import BiasCorrection, Config
 from tflite_eq.graph.linear import LinearLayer
+from tflite_eq.precision import weights_grid
 from tflite_eq.search.easyquant import LayerReader, Rows, SampledRows
 from tflite_eq.search.objective import Criterion
 from tflite_eq.search.rows import gather_rows, grouped_filters, row_positions
+from tflite_eq.search.sample_weights import Samples
 from tflite_eq.simulation.averages import AveragedRows, Averages
 from tflite_eq.simulation.twins import TwinActivations
-from tflite_eq.targets import weight_grid
 
 Float = npt.NDArray[np.float32]
 
 # Values of a tensor that are looked at where no rows are, over all samples.
 _SAMPLED_VALUES = 100_000
+
+
+class SampledValues(NamedTuple):
+    """Values of one tensor at random positions, [n] each.
+
+    Attributes:
+        values: Of the quantized network.
+        exact: Of the FP32 network.
+        positions: Where in the flattened tensor, or in what a view makes of it.
+        samples: Whose they are.
+    """
+
+    values: Float
+    exact: Float
+    positions: npt.NDArray[np.int64]
+    samples: Samples
 
 
 def criterion(config: Config) -> Criterion:
@@ -32,24 +52,52 @@ def sampled_values(
     tensor: int,
     seed: int,
     view: Callable[[Float], Float] = lambda values: values,
-) -> tuple[Float, Float]:
-    """Values of the quantized and of the FP32 network at the same random positions, [n] each.
+    count: int = _SAMPLED_VALUES,
+) -> SampledValues:
+    """Values of the quantized and of the FP32 network at the same random positions.
 
     Args:
         twins: Activations of both networks, which have computed the tensor.
         tensor: The tensor.
         seed: Decides the positions.
         view: Taken of the whole tensor of one sample first.
+        count: Of how many values, about, over all samples.
     """
     rng = np.random.default_rng([seed, tensor])
-    samples, per_sample = _share(_SAMPLED_VALUES, twins.samples)
-    values, exact = [], []
+    samples, per_sample = _share(count, twins.samples)
+    values, exact, at, numbers = [], [], [], []
     for sample in samples:
         quantized = view(twins.quantized_values(tensor, sample)).ravel()
         chosen = rng.integers(quantized.size, size=min(per_sample, quantized.size))
         values.append(quantized[chosen])
         exact.append(view(twins.float_values(tensor, sample)).ravel()[chosen])
-    return np.concatenate(values), np.concatenate(exact)
+        at.append(chosen)
+        numbers.append(np.full(len(chosen), sample))
+    return SampledValues(
+        np.concatenate(values),
+        np.concatenate(exact),
+        np.concatenate(at),
+        Samples(np.concatenate(numbers), twins.shares),
+    )
+
+
+@dataclasses.dataclass(frozen=True)
+class LayerSamples:
+    """A layer's inputs and FP32 outputs at sampled positions.
+
+    Attributes:
+        rows: Inputs in the quantized network, sample by sample.
+        output: FP32 output at the same positions without bias, [groups, rows, K / groups].
+        ends: Where the rows of each sample end, [samples].
+        samples: Whose the rows are.
+        share: One of how many rows the activation scale is to be judged on.
+    """
+
+    rows: Rows
+    output: Float
+    ends: tuple[int, ...]
+    samples: Samples
+    share: int
 
 
 def make_layer_reader(
@@ -68,6 +116,27 @@ def make_layer_reader(
         int7: Whether the layer's input gets 7 bits.
         averages: Those inside the group of the layer's input, if that is not settled.
     """
+    sampled = sampled_layer(layer, twins, config, averages)
+    return LayerReader(
+        layer.filters,
+        layer.groups,
+        sampled.rows,
+        sampled.output,
+        weights_grid(layer, int7, config),
+        criterion(config),
+        config.per_tensor,
+        sampled.share,
+        sampled.samples,
+    )
+
+
+def sampled_layer(
+    layer: LinearLayer,
+    twins: TwinActivations,
+    config: Config,
+    averages: Averages | None = None,
+) -> LayerSamples:
+    """What a layer reads and writes at sampled positions; arguments as above."""
     rng = np.random.default_rng([config.seed, layer.operator.index])
     depth = layer.groups * layer.filters[0].size
     samples, per_sample = _share(config.search.rows_for(layer.filters.size, depth), twins.samples)
@@ -94,16 +163,9 @@ def make_layer_reader(
         )
     filters = grouped_filters(layer, layer.filters)
     output = np.matmul(np.concatenate(exact, axis=1), filters.transpose(0, 2, 1))
-    return LayerReader(
-        layer.filters,
-        layer.groups,
-        rows,
-        output,
-        weight_grid(layer.geometry, config.target, int7),
-        criterion(config),
-        config.per_tensor,
-        share,
-    )
+    counts = [len(at) for _, at in positions]
+    whose = Samples(np.repeat([sample for sample, _ in positions], counts), twins.shares)
+    return LayerSamples(rows, output, tuple(itertools.accumulate(counts)), whose, share)
 
 
 def _share(positions: int, samples: int) -> tuple[list[int], int]:
