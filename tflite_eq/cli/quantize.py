@@ -33,6 +33,7 @@ from tflite_eq.config import (
     IoType,
     Method,
     Objective,
+    OutlierSamples,
     Reconstruction,
 )
 from tflite_eq.data.preprocessing import Preprocessing
@@ -66,7 +67,7 @@ from tflite_eq.targets import Target
 _OPTIONS = (
     *("bits", "target", "method", "objective", "activation_mode", "bias_correction"),
     *("reconstruction", "equalization", "per_tensor", "skip", "strict", "keep_int8", "seed"),
-    *("forms", "signature", "input_shape", "fix_input_shape"),
+    *("outlier_samples", "forms", "signature", "input_shape", "fix_input_shape"),
 )
 
 
@@ -162,6 +163,13 @@ def _add_options(options: Any) -> None:
         Equalization,
         "scaling of channels between layers first: for the weights (auto with --per_tensor) or for "
         "the activations (auto otherwise, with --method easyquant)",
+    )
+    _choice(
+        options,
+        "outlier_samples",
+        OutlierSamples,
+        "calibration samples whose activations reach several times as far as those of all others, "
+        "one in ten at most: count them like the others, less, or not at all",
     )
     options.add_argument(
         "--backend",

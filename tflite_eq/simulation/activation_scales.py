@@ -252,7 +252,7 @@ class ActivationScales:
         keep their extremes.
         """
         members = set(group.tensors)
-        if members.intersection(self._graph.outputs) or self._hides_averages(group):
+        if self._is_given_out(group) or self._hides_averages(group):
             return interval
         functions = []
         for tensor in group.tensors:
@@ -343,8 +343,11 @@ class ActivationScales:
         """
         bounded = floor is not None or self._nonnegative(group)
         ends_at_127 = not int7 or (bounded and self._mode(group) is ActivationMode.ASYMMETRIC)
-        is_given_out = not set(self._graph.outputs).isdisjoint(group.tensors)
-        return ends_at_127 and not is_given_out and not self._hides_averages(group)
+        return ends_at_127 and not self._is_given_out(group) and not self._hides_averages(group)
+
+    def _is_given_out(self, group: ScaleGroup) -> bool:
+        """Whether the caller reads values of the group."""
+        return not set(self._graph.outputs).isdisjoint(group.tensors)
 
     def _hides_averages(self, group: ScaleGroup) -> bool:
         """Whether some reader of averages inside the group has no say in the group's scale.
@@ -376,13 +379,15 @@ class ActivationScales:
     def _starts(self, group: ScaleGroup, int7: bool, floor: float | None) -> dict[str, Interval]:
         """Initial intervals: extremes and KL for EasyQuant, else the method's own.
 
-        Only tensors that linear layers read are clipped: logits and operands of additions keep
-        their full range.
+        What no linear layer reads starts from its extremes. Where some samples reach far beyond
+        the others, what the others reach is a start, too: half of the extremes may be far above it.
         """
         if not group.readers:
             names = ["minmax"]
         elif self._config.method is Method.EASYQUANT:
             names = ["minmax", "kl"] if self._may_clip(group, int7, floor) else ["minmax"]
+            if len(names) > 1 and any(self._observers[i].has_loud for i in group.tensors):
+                names.append("ordinary")
         else:
             names = [self._config.method.value]
         symmetric = self._config.activation_mode is ActivationMode.SYMMETRIC
@@ -435,8 +440,11 @@ class ActivationScales:
             for index in group.tensors:
                 producer = self._graph.producer(index)
                 if producer is not None and producer.index >= self._position:
-                    low = min(low, self._observers[index].minimum)
-                    high = max(high, self._observers[index].maximum)
+                    observer = self._observers[index]
+                    reached = observer.minimum, observer.maximum
+                    if not self._is_given_out(group):
+                        reached = observer.ordinary
+                    low, high = _union((low, high), reached)
         return low, high
 
     def _nonnegative(self, group: ScaleGroup) -> bool:
