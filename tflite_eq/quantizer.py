@@ -14,6 +14,7 @@ from tflite_eq.arguments import ModelLike, check_kind, check_path, checked_count
 from tflite_eq.calibration.calibrate_once import CalibrationTask, calibrated
 from tflite_eq.calibration.crops import CroppedSamples, for_parts, part_of
 from tflite_eq.calibration.followed_samples import followed_samples
+from tflite_eq.calibration.heads import with_heads
 from tflite_eq.calibration.outlier_samples import heard_samples
 from tflite_eq.checkpoint.checkpoint import Checkpoint
 from tflite_eq.config import BiasCorrection, Config, checked_config
@@ -153,6 +154,8 @@ def calibrate(
         samples = heard.samples
         if checkpoint:
             checkpoint.check_data(samples.count, samples.digest)
+        config = with_heads(network.front, graph, heard, config)
+        skipped = skipped_operators(network.front, config)
         followed = followed_samples(graph, samples.count)
         if len(followed) < samples.count:
             note(

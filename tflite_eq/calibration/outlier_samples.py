@@ -43,6 +43,18 @@ class HeardSamples:
             return None
         return np.array([self.shares.get(number, 1.0) for number in numbers])
 
+    def all_extremes(self, graph: Graph) -> Mapping[int, Interval]:
+        """Smallest and largest FP32 value over all samples by tensor index."""
+        return _ends(graph, self.samples).extremes
+
+
+def _ends(graph: Graph, samples: StoredSamples) -> SampleEnds:
+    """What every sample reaches; looked for once."""
+    if _KEY not in samples.facts:
+        samples.facts[_KEY] = SampleEnds.of(graph, samples)
+    found: SampleEnds = samples.facts[_KEY]
+    return found
+
 
 def heard_samples(graph: Graph, samples: StoredSamples, config: Config) -> HeardSamples:
     """Look for loud samples, and treat them as the configuration says.
@@ -60,9 +72,7 @@ def heard_samples(graph: Graph, samples: StoredSamples, config: Config) -> Heard
     if samples.count < FEWEST_SAMPLES:
         return HeardSamples(samples, {}, None, [])
     is_new = _KEY not in samples.facts
-    if is_new:
-        samples.facts[_KEY] = SampleEnds.of(graph, samples)
-    ends: SampleEnds = samples.facts[_KEY]
+    ends = _ends(graph, samples)
     loud = ends.loud_samples()
     if not loud:
         return HeardSamples(samples, {}, None, [])

@@ -30,6 +30,7 @@ from tflite_eq.config import (
     Config,
     Equalization,
     Forms,
+    Heads,
     IoType,
     Method,
     Objective,
@@ -67,7 +68,7 @@ from tflite_eq.targets import Target
 _OPTIONS = (
     *("bits", "target", "method", "objective", "activation_mode", "bias_correction"),
     *("reconstruction", "equalization", "per_tensor", "skip", "strict", "keep_int8", "seed"),
-    *("outlier_samples", "forms", "signature", "input_shape", "fix_input_shape"),
+    *("outlier_samples", "heads", "forms", "signature", "input_shape", "fix_input_shape"),
 )
 
 
@@ -170,6 +171,15 @@ def _add_options(options: Any) -> None:
         OutlierSamples,
         "calibration samples whose activations reach several times as far as those of all others, "
         "one in ten at most: count them like the others, less, or not at all",
+    )
+    _choice(
+        options,
+        "heads",
+        Heads,
+        "tensors that join parts of different range in front of an output, such as boxes and "
+        "scores: joined as codes (joint), in float with a scale for each part (float), not at all, "
+        "so that every part is an output (split), or in float where a part would be left few codes "
+        "and outputs are float32 (auto)",
     )
     options.add_argument(
         "--backend",

@@ -11,6 +11,7 @@ from tflite_eq.checkpoint.checkpoint import LayerState
 from tflite_eq.config import Config, Forms, Method
 from tflite_eq.execution.operator_runner import OperatorRunner
 from tflite_eq.graph import properties
+from tflite_eq.graph.heads import FEWEST_CODES, JOINING
 from tflite_eq.graph.linear import LinearLayer
 from tflite_eq.graph.model import Operator
 from tflite_eq.graph.network import Network
@@ -37,17 +38,11 @@ from tflite_eq.writing.fast_forms import with_fast_swish
 
 Float = npt.NDArray[np.float32]
 
-# Operators that put tensors side by side under one scale.
-_JOINING = ("CONCATENATION", "PACK")
-
 # Operators that compare values of one tensor, so that the largest must keep their distances.
 _COMPARING = ("SOFTMAX", "LOG_SOFTMAX", "ARG_MAX", "ARG_MIN", "TOPK_V2")
 
 # Values of a tensor that the readers of one that no layer reads are looked at with.
 _READ_VALUES = 30_000
-
-# A tensor with fewer of the 256 codes has lost more than four bits to what it shares a scale with.
-_FEWEST_CODES = 16
 
 _FIXED_WINDOW = Window(-128, 127, True)
 
@@ -313,14 +308,14 @@ class ActivationScales:
 
     def _narrow_parts(self, group: ScaleGroup, params: AffineParams) -> list[str]:
         """What a common scale leaves few codes for, one sentence per tensor."""
-        joined = [o for o in group.inside if o.kind in _JOINING]
+        joined = [o for o in group.inside if o.kind in JOINING]
         found = []
         for operator in joined:
             parts = [i for i in operator.inputs if i in group.tensors]
             for index in dict.fromkeys(parts):
                 low, high = self._observers[index].minimum, self._observers[index].maximum
                 codes = (high - low) / params.scale
-                if 0 < codes < _FEWEST_CODES and self._observers[index].count:
+                if 0 < codes < FEWEST_CODES and self._observers[index].count:
                     found.append(
                         f"tensor '{self._graph.tensors[index].name}' ranges from {low:.3g} to "
                         f"{high:.3g} and shares the scale of what {operator.kind} joins it with, "
@@ -471,7 +466,7 @@ class ActivationScales:
                     sampled.values,
                     sampled.exact,
                     criterion(self._config),
-                    samples=sampled.samples,
+                    samples=None if self._twins.shares is None else sampled.samples,
                 )
             )
         return found

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -130,8 +130,24 @@ def make_layer_reader(
         criterion(config),
         config.per_tensor,
         share,
-        Samples(np.concatenate([np.full(len(at), n) for n, at in positions]), twins.shares),
+        whose(positions, twins),
     )
+
+
+def whose(
+    positions: Sequence[tuple[int, npt.NDArray[np.int64]]], twins: TwinActivations
+) -> Samples | None:
+    """Whose rows are, where some samples count less than others; ``None`` pools them all.
+
+    Without loud samples errors by sample were no better on any network (docs/experiments.md).
+
+    Args:
+        positions: Numbers of samples, each with its rows.
+        twins: Says what samples count.
+    """
+    if twins.shares is None:
+        return None
+    return Samples(np.concatenate([np.full(len(at), n) for n, at in positions]), twins.shares)
 
 
 def _share(positions: int, samples: int) -> tuple[list[int], int]:
