@@ -11,7 +11,7 @@ from tflite_eq.checkpoint.checkpoint import LayerState
 from tflite_eq.config import Config, Forms, Method
 from tflite_eq.execution.operator_runner import OperatorRunner
 from tflite_eq.graph import properties
-from tflite_eq.graph.heads import FEWEST_CODES, JOINING
+from tflite_eq.graph.heads import FEWEST_CODES, JOINING, head_operators
 from tflite_eq.graph.linear import LinearLayer
 from tflite_eq.graph.model import Operator
 from tflite_eq.graph.network import Network
@@ -309,8 +309,15 @@ class ActivationScales:
     def _narrow_parts(self, group: ScaleGroup, params: AffineParams) -> list[str]:
         """What a common scale leaves few codes for, one sentence per tensor."""
         joined = [o for o in group.inside if o.kind in JOINING]
+        heads = head_operators(self._graph)
         found = []
         for operator in joined:
+            remedy = (
+                "give a scale to each part, by --heads float or --heads split"
+                if operator.index in heads
+                else "bring both to similar ranges, by a batch normalization in front of the "
+                "operator, say"
+            )
             parts = [i for i in operator.inputs if i in group.tensors]
             for index in dict.fromkeys(parts):
                 low, high = self._observers[index].minimum, self._observers[index].maximum
@@ -319,8 +326,7 @@ class ActivationScales:
                     found.append(
                         f"tensor '{self._graph.tensors[index].name}' ranges from {low:.3g} to "
                         f"{high:.3g} and shares the scale of what {operator.kind} joins it with, "
-                        f"which leaves {max(codes, 1):.0f} of 256 codes for it: bring both to "
-                        "similar ranges, by a batch normalization in front of the operator, say"
+                        f"which leaves {max(codes, 1):.0f} of 256 codes for it: {remedy}"
                     )
         return found
 
