@@ -43,7 +43,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2]))
 from tflite_eq.delegate.peer import peer_instructions
 
 LAYERS = 5
-ISSUE_SHAPES = ["56x64x64", "28x128x128", "14x256x256", "7x512x512", "112x32x64"]
+DEFAULT_SHAPES = ["56x64x64", "28x128x128", "14x256x256", "7x512x512", "112x32x64"]
 # (kernel, values): what an INT8 and what an INT7 model may run on.
 CONTENDERS = [
     ("winograd_f43", "int8"),
@@ -294,7 +294,7 @@ def main() -> int:
         "--shape",
         action="append",
         type=Shape.parse,
-        help="may be repeated; default: the five of issue 3",
+        help="may be repeated; default: five 3x3 layers",
     )
     parser.add_argument(
         "--depthwise", action="append", type=Shape.parse_depthwise, help="may be repeated"
@@ -319,7 +319,7 @@ def main() -> int:
     runtimes = {n: path for n, path in find_runtimes().items() if n.startswith(wanted)}
     results = [
         compare(s, library, arguments.isa, arguments.rounds, preload, runtimes)
-        for s in shapes or map(Shape.parse, ISSUE_SHAPES)
+        for s in shapes or map(Shape.parse, DEFAULT_SHAPES)
     ]
     if arguments.json:
         arguments.json.write_text(json.dumps({"isa": arguments.isa, "layers": results}, indent=2))
