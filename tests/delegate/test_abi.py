@@ -68,8 +68,8 @@ def test_mirror_agrees_with_the_headers(compiler: str, headers: Path) -> None:
             "TfLiteRegistration::version",
         ),
         (
-            "int stride_width;\n  int stride_height;\n  int32_t activation;",
-            "int stride_height;\n  int stride_width;\n  int32_t activation;",
+            "int stride_width;\n  int stride_height;\n  int32_t activation;\n  int dilation",
+            "int stride_height;\n  int stride_width;\n  int32_t activation;\n  int dilation",
             "TfLiteConvParams::stride_width",
         ),
         ("void* reserve[4];\n} TfLiteDelegate;", "} TfLiteDelegate;", "reserve"),
