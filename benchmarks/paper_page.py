@@ -72,7 +72,7 @@ _DETECTION = """
 No SSD with labelled images is at hand. {model} of the zoo is one for faces, and the truth is what
 its float version finds (score 0.5 and more) in {images} photographs of the validation list,
 {faces} boxes: average precision in % at an overlap of one half, of all detections from a score of
-0.02 on, after non-maximum suppression. FP32 has 100 by definition. Intervals are those of
+0.2 on, after non-maximum suppression. FP32 has 100 by definition. Intervals are those of
 photographs drawn anew.
 """
 
