@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -165,6 +166,14 @@ def test_where_no_tensor_would_have_seven_bits_nothing_is_kept() -> None:
         kept = with_kept_int8(graph, set(), samples, config)
     assert kept.sentence == ""
     assert kept.config == dataclasses.replace(config, keep_int8_share=0)
+
+
+def test_a_run_that_is_repeated_makes_the_same_choice(tmp_path: Path) -> None:
+    config = Config(bits="7", bias_correction="none", equalization="none", keep_int8_share=0.3)
+    model, data = models.build("conv_net"), models.data("conv_net")
+    first, again = (quantize(model, data, config, resume_dir=tmp_path) for _ in range(2))
+    assert first.model == again.model
+    assert first.calibration.config.keep_int8
 
 
 def test_the_written_file_has_both_widths() -> None:
