@@ -105,6 +105,10 @@ Top-1, mAP and verification, all in %.
   gain, equalization and bias correction ([method](method.md), [ablation](ablation.md)).
 - **Outputs have their bias** in the cosine, as a convolution in Caffe has; the paper does not say.
   What that is worth: [experiments](experiments.md#cosines-with-and-without-bias).
+- **A cosine does not see gain** where biases are small beside what filters give. The search then
+  clips what shrinks an output as a whole, and boxes, scores and landmarks are read as they are, not
+  compared with each other as logits are. That is the likely reason, not a measured one, why EQ ends
+  behind TRT on these two networks, as in the paper once (calfw, INT7); ours judges squared errors.
 - **One value per sample.** There the cosine of a channel is a sign, and the weights of dense layers
   keep the scales of their largest magnitudes.
 - **Clipping costs an operator.** Codes below 8 bits end in a MINIMUM and a MAXIMUM of the file;
