@@ -133,6 +133,23 @@ class IoType(enum.Enum):
     UINT8 = "uint8"
 
 
+class OutlierSamples(enum.Enum):
+    """What is done with samples whose activations reach far beyond those of all others."""
+
+    KEEP = "keep"  # nothing: they count like the others
+    DOWNWEIGHT = "downweight"  # they count less, and what only they reach may be clipped
+    DROP = "drop"  # they are left out
+
+
+class Heads(enum.Enum):
+    """How tensors that join parts of different range for the caller are given out."""
+
+    AUTO = "auto"  # in float, where a part would keep few codes and outputs are float32
+    JOINT = "joint"  # joined as codes, under one scale
+    FLOAT = "float"  # joined in float, each part under a scale of its own
+    SPLIT = "split"  # not joined: each part is an output
+
+
 class Forms(enum.Enum):
     """What is written for operators that stock runtimes run slowly in int8.
 
@@ -339,6 +356,10 @@ class Config:
         input_type: Element type of the model inputs.
         output_type: Element type of the model outputs.
         forms: What is written for operators that stock runtimes run slowly in int8.
+        outlier_samples: What is done with calibration samples, one in ten at most, whose
+            activations reach several times as far as those of all others.
+        heads: How tensors are given out that join parts of different range, such as boxes and
+            scores. A record of ``AUTO`` holds what it came to.
         skip: Regular expression; linear and other operators whose output tensor name it matches
             (``re.search``) stay in float.
         strict: Refuse networks with operators that have no int8 form, unless ``skip`` matches them;
@@ -381,6 +402,8 @@ class Config:
     input_type: _Choice[IoType] = _Choice(IoType.FLOAT32)
     output_type: _Choice[IoType] = _Choice(IoType.FLOAT32)
     forms: _Choice[Forms] = _Choice(Forms.FAST)
+    outlier_samples: _Choice[OutlierSamples] = _Choice(OutlierSamples.DOWNWEIGHT)
+    heads: _Choice[Heads] = _Choice(Heads.AUTO)
     skip: str | None = None
     strict: bool = False
     keep_int8: str | None = None

@@ -6,8 +6,9 @@ from collections.abc import Set
 
 import numpy as np
 
-from tflite_eq.config import Config
+from tflite_eq.config import Config, Heads
 from tflite_eq.graph.float_islands import kinds_of
+from tflite_eq.graph.heads import head_operators
 from tflite_eq.graph.int8_forms import SHAPE_READERS, lacking, without_int8_form
 from tflite_eq.graph.model import Graph
 from tflite_eq.preparation import Prepared
@@ -34,6 +35,13 @@ def sentences(network: Prepared, skipped: Set[int], config: Config) -> list[str]
             f"{kinds_of(network.front, needed)}{beside}. {_price(network.front, skipped)}"
         )
         found.extend(_reasons(network.front, needed))
+    joining = head_operators(network.front) if config.heads is Heads.FLOAT else set()
+    if joining:
+        found.append(
+            f"{kinds_of(network.front, joining)} in front of the outputs "
+            f"{'joins' if len(joining) == 1 else 'join'} parts that have scales of their own "
+            "(--heads joint gives them one for all, --heads split gives the parts out)"
+        )
     if network.tail:
         whole = network.whole
         first = whole.operators[min(network.tail)].kind

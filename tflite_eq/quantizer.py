@@ -14,6 +14,8 @@ from tflite_eq.arguments import ModelLike, check_kind, check_path, checked_count
 from tflite_eq.calibration.calibrate_once import CalibrationTask, calibrated
 from tflite_eq.calibration.crops import CroppedSamples, for_parts, part_of
 from tflite_eq.calibration.followed_samples import followed_samples
+from tflite_eq.calibration.heads import with_heads
+from tflite_eq.calibration.outlier_samples import heard_samples
 from tflite_eq.checkpoint.checkpoint import Checkpoint
 from tflite_eq.config import BiasCorrection, Config, checked_config
 from tflite_eq.conformance.computed import check_computed
@@ -157,8 +159,6 @@ def calibrate(
         samples = stored(representative_dataset, num_samples, "Reading the calibration data")
         if config.bias_correction is BiasCorrection.FINETUNE:
             check_enough(samples.count)
-        if checkpoint:
-            checkpoint.check_data(samples.count, samples.digest)
         spare = None
         if held_back is not None:
             spare = stored(held_back, None, "Reading the samples held back")
@@ -170,20 +170,26 @@ def calibrate(
             spare = CroppedSamples(spare, graph, config.seed) if spare else None
             height, width = graph.tensors[graph.inputs[0]].shape[1:3]
             note(f"note: large pictures: looks at a part of {height}x{width} of each sample")
+        heard = heard_samples(graph, samples, config)
+        samples = heard.samples
+        if checkpoint:
+            checkpoint.check_data(samples.count, samples.digest)
+        config = with_heads(network.front, graph, heard, config)
+        skipped = skipped_operators(network.front, config)
         followed = followed_samples(graph, samples.count)
         if len(followed) < samples.count:
             note(
                 f"note: large activations: ranges are those of all {samples.count} samples, "
                 f"searches and bias correction look at {len(followed)} of them"
             )
-        judges = Judges(graph, skipped, samples, followed, spare, config)
+        judges = Judges(graph, skipped, samples, followed, spare, config, heard.shares.keys())
         stack.callback(judges.close)
-        warnings = _doubts(graph, samples)
+        warnings = [*_doubts(graph, samples), *heard.warnings]
         kept = with_kept_int8(graph, skipped, samples, config)
         config = kept.config
         if kept.sentence:
             note(f"note: {kept.sentence}")
-        task = CalibrationTask(graph, skipped, sha256, samples, followed, warnings, judges)
+        task = CalibrationTask(graph, skipped, sha256, heard, followed, warnings, judges)
         asked = calibrated(task, config, trace, checkpoint)
 
         traces: dict[str, PassTrace] = {}

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 
-from tflite_eq.config import Config
+from tflite_eq.config import Config, Heads
 from tflite_eq.errors import ConfigError, ModelError
 from tflite_eq.graph.float_islands import kinds_of, matching, with_movers
+from tflite_eq.graph.heads import head_operators
 from tflite_eq.graph.int8_forms import without_int8_form
 from tflite_eq.graph.linear import LinearLayer
 from tflite_eq.graph.model import Graph, Operator
@@ -21,6 +22,8 @@ def skipped_operators(graph: Graph, config: Config) -> set[int]:
         ModelError: Some that are not chosen have to, and ``config.strict`` forbids it.
     """
     chosen = matched(graph, config.skip)
+    if config.heads is Heads.FLOAT:
+        chosen |= head_operators(graph)
     needed = without_int8_form(graph) - chosen
     if not needed:
         return chosen

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence, Set
+from collections.abc import Container, Sequence, Set
 from typing import Any
 
 import numpy as np
@@ -98,6 +98,7 @@ class Judges:
         followed: Sequence[int],
         held_back: StoredSamples | None,
         config: Config,
+        loud: Container[int] = (),
     ) -> None:
         """Choose the samples.
 
@@ -108,6 +109,7 @@ class Judges:
             followed: Numbers of those that the pass of both networks goes through.
             held_back: Others, if there are any; too few of them are not used.
             config: What is asked for.
+            loud: Numbers of calibration samples that count less than others; none of them judges.
         """
         self._graph = graph
         self._skipped = skipped
@@ -127,20 +129,21 @@ class Judges:
         fewest, why = (
             (FEWEST_FITTED, " to judge fitted filters") if is_fitted else (2 * FEWEST_SAMPLES, "")
         )
-        passed = sorted(set(range(samples.count)) - set(followed))
+        passed = [n for n in range(samples.count) if n not in followed and n not in loud]
+        ordinary = [(at, n) for at, n in enumerate(followed) if n not in loud]
         if self.are_held_back:
             self.folds = (Fold(tuple(range(chosen.count))),)
         elif len(passed) >= FEWEST_SAMPLES:
             self.folds = (Fold(_at_most(passed, len(followed))),)
-        elif chosen.count < fewest:
-            self.reason = f"{fewest} samples are needed{why}, there are {chosen.count}"
+        elif len(ordinary) < fewest:
+            self.reason = f"{fewest} samples are needed{why}, there are {len(ordinary)}"
         elif config.bias_correction is BiasCorrection.NONE:
-            self.folds = (Fold(_at_most(followed, _MOST_JUDGING)),)
+            self.folds = (Fold(_at_most([n for _, n in ordinary], _MOST_JUDGING)),)
         else:
-            positions = range(len(followed))
+            numbers, positions = [n for _, n in ordinary], [at for at, _ in ordinary]
             self.folds = tuple(
                 Fold(
-                    _at_most(followed[start::2], _MOST_JUDGING // 2),
+                    _at_most(numbers[start::2], _MOST_JUDGING // 2),
                     _at_most(positions[1 - start :: 2], _MOST_LEARNED // 2),
                 )
                 for start in (0, 1)

@@ -9,10 +9,11 @@ from collections.abc import Callable, Sequence
 from tflite_eq.alternatives.choice import Candidate
 from tflite_eq.alternatives.judges import Judges
 from tflite_eq.calibration.float_pass import observe_ranges
+from tflite_eq.calibration.outlier_samples import HeardSamples
 from tflite_eq.checkpoint.checkpoint import Checkpoint, SavedEqualization
 from tflite_eq.config import BiasCorrection, Config, Equalization, Method
 from tflite_eq.data.store import ActivationStore
-from tflite_eq.data.stored_samples import StoredSamples
+from tflite_eq.data.stored_samples import SomeSamples, StoredSamples
 from tflite_eq.equalization.choose import equalizing_factors
 from tflite_eq.equalization.factors import ChannelFactors, with_factors
 from tflite_eq.fine_tuning.differentiable import distilled_tensors
@@ -38,7 +39,7 @@ class CalibrationTask:
         graph: The float network as it was given.
         skipped: Indices of operators that stay in float.
         sha256: Hash of the float model.
-        samples: The calibration samples.
+        heard: The calibration samples, and what those count that are unlike the others.
         followed: Numbers of those that both networks are followed through.
         warnings: What is known to be doubtful about them.
         judges: What takes the float network's outputs for the samples that judge, and says which
@@ -48,10 +49,15 @@ class CalibrationTask:
     graph: Graph
     skipped: set[int]
     sha256: str
-    samples: StoredSamples
+    heard: HeardSamples
     followed: Sequence[int]
     warnings: list[str]
     judges: Judges
+
+    @property
+    def samples(self) -> StoredSamples:
+        """The calibration samples."""
+        return self.heard.samples
 
 
 def calibrated(
@@ -70,11 +76,15 @@ def calibrated(
     equalization = _equalization(task, config, trace, checkpoint, looks.append)
     graph = with_factors(task.graph, equalization)
     # Where nothing was scaled, the network has been run already.
-    ranges = looks.pop().observers if looks and not equalization else None
+    is_reused = looks and not equalization and not task.heard.shares
+    ranges = looks.pop().observers if is_reused else None
     network = Network.of(graph, skipped)
     with contextlib.closing(ActivationStore()) as store:
         twins = TwinActivations(store, samples=0)
-        observers = observe_ranges(graph, samples, twins, config.seed, task.followed, ranges)
+        observers = observe_ranges(
+            graph, samples, twins, config.seed, task.followed, ranges, task.heard.shares
+        )
+        twins.shares = task.heard.shares_of(task.followed)
         trace.take_ranges(observers)
         judges = task.judges
         fine_tunes = config.bias_correction is BiasCorrection.FINETUNE
@@ -108,6 +118,7 @@ def calibrated(
             equalization=equalization,
             warnings=[*task.warnings, *twins.notices],
             preprocessing=samples.preprocessing,
+            outliers=task.heard.outliers,
         )
         parts = [dataclasses.replace(record, layers=other.records) for other in beside]
         judged = parts or [record]
@@ -127,6 +138,10 @@ def _equalization(
 ) -> list[ChannelFactors]:
     """What channels are scaled by: as an interrupted run has found it, or anew."""
     samples = task.samples
+    shares = task.heard.shares
+    ordinary = samples
+    if shares:  # channels are balanced for those that count
+        ordinary = SomeSamples(samples, [n for n in range(samples.count) if n not in shares])
     if checkpoint and checkpoint.equalization:
         checkpoint.check_equalization(task.graph, task.skipped)
         saved = checkpoint.equalization
@@ -134,11 +149,13 @@ def _equalization(
         return saved.factors
 
     def seen(observed: Observed) -> None:
-        trace.extremes.update(observed.extremes)
+        trace.extremes.update(task.heard.extremes or observed.extremes)
         look(observed)
 
     is_used = config.equalization_used is not Equalization.NONE
-    factors = equalizing_factors(task.graph, task.skipped, samples, config, seen) if is_used else []
+    factors = (
+        equalizing_factors(task.graph, task.skipped, ordinary, config, seen) if is_used else []
+    )
     if checkpoint:
         checkpoint.save_equalization(
             SavedEqualization(samples.count, samples.digest, factors, dict(trace.extremes))

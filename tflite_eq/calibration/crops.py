@@ -190,6 +190,7 @@ class CroppedSamples(StoredSamples):
         self._seed = seed
         self.count, self.digest = samples.count, samples.digest
         self.by_position, self.preprocessing = samples.by_position, samples.preprocessing
+        self.facts = samples.facts
 
     @property
     def doubts(self) -> list[str] | None:
@@ -202,6 +203,10 @@ class CroppedSamples(StoredSamples):
 
     def close(self) -> None:
         """The samples are somebody else's."""
+
+    def name(self, number: int) -> str:
+        """As the whole sample."""
+        return self._whole.name(number)
 
     def __getitem__(self, number: int) -> Sample:
         [(index, values)] = self._whole[number].items()

@@ -19,6 +19,7 @@ def observe_ranges(
     seed: int,
     followed: Container[int] | None = None,
     known: dict[int, RangeObserver] | None = None,
+    loud: Container[int] = (),
 ) -> dict[int, RangeObserver]:
     """Run the FP32 network over all samples, unless ``known`` says what it comes to.
 
@@ -33,6 +34,7 @@ def observe_ranges(
         seed: Seeds the subsets that enter the histograms.
         followed: Numbers of the samples that both networks will be followed through, default all.
         known: Observers of another pass, by tensor index.
+        loud: Numbers of samples whose extremes count and whose other values do not.
 
     Returns:
         Observers by tensor index, for every float input and computed tensor.
@@ -52,6 +54,8 @@ def observe_ranges(
         if network is None:
             continue
         for index, value in network.run(sample, number):
-            if index in observers:
+            if index in observers and number in loud and network.ends is not None:
+                observers[index].reach(network.ends, value.size)
+            elif index in observers:
                 observers[index].update(value, network.ends)
     return observers

@@ -31,9 +31,11 @@ from tflite_eq.config import (
     Config,
     Equalization,
     Forms,
+    Heads,
     IoType,
     Method,
     Objective,
+    OutlierSamples,
     Reconstruction,
 )
 from tflite_eq.data.preprocessing import Preprocessing
@@ -68,7 +70,7 @@ from tflite_eq.user_functions import names_function
 _OPTIONS = (
     *("bits", "target", "method", "objective", "activation_mode", "bias_correction"),
     *("reconstruction", "equalization", "per_tensor", "skip", "strict", "keep_int8", "seed"),
-    "keep_int8_share",
+    *("keep_int8_share", "outlier_samples", "heads"),
     *("forms", "signature", "input_shape", "fix_input_shape"),
 )
 
@@ -178,6 +180,22 @@ def _add_options(options: Any) -> None:
         Equalization,
         "scaling of channels between layers first: for the weights (auto with --per_tensor) or for "
         "the activations (auto otherwise, with --method easyquant)",
+    )
+    _choice(
+        options,
+        "outlier_samples",
+        OutlierSamples,
+        "calibration samples whose activations reach several times as far as those of all others, "
+        "one in ten at most: count them like the others, less, or not at all",
+    )
+    _choice(
+        options,
+        "heads",
+        Heads,
+        "tensors that join parts of different range in front of an output, such as boxes and "
+        "scores: joined as codes (joint), in float with a scale for each part (float), not at all, "
+        "so that every part is an output (split), or in float where a part would be left few codes "
+        "and outputs are float32 (auto)",
     )
     options.add_argument(
         "--backend",

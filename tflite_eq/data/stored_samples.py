@@ -7,11 +7,12 @@ would show each of them something else.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from tflite_eq.data.dataset import Array, Sample, SampleReader
 from tflite_eq.data.preprocessing import Preprocessing
+from tflite_eq.data.samples import SampleSequence
 from tflite_eq.data.store import ActivationStore, Closing
 from tflite_eq.graph.model import Graph
 from tflite_eq.progress import track
@@ -34,6 +35,7 @@ class StoredSamples(Closing):
         preprocessing: What the files went through that the data set reads; ``None`` if it does not
             say.
         doubts: What is doubtful about them, one sentence each; ``None`` until somebody has looked.
+        facts: What else was found out about them, for who asks again.
     """
 
     def __init__(
@@ -71,6 +73,14 @@ class StoredSamples(Closing):
         self.by_position = reader.by_position
         self.preprocessing: Preprocessing | None = getattr(dataset, "preprocessing", None)
         self.doubts: list[str] | None = None
+        self.facts: dict[str, Any] = {}
+        self._names: tuple[str, ...] = ()
+        if isinstance(dataset, SampleSequence) and len(dataset) == self.count:
+            self._names = tuple(dataset.name(number) for number in range(self.count))
+
+    def name(self, number: int) -> str:
+        """What a sample is called in messages: its file, where that is known."""
+        return self._names[number] if self._names else f"sample {number}"
 
     def close(self) -> None:
         """Forget the samples."""
@@ -95,6 +105,39 @@ class StoredSamples(Closing):
             Between half of ``limit`` and ``limit`` of them, all if there are no more.
         """
         return [list(self[number].values()) for number in spread_positions(self.count, limit)]
+
+
+class SomeSamples(StoredSamples):
+    """Some of stored samples, in their order; the digest stays that of all."""
+
+    def __init__(self, samples: StoredSamples, numbers: Sequence[int]) -> None:
+        """Keep samples of these numbers; nothing is copied."""
+        self._whole = samples
+        self._numbers = tuple(numbers)
+        self.count, self.digest = len(self._numbers), samples.digest
+        self.by_position, self.preprocessing = samples.by_position, samples.preprocessing
+        self.facts = samples.facts
+
+    @property
+    def doubts(self) -> list[str] | None:
+        """Those about all of them."""
+        return self._whole.doubts
+
+    @doubts.setter
+    def doubts(self, found: list[str] | None) -> None:
+        self._whole.doubts = found
+
+    def close(self) -> None:
+        """The samples are somebody else's."""
+
+    def name(self, number: int) -> str:
+        """As among all of them."""
+        return self._whole.name(self._numbers[number])
+
+    def __getitem__(self, number: int) -> Sample:
+        if not 0 <= number < self.count:
+            raise IndexError(f"sample {number} of {self.count}")
+        return self._whole[self._numbers[number]]
 
 
 def spread_positions(count: int, limit: int) -> range:

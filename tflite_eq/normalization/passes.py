@@ -5,7 +5,8 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Sequence
 
-from tflite_eq.config import Config
+from tflite_eq.config import Config, Heads
+from tflite_eq.graph.heads import split_heads
 from tflite_eq.graph.model import Graph
 from tflite_eq.normalization import (
     activations,
@@ -101,6 +102,7 @@ def opened(graph: Graph, config: Config) -> Normalized:
     """
     ends: tuple[Pass, ...] = (
         *(lambda graph: signatures.chosen(graph, config.signature), *STRUCTURE),
+        lambda graph: split_heads(graph) if config.heads is Heads.SPLIT else (graph, None),
         lambda graph: input_sizes.given(graph, config.input_shape, config.fix_input_shape),
     )
     return _all_of(ends, graph)

@@ -21,6 +21,7 @@ from tflite_eq.json_fields import known_fields, parse_json, typed, typed_list, t
 from tflite_eq.numerics.affine import AffineParams
 from tflite_eq.numerics.grids import WeightGrid
 from tflite_eq.record.comparison import Comparison
+from tflite_eq.record.outliers import Outliers
 from tflite_eq.record.plausible import check_values
 
 FORMAT = "tflite_eq calibration 1"
@@ -242,7 +243,7 @@ class Calibration:
         tool_version: Version of this package that wrote the record.
         model_sha256: Hash of the float model the record belongs to.
         data_sha256: Hash of the calibration samples.
-        samples: Number of calibration samples.
+        samples: Number of calibration samples, without any that were dropped.
         config: Options the record was made with.
         tensors: One entry per quantized activation tensor.
         layers: One entry per quantized linear layer.
@@ -253,6 +254,7 @@ class Calibration:
         comparison: What it was compared with before it was kept; ``None`` if with nothing.
         preprocessing: What the files went through that the samples were read from; ``None`` for
             samples that were taken as they are.
+        outliers: Samples that reach far beyond the others; ``None`` if there are none.
 
     Example:
         >>> import numpy as np, tflite_eq
@@ -275,6 +277,7 @@ class Calibration:
     warnings: list[str] = dataclasses.field(default_factory=list)
     comparison: Comparison | None = None
     preprocessing: Preprocessing | None = None
+    outliers: Outliers | None = None
 
     def check_made_from(self, model: bytes, origin: str) -> None:
         """Refuse another model than the one the record belongs to.
@@ -310,6 +313,8 @@ class Calibration:
             lines.append(f'  "fine_tuning": {json.dumps(dataclasses.asdict(self.fine_tuning))},')
         if self.comparison is not None:
             lines.append(f'  "comparison": {json.dumps(dataclasses.asdict(self.comparison))},')
+        if self.outliers is not None:
+            lines.append(f'  "outliers": {json.dumps(dataclasses.asdict(self.outliers))},')
         if self.warnings:
             lines += ['  "warnings": [', *_joined(list(map(json.dumps, self.warnings)), "    ")]
             lines.append("  ],")
@@ -368,6 +373,7 @@ class Calibration:
                 preprocessing=Preprocessing.from_plain(plain["preprocessing"])
                 if "preprocessing" in plain
                 else None,
+                outliers=Outliers.from_plain(plain["outliers"]) if "outliers" in plain else None,
             )
         except KeyError as error:
             raise ConfigError(

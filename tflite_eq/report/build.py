@@ -84,6 +84,11 @@ def build_report(
             **dataclasses.asdict(calibration.comparison),
             "text": calibration.comparison.text(),
         }
+    if calibration.outliers is not None:
+        summary["outliers"] = {
+            **dataclasses.asdict(calibration.outliers),
+            "text": calibration.outliers.text(),
+        }
     if calibration.preprocessing is not None:
         summary["preprocessing"] = calibration.preprocessing.to_dict()
     if calibration.fine_tuning is not None:

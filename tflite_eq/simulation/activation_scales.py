@@ -10,6 +10,7 @@ import numpy.typing as npt
 from tflite_eq.config import Forms, Method
 from tflite_eq.execution.operator_runner import OperatorRunner
 from tflite_eq.graph import properties
+from tflite_eq.graph.heads import FEWEST_CODES, JOINING, head_operators
 from tflite_eq.graph.linear import LinearLayer
 from tflite_eq.graph.model import Operator
 from tflite_eq.graph.scale_groups import ScaleGroup, shares_scale
@@ -33,17 +34,11 @@ from tflite_eq.writing.fast_forms import with_fast_swish
 
 Float = npt.NDArray[np.float32]
 
-# Operators that put tensors side by side under one scale.
-_JOINING = ("CONCATENATION", "PACK")
-
 # Operators that compare values of one tensor, so that the largest must keep their distances.
 _COMPARING = ("SOFTMAX", "LOG_SOFTMAX", "ARG_MAX", "ARG_MIN", "TOPK_V2")
 
 # Values of a tensor that the readers of one that no layer reads are looked at with.
 _READ_VALUES = 30_000
-
-# A tensor with fewer of the 256 codes has lost more than four bits to what it shares a scale with.
-_FEWEST_CODES = 16
 
 _FIXED_WINDOW = Window(-128, 127, True)
 
@@ -251,7 +246,7 @@ class ActivationScales:
         keep their extremes.
         """
         members = set(group.tensors)
-        if members.intersection(self._graph.outputs) or self._hides_averages(group):
+        if self._is_given_out(group) or self._hides_averages(group):
             return interval
         functions = []
         for tensor in group.tensors:
@@ -312,19 +307,25 @@ class ActivationScales:
 
     def _narrow_parts(self, group: ScaleGroup, params: AffineParams) -> list[str]:
         """What a common scale leaves few codes for, one sentence per tensor."""
-        joined = [o for o in group.inside if o.kind in _JOINING]
+        joined = [o for o in group.inside if o.kind in JOINING]
+        heads = head_operators(self._graph)
         found = []
         for operator in joined:
+            remedy = (
+                "give a scale to each part, by --heads float or --heads split"
+                if operator.index in heads
+                else "bring both to similar ranges, by a batch normalization in front of the "
+                "operator, say"
+            )
             parts = [i for i in operator.inputs if i in group.tensors]
             for index in dict.fromkeys(parts):
                 low, high = self._observers[index].minimum, self._observers[index].maximum
                 codes = (high - low) / params.scale
-                if 0 < codes < _FEWEST_CODES and self._observers[index].count:
+                if 0 < codes < FEWEST_CODES and self._observers[index].count:
                     found.append(
                         f"tensor '{self._graph.tensors[index].name}' ranges from {low:.3g} to "
                         f"{high:.3g} and shares the scale of what {operator.kind} joins it with, "
-                        f"which leaves {max(codes, 1):.0f} of 256 codes for it: bring both to "
-                        "similar ranges, by a batch normalization in front of the operator, say"
+                        f"which leaves {max(codes, 1):.0f} of 256 codes for it: {remedy}"
                     )
         return found
 
@@ -343,8 +344,11 @@ class ActivationScales:
         bounded = floor is not None or self._nonnegative(group)
         ends_at_127 = not int7 or (bounded and self._mode(group) is ActivationMode.ASYMMETRIC)
         ends_at_127 = ends_at_127 or self._is_limited(group, int7)
-        is_given_out = not set(self._graph.outputs).isdisjoint(group.tensors)
-        return ends_at_127 and not is_given_out and not self._hides_averages(group)
+        return ends_at_127 and not self._is_given_out(group) and not self._hides_averages(group)
+
+    def _is_given_out(self, group: ScaleGroup) -> bool:
+        """Whether the caller reads values of the group."""
+        return not set(self._graph.outputs).isdisjoint(group.tensors)
 
     def _hides_averages(self, group: ScaleGroup) -> bool:
         """Whether some reader of averages inside the group has no say in the group's scale.
@@ -397,13 +401,15 @@ class ActivationScales:
     def _starts(self, group: ScaleGroup, int7: bool, floor: float | None) -> dict[str, Interval]:
         """Initial intervals: extremes and KL for EasyQuant, else the method's own.
 
-        Only tensors that linear layers read are clipped: logits and operands of additions keep
-        their full range.
+        What no linear layer reads starts from its extremes. Where some samples reach far beyond
+        the others, what the others reach is a start, too: half of the extremes may be far above it.
         """
         if not group.readers:
             names = ["minmax"]
         elif self._config.method is Method.EASYQUANT:
             names = ["minmax", "kl"] if self._may_clip(group, int7, floor) else ["minmax"]
+            if len(names) > 1 and any(self._observers[i].has_loud for i in group.tensors):
+                names.append("ordinary")
         else:
             names = [_ESTIMATOR_OF.get(self._config.method, self._config.method.value)]
         symmetric = self._config.activation_mode is ActivationMode.SYMMETRIC
@@ -456,8 +462,11 @@ class ActivationScales:
             for index in group.tensors:
                 producer = self._graph.producer(index)
                 if producer is not None and producer.index >= self._position:
-                    low = min(low, self._observers[index].minimum)
-                    high = max(high, self._observers[index].maximum)
+                    observer = self._observers[index]
+                    reached = observer.minimum, observer.maximum
+                    if not self._is_given_out(group):
+                        reached = observer.ordinary
+                    low, high = _union((low, high), reached)
         return low, high
 
     def _nonnegative(self, group: ScaleGroup) -> bool:
@@ -484,7 +493,7 @@ class ActivationScales:
                     sampled.values,
                     sampled.exact,
                     criterion(self._config),
-                    samples=sampled.samples,
+                    samples=None if self._twins.shares is None else sampled.samples,
                 )
             )
         return found

@@ -48,8 +48,11 @@ def layer_moments(layer: LinearLayer, twins: TwinActivations, seed: int) -> list
         outputs = twins.float_values(layer.output, sample).reshape(-1, layer.channels)
         outputs = outputs - layer.bias_values
         positions = np.arange(int(np.prod(output_pixels(layer, values.shape), dtype=np.int64)))
-        if len(positions) > per_sample:
-            positions = np.sort(rng.choice(positions, per_sample, replace=False, shuffle=False))
+        count = min(len(positions), per_sample)
+        if twins.shares is not None:  # a sample that counts less gives fewer rows
+            count = round(twins.shares[sample] * count)
+        if len(positions) > count:
+            positions = np.sort(rng.choice(positions, count, replace=False, shuffle=False))
         for start in range(0, len(positions), block):
             chosen = positions[start : start + block]
             x = gather_rows(layer, values, chosen)

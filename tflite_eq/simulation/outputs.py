@@ -88,9 +88,14 @@ def sampled_outputs(
     exact, quantized = np.empty(shape, np.float32), np.empty(shape, np.float32)
     end = 0
     for sample in range(twins.samples):
+        # A sample that counts less gives fewer rows.
+        part = 1.0 if twins.shares is None else twins.shares[sample]
         y = twins.float_values(tensor, sample).reshape(-1, channels)
         z = twins.waiting_values(tensor, sample).reshape(-1, channels)
-        chosen = spread(len(y), per_sample, rng)
+        count = per_sample if part == 1 else round(part * min(per_sample, len(y)))
+        if not count:
+            continue
+        chosen = spread(len(y), count, rng)
         start, end = end, end + len(y[chosen])
         exact[start:end], quantized[start:end] = y[chosen], z[chosen]
     return SampledOutputs(exact[:end], quantized[:end])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -89,14 +89,14 @@ class LayerSamples:
         rows: Inputs in the quantized network, sample by sample.
         output: FP32 output at the same positions without bias, [groups, rows, K / groups].
         ends: Where the rows of each sample end, [samples].
-        samples: Whose the rows are.
+        samples: Whose the rows are; ``None`` pools them all.
         share: One of how many rows the activation scale is to be judged on.
     """
 
     rows: Rows
     output: Float
     ends: tuple[int, ...]
-    samples: Samples
+    samples: Samples | None
     share: int
 
 
@@ -163,9 +163,24 @@ def sampled_layer(
         )
     filters = grouped_filters(layer, layer.filters)
     output = np.matmul(np.concatenate(exact, axis=1), filters.transpose(0, 2, 1))
-    counts = [len(at) for _, at in positions]
-    whose = Samples(np.repeat([sample for sample, _ in positions], counts), twins.shares)
-    return LayerSamples(rows, output, tuple(itertools.accumulate(counts)), whose, share)
+    ends = tuple(itertools.accumulate(len(at) for _, at in positions))
+    return LayerSamples(rows, output, ends, whose(positions, twins), share)
+
+
+def whose(
+    positions: Sequence[tuple[int, npt.NDArray[np.int64]]], twins: TwinActivations
+) -> Samples | None:
+    """Whose rows are, where some samples count less than others; ``None`` pools them all.
+
+    Without loud samples errors by sample were no better on any network (docs/experiments.md).
+
+    Args:
+        positions: Numbers of samples, each with its rows.
+        twins: Says what samples count.
+    """
+    if twins.shares is None:
+        return None
+    return Samples(np.concatenate([np.full(len(at), n) for n, at in positions]), twins.shares)
 
 
 def _share(positions: int, samples: int) -> tuple[list[int], int]:

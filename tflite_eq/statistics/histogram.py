@@ -77,6 +77,7 @@ class RangeObserver:
         self._random = np.random.default_rng(seed)
         self._minimum = math.inf
         self._maximum = -math.inf
+        self._ordinary = (math.inf, -math.inf)
         self._count = 0
         self._zeros = 0
         self._exponent = _SMALLEST_EXPONENT
@@ -101,7 +102,34 @@ class RangeObserver:
         if not (math.isfinite(low) and math.isfinite(high)):
             raise DatasetError(describe_not_finite(self.name, flat))
         self._see((low, high), flat.size)
+        self._ordinary = min(self._ordinary[0], low), max(self._ordinary[1], high)
         self._add_to_histogram(self._subset(flat))
+
+    def reach(self, ends: tuple[float, float], count: int) -> None:
+        """Adds values by their extremes alone: the histogram, and what is read off it, stays.
+
+        Args:
+            ends: The smallest and largest of them, finite.
+            count: How many they are.
+        """
+        self._minimum = min(self._minimum, ends[0])
+        self._maximum = max(self._maximum, ends[1])
+        self._count += count
+
+    @property
+    def ordinary(self) -> tuple[float, float]:
+        """Smallest and largest of the values that ``update`` has seen; of all, if it saw none.
+
+        Raises:
+            DatasetError: No value was seen.
+        """
+        low, high = self._ordinary
+        return (low, high) if low <= high else (self.minimum, self.maximum)
+
+    @property
+    def has_loud(self) -> bool:
+        """Whether values were added by their extremes alone that reach beyond all others."""
+        return self._count > 0 and self.ordinary != (self._minimum, self._maximum)
 
     @property
     def count(self) -> int:

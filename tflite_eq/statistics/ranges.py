@@ -3,7 +3,8 @@
 Each is a pure function of a ``RangeObserver`` and returns an ``Interval`` (low, high) in real
 units with low <= 0 <= high, inside the observed extremes widened to contain 0. A tensor that is
 always 0 gives (0.0, 0.0): the caller floors its scale. All raise ``DatasetError`` if the observer
-saw no values. ``ESTIMATORS`` holds them by the name the ``--method`` option uses.
+saw no values. ``ESTIMATORS`` holds them by the name that records have, which for those that are
+methods is the one the ``--method`` option uses.
 
 Symmetric quantization has zero point 0 and covers (-T, T) whatever the sign of the values, with an
 odd number of codes: 255 for +-127, 127 for +-63.
@@ -36,6 +37,12 @@ _EQUAL_DIVERGENCE = 1e-9
 def minmax(observer: RangeObserver) -> Interval:
     """The observed extremes, widened to contain 0."""
     return min(observer.minimum, 0.0), max(observer.maximum, 0.0)
+
+
+def ordinary(observer: RangeObserver) -> Interval:
+    """The extremes that samples reach which are not loud, widened to contain 0."""
+    low, high = observer.ordinary
+    return min(low, 0.0), max(high, 0.0)
 
 
 def percentile(observer: RangeObserver, percent: float = DEFAULT_PERCENT) -> Interval:
@@ -160,6 +167,7 @@ def _for_either(estimate: Callable[[RangeObserver, int], Interval]) -> Estimator
 
 ESTIMATORS: Mapping[str, Estimator] = {
     "minmax": _for_either(lambda observer, levels: minmax(observer)),
+    "ordinary": _for_either(lambda observer, levels: ordinary(observer)),
     "percentile": _for_either(lambda observer, levels: percentile(observer)),
     "mse": mse,
     "kl": _for_either(kl),
