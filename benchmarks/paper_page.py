@@ -108,7 +108,8 @@ Top-1, mAP and verification, all in %.
 - **A cosine does not see gain** where biases are small beside what filters give. The search then
   clips what shrinks an output as a whole, and boxes, scores and landmarks are read as they are, not
   compared with each other as logits are. That is the likely reason, not a measured one, why EQ ends
-  behind TRT on these two networks, as in the paper once (calfw, INT7); ours judges squared errors.
+  behind TRT below 8 bits on the detector and the landmarks, as in the paper once (calfw, INT7).
+  Ours judges squared errors, but on the landmarks in INT6 it is behind TRT, too.
 - **One value per sample.** There the cosine of a channel is a sign, and the weights of dense layers
   keep the scales of their largest magnitudes.
 - **Clipping costs an operator.** Codes below 8 bits end in a MINIMUM and a MAXIMUM of the file;
