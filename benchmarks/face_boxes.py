@@ -28,7 +28,7 @@ _CENTRE, _SIZE = 0.1, 0.2
 
 # Detections of the float network that count as true; of others, from where on they are ranked.
 TRUE_SCORE = 0.5
-_LEAST_SCORE = 0.02
+_LEAST_SCORE = 0.2
 
 # Boxes that overlap so much are the same face.
 _OVERLAP = 0.5
