@@ -1,4 +1,4 @@
-"""Boxes of the face detector of the zoo that is an SSD, and how well another model's agree with them.
+"""Boxes of the face detector of the zoo that is an SSD, and how well others agree with them.
 
 The network gives, for each of its anchors, two scores and the offsets of a box. Anchors and offsets
 are those of SSD (W. Liu et al., ECCV 2016): at each cell of four maps of strides 8 to 64 there are

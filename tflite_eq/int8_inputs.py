@@ -33,6 +33,7 @@ from tflite_eq.precision import wants_int7
 from tflite_eq.progress import track
 from tflite_eq.report.details import multiplications
 from tflite_eq.simulation.activation_scales import ActivationScales
+from tflite_eq.simulation.lockstep_pass import LockstepPass
 from tflite_eq.simulation.twins import TwinActivations
 from tflite_eq.simulation.weight_scales import WeightScales
 from tflite_eq.text import counted
@@ -167,7 +168,8 @@ def _params(network: Network, samples: Sequence[Sample], config: Config) -> dict
     with ActivationStore() as store:
         twins = TwinActivations(store, samples=0)
         observers = observe_ranges(network.graph, samples, twins, config.seed, followed=())
-        scales = ActivationScales(network, observers, twins, config, WeightScales(twins, config))
+        task = LockstepPass(network, observers, twins, config)
+        scales = ActivationScales(task, WeightScales(task))
         scales.settle_rest()
         return dict(twins.params)
 

@@ -625,8 +625,9 @@ class Builder {
     }
     node.inputs = {input, AddConstant(kTfLiteInt32, {rank, 2}, {}, BytesOf(paddings))};
     if (!mirrors) {
-      node.inputs.push_back(AddConstant(kTfLiteInt8, {1}, At(input).scales, {bytes_.Byte()}));
-      At(node.inputs[2]).zero_points = At(input).zero_points;
+      const TestTensor like = At(input);
+      node.inputs.push_back(AddConstant(kTfLiteInt8, {1}, like.scales, {bytes_.Byte()}));
+      At(node.inputs[2]).zero_points = like.zero_points;
     }
     FinishMove(node, shape, input);
   }

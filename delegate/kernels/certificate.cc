@@ -18,6 +18,7 @@ AccumulatorRange PartRange(const ConvProblem& problem, int channel, int begin, i
     for (int at = tap + begin; at < tap + end; at += kMost) {
       const int until = tap + end - at < kMost ? tap + end : at + kMost;
       int32_t sum = 0, sum_of_magnitudes = 0;
+#pragma clang loop interleave(disable)
       for (int i = at; i < until; ++i) {
         const int32_t w = filter[i];
         sum += w;
@@ -142,6 +143,7 @@ Winograd1dForm ClassifyWinograd1d(const int8_t* filter, int input_channels) {
   const auto max = [](int16_t a, int16_t b) { return a > b ? a : b; };
   for (int row = 0; row < 3; ++row) {
     const int8_t* w = filter + static_cast<size_t>(row) * 3 * input_channels;
+#pragma clang loop interleave(disable)
     for (int c = 0; c < input_channels; ++c) {
       const int16_t w0 = w[c], w1 = w[input_channels + c], w2 = w[2 * input_channels + c];
       const auto outer = static_cast<int16_t>(w0 + w2), two = static_cast<int16_t>(w0 + w1);

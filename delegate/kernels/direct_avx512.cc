@@ -36,7 +36,7 @@ constexpr int kLongestFolded = 3 * kLine;
 constexpr int kMostNarrowGroups = 128;
 
 struct Taps : FilterTaps {
-  explicit Taps(const ConvShape& s) : FilterTaps(s, kLongestFolded) {
+  __attribute__((noinline)) explicit Taps(const ConvShape& s) : FilterTaps(s, kLongestFolded) {
     const bool in_rows = folded || (s.filter_width == 1 && s.input_channels > 0);
     narrow = in_rows && s.output_channels <= kNarrow && int64_t{rows} * Groups(channels) <= kMostNarrowGroups;
     folded = folded || narrow;

@@ -143,6 +143,7 @@ struct Line {
 // How often the line is not above the levels.
 __attribute__((noinline)) int64_t CountBelow(const double* accumulators, const double* levels, int count, double scale, double offset) {
   int64_t below = 0;
+#pragma clang loop interleave(disable)
   for (int i = 0; i < count; ++i) below += scale * accumulators[i] + offset > levels[i] ? 0 : 1;
   return below;
 }
@@ -255,7 +256,7 @@ bool FindRequantizeLine(const ConvQuantization& q, int channel, const Accumulato
   // A line of a scale next to this one, in the middle of the room that it has if it has any; moved by some floats. Or, where nothing
   // fits, leaning to one side: lines between those that are too high and those that are too low miss some steps of both kinds; of lines
   // that lean to one, negative results mirrored, less is to be expected.
-  const auto line_of = [&](float near, const Room& up, const Room& down, int lean, int moved) {
+  const auto line_of = [&](float near, const Room& up, const Room& down, int lean, int moved) __attribute__((noinline)) {
     double positive = q.output_zero_point + first + Centring(up) + (lean == 1 ? Gap(up) : lean == 2 ? -Gap(up) : 0);
     double negative = q.output_zero_point - first + Centring(down) + (lean == 1 ? -Gap(down) : lean == 2 ? Gap(down) : 0);
     if (one_side) negative = positive;
@@ -281,13 +282,17 @@ bool FindRequantizeLine(const ConvQuantization& q, int channel, const Accumulato
   }
   *line = {};
   int most = RequantizeLine::kMostExceptions;  // to be better than what was found
-  for (int lean = 0; lean < 3 && most > 0; ++lean) {
-    for (int i = 0; i < kScales && most > 0; ++i) {
-      RequantizeLine candidate = line_of(scales[i], ups[i], downs[i], lean, 0);
-      const Misses misses = FindMisses(steps, candidate, most);
-      if (misses.count > most || !Except(q, channel, misses, &candidate)) continue;
-      *line = candidate;
-      most = misses.count - 1;
+  for (int moved : kTries) {
+    // Where a line was found, others are not worth the time.
+    if (moved != 0 && most < RequantizeLine::kMostExceptions) break;
+    for (int lean = 0; lean < (moved == 0 ? 3 : 1) && most > 0; ++lean) {
+      for (int i = 0; i < kScales && most > 0; ++i) {
+        RequantizeLine candidate = line_of(scales[i], ups[i], downs[i], lean, moved);
+        const Misses misses = FindMisses(steps, candidate, most);
+        if (misses.count > most || !Except(q, channel, misses, &candidate)) continue;
+        *line = candidate;
+        most = misses.count - 1;
+      }
     }
   }
   return most < RequantizeLine::kMostExceptions;

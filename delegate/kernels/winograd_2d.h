@@ -347,14 +347,16 @@ class Winograd2d {
       arguments.start = weights.initial(block, position, part);
       // The next position follows in memory; past the last one a prefetch does no harm.
       arguments.prefetch = reinterpret_cast<const char*>(weights.position(block, position + 1) + first_weight);
-      int tile = 0;
-      for (int group = 0; group < groups; ++group) {
-        const int group_end = tiles * (group + 1) / groups;
-        arguments.v = v + position * v_plane + tile * kBlockChannels;
-        arguments.m = m + position * kMPlane + tile * kCout;
-        Ops::Multiply(group_end - tile, arguments);
+      for (int tile = 0; tile < tiles;) {
+        const int left = tiles - tile, calls = (left + Ops::kMaxTiles - 1) / Ops::kMaxTiles;
+        const int count = Ops::TilesAtOnce((left + calls - 1) / calls, tiles);
+        // The last may begin among those that are done.
+        const int first = count < left ? tile : tiles - count;
+        arguments.v = v + position * v_plane + first * kBlockChannels;
+        arguments.m = m + position * kMPlane + first * kCout;
+        Ops::Multiply(count, arguments);
         arguments.prefetch += static_cast<ptrdiff_t>(arguments.prefetch_step) * arguments.groups;
-        tile = group_end;
+        tile = first + count;
       }
     }
   }

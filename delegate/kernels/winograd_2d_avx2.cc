@@ -84,6 +84,8 @@ struct Avx2Ops {
     }
   }
 
+  static int TilesAtOnce(int wanted, int /*total*/) { return wanted; }
+
   static void Multiply(int tiles, const MultiplyArguments& arguments) {
     using Function = void (*)(const MultiplyArguments&);
     static constexpr Function kFunctions[kMaxTiles + 1] = {nullptr,          MultiplyTiles<1>, MultiplyTiles<2>,

@@ -88,12 +88,24 @@ struct Avx512Ops {
     }
   }
 
+  // Each size takes room: those that images of 14, 20, 24, 28, 40 and 56 pixels are cut into, for one worker or two, and a few small ones.
+  static constexpr int kSizes[] = {1, 2, 4, 8, 9, 12, 13, 14};
+
+  // As many of `total` tiles as come closest to so many: more, if there are.
+  static int TilesAtOnce(int wanted, int total) {
+    int below = 1;
+    for (int size : kSizes) {
+      if (size >= wanted && size <= total) return size;
+      if (size < wanted) below = size;
+    }
+    return below;
+  }
+
   static void Multiply(int tiles, const MultiplyArguments& arguments) {
     using Function = void (*)(const MultiplyArguments&);
     static constexpr Function kFunctions[kMaxTiles + 1] = {
-        nullptr,           MultiplyTiles<1>,  MultiplyTiles<2>,  MultiplyTiles<3>,  MultiplyTiles<4>,
-        MultiplyTiles<5>,  MultiplyTiles<6>,  MultiplyTiles<7>,  MultiplyTiles<8>,  MultiplyTiles<9>,
-        MultiplyTiles<10>, MultiplyTiles<11>, MultiplyTiles<12>, MultiplyTiles<13>, MultiplyTiles<14>};
+        nullptr, MultiplyTiles<1>, MultiplyTiles<2>, nullptr, MultiplyTiles<4>,  nullptr,           nullptr,          nullptr,
+        MultiplyTiles<8>, MultiplyTiles<9>, nullptr, nullptr, MultiplyTiles<12>, MultiplyTiles<13>, MultiplyTiles<14>};
     kFunctions[tiles](arguments);
   }
 

@@ -104,6 +104,8 @@ struct NeonOps {
     }
   }
 
+  static int TilesAtOnce(int wanted, int /*total*/) { return wanted; }
+
   static void Multiply(int tiles, const MultiplyArguments& arguments) {
     using Function = void (*)(const MultiplyArguments&);
     static constexpr Function kFunctions[kMaxTiles + 1] = {

@@ -33,6 +33,8 @@ struct ScalarOps {
   }
 
   // m[tile][cout] = start[cout] + sum over channel pairs of v[tile][pair] . u[pair][cout], modulo 2^32.
+  static int TilesAtOnce(int wanted, int /*total*/) { return wanted; }
+
   static void Multiply(int tiles, const MultiplyArguments& arguments) {
     constexpr int kCout = kLanes * kVectors;
     constexpr int kBlockPairs = kBlockChannels / 2;

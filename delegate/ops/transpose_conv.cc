@@ -150,6 +150,8 @@ Worth TransposeConv::Judge(const Environment& environment, bool insist) const {
     worth.reason.Set("not measured against XNNPACK with %s", PeerInstructions(cpu));
     return worth;
   }
+  // XNNPACK's time is taken to be that of the convolutions: as one operator it takes longer (stock_prices.py has twice the time for a
+  // multiplication), so that this says too little rather than too much.
   double own = 0;
   for (int phase = 0; phase < phase_count(); ++phase) {
     const ConvShape part = ShapeOf(RowsOf(phase), ColumnsOf(phase));

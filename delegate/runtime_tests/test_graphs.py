@@ -28,8 +28,8 @@ def cases(pytestconfig) -> list[dict[str, Any]]:
 
 
 def _runs_in_tflite(case: dict[str, Any]) -> bool:
-    # SLICE keeps the output that it had when the model was loaded: of an input that was resized since
-    # 2.14 and 2.19 write beyond it, and LiteRT 2.3 refuses that.
+    # SLICE keeps the output that it had when the model was loaded: of an input that was resized
+    # since, 2.14 and 2.19 write beyond it, and LiteRT 2.3 refuses that.
     if any(n["code"] == _SLICE for n in case["nodes"]) and any(s["resizes"] for s in case["steps"]):
         return False
     # The reference kernel of CONV_2D wants a bias.

@@ -32,7 +32,7 @@ def main() -> None:
     """Write the file."""
     cases = [*_unary(), *_pairs(), *_prelu(), *_pools(), *_means(), *_resizes(), *_precisions()]
     cases += [*_flat_means(), *_sigmoids(), *_extrema(), *_movements()]
-    cases += [*_transposed(), *_reductions(), *_more_unary()]
+    cases += [*_transposed(), *_reductions(), *_more_unary(), *_valued_pads()]
     runtimes = available_runtimes()
     if len(runtimes) < 2:
         raise SystemExit("one runtime agrees with itself: install requirements/development.txt")
@@ -424,6 +424,28 @@ _MOVEMENTS: dict[str, list[tuple[tuple[int, ...], tuple[int, ...], dict[str, Any
         ((6,), (2, 6), {"axis": 0}),
         ((6,), (6, 2), {"axis": 1}),
     ],
+    "PAD": [
+        ((1, 4, 5, 3), (1, 7, 6, 3), {"arguments": ((0, 0, 1, 2, 1, 0, 0, 0),)}),
+        ((2, 3, 2, 3), (3, 3, 2, 5), {"arguments": ((1, 0, 0, 0, 0, 0, 1, 1),)}),
+        ((5, 4), (8, 4), {"arguments": ((2, 1, 0, 0),)}),
+        ((7,), (15,), {"arguments": ((5, 3),)}),
+    ],
+    "RESHAPE": [
+        ((2, 3, 4), (4, 6), {"arguments": ((4, 6),)}),
+        ((2, 3, 4), (4, 1, 6), {"arguments": ((4, 1, -1),)}),
+        ((24,), (2, 3, 4), {"arguments": ((2, 3, 4),)}),
+    ],
+    "SQUEEZE": [
+        ((1, 9, 1, 4), (1, 9, 4), {"arguments": ((2,),)}),
+        ((1, 9, 1, 4), (9, 1, 4), {"arguments": ((-4,),)}),
+        ((1, 9, 1, 4), (9, 4), {"arguments": ((),)}),
+    ],
+    "CONCATENATION": [
+        ((2, 3, 4), (4, 3, 4), {"axis": 0}),
+        ((2, 3, 4), (2, 6, 4), {"axis": 1}),
+        ((2, 3, 4), (2, 3, 8), {"axis": -1}),
+        ((6,), (12,), {"axis": 0}),
+    ],
 }
 
 
@@ -436,7 +458,7 @@ def _movements() -> Iterator[Case]:
                 scale, zero_point = _scale(rng, -6, -4), _zero_point(rng)
                 inputs = [
                     Operand(_codes(rng, shape), scale, zero_point)
-                    for _ in range(2 if operator == "PACK" else 1)
+                    for _ in range(2 if operator in ("CONCATENATION", "PACK") else 1)
                 ]
                 yield Case(
                     f"{operator.lower()}_{number}" + ("_symmetric" if mode == "SYMMETRIC" else ""),
@@ -482,7 +504,9 @@ def _transposed() -> Iterator[Case]:
             codes = rng.choice(np.array([-128, 127], np.int8), shape)
         scales = [_scale(rng, -9, -6) for _ in range(1 if "per_tensor" in unusual else outputs)]
         first = _scale(rng, -6, -3)
-        spread = first * scales[0] * 74 * 74 * np.sqrt(shape[3] * max(1, np.prod(taps) // 4)) / 60
+        spread = (
+            first * scales[0] * 74 * 74 * np.sqrt(shape[3] * max(1, taps[0] * taps[1] // 4)) / 60
+        )
         scale = float(np.float32(spread * unusual.get("output", 1.0)))
         size = tuple(unusual.get("size", usual))
         yield Case(
@@ -542,6 +566,16 @@ def _more_unary() -> Iterator[Case]:
                 Operand(np.zeros_like(codes), float(np.float32(output)), _zero_point(rng, 20)),
                 approximate=operator == "GELU" and number % 2 == 1,
             )
+
+
+def _valued_pads() -> Iterator[Case]:
+    """Those of PAD with a value of their own."""
+    rng = np.random.default_rng([2006, 14])
+    for number, (shape, to, options) in enumerate(_MOVEMENTS["PAD"]):
+        scale, zero_point = _scale(rng, -6, -4), _zero_point(rng)
+        inputs = [Operand(_codes(rng, s), scale, zero_point) for s in (shape, (1,))]
+        output = Operand(np.zeros(to, np.int8), scale, zero_point)
+        yield Case(f"padv2_{number}", "PADV2", inputs, output, **options)
 
 
 def _slope_of(operator: str) -> dict[str, float]:

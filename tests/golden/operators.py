@@ -79,12 +79,14 @@ class Case:
                 inputs.append(self._bias())
         elif self.operator.startswith("RESIZE"):
             inputs.append(_constant(self.output.codes.shape[1:3]))
-        elif self.operator in ("PAD", "MIRROR_PAD"):
-            inputs.append(_constant(np.reshape(self.arguments[0], (-1, 2))))
+        elif self.operator in ("PAD", "PADV2", "MIRROR_PAD"):
+            inputs.insert(1, _constant(np.reshape(self.arguments[0], (-1, 2))))
+            if self.operator == "PADV2":
+                inputs[2] = dataclasses.replace(inputs[2], data=self.inputs[1].codes)
         elif self.operator in ("SPLIT", "SPLIT_V"):
             before = [_constant(a) for a in self.arguments]
             inputs = [*before, *inputs] if self.operator == "SPLIT" else [*inputs, *before]
-        else:
+        elif self.operator != "SQUEEZE":
             inputs += [_constant(a) for a in self.arguments]
         output = Tensor(self.output.codes.shape, [self.output.scale], self.output.zero_point)
         version = _VERSIONS.get(self.operator, 2)
@@ -116,9 +118,9 @@ class Case:
         return Tensor(shape, self.weight_scales, data=data)
 
     def _bias(self) -> Tensor:
-        scales = [np.float32(s) * np.float32(self.inputs[0].scale) for s in self.weight_scales]
+        scales = np.array(self.weight_scales, np.float32) * np.float32(self.inputs[0].scale)
         data = np.array(self.bias, np.int32)
-        return Tensor(data.shape, scales, kind="INT32", data=data)
+        return Tensor(data.shape, [float(s) for s in scales], kind="INT32", data=data)
 
     def _options(self) -> tuple[str, dict[str, Any]] | None:
         generated = schema.schema()
@@ -151,6 +153,9 @@ class Case:
             "EXP": ("Exp", {}),
             "GELU": ("Gelu", {"approximate": self.approximate}),
             "PAD": ("Pad", {}),
+            "PADV2": ("PadV2", {}),
+            "RESHAPE": ("Reshape", {"newShape": list(self.output.codes.shape)}),
+            "SQUEEZE": ("Squeeze", {"squeezeDims": [a for one in self.arguments for a in one]}),
             "MIRROR_PAD": ("MirrorPad", {"mode": getattr(generated.MirrorPadMode, self.mode)}),
             "CONCATENATION": ("Concatenation", {"axis": self.axis}),
             "PACK": ("Pack", {"axis": self.axis, "valuesCount": len(self.inputs)}),
@@ -184,6 +189,8 @@ _VERSIONS = {
     "RELU_0_TO_1": 1,
     "DEPTH_TO_SPACE": 1,
     "EXPAND_DIMS": 1,
+    "RESHAPE": 1,
+    "SQUEEZE": 1,
     "SPLIT_V": 2,
     "RESIZE_BILINEAR": 3,
     "RESIZE_NEAREST_NEIGHBOR": 3,

@@ -98,14 +98,18 @@ def best(present: float, initial: float, judge: Callable[[float], float]) -> flo
     return chosen
 
 
-def of_filter(exact: Double, x: Double, filters: Double, limit: int, scale: float) -> float:
+def of_filter(
+    exact: Double, x: Double, filters: Double, bias: float, limit: int, scale: float
+) -> float:
     """Cosine of one channel under a scale of its filter [1, C]."""
-    return cosine(exact, x @ q_filters(filters, scale, limit)[0])
+    return cosine(exact, x @ q_filters(filters, scale, limit)[0] + bias)
 
 
-def of_input(exact: Double, x: Double, fixed: Double, ends: tuple[int, int], scale: float) -> float:
+def of_input(
+    exact: Double, x: Double, fixed: Double, bias: Double, ends: tuple[int, int], scale: float
+) -> float:
     """Cosine of the whole output under a scale of the input."""
-    return cosine(exact, q(x, scale, ends) @ fixed.T)
+    return cosine(exact, q(x, scale, ends) @ fixed.T + bias)
 
 
 def algorithm1(bits: str, rounds: int) -> Published:
@@ -116,8 +120,8 @@ def algorithm1(bits: str, rounds: int) -> Published:
     biases = [layer.bias_values.astype(np.float64) for layer in layers()]
     inputs, outputs = [pixels()], []
     for w, b in zip(filters, biases):
-        outputs.append(inputs[-1] @ w.T)
-        inputs.append(np.maximum(outputs[-1] + b, 0))
+        outputs.append(inputs[-1] @ w.T + b)
+        inputs.append(np.maximum(outputs[-1], 0))
     first = Published(
         [limit / np.abs(w).max(axis=1) for w in filters],
         [limit / np.abs(x).max() for x in inputs[:-1]],
@@ -136,15 +140,16 @@ def algorithm1(bits: str, rounds: int) -> Published:
         for n, w in enumerate(filters):
             quantized = q(x, now.activations[n], ends)
             for k in range(len(w)):
+                one, bias = w[k : k + 1], biases[n][k]
                 judge = functools.partial(
-                    of_filter, outputs[n][..., k], quantized, w[k : k + 1], limit
+                    of_filter, outputs[n][..., k], quantized, one, bias, limit
                 )
                 now.weights[n][k] = best(now.weights[n][k], first.weights[n][k], judge)
             x = passed_on(n, quantized)
         x = inputs[0]
         for n, w in enumerate(filters):
             fixed = q_filters(w, now.weights[n], limit)
-            judge = functools.partial(of_input, outputs[n], x, fixed, ends)
+            judge = functools.partial(of_input, outputs[n], x, fixed, biases[n], ends)
             now.activations[n] = best(now.activations[n], first.activations[n], judge)
             x = passed_on(n, q(x, now.activations[n], ends))
     return now
@@ -309,9 +314,13 @@ def test_files_without_their_ends_are_refused(monkeypatch: pytest.MonkeyPatch) -
     def without_end(self: Assembly, kind: str, inputs: list[int], *rest: Any) -> None:
         append(self, kind, [inputs[0]] * 2 if kind == "MINIMUM" else inputs, *rest)
 
+    record = calibrate(network(), samples(), Config(method="trt", bits="5"))
+    for tensor in record.tensors:
+        tensor.scale *= 0.5 if tensor.limited else 1  # many codes beyond the ends
+    quantize(network(), record)
     monkeypatch.setattr(Assembly, "append", without_end)
     with pytest.raises(VerificationError, match="MINIMUM"):
-        quantize(network(), samples(), Config(method="easyquant-paper", bits="5"))
+        quantize(network(), record)
 
 
 def test_records_of_limited_tensors_make_the_same_file() -> None:

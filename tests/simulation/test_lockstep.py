@@ -31,6 +31,7 @@ from tflite_eq.record.calibration import LayerRecord
 from tflite_eq.runtimes import Kernels
 from tflite_eq.simulation.kernel_tables import KernelTable
 from tflite_eq.simulation.lockstep import corrected_on, run_lockstep
+from tflite_eq.simulation.lockstep_pass import LockstepPass
 from tflite_eq.simulation.twins import TwinActivations
 
 Array = npt.NDArray[Any]
@@ -120,7 +121,7 @@ def simulate_model(
     with ActivationStore(memory_budget) as store:
         twins = RememberingTwins(store)
         observers = observe_ranges(graph, SampleReader(graph, data), twins, config.seed)
-        _, records = run_lockstep(network, observers, twins, config)
+        _, records = run_lockstep(LockstepPass(network, observers, twins, config))
         for index in graph.outputs:
             twins.remember(index)
     return graph, records, twins
@@ -195,8 +196,8 @@ def reference_difference(graph: Graph, operator: Operator, inputs: Sequence[Arra
 
 # Largest part of an operator's codes that may be one off, XNNPACK's and reference kernels'; nothing
 # for those not named. XNNPACK's convolutions round once, a float32 product, as the simulation does;
-# reference kernels round twice. Both average in fixed point of few bits. Factors of ADD have 20 bits
-# in either, so that a sum within 2^-13 codes of a border goes either way.
+# reference kernels round twice. Both average in fixed point of few bits. Factors of ADD have 20
+# bits in either, so that a sum within 2^-13 codes of a border goes either way.
 LINEAR = (0.001, 0.03)
 ONE_OFF = {
     **dict.fromkeys(("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "TRANSPOSE_CONV"), LINEAR),
@@ -408,7 +409,7 @@ def rerun(name: str, config: Config, samples: list[int]) -> tuple[list[LayerReco
         twins = TwinActivations(store, samples=0)
         observers = observe_ranges(graph, SampleReader(graph, models.data(name)), twins, 0)
         kept = set(graph.inputs)
-        _, records = run_lockstep(network, observers, twins, config, kept=kept)
+        _, records = run_lockstep(LockstepPass(network, observers, twins, config), kept=kept)
         return records, corrected_on(graph, layers, records, twins, samples, config)
 
 

@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 
 from tests.wheels.users import User, new_user, quantize_validate_benchmark, wheel
+from tflite_eq import Config, quantize
+from tflite_eq.demonstration import digits
 
 ROOT = Path(__file__).resolve().parents[2]
 LIBRARIES = {
@@ -75,13 +77,35 @@ def test_what_readme_begins_with_runs_as_it_is_pasted(user: User) -> None:
     assert (made / "net_int8.tflite").stat().st_size < (made / "net_float.tflite").stat().st_size
 
 
-def test_what_a_user_of_the_pure_wheel_is_told(user: User, tmp_path: Path) -> None:
+@pytest.fixture
+def bare(user: User, tmp_path: Path) -> User:
+    """A user of the pure wheel."""
     with zipfile.ZipFile(wheel("any")) as archive:
         archive.extractall(tmp_path)
-    bare = User(user.python, user.folder, {**user.environment, "PYTHONPATH": str(tmp_path)})
+    return User(user.python, user.folder, {**user.environment, "PYTHONPATH": str(tmp_path)})
+
+
+def test_what_a_user_of_the_pure_wheel_is_told(bare: User) -> None:
     code = "import tflite_eq.delegate as d\ntry: d.load()\nexcept Exception as e: print(e)"
     told = bare.run("python", "-c", code)
     assert "no libtflite_eq_delegate.so: install the wheel for this machine: pip install" in told
+
+
+@pytest.mark.parametrize("command", ["validate", "explain", "benchmark"])
+def test_where_the_delegate_does_not_run_commands_say_so(command: str, bare: User) -> None:
+    given = digits.load()
+    model = quantize(given.model, list(given.samples[:20, None]), Config(method="minmax")).model
+    (bare.folder / "q.tflite").write_bytes(model)
+    # As far as the system's name goes; what chooses by it has been imported then.
+    code = f"""
+import sys, ai_edge_litert.interpreter, ctypes, multiprocessing, tempfile
+sys.platform, sys.stderr = "darwin", sys.stdout
+from tflite_eq.cli.main import main, parse
+main(parse(["tflite-eq", {command!r}, "--model", "q.tflite"]))
+"""
+    told = bare.run("python", "-c", code)
+    remedy = "quantize here, and run the model there"
+    assert told == f"error: the delegate runs on Linux and Android only; {remedy}\n"
 
 
 @pytest.mark.parametrize("version", ["3.9", "3.10", "3.12", "3.13", "3.14"])

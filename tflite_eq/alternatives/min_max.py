@@ -23,6 +23,7 @@ from tflite_eq.precision import weights_grid
 from tflite_eq.record.calibration import Calibration, LayerRecord
 from tflite_eq.simulation.activation_scales import ActivationScales
 from tflite_eq.simulation.least_scales import least_output_scale
+from tflite_eq.simulation.lockstep_pass import LockstepPass
 from tflite_eq.simulation.twins import TwinActivations
 from tflite_eq.simulation.weight_scales import WeightScales, unclipped_scales
 from tflite_eq.statistics.histogram import RangeObserver
@@ -97,7 +98,8 @@ def min_max_record(
     observers = {index: _observer(interval) for index, interval in extremes.items()}
     with ActivationStore() as store:
         twins = TwinActivations(store, samples=0)
-        scales = ActivationScales(network, observers, twins, config, WeightScales(twins, config))
+        task = LockstepPass(network, observers, twins, config)
+        scales = ActivationScales(task, WeightScales(task))
         scales.settle_rest()
         tensors = scales.records()
     input_scales = {tensor.index: tensor.scale for tensor in tensors}

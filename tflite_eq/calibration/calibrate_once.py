@@ -24,6 +24,7 @@ from tflite_eq.search.trace import PassTrace
 from tflite_eq.simulation.algorithm1 import up_to_last_half
 from tflite_eq.simulation.decided_layers import LayersBeside
 from tflite_eq.simulation.lockstep import run_lockstep
+from tflite_eq.simulation.lockstep_pass import LockstepPass
 from tflite_eq.simulation.twins import TwinActivations
 from tflite_eq.statistics.channels import Observed
 from tflite_eq.version import __version__
@@ -91,9 +92,8 @@ def calibrated(
         last_half = None
         if config.method is Method.EASYQUANT_PAPER:
             last_half = up_to_last_half(network, observers, twins, config)
-        tensors, records = run_lockstep(
-            network, observers, twins, config, trace, checkpoint, needed, beside, last_half
-        )
+        whole = LockstepPass(network, observers, twins, config, trace, beside, last_half)
+        tensors, records = run_lockstep(whole, checkpoint, needed)
         for position, number in enumerate(task.followed):
             if judges.wants(number):
                 judges.take(number, [twins.float_values(i, position) for i in judges.outputs])

@@ -18,12 +18,15 @@ from tflite_eq.user_functions import imported, imported_function, names_function
 JUDGING_FLAGS = ("task", "metric", "decode", "task_option", "truth")
 
 
-def add_judging_flags(parser: argparse.ArgumentParser, which_truth: str) -> None:
+def add_judging_flags(
+    parser: argparse.ArgumentParser, which_truth: str, is_bound: bool = False
+) -> None:
     """Add ``--task``, ``--metric``, ``--decode``, ``--task_option`` and ``--truth``.
 
     Args:
         parser: The command's.
         which_truth: What samples the truth is of.
+        is_bound: Whether ``--metric`` may name one of a task's figures.
     """
     group = parser.add_argument_group(
         "task", "What the network is for, and how that is judged; see docs/tasks.md."
@@ -37,8 +40,8 @@ def add_judging_flags(parser: argparse.ArgumentParser, which_truth: str) -> None
     group.add_argument(
         "--metric",
         metavar="MODULE:FUNCTION",
-        help="judge by a function of yours, found from the current folder, too; with --max_drop "
-        "also the name of one of the task's figures, which the bound is about",
+        help="judge by a function of yours, found from the current folder, too"
+        + ("; or the name of one of the task's figures, which --max_drop is about" * is_bound),
     )
     group.add_argument(
         "--decode",

@@ -81,7 +81,7 @@ def register(subparsers: Any, summary: str) -> None:
         description="Quantize a float model to an int8 .tflite with EasyQuant scales.",
     )
     _add_files(parser.add_argument_group("files"))
-    add_judging_flags(parser, "each sample of --validation")
+    add_judging_flags(parser, "each sample of --validation", is_bound=True)
     add_preprocessing_flags(parser)
     _add_options(parser.add_argument_group("quantization"))
     add_json_flag(parser)

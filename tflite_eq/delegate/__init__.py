@@ -9,3 +9,8 @@ from tflite_eq.delegate.accelerator import accelerator_dir
 from tflite_eq.delegate.library import find, load
 
 __all__ = ["accelerator_dir", "find", "load"]
+
+
+def __dir__() -> list[str]:
+    """The public names, for interactive use."""
+    return sorted(__all__)

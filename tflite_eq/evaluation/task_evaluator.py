@@ -61,6 +61,7 @@ class TaskEvaluation:
         comparison: How close every output is to the reference's; ``None`` without one.
         runtime: Name and version of the TFLite runtime.
         kernels: What it computed with.
+        doubts: What looks like a mistake, a sentence each.
 
     Example:
         >>> import numpy as np, tflite_eq
@@ -83,11 +84,14 @@ class TaskEvaluation:
     comparison: OutputComparison | None
     runtime: str
     kernels: Kernels
+    doubts: tuple[str, ...] = ()
 
     @property
     def notes(self) -> tuple[str, ...]:
         """What one has to know to read the figures, a sentence each."""
-        notes = () if self.comparison is None else self.comparison.notes
+        notes = self.doubts
+        if self.comparison is not None:
+            notes += self.comparison.notes
         drawn = [f.title for f in self.figures if isinstance(f.statistic, Pooled)]
         if drawn and self.n < _FEW_SAMPLES:
             notes += (
@@ -204,6 +208,11 @@ def evaluate_task(
         comparison,
         plan.runtime.description,
         kernels,
+        tuple(
+            f"{model.name}: {doubt}"
+            for model, own in zip(every, entries)
+            for doubt in judge.task.doubts(own)
+        ),
     )
 
 
@@ -264,6 +273,11 @@ class Expectations:
         return cls(
             reference, samples, plan.judge, truth is not None, expected, entries, plan.runtime
         )
+
+    @property
+    def doubts(self) -> tuple[str, ...]:
+        """What looks like a mistake of the float model, a sentence each."""
+        return self.judge.task.doubts(self.entries)
 
     @property
     def figure(self) -> Figure:

@@ -114,6 +114,5 @@ class JudgedModels:
 
     def _at(self, row: int, index: int, error: TfliteEqError) -> TfliteEqError:
         comparison = self._plan.comparison
-        return type(error)(
-            f"{comparison.models[row].name}, {comparison.samples.name(index)}: {error}"
-        )
+        kind = DatasetError if isinstance(error, DatasetError) else ModelError
+        return kind(f"{comparison.models[row].name}, {comparison.samples.name(index)}: {error}")

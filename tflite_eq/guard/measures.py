@@ -10,6 +10,7 @@ from tflite_eq.evaluation.task_evaluator import Expectations
 from tflite_eq.graph.model import Graph
 from tflite_eq.guard.bound import Guard
 from tflite_eq.guard.search import Drop
+from tflite_eq.progress import note
 
 
 class Measure(Protocol):
@@ -94,6 +95,8 @@ class TaskMeasure:
         self._expectations = Expectations.of(
             reference, samples, guard.judge, truth, num_workers=num_workers
         )
+        for doubt in self._expectations.doubts:
+            note(f"warning: {reference.name}: {doubt}")
 
     @property
     def samples(self) -> int:

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import numpy as np
 import numpy.typing as npt
 
-from tflite_eq.checkpoint.checkpoint import LayerState
-from tflite_eq.config import Config, Forms, Method
+from tflite_eq.config import Forms, Method
 from tflite_eq.execution.operator_runner import OperatorRunner
 from tflite_eq.graph import properties
 from tflite_eq.graph.linear import LinearLayer
 from tflite_eq.graph.model import Operator
-from tflite_eq.graph.network import Network
 from tflite_eq.graph.scale_groups import ScaleGroup, shares_scale
 from tflite_eq.numerics.affine import AffineParams
 from tflite_eq.numerics.windows import ActivationMode, Window, affine_for, limited_affine
@@ -22,17 +20,14 @@ from tflite_eq.record.calibration import LayerRecord, TensorRecord
 from tflite_eq.search.easyquant import Interval, SearchResult, ValueReader, search_scales
 from tflite_eq.search.rows import supports_rows
 from tflite_eq.search.through import ELEMENTWISE, Function, search_through
-from tflite_eq.search.trace import PassTrace
 from tflite_eq.simulation.averages import Averages, operators_behind_averages
 from tflite_eq.simulation.elementwise_results import ElementwiseResults
 from tflite_eq.simulation.floors import floor_of
-from tflite_eq.simulation.half_rounds import HalfRound
 from tflite_eq.simulation.kernel_tables import KernelTable
 from tflite_eq.simulation.least_scales import least_output_scale
+from tflite_eq.simulation.lockstep_pass import LockstepPass
 from tflite_eq.simulation.sampling import criterion, sampled_values
-from tflite_eq.simulation.twins import TwinActivations
 from tflite_eq.simulation.weight_scales import WeightScales
-from tflite_eq.statistics.histogram import RangeObserver
 from tflite_eq.statistics.ranges import ESTIMATORS, widen_to_symmetric
 from tflite_eq.writing.fast_forms import with_fast_swish
 
@@ -64,35 +59,28 @@ class ActivationScales:
 
     def __init__(
         self,
-        network: Network,
-        observers: dict[int, RangeObserver],
-        twins: TwinActivations,
-        config: Config,
+        task: LockstepPass,
         weight_scales: WeightScales,
-        trace: PassTrace | None = None,
-        decided: Sequence[LayerState] = (),
-        beside: Sequence[TwinActivations] = (),
-        half_round: HalfRound | None = None,
     ) -> None:
-        """Nothing is settled yet; arguments as for ``run_lockstep``.
+        """Nothing is settled yet.
 
-        ``weight_scales`` are searched along with the scales of what layers read.
-        ``decided`` holds what an interrupted run has decided: its tensors are settled as they
-        were, without a search. ``beside`` are other quantized networks that get the same scales.
-        ``half_round`` says what of the paper's Algorithm 1 this pass is.
+        Args:
+            task: The pass that the scales are decided in.
+            weight_scales: Searched along with the scales of what layers read.
         """
+        network = task.network
         self._graph, self._layers = network.graph, network.layers
         self._groups, self._skipped = network.groups, network.skipped
-        self._observers = observers
-        self._twins = twins
-        self._beside = beside
-        self._config = config
-        self._half_round = half_round
-        self._trace = trace
+        self._observers = task.observers
+        self._twins = task.twins
+        self._beside = [other.twins for other in task.beside]
+        self._config = task.config
+        self._half_round = task.half_round
+        self._trace = task.trace
         self._position = 0  # of the operator that runs next
         self._records: dict[int, TensorRecord] = {}
         self._new: list[TensorRecord] = []
-        self._decided = {tensor.index: tensor for state in decided for tensor in state.tensors}
+        self._decided = {tensor.index: tensor for state in task.decided for tensor in state.tensors}
         self._least: dict[int, float] = {}
         self._weight_scales = weight_scales
         self._averaged_from: dict[int, list[ScaleGroup]] = {}

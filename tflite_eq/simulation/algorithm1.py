@@ -7,6 +7,7 @@ from tflite_eq.data.store import ActivationStore
 from tflite_eq.graph.network import Network
 from tflite_eq.simulation.half_rounds import HalfRound, Scales
 from tflite_eq.simulation.lockstep import run_lockstep
+from tflite_eq.simulation.lockstep_pass import LockstepPass
 from tflite_eq.simulation.twins import TwinActivations
 from tflite_eq.statistics.histogram import RangeObserver
 
@@ -52,4 +53,4 @@ def _half(
     with ActivationStore() as store:
         part = twins.part(store, network.graph.inputs, range(twins.samples))
         half = HalfRound(scales, part, config, of_weights)
-        run_lockstep(network, observers, part, config, half_round=half)
+        run_lockstep(LockstepPass(network, observers, part, config, half_round=half))

@@ -143,6 +143,7 @@ class HalfRound:
             layer.groups,
             sampled.rows,
             sampled.output,
+            layer.bias_values,
             sampled.ends,
             weights_grid(layer, int7, self._config),
         )

@@ -19,11 +19,9 @@ from tflite_eq.precision import weights_grid
 from tflite_eq.record.filters import QuantizedFilters
 from tflite_eq.search.easyquant import LayerReader, initial_weight_scales
 from tflite_eq.search.rows import supports_rows
-from tflite_eq.search.trace import PassTrace
 from tflite_eq.simulation.averages import Averages
-from tflite_eq.simulation.half_rounds import HalfRound
+from tflite_eq.simulation.lockstep_pass import LockstepPass
 from tflite_eq.simulation.sampling import make_layer_reader
-from tflite_eq.simulation.twins import TwinActivations
 
 Float = npt.NDArray[np.float32]
 
@@ -31,28 +29,14 @@ Float = npt.NDArray[np.float32]
 class WeightScales:
     """Weight scales of one network's layers."""
 
-    def __init__(
-        self,
-        twins: TwinActivations,
-        config: Config,
-        trace: PassTrace | None = None,
-        waiting: Mapping[int, Sequence[float]] | None = None,
-        half_round: HalfRound | None = None,
-    ) -> None:
-        """Nothing is decided yet.
-
-        Args:
-            twins: Activations of both networks.
-            config: Options.
-            trace: Receives what the searches looked at.
-            waiting: What ``waiting`` gave to a run that was interrupted.
-            half_round: What of the paper's Algorithm 1 this pass is.
-        """
-        self._twins = twins
-        self._config = config
-        self._trace = trace
-        self._half_round = half_round
-        self._found = {i: np.asarray(scales, np.float32) for i, scales in (waiting or {}).items()}
+    def __init__(self, task: LockstepPass) -> None:
+        """Nothing is decided yet but what an interrupted run has left waiting."""
+        self._twins = task.twins
+        self._config = task.config
+        self._trace = task.trace
+        self._half_round = task.half_round
+        waiting = task.decided[-1].waiting_scales if task.decided else {}
+        self._found = {i: np.asarray(scales, np.float32) for i, scales in waiting.items()}
 
     def joint(
         self, layers: Sequence[LinearLayer], int7: bool, averages: Averages

@@ -330,7 +330,7 @@ class Assembly:
         read = source
         for number, (kind, end) in enumerate(steps):
             is_last = number == len(steps) - 1
-            made = result if is_last else self.between(tensor, kind.lower(), ends)
+            made = result if is_last else self.between(tensor, "half_limited", ends)
             codes = Codes(
                 np.array([end], np.int8), np.array([ends.scale], np.float32), ends.zero_point
             )

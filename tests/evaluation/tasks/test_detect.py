@@ -272,3 +272,13 @@ def test_nothing_sure_enough_names_a_score_that_is() -> None:
     with pytest.raises(DatasetError, match=r"best has 0\.31.*min_score=0\.28$"):
         task.check(made, False)
     assert judging.figures_beside(Detect(min_score=0.28), reference, reference)["f1"].value == 100
+
+
+def test_classes_that_nothing_expects_are_doubted() -> None:
+    shifted = [(boxes, np.asarray(kinds) + 7) for boxes, kinds in TRUTH]
+    (doubt,) = Detect().doubts(judging.entries(Detect(), FOUND, shifted))
+    assert "found (0, 1, 2)" in doubt
+    assert "expected (7, 8, 9)" in doubt
+    assert Detect().doubts(judging.entries(Detect(), FOUND, TRUTH)) == ()
+    nothing = [(np.zeros((0, 4)), [], [])] * len(TRUTH)
+    assert Detect().doubts(judging.entries(Detect(), nothing, TRUTH))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -239,3 +240,28 @@ def test_every_task_explains_itself() -> None:
             assert figures
             assert all(f.higher_is_better is not None and f.meaning for f in figures)
             assert len({f.name for f in figures}) == len(figures)
+
+
+def test_files_with_truth(tmp_path: Path) -> None:
+    model = networks.segmenter()
+    np.save(tmp_path / "samples.npy", SAMPLES)
+    np.save(tmp_path / "truth.npy", np.stack([a.argmax(-1) for a in outputs(model)]))
+    validation = tflite_eq.Validation.from_files(
+        model, tmp_path / "samples.npy", truth=tmp_path / "truth.npy"
+    )
+    found = tflite_eq.evaluate({"net": model}, validation, task="segment")
+    assert found.models[0].figures["mean_iou"].value == 100
+
+
+def test_files_with_labels_that_are_no_classes(tmp_path: Path) -> None:
+    model = classifiers.float_classifier(softmax=False)
+    path = tmp_path / "faces.npz"
+    np.savez(path, images=classifiers.IMAGES, who=1000 + np.arange(60) // 4)
+    with pytest.raises(DatasetError, match=r"label 1000 is outside 0\.\.9"):
+        tflite_eq.Validation.from_files(model, path)
+    validation = tflite_eq.Validation.from_files(model, path, task="embed")
+    found = tflite_eq.evaluate({"net": model}, validation, task="embed")
+    assert found.has_truth
+    assert 50 <= found.models[0].figures["verification"].value <= 100
+    with pytest.raises(tflite_eq.TfliteEqError, match="without labels"):
+        tflite_eq.evaluate({"net": model}, validation)

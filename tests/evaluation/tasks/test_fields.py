@@ -207,3 +207,19 @@ def test_of_several_outputs_that_fit_one_must_be_chosen() -> None:
     # One alone that fits needs no choice.
     outputs["flag"] = outputs.pop("a")[:, :1]
     assert Embed().select(outputs) is outputs["b"]
+
+
+def test_truth_of_another_kind_is_told_from_outputs_of_another_kind() -> None:
+    with pytest.raises(DatasetError) as caught:
+        Landmarks(dimensions=3).truth(np.zeros((10, 2)))
+    assert "expected points as the model gives them" in str(caught.value)
+    assert "mend the ground truth" in str(caught.value)
+    assert "--decode" not in str(caught.value)
+
+
+def test_masks_with_other_numbers_are_doubted() -> None:
+    found = judging.entries(Segment(), [np.zeros((4, 4), int)], [np.full((4, 4), 3)])
+    (doubt,) = Segment().doubts(found)
+    assert "those of either are 0, 3" in doubt
+    same = judging.entries(Segment(), [np.zeros((4, 4), int)], [np.eye(4, dtype=int)])
+    assert Segment().doubts(same) == ()

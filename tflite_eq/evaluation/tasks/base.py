@@ -25,6 +25,22 @@ Array = npt.NDArray[Any]
 Outputs = Mapping[str, Array]
 
 
+class OtherKindError(ModelError):
+    """A value is not what a task judges.
+
+    Attributes:
+        found: What it is.
+    """
+
+    def __init__(self, task: NetworkTask, found: str) -> None:
+        """Say what was found."""
+        super().__init__(
+            f"task {task.name} judges {task.takes}; found {found}; choose another --task or "
+            "output, or have --decode module:function make that of the outputs"
+        )
+        self.found = found
+
+
 @dataclasses.dataclass(frozen=True)
 class NetworkTask(abc.ABC):
     """What networks of one kind are for.
@@ -84,6 +100,11 @@ class NetworkTask(abc.ABC):
         """
         try:
             return self.form(value)
+        except OtherKindError as error:
+            raise DatasetError(
+                f"task {self.name}: expected {self.takes_truth}, found {error.found}; mend the "
+                "ground truth"
+            ) from error
         except ModelError as error:
             raise DatasetError(str(error)) from error
 
@@ -94,6 +115,11 @@ class NetworkTask(abc.ABC):
         Raises:
             DatasetError: The two cannot be compared.
         """
+
+    def doubts(self, entries: Entries) -> tuple[str, ...]:
+        """What makes the figures of a model look like a mistake, a sentence each."""
+        del entries
+        return ()
 
     def check(self, entries: Entries, has_truth: bool) -> None:
         """Refuse samples that tell nothing.
@@ -163,12 +189,9 @@ class OneOutputTask(NetworkTask):
             )
         return found
 
-    def other_kind(self, found: str) -> ModelError:
+    def other_kind(self, found: str) -> OtherKindError:
         """The error about what is not what the task judges."""
-        return ModelError(
-            f"task {self.name} judges {self.takes}; found {found}; choose another --task or "
-            "output, or have --decode module:function make that of the outputs"
-        )
+        return OtherKindError(self, found)
 
 
 def shown(outputs: Outputs) -> str:
@@ -181,6 +204,12 @@ def shown(outputs: Outputs) -> str:
 def array_shown(value: Array) -> str:
     """Type and shape of an array, for messages."""
     return f"{value.dtype.name} {list(value.shape)}"
+
+
+def listed_numbers(numbers: Sequence[int], most: int = 12) -> str:
+    """The first of them, for messages."""
+    more = f" and {len(numbers) - most} more" if len(numbers) > most else ""
+    return ", ".join(map(str, numbers[:most])) + more
 
 
 def same_shape(task: NetworkTask, predicted: Array, expected: Array) -> None:

@@ -25,7 +25,13 @@ from tflite_eq.evaluation.tasks.average_precision import (
     CategoryMatches,
     F1Score,
 )
-from tflite_eq.evaluation.tasks.base import NetworkTask, Outputs, checked_option, shown
+from tflite_eq.evaluation.tasks.base import (
+    NetworkTask,
+    Outputs,
+    checked_option,
+    listed_numbers,
+    shown,
+)
 from tflite_eq.evaluation.tasks.figures import Entries, Figure, Pooled
 from tflite_eq.graph.model import Graph
 
@@ -241,6 +247,22 @@ class Detect(NetworkTask):
             f"in any of {len(entries)} samples (the best has {max(scores):.3g}); check the "
             f"preprocessing (--image_mean, --image_std), or give --task_option "
             f"min_score={0.9 * max(scores):.2g}"
+        )
+
+    def doubts(self, entries: Entries) -> tuple[str, ...]:
+        """None of the classes found may be expected, or nothing may be found at all."""
+        found, expected = (
+            sorted({int(kind) for entry in entries for kind in entry[side].classes})
+            for side in (0, 1)
+        )
+        if not found:
+            return ("nothing is found in any sample; is the preprocessing right?",)
+        if set(found) & set(expected):
+            return ()
+        return (
+            f"none of the classes found ({listed_numbers(found)}) is among those expected "
+            f"({listed_numbers(expected)}); does class 0 have another number in the annotations "
+            "(--task_option first_category=0)?",
         )
 
     def read_annotations(self, path: Path, files: Sequence[str]) -> list[Boxes]:

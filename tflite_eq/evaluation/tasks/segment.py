@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tflite_eq.errors import DatasetError, ModelError
-from tflite_eq.evaluation.tasks.base import Array, OneOutputTask, array_shown
+from tflite_eq.evaluation.tasks.base import Array, OneOutputTask, array_shown, listed_numbers
 from tflite_eq.evaluation.tasks.figures import Entries, Figure, Pooled, Weighted
 
 _NO_THRESHOLD = math.nan
@@ -105,6 +105,16 @@ class Segment(OneOutputTask):
         both = np.bincount(own[own == other], minlength=classes)
         either = np.bincount(own, minlength=classes) + np.bincount(other, minlength=classes) - both
         return np.stack([both, either], axis=1)
+
+    def doubts(self, entries: Entries) -> tuple[str, ...]:
+        """Not a single pixel may have the expected class."""
+        if any(entry[:, 0].any() for entry in entries):
+            return ()
+        found = _table(entries).sum(axis=0)[:, 1].nonzero()[0].tolist()
+        return (
+            "no pixel has the class that is expected of it; do the numbers of classes mean the "
+            f"same (those of either are {listed_numbers(found)}), and is the preprocessing right?",
+        )
 
     def check(self, entries: Entries, has_truth: bool) -> None:
         """Refuse masks without any pixel."""
