@@ -176,6 +176,13 @@ def test_a_run_that_is_repeated_makes_the_same_choice(tmp_path: Path) -> None:
     assert first.calibration.config.keep_int8
 
 
+def test_fewer_bits_than_seven_are_called_so(capsys: pytest.CaptureFixture[str]) -> None:
+    config = Config(bits="6", keep_int8_share=0.3, bias_correction="none", equalization="none")
+    record = calibrate(models.build("conv_net"), models.data("conv_net"), config)
+    assert {t.bits for t in record.tensors} == {6, 8}
+    assert "% of the noise of 6-bit ones" in capsys.readouterr().err
+
+
 def test_the_written_file_has_both_widths() -> None:
     result = running.quantized("conv_net", Config(bits="7", keep_int8_share=0.3))
     assert {t.bits for t in result.calibration.tensors} == {7, 8}

@@ -107,7 +107,8 @@ def with_kept_int8(
     return KeptInt8(
         decided,
         f"{counted(len(layers), 'layer')} with {100 * work:.1f} % of the multiplications keep "
-        f"8-bit inputs, which cause {100 * noise:.0f} % of the noise of 7-bit ones: {listed}",
+        f"8-bit inputs, which cause {100 * noise:.0f} % of the noise of {config.bits.narrow}-bit "
+        f"ones: {listed}",
     )
 
 

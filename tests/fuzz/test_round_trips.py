@@ -46,7 +46,8 @@ _configs = st.builds(
     Config,
     bits=st.sampled_from([Bits.INT7, Bits.AUTO]),
     target=_member(Target),
-    method=_member(Method),
+    # A setting as published fixes the others.
+    method=st.sampled_from([method for method in Method if not method.is_published]),
     objective=_member(Objective),
     activation_mode=_member(ActivationMode),
     bias_correction=_member(BiasCorrection),
