@@ -52,6 +52,7 @@ help:
 	@echo "make fuzz                 hours of them: FUZZ_SECONDS=3600 for each"
 	@echo "make test-android         the Android package and its Java class; needs no NDK"
 	@echo "make test-compatibility   package and delegate on TensorFlow 2.14, 2.21 and none, LiteRT 2.2"
+	@echo "make test-nightly         the accelerator on LiteRT's nightly build; warns, and does not fail"
 	@echo "make test-packaging       the wheels, for new users on x86-64 and emulated arm64"
 	@echo "make wheels               wheels of a release, in build/wheels"
 	@echo "make docs                 reference of the Python API, in build/docs"
@@ -155,7 +156,7 @@ test-android: export ANDROID_NDK_HOME := $(or $(ANDROID_NDK_HOME),$(CURDIR)/$(ST
 test-android: build-tools
 	tools/install_build_tools.sh android
 	$(BIN)/python delegate/android/testing/stand_in_ndk.py $(STAND_IN_NDK)
-	bazel test $(BAZEL_FLAGS) //delegate/android/testing:java_test
+	bazel test $(BAZEL_FLAGS) //delegate/android/testing:java_test //delegate/android/testing:accelerator_test
 	TFLITE_EQ_TEST_NDK=1 $(BIN)/python -m pytest tests/android/test_ndk.py $(PYTEST_ARGS)
 	bazel build $(BAZEL_FLAGS) --config=android_arm64 \
 	  //delegate/android:tflite_eq_delegate.aar //delegate/android:tflite_eq_accelerator.aar \

@@ -19,20 +19,18 @@ COPTS = [
     "-Wextra",
     "-fno-exceptions",
     "-fno-rtti",
+    # Nothing is thrown through it, and frame pointers are enough to see who called whom.
+    "-fno-asynchronous-unwind-tables",
     "-fno-threadsafe-statics",
     "-fvisibility=hidden",
 ]
 
 # What need not be fast, small: the policy, and kernels without intrinsics, which are there to be compared with.
-# Nothing is thrown through it, and frame pointers are enough to see who called whom.
-SMALL_COPTS = COPTS + ["-Oz", "-fno-asynchronous-unwind-tables"]
+SMALL_COPTS = COPTS + ["-Oz"]
 
 # Kernels whose tiles are unrolled in the source: -O3 unrolls no more of them, but what runs once for each row, which made a NEON
 # library 13 KB larger with the same multiplications and more spills. Transforms of 2-D Winograd do need -O3.
 TILED_COPTS = COPTS + ["-O2"]
-
-# The same for x86. Nothing is thrown through kernels, which call nobody: frame pointers are enough to see who called them.
-TILED_X86_COPTS = TILED_COPTS + ["-fno-asynchronous-unwind-tables"]
 
 # One list per instruction set; a kernel file belongs to exactly one.
 AVX2_COPTS = [

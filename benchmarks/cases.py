@@ -21,6 +21,9 @@ from tflite_eq.evaluation.task import NamedModel
 SAMPLES = 50
 MOST_SAMPLES = 200
 
+# What draws are made of: calibration.csv's images, as many of CIFAR-10's training set.
+_POOL = 300
+
 
 @dataclasses.dataclass(frozen=True)
 class Case:
@@ -32,6 +35,13 @@ class Case:
     preprocessing: Preprocessing
     validation: LabelledSet
     calibration: list[npt.NDArray[np.float32]]
+
+    def draw(self, number: int, count: int) -> list[npt.NDArray[np.float32]]:
+        """Calibration samples: the first ones of the list in draw 0, else drawn at random."""
+        if number == 0:
+            return self.calibration[:count]
+        chosen = np.random.default_rng(number).permutation(len(self.calibration))[:count]
+        return [self.calibration[i] for i in chosen]
 
     def compare(self, models: Sequence[NamedModel]) -> list[dict[str, Any]]:
         """Evaluate quantized models against the float one on the validation images.
@@ -65,5 +75,5 @@ def open_case(name: str, folder: pathlib.Path) -> Case:
         validation = open_labelled(
             images, folder / "validation.csv", entry.get("label_column", "label")
         )
-    calibration = shared_data.calibration(name, MOST_SAMPLES)
+    calibration = shared_data.calibration(name, _POOL)
     return Case(name, load_float_model(str(path)), path, preprocessing, validation, calibration)

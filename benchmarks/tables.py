@@ -8,11 +8,12 @@ too, and marked where these are made of standard errors.
 
 from __future__ import annotations
 
+import math
 import statistics
 from collections.abc import Sequence
 from typing import Any
 
-from tflite_eq.evaluation.intervals import around, rate, shown
+from tflite_eq.evaluation.intervals import Estimate, around, rate, shown, student_quantile
 
 Results = Sequence[dict[str, Any]]
 
@@ -44,6 +45,25 @@ def figures_cell(runs: Results) -> str:
         return statistics.fmean(value(r["quantized"], key) for r in runs)
 
     return f"{mean('agreement'):.1f} / {mean('sqnr_db'):.1f} / {mean('top1_drop'):.1f}"
+
+
+def over_draws(runs: Results, key: str) -> Estimate:
+    """The mean of several draws of calibration images, for other draws and validation images.
+
+    All draws are judged on the same validation images, so that what these leave open does not
+    become less with the number of draws: its half width is the mean of the draws' own, and the
+    half width of Student's interval for the mean of the draws is added to it in squares.
+    """
+    values = [value(r["quantized"], key) for r in runs]
+    own = [r["quantized"][key] for r in runs]
+    images = statistics.fmean((e["high"] - e["low"]) / 2 for e in own)
+    draws = 0.0
+    if len(values) > 1:
+        error = statistics.stdev(values) / math.sqrt(len(values))
+        draws = student_quantile(len(values) - 1) * error
+    centre, reach = statistics.fmean(values), math.hypot(images, draws)
+    largest = 100.0 if key in _RATES else math.inf
+    return Estimate(centre, centre - reach, min(centre + reach, largest))
 
 
 def with_interval(metrics: dict[str, Any], key: str) -> str:

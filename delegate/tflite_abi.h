@@ -59,6 +59,7 @@ enum {
   kTfLiteBuiltinSub = 41,
   kTfLiteBuiltinSqueeze = 43,
   kTfLiteBuiltinStridedSlice = 45,
+  kTfLiteBuiltinExp = 47,
   kTfLiteBuiltinSplit = 49,
   kTfLiteBuiltinDelegate = 51,
   kTfLiteBuiltinPrelu = 54,
@@ -66,15 +67,21 @@ enum {
   kTfLiteBuiltinMinimum = 57,
   kTfLiteBuiltinPadv2 = 60,
   kTfLiteBuiltinSlice = 65,
+  kTfLiteBuiltinTransposeConv = 67,
   kTfLiteBuiltinExpandDims = 70,
+  kTfLiteBuiltinReduceMax = 82,
   kTfLiteBuiltinPack = 83,
   kTfLiteBuiltinUnpack = 88,
+  kTfLiteBuiltinReduceMin = 89,
   kTfLiteBuiltinResizeNearestNeighbor = 97,
   kTfLiteBuiltinLeakyRelu = 98,
   kTfLiteBuiltinMirrorPad = 100,
+  kTfLiteBuiltinAbs = 101,
   kTfLiteBuiltinSplitV = 102,
   kTfLiteBuiltinQuantize = 114,
   kTfLiteBuiltinHardSwish = 117,
+  kTfLiteBuiltinGelu = 150,
+  kTfLiteBuiltinRelu0To1 = 152,
 };
 
 // What a delegate asks of the runtime, as Subgraph::ModifyGraphWithDelegate and PrepareOpsAndTensors do it in 2.14 to 2.19 and LiteRT.
@@ -177,6 +184,17 @@ typedef struct TfLitePoolParams {
   int filter_height;
   int32_t activation;
 } TfLitePoolParams;
+
+typedef struct TfLiteTransposeConvParams {
+  int32_t padding;
+  int stride_width;
+  int stride_height;
+  int32_t activation;
+} TfLiteTransposeConvParams;
+
+typedef struct TfLiteGeluParams {
+  bool approximate;
+} TfLiteGeluParams;
 
 typedef struct TfLiteConcatenationParams {
   int axis;

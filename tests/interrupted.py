@@ -4,7 +4,7 @@ usage: python -m tests.interrupted MODEL DATA RESUME_DIR CONFIG_JSON WHERE
 
 WHERE says when the process sends itself SIGKILL, which no handler sees:
 
-    sample=N    after N samples of the FP32 pass, the N-th being saved
+    sample=N    after N samples of the FP32 pass of the scaled network
     layer=N     when layer N is finished and saved
     half=NAME   in the middle of writing the file NAME, its temporary half-written
     rename=NAME when all of NAME is written, but not yet under its name
@@ -24,7 +24,9 @@ from typing import Any, NoReturn
 import numpy as np
 
 from tflite_eq import Config, calibrate, files
+from tflite_eq.calibration import float_pass
 from tflite_eq.checkpoint import checkpoint
+from tflite_eq.execution.float_network import FloatNetwork
 from tflite_eq.search.trace import PassTrace
 
 
@@ -46,6 +48,18 @@ def die_in_checkpoint(method: str, calls: int) -> None:
             die()
 
     setattr(checkpoint.Checkpoint, method, counted)
+
+
+def die_in_float_pass(samples: int) -> None:
+    """Die at the end of the given sample."""
+
+    class Deadly(FloatNetwork):
+        def run(self, sample: Any, number: int) -> Any:
+            yield from super().run(sample, number)
+            if number + 1 == samples:
+                die()
+
+    float_pass.FloatNetwork = Deadly  # type: ignore
 
 
 class HalfWriter(io.FileIO):
@@ -73,10 +87,9 @@ def die_while_writing(name: str, half: bool) -> None:
 
 def main() -> None:
     model, data, folder, config, where = sys.argv[1:]
-    checkpoint._SECONDS_BETWEEN_SAVES = 0.0
     what, _, value = where.partition("=")
     if what == "sample":
-        die_in_checkpoint("save_statistics", int(value))
+        die_in_float_pass(int(value))
     elif what == "layer":
         die_in_checkpoint("finish_layer", int(value))
     elif what in ("half", "rename"):

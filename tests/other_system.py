@@ -18,6 +18,8 @@ import types
 from pathlib import Path
 from typing import Any
 
+import threadpoolctl
+
 _OTHERS = (
     *("absl.app", "ai_edge_litert.interpreter", "ai_edge_litert.schema_py_generated"),
     *("concurrent.futures.process", "csv", "ctypes", "flatbuffers", "jinja2"),
@@ -30,6 +32,9 @@ def play(system: dict[str, Any]) -> None:
     for name in _OTHERS:
         with contextlib.suppress(ImportError):
             importlib.import_module(name)
+    # This one chooses whenever it is called.
+    finder = threadpoolctl.ThreadpoolController._find_libraries_with_dl_iterate_phdr
+    threadpoolctl.ThreadpoolController._load_libraries = finder
     sys.platform = system["platform"]
     for owner, names in ((os, system["os"]), (signal, system["signal"])):
         for name in names:

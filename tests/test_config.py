@@ -45,6 +45,7 @@ def test_dictionary_round_trip() -> None:
         output_type="int8",
         skip="a|b",
         keep_int8="c$",
+        keep_int8_share=0.25,
         seed=7,
         search=SearchSettings(steps=9, rows=3),
         fixed=["equalization"],
@@ -65,6 +66,11 @@ def test_dictionary_round_trip() -> None:
         ({"skip": "("}, r"skip: '\(' is not a valid regular expression"),
         ({"bits": "7", "keep_int8": "("}, r"keep_int8: '\(' is not a valid regular expression"),
         ({"keep_int8": "a"}, "keep_int8: with bits 8 every layer keeps 8 bits"),
+        ({"keep_int8_share": 0.1}, "keep_int8_share: with bits 8 every layer keeps 8 bits"),
+        *(
+            ({"bits": "7", "keep_int8_share": share}, "keep_int8_share must be a share .* 0 to 1")
+            for share in (-0.1, 1.5, float("nan"), "much", True)
+        ),
         (
             {"per_tensor": True, "equalization": "activations"},
             "per_tensor, equalization: 'activations' needs .* choose equalization 'cross_layer'",

@@ -16,9 +16,11 @@ ROOT = Path(__file__).resolve().parents[1] / "tflite_eq"
 LAYERS = (
     # Small tools that know nothing of networks.
     {"json_fields", "locking", "progress", "quiet", "session", "text", "version", "workers"},
+    {"threads"},
     {"errors"},
     {"arguments", "files", "tensorflow_import"},
-    {"deprecated"},
+    {"user_functions"},
+    {"demonstration", "deprecated"},
     # The arithmetic, which imports nothing; and options in its terms.
     {"numerics"},
     {"targets"},
@@ -59,7 +61,7 @@ LAYERS = (
     {"alternatives", "conformance", "trial_process", "verify"},
     {"calibration"},
     {"report"},
-    {"outlook"},
+    {"int8_inputs", "outlook"},
     # What users call.
     {"quantizer"},
     {"guard"},

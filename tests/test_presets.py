@@ -30,11 +30,17 @@ DOCUMENTED: dict[str, tuple[int, dict[str, Any]]] = {
 }
 
 
+@pytest.mark.filterwarnings("ignore:preset 'paper':DeprecationWarning")
 @pytest.mark.parametrize("preset", list(Preset))
 def test_presets_are_what_the_documents_say(preset: Preset) -> None:
     samples, options = DOCUMENTED[preset.value]
     assert preset_samples(preset) == samples
     assert preset_config(preset) == preset_config(preset.value) == Config(**options)
+
+
+def test_the_preset_that_goes_names_what_comes_in_its_place() -> None:
+    with pytest.warns(DeprecationWarning, match="the method 'easyquant-paper'"):
+        preset_config("paper")
 
 
 def test_options_take_precedence() -> None:

@@ -28,6 +28,12 @@ def test_dir_shows_public_names_only() -> None:
         assert getattr(tflite_eq, name).__doc__
 
 
+def test_dir_of_the_delegate_shows_public_names_only() -> None:
+    import tflite_eq.delegate
+
+    assert dir(tflite_eq.delegate) == sorted(tflite_eq.delegate.__all__)
+
+
 def test_a_path_does_as_well_as_content(tmp_path: Path) -> None:
     float_model = models.keras_net()
     path = tmp_path / "net.tflite"

@@ -81,5 +81,7 @@ def test_limits_of_the_grids() -> None:
     assert {grid: grid.limit for grid in WeightGrid} == {
         WeightGrid.INT8: 127,
         WeightGrid.INT7: 63,
+        WeightGrid.INT6: 31,
+        WeightGrid.INT5: 15,
         WeightGrid.EVEN_TRIPLETS: 127,
     }

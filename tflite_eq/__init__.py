@@ -1,4 +1,13 @@
-"""EasyQuant scales, bias correction and INT7 for TensorFlow Lite models."""
+"""EasyQuant scales, bias correction and INT7 for TensorFlow Lite models.
+
+Examples are run in the folder that the command ``tflite-eq demo`` makes, which holds a float
+network, ``net_float.tflite``, inputs of it, ``samples.npy``, others with their labels,
+``validation.npz``, and the int8 network ``net_int8.tflite``.
+
+>>> import tflite_eq
+>>> tflite_eq.__version__.count(".")
+2
+"""
 
 from __future__ import annotations
 
@@ -14,6 +23,7 @@ if TYPE_CHECKING:
         Bits,
         Config,
         Equalization,
+        Forms,
         IoType,
         Method,
         Objective,
@@ -21,12 +31,23 @@ if TYPE_CHECKING:
         SearchSettings,
     )
     from tflite_eq.converter import Attachment, EasyQuantConverter, attach
-    from tflite_eq.errors import TfliteEqError
+    from tflite_eq.errors import (
+        BackendError,
+        CheckpointError,
+        ConfigError,
+        DatasetError,
+        ModelError,
+        TfliteEqError,
+        VerificationError,
+    )
     from tflite_eq.evaluating import evaluate
     from tflite_eq.evaluation.evaluator import Evaluation
     from tflite_eq.evaluation.layerwise import ComparisonSet
+    from tflite_eq.evaluation.task_evaluator import TaskEvaluation
+    from tflite_eq.evaluation.tasks.own import Metric
     from tflite_eq.guard.accuracy_guard import Guarded, quantize_guarded
-    from tflite_eq.guard.validation import Guard, Validation
+    from tflite_eq.guard.bound import Guard
+    from tflite_eq.guard.validation import Validation
     from tflite_eq.litert_recipe import LitertCalibration, as_litert_calibration
     from tflite_eq.presets import Preset, preset_config
     from tflite_eq.quantizer import QuantizationResult, calibrate, quantize
@@ -37,19 +58,26 @@ if TYPE_CHECKING:
 __all__ = [
     "ActivationMode",
     "Attachment",
+    "BackendError",
     "BiasCorrection",
     "Bits",
     "Calibration",
+    "CheckpointError",
     "ComparisonSet",
     "Config",
+    "ConfigError",
+    "DatasetError",
     "EasyQuantConverter",
     "Equalization",
     "Evaluation",
+    "Forms",
     "Guard",
     "Guarded",
     "IoType",
     "LitertCalibration",
     "Method",
+    "Metric",
+    "ModelError",
     "Objective",
     "Preset",
     "QuantizationResult",
@@ -57,8 +85,10 @@ __all__ = [
     "Report",
     "SearchSettings",
     "Target",
+    "TaskEvaluation",
     "TfliteEqError",
     "Validation",
+    "VerificationError",
     "__version__",
     "as_litert_calibration",
     "attach",
@@ -74,16 +104,22 @@ __all__ = [
 _MODULES = {
     "tflite_eq.record.calibration": "Calibration",
     "tflite_eq.config": (
-        "ActivationMode BiasCorrection Bits Config Equalization IoType Method Objective "
+        "ActivationMode BiasCorrection Bits Config Equalization Forms IoType Method Objective "
         "Reconstruction SearchSettings"
     ),
     "tflite_eq.converter": "Attachment EasyQuantConverter attach",
-    "tflite_eq.errors": "TfliteEqError",
+    "tflite_eq.errors": (
+        "BackendError CheckpointError ConfigError DatasetError ModelError TfliteEqError "
+        "VerificationError"
+    ),
     "tflite_eq.evaluating": "evaluate",
     "tflite_eq.evaluation.evaluator": "Evaluation",
     "tflite_eq.evaluation.layerwise": "ComparisonSet",
+    "tflite_eq.evaluation.task_evaluator": "TaskEvaluation",
+    "tflite_eq.evaluation.tasks.own": "Metric",
     "tflite_eq.guard.accuracy_guard": "Guarded quantize_guarded",
-    "tflite_eq.guard.validation": "Guard Validation",
+    "tflite_eq.guard.bound": "Guard",
+    "tflite_eq.guard.validation": "Validation",
     "tflite_eq.litert_recipe": "LitertCalibration as_litert_calibration",
     "tflite_eq.presets": "Preset preset_config",
     "tflite_eq.quantizer": "QuantizationResult calibrate quantize",

@@ -17,32 +17,72 @@ from tflite_eq.targets import Target
 
 
 class Bits(enum.Enum):
-    """Width of the codes that feed convolutions and dense layers."""
+    """Width of the codes that feed convolutions and dense layers.
+
+    Example:
+        >>> import tflite_eq
+        >>> tflite_eq.Config(bits="7").bits is tflite_eq.Bits.INT7
+        True
+    """
 
     INT8 = "8"
     INT7 = "7"
     AUTO = "auto"  # 7 bits only where the target's kernels gain from them
+    INT6 = "6"  # for comparison with figures of others, as INT5: no kernel gains from these
+    INT5 = "5"
+
+    @property
+    def narrow(self) -> int:
+        """Bits of the inputs of linear operators that do not get 8."""
+        return int(self.value) if self in (Bits.INT6, Bits.INT5) else 7
 
 
 class Method(enum.Enum):
-    """How activation scales are found."""
+    """How activation scales are found.
+
+    Example:
+        >>> import tflite_eq
+        >>> [method.value for method in tflite_eq.Method]
+        ['easyquant', 'minmax', 'percentile', 'mse', 'kl', 'easyquant-paper', 'trt']
+        >>> tflite_eq.Config(method="minmax").method is tflite_eq.Method.MINMAX
+        True
+    """
 
     EASYQUANT = "easyquant"  # arXiv 2006.16669
     MINMAX = "minmax"
     PERCENTILE = "percentile"
     MSE = "mse"
     KL = "kl"  # TensorRT's entropy calibration
+    EASYQUANT_PAPER = "easyquant-paper"  # Algorithm 1 of arXiv 2006.16669, with all it goes with
+    TRT = "trt"  # that paper's baseline: KL for activations, largest weights
+
+    @property
+    def is_published(self) -> bool:
+        """Whether it stands for a whole setting as published, not for a choice of scales alone."""
+        return self in (Method.EASYQUANT_PAPER, Method.TRT)
 
 
 class Objective(enum.Enum):
-    """What the EasyQuant search compares candidates by."""
+    """What the EasyQuant search compares candidates by.
+
+    Example:
+        >>> import tflite_eq
+        >>> tflite_eq.Config(objective="cosine").objective is tflite_eq.Objective.COSINE
+        True
+    """
 
     MSE = "mse"  # per-channel mean squared error
     COSINE = "cosine"  # the paper's cosine similarity
 
 
 class BiasCorrection(enum.Enum):
-    """How the bias that quantization adds is taken out again."""
+    """How the bias that quantization adds is taken out again.
+
+    Example:
+        >>> import tflite_eq
+        >>> tflite_eq.Config(bias_correction=tflite_eq.BiasCorrection.NONE).bias_correction.value
+        'none'
+    """
 
     NONE = "none"
     ITERATIVE = "iterative"  # IBC of arXiv 1906.03193
@@ -50,7 +90,13 @@ class BiasCorrection(enum.Enum):
 
 
 class Reconstruction(enum.Enum):
-    """How integer weights are found, given their scales."""
+    """How integer weights are found, given their scales.
+
+    Example:
+        >>> import tflite_eq
+        >>> tflite_eq.preset_config("best").reconstruction is tflite_eq.Reconstruction.REFIT
+        True
+    """
 
     NONE = "none"  # each weight is rounded to the nearest code
     ROUNDING = "rounding"  # rounding errors are made to cancel in the layer's output
@@ -58,7 +104,13 @@ class Reconstruction(enum.Enum):
 
 
 class Equalization(enum.Enum):
-    """Whether channels between layers of the float network are scaled first."""
+    """Whether channels between layers of the float network are scaled first.
+
+    Example:
+        >>> import tflite_eq
+        >>> tflite_eq.Config().equalization is tflite_eq.Equalization.AUTO
+        True
+    """
 
     AUTO = "auto"  # cross-layer with per-tensor scales; else activations, with EasyQuant's method
     NONE = "none"
@@ -67,7 +119,14 @@ class Equalization(enum.Enum):
 
 
 class IoType(enum.Enum):
-    """Element type of the model's inputs and outputs."""
+    """Element type of the model's inputs and outputs.
+
+    Example:
+        >>> import tflite_eq
+        >>> config = tflite_eq.Config(input_type="uint8", output_type="int8")
+        >>> config.input_type is tflite_eq.IoType.UINT8
+        True
+    """
 
     FLOAT32 = "float32"
     INT8 = "int8"
@@ -92,7 +151,13 @@ class Heads(enum.Enum):
 
 
 class Forms(enum.Enum):
-    """What is written for operators that stock runtimes run slowly in int8."""
+    """What is written for operators that stock runtimes run slowly in int8.
+
+    Example:
+        >>> import tflite_eq
+        >>> tflite_eq.Config(forms="plain").forms is tflite_eq.Forms.PLAIN
+        True
+    """
 
     FAST = "fast"  # others that give the same codes and that XNNPACK runs
     PLAIN = "plain"  # themselves: delegates, NPUs and compilers may know them by name
@@ -219,6 +284,15 @@ class SearchSettings:
         activation_share: One of how many rows the activation scale is judged on: a single number
             needs fewer than one per channel.
         max_rounds: Bound on the alternations between weights and activations.
+
+    Algorithm 1 of the paper (``method="easyquant-paper"``) tries every step on all rows: ``coarse``
+    and ``activation_share`` are 1 there, and so is ``max_rounds`` in settings left at the defaults.
+
+    Example:
+        >>> import tflite_eq
+        >>> quick = tflite_eq.SearchSettings(steps=25, rows=1000, max_rounds=1)
+        >>> tflite_eq.Config(search=quick).search.rows
+        1000
     """
 
     low: float = 0.5
@@ -269,7 +343,10 @@ class Config:
     Attributes:
         bits: Width of the codes that feed linear operators.
         target: CPU the model is meant for; matters for ``bits=AUTO`` and the weight lattice.
-        method: How activation scales are found.
+        method: How activation scales are found. ``easyquant-paper`` and ``trt`` are settings as
+            published, of which ``activation_mode``, ``bias_correction``, ``equalization`` and
+            ``reconstruction`` are parts, and for the first ``objective`` and ``search``: at their
+            defaults these fields take the setting's values, others are refused.
         objective: What the EasyQuant search compares candidates by.
         activation_mode: Asymmetric (zero point free) or symmetric (zero point 0).
         bias_correction: Whether biases are corrected.
@@ -289,6 +366,9 @@ class Config:
             otherwise they stay in float.
         keep_int8: Regular expression; linear operators whose output tensor name it matches keep an
             8-bit input where ``bits`` would give them 7, and so do all that read the same scale.
+        keep_int8_share: Share of the multiplications, 0 to 1, whose layers may keep 8-bit inputs
+            besides: those that take away most noise for it, found on some of the calibration
+            samples and added to ``keep_int8``.
         signature: Which signature is quantized, where the model has several.
         input_shape: Sizes of inputs that leave them open: a shape such as ``(1, 224, 224, 3)``, or
             shapes by name of the input. Becomes pairs of name and shape; the name is empty where
@@ -300,6 +380,14 @@ class Config:
         fixed: Which of ``method``, ``equalization`` and ``bias_correction`` hold even at their
             defaults. Those not at their defaults always do and are not kept here. The others are
             left out where samples show that the network is closer to the float one without them.
+
+    Example:
+        >>> import tflite_eq
+        >>> config = tflite_eq.Config(bits="auto", target="armv8.2-dotprod", input_type="int8")
+        >>> tflite_eq.Config(bits=9)
+        Traceback (most recent call last):
+            ...
+        tflite_eq.errors.ConfigError: bits: 9 is not one of '8', '7', 'auto'
     """
 
     bits: _Choice[Bits] = _Choice(Bits.INT8)
@@ -319,6 +407,7 @@ class Config:
     skip: str | None = None
     strict: bool = False
     keep_int8: str | None = None
+    keep_int8_share: float = 0.0
     signature: str | None = None
     input_shape: _Shapes = _Shapes()
     fix_input_shape: bool = False
@@ -332,6 +421,7 @@ class Config:
         Raises:
             ConfigError: A value is not one of those allowed, or not beside another.
         """
+        self._complete_published()
         _check_expression("skip", self.skip)
         _check_expression("keep_int8", self.keep_int8)
         if self.signature is not None and not isinstance(self.signature, str):
@@ -342,6 +432,17 @@ class Config:
             raise ConfigError(
                 "keep_int8: with bits 8 every layer keeps 8 bits; choose bits 7 or auto, or leave "
                 "it out"
+            )
+        share = self.keep_int8_share
+        if not is_number(share) or not 0 <= share <= 1:
+            raise ConfigError(
+                f"keep_int8_share must be a share of the multiplications from 0 to 1, got {share!r}"
+            )
+        object.__setattr__(self, "keep_int8_share", float(share))
+        if share and self.bits is Bits.INT8:
+            raise ConfigError(
+                "keep_int8_share: with bits 8 every layer keeps 8 bits; choose bits 7 or auto, or "
+                "leave it out"
             )
         for name in ("per_tensor", "strict", "fix_input_shape"):
             value = getattr(self, name)
@@ -365,6 +466,28 @@ class Config:
         # Of the others nobody doubts that they hold; without them equal options compare equal.
         fixed = tuple(name for name in insisted if getattr(self, name) is getattr(type(self), name))
         object.__setattr__(self, "fixed", fixed)
+
+    def _complete_published(self) -> None:
+        """Give the parts of a setting as published their values.
+
+        Raises:
+            ConfigError: One has another value, which would not be that setting.
+        """
+        if not self.method.is_published:
+            return
+        if self.bits is Bits.AUTO:
+            raise ConfigError(
+                f"bits: 'auto' does not go with method '{self.method.value}', which has one width "
+                "for all layers; give 8, 7, 6 or 5"
+            )
+        for name, value in published_parts(self.method).items():
+            if getattr(self, name) not in (value, getattr(type(self), name)):
+                raise conflict_with_published(name, getattr(self, name), self.method)
+            object.__setattr__(self, name, value)
+        if self.method is Method.EASYQUANT_PAPER and isinstance(self.search, SearchSettings):
+            given = SearchSettings(max_rounds=1) if self.search == SearchSettings() else self.search
+            search = dataclasses.replace(given, coarse=1, activation_share=1)
+            object.__setattr__(self, "search", search)
 
     @property
     def equalization_used(self) -> Equalization:
@@ -416,6 +539,32 @@ def checked_config(config: Any) -> Config:
     elif isinstance(config, str):
         remedy = f"a preset's options are tflite_eq.preset_config({config!r})"
     raise ConfigError(f"config is {described(config)}; {remedy}")
+
+
+def published_parts(method: Method) -> dict[str, enum.Enum]:
+    """Values that options have in a setting as published, by name; none for other methods."""
+    if not method.is_published:
+        return {}
+    parts: dict[str, enum.Enum] = {
+        "activation_mode": ActivationMode.SYMMETRIC,
+        "bias_correction": BiasCorrection.NONE,
+        "equalization": Equalization.NONE,
+        "reconstruction": Reconstruction.NONE,
+    }
+    if method is Method.EASYQUANT_PAPER:
+        parts["objective"] = Objective.COSINE
+    return parts
+
+
+def conflict_with_published(name: str, value: enum.Enum | str, method: Method) -> ConfigError:
+    """The error for an option that has another value in a setting as published."""
+    given = value.value if isinstance(value, enum.Enum) else value
+    own = "easyquant" if method is Method.EASYQUANT_PAPER else "kl"
+    return ConfigError(
+        f"{name}: '{given}' does not go with the method '{method.value}', a setting as published "
+        f"in which it is '{published_parts(method)[name].value}'; leave {name} out, or choose the "
+        f"method '{own}'"
+    )
 
 
 # Options that a comparison on held-back samples may decide against.

@@ -18,7 +18,7 @@ from tflite_eq.errors import ConfigError, DatasetError, ModelError
 from tflite_eq.files import PathLike
 from tflite_eq.graph.model import Graph
 from tflite_eq.guard.accuracy_guard import Guarded, quantize_guarded
-from tflite_eq.guard.validation import Guard, check_guard
+from tflite_eq.guard.bound import Guard, check_guard
 from tflite_eq.keras_models import OTHERWISE
 from tflite_eq.quantizer import QuantizationResult, quantize
 from tflite_eq.record.calibration import Calibration
@@ -47,6 +47,14 @@ class EasyQuantConverter:
         origin: What messages call the model.
         result: Outcome of the last ``convert``.
         guarded: How the guard went; ``None`` without one.
+
+    Example:
+        >>> import numpy as np, tflite_eq
+        >>> converter = tflite_eq.EasyQuantConverter.from_tflite("net_float.tflite")
+        >>> converter.representative_dataset = list(np.load("samples.npy")[:50, np.newaxis])
+        >>> int8_model = converter.convert()
+        >>> converter.result.model == int8_model
+        True
     """
 
     # Set here, they must not reach the TensorFlow converter, which would quantize by itself.
@@ -247,6 +255,20 @@ class Attachment:
     Attributes:
         result: Outcome of the converter's last ``convert``; ``None`` before it.
         guarded: How the guard went; ``None`` without one.
+
+    Example:
+        >>> import numpy as np, tensorflow as tf, tflite_eq
+        >>> net = tf.function(lambda x: tf.nn.conv2d(x, tf.ones((3, 3, 1, 4)), 1, "SAME"))
+        >>> concrete = net.get_concrete_function(tf.TensorSpec((1, 8, 8, 1)))
+        >>> converter = tf.lite.TFLiteConverter.from_concrete_functions([concrete])
+        >>> samples = np.load("samples.npy")[:20, np.newaxis]
+        >>> converter.representative_dataset = lambda: ([sample] for sample in samples)
+        >>> attachment = tflite_eq.attach(converter)
+        >>> int8_model = converter.convert()
+        >>> isinstance(attachment, tflite_eq.Attachment)
+        True
+        >>> [layer.kind for layer in attachment.report.layers]
+        ['CONV_2D']
     """
 
     def __init__(self) -> None:
@@ -292,6 +314,18 @@ def attach(
 
     Raises:
         ConfigError: The object is not such a converter.
+
+    Example:
+        >>> import numpy as np, tensorflow as tf, tflite_eq
+        >>> net = tf.function(lambda x: tf.nn.conv2d(x, tf.ones((3, 3, 1, 4)), 1, "SAME"))
+        >>> concrete = net.get_concrete_function(tf.TensorSpec((1, 8, 8, 1)))
+        >>> converter = tf.lite.TFLiteConverter.from_concrete_functions([concrete])
+        >>> samples = np.load("samples.npy")[:20, np.newaxis]
+        >>> converter.representative_dataset = lambda: ([sample] for sample in samples)
+        >>> attachment = tflite_eq.attach(converter)
+        >>> int8_model = converter.convert()
+        >>> attachment.guarded is None  # there was no guard
+        True
     """
     if not callable(getattr(converter, "_quantize", None)):
         raise ConfigError(

@@ -1,4 +1,4 @@
-"""Options of earlier versions that no longer do anything."""
+"""Options of earlier versions that are going away."""
 
 from __future__ import annotations
 
@@ -14,6 +14,18 @@ BACKEND_NOTE = (
     "backend: ignored, and gone in the next version; the int8 model is written without "
     "TensorFlow's quantizer or LiteRT Quantizer now. Leave the option out"
 )
+
+
+PAPER_PRESET_NOTE = (
+    "preset 'paper': goes with the next version; it is no more than close to the EasyQuant paper. "
+    "The paper's own algorithm is the method 'easyquant-paper'"
+)
+
+
+def warn_of_paper_preset(is_chosen: bool) -> None:
+    """Say what to choose in place of the preset, if it was."""
+    if is_chosen:
+        warnings.warn(PAPER_PRESET_NOTE, DeprecationWarning, stacklevel=4)
 
 
 def warn_of_backend(backend: str | None) -> None:

@@ -31,6 +31,17 @@ class LitertCalibration:
             makes of them are ours.
         recipe: Which operators become int8 and how, for ``Quantizer.load_quantization_recipe``.
         lost: What that tool has no form for, one sentence each.
+
+    Example:
+        >>> import numpy as np, tflite_eq
+        >>> samples = list(np.load("samples.npy")[:50, np.newaxis])
+        >>> config = tflite_eq.Config(equalization="none")
+        >>> record = tflite_eq.calibrate("net_float.tflite", samples, config)
+        >>> handed_over = tflite_eq.as_litert_calibration("net_float.tflite", record)
+        >>> isinstance(handed_over, tflite_eq.LitertCalibration)
+        True
+        >>> sorted(next(iter(handed_over.ranges.values())))
+        ['max', 'min']
     """
 
     ranges: dict[str, dict[str, npt.NDArray[np.float32]]]
@@ -51,6 +62,15 @@ def as_litert_calibration(model: ModelLike, calibration: Calibration) -> LitertC
     Raises:
         ConfigError: The record is of another model, or of channels that are scaled first, which
             the float model's are not.
+
+    Example:
+        >>> import numpy as np, tflite_eq
+        >>> samples = list(np.load("samples.npy")[:50, np.newaxis])
+        >>> config = tflite_eq.Config(equalization="none")
+        >>> record = tflite_eq.calibrate("net_float.tflite", samples, config)
+        >>> handed_over = tflite_eq.as_litert_calibration("net_float.tflite", record)
+        >>> handed_over.recipe[0]["regex"]
+        '.*'
     """
     check_kind(calibration, Calibration, "calibration", "give what calibrate or quantize returns")
     content, origin = given_model(model)
@@ -130,7 +150,10 @@ def _lost(calibration: Calibration) -> list[str]:
     on_grid = sum(layer.grid != WeightGrid.INT8.value for layer in layers)
     if on_grid:
         lost.append(f"grids of 7-bit or even weights of {on_grid} layers, which kernels gain from")
-    if any(tensor.bits == 7 for tensor in calibration.tensors):
+    limited = sum(tensor.limited for tensor in calibration.tensors)
+    if limited:
+        lost.append(f"what ends the codes of {limited} tensors at their windows")
+    if any(tensor.bits < 8 for tensor in calibration.tensors):
         lost.append("the metadata that tell kernels of 7-bit windows; the scales are kept")
     if IoType.UINT8 in (calibration.config.input_type, calibration.config.output_type):
         lost.append("uint8 inputs or outputs: it writes int8")

@@ -14,19 +14,28 @@ from tflite_eq.config import (
     Objective,
     Reconstruction,
     SearchSettings,
+    conflict_with_published,
     member_of,
+    published_parts,
 )
+from tflite_eq.deprecated import warn_of_paper_preset
 from tflite_eq.errors import ConfigError
 from tflite_eq.numerics.windows import ActivationMode
 
 
 class Preset(enum.Enum):
-    """How much time to spend on accuracy."""
+    """How much time to spend on accuracy.
+
+    Example:
+        >>> import tflite_eq
+        >>> tflite_eq.preset_config(tflite_eq.Preset.DEFAULT) == tflite_eq.Config()
+        True
+    """
 
     FAST = "fast"  # a coarse search on few rows of few samples, and bias correction: seconds
     DEFAULT = "default"  # ``Config()``
     BEST = "best"  # a longer search, filters refitted and rounded together, on more samples
-    PAPER = "paper"  # as close to the experiments of arXiv 2006.16669 as the search comes
+    PAPER = "paper"  # deprecated: ``method="easyquant-paper"`` is the paper's own algorithm
 
 
 @dataclasses.dataclass(frozen=True)
@@ -50,7 +59,7 @@ _CONTENTS = {
             "search": SearchSettings(max_rounds=4),
         },
     ),
-    # What it still does otherwise than the paper is listed in docs/method.md, section 1.
+    # Layer by layer, with what is told of it in docs/method.md, section 1.
     Preset.PAPER: _Contents(
         samples=50,
         options={
@@ -73,12 +82,26 @@ def preset_config(preset: Preset | str, **options: Any) -> Config:
         **options: Fields of ``Config`` that take precedence over the preset's.
 
     Raises:
-        ConfigError: There is no such preset, or an option is not valid.
+        ConfigError: There is no such preset, or an option is not valid, or is not what a method
+            that stands for a setting as published has.
+
+    Example:
+        >>> import tflite_eq
+        >>> config = tflite_eq.preset_config("best", bits="7")
+        >>> config.bits.value, config.reconstruction.value
+        ('7', 'refit')
     """
+    chosen = member_of(Preset, preset, "preset")
+    warn_of_paper_preset(chosen is Preset.PAPER)
     try:
-        return Config(**{**_CONTENTS[member_of(Preset, preset, "preset")].options, **options})
+        config = Config(**{**_CONTENTS[chosen].options, **options})
     except TypeError as error:
         raise ConfigError(f"unknown configuration entry: {error}") from error
+    for name, value in published_parts(config.method).items():
+        # Here defaults that are given can be told from those that are not.
+        if member_of(type(value), options.get(name, value), name) is not value:
+            raise conflict_with_published(name, options[name], config.method)
+    return config
 
 
 def preset_samples(preset: Preset | str) -> int:

@@ -36,6 +36,7 @@ from tflite_eq.graph.compact import drop_unused_buffers
 from tflite_eq.graph.consistency import check_consistent
 from tflite_eq.graph.linear import LinearLayer, linear_layers
 from tflite_eq.graph.model import Graph
+from tflite_eq.int8_inputs import with_kept_int8
 from tflite_eq.numerics.grids import WeightGrid
 from tflite_eq.preparation import Prepared, prepared
 from tflite_eq.progress import note
@@ -51,6 +52,7 @@ from tflite_eq.runtimes import preferred_runtime
 from tflite_eq.search.trace import PassTrace
 from tflite_eq.selection import check_selection, skipped_operators
 from tflite_eq.stock_speed import stock_speed
+from tflite_eq.threads import one_thread_of_blas
 from tflite_eq.verify import check_fully_int8, check_runs, check_runs_everywhere, described
 from tflite_eq.version import __version__
 from tflite_eq.writing.writer import Written, write
@@ -67,6 +69,15 @@ class QuantizationResult:
         model: The quantized ``.tflite``.
         report: Per-layer results.
         calibration: The record the model was written from.
+
+    Example:
+        >>> import numpy as np, tflite_eq
+        >>> samples = list(np.load("samples.npy")[:50, np.newaxis])
+        >>> result = tflite_eq.quantize("net_float.tflite", samples)
+        >>> isinstance(result, tflite_eq.QuantizationResult)
+        True
+        >>> len(result.report.layers), result.calibration.samples
+        (8, 50)
     """
 
     model: bytes
@@ -74,6 +85,7 @@ class QuantizationResult:
     calibration: Calibration
 
 
+@one_thread_of_blas()
 def calibrate(
     model: ModelLike,
     representative_dataset: Any,
@@ -112,6 +124,14 @@ def calibrate(
         ConfigError: ``config.skip`` matches nothing or everything, ``config.keep_int8`` matches
             nothing, or ``num_samples`` is not positive.
         BackendError: Biases are to be fine-tuned and TensorFlow is not installed.
+
+    Example:
+        >>> import numpy as np, tflite_eq
+        >>> samples = list(np.load("samples.npy")[:50, np.newaxis])
+        >>> record = tflite_eq.calibrate("net_float.tflite", samples)
+        >>> result = tflite_eq.quantize("net_float.tflite", record)  # needs no data any more
+        >>> result.calibration.data_sha256 == record.data_sha256
+        True
     """
     model, origin = given_model(model, origin)
     config = checked_config(config)
@@ -165,6 +185,10 @@ def calibrate(
         judges = Judges(graph, skipped, samples, followed, spare, config, heard.shares.keys())
         stack.callback(judges.close)
         warnings = [*_doubts(graph, samples), *heard.warnings]
+        kept = with_kept_int8(graph, skipped, samples, config)
+        config = kept.config
+        if kept.sentence:
+            note(f"note: {kept.sentence}")
         task = CalibrationTask(graph, skipped, sha256, heard, followed, warnings, judges)
         asked = calibrated(task, config, trace, checkpoint)
 
@@ -248,6 +272,15 @@ def quantize(
 
     Raises:
         TfliteEqError: One of its sub-classes says what is wrong and how to mend it.
+
+    Example:
+        >>> import numpy as np, tflite_eq
+        >>> samples = list(np.load("samples.npy")[:50, np.newaxis])
+        >>> config = tflite_eq.Config(bits="7", input_type="int8")
+        >>> result = tflite_eq.quantize("net_float.tflite", samples, config)
+        >>> table = str(result.report)
+        >>> table.split()[:3]
+        ['layer', 'kind', 'weights']
     """
     warn_of_backend(backend)
     model, origin = given_model(model, origin)
@@ -293,6 +326,7 @@ def quantize(
     )
 
 
+@one_thread_of_blas()
 def apply_calibration(
     model: bytes,
     calibration: Calibration,
@@ -361,6 +395,7 @@ def _apply(
             written=Graph.from_bytes(data, origin),
             meanings=written.meanings_by_index(),
             forms=written.read_by_forms(),
+            limits=written.limits_by_index(),
         )
 
     outcome = subject_of(graph, written, data)
@@ -424,7 +459,7 @@ def _written(
             samples=calibration.samples,
             calibration_sha256=hashlib.sha256(calibration.to_text().encode()).hexdigest(),
             data_sha256=calibration.data_sha256,
-            windows=_windows(Graph(written.model, origin), calibration),
+            windows=_windows(Graph(written.model, origin), calibration, written),
             lattice=[
                 layer.name
                 for layer in calibration.layers
@@ -438,13 +473,21 @@ def _written(
     return written, data, notes
 
 
-def _windows(graph: Graph, calibration: Calibration) -> dict[str, tuple[int, int]]:
-    """7-bit windows by the names that the tensors have in the quantized network.
+def _windows(
+    graph: Graph, calibration: Calibration, written: Written
+) -> dict[str, tuple[int, int]]:
+    """Windows of 7 bits and fewer by the names that the tensors have in the quantized network.
 
-    What a QUANTIZE operator makes of a float tensor has a name of its own there.
+    What a QUANTIZE operator makes of a float tensor has a name of its own there, and so has what a
+    limit makes of that.
     """
-    windows = {t.name: t.window for t in calibration.tensors if t.bits == 7}
+    windows = {t.name: t.window for t in calibration.tensors if t.bits < 8}
+    for index, (_, ends) in written.limits_by_index().items():
+        windows[graph.tensors[index].name] = ends
+    unlimited = {source for source, _ in written.limits_by_index().values()}
     for operator in graph.operators:
+        if unlimited.intersection(operator.outputs):
+            continue
         if operator.kind != "QUANTIZE":
             continue
         source, made = graph.tensors[operator.inputs[0]], graph.tensors[operator.outputs[0]]

@@ -28,6 +28,11 @@ class Target(enum.Enum):
 
     ``X86_AMX`` (Intel's server cores from Sapphire Rapids on) and ``ARMV9_SME2`` have units that
     multiply whole matrices, which the runtime's own kernels use: everything is left to them.
+
+    Example:
+        >>> import tflite_eq
+        >>> tflite_eq.Config(bits="auto", target="x86-vnni").target is tflite_eq.Target.X86_VNNI
+        True
     """
 
     GENERIC = "generic"

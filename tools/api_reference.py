@@ -15,6 +15,8 @@ from urllib.parse import urldefrag
 import tflite_eq
 import tflite_eq.delegate
 
+MODULES = (tflite_eq, tflite_eq.delegate)
+
 
 def write(folder: Path) -> list[Path]:
     """The pages, one for the package and one for the delegate.
@@ -24,7 +26,7 @@ def write(folder: Path) -> list[Path]:
     """
     import pdoc
 
-    for module in (tflite_eq, tflite_eq.delegate):
+    for module in MODULES:
         _load_public_names(module)
     pdoc.render.configure(docformat="google", show_source=False, footer_text=_footer())
     # "!" leaves out what is below: public names are documented where they belong.

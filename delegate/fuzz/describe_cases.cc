@@ -51,7 +51,11 @@ std::string Node(const TestNode& node) {
          ",\"depth_multiplier\":" + std::to_string(node.depth_multiplier) + ",\"axis\":" + std::to_string(node.axis) + ",\"alpha\":" +
          Number(node.alpha) + ",\"keep_dims\":" + (node.keep_dims ? "true" : "false") +
          ",\"align_corners\":" + (node.align_corners ? "true" : "false") +
-         ",\"half_pixel_centers\":" + (node.half_pixel_centers ? "true" : "false") + "}";
+         ",\"half_pixel_centers\":" + (node.half_pixel_centers ? "true" : "false") + ",\"version\":" + std::to_string(node.version) +
+         ",\"block\":" + std::to_string(node.block) + ",\"masks\":" +
+         List(std::vector<unsigned>{node.begin_mask, node.end_mask, node.shrink_mask}) +
+         ",\"mirror_symmetric\":" + (node.mirror_symmetric ? "true" : "false") +
+         ",\"approximate\":" + (node.approximate ? "true" : "false") + ",\"squeeze_dims\":" + List(node.squeeze_dims) + "}";
 }
 
 template <typename T, typename Function>

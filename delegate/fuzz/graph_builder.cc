@@ -137,7 +137,7 @@ class Builder {
 
   void AddNode() {
     const int input = LiveTensor();
-    switch (bytes_.Byte() % 25) {
+    switch (bytes_.Byte() % 48) {
       default:
         return AddConv(input, false);
       case 8:
@@ -173,6 +173,33 @@ class Builder {
         return AddTranspose(input);
       case 24:
         return AddSplit(input);
+      case 25:
+      case 26:
+        return AddUnary(input);
+      case 27:
+        return AddExtremum(input);
+      case 28:
+        return AddSlice(input);
+      case 29:
+        return AddStridedSlice(input);
+      case 30:
+        return AddSplitV(input);
+      case 31:
+        return AddUnpack(input);
+      case 32:
+        return AddPack(input);
+      case 33:
+        return AddBlock(input);
+      case 34:
+        return AddValuedOrMirroredPad(input);
+      case 35:
+      case 39:
+        return AddOneMoreOrLess(input);
+      case 36:
+        return AddReduction(input);
+      case 37:
+      case 38:
+        return AddTransposeConv(input);
     }
   }
 
@@ -291,7 +318,9 @@ class Builder {
     TestNode node;
     node.code = kOperatorLeakyRelu;
     node.inputs = {input};
-    node.alpha = static_cast<float>(bytes_.Between(-8, 40)) / 32;
+    const int slope = bytes_.Between(-8, 40);
+    // Of negative ones no products are halves: runtimes do not agree on those.
+    node.alpha = static_cast<float>(slope) * (slope < 0 ? 0.0311f : 1.0f / 32);
     Finish(node, At(input).shape, At(input).scales[0] * (bytes_.OneIn(2) ? 1.0f : 0.7f), bytes_.Byte() - 128);
   }
 
@@ -411,6 +440,276 @@ class Builder {
       live_.push_back(node.outputs.back());
     }
     graph_.nodes.push_back(std::move(node));
+  }
+
+  int AddNumbers(const std::vector<int32_t>& numbers) {
+    return AddConstant(kTfLiteInt32, {static_cast<int>(numbers.size())}, {}, BytesOf(numbers));
+  }
+  int AddNumber(int32_t number) { return AddConstant(kTfLiteInt32, {}, {}, BytesOf(std::vector<int32_t>{number})); }
+  // With the input's scale.
+  void FinishMove(TestNode node, const std::vector<int>& shape, int input) {
+    Finish(std::move(node), shape, At(input).scales[0], At(input).zero_points[0]);
+  }
+  // Several outputs with the input's scale.
+  void FinishParts(TestNode node, const std::vector<std::vector<int>>& shapes, int input) {
+    for (const std::vector<int>& shape : shapes) {
+      node.outputs.push_back(AddTensor(shape, At(input).scales[0], At(input).zero_points[0]));
+      live_.push_back(node.outputs.back());
+    }
+    graph_.nodes.push_back(std::move(node));
+  }
+  // The latest of fewer than four dimensions, or `input` where there is none: TFLite's operators take no more than four.
+  int WithRoomForADimension(int input) {
+    for (size_t i = live_.size(); i-- > 0;) {
+      if (At(live_[i]).shape.size() < 4) return live_[i];
+    }
+    return input;
+  }
+  int AnyAxis(size_t rank) { return bytes_.Between(0, static_cast<int>(rank) - 1); }
+  // The axis, or the same one counted from the end.
+  int EitherWay(int axis, size_t rank) { return bytes_.OneIn(3) ? axis - static_cast<int>(rank) : axis; }
+
+  void AddUnary(int input) {
+    constexpr int kCodes[] = {kOperatorRelu6,    kOperatorReluN1To1, kOperatorRelu0To1, kOperatorAbs, kOperatorHardSwish,
+                              kOperatorQuantize, kOperatorLogistic,  kOperatorTanh,     kOperatorExp, kOperatorGelu};
+    TestNode node;
+    node.code = bytes_.Pick(kCodes);
+    node.inputs = {input};
+    const float from = At(input).scales[0];
+    float scale = from * std::exp2(static_cast<float>(bytes_.Between(-2, 2)));
+    int zero_point = bytes_.Byte() - 128;
+    if (node.code == kOperatorLogistic) {
+      scale = 1.0f / 256;
+      zero_point = -128;
+    } else if (node.code == kOperatorTanh) {
+      scale = 1.0f / 128;
+      zero_point = 0;
+    } else if (node.code == kOperatorExp) {
+      if (from > 0.05f) return;  // what is no int32
+      scale = std::exp(from * static_cast<float>(127 - At(input).zero_points[0])) / 255;
+    } else if (node.code == kOperatorHardSwish && scale < from / 128) {
+      return;
+    }
+    node.approximate = bytes_.OneIn(2);
+    Finish(node, At(input).shape, scale, zero_point);
+  }
+
+  void AddExtremum(int input) {
+    TestNode node;
+    node.code = bytes_.OneIn(2) ? kOperatorMaximum : kOperatorMinimum;
+    node.inputs = {input, Partner(input, true)};
+    FinishMove(node, At(input).shape, input);
+  }
+
+  void AddSlice(int input) {
+    TestNode node;
+    node.code = kOperatorSlice;
+    std::vector<int> shape = At(input).shape;
+    std::vector<int32_t> begin, size;
+    for (int& dimension : shape) {
+      begin.push_back(std::min(bytes_.Between(0, 2), dimension));
+      const int left = dimension - begin.back();
+      const bool rest = bytes_.OneIn(2);  // can be resized
+      const int count = rest ? left : std::min(left, bytes_.Between(0, 9));
+      size.push_back(rest ? -1 : count);
+      dimension = count;
+    }
+    node.inputs = {input, AddNumbers(begin), AddNumbers(size)};
+    FinishMove(node, shape, input);
+  }
+
+  void AddStridedSlice(int input) {
+    TestNode node;
+    node.code = kOperatorStridedSlice;
+    const std::vector<int> from = At(input).shape;
+    std::vector<int> shape;
+    std::vector<int32_t> begins, ends, strides;
+    for (size_t d = 0; d < from.size(); ++d) {
+      const int size = from[d];
+      const bool shrinks = bytes_.OneIn(8) && size > 0;
+      const int stride = shrinks ? 1 : bytes_.OneIn(4) ? -bytes_.Between(1, 2) : bytes_.Between(1, 3);
+      const int begin = shrinks ? bytes_.Between(0, size - 1) : bytes_.Between(-3, 3), end = bytes_.Between(-4, 12);
+      begins.push_back(begin);
+      ends.push_back(end);
+      strides.push_back(stride);
+      const bool from_start = bytes_.OneIn(2), to_end = bytes_.OneIn(2);
+      node.begin_mask |= static_cast<unsigned>(from_start) << d;
+      node.end_mask |= static_cast<unsigned>(to_end) << d;
+      node.shrink_mask |= static_cast<unsigned>(shrinks) << d;
+      if (shrinks) continue;
+      const int low = stride > 0 ? 0 : -1, high = stride > 0 ? size : size - 1;
+      const auto place = [&](int number) { return std::min(std::max(number < 0 ? number + size : number, low), high); };
+      const int first = from_start ? (stride > 0 ? 0 : size - 1) : place(begin);
+      const int last = to_end ? (stride > 0 ? size : -1) : place(end);
+      const int span = stride > 0 ? last - first : first - last, step = std::abs(stride);
+      shape.push_back(span > 0 ? (span + step - 1) / step : 0);
+    }
+    if (shape.empty()) return;
+    node.inputs = {input, AddNumbers(begins), AddNumbers(ends), AddNumbers(strides)};
+    FinishMove(node, shape, input);
+  }
+
+  void AddSplitV(int input) {
+    TestNode node;
+    node.code = kOperatorSplitV;
+    const std::vector<int> shape = At(input).shape;
+    const int axis = AnyAxis(shape.size());
+    const auto d = static_cast<size_t>(axis);
+    const int first = std::min(shape[d], bytes_.Between(0, 5));
+    const bool open = bytes_.OneIn(2);
+    node.inputs = {input, AddNumbers({first, open ? -1 : shape[d] - first}), AddNumber(EitherWay(axis, shape.size()))};
+    std::vector<int> one = shape, other = shape;
+    one[d] = first;
+    other[d] -= first;
+    FinishParts(node, {one, other}, input);
+  }
+
+  void AddUnpack(int input) {
+    TestNode node;
+    node.code = kOperatorUnpack;
+    std::vector<int> shape = At(input).shape;
+    const int axis = AnyAxis(shape.size());
+    const int pieces = shape[static_cast<size_t>(axis)];
+    if (shape.size() < 2 || pieces < 1 || pieces > 4) return;
+    node.axis = EitherWay(axis, shape.size());
+    shape.erase(shape.begin() + axis);
+    node.inputs = {input};
+    FinishParts(node, std::vector<std::vector<int>>(static_cast<size_t>(pieces), shape), input);
+  }
+
+  void AddPack(int input) {
+    TestNode node;
+    node.code = kOperatorPack;
+    input = WithRoomForADimension(input);
+    std::vector<int> shape = At(input).shape;
+    if (shape.size() > 3) return;
+    node.inputs = {input, Partner(input, true)};
+    const int axis = AnyAxis(shape.size() + 1);
+    node.axis = EitherWay(axis, shape.size() + 1);
+    shape.insert(shape.begin() + axis, 2);
+    FinishMove(node, shape, input);
+  }
+
+  void AddBlock(int input) {
+    TestNode node;
+    std::vector<int> shape = At(input).shape;
+    if (shape.size() != 4) return;
+    node.block = bytes_.Between(1, 3);
+    const int area = node.block * node.block;
+    node.inputs = {input};
+    if (shape[3] % area == 0 && bytes_.OneIn(2)) {
+      node.code = kOperatorDepthToSpace;
+      shape = {shape[0], shape[1] * node.block, shape[2] * node.block, shape[3] / area};
+    } else if (shape[1] % node.block == 0 && shape[2] % node.block == 0) {
+      node.code = kOperatorSpaceToDepth;
+      shape = {shape[0], shape[1] / node.block, shape[2] / node.block, shape[3] * area};
+    } else {
+      return;
+    }
+    FinishMove(node, shape, input);
+  }
+
+  void AddValuedOrMirroredPad(int input) {
+    TestNode node;
+    std::vector<int> shape = At(input).shape;
+    const int rank = static_cast<int>(shape.size());
+    const bool mirrors = bytes_.OneIn(2);
+    node.code = mirrors ? kOperatorMirrorPad : kOperatorPadv2;
+    node.mirror_symmetric = bytes_.OneIn(2);
+    std::vector<int32_t> paddings;
+    for (int& dimension : shape) {
+      const int most = mirrors ? dimension - (node.mirror_symmetric ? 0 : 1) : 2;
+      if (most < 0) return;
+      for (int side = 0; side < 2; ++side) paddings.push_back(std::min(most, bytes_.Between(0, 2)));
+      dimension += paddings[paddings.size() - 1] + paddings[paddings.size() - 2];
+    }
+    node.inputs = {input, AddConstant(kTfLiteInt32, {rank, 2}, {}, BytesOf(paddings))};
+    if (!mirrors) {
+      const TestTensor like = At(input);
+      node.inputs.push_back(AddConstant(kTfLiteInt8, {1}, like.scales, {bytes_.Byte()}));
+      At(node.inputs[2]).zero_points = like.zero_points;
+    }
+    FinishMove(node, shape, input);
+  }
+
+  // EXPAND_DIMS or SQUEEZE.
+  void AddOneMoreOrLess(int input) {
+    TestNode node;
+    const bool expands = bytes_.OneIn(2);
+    if (expands) input = WithRoomForADimension(input);
+    std::vector<int> shape = At(input).shape;
+    node.inputs = {input};
+    if (shape.size() < 4 && expands) {
+      const int axis = AnyAxis(shape.size() + 1);
+      node.code = kOperatorExpandDims;
+      node.inputs.push_back(AddNumber(EitherWay(axis, shape.size() + 1)));
+      shape.insert(shape.begin() + axis, 1);
+    } else {
+      const int axis = AnyAxis(shape.size());
+      if (shape.size() < 2 || shape[static_cast<size_t>(axis)] != 1) return;
+      node.code = kOperatorSqueeze;
+      node.squeeze_dims = {EitherWay(axis, shape.size())};
+      shape.erase(shape.begin() + axis);
+    }
+    FinishMove(node, shape, input);
+  }
+
+  // Over some dimensions, mostly neighbours.
+  void AddReduction(int input) {
+    constexpr int kCodes[] = {kOperatorMean, kOperatorReduceMax, kOperatorReduceMin};
+    TestNode node;
+    node.code = bytes_.Pick(kCodes);
+    const std::vector<int> from = At(input).shape;
+    node.keep_dims = bytes_.OneIn(2);
+    const int first = AnyAxis(from.size()), last = std::min(static_cast<int>(from.size()) - 1, first + bytes_.Between(0, 2));
+    const int skipped = bytes_.OneIn(8) ? first + 1 : -1;
+    std::vector<int32_t> axes;
+    std::vector<int> shape;
+    for (int d = 0; d < static_cast<int>(from.size()); ++d) {
+      const int size = from[static_cast<size_t>(d)];
+      const bool reduced = d >= first && d <= last && d != skipped;
+      if (reduced && size == 0) return;
+      if (reduced) axes.push_back(EitherWay(d, from.size()));
+      if (!reduced || node.keep_dims) shape.push_back(reduced ? 1 : size);
+    }
+    if (shape.empty()) return;
+    node.inputs = {input, AddNumbers(axes)};
+    if (node.code != kOperatorMean) return FinishMove(node, shape, input);
+    Finish(node, shape, At(input).scales[0] * std::exp2(static_cast<float>(bytes_.Between(-2, 1))), bytes_.Byte() - 128);
+  }
+
+  void AddTransposeConv(int input) {
+    TestNode node;
+    node.code = kOperatorTransposeConv;
+    const std::vector<int> from = At(input).shape;
+    if (from.size() != 4) return;
+    const int height = bytes_.Between(1, 4), width = bytes_.Between(1, 4), channels = bytes_.Pick(kChannels);
+    TfLiteConvParams& g = node.geometry;
+    g.padding = bytes_.OneIn(3) ? kTfLitePaddingValid : kTfLitePaddingSame;
+    g.stride_height = bytes_.Between(1, 3);
+    g.stride_width = bytes_.OneIn(4) ? bytes_.Between(1, 3) : g.stride_height;
+    if (bytes_.OneIn(4)) {
+      node.version = 4;
+      g.activation = bytes_.Pick(kActivations);
+    }
+    // The sizes of which a convolution would make the input's, the smallest or a larger one.
+    const auto size = [&](int inputs, int stride, int filter) {
+      const bool same = g.padding == kTfLitePaddingSame;
+      const int least = inputs < 1 ? 0 : same ? (inputs - 1) * stride + 1 : (inputs - 1) * stride + filter;
+      return inputs < 1 ? 0 : least + (bytes_.OneIn(2) ? stride - 1 : bytes_.Between(0, stride - 1));
+    };
+    const int rows = size(from[1], g.stride_height, height), columns = size(from[2], g.stride_width, width);
+    const int64_t taps = int64_t{height} * width * from[3];
+    if (int64_t{from[0]} * from[1] * from[2] * channels * taps > kMostWork || from[3] < 1) return;
+    const std::vector<float> scales = FilterScales(channels);
+    const std::vector<int> filter_shape = {channels, height, width, from[3]};
+    const std::vector<int8_t> filter = MakeFilter(bytes_.Pick(kWeights), filter_shape, &random_);
+    const std::vector<int> shape = {from[0], rows, columns, channels};
+    node.inputs = {AddNumbers(std::vector<int32_t>(shape.begin(), shape.end())), AddConstant(kTfLiteInt8, filter_shape, scales, BytesOf(filter)),
+                   input};
+    if (bytes_.OneIn(2)) AddBias(&node, channels, scales);
+    const float spread = std::sqrt(static_cast<float>(taps)) * 74 * At(input).scales[0] * scales[0];
+    Finish(node, shape, spread * std::exp2(static_cast<float>(bytes_.Between(-3, 3))), bytes_.Byte() - 128);
   }
 
   ByteReader& bytes_;

@@ -157,9 +157,13 @@ class Mutator {
       case 8:
         node->depth_multiplier = bytes_.Pick(kFactors);
         break;
-      case 9:
-        node->axis = bytes_.Between(-5, 5);
+      case 9: {  // the number that an operator has
+        const int number = bytes_.Between(-5, 5);
+        node->axis = node->block = number;
+        node->begin_mask = node->end_mask = node->shrink_mask = static_cast<unsigned>(number) & 15;
+        if (!node->squeeze_dims.empty()) node->squeeze_dims[0] = number;
         break;
+      }
     }
   }
 

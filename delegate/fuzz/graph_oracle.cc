@@ -22,7 +22,7 @@ int64_t WorkOf(const TestGraph& graph, TestRuntime* runtime) {
   for (const TestNode& node : graph.nodes) {
     if (node.outputs.empty() || node.outputs[0] < 0) continue;
     const auto output = static_cast<int64_t>(runtime->tensor(node.outputs[0]).bytes);
-    const bool convolution = node.code == kOperatorConv2d && node.inputs.size() > 1 && node.inputs[1] >= 0;
+    const bool convolution = (node.code == kOperatorConv2d || node.code == kOperatorTransposeConv) && node.inputs.size() > 1 && node.inputs[1] >= 0;
     int64_t taps = 1;
     if (convolution) {
       const TfLiteTensor& filter = runtime->tensor(node.inputs[1]);

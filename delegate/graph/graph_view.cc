@@ -34,7 +34,7 @@ bool GraphView::node(int index, NodeView* view) const {
       registration == nullptr) {
     return false;
   }
-  *view = {registration->builtin_code, IntView(node->inputs), IntView(node->outputs), 0, node->builtin_data};
+  *view = {registration->builtin_code, IntView(node->inputs), IntView(node->outputs), 0, node->builtin_data, registration->version};
   return true;
 }
 

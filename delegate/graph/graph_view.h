@@ -88,6 +88,8 @@ struct NodeView {
   int output = 0;
   // The operator's own structure of tflite_abi.h; null when the model has none.
   const void* parameters = nullptr;
+  // Of the operator, as the model says: fields of its structure that came with a later one need not be there.
+  int version = 1;
 };
 
 // A group of nodes that the runtime hands to the delegate, in the order they are to run in.

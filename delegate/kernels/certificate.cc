@@ -13,12 +13,19 @@ AccumulatorRange PartRange(const ConvProblem& problem, int channel, int begin, i
   int64_t positive = 0;
   int64_t negative = 0;
   for (int tap = 0; tap < size; tap += inputs) {
-    for (int i = tap + begin; i < tap + end; ++i) {
-      if (filter[i] > 0) {
-        positive += filter[i];
-      } else {
-        negative -= filter[i];
+    // Without branches, which weights would mispredict, and in 32 bits as far as these hold the sums.
+    constexpr int kMost = 1 << 23;
+    for (int at = tap + begin; at < tap + end; at += kMost) {
+      const int until = tap + end - at < kMost ? tap + end : at + kMost;
+      int32_t sum = 0, sum_of_magnitudes = 0;
+#pragma clang loop interleave(disable)
+      for (int i = at; i < until; ++i) {
+        const int32_t w = filter[i];
+        sum += w;
+        sum_of_magnitudes += w < 0 ? -w : w;
       }
+      positive += (int64_t{sum_of_magnitudes} + sum) / 2;
+      negative += (int64_t{sum_of_magnitudes} - sum) / 2;
     }
   }
   const int64_t low = -128 - problem.quantization.input_zero_point;
@@ -130,22 +137,27 @@ bool CertifyDirectInt7(const ConvProblem& problem, Reason* reason) {
 }
 
 Winograd1dForm ClassifyWinograd1d(const int8_t* filter, int input_channels) {
-  bool sums_fit = true;
-  bool halves_fit = true;
-  bool two_taps_fit = true;
+  // Extremes of w0 + w1 + w2 and w0 - w1 + w2, whose parity is the same, and of w0 + w1: 16 bits hold them, and vectors many of these.
+  int16_t least = 0, most = 0, least_of_two = 0, most_of_two = 0, odd = 0;
+  const auto min = [](int16_t a, int16_t b) { return a < b ? a : b; };
+  const auto max = [](int16_t a, int16_t b) { return a > b ? a : b; };
   for (int row = 0; row < 3; ++row) {
     const int8_t* w = filter + static_cast<size_t>(row) * 3 * input_channels;
+#pragma clang loop interleave(disable)
     for (int c = 0; c < input_channels; ++c) {
-      const int w0 = w[c];
-      const int w1 = w[input_channels + c];
-      const int w2 = w[2 * input_channels + c];
-      const int u1 = w0 + w1 + w2;
-      const int u2 = w0 - w1 + w2;
-      sums_fit = sums_fit && FitsInt8(u1) && FitsInt8(u2);
-      halves_fit = halves_fit && u1 % 2 == 0 && FitsInt8(u1 / 2) && FitsInt8(u2 / 2);
-      two_taps_fit = two_taps_fit && FitsInt8(w0 + w1);
+      const int16_t w0 = w[c], w1 = w[input_channels + c], w2 = w[2 * input_channels + c];
+      const auto outer = static_cast<int16_t>(w0 + w2), two = static_cast<int16_t>(w0 + w1);
+      const auto u1 = static_cast<int16_t>(outer + w1), u2 = static_cast<int16_t>(outer - w1);
+      least = min(least, min(u1, u2));
+      most = max(most, max(u1, u2));
+      least_of_two = min(least_of_two, two);
+      most_of_two = max(most_of_two, two);
+      odd = static_cast<int16_t>(odd | u1);
     }
   }
+  const bool sums_fit = FitsInt8(least) && FitsInt8(most);
+  const bool halves_fit = odd % 2 == 0 && FitsInt8(least / 2) && FitsInt8(most / 2);
+  const bool two_taps_fit = FitsInt8(least_of_two) && FitsInt8(most_of_two);
   // Channels that satisfy both take the form without the final halving.
   return halves_fit     ? Winograd1dForm::kHalveWeights
          : sums_fit     ? Winograd1dForm::kHalveSums

@@ -129,22 +129,26 @@ struct Avx512Ops {
 
 __m512i Flipped(__m512i codes) { return _mm512_xor_si512(codes, _mm512_set1_epi8(static_cast<char>(0x80))); }
 
+// How a line is read: as a whole where a block is one part without multiplier, in halves where it is two, else by its vectors.
+enum class Reading { kWhole, kHalves, kVectors };
+
 // What reads the codes of a block's channels in one column of an input row, or of several parts: a line in the order of the quads.
 class LineReader {
  public:
   LineReader(const KernelContext& context, int channel, int parts, int part_columns)
       : width_(context.shape.input_width),
         channels_(context.shape.input_channels),
-        part_step_(static_cast<int64_t>(part_columns) * context.shape.stride_width),
+        span_((parts - 1) * int64_t{part_columns} * context.shape.stride_width),
         padding_(_mm512_set1_epi8(static_cast<char>(context.input_zero_point))) {
     const int multiplier = context.shape.depth_multiplier();
     alignas(64) uint8_t source[kLine];
-    for (int lane = 0; lane < 4; ++lane) {
-      const int output = channel + lane % (4 / parts) * 16;
-      first_[lane] = output / multiplier;
-      const int left = channels_ - first_[lane];
-      masks_[lane] = static_cast<__mmask16>(left >= 16 ? 0xffff : left > 0 ? (1 << left) - 1 : 0);
-      for (int i = 0; i < 16; ++i) source[lane * 16 + i] = static_cast<uint8_t>((output + i) / multiplier - first_[lane]);
+    for (int v = 0; v < kVectors; ++v) {
+      const int output = channel + v % (kVectors / parts) * kLanes;
+      first_[v] = output / multiplier;
+      columns_[v] = v / (kVectors / parts) * int64_t{part_columns} * context.shape.stride_width;
+      const int left = channels_ - first_[v];
+      masks_[v] = static_cast<__mmask16>(left >= kLanes ? 0xffff : left > 0 ? (1 << left) - 1 : 0);
+      for (int i = 0; i < kLanes; ++i) source[v * kLanes + i] = static_cast<uint8_t>((output + i) / multiplier - first_[v]);
     }
     source_ = _mm512_load_si512(source);
     const int left = channels_ - first_[0];
@@ -152,33 +156,30 @@ class LineReader {
   }
 
   // `inside`: no need to look.
-  template <int parts, bool multiplied, bool inside>
+  template <Reading reading, bool inside>
   __attribute__((always_inline)) __m512i Read(const int8_t* codes, int64_t x) const {
     // Lane l of a line holds bytes 4 l ... 4 l + 3 of each vector, where the interleaving leaves them in order.
     const __m512i order = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
-    return _mm512_permutexvar_epi32(order, Flipped(ReadInOrder<parts, multiplied, inside>(codes, x)));
+    return _mm512_permutexvar_epi32(order, Flipped(ReadInOrder<reading, inside>(codes, x)));
   }
 
   // Whether columns [begin, end) of the first part lie in the image, and those of the others too.
-  template <int parts>
-  bool Inside(int64_t begin, int64_t end) const {
-    return begin >= 0 && end + (parts - 1) * part_step_ <= width_;
-  }
+  bool Inside(int64_t begin, int64_t end) const { return begin >= 0 && end + span_ <= width_; }
 
  private:
-  template <int parts, bool multiplied, bool inside>
+  template <Reading reading, bool inside>
   __attribute__((always_inline)) __m512i ReadInOrder(const int8_t* codes, int64_t x) const {
-    if (parts == 1 && !multiplied) {
+    if (reading == Reading::kWhole) {
       return inside || IsInside(x) ? _mm512_maskz_loadu_epi8(mask_, codes + x * channels_ + first_[0]) : padding_;
     }
-    if (parts == 2 && !multiplied) {
-      return _mm512_inserti64x4(_mm512_castsi256_si512(Half<inside>(codes, x)), Half<inside>(codes, x + part_step_), 1);
+    if (reading == Reading::kHalves) {
+      return _mm512_inserti64x4(_mm512_castsi256_si512(Half<inside>(codes, x)), Half<inside>(codes, x + span_), 1);
     }
-    __m512i line = _mm512_castsi128_si512(Quarter<inside>(codes, x, 0));
-    line = _mm512_inserti32x4(line, Quarter<inside>(codes, x + parts / 4 * part_step_, 1), 1);
-    line = _mm512_inserti32x4(line, Quarter<inside>(codes, x + parts / 2 * part_step_, 2), 2);
-    line = _mm512_inserti32x4(line, Quarter<inside>(codes, x + 3 * parts / 4 * part_step_, 3), 3);
-    return multiplied ? _mm512_shuffle_epi8(line, source_) : line;
+    __m512i line = _mm512_castsi128_si512(Vector<inside>(codes, x, 0));
+    line = _mm512_inserti32x4(line, Vector<inside>(codes, x, 1), 1);
+    line = _mm512_inserti32x4(line, Vector<inside>(codes, x, 2), 2);
+    line = _mm512_inserti32x4(line, Vector<inside>(codes, x, 3), 3);
+    return _mm512_shuffle_epi8(line, source_);
   }
 
   bool IsInside(int64_t x) const { return static_cast<uint64_t>(x) < static_cast<uint64_t>(width_); }
@@ -188,19 +189,21 @@ class LineReader {
     return _mm256_maskz_loadu_epi8(static_cast<__mmask32>(mask_), codes + x * channels_ + first_[0]);
   }
   template <bool inside>
-  __attribute__((always_inline)) __m128i Quarter(const int8_t* codes, int64_t x, int lane) const {
+  __attribute__((always_inline)) __m128i Vector(const int8_t* codes, int64_t x, int v) const {
+    x += columns_[v];
     if (!inside && !IsInside(x)) return _mm512_castsi512_si128(padding_);
-    return _mm_maskz_loadu_epi8(masks_[lane], codes + x * channels_ + first_[lane]);
+    return _mm_maskz_loadu_epi8(masks_[v], codes + x * channels_ + first_[v]);
   }
 
   int width_;
   ptrdiff_t channels_;
-  int64_t part_step_;
+  int64_t span_;  // from a column of the first part to that of the last
   __m512i padding_;
   __m512i source_;
   __mmask64 mask_;
-  __mmask16 masks_[4];
-  int first_[4];
+  __mmask16 masks_[kVectors];
+  int first_[kVectors];
+  int64_t columns_[kVectors];
 };
 
 // Four vectors of quads from four lines of columns, by way of pairs of bytes.
@@ -250,12 +253,15 @@ class Avx512Ops::Block {
   int channels() const { return channels_; }
 
   void Fill(const int8_t* codes, int64_t x, char* row) const {
+    const bool plain = context_.shape.depth_multiplier() == 1;
     if (codes == nullptr) {
       memset(row, static_cast<uint8_t>(context_.input_zero_point) ^ 0x80, quads_.count(pairs_) * kQuadBytes);
-    } else if (context_.shape.depth_multiplier() == 1) {
-      FillParts<false>(codes, x, row);
+    } else if (plain && parts_ == 1) {
+      quads_.contiguous ? FillContiguous<Reading::kWhole>(codes, x, row) : Gather<Reading::kWhole>(codes, x, row);
+    } else if (!quads_.contiguous) {
+      Gather<Reading::kVectors>(codes, x, row);
     } else {
-      FillParts<true>(codes, x, row);
+      plain && parts_ == 2 ? FillContiguous<Reading::kHalves>(codes, x, row) : FillContiguous<Reading::kVectors>(codes, x, row);
     }
   }
 
@@ -270,38 +276,25 @@ class Avx512Ops::Block {
   }
 
  private:
-  template <bool multiplied>
-  void FillParts(const int8_t* codes, int64_t x, char* row) const {
-    switch (parts_) {
-      case 1:
-        return quads_.contiguous ? FillContiguous<1, multiplied>(codes, x, row) : Gather<1, multiplied>(codes, x, row);
-      case 2:
-        return quads_.contiguous ? FillContiguous<2, multiplied>(codes, x, row) : Gather<2, multiplied>(codes, x, row);
-      default:
-        return quads_.contiguous ? FillContiguous<4, multiplied>(codes, x, row) : Gather<4, multiplied>(codes, x, row);
-    }
-  }
-
-  template <int parts, bool multiplied>
+  template <Reading reading>
   __attribute__((noinline)) void FillContiguous(const int8_t* codes, int64_t x, char* row) const {
     const size_t count = quads_.count(pairs_);
     const LineReader reader = reader_;  // in registers, whatever is stored meanwhile
-    const auto read = [&](int64_t column) { return reader.Read<parts, multiplied, false>(codes, column); };
+    const auto read = [&](int64_t column) { return reader.Read<reading, false>(codes, column); };
     Pairs pairs(read(x), read(x + 1));
     for (size_t quad = 0; quad < count; ++quad, row += kQuadBytes) {
       x += 2;
-      const bool inside = reader.Inside<parts>(x, x + 2);
-      const Pairs next = inside ? Pairs(reader.Read<parts, multiplied, true>(codes, x), reader.Read<parts, multiplied, true>(codes, x + 1))
-                                : Pairs(read(x), read(x + 1));
+      const Pairs next = reader.Inside(x, x + 2) ? Pairs(reader.Read<reading, true>(codes, x), reader.Read<reading, true>(codes, x + 1))
+                                                 : Pairs(read(x), read(x + 1));
       StoreQuads(pairs, next, row);
       pairs = next;
     }
   }
 
-  template <int parts, bool multiplied>
+  template <Reading reading>
   __attribute__((noinline)) void Gather(const int8_t* codes, int64_t x, char* row) const {
     const int64_t step = context_.shape.dilation_width;
-    const auto read = [&](int64_t column) { return reader_.Read<parts, multiplied, false>(codes, column); };
+    const auto read = [&](int64_t column) { return reader_.Read<reading, false>(codes, column); };
     for (int column = 0; column < 2 * pairs_; ++column, x += context_.shape.stride_width) {
       int64_t tap = x;
       for (int group = 0; group < quads_.groups; ++group, row += kQuadBytes, tap += kQuad * step) {
@@ -327,36 +320,16 @@ class Avx512Ops::Block {
   // `size` is 3 for three filter rows of one quad each, 5 for five rows of two, both contiguous; 0 otherwise.
   template <int pairs, bool shared, int size>
   __attribute__((noinline)) void Tile(const char* const* rows, int first, int8_t* output) const {
-    constexpr int kOutputs = 2 * pairs;
     const ptrdiff_t offset = first * quads_.pair_step * kQuadBytes;
-    __m512i words[2][kOutputs];
-    // One body for both halves of a line: with two, the tiles would be twice as large and no faster.
+    __m512i words[kVectors][pairs];
+    // One body for all vectors of a line: with more, tiles would be larger and no faster.
 #pragma clang loop unroll(disable)
-    for (int half = 0; half < 2; ++half) {
-      __m512i codes0[kOutputs];
-      __m512i codes1[kOutputs];
-      Compute<pairs, shared, size>(rows, offset, 2 * half, codes0);
-      Compute<pairs, shared, size>(rows, offset, 2 * half + 1, codes1);
-      for (int i = 0; i < kOutputs; ++i) words[half][i] = _mm512_packs_epi32(codes0[i], codes1[i]);
+    for (int v = 0; v < kVectors; ++v) {
+      __m512i codes[2 * pairs];
+      Compute<pairs, shared, size>(rows, offset, v, codes);
+      for (int i = 0; i < pairs; ++i) words[v][i] = _mm512_packs_epi32(codes[2 * i], codes[2 * i + 1]);
     }
-    const __m512i order = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
-    const bool whole = parts_ == 1 && 2 * first + kOutputs <= columns_;
-    const ptrdiff_t channels = context_.shape.output_channels;
-    int8_t* to = output + 2 * first * channels;
-    const __m512i low = low_;
-    const __m512i high = high_;
-    const __mmask64 mask = mask_;
-#pragma clang loop unroll(disable)
-    for (int i = 0; i < kOutputs; ++i, to += channels) {
-      // As PackCodes does it.
-      __m512i bytes = _mm512_packs_epi16(words[0][i], words[1][i]);
-      bytes = _mm512_permutexvar_epi32(order, _mm512_min_epi8(_mm512_max_epi8(bytes, low), high));
-      if (whole) {
-        _mm512_mask_storeu_epi8(to, mask, bytes);
-      } else {
-        Store(bytes, 2 * first + i, output);
-      }
-    }
+    Store(&words[0][0], pairs, 2 * first, output);
   }
 
   template <int pairs, bool shared>
@@ -433,23 +406,82 @@ class Avx512Ops::Block {
     for (int i = 0; i < count; ++i) values[i] = constants.FromShifted(_mm512_sll_epi32(values[i], _mm_cvtsi32_si128(pre_shift)));
   }
 
-  // The line of column `column` of every part.
-  void Store(__m512i line, int column, int8_t* output) const {
+  // So many pairs of columns from `first` on: of each vector, one after the other, what packing the codes-to-be of a pair gave. By memory,
+  // so that it is in the library once.
+  __attribute__((noinline)) void Store(const __m512i* words, int pairs, int first, int8_t* output) const {
     const ptrdiff_t channels = context_.shape.output_channels;
+    const __m512i low = low_;
+    const __m512i high = high_;
+    const auto pack = [&](int vector, int pair) __attribute__((always_inline)) {
+      const __m512i bytes = _mm512_packs_epi16(words[vector * pairs + pair], words[(vector + 1) * pairs + pair]);
+      return _mm512_min_epi8(_mm512_max_epi8(bytes, low), high);
+    };
+    // Packed in order within 128 bits: double words 4 l, 4 l + 1 are of channels 4 l ... 4 l + 3 of one vector, in either column, then
+    // come those of the other.
+    const __m512i order = _mm512_setr_epi32(0, 4, 8, 12, 2, 6, 10, 14, 16, 20, 24, 28, 18, 22, 26, 30);
+    const __m512i second = _mm512_add_epi32(order, _mm512_set1_epi32(1));
     const int part_columns = 2 * pairs_;
+    const bool inside = first + 2 * pairs + (parts_ - 1) * part_columns <= columns_;
+    const bool whole = inside && parts_ == 1;
+    const bool halves = inside && parts_ == 2;
+    const bool dense = inside && parts_ == kVectors && channels == kLanes;
+    const __mmask64 mask = mask_;
+    output += first * channels;
+    __m512i before[2];  // the lines of the pair before, where two are stored together
+    for (int pair = 0; pair < pairs; ++pair, first += 2, output += 2 * channels) {
+      const __m512i bytes01 = pack(0, pair), bytes23 = pack(2, pair);
+      const __m512i line0 = _mm512_permutex2var_epi32(bytes01, order, bytes23);
+      const __m512i line1 = _mm512_permutex2var_epi32(bytes01, second, bytes23);
+      if (whole) {
+        _mm512_mask_storeu_epi8(output, mask, line0);
+        _mm512_mask_storeu_epi8(output + channels, mask, line1);
+      } else if (halves) {
+        StoreHalves(line0, part_columns * channels, output);
+        StoreHalves(line1, part_columns * channels, output + channels);
+      } else if (dense && pair % 2 != 0) {
+        StoreDense(before[0], before[1], line0, line1, output - 2 * kLanes);
+      } else if (dense && pair + 1 < pairs) {
+        before[0] = line0;
+        before[1] = line1;
+      } else {
+        StoreParts(line0, first, output);
+        StoreParts(line1, first + 1, output + channels);
+      }
+    }
+  }
+
+  void StoreHalves(__m512i line, ptrdiff_t step, int8_t* output) const {
+    const __mmask32 mask = static_cast<__mmask32>(mask_);
+    _mm256_mask_storeu_epi8(output, mask, _mm512_castsi512_si256(line));
+    _mm256_mask_storeu_epi8(output + step, mask, _mm512_extracti64x4_epi64(line, 1));
+  }
+
+  // The lines of four columns, where these follow each other in memory in each of four parts.
+  void StoreDense(__m512i line0, __m512i line1, __m512i line2, __m512i line3, int8_t* output) const {
+    const ptrdiff_t step = 2 * ptrdiff_t{pairs_} * kLanes;
+    const __m512i low01 = _mm512_shuffle_i32x4(line0, line1, 0x44), high01 = _mm512_shuffle_i32x4(line0, line1, 0xee);
+    const __m512i low23 = _mm512_shuffle_i32x4(line2, line3, 0x44), high23 = _mm512_shuffle_i32x4(line2, line3, 0xee);
+    _mm512_storeu_si512(output, _mm512_shuffle_i32x4(low01, low23, 0x88));
+    _mm512_storeu_si512(output + step, _mm512_shuffle_i32x4(low01, low23, 0xdd));
+    _mm512_storeu_si512(output + 2 * step, _mm512_shuffle_i32x4(high01, high23, 0x88));
+    _mm512_storeu_si512(output + 3 * step, _mm512_shuffle_i32x4(high01, high23, 0xdd));
+  }
+
+  // The line of column `column` of every part.
+  void StoreParts(__m512i line, int column, int8_t* output) const {
+    const ptrdiff_t step = 2 * pairs_ * ptrdiff_t{context_.shape.output_channels};
     if (parts_ == 1) {
-      if (column < columns_) _mm512_mask_storeu_epi8(output + column * channels, mask_, line);
+      if (column < columns_) _mm512_mask_storeu_epi8(output, mask_, line);
     } else if (parts_ == 2) {
       const __mmask32 mask = static_cast<__mmask32>(mask_);
-      if (column < columns_) _mm256_mask_storeu_epi8(output + column * channels, mask, _mm512_castsi512_si256(line));
-      column += part_columns;
-      if (column < columns_) _mm256_mask_storeu_epi8(output + column * channels, mask, _mm512_extracti64x4_epi64(line, 1));
+      if (column < columns_) _mm256_mask_storeu_epi8(output, mask, _mm512_castsi512_si256(line));
+      if (column + 2 * pairs_ < columns_) _mm256_mask_storeu_epi8(output + step, mask, _mm512_extracti64x4_epi64(line, 1));
     } else {
       const __mmask16 mask = static_cast<__mmask16>(mask_);
       const __m128i quarters[4] = {_mm512_castsi512_si128(line), _mm512_extracti32x4_epi32(line, 1), _mm512_extracti32x4_epi32(line, 2),
                                    _mm512_extracti32x4_epi32(line, 3)};
-      for (int part = 0; part < 4; ++part, column += part_columns) {
-        if (column < columns_) _mm_mask_storeu_epi8(output + column * channels, mask, quarters[part]);
+      for (int part = 0; part < 4; ++part, column += 2 * pairs_, output += step) {
+        if (column < columns_) _mm_mask_storeu_epi8(output, mask, quarters[part]);
       }
     }
   }

@@ -421,7 +421,7 @@ class DirectAvx2 {
   // A 1x1 filter with stride 1.
   static bool IsPointwise(const ConvShape& s) {
     return s.filter_height == 1 && s.filter_width == 1 && s.stride_height == 1 && s.stride_width == 1 && s.pad_top == 0 &&
-           s.pad_left == 0 && s.output_width == s.input_width;
+           s.pad_left == 0 && s.output_height == s.input_height && s.output_width == s.input_width;
   }
 
   // Which window the patches are in, of which `seen` is known, and moves them if it is the signed one. False if neither.

@@ -13,11 +13,13 @@
 //
 // Where a filter row has few values, they are taken for channels (filter_taps.h): they are neighbours in memory, so that padded copies
 // of rows do; and pixels do under a 1x1 filter. The last
-// block of output channels may be half a block.
+// block of output channels may be half a block. Layers of no more than that have tiles of their own (narrow_avx512.h), which read any
+// rows of values.
 #include "delegate/kernels/dot8_avx512.h"
 #include "delegate/kernels/filter_taps.h"
 #include "delegate/kernels/folded_bias.h"
 #include "delegate/kernels/kernels.h"
+#include "delegate/kernels/narrow_avx512.h"
 #include "delegate/kernels/plane_rows.h"
 #include "delegate/kernels/row_units.h"
 
@@ -30,9 +32,22 @@ constexpr size_t kScratchTarget = 512 << 10;
 // Filter rows of up to so many values are folded.
 constexpr int kLongestFolded = 3 * kLine;
 
+// Weights of narrow tiles are held four times over: so many groups are as much as they may take of a first-level cache.
+constexpr int kMostNarrowGroups = 128;
+
 struct Taps : FilterTaps {
-  explicit Taps(const ConvShape& s) : FilterTaps(s, kLongestFolded) {}
-  size_t packed_bytes() const { return static_cast<size_t>(positions()) * Groups(channels) * kGroupBytes; }
+  __attribute__((noinline)) explicit Taps(const ConvShape& s) : FilterTaps(s, kLongestFolded) {
+    const bool in_rows = folded || (s.filter_width == 1 && s.input_channels > 0);
+    narrow = in_rows && s.output_channels <= kNarrow && int64_t{rows} * Groups(channels) <= kMostNarrowGroups;
+    folded = folded || narrow;
+  }
+  // Of a block of output channels.
+  size_t packed_bytes() const {
+    return static_cast<size_t>(positions()) * Groups(channels) * (narrow ? kNarrowGroupBytes : kGroupBytes);
+  }
+  size_t offset(int cout, int channel) const { return narrow ? NarrowOffset(cout, channel) : PackedOffset(cout, channel); }
+
+  bool narrow;
 };
 
 // The planes of `output_rows` rows of `output_columns` outputs.
@@ -72,7 +87,8 @@ void Pack(const ConvProblem& problem, void* packed) {
   const Taps taps(s);
   int8_t* weights = static_cast<int8_t*>(packed);
   int32_t* bias = reinterpret_cast<int32_t*>(weights + WeightBytes(s));
-  const size_t position_bytes = static_cast<size_t>(Groups(taps.channels)) * kGroupBytes;
+  const size_t position_bytes = taps.packed_bytes() / (taps.positions() > 0 ? taps.positions() : 1);
+  const int copies = taps.narrow ? kQuad : 1;
   for (int k = 0; k < s.output_channels; ++k) {
     const int8_t* filter = problem.weights.filter + static_cast<size_t>(k) * s.filter_size();
     int8_t* block = weights + k / kCoutBlock * taps.packed_bytes();
@@ -80,7 +96,8 @@ void Pack(const ConvProblem& problem, void* packed) {
     for (int position = 0; position < taps.positions(); ++position) {
       for (int c = 0; c < taps.channels; ++c) {
         const int8_t w = *filter++;
-        block[position * position_bytes + PackedOffset(k % kCoutBlock, c)] = w;
+        int8_t* to = block + position * position_bytes + taps.offset(k % kCoutBlock, c);
+        for (int copy = 0; copy < copies; ++copy) to[copy * kNarrow] = w;
         sum += static_cast<uint32_t>(int32_t{w});
       }
     }
@@ -88,28 +105,42 @@ void Pack(const ConvProblem& problem, void* packed) {
   }
 }
 
-// Copies of the rows that some output rows look at, padded at both ends, signs flipped.
+// Copies of the rows that some output rows look at, padded at both ends, signs flipped. Where narrow tiles read no more than `kNarrow`
+// bytes of a row for a pixel, each pixel has a copy of these, so that four pixels are a line.
 struct PaddedRows : PlaneRows {
   PaddedRows(const ConvShape& s, int output_rows, int output_columns)
       : PlaneRows(s, output_rows),
         taps(s),
-        column(static_cast<size_t>(s.stride_width) * s.input_channels),
+        copied_column(static_cast<size_t>(s.stride_width) * s.input_channels),
         bytes(RowBytes(s, output_columns)),
+        copied_pitch(CopiedPitch(s, output_columns)),
+        spread(IsSpread(taps)),
+        column(spread ? kNarrow : copied_column),
         pitch(Pitch(s, output_columns)) {}
 
   static size_t RowBytes(const ConvShape& s, int columns) {
     return SaturatingProduct((static_cast<size_t>(columns) - 1) * s.stride_width + s.filter_width, s.input_channels);
   }
+  static bool IsSpread(const Taps& taps) { return taps.narrow && taps.channels <= kNarrow; }
   // Groups of four may read past the last tap, and rows are written by whole vectors.
-  static size_t Pitch(const ConvShape& s, int columns) { return (RowBytes(s, columns) + 2 * kLine - 1) / kLine * kLine; }
+  static size_t CopiedPitch(const ConvShape& s, int columns) { return (RowBytes(s, columns) + 2 * kLine - 1) / kLine * kLine; }
+  static size_t Pitch(const ConvShape& s, int columns) {
+    return IsSpread(Taps(s)) ? static_cast<size_t>(columns) * kNarrow : CopiedPitch(s, columns);
+  }
+  // Of all rows, and one as it is copied before it is spread.
   static size_t Bytes(const ConvShape& s, int output_rows, int output_columns) {
     const PlaneRows plane(s, output_rows);
-    return SaturatingProduct(Pitch(s, output_columns), static_cast<size_t>(plane.rows) * plane.planes);
+    const size_t rows = SaturatingProduct(Pitch(s, output_columns), static_cast<size_t>(plane.rows) * plane.planes);
+    const size_t copied = CopiedPitch(s, output_columns);
+    return rows > SIZE_MAX - copied ? SIZE_MAX : rows + copied;
   }
 
   Taps taps;
-  size_t column;  // bytes from what one output column sees to what the next does
+  size_t copied_column;  // bytes from what one output column sees to what the next does
   size_t bytes;
+  size_t copied_pitch;
+  bool spread;
+  size_t column;  // the same where it is read
   size_t pitch;
 };
 
@@ -154,7 +185,7 @@ struct Source {
   ptrdiff_t column;        // bytes from what one output column sees to what the next does
 
  private:
-  size_t RowOffset(int ky) const { return rows.plane_of(ky) * plane_step + static_cast<size_t>(rows.first_row(ky)) * row_step; }
+  __attribute__((noinline)) size_t RowOffset(int ky) const { return rows.plane_of(ky) * plane_step + static_cast<size_t>(rows.first_row(ky)) * row_step; }
   void Tabulate() {
     for (int ky = 0; ky < kTabled && ky < filter_rows; ++ky) row_offsets[ky] = RowOffset(ky);
   }
@@ -166,7 +197,7 @@ struct Source {
 // A 1x1 filter with stride 1 sees pixels as they follow each other, across rows: they are copied a chunk at a time.
 bool IsPointwise(const ConvShape& s) {
   return s.filter_height == 1 && s.filter_width == 1 && s.stride_height == 1 && s.stride_width == 1 && s.pad_top == 0 &&
-         s.pad_left == 0 && s.input_channels > 0;
+         s.pad_left == 0 && s.output_height == s.input_height && s.output_width == s.input_width && s.input_channels > 0;
 }
 
 // As many pixels as the first-level cache holds, what is read and what is written, while blocks of output channels take turns.
@@ -201,7 +232,7 @@ WorkPlan Plan(const ConvShape& shape, int workers) {
   if (IsPointwise(shape)) {
     const int64_t row = int64_t{shape.output_width} * shape.input_channels;
     plan = PlanRows(shape, workers, row > 0 ? static_cast<int>(int64_t{kScratchTarget} / row) : 1);
-    plan.scratch_bytes = static_cast<size_t>(PointwiseChunk(shape)) * shape.input_channels + 2 * kLine;
+    if (!Taps(shape).narrow) plan.scratch_bytes = static_cast<size_t>(PointwiseChunk(shape)) * shape.input_channels + 2 * kLine;
   } else {
     // As many rows as keep the planes in the second-level cache.
     plan = PlanSegments(shape, workers, shape.output_width, kScratchTarget,
@@ -267,9 +298,16 @@ void CopyPaddedRow(const KernelContext& context, const Corner& corner, int y, co
   ptrdiff_t end = (static_cast<ptrdiff_t>(s.input_width) - corner.x) * channels;
   if (end > bytes) end = bytes;
   if (y < 0 || y >= s.input_height || begin >= end) begin = end = 0;
-  if (begin > 0 || end < bytes) memset(to, padding, rows.pitch);
+  if (begin > 0 || end < bytes) memset(to, padding, rows.copied_pitch);
   const int8_t* from = corner.image + (static_cast<ptrdiff_t>(y) * s.input_width + corner.x) * channels;
   CopyFlipped(from + begin, end - begin, to + begin);
+}
+
+// What each of the columns sees, one after the other.
+void SpreadRow(const uint8_t* row, size_t column, int columns, uint8_t* to) {
+  for (int i = 0; i < columns; ++i, row += column, to += kNarrow) {
+    _mm_store_si128(reinterpret_cast<__m128i*>(to), _mm_loadu_si128(reinterpret_cast<const __m128i*>(row)));
+  }
 }
 
 void FillPlanes(const KernelContext& context, const Corner& corner, const Planes& planes, uint8_t* scratch) {
@@ -298,18 +336,6 @@ __attribute__((always_inline)) inline void Accumulate(const Source& source, cons
   }
 }
 
-// Pixels that follow each other.
-struct NextPixel {
-  static constexpr bool kAll = true;
-  int8_t* operator()() {
-    int8_t* to = out;
-    out += stride;
-    return to;
-  }
-  int8_t* out;
-  size_t stride;
-};
-
 // `vectors` of 16 output channels of a block.
 template <int pixels, int vectors>
 void Tile(const Source& source, const uint8_t* codes, WeightStream weights, const int32_t* bias, const StoreTile<vectors>& store,
@@ -320,7 +346,7 @@ void Tile(const Source& source, const uint8_t* codes, WeightStream weights, cons
   }
   Accumulate<pixels, vectors>(source, codes, &weights, acc);
   const NextPixel next = {out, pixel};
-  if constexpr (pixels == kMaxPixels) {
+  if constexpr (pixels == kMaxPixels && vectors == 2) {
     store.template FromRegisters<pixels>(acc, next);
   } else {
     __m512i sums[(pixels * vectors + 3) / 4 * 4];  // acc itself stays in registers
@@ -335,16 +361,60 @@ void Tile(const Source& source, const uint8_t* codes, WeightStream weights, cons
 template <int vectors>
 using TileFunction = void (*)(const Source&, const uint8_t*, WeightStream, const int32_t*, const StoreTile<vectors>&, size_t, int8_t*);
 
-constexpr int kSizes[] = {1, 2, 4, 7, 10, 13, kMaxPixels};
-constexpr int kSizeCount = sizeof(kSizes) / sizeof(kSizes[0]);
-
-template <int vectors>
-struct Tiles {
-  static constexpr TileFunction<vectors> kBySize[kSizeCount] = {Tile<kSizes[0], vectors>, Tile<kSizes[1], vectors>,
-                                                                Tile<kSizes[2], vectors>, Tile<kSizes[3], vectors>,
-                                                                Tile<kSizes[4], vectors>, Tile<kSizes[5], vectors>,
-                                                                Tile<kSizes[6], vectors>};
+template <int vectors, int... sizes>
+struct TilesOf {
+  static constexpr int kSizes[sizeof...(sizes)] = {sizes...};
+  static constexpr TileFunction<vectors> kBySize[sizeof...(sizes)] = {Tile<sizes, vectors>...};
 };
+template <int vectors>
+struct Tiles : TilesOf<2, 1, 2, 4, 7, 10, 13, kMaxPixels> {};
+// Of half a block, which comes behind whole ones: fewer sizes.
+template <>
+struct Tiles<1> : TilesOf<1, 1, 4, kMaxPixels> {};
+
+// `quads` times four pixels.
+template <int quads>
+__attribute__((noinline)) void NarrowTile(const Source& source, const NarrowPixels& pixels, const int8_t* weights, const int32_t* bias,
+                                          const StoreNarrow& store, int8_t* output) {
+  __m512i sums[kQuads][quads];
+  for (int q = 0; q < kQuads; ++q) {
+    for (auto& sum : sums[q]) sum = _mm512_broadcast_i32x4(_mm_loadu_si128(reinterpret_cast<const __m128i*>(bias + kQuad * q)));
+  }
+  for (int ky = 0; ky < source.filter_rows; ++ky) {
+    AccumulateNarrow<quads>(pixels, pixels.codes + source.row_offset(ky), &weights, sums);
+  }
+  store(sums, output);
+}
+
+// The same for layers with few output channels, from codes whose signs are flipped or not.
+void RunNarrow(const KernelContext& context, const Source& source, const uint8_t* codes, bool flipped, int channels, int pixels,
+               int8_t* output) {
+  const ConvShape& s = context.shape;
+  const int8_t* weights = static_cast<const int8_t*>(context.packed);
+  const int32_t* bias = reinterpret_cast<const int32_t*>(weights + WeightBytes(s));
+  const StoreNarrow store(context, s.output_channels);
+  NarrowPixels at = {codes, source.column, channels, flipped ? _mm512_setzero_si512() : _mm512_set1_epi8(static_cast<char>(0x80))};
+  const ptrdiff_t width = s.output_channels;
+  if (pixels < kQuad) {
+    // Each four times over.
+    at.column = 0;
+    for (int i = 0; i < pixels; ++i, at.codes += source.column) {
+      int8_t same[kLine];
+      NarrowTile<1>(source, at, weights, bias, store, same);
+      memcpy(output + i * width, same, static_cast<size_t>(width));
+    }
+    return;
+  }
+  // The last four may begin among those that are done.
+  for (int done = 0; done < pixels;) {
+    const bool large = pixels - done >= kQuad * kQuad;
+    const int first = large || pixels - done >= kQuad ? done : pixels - kQuad;
+    at.codes = codes + first * source.column;
+    int8_t* to = output + first * width;
+    large ? NarrowTile<kQuad>(source, at, weights, bias, store, to) : NarrowTile<1>(source, at, weights, bias, store, to);
+    done = first + (large ? kQuad * kQuad : kQuad);
+  }
+}
 
 // `pixels` pixels that follow each other, `stride` bytes apart where they are read.
 void RunPixels(const KernelContext& context, const Channels& couts, const Source& source, const uint8_t* codes, size_t stride, int pixels,
@@ -368,21 +438,21 @@ void RunPixels(const KernelContext& context, const Channels& couts, const Source
   for (int cout = couts.begin; cout < couts.end; cout += kCoutBlock) {
     const int left = s.output_channels - cout;
     const int8_t* block = weights + cout / kCoutBlock * block_bytes;
-    const auto run = [&](const auto& store, const auto& functions) {
+    const auto run = [&](const auto& store, const auto& of) {
       WeightStream stream(block, block_bytes, 0, tiles);
       for (int done = 0; done < pixels;) {
-        const int size = NextTile(kSizes, pixels - done, pixels);
-        const int first = pixels - done < kSizes[size] ? pixels - kSizes[size] : done;
-        functions[size](source, codes + static_cast<size_t>(first) * stride, stream, bias + cout, store, channels,
-                        output + static_cast<size_t>(first) * channels + cout);
+        const int size = NextTile(of.kSizes, pixels - done, pixels);
+        const int first = pixels - done < of.kSizes[size] ? pixels - of.kSizes[size] : done;
+        of.kBySize[size](source, codes + static_cast<size_t>(first) * stride, stream, bias + cout, store, channels,
+                         output + static_cast<size_t>(first) * channels + cout);
         stream.prefetch += prefetched;
-        done = first + kSizes[size];
+        done = first + of.kSizes[size];
       }
     };
     if (left > kCoutBlock / 2) {
-      run(StoreTile<2>(context, cout, left), Tiles<2>::kBySize);
+      run(StoreTile<2>(context, cout, left), Tiles<2>());
     } else {
-      run(StoreTile<1>(context, cout, left), Tiles<1>::kBySize);
+      run(StoreTile<1>(context, cout, left), Tiles<1>());
     }
   }
 }
@@ -393,16 +463,23 @@ void RunBlock(const KernelContext& context, const Channels& couts, const Corner&
   const ConvShape& s = context.shape;
   if (Taps(s).folded) {
     const PaddedRows padded(s, rows, columns);
+    uint8_t* const copied = lines + static_cast<size_t>(padded.planes) * padded.rows * padded.pitch;
     for (int plane = 0; plane < padded.planes; ++plane) {
       for (int row = 0; row < padded.rows; ++row) {
         uint8_t* to = lines + (static_cast<size_t>(plane) * padded.rows + row) * padded.pitch;
-        CopyPaddedRow(context, corner, corner.y + padded.input_row(plane, row), padded, to);
+        CopyPaddedRow(context, corner, corner.y + padded.input_row(plane, row), padded, padded.spread ? copied : to);
+        if (padded.spread) SpreadRow(copied, padded.copied_column, columns, to);
       }
     }
     const Source source(padded);
     for (int row = 0; row < rows; ++row) {
-      RunPixels(context, couts, source, lines + static_cast<size_t>(row) * padded.pitch, padded.column, columns,
-                output + static_cast<size_t>(row) * s.output_width * s.output_channels);
+      const uint8_t* codes = lines + static_cast<size_t>(row) * padded.pitch;
+      int8_t* to = output + static_cast<size_t>(row) * s.output_width * s.output_channels;
+      if (padded.taps.narrow) {
+        RunNarrow(context, source, codes, /*flipped=*/true, padded.taps.channels, columns, to);
+      } else {
+        RunPixels(context, couts, source, codes, padded.column, columns, to);
+      }
     }
     return;
   }
@@ -421,6 +498,9 @@ void RunRowsOf(const KernelContext& context, const Channels& couts, int image, i
     const int8_t* codes = input + static_cast<ptrdiff_t>(row_begin) * s.input_width * channels;
     auto* copy = static_cast<uint8_t*>(scratch);
     const int pixels = (row_end - row_begin) * s.output_width;
+    if (Taps(s).narrow) {
+      return RunNarrow(context, Source(s), reinterpret_cast<const uint8_t*>(codes), /*flipped=*/false, s.input_channels, pixels, output);
+    }
     const int chunk = PointwiseChunk(s);
     for (int begin = 0; begin < pixels; begin += chunk) {
       const int count = pixels - begin < chunk ? pixels - begin : chunk;

@@ -89,6 +89,18 @@ inline size_t PackedOffset(int cout, int channel) {
   return static_cast<size_t>(channel / kGroup) * kGroupBytes + static_cast<size_t>(cout) * kGroup + channel % kGroup;
 }
 
+// Pixels that follow each other.
+struct NextPixel {
+  static constexpr bool kAll = true;
+  int8_t* operator()() {
+    int8_t* to = out;
+    out += stride;
+    return to;
+  }
+  int8_t* out;
+  size_t stride;
+};
+
 // Turns the sums of a tile into codes, 16 output channels after 16, in whichever way is exact for them and takes least, and stores them.
 template <int vectors>
 class StoreTile {
@@ -150,6 +162,12 @@ class StoreTile {
     }
     ByLines<pixels>(sums, pixels, next);
   }
+
+  bool by_lines() const { return by_lines_; }
+  // The most that a channel has, where there are lines.
+  int exceptions() const { return exceptions_; }
+  // Whether no code below the zero point is wanted.
+  bool non_negative() const { return non_negative_; }
 
  private:
   template <int known, typename Next>

@@ -19,13 +19,18 @@ bool Fits(const int (&dimensions)[4]) {
   return true;
 }
 
-bool CheckTensor(const char* name, const int (&dimensions)[4], Reason* reason) {
+bool CheckDimensions(const char* name, const int (&dimensions)[4], Reason* reason) {
   Reason why;
   for (int dimension : dimensions) {
     if (dimension >= 0) continue;
     why.Set("%s has a dimension of %d", name, dimension);
     return Refuse(reason, why);
   }
+  return true;
+}
+
+bool CheckSize(const char* name, const int (&dimensions)[4], Reason* reason) {
+  Reason why;
   if (Fits(dimensions)) return true;
   why.Set("%s of %dx%dx%dx%d is larger than the %lld values that kernels take", name, dimensions[0], dimensions[1], dimensions[2],
           dimensions[3], static_cast<long long>(kLargestSize));
@@ -78,13 +83,16 @@ bool ResolveAxis(Padding padding, const Axis& axis, int* output, int* pad, Reaso
 
 bool ResolvePadding(Padding padding, ConvShape* shape, Reason* reason) {
   ConvShape& s = *shape;
-  return CheckTensor("input", {s.batch, s.input_height, s.input_width, s.input_channels}, reason) &&
-         CheckTensor("filter", {s.output_channels, s.filter_height, s.filter_width, s.filter_channels()}, reason) && CheckDepth(s, reason) &&
+  const int input[] = {s.batch, s.input_height, s.input_width, s.input_channels};
+  const int filter[] = {s.output_channels, s.filter_height, s.filter_width, s.filter_channels()};
+  return CheckDimensions("input", input, reason) && CheckDimensions("filter", filter, reason) && CheckSize("filter", filter, reason) &&
+         CheckDepth(s, reason) &&
          ResolveAxis(padding, {"height", s.input_height, s.filter_height, s.stride_height, s.dilation_height}, &s.output_height,
                      &s.pad_top, reason) &&
          ResolveAxis(padding, {"width", s.input_width, s.filter_width, s.stride_width, s.dilation_width}, &s.output_width,
                      &s.pad_left, reason) &&
-         CheckTensor("output", {s.batch, s.output_height, s.output_width, s.output_channels}, reason);
+         (IsEmpty(s) || (CheckSize("input", input, reason) &&
+                         CheckSize("output", {s.batch, s.output_height, s.output_width, s.output_channels}, reason)));
 }
 
 bool IsEmpty(const ConvShape& s) {

@@ -21,11 +21,12 @@ inline constexpr int64_t kLargestSize = (int64_t{1} << 31) - (1 << 16);
 // False, with a reason where it is asked for, when there is no such convolution, because the filter reaches beyond the image, a size,
 // stride or dilation is out of range or a depthwise convolution's channels do not divide, or when it is too large:
 //
-//   * The input, the filter and the output hold at most kLargestSize values each, dimensions of 0 counted as 1.
+//   * The filter holds at most kLargestSize values, dimensions of 0 counted as 1; where the output has any, the input and the output, too.
 //   * Along either axis, input + stride + (filter - 1) * dilation + 1 is at most kLargestSize. TFLite's own arithmetic is in 32 bits,
 //     so that beyond this its versions disagree.
 //
-// Every kernel relies on these limits: whatever ResolvePadding accepts, no sum or product of theirs overflows.
+// Every kernel relies on these limits: whatever ResolvePadding accepts, no sum or product of theirs overflows. Of an empty output, which
+// may have any number of images, none is asked (prepared_conv.h).
 bool ResolvePadding(Padding padding, ConvShape* shape, Reason* reason = nullptr);
 
 // Whether the output holds no values: there is nothing to compute.

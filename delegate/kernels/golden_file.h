@@ -80,6 +80,7 @@ inline Activation ActivationFromName(const std::string& name) {
   return name == "RELU"           ? Activation::kRelu
          : name == "RELU6"        ? Activation::kRelu6
          : name == "RELU_N1_TO_1" ? Activation::kReluN1To1
+         : name == "RELU_0_TO_1"  ? Activation::kRelu0To1
                                   : Activation::kNone;
 }
 

@@ -20,7 +20,8 @@ namespace tflite_eq {
 namespace {
 
 struct PlaneRows {
-  PlaneRows(const ConvShape& s, int output_rows) : stride(s.stride_height), dilation(s.dilation_height) {
+  // Divides: once is enough in every kernel.
+  __attribute__((noinline)) PlaneRows(const ConvShape& s, int output_rows) : stride(s.stride_height), dilation(s.dilation_height) {
     const int taps = s.filter_height;
     // Phases of filter rows ky repeat with this period.
     const int period = stride / GreatestCommonDivisor(stride, dilation);

@@ -5,6 +5,7 @@
 #include <new>
 
 #include "delegate/kernels/cpu_features.h"
+#include "delegate/kernels/geometry.h"
 
 namespace tflite_eq {
 namespace {
@@ -99,7 +100,8 @@ void PreparedConv::Reshape(const ConvShape& shape) {
 }
 
 void PreparedConv::Replan() {
-  plan_ = kernel_->plan(context_.shape, workers_);
+  // Without anything to compute there may be more images, rows or columns than a kernel can count.
+  plan_ = IsEmpty(context_.shape) ? WorkPlan() : kernel_->plan(context_.shape, workers_);
   // Something, wherever there is work: without input channels kernels gather nothing, but still count from where they would.
   plan_.scratch_bytes = RoundUp(plan_.units > 0 && plan_.scratch_bytes == 0 ? 1 : plan_.scratch_bytes);
   if (fallback_ != nullptr) {

@@ -57,9 +57,8 @@ void ActivationRange(Activation activation, float output_scale, int32_t output_z
     return ClampToInt8(static_cast<double>(output_zero_point) + static_cast<double>(roundf(bound / output_scale)));
   };
   *activation_min = activation == Activation::kNone ? -128 : code(activation == Activation::kReluN1To1 ? -1.0f : 0.0f);
-  *activation_max = activation == Activation::kRelu6       ? code(6.0f)
-                    : activation == Activation::kReluN1To1 ? code(1.0f)
-                                                           : 127;
+  const bool to_one = activation == Activation::kReluN1To1 || activation == Activation::kRelu0To1;
+  *activation_max = activation == Activation::kRelu6 ? code(6.0f) : to_one ? code(1.0f) : 127;
 }
 
 bool Requantization::Prepare(const ConvQuantization& quantization, int channels, const int64_t* magnitude,

@@ -37,7 +37,7 @@ void QuantizeMultiplier(double scale, int32_t* multiplier, int* shift);
 double EffectiveScale(float input_scale, float weight_scale, float output_scale);
 
 // Output codes that the fused activation lets through. kNone, kRelu, kRelu6 and kReluN1To1 as in TFLite.
-enum class Activation { kNone, kRelu, kRelu6, kReluN1To1 };
+enum class Activation { kNone, kRelu, kRelu6, kReluN1To1, kRelu0To1 };
 void ActivationRange(Activation activation, float output_scale, int32_t output_zero_point, int32_t* activation_min,
                      int32_t* activation_max);
 

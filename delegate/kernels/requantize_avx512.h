@@ -79,6 +79,7 @@ struct LinesAvx512 {
       : scale(_mm512_loadu_ps(lines.scale() + channel)),
         offset(_mm512_loadu_ps(lines.offset() + channel)),
         half(_mm512_loadu_ps(lines.half() + channel)) {}
+  LinesAvx512(__m512 scale, __m512 offset, __m512 half) : scale(scale), offset(offset), half(half) {}
 
   // Accumulators that are exceptions, the first of their channels or the second, replaced.
   static __m512i Substituted(const FloatRequantization& lines, int i, int channel, __m512i acc) {

@@ -13,55 +13,88 @@ constexpr int64_t kExactFloats = int64_t{1} << 24;
 // Beyond this right shift steps are computed in more than 64 bits; accumulators that small have no steps at all.
 constexpr int kLargestShift = 22;
 
-int64_t CeilDivide(int64_t a, int64_t b) { return a / b + (a % b > 0 ? 1 : 0); }
-
 // Largest left shift of the oracle's that is looked at.
 constexpr int kLargestLeftShift = 8;
 
-// The steps that accumulators reach, and those next beyond what they reach, which the line must not take early. `below` is k - 1/2, zero
-// point included. The line has to be above it at `at` and below it at `before`, where the step has an accumulator on that side.
-struct Step {
-  double below;
-  bool has_at;
-  bool has_before;
-  int32_t at;
-  int32_t before;
-  bool positive;  // k > 0: both sides of the step are on the line of acc >= 0
-};
+// Half the distance of floats at code - 1/2, a little enlarged for the rounding of the doubles that it is compared with.
+double HalfUlp(int code) {
+  const int magnitude = code > 0 ? code - 1 : -code;  // rounded down
+  // From 2^n to 2^(n + 1) floats are 2^(n - 23) apart; below 1 it is enough to take those there.
+  const int n = magnitude > 1 ? 31 - __builtin_clz(static_cast<unsigned>(magnitude)) : 0;
+  return 0x1p-24 * 1.0001 * (1 << n);
+}
+
+// The steps that accumulators reach, and those next beyond what they reach, which the line must not take early. The line has to be above
+// `above` at the accumulator `at` and below `below` at the one before: k - 1/2, zero point included, and half the distance of floats
+// there. Where the step has no accumulator on a side, that is infinitely far away. What is below is kept with its sign reversed, so that one
+// function looks at either.
 struct Steps {
+  // Whether those before `positive` are on the line of acc < 0, as they are unless k = 0 begins with acc = 0.
+  bool SplitByZero() const { return positive == 0 || at[positive - 1] < 0; }
+
   int count = 0;
-  Step steps[kCodes];
+  int positive = 0;  // from here on k > 0: both sides of the step are on the line of acc >= 0
+  double at[kCodes];
+  double above[kCodes];
+  double minus_before[kCodes];
+  double minus_below[kCodes];
 };
 
-Steps FindSteps(const ConvQuantization& q, int channel, const AccumulatorRange& range) {
-  Steps steps;
+// Accumulators that give at least one result after the other: the quotients of a number that grows by as much every time, rounded up.
+class Quotients {
+ public:
+  Quotients(int64_t first, int64_t step, int64_t divisor)
+      : divisor_(divisor), step_(step / divisor), step_rest_(step % divisor), quotient_(first / divisor), rest_(first % divisor) {
+    if (rest_ < 0) {
+      rest_ += divisor_;
+      --quotient_;
+    }
+  }
+  int64_t Next() {
+    const int64_t up = quotient_ + (rest_ > 0 ? 1 : 0);
+    quotient_ += step_;
+    rest_ += step_rest_;
+    if (rest_ >= divisor_) {
+      rest_ -= divisor_;
+      ++quotient_;
+    }
+    return up;
+  }
+
+ private:
+  int64_t divisor_;
+  int64_t step_;
+  int64_t step_rest_;
+  int64_t quotient_;
+  int64_t rest_;
+};
+
+void FindSteps(const ConvQuantization& q, int channel, const AccumulatorRange& range, Steps* steps) {
   const int shift = q.shift[channel];
   const int e = shift < 0 ? -shift : 0;
   const int64_t multiplier = int64_t{q.multiplier[channel]} << (shift > 0 ? shift : 0);
-  for (int code = q.activation_min + 1; code <= q.activation_max; ++code) {
+  const int64_t half = e > 0 ? int64_t{1} << (e - 1) : 0;
+  const auto begin = [&](int code) {
     const int64_t k = int64_t{code} - q.output_zero_point;
     // The least y that RoundingDivideByPOT takes to k, then the least acc that SRDHM takes to y.
-    const int64_t half = e > 0 ? int64_t{1} << (e - 1) : 0;
     const int64_t y = k * (int64_t{1} << e) - half + (k <= 0 && e > 0 ? 1 : 0);
-    const int64_t acc = CeilDivide(y * (int64_t{1} << 31) - (int64_t{1} << 30), multiplier);
-    Step& step = steps.steps[steps.count++];
-    step.below = code - 0.5;
-    step.positive = k > 0;
-    step.has_at = acc <= range.max;
-    step.at = static_cast<int32_t>(acc > range.min ? acc < range.max ? acc : range.max : range.min);
-    step.has_before = acc - 1 >= range.min;
-    step.before = static_cast<int32_t>(acc - 1 < range.max ? acc - 1 > range.min ? acc - 1 : range.min : range.max);
+    return Quotients(y * (int64_t{1} << 31) - (int64_t{1} << 30), int64_t{1} << (31 + e), multiplier);
+  };
+  Quotients accumulators = begin(q.activation_min + 1);
+  steps->count = 0;
+  steps->positive = q.activation_max - q.activation_min;
+  for (int code = q.activation_min + 1; code <= q.activation_max; ++code) {
+    const int i = steps->count++;
+    if (code == q.output_zero_point + 1) accumulators = begin(code);
+    if (code > q.output_zero_point && i < steps->positive) steps->positive = i;
+    const int64_t acc = accumulators.Next();
+    const double middle = code - 0.5;
+    const double half_ulp = HalfUlp(code);
+    steps->above[i] = middle + half_ulp;
+    steps->minus_below[i] = half_ulp - middle;
+    steps->at[i] = acc > range.max ? INFINITY : static_cast<double>(acc > range.min ? acc : range.min);
+    steps->minus_before[i] = acc - 1 < range.min ? INFINITY : -static_cast<double>(acc - 1 < range.max ? acc - 1 : range.max);
   }
-  return steps;
-}
-
-// Half the distance of floats at `value`, a little enlarged for the rounding of the doubles that it is compared with.
-double HalfUlp(double value) {
-  const double magnitude = fabs(value);
-  double half = 0x1p-24 * 1.0001;
-  while (half < magnitude * 0x1p-25) half *= 2;
-  // magnitude < 2^n <= 2 magnitude: floats are 2^(n - 24) apart.
-  return half;
 }
 
 // How far the line lies from the steps on one side of zero: > 0 and < 0 if it fits them.
@@ -70,27 +103,60 @@ struct Room {
   double below;
 };
 
-Room RoomOf(const Steps& steps, bool positive, double scale, double offset) {
-  Room room = {1e9, -1e9};
-  for (int i = 0; i < steps.count; ++i) {
-    const Step& step = steps.steps[i];
-    if (step.positive != positive) continue;
-    const double half_ulp = HalfUlp(step.below);
-    const double above = scale * step.at + offset - step.below - half_ulp;
-    const double below = scale * step.before + offset - step.below + half_ulp;
-    if (step.has_at && above < room.above) room.above = above;
-    if (step.has_before && below > room.below) room.below = below;
+// By how much the line is above the levels at least. Four minima side by side: one would wait for itself.
+__attribute__((noinline)) double Least(const double* accumulators, const double* levels, int count, double scale, double offset) {
+  constexpr int kLanes = 4;
+  double least[kLanes] = {1e9, 1e9, 1e9, 1e9};
+  int i = 0;
+  for (; i + kLanes <= count; i += kLanes) {
+    for (int lane = 0; lane < kLanes; ++lane) {
+      const double over = scale * accumulators[i + lane] + offset - levels[i + lane];
+      least[lane] = over < least[lane] ? over : least[lane];
+    }
   }
-  return room;
+  for (; i < count; ++i) {
+    const double over = scale * accumulators[i] + offset - levels[i];
+    least[0] = over < least[0] ? over : least[0];
+  }
+  for (int lane = 1; lane < kLanes; ++lane) least[0] = least[lane] < least[0] ? least[lane] : least[0];
+  return least[0];
 }
 
-// The line before it is rounded, as the vectors compute it.
-double LineAt(const RequantizeLine& line, int32_t acc) {
-  const float offset = acc >= 0 ? line.offset + line.half : line.offset - line.half;
-  return double{line.scale} * acc + double{offset};
+Room RoomOf(const Steps& steps, bool positive, double scale, double offset) {
+  const int begin = positive ? steps.positive : 0;
+  const int count = (positive ? steps.count : steps.positive) - begin;
+  return {Least(steps.at + begin, steps.above + begin, count, scale, offset),
+          -Least(steps.minus_before + begin, steps.minus_below + begin, count, scale, -offset)};
 }
 
-// Accumulators that the line gets wrong, and on which side of each it may be right.
+// The line before it is rounded, as the vectors compute it: integers up to 2^24 are floats.
+struct Line {
+  explicit Line(const RequantizeLine& line)
+      : scale(line.scale), not_negative(line.offset + line.half), negative(line.offset - line.half) {}
+  double operator()(double acc) const { return scale * acc + (acc >= 0 ? not_negative : negative); }
+
+  double scale;
+  double not_negative;  // added up as floats
+  double negative;
+};
+
+// How often the line is not above the levels.
+__attribute__((noinline)) int64_t CountBelow(const double* accumulators, const double* levels, int count, double scale, double offset) {
+  int64_t below = 0;
+#pragma clang loop interleave(disable)
+  for (int i = 0; i < count; ++i) below += scale * accumulators[i] + offset > levels[i] ? 0 : 1;
+  return below;
+}
+
+int CountMisses(const Steps& steps, const Line& line) {
+  const int middle = steps.positive, rest = steps.count - middle;
+  return static_cast<int>(CountBelow(steps.at, steps.above, middle, line.scale, line.negative) +
+                          CountBelow(steps.at + middle, steps.above + middle, rest, line.scale, line.not_negative) +
+                          CountBelow(steps.minus_before, steps.minus_below, middle, line.scale, -line.negative) +
+                          CountBelow(steps.minus_before + middle, steps.minus_below + middle, rest, line.scale, -line.not_negative));
+}
+
+// Accumulators that the line gets wrong, as many as are of interest and one more, and on which side of each it may be right.
 struct Misses {
   static constexpr int kMost = RequantizeLine::kMostExceptions;
   int count = 0;
@@ -104,12 +170,16 @@ Misses FindMisses(const Steps& steps, const RequantizeLine& line, int most) {
     misses.acc[misses.count] = acc;
     misses.neighbour[misses.count++] = neighbour;
   };
+  const Line value(line);
+  if (steps.SplitByZero()) {
+    misses.count = CountMisses(steps, value);
+    if (misses.count == 0 || misses.count > most) return misses;
+    misses.count = 0;
+  }
   for (int i = 0; i < steps.count && misses.count <= most; ++i) {
-    const Step& step = steps.steps[i];
-    const double half_ulp = HalfUlp(step.below);
-    if (step.has_at && !(LineAt(line, step.at) > step.below + half_ulp)) add(step.at, 1);
+    if (!(value(steps.at[i]) > steps.above[i])) add(static_cast<int32_t>(steps.at[i]), 1);
     if (misses.count > most) break;
-    if (step.has_before && !(LineAt(line, step.before) < step.below - half_ulp)) add(step.before, -1);
+    if (!(-value(-steps.minus_before[i]) > steps.minus_below[i])) add(static_cast<int32_t>(-steps.minus_before[i]), -1);
   }
   return misses;
 }
@@ -126,10 +196,10 @@ bool Except(const ConvQuantization& q, int channel, const Misses& misses, Requan
     const int32_t acc = misses.acc[i] + misses.neighbour[i];
     const int32_t code = OraclesCode(q, channel, acc);
     if (code != OraclesCode(q, channel, misses.acc[i])) return false;
-    const double value = LineAt(*line, acc);
+    const double value = Line(*line)(acc);
     const double low = code - 0.5, high = code + 0.5;
-    if (code > q.activation_min && !(value > low + HalfUlp(low))) return false;
-    if (code < q.activation_max && !(value < high - HalfUlp(high))) return false;
+    if (code > q.activation_min && !(value > low + HalfUlp(code))) return false;
+    if (code < q.activation_max && !(value < high - HalfUlp(code + 1))) return false;
     line->exception[i] = misses.acc[i];
     line->substitute[i] = acc;
   }
@@ -142,6 +212,9 @@ float Neighbour(float value, int steps) {
   for (; steps < 0; ++steps) value = nextafterf(value, -INFINITY);
   return value;
 }
+
+// Whether it is none wherever the line is moved, by more than doubles are off.
+bool IsEmpty(const Room& room) { return room.below - room.above > 1e-9; }
 
 // What moves the line into the middle of its room.
 double Centring(const Room& room) {
@@ -173,35 +246,52 @@ bool FindRequantizeLine(const ConvQuantization& q, int channel, const Accumulato
   // Accumulators are floats, and the line stays below 2^31, however it is rounded.
   if (magnitude >= kExactFloats || magnitude >= int64_t{1} << (30 - left_shift)) return false;
   if (e > kLargestShift || q.multiplier[channel] <= 0) return false;
-  const Steps steps = FindSteps(q, channel, range);
+  Steps steps;
+  FindSteps(q, channel, range, &steps);
   const double scale = ldexp(q.multiplier[channel], -31 + shift);
   const bool one_side = q.activation_min >= q.output_zero_point;
   // What the first rounding moves results by; none where it is the only one.
   const double first = e > 0 ? ldexp(0.5, -e) : 0;
-  int most = RequantizeLine::kMostExceptions;  // to be better than what was found
   constexpr int kTries[] = {0, 1, -1, 2, -2, 3, -3};
-  // Where nothing fits, lines between those that are too high and those that are too low miss some steps of both kinds: of lines that
-  // lean to one, negative results mirrored, less is to be expected.
-  for (int lean = 0; lean < 3 && most >= 0; ++lean) {
-    for (int scale_step : kTries) {
-      RequantizeLine candidate = {};
-      candidate.scale = Neighbour(static_cast<float>(scale), scale_step);
-      double positive = q.output_zero_point + first;
-      double negative = q.output_zero_point - first;
-      const Room up = RoomOf(steps, true, candidate.scale, positive), down = RoomOf(steps, false, candidate.scale, negative);
-      positive += Centring(up) + (lean == 1 ? Gap(up) : lean == 2 ? -Gap(up) : 0);
-      negative += Centring(down) + (lean == 1 ? -Gap(down) : lean == 2 ? Gap(down) : 0);
-      if (one_side) negative = positive;
-      for (int offset_step : kTries) {
-        candidate.offset = Neighbour(static_cast<float>((positive + negative) / 2), offset_step);
-        candidate.half = static_cast<float>((positive - negative) / 2);
+  // A line of a scale next to this one, in the middle of the room that it has if it has any; moved by some floats. Or, where nothing
+  // fits, leaning to one side: lines between those that are too high and those that are too low miss some steps of both kinds; of lines
+  // that lean to one, negative results mirrored, less is to be expected.
+  const auto line_of = [&](float near, const Room& up, const Room& down, int lean, int moved) __attribute__((noinline)) {
+    double positive = q.output_zero_point + first + Centring(up) + (lean == 1 ? Gap(up) : lean == 2 ? -Gap(up) : 0);
+    double negative = q.output_zero_point - first + Centring(down) + (lean == 1 ? -Gap(down) : lean == 2 ? Gap(down) : 0);
+    if (one_side) negative = positive;
+    RequantizeLine candidate = {};
+    candidate.scale = near;
+    candidate.offset = Neighbour(static_cast<float>((positive + negative) / 2), moved);
+    candidate.half = static_cast<float>((positive - negative) / 2);
+    return candidate;
+  };
+  constexpr int kScales = sizeof(kTries) / sizeof(kTries[0]);
+  float scales[kScales];
+  Room ups[kScales], downs[kScales];
+  // Without exceptions, nearly always.
+  for (int i = 0; i < kScales; ++i) {
+    scales[i] = Neighbour(static_cast<float>(scale), kTries[i]);
+    ups[i] = RoomOf(steps, true, scales[i], q.output_zero_point + first);
+    downs[i] = RoomOf(steps, false, scales[i], q.output_zero_point - first);
+    if (steps.SplitByZero() && (IsEmpty(ups[i]) || IsEmpty(downs[i]))) continue;
+    for (int moved : kTries) {
+      *line = line_of(scales[i], ups[i], downs[i], 0, moved);
+      if (FindMisses(steps, *line, 0).count == 0) return true;
+    }
+  }
+  *line = {};
+  int most = RequantizeLine::kMostExceptions;  // to be better than what was found
+  for (int moved : kTries) {
+    // Where a line was found, others are not worth the time.
+    if (moved != 0 && most < RequantizeLine::kMostExceptions) break;
+    for (int lean = 0; lean < (moved == 0 ? 3 : 1) && most > 0; ++lean) {
+      for (int i = 0; i < kScales && most > 0; ++i) {
+        RequantizeLine candidate = line_of(scales[i], ups[i], downs[i], lean, moved);
         const Misses misses = FindMisses(steps, candidate, most);
-        if (misses.count <= most && Except(q, channel, misses, &candidate)) {
-          *line = candidate;
-          most = misses.count - 1;
-          if (most < 0) return true;
-        }
-        if (lean > 0) break;
+        if (misses.count > most || !Except(q, channel, misses, &candidate)) continue;
+        *line = candidate;
+        most = misses.count - 1;
       }
     }
   }
@@ -211,11 +301,8 @@ bool FindRequantizeLine(const ConvQuantization& q, int channel, const Accumulato
 bool FloatRequantization::Prepare(const ConvQuantization& quantization, int channels, const AccumulatorRange* ranges) {
   const int blocks = (channels + kBlock - 1) / kBlock;
   const size_t bytes = static_cast<size_t>(blocks) * kBlock * sizeof(float);
-  bool allocated = scale_.Allocate(bytes) && offset_.Allocate(bytes) && half_.Allocate(bytes) && found_.Allocate(blocks);
-  for (int i = 0; i < RequantizeLine::kMostExceptions; ++i) {
-    allocated = allocated && exception_[i].Allocate(bytes) && substitute_[i].Allocate(bytes);
-  }
-  if (!allocated) return false;
+  if (!scale_.Allocate(bytes) || !offset_.Allocate(bytes) || !half_.Allocate(bytes) || !found_.Allocate(blocks)) return false;
+  int held = 0;  // exceptions of a channel that there is memory for
   for (int block = 0; block < blocks; ++block) {
     bool found = true;
     int exceptions = 0;
@@ -224,10 +311,13 @@ bool FloatRequantization::Prepare(const ConvQuantization& quantization, int chan
       RequantizeLine line;
       found = FindRequantizeLine(quantization, c, ranges[c], &line);
       if (line.exceptions > exceptions) exceptions = line.exceptions;
+      for (; held < line.exceptions; ++held) {
+        if (!exception_[held].Allocate(bytes) || !substitute_[held].Allocate(bytes)) return false;
+      }
       scale_.as<float>()[c] = line.scale;
       offset_.as<float>()[c] = line.offset;
       half_.as<float>()[c] = line.half;
-      for (int i = 0; i < RequantizeLine::kMostExceptions; ++i) {
+      for (int i = 0; i < held; ++i) {
         exception_[i].as<int32_t>()[c] = line.exception[i];
         substitute_[i].as<int32_t>()[c] = line.substitute[i];
       }

@@ -60,10 +60,14 @@ class FloatRequantization {
   TFLITE_EQ_ALWAYS_INLINE const float* scale() const { return scale_.as<float>(); }
   TFLITE_EQ_ALWAYS_INLINE const float* offset() const { return offset_.as<float>(); }
   TFLITE_EQ_ALWAYS_INLINE const float* half() const { return half_.as<float>(); }
-  // The first exceptions of all channels, or the second.
+  // The first exceptions of all channels, or the second, if a channel has as many.
   TFLITE_EQ_ALWAYS_INLINE const int32_t* exception(int i) const { return exception_[i].as<int32_t>(); }
   TFLITE_EQ_ALWAYS_INLINE const int32_t* substitute(int i) const { return substitute_[i].as<int32_t>(); }
-  size_t memory_bytes() const { return (3 + 2 * RequantizeLine::kMostExceptions) * scale_.size() + found_.size(); }
+  size_t memory_bytes() const {
+    size_t bytes = 3 * scale_.size() + found_.size();
+    for (int i = 0; i < RequantizeLine::kMostExceptions; ++i) bytes += exception_[i].size() + substitute_[i].size();
+    return bytes;
+  }
 
  private:
   TFLITE_EQ_ALWAYS_INLINE uint8_t found(int channel) const { return found_.as<uint8_t>()[channel / kBlock]; }

@@ -362,8 +362,7 @@ constexpr TileFunction kTiles[] = {Tile<kSizes[0], two_taps>, Tile<kSizes[1], tw
                                    Tile<kSizes[3], two_taps>};
 
 // Output rows [begin, end) of a unit, counted from its first row, whose input rows are all in the window.
-template <bool two_taps>
-void RunCleanRows(const KernelContext& context, const Planes& planes, const uint8_t* lines, bool non_negative, int begin,
+void RunCleanRows(const KernelContext& context, bool two_taps, const Planes& planes, const uint8_t* lines, bool non_negative, int begin,
                   int end, int8_t* output) {
   const ConvShape& s = context.shape;
   const Layout layout(s);
@@ -380,7 +379,7 @@ void RunCleanRows(const KernelContext& context, const Planes& planes, const uint
     for (int done = 0; done < pairs;) {
       const int size = NextTile(kSizes, pairs - done, pairs);
       if (pairs - done < kSizes[size]) done = pairs - kSizes[size];
-      kTiles<two_taps>[size](s, planes, lines, first + done, stream, constants, non_negative, store, output + cout);
+      (two_taps ? kTiles<true> : kTiles<false>)[size](s, planes, lines, first + done, stream, constants, non_negative, store, output + cout);
       stream.prefetch += layout.block_bytes / tiles;
       done += kSizes[size];
     }
@@ -388,8 +387,9 @@ void RunCleanRows(const KernelContext& context, const Planes& planes, const uint
 }
 
 // Rows that see a code outside the window go to the fallback, the others stay here.
-template <bool two_taps>
-void RunUnit(const KernelContext& context, const RowRange& range, const int8_t* input, int8_t* output, void* scratch) {
+void Run(const KernelContext& context, const WorkPlan& plan, int unit, const int8_t* input, int8_t* output, void* scratch) {
+  const RowRange range = UnitRows(context.shape, plan, unit);
+  const bool two_taps = static_cast<const Header*>(context.packed)->two_taps != 0;
   const ConvShape& s = context.shape;
   const int rows = range.end - range.begin;
   const int pairs = Winograd1dPairs(s);
@@ -407,8 +407,8 @@ void RunUnit(const KernelContext& context, const RowRange& range, const int8_t* 
     int8_t* segment_output = unit_output + static_cast<size_t>(planes.first_column) * s.output_channels;
     uint8_t* clean = lines + planes.flags();
     for (int row = 0; row < planes.rows; ++row) {
-      clean[row] =
-          TransformRow<two_taps>(context, image, first + row, non_negative, planes, lines + planes.offset(0, row, 0));
+      const auto transform = two_taps ? TransformRow<true> : TransformRow<false>;
+      clean[row] = transform(context, image, first + row, non_negative, planes, lines + planes.offset(0, row, 0));
     }
     // From here on, clean[row] is about output rows: all three input rows are in the window.
     for (int row = 0; row < rows; ++row) clean[row] = clean[row] & clean[row + 1] & clean[row + 2];
@@ -416,22 +416,12 @@ void RunUnit(const KernelContext& context, const RowRange& range, const int8_t* 
       end = begin + 1;
       while (end < rows && clean[end] == clean[begin]) ++end;
       if (clean[begin]) {
-        RunCleanRows<two_taps>(context, planes, lines, non_negative, begin, end, segment_output);
+        RunCleanRows(context, two_taps, planes, lines, non_negative, begin, end, segment_output);
         continue;
       }
       RunFallback(context, range.image, range.begin + begin, range.begin + end, input, output, scratch);
       if (segment < pairs) return;  // it has done the row's other segments as well
     }
-  }
-}
-
-void Run(const KernelContext& context, const WorkPlan& plan, int unit, const int8_t* input, int8_t* output,
-         void* scratch) {
-  const RowRange range = UnitRows(context.shape, plan, unit);
-  if (static_cast<const Header*>(context.packed)->two_taps != 0) {
-    RunUnit<true>(context, range, input, output, scratch);
-  } else {
-    RunUnit<false>(context, range, input, output, scratch);
   }
 }
 

@@ -200,14 +200,17 @@ class Winograd2d {
         Multiply(context, weights, cout / kCout, part, v, count, m);
         for (int i = 0; parts > 1 && i < count; ++i) AddPart(m + i * kCout, part, sums + i * kSumsOfTile);
       }
+      const bool at_once = parts == 1 && AtOnce(context, cout);
       for (int i = 0; i < count; ++i) {
         const int tile_row = (first + i) / grid.columns;
         const int tile_column = (first + i) % grid.columns;
-        if (parts == 1) {
+        if (at_once) {
           TransformOutput(context, m + i * kCout, tile_row, tile_column, cout, output);
-        } else {
-          StoreSums(context, sums + i * kSumsOfTile, tile_row, tile_column, cout, output);
+          continue;
         }
+        alignas(64) int32_t whole[kSumsOfTile];
+        if (parts == 1) AddPart(m + i * kCout, 0, whole);
+        StoreSums(context, parts == 1 ? whole : sums + i * kSumsOfTile, tile_row, tile_column, cout, output);
       }
     }
   }
@@ -243,6 +246,14 @@ class Winograd2d {
   static bool MayNeedParts(const ConvShape& shape) {
     constexpr int bits = Scheme::kAlgorithm == Algorithm::kWinogradF43 ? kWinogradF43Bits : kWinogradF23Bits;
     return int64_t{shape.filter_size()} * 128 * 255 >= int64_t{1} << bits;
+  }
+
+  // Whether the sums of a cout block become codes without being divided first.
+  static bool AtOnce(const KernelContext& context, int cout) {
+    for (int channel = cout; channel < cout + kCout && channel < context.shape.output_channels; channel += Ops::kLanes) {
+      if (!Ops::AtOnce(*context.requantization, channel)) return false;
+    }
+    return true;
   }
 
   // Transforms one tile, all channels, into line `v` of each position and channel block.
@@ -336,14 +347,16 @@ class Winograd2d {
       arguments.start = weights.initial(block, position, part);
       // The next position follows in memory; past the last one a prefetch does no harm.
       arguments.prefetch = reinterpret_cast<const char*>(weights.position(block, position + 1) + first_weight);
-      int tile = 0;
-      for (int group = 0; group < groups; ++group) {
-        const int group_end = tiles * (group + 1) / groups;
-        arguments.v = v + position * v_plane + tile * kBlockChannels;
-        arguments.m = m + position * kMPlane + tile * kCout;
-        Ops::Multiply(group_end - tile, arguments);
+      for (int tile = 0; tile < tiles;) {
+        const int left = tiles - tile, calls = (left + Ops::kMaxTiles - 1) / Ops::kMaxTiles;
+        const int count = Ops::TilesAtOnce((left + calls - 1) / calls, tiles);
+        // The last may begin among those that are done.
+        const int first = count < left ? tile : tiles - count;
+        arguments.v = v + position * v_plane + first * kBlockChannels;
+        arguments.m = m + position * kMPlane + first * kCout;
+        Ops::Multiply(count, arguments);
         arguments.prefetch += static_cast<ptrdiff_t>(arguments.prefetch_step) * arguments.groups;
-        tile = group_end;
+        tile = first + count;
       }
     }
   }
@@ -362,8 +375,9 @@ class Winograd2d {
   }
 
   // A^T M A of one part, one tile and cout block, divided and added to the tile's accumulators.
-  static void AddPart(const int32_t* m, int part, int32_t* sums) {
+  __attribute__((noinline)) static void AddPart(const int32_t* m, int part, int32_t* sums) {
     using I32 = typename Ops::I32;
+#pragma clang loop unroll(disable)
     for (int vector = 0; vector < Ops::kVectors; ++vector, m += Ops::kLanes, sums += Ops::kLanes) {
       I32 half[Scheme::kOutput][Scheme::kInput];
       TransformColumns(m, half);
@@ -380,7 +394,7 @@ class Winograd2d {
   }
 
   // Requantizes and stores the accumulators that AddPart left.
-  static void StoreSums(const KernelContext& context, const int32_t* sums, int tile_row, int tile_column, int cout,
+  __attribute__((noinline)) static void StoreSums(const KernelContext& context, const int32_t* sums, int tile_row, int tile_column, int cout,
                         int8_t* output) {
     using I32 = typename Ops::I32;
     const ConvShape& shape = context.shape;
@@ -418,6 +432,7 @@ class Winograd2d {
     const int columns = shape.output_width - x0 < Scheme::kOutput ? shape.output_width - x0 : Scheme::kOutput;
     const size_t pixel = shape.output_channels;
     const size_t line = pixel * shape.output_width;
+#pragma clang loop unroll(disable)
     for (int channel = cout; channel < cout + kCout && channel < shape.output_channels;
          channel += Ops::kLanes, m += Ops::kLanes) {
       const int left = shape.output_channels - channel;

@@ -84,6 +84,8 @@ struct Avx2Ops {
     }
   }
 
+  static int TilesAtOnce(int wanted, int /*total*/) { return wanted; }
+
   static void Multiply(int tiles, const MultiplyArguments& arguments) {
     using Function = void (*)(const MultiplyArguments&);
     static constexpr Function kFunctions[kMaxTiles + 1] = {nullptr,          MultiplyTiles<1>, MultiplyTiles<2>,
@@ -98,12 +100,10 @@ struct Avx2Ops {
     Constants(const Requantization& requantization, int first)
         : vectors(requantization, first),
           r(requantization),
-          channel(first),
-          fast(requantization.pre_shift(first) == kPreShift) {}
+          channel(first) {}
     RequantizeAvx2 vectors;
     const Requantization& r;
     int channel;
-    bool fast;
   };
 
   // acc from sums that are 576 * acc modulo 2^32 for F(4,3), 4 * acc for F(2,3).
@@ -115,6 +115,8 @@ struct Avx2Ops {
                       : _mm256_srai_epi32(y, kF23ScaleBits);
   }
 
+  static bool AtOnce(const Requantization& requantization, int channel) { return requantization.pre_shift(channel) == kPreShift; }
+
   static I32 RequantizeAccumulators(const Constants& constants, I32 acc) {
     const I32 bias = RequantizeAvx2::Load(constants.r.late_bias() + constants.channel);
     return RequantizeAvx2::General(constants.r, constants.channel, _mm256_add_epi32(acc, bias));
@@ -124,24 +126,19 @@ struct Avx2Ops {
   // F(2,3), and requantization wants 64 * acc.
   template <int count>
   static __m256i Requantize(const Constants& constants, __m256i y) {
+    if (count != 4) return constants.vectors.FromShifted(_mm256_slli_epi32(y, kPreShift - kF23ScaleBits));
     const __m256i inverse_of_nine = _mm256_set1_epi32(0x38E38E39);
-    if (constants.fast && count == 4) {
-      // Only the low half of each product is wanted, and only for the 32-bit lane vpmuldq reads next.
-      const __m256i even = _mm256_mul_epu32(y, inverse_of_nine);
-      const __m256i odd = _mm256_mul_epu32(RequantizeAvx2::OddLanes(y), inverse_of_nine);
-      return constants.vectors.FromHalves(even, odd);
-    }
-    if (constants.fast) return constants.vectors.FromShifted(_mm256_slli_epi32(y, kPreShift - kF23ScaleBits));
-    return RequantizeAccumulators(constants, Divide<count>(y));
+    // Only the low half of each product is wanted, and only for the 32-bit lane vpmuldq reads next.
+    const __m256i even = _mm256_mul_epu32(y, inverse_of_nine);
+    const __m256i odd = _mm256_mul_epu32(RequantizeAvx2::OddLanes(y), inverse_of_nine);
+    return constants.vectors.FromHalves(even, odd);
   }
 
-  // Requantizes a row of a tile's outputs, sums or, if `divided`, accumulators.
+  // Requantizes a row of a tile's outputs, sums of channels that are requantized at once or, if `divided`, accumulators of any.
   template <int count, bool divided>
   static void Store(const Constants& constants, const I32* y, int8_t* out, size_t pixel, int columns, int channels) {
     __m256i z[4];
-    for (int i = 0; i < count; ++i) {
-      z[i] = divided ? RequantizeAccumulators(constants, y[i]) : Requantize<count>(constants, y[i]);
-    }
+    for (int i = 0; i < count; ++i) z[i] = divided ? RequantizeAccumulators(constants, y[i]) : Requantize<count>(constants, y[i]);
     for (int i = count; i < 4; ++i) z[i] = z[0];
     alignas(32) int8_t codes[4][8];
     _mm256_store_si256(reinterpret_cast<__m256i*>(codes),

@@ -88,12 +88,24 @@ struct Avx512Ops {
     }
   }
 
+  // Each size takes room: those that images of 14, 20, 24, 28, 40 and 56 pixels are cut into, for one worker or two, and a few small ones.
+  static constexpr int kSizes[] = {1, 2, 4, 8, 9, 12, 13, 14};
+
+  // As many of `total` tiles as come closest to so many: more, if there are.
+  static int TilesAtOnce(int wanted, int total) {
+    int below = 1;
+    for (int size : kSizes) {
+      if (size >= wanted && size <= total) return size;
+      if (size < wanted) below = size;
+    }
+    return below;
+  }
+
   static void Multiply(int tiles, const MultiplyArguments& arguments) {
     using Function = void (*)(const MultiplyArguments&);
     static constexpr Function kFunctions[kMaxTiles + 1] = {
-        nullptr,           MultiplyTiles<1>,  MultiplyTiles<2>,  MultiplyTiles<3>,  MultiplyTiles<4>,
-        MultiplyTiles<5>,  MultiplyTiles<6>,  MultiplyTiles<7>,  MultiplyTiles<8>,  MultiplyTiles<9>,
-        MultiplyTiles<10>, MultiplyTiles<11>, MultiplyTiles<12>, MultiplyTiles<13>, MultiplyTiles<14>};
+        nullptr, MultiplyTiles<1>, MultiplyTiles<2>, nullptr, MultiplyTiles<4>,  nullptr,           nullptr,          nullptr,
+        MultiplyTiles<8>, MultiplyTiles<9>, nullptr, nullptr, MultiplyTiles<12>, MultiplyTiles<13>, MultiplyTiles<14>};
     kFunctions[tiles](arguments);
   }
 
@@ -105,14 +117,12 @@ struct Avx512Ops {
           low(_mm512_set1_epi8(static_cast<char>(requantization.activation_min()))),
           high(_mm512_set1_epi8(static_cast<char>(requantization.activation_max()))),
           r(requantization),
-          channel(first),
-          fast(requantization.pre_shift(first) == kPreShift) {}
+          channel(first) {}
     RequantizeAvx512 vectors;
     __m512i low;
     __m512i high;
     const Requantization& r;
     int channel;
-    bool fast;
   };
 
   // acc from sums that are 576 * acc modulo 2^32. F(2,3), which saves nothing here, is not built.
@@ -123,31 +133,27 @@ struct Avx512Ops {
     return _mm512_srai_epi32(_mm512_mullo_epi32(y, _mm512_set1_epi32(0x38E38E39)), kScaleBits);
   }
 
+  static bool AtOnce(const Requantization& requantization, int channel) { return requantization.pre_shift(channel) == kPreShift; }
+
   static I32 RequantizeAccumulators(const Constants& constants, I32 acc) {
     const I32 bias = _mm512_loadu_si512(constants.r.late_bias() + constants.channel);
     return RequantizeAvx512::General(constants.r, constants.channel, _mm512_add_epi32(acc, bias));
   }
 
   // The division and the pre-shift meet: sums are 64 * 9 * acc modulo 2^32, where 9 has an inverse, and requantization wants 64 * acc.
-  template <int count>
   static __m512i Requantize(const Constants& constants, __m512i y) {
     const __m512i inverse_of_nine = _mm512_set1_epi32(0x38E38E39);
-    if (constants.fast) {
-      // Only the low half of each product is wanted, and only for the 32-bit lane vpmuldq reads next.
-      const __m512i even = _mm512_mul_epu32(y, inverse_of_nine);
-      const __m512i odd = _mm512_mul_epu32(RequantizeAvx512::OddLanes(y), inverse_of_nine);
-      return constants.vectors.FromHalves(even, odd);
-    }
-    return RequantizeAccumulators(constants, Divide<count>(y));
+    // Only the low half of each product is wanted, and only for the 32-bit lane vpmuldq reads next.
+    const __m512i even = _mm512_mul_epu32(y, inverse_of_nine);
+    const __m512i odd = _mm512_mul_epu32(RequantizeAvx512::OddLanes(y), inverse_of_nine);
+    return constants.vectors.FromHalves(even, odd);
   }
 
-  // Requantizes a row of a tile's outputs, sums or, if `divided`, accumulators.
+  // Requantizes a row of a tile's outputs, sums of channels that are requantized at once or, if `divided`, accumulators of any.
   template <int count, bool divided>
   static void Store(const Constants& constants, const I32* y, int8_t* out, size_t pixel, int columns, int channels) {
     __m512i z[count];
-    for (int i = 0; i < count; ++i) {
-      z[i] = divided ? RequantizeAccumulators(constants, y[i]) : Requantize<count>(constants, y[i]);
-    }
+    for (int i = 0; i < count; ++i) z[i] = divided ? RequantizeAccumulators(constants, y[i]) : Requantize(constants, y[i]);
     const __m512i bytes = PackCodes(z[0], z[1], z[2], z[3], constants.low, constants.high);
     const __mmask16 mask = static_cast<__mmask16>((1u << channels) - 1);
     StoreColumn<0>(out, pixel, columns, mask, bytes);

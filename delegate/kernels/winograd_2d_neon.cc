@@ -104,6 +104,8 @@ struct NeonOps {
     }
   }
 
+  static int TilesAtOnce(int wanted, int /*total*/) { return wanted; }
+
   static void Multiply(int tiles, const MultiplyArguments& arguments) {
     using Function = void (*)(const MultiplyArguments&);
     static constexpr Function kFunctions[kMaxTiles + 1] = {
@@ -131,6 +133,9 @@ struct NeonOps {
     constexpr int kF23ScaleBits = 2;
     return count == 4 ? vshrq_n_s32(vmulq_s32(y, vdupq_n_s32(0x38E38E39)), kF43ScaleBits) : vshrq_n_s32(y, kF23ScaleBits);
   }
+
+  // Store does either.
+  static bool AtOnce(const Requantization&, int) { return true; }
 
   // Requantizes a row of a tile's outputs, sums or, if `divided`, accumulators.
   template <int count, bool divided>

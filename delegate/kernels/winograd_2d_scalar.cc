@@ -33,6 +33,8 @@ struct ScalarOps {
   }
 
   // m[tile][cout] = start[cout] + sum over channel pairs of v[tile][pair] . u[pair][cout], modulo 2^32.
+  static int TilesAtOnce(int wanted, int /*total*/) { return wanted; }
+
   static void Multiply(int tiles, const MultiplyArguments& arguments) {
     constexpr int kCout = kLanes * kVectors;
     constexpr int kBlockPairs = kBlockChannels / 2;
@@ -64,6 +66,9 @@ struct ScalarOps {
     constexpr uint32_t kInverseOfNine = 0x38E38E39;
     return static_cast<uint32_t>(count == 4 ? static_cast<int32_t>(y * kInverseOfNine) >> 6 : static_cast<int32_t>(y) >> 2);
   }
+
+  // Store does either.
+  static bool AtOnce(const Requantization&, int) { return true; }
 
   // Requantizes a row of a tile's outputs, kScale * acc or, if `divided`, acc.
   template <int count, bool divided>

@@ -3,6 +3,7 @@
 #include <dlfcn.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/auxv.h>
 #include <unistd.h>
 
 #include "delegate/kernels/old_glibc.h"
@@ -53,6 +54,17 @@ const LiteRtAcceleratorDef* Load(const char* path) {
   return nullptr;
 }
 
+// LiteRT's own for arm64 Linux has atomic instructions of ARMv8.1 in it and no others, and ends the process on an older CPU as soon as
+// it is loaded. Android's has to run on all phones.
+bool RunsOnThisCpu() {
+#if defined(__aarch64__) && !defined(__ANDROID__)
+  constexpr unsigned long kHwcapAtomics = 1ul << 8;
+  return (getauxval(AT_HWCAP) & kHwcapAtomics) != 0;
+#else
+  return true;
+#endif
+}
+
 // In the folder of the file `beside`.
 const LiteRtAcceleratorDef* LoadBeside(const char* beside) {
   const char* slash = strrchr(beside, '/');
@@ -61,7 +73,12 @@ const LiteRtAcceleratorDef* LoadBeside(const char* beside) {
   for (const char* name : kNames) {
     const int length = snprintf(path, sizeof(path), "%.*s/%s", static_cast<int>(slash - beside), beside, name);
     if (length < 0 || static_cast<size_t>(length) >= sizeof(path) || access(path, F_OK) != 0) continue;
-    return Load(path);
+    if (RunsOnThisCpu()) return Load(path);
+    Log(Severity::kError,
+        "the GPU's accelerator %s is not loaded, and GPUs are not used: it needs the atomic instructions of ARMv8.1, which this CPU does "
+        "not have; option gpu_library: none silences this, and the path of a library loads that one all the same",
+        path);
+    return nullptr;
   }
   return nullptr;
 }

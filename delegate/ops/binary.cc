@@ -4,6 +4,7 @@
 
 #include "delegate/kernels/buffer.h"
 #include "delegate/ops/activation.h"
+#include "delegate/ops/extremum.h"
 #include "delegate/ops/reference/add.h"
 #include "delegate/ops/reference/mul.h"
 #include "delegate/ops/tensor_checks.h"
@@ -219,18 +220,7 @@ bool Extremum::MakeConstants(const NodeView&, const Quantization (&inputs)[2], c
 }
 
 void Extremum::Compute(const int8_t* first, const int8_t* second, int8_t* output, size_t count) const {
-  // As every CPU has them.
-  using Vector = int8_t __attribute__((vector_size(16)));
-  size_t i = 0;
-  for (; i + sizeof(Vector) <= count; i += sizeof(Vector)) {
-    Vector a, b;
-    memcpy(&a, first + i, sizeof(a));
-    memcpy(&b, second + i, sizeof(b));
-    const Vector take_first = minimum_ ? a < b : a > b;
-    a = (a & take_first) | (b & ~take_first);
-    memcpy(output + i, &a, sizeof(a));
-  }
-  ReferenceRun(first + i, second + i, output + i, count - i);
+  TakeExtremum(minimum_, first, second, output, count);
 }
 
 void Extremum::ReferenceRun(const int8_t* first, const int8_t* second, int8_t* output, size_t count) const {

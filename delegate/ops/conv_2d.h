@@ -4,15 +4,13 @@
 
 #include <stdint.h>
 
-#include "delegate/kernels/conv_types.h"
-#include "delegate/kernels/geometry.h"
 #include "delegate/kernels/plan.h"
 #include "delegate/kernels/prepared_conv.h"
-#include "delegate/ops/operator.h"
+#include "delegate/ops/convolution_operator.h"
 
 namespace tflite_eq {
 
-class Conv2d : public Operator {
+class Conv2d : public ConvolutionOperator {
  public:
   bool Read(const GraphView& graph, const NodeView& node, Reason* reason) override;
   bool Resize(const Shape* inputs, Shape* output, Reason* reason) override;
@@ -23,23 +21,11 @@ class Conv2d : public Operator {
   void Reference(const Codes& codes) const override;
   Description Describe() const override;
 
- protected:
-  // The tensors of a node whose filter, strides and padding are in the problem already: types, weights, scales.
-  bool ReadTensors(const GraphView& graph, const NodeView& node, int32_t activation, Reason* reason);
-  bool ReadPadding(int32_t padding, Reason* reason);
-
-  ConvProblem problem_;
-  Padding padding_ = Padding::kSame;
-
  private:
   Plan Choose(const Environment& environment, bool insist) const;
   ConvProblem Judged() const;
   bool ReadGeometry(TensorView input, TensorView filter, TensorView output, const TfLiteConvParams& parameters, Reason* reason);
-  bool ReadWeights(TensorView filter, TensorView bias, Reason* reason);
-  bool ReadQuantization(TensorView input, TensorView filter, TensorView output, int32_t activation, Reason* reason);
 
-  Array<int32_t> multiplier_;
-  Array<int32_t> shift_;
   PreparedConv conv_;
 };
 

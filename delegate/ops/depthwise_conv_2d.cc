@@ -32,7 +32,7 @@ bool DepthwiseConv2d::Read(const GraphView& graph, const NodeView& node, Reason*
   s.stride_width = parameters->stride_width;
   s.dilation_height = parameters->dilation_height_factor;
   s.dilation_width = parameters->dilation_width_factor;
-  return ReadPadding(parameters->padding, reason) && ReadTensors(graph, node, parameters->activation, reason);
+  return ReadPadding(parameters->padding, reason) && ReadTensors(graph, node, {}, parameters->activation, reason);
 }
 
 Worth DepthwiseConv2d::Judge(const Environment& environment, bool insist) const {

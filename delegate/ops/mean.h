@@ -1,26 +1,24 @@
-// MEAN over the height and the width of images.
+// MEAN.
 #ifndef TFLITE_EQ_DELEGATE_OPS_MEAN_H_
 #define TFLITE_EQ_DELEGATE_OPS_MEAN_H_
 
-#include "delegate/ops/elementwise_operator.h"
+#include "delegate/ops/reduction.h"
 
 namespace tflite_eq {
 
-class Mean final : public ElementwiseOperator {
+class Mean final : public Reduction {
  public:
-  Mean() : ElementwiseOperator(SimpleOperator::kMean) {}
-
-  bool Read(const GraphView& graph, const NodeView& node, Reason* reason) override;
-  bool Resize(const Shape* inputs, Shape* output, Reason* reason) override;
-  void Run(const Codes& codes, int unit, void* scratch) const override;
-  void Reference(const Codes& codes) const override;
+  Mean() : Reduction(SimpleOperator::kMean) {}
 
  private:
+  bool ReadScales(const GraphView& graph, Reason* reason) override;
+  bool MakeConstants(Reason* reason) override;
+  void RunOne(const int8_t* input, int8_t* output) const override;
+  void ReferenceOne(const int8_t* input, int8_t* output) const override;
+
   Quantization input_;
   Quantization output_quantization_;
-  bool keep_dims_ = false;
   MeanConstants constants_;
-  int channels_ = 0;
 };
 
 }  // namespace tflite_eq

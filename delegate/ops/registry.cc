@@ -8,8 +8,10 @@
 #include "delegate/ops/movement.h"
 #include "delegate/ops/pool.h"
 #include "delegate/ops/prelu.h"
+#include "delegate/ops/reduction.h"
 #include "delegate/ops/resize.h"
 #include "delegate/ops/shape_operators.h"
+#include "delegate/ops/transpose_conv.h"
 #include "delegate/ops/unary.h"
 
 namespace tflite_eq {
@@ -27,20 +29,21 @@ Operator* MakeOf() {
   return memory != nullptr ? new (memory) Kind(which) : nullptr;
 }
 
-// Not among them: FULLY_CONNECTED, of which LiteRT 2.3 rounds once where tflite-runtime 2.14 and TensorFlow 2.19 round twice: some codes
-// differ by one, and a delegate is told neither the runtime's version nor which of its kernels run; SOFTMAX, which on aarch64 computes with
-// other tables than elsewhere; SUM, which is computed in single precision, as the compiler contracts it.
+// Not among them, with the reasons in docs/delegate.md: FULLY_CONNECTED, SOFTMAX, SUM.
 constexpr OperatorKind kKinds[] = {
+    {kTfLiteBuiltinAbs, "ABS", Make<Abs>},
     {kTfLiteBuiltinAdd, "ADD", MakeOf<Sum, /*subtract=*/false>},
     {kTfLiteBuiltinAveragePool2d, "AVERAGE_POOL_2D", Make<AveragePool2d>},
     {kTfLiteBuiltinConcatenation, "CONCATENATION", Make<Concatenation>},
     {kTfLiteBuiltinConv2d, "CONV_2D", Make<Conv2d>},
     {kTfLiteBuiltinDepthwiseConv2d, "DEPTHWISE_CONV_2D", Make<DepthwiseConv2d>},
     {kTfLiteBuiltinDepthToSpace, "DEPTH_TO_SPACE", MakeOf<Movement, &kDepthToSpace>},
+    {kTfLiteBuiltinExp, "EXP", MakeOf<CertainUnary, ExpTable>},
     {kTfLiteBuiltinExpandDims, "EXPAND_DIMS", Make<ExpandDims>},
+    {kTfLiteBuiltinGelu, "GELU", Make<Gelu>},
     {kTfLiteBuiltinHardSwish, "HARD_SWISH", Make<HardSwish>},
     {kTfLiteBuiltinLeakyRelu, "LEAKY_RELU", Make<LeakyRelu>},
-    {kTfLiteBuiltinLogistic, "LOGISTIC", MakeOf<Sigmoid, LogisticTable>},
+    {kTfLiteBuiltinLogistic, "LOGISTIC", MakeOf<CertainUnary, LogisticTable>},
     {kTfLiteBuiltinMaximum, "MAXIMUM", MakeOf<Extremum, /*minimum=*/false>},
     {kTfLiteBuiltinMaxPool2d, "MAX_POOL_2D", Make<MaxPool2d>},
     {kTfLiteBuiltinMean, "MEAN", Make<Mean>},
@@ -52,8 +55,11 @@ constexpr OperatorKind kKinds[] = {
     {kTfLiteBuiltinPadv2, "PADV2", Make<Pad>},
     {kTfLiteBuiltinPrelu, "PRELU", Make<Prelu>},
     {kTfLiteBuiltinQuantize, "QUANTIZE", Make<Requantize>},
+    {kTfLiteBuiltinReduceMax, "REDUCE_MAX", MakeOf<ReduceExtremum, /*minimum=*/false>},
+    {kTfLiteBuiltinReduceMin, "REDUCE_MIN", MakeOf<ReduceExtremum, /*minimum=*/true>},
     {kTfLiteBuiltinRelu, "RELU", Make<Relu<Activation::kRelu>>},
     {kTfLiteBuiltinRelu6, "RELU6", Make<Relu<Activation::kRelu6>>},
+    {kTfLiteBuiltinRelu0To1, "RELU_0_TO_1", Make<Relu<Activation::kRelu0To1>>},
     {kTfLiteBuiltinReluN1To1, "RELU_N1_TO_1", Make<Relu<Activation::kReluN1To1>>},
     {kTfLiteBuiltinReshape, "RESHAPE", Make<Reshape>},
     {kTfLiteBuiltinResizeBilinear, "RESIZE_BILINEAR", Make<ResizeBilinear>},
@@ -65,8 +71,9 @@ constexpr OperatorKind kKinds[] = {
     {kTfLiteBuiltinSqueeze, "SQUEEZE", Make<Squeeze>},
     {kTfLiteBuiltinStridedSlice, "STRIDED_SLICE", MakeOf<Movement, &kStridedSlice>},
     {kTfLiteBuiltinSub, "SUB", MakeOf<Sum, /*subtract=*/true>},
-    {kTfLiteBuiltinTanh, "TANH", MakeOf<Sigmoid, TanhTable>},
+    {kTfLiteBuiltinTanh, "TANH", MakeOf<CertainUnary, TanhTable>},
     {kTfLiteBuiltinTranspose, "TRANSPOSE", MakeOf<Movement, &kTranspose>},
+    {kTfLiteBuiltinTransposeConv, "TRANSPOSE_CONV", Make<TransposeConv>},
     {kTfLiteBuiltinUnpack, "UNPACK", MakeOf<Movement, &kUnpack>},
 };
 

@@ -25,15 +25,32 @@ void Unary::Reference(const Codes& codes) const {
   for (int64_t i = 0; i < items_; ++i) codes.output[i] = table_[codes.inputs[0][i] + 128];
 }
 
-bool Sigmoid::MakeTable(const NodeView&, const Quantization& input, const Quantization& output, Reason* reason) {
+namespace {
+
+constexpr char kUncertain[] = "a code lies halfway between two, where the C libraries of runtimes may differ, or its scales are none that it takes";
+
+}  // namespace
+
+bool CertainUnary::MakeTable(const NodeView&, const Quantization& input, const Quantization& output, Reason* reason) {
   if (make_(input, output, table_)) return true;
-  reason->Set("a code lies halfway between two, where the C libraries of runtimes may differ, or its scales are none that it takes");
+  reason->Set("%s", kUncertain);
+  return false;
+}
+
+bool Gelu::MakeTable(const NodeView& node, const Quantization& input, const Quantization& output, Reason* reason) {
+  const auto* parameters = ReadParameters<TfLiteGeluParams>(node, reason);
+  if (parameters == nullptr) return false;
+  if (GeluTable(parameters->approximate, input, output, table_)) return true;
+  reason->Set("%s", kUncertain);
   return false;
 }
 
 bool LeakyRelu::MakeTable(const NodeView& node, const Quantization& input, const Quantization& output, Reason* reason) {
   const auto* parameters = ReadParameters<TfLiteLeakyReluParams>(node, reason);
-  return parameters != nullptr && LeakyReluTable(parameters->alpha, input, output, table_);
+  if (parameters == nullptr) return false;
+  if (LeakyReluTable(parameters->alpha, input, output, table_)) return true;
+  if (parameters->alpha < 0) reason->Set("its slope is negative, and a code lies halfway between two, where runtimes round differently");
+  return false;
 }
 
 }  // namespace tflite_eq

@@ -1,5 +1,5 @@
-// Operators whose output code depends on one input code alone: RELU and its kin, LEAKY_RELU, HARD_SWISH, LOGISTIC, TANH, QUANTIZE. A
-// table.
+// Operators whose output code depends on one input code alone: RELU and its kin, ABS, LEAKY_RELU, HARD_SWISH, LOGISTIC, TANH, EXP, GELU,
+// QUANTIZE. A table.
 #ifndef TFLITE_EQ_DELEGATE_OPS_UNARY_H_
 #define TFLITE_EQ_DELEGATE_OPS_UNARY_H_
 
@@ -53,16 +53,35 @@ class HardSwish final : public Unary {
   }
 };
 
-// LOGISTIC and TANH.
-class Sigmoid final : public Unary {
+class Abs final : public Unary {
+ public:
+  Abs() : Unary(SimpleOperator::kHardSwish) {}
+
+ private:
+  bool MakeTable(const NodeView&, const Quantization& input, const Quantization& output, Reason*) override {
+    return AbsTable(input, output, table_);
+  }
+};
+
+// LOGISTIC, TANH and EXP: from the C library's functions in the runtime, so that there is a table or none.
+class CertainUnary final : public Unary {
  public:
   using MakeCertainTable = bool (*)(const Quantization& input, const Quantization& output, int8_t table[kCodes]);
-  explicit Sigmoid(MakeCertainTable make) : Unary(SimpleOperator::kSigmoid), make_(make) {}
+  explicit CertainUnary(MakeCertainTable make) : Unary(SimpleOperator::kSigmoid), make_(make) {}
 
  private:
   bool MakeTable(const NodeView&, const Quantization& input, const Quantization& output, Reason* reason) override;
 
   MakeCertainTable make_;
+};
+
+// Likewise.
+class Gelu final : public Unary {
+ public:
+  Gelu() : Unary(SimpleOperator::kSigmoid) {}
+
+ private:
+  bool MakeTable(const NodeView& node, const Quantization& input, const Quantization& output, Reason* reason) override;
 };
 
 class Requantize final : public Unary {

@@ -17,6 +17,9 @@ int32_t TypeCode(const char* type) {
   return kAnother;
 }
 
+// Structures of parameters are made here, with every field that is known.
+constexpr int kNewestVersion = 1000;
+
 void Ignore(TfLiteContext*, const char*, ...) {}
 
 }  // namespace
@@ -75,6 +78,7 @@ int32_t DescribedModel::Describe(const EqTensor* tensors, int tensor_count, cons
     nodes_[i].inputs = node.inputs.get();
     nodes_[i].outputs = node.outputs.get();
     nodes_[i].builtin_data = node.parameters.get();
+    registrations_[i].version = kNewestVersion;
     registrations_[i].builtin_code = kind != nullptr ? kind->builtin_code : -1;
     order[i] = i;
   }

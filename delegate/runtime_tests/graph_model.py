@@ -1,4 +1,4 @@
-"""TFLite models of the cases that `describe_cases` prints (delegate/fuzz): any graph of a few int8
+"""TFLite models of the cases that `describe_cases` prints (delegate/fuzz): any graph of int8
 operators."""
 
 from __future__ import annotations
@@ -12,20 +12,24 @@ from tflite_schema import schema
 # TfLiteType of the C API to TensorType of the file format.
 _TYPES = {1: 0, 2: 2, 3: 3, 4: 4, 6: 6, 7: 7, 9: 9}
 
-_ADD, _AVERAGE_POOL, _CONCATENATION, _CONV, _DEPTHWISE = 0, 1, 2, 3, 4
-_MAX_POOL, _MUL, _RELU, _RESHAPE, _PAD, _SUB = 17, 18, 19, 22, 34, 41
-_PRELU, _LEAKY_RELU = 54, 98
-_RESIZE_BILINEAR, _RESIZE_NEAREST, _MEAN, _SPLIT = 23, 97, 40, 49
-# The versions from which operators take int8.
+# Operators by their name in the schema, and the versions from which they take int8 that are not 2.
+_Operator = schema.BuiltinOperator
+_NAMES = {value: name for name, value in vars(_Operator).items() if name.isupper()}
 _VERSIONS = {
-    _CONV: 3,
-    _DEPTHWISE: 3,
-    _RESHAPE: 1,
-    _PRELU: 1,
-    _RESIZE_BILINEAR: 3,
-    _RESIZE_NEAREST: 3,
+    "CONV_2D": 3,
+    "DEPTHWISE_CONV_2D": 3,
+    "RESHAPE": 1,
+    "PRELU": 1,
+    "RESIZE_BILINEAR": 3,
+    "RESIZE_NEAREST_NEIGHBOR": 3,
+    "TRANSPOSE_CONV": 3,
+    "HARD_SWISH": 1,
+    "RELU_N1_TO_1": 1,
+    "RELU_0_TO_1": 1,
+    "DEPTH_TO_SPACE": 1,
+    "EXPAND_DIMS": 1,
+    "SQUEEZE": 1,
 }
-_ARITHMETIC = {_ADD: "AddOptions", _SUB: "SubOptions", _MUL: "MulOptions"}
 
 
 def _tensor(model: Any, index: int, described: dict[str, Any]) -> Any:
@@ -47,66 +51,78 @@ def _tensor(model: Any, index: int, described: dict[str, Any]) -> Any:
     return tensor
 
 
-def _set_options(operator: Any, node: dict[str, Any], shape: list[int]) -> None:
-    code = node["code"]
+def _options(node: dict[str, Any], shape: list[int]) -> tuple[str, dict[str, Any]] | None:
+    """The options' table without ``Options``, and its fields."""
     padding = schema.Padding.SAME if node["padding"] == 1 else schema.Padding.VALID
     # TfLiteFusedActivation and ActivationFunctionType number the first four alike.
-    activation = node["activation"]
-    if code in (_CONV, _DEPTHWISE):
-        conv = code == _CONV
-        options = schema.Conv2DOptionsT() if conv else schema.DepthwiseConv2DOptionsT()
-        operator.builtinOptionsType = (
-            schema.BuiltinOptions.Conv2DOptions
-            if conv
-            else schema.BuiltinOptions.DepthwiseConv2DOptions
-        )
-        options.dilationHFactor, options.dilationWFactor = node["dilation"]
-        if not conv:
-            options.depthMultiplier = node["depth_multiplier"]
-    elif code in (_MAX_POOL, _AVERAGE_POOL):
-        options = schema.Pool2DOptionsT()
-        operator.builtinOptionsType = schema.BuiltinOptions.Pool2DOptions
-        options.filterHeight, options.filterWidth = node["pool"]
-    elif code in _ARITHMETIC:
-        name = _ARITHMETIC[code]
-        options = getattr(schema, f"{name}T")()
-        operator.builtinOptionsType = getattr(schema.BuiltinOptions, name)
-        if hasattr(options, "potScaleInt16"):
-            options.potScaleInt16 = False
-    elif code == _LEAKY_RELU:
-        options = schema.LeakyReluOptionsT()
-        operator.builtinOptionsType = schema.BuiltinOptions.LeakyReluOptions
-        options.alpha = node["alpha"]
-    elif code == _CONCATENATION:
-        options = schema.ConcatenationOptionsT()
-        operator.builtinOptionsType = schema.BuiltinOptions.ConcatenationOptions
-        options.axis = node["axis"]
-    elif code == _MEAN:
-        options = schema.ReducerOptionsT()
-        operator.builtinOptionsType = schema.BuiltinOptions.ReducerOptions
-        options.keepDims = node["keep_dims"]
-    elif code in (_RESIZE_BILINEAR, _RESIZE_NEAREST):
-        name = f"Resize{'Bilinear' if code == _RESIZE_BILINEAR else 'NearestNeighbor'}Options"
-        options = getattr(schema, f"{name}T")()
-        operator.builtinOptionsType = getattr(schema.BuiltinOptions, name)
-        options.alignCorners = node["align_corners"]
-        options.halfPixelCenters = node["half_pixel_centers"]
-    elif code == _SPLIT:
-        options = schema.SplitOptionsT()
-        operator.builtinOptionsType = schema.BuiltinOptions.SplitOptions
-        options.numSplits = len(node["outputs"])
-    elif code == _RESHAPE:
-        options = schema.ReshapeOptionsT()
-        operator.builtinOptionsType = schema.BuiltinOptions.ReshapeOptions
-        options.newShape = shape
-    else:
+    activation = {"fusedActivationFunction": node["activation"]}
+    window = {"strideH": node["stride"][0], "strideW": node["stride"][1], "padding": padding}
+    dilation = {"dilationHFactor": node["dilation"][0], "dilationWFactor": node["dilation"][1]}
+    filters = {"filterHeight": node["pool"][0], "filterWidth": node["pool"][1]}
+    resize = {
+        "alignCorners": node["align_corners"],
+        "halfPixelCenters": node["half_pixel_centers"],
+    }
+    masks = dict(zip(("beginMask", "endMask", "shrinkAxisMask"), node["masks"]))
+    mode = "SYMMETRIC" if node["mirror_symmetric"] else "REFLECT"
+    unscaled = {"potScaleInt16": False, **activation}
+    reducer = ("Reducer", {"keepDims": node["keep_dims"]})
+    block = {"blockSize": node["block"]}
+    pool = ("Pool2D", {**window, **filters, **activation})
+    multiplier = {"depthMultiplier": node["depth_multiplier"]}
+    return {
+        "ABS": ("Abs", {}),
+        "ADD": ("Add", unscaled),
+        "AVERAGE_POOL_2D": pool,
+        "CONCATENATION": ("Concatenation", {"axis": node["axis"], **activation}),
+        "CONV_2D": ("Conv2D", {**window, **dilation, **activation}),
+        "DEPTHWISE_CONV_2D": (
+            "DepthwiseConv2D",
+            {**window, **dilation, **multiplier, **activation},
+        ),
+        "DEPTH_TO_SPACE": ("DepthToSpace", block),
+        "EXP": ("Exp", {}),
+        "EXPAND_DIMS": ("ExpandDims", {}),
+        "GELU": ("Gelu", {"approximate": node["approximate"]}),
+        "HARD_SWISH": ("HardSwish", {}),
+        "LEAKY_RELU": ("LeakyRelu", {"alpha": node["alpha"]}),
+        "MAXIMUM": ("MaximumMinimum", {}),
+        "MAX_POOL_2D": pool,
+        "MEAN": reducer,
+        "MINIMUM": ("MaximumMinimum", {}),
+        "MIRROR_PAD": ("MirrorPad", {"mode": getattr(schema.MirrorPadMode, mode)}),
+        "MUL": ("Mul", activation),
+        "PACK": ("Pack", {"axis": node["axis"], "valuesCount": len(node["inputs"])}),
+        "PADV2": ("PadV2", {}),
+        "QUANTIZE": ("Quantize", {}),
+        "REDUCE_MAX": reducer,
+        "REDUCE_MIN": reducer,
+        "RESHAPE": ("Reshape", {"newShape": shape}),
+        "RESIZE_BILINEAR": ("ResizeBilinear", resize),
+        "RESIZE_NEAREST_NEIGHBOR": ("ResizeNearestNeighbor", resize),
+        "SLICE": ("Slice", {}),
+        "SPACE_TO_DEPTH": ("SpaceToDepth", block),
+        "SPLIT": ("Split", {"numSplits": len(node["outputs"])}),
+        "SPLIT_V": ("SplitV", {"numSplits": len(node["outputs"])}),
+        "SQUEEZE": ("Squeeze", {"squeezeDims": node["squeeze_dims"]}),
+        "STRIDED_SLICE": ("StridedSlice", masks),
+        "SUB": ("Sub", unscaled),
+        "TRANSPOSE_CONV": ("TransposeConv", {**window, **activation}),
+        "UNPACK": ("Unpack", {"axis": node["axis"], "num": len(node["outputs"])}),
+    }.get(_NAMES[node["code"]])
+
+
+def _set_options(operator: Any, node: dict[str, Any], shape: list[int]) -> None:
+    found = _options(node, shape)
+    if found is None:
         return
-    if hasattr(options, "strideH"):
-        options.strideH, options.strideW = node["stride"]
-        options.padding = padding
-    if hasattr(options, "fusedActivationFunction"):
-        options.fusedActivationFunction = activation
-    operator.builtinOptions = options
+    name, fields = found
+    operator.builtinOptionsType = getattr(schema.BuiltinOptions, f"{name}Options")
+    operator.builtinOptions = getattr(schema, f"{name}OptionsT")()
+    for field, value in fields.items():
+        if not hasattr(operator.builtinOptions, field):
+            raise AttributeError(f"{name}Options has no field {field}")
+        setattr(operator.builtinOptions, field, value)
 
 
 def build(case: dict[str, Any]) -> bytes:
@@ -119,16 +135,17 @@ def build(case: dict[str, Any]) -> bytes:
     graph.tensors = [_tensor(model, i, tensor) for i, tensor in enumerate(case["tensors"])]
     graph.inputs, graph.outputs = case["inputs"], case["outputs"]
     graph.operators = []
-    codes: dict[int, int] = {}
+    codes: dict[tuple[int, int], int] = {}
     for node in case["nodes"]:
-        if node["code"] not in codes:
+        key = (node["code"], max(node["version"], _VERSIONS.get(_NAMES[node["code"]], 2)))
+        if key not in codes:
             code = schema.OperatorCodeT()
-            code.builtinCode = code.deprecatedBuiltinCode = node["code"]
-            code.version = _VERSIONS.get(node["code"], 2)
-            codes[node["code"]] = len(model.operatorCodes)
+            code.builtinCode, code.version = key
+            code.deprecatedBuiltinCode = min(code.builtinCode, 127)
+            codes[key] = len(model.operatorCodes)
             model.operatorCodes.append(code)
         operator = schema.OperatorT()
-        operator.opcodeIndex = codes[node["code"]]
+        operator.opcodeIndex = codes[key]
         operator.inputs, operator.outputs = node["inputs"], node["outputs"]
         _set_options(operator, node, case["tensors"][node["outputs"][0]]["shape"])
         graph.operators.append(operator)

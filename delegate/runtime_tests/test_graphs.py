@@ -12,7 +12,7 @@ import graph_model
 import numpy as np
 import pytest
 
-_CONV, _DEPTHWISE = 3, 4
+_CONV, _DEPTHWISE, _SLICE = 3, 4, 65
 
 
 @pytest.fixture(scope="module")
@@ -22,30 +22,35 @@ def cases(pytestconfig) -> list[dict[str, Any]]:
     if not program.exists():
         pytest.fail(f"{program} is missing: make build-delegate")
     output = subprocess.run(
-        [program, "--random", "400", "7"], capture_output=True, check=True, text=True
+        [program, "--random", "600", "7"], capture_output=True, check=True, text=True
     ).stdout
     return [json.loads(line) for line in output.splitlines()]
 
 
 def _runs_in_tflite(case: dict[str, Any]) -> bool:
+    # SLICE keeps the output that it had when the model was loaded: of an input that was resized
+    # since, 2.14 and 2.19 write beyond it, and LiteRT 2.3 refuses that.
+    if any(n["code"] == _SLICE for n in case["nodes"]) and any(s["resizes"] for s in case["steps"]):
+        return False
     # The reference kernel of CONV_2D wants a bias.
     return all(len(n["inputs"]) == 3 for n in case["nodes"] if n["code"] in (_CONV, _DEPTHWISE))
 
 
-# What newer runtimes say of an empty input of a convolution.
-_REFUSES_EMPTY = "> 0 was not true"
+# What some runtimes say, and others do not: of empty inputs of convolutions; of a transposed one
+# whose output has another size than is usual; of an operator's version that came later.
+_REFUSALS = ("> 0 was not true", "!= 0 was not true", "computed_input_", "Didn't find op")
 
 
-def _run(interpreter: Any, case: dict[str, Any]) -> bool:
+def _run(runtime: Any, case: dict[str, Any], **kwargs: Any) -> bool:
     """Takes the case's steps and compares every output.
 
-    False when this runtime, unlike 2.14, refuses an empty tensor that the case has: when tensors
-    are allocated, or where shapes are known only then, when it runs.
+    False when this runtime, unlike others, refuses something that the case has: when tensors are
+    allocated, or where shapes are known only then, when it runs.
     """
     try:
-        _take_steps(interpreter, case)
-    except RuntimeError as error:
-        if _REFUSES_EMPTY in str(error):
+        _take_steps(_interpreter(runtime, case, **kwargs), case)
+    except (RuntimeError, ValueError) as error:
+        if any(refusal in str(error) for refusal in _REFUSALS):
             return False
         raise
     return True
@@ -80,7 +85,7 @@ def _interpreter(runtime: Any, case: dict[str, Any], **kwargs: Any) -> Any:
 
 
 def test_the_test_runtime_computes_what_reference_kernels_compute(runtime, cases) -> None:
-    ran = [_run(_interpreter(runtime, case), case) for case in cases if _runs_in_tflite(case)]
+    ran = [_run(runtime, case) for case in cases if _runs_in_tflite(case)]
     assert sum(ran) > len(cases) // 2
 
 
@@ -88,4 +93,4 @@ def test_the_delegate_changes_nothing(runtime, delegate_path, cases) -> None:
     for case in filter(_runs_in_tflite, cases):
         options = {name: str(case["options"][name]) for name in ("kernel", "isa", "num_threads")}
         delegate = runtime.load_delegate(delegate_path, {"log_level": "0", **options})
-        _run(_interpreter(runtime, case, experimental_delegates=[delegate]), case)
+        _run(runtime, case, experimental_delegates=[delegate])

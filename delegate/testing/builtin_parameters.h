@@ -49,11 +49,36 @@ inline BuiltinParameters MakeParameters(const TestNode& node) {
     case kOperatorReshape:
       return CopyParameters(TfLiteReshapeParams{});
     case kOperatorMean:
+    case kOperatorReduceMax:
+    case kOperatorReduceMin:
       return CopyParameters(TfLiteReducerParams{node.keep_dims});
     case kOperatorResizeBilinear:
       return CopyParameters(TfLiteResizeBilinearParams{node.align_corners, node.half_pixel_centers});
     case kOperatorResizeNearestNeighbor:
       return CopyParameters(TfLiteResizeNearestNeighborParams{node.align_corners, node.half_pixel_centers});
+    case kOperatorTransposeConv:
+      return CopyParameters(TfLiteTransposeConvParams{g.padding, g.stride_width, g.stride_height, g.activation});
+    case kOperatorGelu:
+      return CopyParameters(TfLiteGeluParams{node.approximate});
+    case kOperatorMirrorPad:
+      return CopyParameters(
+          TfLiteMirrorPaddingParams{node.mirror_symmetric ? kTfLiteMirrorPaddingSymmetric : kTfLiteMirrorPaddingReflect});
+    case kOperatorPack:
+      return CopyParameters(TfLitePackParams{static_cast<int>(node.inputs.size()), node.axis});
+    case kOperatorUnpack:
+      return CopyParameters(TfLiteUnpackParams{static_cast<int>(node.outputs.size()), node.axis});
+    case kOperatorSpaceToDepth:
+      return CopyParameters(TfLiteSpaceToDepthParams{node.block});
+    case kOperatorDepthToSpace:
+      return CopyParameters(TfLiteDepthToSpaceParams{node.block});
+    case kOperatorStridedSlice:
+      return CopyParameters(TfLiteStridedSliceParams{static_cast<int>(node.begin_mask), static_cast<int>(node.end_mask), 0, 0,
+                                                     static_cast<int>(node.shrink_mask), false});
+    case kOperatorSqueeze: {
+      TfLiteSqueezeParams squeeze = {};
+      for (int dimension : node.squeeze_dims) squeeze.squeeze_dims[squeeze.num_squeeze_dims++] = dimension;
+      return CopyParameters(squeeze);
+    }
     default:  // TRANSPOSE and SPLIT among them, of which nothing is read
       return nullptr;
   }

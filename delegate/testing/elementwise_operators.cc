@@ -1,4 +1,4 @@
-// ADD, SUB and MUL, broadcast; RELU, LEAKY_RELU, and PRELU with a slope for each channel.
+// ADD, SUB, MUL, MAXIMUM and MINIMUM, broadcast; RELU, LEAKY_RELU, and PRELU with a slope for each channel.
 #include <algorithm>
 #include <initializer_list>
 
@@ -138,6 +138,31 @@ TfLiteStatus InvokeMul(TfLiteContext* context, TfLiteNode* node) {
   return kTfLiteOk;
 }
 
+TfLiteStatus PrepareExtremum(TfLiteContext* context, TfLiteNode* node) {
+  const TfLiteTensor* first = InputAt(context, node, 0);
+  const TfLiteTensor* second = InputAt(context, node, 1);
+  TfLiteTensor* output = OutputAt(context, node);
+  if (!HasCounts(node, 2, 2) || !IsInt8(first) || !IsInt8(second) || !IsInt8(output) || !IsWhole(*first) || !IsWhole(*second)) {
+    return Refuse(context, "extremum of other types");
+  }
+  std::vector<int> shape;
+  if (!BroadcastShape(*first, *second, &shape)) return Refuse(context, "extremum of different shapes");
+  return ResizeTo(context, output, shape);
+}
+
+// Of codes, whatever their scales.
+TfLiteStatus InvokeExtremum(TfLiteContext* context, TfLiteNode* node) {
+  const TfLiteTensor* first = InputAt(context, node, 0);
+  const TfLiteTensor* second = InputAt(context, node, 1);
+  TfLiteTensor* output = OutputAt(context, node);
+  const std::vector<int> shape = ToVector(output->dims);
+  for (int64_t i = 0; i < ElementCount(*output); ++i) {
+    const int8_t a = first->data.int8[BroadcastIndex(*first, shape, i)], b = second->data.int8[BroadcastIndex(*second, shape, i)];
+    output->data.int8[i] = ParametersOf(*node).code == kOperatorMaximum ? std::max(a, b) : std::min(a, b);
+  }
+  return kTfLiteOk;
+}
+
 bool ReluScale(const TfLiteTensor& input, const TfLiteTensor& output, FixedPoint* scale) {
   return ToFixedPoint(static_cast<double>(input.params.scale / output.params.scale), scale);
 }
@@ -243,6 +268,7 @@ TfLiteStatus InvokePrelu(TfLiteContext* context, TfLiteNode* node) {
 TfLiteRegistration AddRegistration() { return Registration(PrepareAdd, InvokeAdd<false>); }
 TfLiteRegistration SubRegistration() { return Registration(PrepareAdd, InvokeAdd<true>); }
 TfLiteRegistration MulRegistration() { return Registration(PrepareMul, InvokeMul); }
+TfLiteRegistration ExtremumRegistration() { return Registration(PrepareExtremum, InvokeExtremum); }
 TfLiteRegistration ReluRegistration() { return Registration(PrepareRelu, InvokeRelu); }
 TfLiteRegistration LeakyReluRegistration() { return Registration(PrepareLeakyRelu, InvokeLeakyRelu); }
 TfLiteRegistration PreluRegistration() { return Registration(PreparePrelu, InvokePrelu); }

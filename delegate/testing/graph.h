@@ -23,26 +23,52 @@ struct TestTensor {
   std::vector<uint8_t> data;
 };
 
-// TFLite's numbers of the operators that operators.h implements.
+// The operators that operators.h implements: all that the delegate runs.
 enum TestOperator : int {
-  kOperatorAdd = 0,
-  kOperatorAveragePool2d = 1,
-  kOperatorConcatenation = 2,
+  kOperatorAbs = kTfLiteBuiltinAbs,
+  kOperatorAdd = kTfLiteBuiltinAdd,
+  kOperatorAveragePool2d = kTfLiteBuiltinAveragePool2d,
+  kOperatorConcatenation = kTfLiteBuiltinConcatenation,
   kOperatorConv2d = kTfLiteBuiltinConv2d,
-  kOperatorDepthwiseConv2d = 4,
-  kOperatorMaxPool2d = 17,
-  kOperatorMul = 18,
-  kOperatorRelu = 19,
-  kOperatorReshape = 22,
-  kOperatorResizeBilinear = 23,
-  kOperatorPad = 34,
-  kOperatorTranspose = 39,
-  kOperatorMean = 40,
-  kOperatorSub = 41,
-  kOperatorSplit = 49,
-  kOperatorPrelu = 54,
-  kOperatorResizeNearestNeighbor = 97,
-  kOperatorLeakyRelu = 98,
+  kOperatorDepthToSpace = kTfLiteBuiltinDepthToSpace,
+  kOperatorDepthwiseConv2d = kTfLiteBuiltinDepthwiseConv2d,
+  kOperatorExp = kTfLiteBuiltinExp,
+  kOperatorExpandDims = kTfLiteBuiltinExpandDims,
+  kOperatorGelu = kTfLiteBuiltinGelu,
+  kOperatorHardSwish = kTfLiteBuiltinHardSwish,
+  kOperatorLeakyRelu = kTfLiteBuiltinLeakyRelu,
+  kOperatorLogistic = kTfLiteBuiltinLogistic,
+  kOperatorMaximum = kTfLiteBuiltinMaximum,
+  kOperatorMaxPool2d = kTfLiteBuiltinMaxPool2d,
+  kOperatorMean = kTfLiteBuiltinMean,
+  kOperatorMinimum = kTfLiteBuiltinMinimum,
+  kOperatorMirrorPad = kTfLiteBuiltinMirrorPad,
+  kOperatorMul = kTfLiteBuiltinMul,
+  kOperatorPack = kTfLiteBuiltinPack,
+  kOperatorPad = kTfLiteBuiltinPad,
+  kOperatorPadv2 = kTfLiteBuiltinPadv2,
+  kOperatorPrelu = kTfLiteBuiltinPrelu,
+  kOperatorQuantize = kTfLiteBuiltinQuantize,
+  kOperatorReduceMax = kTfLiteBuiltinReduceMax,
+  kOperatorReduceMin = kTfLiteBuiltinReduceMin,
+  kOperatorRelu = kTfLiteBuiltinRelu,
+  kOperatorRelu0To1 = kTfLiteBuiltinRelu0To1,
+  kOperatorRelu6 = kTfLiteBuiltinRelu6,
+  kOperatorReluN1To1 = kTfLiteBuiltinReluN1To1,
+  kOperatorReshape = kTfLiteBuiltinReshape,
+  kOperatorResizeBilinear = kTfLiteBuiltinResizeBilinear,
+  kOperatorResizeNearestNeighbor = kTfLiteBuiltinResizeNearestNeighbor,
+  kOperatorSlice = kTfLiteBuiltinSlice,
+  kOperatorSpaceToDepth = kTfLiteBuiltinSpaceToDepth,
+  kOperatorSplit = kTfLiteBuiltinSplit,
+  kOperatorSplitV = kTfLiteBuiltinSplitV,
+  kOperatorSqueeze = kTfLiteBuiltinSqueeze,
+  kOperatorStridedSlice = kTfLiteBuiltinStridedSlice,
+  kOperatorSub = kTfLiteBuiltinSub,
+  kOperatorTanh = kTfLiteBuiltinTanh,
+  kOperatorTranspose = kTfLiteBuiltinTranspose,
+  kOperatorTransposeConv = kTfLiteBuiltinTransposeConv,
+  kOperatorUnpack = kTfLiteBuiltinUnpack,
 };
 
 struct TestNode {
@@ -50,16 +76,22 @@ struct TestNode {
   std::vector<int> inputs, outputs;
   // Whether the runtime hands the operator its parameters at all.
   bool has_parameters = true;
+  int version = 1;
   // Of convolutions and pools; the activation also of ADD, SUB, MUL and CONCATENATION. Pools have no dilation.
   TfLiteConvParams geometry = {kTfLitePaddingSame, 1, 1, kTfLiteActNone, 1, 1};
   int pool_height = 1, pool_width = 1;
   int depth_multiplier = 1;
-  int axis = 3;  // of CONCATENATION
+  int axis = 3;  // of CONCATENATION, PACK and UNPACK
   float alpha = 0.1f;  // of LEAKY_RELU
-  bool keep_dims = true;  // of MEAN
+  bool keep_dims = true;  // of MEAN, REDUCE_MAX and REDUCE_MIN
   // Of resizes.
   bool align_corners = false;
   bool half_pixel_centers = false;
+  int block = 2;  // of SPACE_TO_DEPTH and DEPTH_TO_SPACE
+  unsigned begin_mask = 0, end_mask = 0, shrink_mask = 0;  // of STRIDED_SLICE
+  bool mirror_symmetric = false;  // of MIRROR_PAD
+  bool approximate = false;  // of GELU
+  std::vector<int> squeeze_dims;  // of SQUEEZE, at most 8
 };
 
 struct TestGraph {

@@ -1,4 +1,4 @@
-// MEAN over height and width, RESIZE_BILINEAR and RESIZE_NEAREST_NEIGHBOR to a constant size.
+// RESIZE_BILINEAR and RESIZE_NEAREST_NEIGHBOR to a constant size.
 #include <algorithm>
 #include <cmath>
 
@@ -19,51 +19,6 @@ bool IsImageAndPair(TfLiteContext* context, TfLiteNode* node) {
   return HasCounts(node, 2, 2) && node->builtin_data != nullptr && IsInt8(input) && IsInt8(OutputAt(context, node)) && IsWhole(*input) &&
          HasRank(input, 4) && pair != nullptr && pair->type == kTfLiteInt32 && pair->allocation_type == kTfLiteMmapRo && IsWhole(*pair) &&
          ToVector(pair->dims) == std::vector<int>{2};
-}
-
-// The scale in fixed point, with the number of pixels divided out of its multiplier. False where the division is one by zero, or where
-// TFLite's int32 would overflow.
-bool MeanScale(const TfLiteTensor& input, const TfLiteTensor& output, FixedPoint* scale) {
-  const int64_t pixels = int64_t{input.dims->data[1]} * input.dims->data[2];
-  if (pixels < 1 || pixels > 1 << 20) return false;
-  if (!ToFixedPoint(static_cast<double>(input.params.scale) / static_cast<double>(output.params.scale), scale)) return false;
-  if (scale->shift > 10) return false;
-  int shift = 0;
-  while (int64_t{2} << shift <= pixels) ++shift;
-  shift = std::min(shift, 31 + scale->shift);
-  scale->multiplier = static_cast<int32_t>((int64_t{scale->multiplier} << shift) / pixels);
-  scale->shift -= shift;
-  return true;
-}
-
-TfLiteStatus PrepareMean(TfLiteContext* context, TfLiteNode* node) {
-  if (!IsImageAndPair(context, node)) return Refuse(context, "MEAN of other tensors");
-  const TfLiteTensor* input = InputAt(context, node, 0);
-  const int32_t* axes = InputAt(context, node, 1)->data.i32;
-  TfLiteTensor* output = OutputAt(context, node);
-  FixedPoint scale;
-  if (std::min(axes[0], axes[1]) != 1 || std::max(axes[0], axes[1]) != 2) return Refuse(context, "MEAN over other axes");
-  for (const TfLiteTensor* tensor : {input, static_cast<const TfLiteTensor*>(output)}) {
-    if (tensor->params.zero_point < -128 || tensor->params.zero_point > 127) return Refuse(context, "zero point of a MEAN");
-  }
-  if (!MeanScale(*input, *output, &scale)) return Refuse(context, "scales of a MEAN");
-  const int batch = input->dims->data[0], channels = input->dims->data[3];
-  return ResizeTo(context, output, ParametersOf(*node).keep_dims ? std::vector<int>{batch, 1, 1, channels} : std::vector<int>{batch, channels});
-}
-
-TfLiteStatus InvokeMean(TfLiteContext* context, TfLiteNode* node) {
-  const TfLiteTensor* input = InputAt(context, node, 0);
-  TfLiteTensor* output = OutputAt(context, node);
-  FixedPoint scale;
-  MeanScale(*input, *output, &scale);
-  const int64_t pixels = int64_t{input->dims->data[1]} * input->dims->data[2], channels = input->dims->data[3];
-  for (int64_t i = 0; i < ElementCount(*output); ++i) {
-    const int8_t* image = input->data.int8 + i / channels * pixels * channels + i % channels;
-    int32_t sum = 0;
-    for (int64_t pixel = 0; pixel < pixels; ++pixel) sum += image[pixel * channels] - input->params.zero_point;
-    output->data.int8[i] = CodeRange().Clamp(int64_t{Multiply(sum, scale)} + output->params.zero_point);
-  }
-  return kTfLiteOk;
 }
 
 // Along one axis: from the first input that an output lies between, to the next, in 1024ths of a pixel; or the nearest.
@@ -133,7 +88,6 @@ TfLiteStatus InvokeResize(TfLiteContext* context, TfLiteNode* node) {
 
 }  // namespace
 
-TfLiteRegistration MeanRegistration() { return Registration(PrepareMean, InvokeMean); }
 TfLiteRegistration ResizeRegistration() { return Registration(PrepareResize, InvokeResize); }
 
 }  // namespace tflite_eq

@@ -3,64 +3,64 @@
 #include "delegate/testing/graph.h"
 
 namespace tflite_eq {
+namespace {
+
+constexpr struct {
+  int code;
+  TfLiteRegistration (*registration)();
+} kOperators[] = {
+    {kOperatorAbs, UnaryRegistration},
+    {kOperatorAdd, AddRegistration},
+    {kOperatorAveragePool2d, AveragePool2dRegistration},
+    {kOperatorConcatenation, ConcatenationRegistration},
+    {kOperatorConv2d, Conv2dRegistration},
+    {kOperatorDepthToSpace, MovementRegistration},
+    {kOperatorDepthwiseConv2d, DepthwiseConv2dRegistration},
+    {kOperatorExp, UnaryRegistration},
+    {kOperatorExpandDims, MovementRegistration},
+    {kOperatorGelu, UnaryRegistration},
+    {kOperatorHardSwish, UnaryRegistration},
+    {kOperatorLeakyRelu, LeakyReluRegistration},
+    {kOperatorLogistic, UnaryRegistration},
+    {kOperatorMaximum, ExtremumRegistration},
+    {kOperatorMaxPool2d, MaxPool2dRegistration},
+    {kOperatorMean, ReductionRegistration},
+    {kOperatorMinimum, ExtremumRegistration},
+    {kOperatorMirrorPad, MovementRegistration},
+    {kOperatorMul, MulRegistration},
+    {kOperatorPack, MovementRegistration},
+    {kOperatorPad, PadRegistration},
+    {kOperatorPadv2, MovementRegistration},
+    {kOperatorPrelu, PreluRegistration},
+    {kOperatorQuantize, UnaryRegistration},
+    {kOperatorReduceMax, ReductionRegistration},
+    {kOperatorReduceMin, ReductionRegistration},
+    {kOperatorRelu, ReluRegistration},
+    {kOperatorRelu0To1, UnaryRegistration},
+    {kOperatorRelu6, UnaryRegistration},
+    {kOperatorReluN1To1, UnaryRegistration},
+    {kOperatorReshape, ReshapeRegistration},
+    {kOperatorResizeBilinear, ResizeRegistration},
+    {kOperatorResizeNearestNeighbor, ResizeRegistration},
+    {kOperatorSlice, MovementRegistration},
+    {kOperatorSpaceToDepth, MovementRegistration},
+    {kOperatorSplit, SplitRegistration},
+    {kOperatorSplitV, MovementRegistration},
+    {kOperatorSqueeze, MovementRegistration},
+    {kOperatorStridedSlice, MovementRegistration},
+    {kOperatorSub, SubRegistration},
+    {kOperatorTanh, UnaryRegistration},
+    {kOperatorTranspose, TransposeRegistration},
+    {kOperatorTransposeConv, TransposeConvRegistration},
+    {kOperatorUnpack, MovementRegistration},
+};
+
+}  // namespace
 
 TfLiteRegistration OperatorRegistration(int code) {
   TfLiteRegistration registration = {};
-  switch (code) {
-    case kOperatorConv2d:
-      registration = Conv2dRegistration();
-      break;
-    case kOperatorDepthwiseConv2d:
-      registration = DepthwiseConv2dRegistration();
-      break;
-    case kOperatorMaxPool2d:
-      registration = MaxPool2dRegistration();
-      break;
-    case kOperatorAveragePool2d:
-      registration = AveragePool2dRegistration();
-      break;
-    case kOperatorAdd:
-      registration = AddRegistration();
-      break;
-    case kOperatorSub:
-      registration = SubRegistration();
-      break;
-    case kOperatorMul:
-      registration = MulRegistration();
-      break;
-    case kOperatorLeakyRelu:
-      registration = LeakyReluRegistration();
-      break;
-    case kOperatorPrelu:
-      registration = PreluRegistration();
-      break;
-    case kOperatorRelu:
-      registration = ReluRegistration();
-      break;
-    case kOperatorPad:
-      registration = PadRegistration();
-      break;
-    case kOperatorConcatenation:
-      registration = ConcatenationRegistration();
-      break;
-    case kOperatorReshape:
-      registration = ReshapeRegistration();
-      break;
-    case kOperatorMean:
-      registration = MeanRegistration();
-      break;
-    case kOperatorResizeBilinear:
-    case kOperatorResizeNearestNeighbor:
-      registration = ResizeRegistration();
-      break;
-    case kOperatorSplit:
-      registration = SplitRegistration();
-      break;
-    case kOperatorTranspose:
-      registration = TransposeRegistration();
-      break;
-    default:
-      break;
+  for (const auto& known : kOperators) {
+    if (known.code == code) registration = known.registration();
   }
   registration.builtin_code = code;
   registration.version = 1;

@@ -10,9 +10,11 @@ namespace tflite_eq {
 // For one of TestOperator; an operator of another code fails to prepare. Nodes carry their TestNode as custom_initial_data.
 TfLiteRegistration OperatorRegistration(int code);
 
-// By file: conv_operators.cc, pool_operators.cc, elementwise_operators.cc, shape_operators.cc, image_operators.cc.
+// By file: conv_operators.cc, transpose_conv.cc, pool_operators.cc, elementwise_operators.cc, unary_operators.cc, reduce_operators.cc,
+// shape_operators.cc, movement_operators.cc, image_operators.cc.
 TfLiteRegistration Conv2dRegistration();
 TfLiteRegistration DepthwiseConv2dRegistration();
+TfLiteRegistration TransposeConvRegistration();
 TfLiteRegistration MaxPool2dRegistration();
 TfLiteRegistration AveragePool2dRegistration();
 TfLiteRegistration AddRegistration();
@@ -21,7 +23,10 @@ TfLiteRegistration MulRegistration();
 TfLiteRegistration PreluRegistration();
 TfLiteRegistration ReluRegistration();
 TfLiteRegistration SubRegistration();
-TfLiteRegistration MeanRegistration();
+TfLiteRegistration ExtremumRegistration();
+TfLiteRegistration UnaryRegistration();
+TfLiteRegistration ReductionRegistration();
+TfLiteRegistration MovementRegistration();
 TfLiteRegistration ResizeRegistration();
 TfLiteRegistration SplitRegistration();
 TfLiteRegistration TransposeRegistration();

@@ -55,6 +55,7 @@ void TestRuntime::AddGraphNode(const TestNode& from) {
   nodes_.emplace_back();
   Node& to = nodes_.back();
   to.registration = OperatorRegistration(from.code);
+  to.registration.version = from.version;
   to.node.inputs = MakeIntArray(from.inputs);
   to.node.outputs = MakeIntArray(from.outputs);
   to.node.custom_initial_data = &from;  // the operators of this runtime find all their parameters here

@@ -18,7 +18,7 @@ from tests import running
 from tests.android import make_model
 from tests.android.conftest import REPOSITORY
 from tests.built_models import NetworkBuilder
-from tflite_eq import Config, IoType, quantize
+from tflite_eq import Config, IoType, __version__, quantize
 
 SOURCE = REPOSITORY / "tests/android/bionic"
 PLUGIN = "org.apache.maven.plugins:maven-dependency-plugin:3.6.1"
@@ -128,7 +128,7 @@ def results(
 
 def test_library_is_called_by_jni(results: tuple[dict[str, str], Path, str]) -> None:
     answers, _, _ = results
-    assert answers["version"] == "0.1.0 true"
+    assert answers["version"] == f"{__version__} true"
     assert answers["good options"] == "made"
 
 

@@ -54,7 +54,7 @@ def test_manifest_names_package_and_lowest_android(aar: zipfile.ZipFile) -> None
 
 
 def test_classes_are_ours_alone_and_java_8(classes: dict[str, bytes]) -> None:
-    assert {"org/tfliteeq/EqDelegate.class", "org/tfliteeq/EqDelegate$Options.class"} < set(classes)
+    assert {"org/tfliteeq/EqDelegate.class", "org/tfliteeq/EqOptions.class"} < set(classes)
     for name, code in classes.items():
         assert name.startswith("org/tfliteeq/"), name
         assert int.from_bytes(code[:4], "big") == 0xCAFEBABE
@@ -81,11 +81,12 @@ def test_carries_the_licence(aar: zipfile.ZipFile) -> None:
     assert aar.read("LICENSE") == (REPOSITORY / "LICENSE").read_bytes()
 
 
-def test_java_and_native_versions_are_the_packages() -> None:
-    java = (SOURCES / "java/org/tfliteeq/EqDelegate.java").read_text()
-    assert re.findall(r'String VERSION = "(.*)"', java) == [__version__]
-    native = (REPOSITORY / "delegate/version.h").read_text()
-    assert re.findall(r'kVersion\[\] = "(.*)"', native) == [__version__]
+def test_java_classes_and_native_library_have_the_packages_version(
+    aar: zipfile.ZipFile, classes: dict[str, bytes]
+) -> None:
+    assert __version__.encode() in classes["org/tfliteeq/Version.class"]
+    library = aar.read("jni/arm64-v8a/libtflite_eq_delegate.so")
+    assert b"\0" + __version__.encode() + b"\0" in library
 
 
 def test_accelerators_package_has_its_library_alone() -> None:

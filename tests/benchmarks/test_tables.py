@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pytest
 
 from benchmarks import accuracy_page
-from benchmarks.tables import MARK, has_marks, with_interval
+from benchmarks.tables import MARK, has_marks, over_draws, with_interval
 from tests.benchmarks.entries import figures
-
-MARKED = "Those with †"
 
 
 def earlier(agreement: float, sqnr_db: float, top1_drop: float, n: int = 1000) -> dict[str, Any]:
@@ -22,7 +21,7 @@ def earlier(agreement: float, sqnr_db: float, top1_drop: float, n: int = 1000) -
 def run(variant: str, quantized: dict[str, Any]) -> dict[str, Any]:
     """One entry of a file of results."""
     return {
-        **{"model": "a", "variant": variant, "seed": 0, "cpu_seconds": 1.0},
+        **{"model": "a", "variant": variant, "draw": 0, "cpu_seconds": 1.0},
         **{"runtime": "some runtime 1.0", "float": figures(100, 99, 0), "quantized": quantized},
     }
 
@@ -51,9 +50,23 @@ def test_intervals_that_were_measured_stay_as_they_are() -> None:
     assert not has_marks([figures(90.0, 20.0, 1.0)])
 
 
-def test_the_page_says_what_is_marked_where_something_is() -> None:
-    anew = [run("int8", figures(90, 20, 1))]
-    assert MARKED not in accuracy_page.render(anew)
-    text = accuracy_page.render([*anew, run("int7", earlier(80, 15, 2))])
-    assert " ".join(text.split()).count(MARKED) == 1
-    assert "| a | INT7 | 0 | 80.0 [77.4, 82.4] | 15.0 [14.0, 16.0]† | 2.0 [1.0, 3.0]† | 1 |" in text
+def test_draws_and_images_both_widen_the_interval_of_a_mean() -> None:
+    """Of values 1 apart: deviation 1, Student's quantile with two degrees of freedom 4.303."""
+    runs = [run("int8", figures(90, 20 + i, 1)) for i in range(3)]
+    reach = np.hypot(1, 4.3027 / np.sqrt(3))
+    found = over_draws(runs, "sqnr_db")
+    assert found.value == 21
+    np.testing.assert_allclose([found.low, found.high], [21 - reach, 21 + reach], rtol=1e-4)
+    assert over_draws(runs[:1], "sqnr_db").text(1) == "20.0 [19.0, 21.0]"
+
+
+def test_no_rate_is_above_all() -> None:
+    runs = [run("int8", figures(agreement, 20, 1)) for agreement in (98.5, 99.5)]
+    assert over_draws(runs, "agreement").high == 100
+
+
+def test_the_page_has_means_and_every_draw() -> None:
+    second = {**run("int7", figures(82, 16, 2)), "draw": 1}
+    text = accuracy_page.render([run("int7", figures(80, 15, 2)), second])
+    assert "| a (1000, 70.0) | 81.0 / 15.5 / 2.0 |" in text
+    assert "| a | INT7 | 1 | 82.0 [81.0, 83.0] | 16.0 [15.0, 17.0] | 2.0 [1.0, 3.0] | 1 |" in text

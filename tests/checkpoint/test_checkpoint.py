@@ -24,14 +24,12 @@ from tflite_eq import (
     calibrate,
     quantize,
 )
-from tflite_eq.calibration import calibrate_once, float_pass
+from tflite_eq.calibration import calibrate_once
 from tflite_eq.checkpoint import run_identity
 from tflite_eq.checkpoint.checkpoint import Checkpoint
 from tflite_eq.errors import CheckpointError, TfliteEqError
-from tflite_eq.execution.float_network import FloatNetwork
 from tflite_eq.execution.operator_runner import OperatorRunner
 from tflite_eq.simulation.layer_runner import LayerRunner
-from tflite_eq.statistics.histogram import RangeObserver
 
 ROOT = Path(__file__).resolve().parents[2]
 LATTICE = Config(bits="auto", target="x86-vnni")
@@ -116,8 +114,6 @@ def half(half_done: Interrupted, tmp_path: Path) -> Interrupted:
         "rename=equalization",
         "sample=1",
         "sample=4",
-        "half=statistics",
-        "rename=statistics",
         "half=layer_0001",
         "layer=1",
         "layer=4",
@@ -152,15 +148,15 @@ def test_every_kind_of_network_goes_on_to_the_same_bytes(
 
 
 def test_run_that_is_killed_again_and_again(interrupted: Interrupted) -> None:
-    for where in ("sample=2", "sample=2", "half=statistics", *["layer=1"] * LAYERS):
+    for where in ("half=equalization", "sample=2", "sample=2", *["layer=1"] * LAYERS):
         interrupted.run(where)
     layers = [f"layer_{n:04d}" for n in range(1, LAYERS + 1)]
-    assert interrupted.files() == ["equalization", *layers, "lock", "run.json", "statistics"]
+    assert interrupted.files() == ["equalization", *layers, "lock", "run.json"]
     interrupted.assert_as_uninterrupted()
 
 
 def test_kill_from_outside_at_any_time(interrupted: Interrupted) -> None:
-    for expected in ("statistics", "layer_0001", "layer_0004"):
+    for expected in ("equalization", "layer_0001", "layer_0004"):
         process = subprocess.Popen(
             interrupted.command("never"), cwd=ROOT, stderr=subprocess.DEVNULL
         )
@@ -177,13 +173,6 @@ def test_finished_layers_are_not_searched_again(
     assert len(opened(half).layers[-1].waiting_scales) == 1
     searched = []
 
-    class Refused(FloatNetwork):
-        """Data are looked at again for doubts about them, by a network of its own."""
-
-        def run(self, *_: Any) -> Any:
-            pytest.fail("ran FP32 again")
-
-    monkeypatch.setattr(float_pass, "FloatNetwork", Refused)
     original = LayerRunner.run
 
     def counted(self: LayerRunner, layer: Any) -> Any:
@@ -195,23 +184,6 @@ def test_finished_layers_are_not_searched_again(
     ran = [layer.name for layer in result.calibration.layers]
     assert searched == ran[2:]
     assert f"resumed at layer 3 of {LAYERS}" in capsys.readouterr().err
-
-
-def test_samples_that_were_seen_are_not_run_again(
-    interrupted: Interrupted, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    interrupted.run("sample=4")
-    running.quantized(interrupted.name, interrupted.config)  # what is compared with, cached
-    numbers = []
-
-    class Counted(FloatNetwork):
-        def run(self, sample: Any, number: int) -> Any:
-            numbers.append(number)
-            return super().run(sample, number)
-
-    monkeypatch.setattr(float_pass, "FloatNetwork", Counted)
-    interrupted.assert_as_uninterrupted()
-    assert numbers == [4, 5]
 
 
 def test_full_report_of_a_resumed_run_is_the_same(half: Interrupted, tmp_path: Path) -> None:
@@ -233,26 +205,6 @@ def test_converter_has_a_resume_folder_too(half: Interrupted) -> None:
     converter.resume_dir = half.resume_dir
     assert converter.convert() == running.quantized(half.name, half.config).model
     assert f"layer_{LAYERS:04d}" in half.files()
-
-
-def test_statistics_go_on_in_the_middle_of_a_tensor() -> None:
-    rng = np.random.default_rng(0)
-    pieces = [rng.standard_normal(5000).astype(np.float32) * 2**n for n in range(6)]
-    whole, first, second = (RangeObserver(seed=3, max_samples_per_update=1000) for _ in range(3))
-    for piece in pieces:
-        whole.update(piece)
-    for piece in pieces[:3]:
-        first.update(piece)
-    second.restore(
-        json.loads(json.dumps({**first.state(), "histogram": None}))
-        | {"histogram": first.state()["histogram"]}
-    )
-    for piece in pieces[3:]:
-        second.update(piece)
-    assert second.state()["random"] == whole.state()["random"]
-    np.testing.assert_array_equal(second.state()["histogram"], whole.state()["histogram"])
-    for figure in ("minimum", "maximum", "count", "zeros", "bin_width"):
-        assert getattr(second, figure) == getattr(whole, figure)
 
 
 # What is refused.
@@ -347,9 +299,7 @@ def test_what_is_scaled_is_not_looked_for_again(
 
 
 @pytest.mark.parametrize("part", [0.0, 0.02, 0.5, 0.99])
-@pytest.mark.parametrize(
-    "name", ["run.json", "equalization", "statistics", "layer_0001", "layer_0002"]
-)
+@pytest.mark.parametrize("name", ["run.json", "equalization", "layer_0001", "layer_0002"])
 def test_cut_file_is_refused(half: Interrupted, name: str, part: float) -> None:
     path = half.resume_dir / name
     whole = path.read_bytes()
@@ -358,14 +308,14 @@ def test_cut_file_is_refused(half: Interrupted, name: str, part: float) -> None:
         half.go_on()
 
 
-@pytest.mark.parametrize("name", ["run.json", "equalization", "statistics", "layer_0001"])
+@pytest.mark.parametrize("name", ["run.json", "equalization", "layer_0001"])
 def test_missing_file_is_refused(half: Interrupted, name: str) -> None:
     (half.resume_dir / name).unlink()
     with pytest.raises(CheckpointError, match="is missing, cut off"):
         half.go_on()
 
 
-@pytest.mark.parametrize("name", ["statistics", "layer_0002"])
+@pytest.mark.parametrize("name", ["equalization", "layer_0002"])
 def test_changed_file_is_refused(half: Interrupted, name: str) -> None:
     path = half.resume_dir / name
     content = bytearray(path.read_bytes())
@@ -467,4 +417,14 @@ def test_file_that_a_run_cannot_have_written_is_refused(
     """Its hash says that it is whole, not that this program wrote it."""
     forged(half.resume_dir, name, change)
     with pytest.raises(CheckpointError, match=f"{name} is missing, cut off, changed"):
+        half.go_on()
+
+
+def test_folder_of_an_earlier_version_is_named_as_such(half: Interrupted) -> None:
+    run = half.resume_dir / "run.json"
+    run.write_text(run.read_text().replace("checkpoint 3", "checkpoint 2"))
+    (half.resume_dir / "statistics").write_bytes(b"ranges")
+    with pytest.raises(
+        CheckpointError, match="another run: format is tflite_eq checkpoint 2 there"
+    ):
         half.go_on()

@@ -42,6 +42,16 @@ def test_says_what_will_be_quantized(workspace: Workspace, command: str) -> None
     assert (result["layers"], result["share"], result["in_float"]) == (5, 1.0, 0)
 
 
+@pytest.mark.parametrize("command", ["check", "inspect"])
+def test_the_model_may_stand_behind_a_flag(workspace: Workspace, command: str) -> None:
+    bare = workspace.run(command, workspace.model)
+    assert workspace.run(command, "--model", workspace.model).out == bare.out
+    for arguments in ([], [workspace.model, "--model", workspace.model]):
+        refused = workspace.run(command, *arguments)
+        assert refused.code != 0
+        assert "--model" in refused.err
+
+
 def test_says_what_stays_in_float(workspace: Workspace) -> None:
     finished = workspace.run("check", workspace.write("sin.tflite", models.float_island_net()))
     assert "In float: 1 operator without an int8 form stays in float: SIN." in finished.out

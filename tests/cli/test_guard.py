@@ -248,3 +248,29 @@ def test_all_cpu_families_are_priced_where_none_is_chosen() -> None:
 
 def test_a_price_that_is_not_known_is_said_to_be_so() -> None:
     assert "Price in speed unknown: no kernels for it" in described("x86-avx2")
+
+
+def test_a_task_says_what_the_bound_is_about(workspace: Workspace, guarded: dict[str, Any]) -> None:
+    finished = workspace.quantize(**{**guarded, "max_drop": 1}, task="embed")
+    assert finished.code == 0
+    result = finished.result["guard"]
+    assert (result["measure"], result["unit"], result["tries"]) == ("cosine loss", "", 1)
+    assert "Guard: cosine loss 0.0" in finished.out
+    assert "the bound of 1 holds" in finished.out
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        ({"task": "segment"}, "task segment judges a map"),
+        ({"task": "embed", "metric": "f1"}, "--metric f1: task embed has no such figure"),
+        ({"truth": "truth.npy"}, "give --task, one of classify"),
+        ({"task": "embed", "max_drop": None, "validation": None}, "says what --max_drop is about"),
+        ({"task": "embed", "truth": "none.npy"}, "none.npy: no such file"),
+        ({"metric": "nothing_here:gap"}, "no module 'nothing_here'"),
+    ],
+)
+def test_tasks_that_no_bound_can_be_about_are_refused(
+    workspace: Workspace, guarded: dict[str, Any], flags: dict[str, Any], message: str
+) -> None:
+    assert message in workspace.refused(**{**guarded, **flags})

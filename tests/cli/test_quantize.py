@@ -78,6 +78,20 @@ def test_every_option_reaches_the_quantizer(workspace: Workspace) -> None:
     }
 
 
+def test_a_share_of_the_work_keeps_eight_bits(workspace: Workspace) -> None:
+    finished = workspace.quantize(preset="fast", bits="7", keep_int8_share="0.5")
+    assert finished.code == 0
+    assert "keep 8-bit inputs, which cause" in finished.err
+    record = metadata.read(Graph.from_bytes(workspace.output.read_bytes()).model)
+    assert record is not None
+    assert record.config["keep_int8_share"] == 0
+    named = record.config["keep_int8"]
+    assert named
+    first = workspace.output.read_bytes()
+    assert workspace.quantize(preset="fast", bits="7", keep_int8=named).code == 0
+    assert workspace.output.read_bytes() == first
+
+
 @pytest.mark.parametrize("preset", ["fast", "default", "best"])
 def test_preset_reaches_the_quantizer(workspace: Workspace, preset: str) -> None:
     assert workspace.quantize(preset=preset).code == 0

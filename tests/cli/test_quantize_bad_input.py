@@ -528,6 +528,16 @@ def test_resume_folder_of_another_run(workspace: Workspace) -> None:
     assert "resume belongs to another run: bits is 8 there and 7 here" in message
 
 
+def test_options_that_are_no_part_of_a_published_setting(workspace: Workspace) -> None:
+    for option, value, own in (
+        ("activation_mode", "asymmetric", "symmetric"),
+        ("bias_correction", "iterative", "none"),
+    ):
+        message = workspace.refused("--method", "easyquant-paper", f"--{option}", value)
+        assert f"{option}: '{value}' does not go with the method 'easyquant-paper'" in message
+        assert f"it is '{own}'; leave {option} out" in message
+
+
 def test_unknown_backend(workspace: Workspace) -> None:
     assert "'torch'" in workspace.refused("--backend", "torch")
 

@@ -217,8 +217,20 @@ def cases() -> list[Case]:
     found.append(Case("MIRROR_PAD", mirrored, (2, 19, 15, 5), ("MirrorPad", reflect)))
     # Wherever LOGISTIC's output is read by ADD, that has the scale of 1/256.
     found.append(Case("LOGISTIC", [_IMAGE], _SHAPE, output=(1 / 256, -128)))
-    for keep, shape in ((True, (2, 1, 1, 4)), (False, (2, 4))):
-        found.append(
-            Case("MEAN", [_IMAGE, _constant([1, 2])], shape, ("Reducer", {"keepDims": keep}))
-        )
+    for kind in ("MEAN", "REDUCE_MAX", "REDUCE_MIN"):
+        for keep, shape in ((True, (2, 1, 1, 4)), (False, (2, 4))):
+            axes = _constant([1, 2])
+            found.append(Case(kind, [_IMAGE, axes], shape, ("Reducer", {"keepDims": keep})))
+    for kind, padding, shape in (
+        ("TRANSPOSE_CONV", "SAME", (2, 18, 8, 5)),
+        ("TRANSPOSE_CONV", "VALID", (2, 19, 9, 5)),
+    ):
+        inputs = [_constant(shape), _weights((5, 3, 2, 4), 5), _IMAGE, _bias(5)]
+        found.append(Case(kind, inputs, shape, ("TransposeConv", _window((2, 1), padding)), 3))
+    found += [
+        Case("ABS", [_IMAGE], _SHAPE, ("Abs", {})),
+        Case("EXP", [_IMAGE], _SHAPE, ("Exp", {})),
+        Case("GELU", [_IMAGE], _SHAPE, ("Gelu", {"approximate": True})),
+        Case("RELU_0_TO_1", [_IMAGE], _SHAPE, None, 1),
+    ]
     return found

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.delegate import every_operator, inside, networks
+from tests.golden import operators as vectors
 from tflite_eq.delegate.binding import kernels
 from tflite_eq.delegate.claims import Claim
 from tflite_eq.delegate.described_model import ModelNode, NodeTensor, operators, select
@@ -37,6 +38,11 @@ def test_every_operator_of_the_library_is_documented() -> None:
     text = (Path(__file__).resolve().parents[2] / "docs/delegate.md").read_text()
     table = text.partition("These kinds it knows")[2].partition("For convolutions:")[0]
     assert set(re.findall(r"[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+|[A-Z][A-Z0-9]{2,}", table)) == set(KNOWN)
+
+
+def test_every_operator_of_the_library_is_held_to_three_runtimes() -> None:
+    convolutions = {"CONV_2D", "DEPTHWISE_CONV_2D"}  # have files of their own
+    assert {case.operator for case in vectors.read()} | convolutions == set(KNOWN)
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda c: f"{c.kind}-{c.output_shape}")

@@ -20,8 +20,8 @@ EXPORTS = {
     "TfLiteEqDelegateOptionsDefault",
     "TfLiteEqDelegateVersion",
 }
-# 436 KB on x86-64: kernels of all operators for three instruction sets. No room for a C++ runtime.
-LARGEST = 440_000
+# 400 KiB: kernels of all operators for three instruction sets, and no room for a C++ runtime.
+LARGEST = 409_600
 # x86 has no larger ones; Android and 64-bit ARM do.
 LARGEST_PAGE = 0x1000 if platform.machine() == "x86_64" else 0x4000
 
@@ -44,7 +44,7 @@ def test_imports_neither_tflite_nor_a_cpp_runtime(library: Path) -> None:
 
 
 def test_is_small(library: Path) -> None:
-    assert library.stat().st_size < LARGEST
+    assert library.stat().st_size <= LARGEST
     assert elf.is_stripped(library)
 
 

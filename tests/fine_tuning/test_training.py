@@ -34,6 +34,7 @@ from tflite_eq.graph.network import Network
 from tflite_eq.record.calibration import FineTuning, LayerRecord
 from tflite_eq.runtimes import Kernels
 from tflite_eq.simulation.lockstep import corrected_on, run_lockstep
+from tflite_eq.simulation.lockstep_pass import LockstepPass
 from tflite_eq.simulation.twins import TwinActivations
 
 Array = npt.NDArray[Any]
@@ -86,7 +87,7 @@ def finished_pass(name: str) -> Pass:
     observers = observe_ranges(graph, SampleReader(graph, models.data(name, SAMPLES)), twins, 0)
     network = Network.of(graph, set())
     kept = {*graph.inputs, *distilled_tensors(graph)}
-    _, records = run_lockstep(network, observers, twins, ITERATIVE, kept=kept)
+    _, records = run_lockstep(LockstepPass(network, observers, twins, ITERATIVE), kept=kept)
     return Pass(graph, records, twins)
 
 

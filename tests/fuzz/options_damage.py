@@ -57,9 +57,18 @@ def some_flags(rng: Random, folder: Path) -> list[object]:
     names = (
         *("bits", "target", "method", "objective", "activation_mode", "bias_correction"),
         *("reconstruction", "equalization", "io", "skip", "keep_int8", "max_drop", "num_samples"),
-        *("seed", "image_mean", "image_std", "model", "calibration", "output", "validation"),
+        *(
+            "keep_int8_share",
+            "seed",
+            "image_mean",
+            "image_std",
+            "model",
+            "calibration",
+            "output",
+            "validation",
+        ),
         *("labels", "label_column", "load_calibration", "save_calibration", "preset", "backend"),
-        *("image_resize", "image_order", "image_exif", "audio_rate"),
+        *("image_resize", "image_order", "image_exif", "audio_rate", "keep_int8_share"),
     )
     values = (
         "",

@@ -400,7 +400,7 @@ def _damaged_state(rng: Random, name: str, content: bytes, run: bytes) -> bytes:
     if name == "run.json":
         return damaged_text(rng, content.decode())
     header, _, body = content.partition(b"\n")
-    if name in ("statistics", "lock") or rng.random() < 0.3:
+    if name in ("lock",) or rng.random() < 0.3:
         return data_damage.broken_bytes(rng, content)
     changed = damaged_text(rng, body.decode())
     if rng.random() < 0.2:

@@ -1,5 +1,7 @@
 """The golden vectors of operators other than convolutions: text that Python and C++ both read.
 
+TRANSPOSE_CONV has its weights, their scales and its bias beside its input.
+
 Operators that only move codes have their constant inputs, such as paddings or an order of
 dimensions, as ``arguments``, and of several outputs the one that ``piece`` names.
 
@@ -59,6 +61,10 @@ class Case:
     mode: str = "REFLECT"
     pieces: int = 1
     piece: int = 0
+    approximate: bool = False
+    weights: tuple[int, ...] = ()  # [output channel][filter][input channel]
+    weight_scales: tuple[float, ...] = ()  # one, or one per output channel
+    bias: tuple[int, ...] = ()
 
     def model(self) -> bytes:
         """The operator alone; slopes, axes and sizes are constant."""
@@ -66,18 +72,26 @@ class Case:
         if self.operator == "PRELU":
             inputs[1] = dataclasses.replace(inputs[1], data=self.inputs[1].codes)
         elif self.operator == "MEAN":
-            inputs.append(_constant([1, 2]))
+            inputs.append(_constant(self.arguments[0] if self.arguments else [1, 2]))
+        elif self.operator == "TRANSPOSE_CONV":
+            inputs = [_constant(self.output.codes.shape), self._weights(), *inputs]
+            if self.bias:
+                inputs.append(self._bias())
         elif self.operator.startswith("RESIZE"):
             inputs.append(_constant(self.output.codes.shape[1:3]))
-        elif self.operator in ("PAD", "MIRROR_PAD"):
-            inputs.append(_constant(np.reshape(self.arguments[0], (-1, 2))))
+        elif self.operator in ("PAD", "PADV2", "MIRROR_PAD"):
+            inputs.insert(1, _constant(np.reshape(self.arguments[0], (-1, 2))))
+            if self.operator == "PADV2":
+                inputs[2] = dataclasses.replace(inputs[2], data=self.inputs[1].codes)
         elif self.operator in ("SPLIT", "SPLIT_V"):
             before = [_constant(a) for a in self.arguments]
             inputs = [*before, *inputs] if self.operator == "SPLIT" else [*inputs, *before]
-        else:
+        elif self.operator != "SQUEEZE":
             inputs += [_constant(a) for a in self.arguments]
         output = Tensor(self.output.codes.shape, [self.output.scale], self.output.zero_point)
         version = _VERSIONS.get(self.operator, 2)
+        if self.operator == "TRANSPOSE_CONV":
+            version = 4 if self.activation != "NONE" else 3 if self.bias else 2
         return one_operator_model(
             self.operator,
             version,
@@ -97,6 +111,16 @@ class Case:
         interpreter.invoke()
         codes: Codes = interpreter.get_tensor(interpreter.get_output_details()[0]["index"])
         return codes
+
+    def _weights(self) -> Tensor:
+        shape = (self.output.codes.shape[3], *self.filter, self.inputs[0].codes.shape[3])
+        data = np.array(self.weights, np.int8).reshape(shape)
+        return Tensor(shape, self.weight_scales, data=data)
+
+    def _bias(self) -> Tensor:
+        scales = np.array(self.weight_scales, np.float32) * np.float32(self.inputs[0].scale)
+        data = np.array(self.bias, np.int32)
+        return Tensor(data.shape, [float(s) for s in scales], kind="INT32", data=data)
 
     def _options(self) -> tuple[str, dict[str, Any]] | None:
         generated = schema.schema()
@@ -118,8 +142,20 @@ class Case:
             "MUL": ("Mul", activation),
             "MAX_POOL_2D": ("Pool2D", pool),
             "AVERAGE_POOL_2D": ("Pool2D", pool),
-            "MEAN": ("Reducer", {"keepDims": self.keep_dims}),
+            **dict.fromkeys(
+                ("MEAN", "REDUCE_MAX", "REDUCE_MIN"), ("Reducer", {"keepDims": self.keep_dims})
+            ),
+            "TRANSPOSE_CONV": (
+                "TransposeConv",
+                {k: v for k, v in pool.items() if not k.startswith("filter")},
+            ),
+            "ABS": ("Abs", {}),
+            "EXP": ("Exp", {}),
+            "GELU": ("Gelu", {"approximate": self.approximate}),
             "PAD": ("Pad", {}),
+            "PADV2": ("PadV2", {}),
+            "RESHAPE": ("Reshape", {"newShape": list(self.output.codes.shape)}),
+            "SQUEEZE": ("Squeeze", {"squeezeDims": [a for one in self.arguments for a in one]}),
             "MIRROR_PAD": ("MirrorPad", {"mode": getattr(generated.MirrorPadMode, self.mode)}),
             "CONCATENATION": ("Concatenation", {"axis": self.axis}),
             "PACK": ("Pack", {"axis": self.axis, "valuesCount": len(self.inputs)}),
@@ -150,8 +186,11 @@ _VERSIONS = {
     "PRELU": 1,
     "HARD_SWISH": 1,
     "RELU_N1_TO_1": 1,
+    "RELU_0_TO_1": 1,
     "DEPTH_TO_SPACE": 1,
     "EXPAND_DIMS": 1,
+    "RESHAPE": 1,
+    "SQUEEZE": 1,
     "SPLIT_V": 2,
     "RESIZE_BILINEAR": 3,
     "RESIZE_NEAREST_NEIGHBOR": 3,
@@ -167,6 +206,11 @@ def outputs_of(runtime: Runtime, cases: list[Case]) -> list[Codes | str]:
         except (BackendError, RuntimeError, ValueError) as error:
             outputs.append(str(error))
     return outputs
+
+
+def is_too_old(answer: Codes | str) -> bool:
+    """Whether a runtime does not have the operator in the version that the case asks for."""
+    return isinstance(answer, str) and "Didn't find op" in answer
 
 
 def write(cases: list[Case], path: Path = PATH) -> None:
@@ -234,7 +278,7 @@ def _text(value: Any) -> str:
     if isinstance(value, tuple) and value and isinstance(value[0], tuple):
         return " ; ".join(map(_text, value))
     if isinstance(value, tuple):
-        return " ".join(map(str, value))
+        return " ".join(map(_text, value))
     return str(int(value)) if isinstance(value, bool) else str(value)
 
 
@@ -245,7 +289,9 @@ def _value(text: str, like: Any) -> Any:
         return float.fromhex(text)
     if isinstance(like, int):
         return int(text)
-    return tuple(int(word) for word in text.split()) if isinstance(like, tuple) else text
+    if isinstance(like, tuple):
+        return tuple(float.fromhex(w) if "0x" in w else int(w) for w in text.split())
+    return text
 
 
 def _constant(values: Any) -> Tensor:

@@ -170,7 +170,9 @@ def test_a_model_that_is_no_classifier_is_refused_before_calibrating() -> None:
     validation = Validation.from_arrays(np.zeros((2, *models.IMAGE[1:]), np.float32))
     segmenter = models.convert(lambda x: models.conv(x, 4), models.IMAGE)
     for network in (models.two_input_net(), segmenter):
-        with pytest.raises(ModelError, match=r"needs classes to count: .*; leave out --max_drop"):
+        with pytest.raises(
+            ModelError, match=r"needs classes to count: .*; say what the network is for"
+        ):
             quantize_guarded(network, [], Guard(1.0, validation))
 
 

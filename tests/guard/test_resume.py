@@ -20,7 +20,7 @@ from tflite_eq import Config, Guard, Guarded, Validation, quantize, quantize_gua
 from tflite_eq.checkpoint import run_identity
 from tflite_eq.cli.main import main, parse
 from tflite_eq.errors import CheckpointError, TfliteEqError
-from tflite_eq.guard import candidate_models
+from tflite_eq.guard import measures
 
 ROOT = Path(__file__).resolve().parents[2]
 CALIBRATION = [[x[np.newaxis]] for x in networks.arrays(30, seed=6)]
@@ -100,9 +100,7 @@ def test_killed_again_and_again_it_ends_with_the_same_bytes(tmp_path: Path) -> N
 def test_models_measured_before_are_not_measured_again(
     finished: tuple[Path, Guarded], state: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(
-        candidate_models, "evaluate", lambda *_, **__: pytest.fail("evaluated again")
-    )
+    monkeypatch.setattr(measures, "evaluate", lambda *_, **__: pytest.fail("evaluated again"))
     again = guarded(state)
     assert again.result.model == finished[1].result.model
     assert again.record == finished[1].record
@@ -111,9 +109,7 @@ def test_models_measured_before_are_not_measured_again(
 def test_another_bound_goes_on_with_what_was_tried(
     finished: tuple[Path, Guarded], state: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(
-        candidate_models, "evaluate", lambda *_, **__: pytest.fail("evaluated again")
-    )
+    monkeypatch.setattr(measures, "evaluate", lambda *_, **__: pytest.fail("evaluated again"))
     generous = guarded(state, guard=Guard(60.0, VALIDATION))
     assert generous.record.final == dataclasses.replace(finished[1].record.plain, holds=True)
 

@@ -81,7 +81,7 @@ def test_as_few_layers_as_needed_are_kept_in_int8(needed: int) -> None:
     outcome = network.search(10 - needed)
     assert outcome.holds
     assert outcome.kept == KeptLayers(int8=frozenset(LAYERS[:needed]))
-    assert outcome.measured[KeptLayers()].points == 10
+    assert outcome.measured[KeptLayers()].size == 10
     assert network.rankings == ["int8"]
     assert len(network.asked) == len(set(network.asked)) == len(outcome.measured)
 
@@ -126,7 +126,7 @@ def test_a_bound_that_cannot_be_met_gives_the_best_that_was_measured() -> None:
     network = Network(additive(narrow, wide))
     outcome = network.search(0.5)
     assert not outcome.holds
-    assert outcome.drop.points == min(additive(narrow, wide)(kept) for kept in network.asked)
+    assert outcome.drop.size == min(additive(narrow, wide)(kept) for kept in network.asked)
     assert outcome.kept == KeptLayers(int8=frozenset("j"), in_float=frozenset(LAYERS[:-1]))
 
 

@@ -69,3 +69,22 @@ def test_noise_reaches_the_output_through_every_kind_of_operator() -> None:
     eight = calibrate(model, models.data("residual_net"), Config())
     wide = layer_noise(graph, linear_layers(graph), eight, inputs)
     assert sum(wide.values()) < sum(narrow.values()) / 2
+
+
+def test_noise_counts_in_every_output_however_quiet() -> None:
+    """A layer that only the second output reads, which is a thousand times quieter."""
+    import tensorflow as tf
+
+    def network(x: Any) -> Any:
+        first = models.dense(tf.nn.relu(models.dense(x, 12, seed=1)), 5, seed=2) * 1000.0
+        second = models.dense(tf.nn.relu(models.dense(x, 12, seed=3)), 5, seed=4)
+        return first, second
+
+    model = models.convert(network, (1, networks.FEATURES))
+    samples = [[x[np.newaxis]] for x in networks.arrays(20, seed=1)]
+    calibration = calibrate(model, samples, Config(bits="7", method="minmax"))
+    graph = prepared(model, "m").front
+    inputs = [{graph.inputs[0]: x} for [x] in samples]
+    found = layer_noise(graph, linear_layers(graph), calibration, inputs)
+    assert len(found) == 4
+    assert all(1e-6 < noise < 0.1 for noise in found.values())

@@ -22,6 +22,7 @@ from tflite_eq.numerics.affine import AffineParams, dequantize
 from tflite_eq.record.calibration import Calibration
 from tflite_eq.runtimes import Kernels, Runtime, preferred_runtime
 from tflite_eq.simulation.lockstep import run_lockstep
+from tflite_eq.simulation.lockstep_pass import LockstepPass
 from tflite_eq.simulation.twins import TwinActivations
 from tflite_eq.writing.writer import write
 
@@ -77,7 +78,9 @@ def simulated(network: Network, forms: Forms = Forms.FAST) -> Simulated:
         twins = TwinActivations(store, samples=0)
         observers = observe_ranges(graph, fed, twins, seed=0)
         shown = [*graph.inputs, *edit.computed_tensors(graph)]
-        tensors, records = run_lockstep(float_network, observers, twins, config, kept=set(shown))
+        tensors, records = run_lockstep(
+            LockstepPass(float_network, observers, twins, config), kept=set(shown)
+        )
         values = [
             {i: np.array(twins.quantized_values(i, n)) for i in shown} for n in range(SAMPLES)
         ]

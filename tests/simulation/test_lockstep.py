@@ -31,6 +31,7 @@ from tflite_eq.record.calibration import LayerRecord
 from tflite_eq.runtimes import Kernels
 from tflite_eq.simulation.kernel_tables import KernelTable
 from tflite_eq.simulation.lockstep import corrected_on, run_lockstep
+from tflite_eq.simulation.lockstep_pass import LockstepPass
 from tflite_eq.simulation.twins import TwinActivations
 
 Array = npt.NDArray[Any]
@@ -70,13 +71,13 @@ class RememberingTwins(TwinActivations):
         return {
             tensor: [self._code(tensor, sample) for sample in values]
             for tensor, values in self._computed.items()
-            if tensor in self.params
+            if tensor in self.settled
         }
 
     def _code(self, tensor: int, values: Array) -> Array:
         table = None if tensor in self._were_settled else self._all_tables.get(tensor)
         if table is None:
-            return quantize_values(values, self.params[tensor])
+            return quantize_values(values, self.settled[tensor].params)
         return table.encode(values)
 
     def settle(
@@ -92,7 +93,7 @@ class RememberingTwins(TwinActivations):
         super().settle(tensor, params, window, table, written)
 
     def remember(self, tensor: int) -> None:
-        if tensor in self.params:
+        if tensor in self.settled:
             self._were_settled.add(tensor)
         self._computed[tensor] = [
             np.array(self.quantized_values(tensor, sample)) for sample in range(self.samples)
@@ -120,7 +121,7 @@ def simulate_model(
     with ActivationStore(memory_budget) as store:
         twins = RememberingTwins(store)
         observers = observe_ranges(graph, SampleReader(graph, data), twins, config.seed)
-        _, records = run_lockstep(network, observers, twins, config)
+        _, records = run_lockstep(LockstepPass(network, observers, twins, config))
         for index in graph.outputs:
             twins.remember(index)
     return graph, records, twins
@@ -408,7 +409,7 @@ def rerun(name: str, config: Config, samples: list[int]) -> tuple[list[LayerReco
         twins = TwinActivations(store, samples=0)
         observers = observe_ranges(graph, SampleReader(graph, models.data(name)), twins, 0)
         kept = set(graph.inputs)
-        _, records = run_lockstep(network, observers, twins, config, kept=kept)
+        _, records = run_lockstep(LockstepPass(network, observers, twins, config), kept=kept)
         return records, corrected_on(graph, layers, records, twins, samples, config)
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tflite_eq.data.store import ActivationStore
-from tflite_eq.numerics.affine import AffineParams
+from tflite_eq.numerics.affine import AffineParams, dequantize, quantize
 from tflite_eq.numerics.windows import Window
 from tflite_eq.simulation.twins import TwinActivations
 
@@ -69,3 +69,17 @@ def test_dropped_values_are_gone(twins: TwinActivations) -> None:
     assert not twins.has_values(3)
     with pytest.raises(KeyError):
         twins.float_values(3, 0)
+
+
+@pytest.mark.parametrize("is_settled", [False, True])
+def test_what_waits_becomes_final_values_or_codes(twins: TwinActivations, is_settled: bool) -> None:
+    def halve(values: np.ndarray) -> None:
+        values *= np.float32(0.5)
+
+    if is_settled:
+        twins.settle(3, PARAMS, FULL)
+    twins.put_waiting(3, 0, VALUES.copy())
+    twins.finish_waiting(3, 0, halve)
+    expected = dequantize(quantize(VALUES / 2, PARAMS), PARAMS) if is_settled else VALUES / 2
+    np.testing.assert_array_equal(twins.quantized_values(3, 0), expected)
+    assert twins.has_values(3)

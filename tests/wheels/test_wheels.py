@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 
 from tests.wheels.users import User, new_user, quantize_validate_benchmark, wheel
+from tflite_eq import Config, quantize
+from tflite_eq.demonstration import digits
 
 ROOT = Path(__file__).resolve().parents[2]
 LIBRARIES = {
@@ -25,7 +27,7 @@ PYTHONS = ROOT / "build" / "pythons"
 
 def package_files() -> set[str]:
     """What of the package is under version control's eyes, and no library."""
-    kinds = {".py", ".pyi", ".typed", ".html", ".css", ".js"}
+    kinds = {".py", ".pyi", ".typed", ".html", ".css", ".js", ".tflite", ".npz"}
     found = (path for path in (ROOT / "tflite_eq").rglob("*") if path.suffix in kinds)
     return {path.relative_to(ROOT).as_posix() for path in found}
 
@@ -62,24 +64,59 @@ def test_three_commands_in_an_empty_environment(user: User) -> None:
     assert re.search(r"^delegate: .*libtflite_eq_delegate\.so$", told, re.MULTILINE)
 
 
-def test_what_a_user_of_the_pure_wheel_is_told(user: User, tmp_path: Path) -> None:
+def test_what_readme_begins_with_runs_as_it_is_pasted(user: User) -> None:
+    first_screen = (ROOT / "README.md").read_text().split("\n## ")[0]
+    blocks = re.findall(r"```(sh|python)\n(.*?)```", first_screen, re.DOTALL)
+    assert [kind for kind, _ in blocks] == ["sh", "python", "sh", "sh"]
+    (_, demo), (_, python), (_, commands), (_, make) = blocks
+    assert "make demo" in make  # what a checkout has, tested elsewhere
+    install, demo = demo.split("\n", 1)
+    assert install == "pip install tflite-eq"
+    user.run_shell(f"{demo}\npython3 - <<'END'\n{python}END\n{commands}")
+    made = user.folder / "tflite_eq_demo"
+    assert (made / "net_int8.tflite").stat().st_size < (made / "net_float.tflite").stat().st_size
+
+
+@pytest.fixture
+def bare(user: User, tmp_path: Path) -> User:
+    """A user of the pure wheel."""
     with zipfile.ZipFile(wheel("any")) as archive:
         archive.extractall(tmp_path)
-    bare = User(user.python, user.folder, {**user.environment, "PYTHONPATH": str(tmp_path)})
+    return User(user.python, user.folder, {**user.environment, "PYTHONPATH": str(tmp_path)})
+
+
+def test_what_a_user_of_the_pure_wheel_is_told(bare: User) -> None:
     code = "import tflite_eq.delegate as d\ntry: d.load()\nexcept Exception as e: print(e)"
     told = bare.run("python", "-c", code)
     assert "no libtflite_eq_delegate.so: install the wheel for this machine: pip install" in told
 
 
-@pytest.mark.parametrize("version", ["3.12", "3.13", "3.14"])
-def test_later_pythons(version: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("command", ["validate", "explain", "benchmark"])
+def test_where_the_delegate_does_not_run_commands_say_so(command: str, bare: User) -> None:
+    given = digits.load()
+    model = quantize(given.model, list(given.samples[:20, None]), Config(method="minmax")).model
+    (bare.folder / "q.tflite").write_bytes(model)
+    # As far as the system's name goes; what chooses by it has been imported then.
+    code = f"""
+import sys, ai_edge_litert.interpreter, ctypes, multiprocessing, tempfile
+sys.platform, sys.stderr = "darwin", sys.stdout
+from tflite_eq.cli.main import main, parse
+main(parse(["tflite-eq", {command!r}, "--model", "q.tflite"]))
+"""
+    told = bare.run("python", "-c", code)
+    remedy = "quantize here, and run the model there"
+    assert told == f"error: the delegate runs on Linux and Android only; {remedy}\n"
+
+
+@pytest.mark.parametrize("version", ["3.9", "3.10", "3.12", "3.13", "3.14"])
+def test_other_pythons(version: str, tmp_path: Path) -> None:
     interpreter = PYTHONS / version / "bin" / "python3"
     if not interpreter.exists():
         pytest.skip(f"{interpreter} is missing: tools/pythons.sh build/pythons")
     (ffi,) = (PYTHONS / "libffi" / "usr" / "lib").iterdir()
-    later = new_user(tmp_path, [interpreter], "x86_64", LD_LIBRARY_PATH=str(ffi))
-    assert later.run("python", "-c", "import numpy; print(numpy.__version__)").startswith("2.")
-    quantize_validate_benchmark(later, num_runs=2)
+    other = new_user(tmp_path, [interpreter], "x86_64", LD_LIBRARY_PATH=str(ffi))
+    assert other.run("python", "-c", "import numpy; print(numpy.__version__)").startswith("2.")
+    quantize_validate_benchmark(other, num_runs=2)
 
 
 def test_nightly_runtime(user: User) -> None:

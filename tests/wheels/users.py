@@ -54,6 +54,19 @@ class User:
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
 
+    def run_shell(self, script: str) -> str:
+        """What a script prints; the environment is activated, and a failing line ends it."""
+        path = f"{self.python.parent}:{self.environment['PATH']}"
+        done = subprocess.run(
+            ["bash", "-e", "-c", script],
+            cwd=self.folder,
+            env={**self.environment, "PATH": path},
+            capture_output=True,
+            text=True,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
 
 def new_user(
     folder: Path, interpreter: Sequence[str | Path], platform: str, **environment: str

@@ -19,14 +19,15 @@ from tflite_eq.graph.linear import LinearLayer, linear_layers
 from tflite_eq.graph.model import Graph
 from tflite_eq.graph.network import Network
 from tflite_eq.numerics.windows import ActivationMode
+from tflite_eq.precision import weights_grid
 from tflite_eq.record.calibration import Calibration, LayerRecord
 from tflite_eq.simulation.activation_scales import ActivationScales
 from tflite_eq.simulation.least_scales import least_output_scale
+from tflite_eq.simulation.lockstep_pass import LockstepPass
 from tflite_eq.simulation.twins import TwinActivations
 from tflite_eq.simulation.weight_scales import WeightScales, unclipped_scales
 from tflite_eq.statistics.histogram import RangeObserver
 from tflite_eq.statistics.ranges import Interval
-from tflite_eq.targets import weight_grid
 from tflite_eq.writing.writer import write
 
 
@@ -97,7 +98,8 @@ def min_max_record(
     observers = {index: _observer(interval) for index, interval in extremes.items()}
     with ActivationStore() as store:
         twins = TwinActivations(store, samples=0)
-        scales = ActivationScales(network, observers, twins, config, WeightScales(twins, config))
+        task = LockstepPass(network, observers, twins, config)
+        scales = ActivationScales(task, WeightScales(task))
         scales.settle_rest()
         tensors = scales.records()
     input_scales = {tensor.index: tensor.scale for tensor in tensors}
@@ -134,7 +136,7 @@ def _observer(extremes: Interval) -> RangeObserver:
 def _layer_record(
     layer: LinearLayer, input_scale: float, is_int7: bool, config: Config
 ) -> LayerRecord:
-    grid = weight_grid(layer.geometry, config.target, is_int7)
+    grid = weights_grid(layer, is_int7, config)
     scales = unclipped_scales(layer, input_scale, is_int7, config)
     return LayerRecord(
         index=layer.operator.index,

@@ -11,7 +11,7 @@ from tflite_eq.alternatives.judges import Judges
 from tflite_eq.calibration.float_pass import observe_ranges
 from tflite_eq.calibration.outlier_samples import HeardSamples
 from tflite_eq.checkpoint.checkpoint import Checkpoint, SavedEqualization
-from tflite_eq.config import BiasCorrection, Config, Equalization
+from tflite_eq.config import BiasCorrection, Config, Equalization, Method
 from tflite_eq.data.store import ActivationStore
 from tflite_eq.data.stored_samples import SomeSamples, StoredSamples
 from tflite_eq.equalization.choose import equalizing_factors
@@ -22,8 +22,10 @@ from tflite_eq.graph.model import Graph
 from tflite_eq.graph.network import Network
 from tflite_eq.record.calibration import Calibration
 from tflite_eq.search.trace import PassTrace
+from tflite_eq.simulation.algorithm1 import up_to_last_half
 from tflite_eq.simulation.decided_layers import LayersBeside
 from tflite_eq.simulation.lockstep import run_lockstep
+from tflite_eq.simulation.lockstep_pass import LockstepPass
 from tflite_eq.simulation.twins import TwinActivations
 from tflite_eq.statistics.channels import Observed
 from tflite_eq.version import __version__
@@ -80,7 +82,7 @@ def calibrated(
     with contextlib.closing(ActivationStore()) as store:
         twins = TwinActivations(store, samples=0)
         observers = observe_ranges(
-            graph, samples, twins, config.seed, checkpoint, task.followed, ranges, task.heard.shares
+            graph, samples, twins, config.seed, task.followed, ranges, task.heard.shares
         )
         twins.shares = task.heard.shares_of(task.followed)
         trace.take_ranges(observers)
@@ -97,9 +99,11 @@ def calibrated(
             for fold in judges.folds
             if fold.learned and corrects
         ]
-        tensors, records = run_lockstep(
-            network, observers, twins, config, trace, checkpoint, needed, beside
-        )
+        last_half = None
+        if config.method is Method.EASYQUANT_PAPER:
+            last_half = up_to_last_half(network, observers, twins, config)
+        whole = LockstepPass(network, observers, twins, config, trace, beside, last_half)
+        tensors, records = run_lockstep(whole, checkpoint, needed)
         for position, number in enumerate(task.followed):
             if judges.wants(number):
                 judges.take(number, [twins.float_values(i, position) for i in judges.outputs])

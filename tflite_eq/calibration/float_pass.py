@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Container, Iterable
 
-from tflite_eq.checkpoint.checkpoint import Checkpoint
 from tflite_eq.data.dataset import Sample
 from tflite_eq.execution.float_network import FloatNetwork
 from tflite_eq.graph.model import Graph
@@ -18,7 +17,6 @@ def observe_ranges(
     samples: Iterable[Sample],
     twins: TwinActivations,
     seed: int,
-    checkpoint: Checkpoint | None = None,
     followed: Container[int] | None = None,
     known: dict[int, RangeObserver] | None = None,
     loud: Container[int] = (),
@@ -34,8 +32,6 @@ def observe_ranges(
         twins: Receives the inputs of both networks for the samples that are followed; its sample
             count is set.
         seed: Seeds the subsets that enter the histograms.
-        checkpoint: Gives the figures of the samples an interrupted run has seen, and takes those
-            of the others. It has made sure that these are the same samples.
         followed: Numbers of the samples that both networks will be followed through, default all.
         known: Observers of another pass, by tensor index.
         loud: Numbers of samples whose extremes count and whose other values do not.
@@ -49,27 +45,17 @@ def observe_ranges(
     """
     network = None if known else FloatNetwork(graph)
     observers = known or new_observers(graph, network.float_tensors if network else [], seed)
-    saved = checkpoint.statistics if checkpoint else None
-    for index, state in saved.observers.items() if saved else ():
-        observers[index].restore(state)
-    done = saved.samples if saved else 0
-    seen = 0
     for number, sample in enumerate(track(samples, "Calibrating: FP32 ranges")):
         if followed is None or number in followed:
             for index in graph.inputs:
                 twins.put_float(index, twins.samples, sample[index])
                 twins.put_quantized(index, twins.samples, sample[index])
             twins.samples += 1
-        seen = number + 1
-        if network is None or seen <= done:
+        if network is None:
             continue
         for index, value in network.run(sample, number):
             if index in observers and number in loud and network.ends is not None:
                 observers[index].reach(network.ends, value.size)
             elif index in observers:
                 observers[index].update(value, network.ends)
-        if checkpoint:
-            checkpoint.save_statistics(seen, observers, False)
-    if checkpoint and not (saved and saved.complete):
-        checkpoint.save_statistics(seen, observers, True)
     return observers

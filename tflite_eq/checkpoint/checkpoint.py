@@ -2,7 +2,6 @@
 
     run.json          what the results depend on; a folder of another run is refused
     equalization      what channels of the float network are scaled by first
-    statistics        FP32 ranges and histograms of the samples seen so far
     layer_0001 ...    what was decided from one finished layer to the next
     alternative_...   the same for calibrations that this one was compared with
     lock              held while a run uses the folder
@@ -10,7 +9,8 @@
 Every file is written under a temporary name, flushed to the disk and renamed: a process that is
 killed leaves whole files and perhaps a temporary one, which the next run removes. Each carries the
 hash of its content and of run.json, so that what a disk or a copy has damaged, or another run has
-left, is noticed. Stored are decisions, a few kilobytes per layer, and no activations.
+left, is noticed. Stored are decisions, a few kilobytes per layer, in the form that the calibration
+record has them in; no activations and nothing that is computed again in seconds.
 """
 
 from __future__ import annotations
@@ -18,16 +18,11 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import hashlib
-import io
 import json
 import os
 import pathlib
-import time
 from collections.abc import Callable, Iterator, Mapping, Set
 from typing import IO, Any, NoReturn, TypeVar
-from zipfile import BadZipFile
-
-import numpy as np
 
 from tflite_eq.checkpoint.run_identity import describe_run, differences
 from tflite_eq.checkpoint.state_folder import (
@@ -47,24 +42,20 @@ from tflite_eq.locking import try_lock
 from tflite_eq.record.calibration import LayerRecord, TensorRecord
 from tflite_eq.record.fit import check_equalization, check_part
 from tflite_eq.record.plausible import check_layer, check_tensor
-from tflite_eq.statistics.histogram import RangeObserver
 from tflite_eq.statistics.ranges import Interval
 
-FORMAT = "tflite_eq checkpoint 2"
+FORMAT = "tflite_eq checkpoint 3"
 
 _S = TypeVar("_S")
 
 RUN_STATE = "run.json"  # of a folder that this module has made
 GUARD_STATE = "guard.json"  # of one that the accuracy guard has made
 _EQUALIZATION = "equalization"
-_STATISTICS = "statistics"
 _LAYER = "layer_"
 _ALTERNATIVE = "alternative_"
 _LOCK = "lock"
-_OWN_NAMES = (RUN_STATE, _EQUALIZATION, _STATISTICS, _LAYER, _ALTERNATIVE, _LOCK)
-
-# The FP32 pass is saved no more often than this: one save costs about as much as one sample.
-_SECONDS_BETWEEN_SAVES = 10.0
+_FORMER = "statistics"  # of earlier versions, whose folders are refused as another run's
+_OWN_NAMES = (RUN_STATE, _EQUALIZATION, _LAYER, _ALTERNATIVE, _LOCK, _FORMER)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -158,52 +149,11 @@ class SavedEqualization:
         )
 
 
-@dataclasses.dataclass(frozen=True)
-class SavedStatistics:
-    """The FP32 pass over the first samples.
-
-    Attributes:
-        samples: Number of samples seen.
-        complete: Whether these were all samples.
-        observers: ``RangeObserver.state`` by tensor index.
-    """
-
-    samples: int
-    complete: bool
-    observers: dict[int, dict[str, Any]]
-
-    def to_bytes(self) -> bytes:
-        """A compressed ``.npz``; the inverse of ``from_bytes``."""
-        plain = {i: {**s, "histogram": None} for i, s in self.observers.items()}
-        head = {**dataclasses.asdict(self), "observers": plain}
-        histograms = [state["histogram"] for state in self.observers.values()]
-        stream = io.BytesIO()
-        np.savez_compressed(
-            stream,
-            head=np.frombuffer(json.dumps(head).encode(), np.uint8),
-            histograms=np.array(histograms, np.int64),
-        )
-        return stream.getvalue()
-
-    @classmethod
-    def from_bytes(cls, content: bytes) -> SavedStatistics:
-        """The statistics that ``to_bytes`` has written."""
-        with np.load(io.BytesIO(content), allow_pickle=False) as stored:
-            head = parse_json(stored["head"].tobytes())
-            histograms = stored["histograms"]
-        observers = {
-            int(index): {**state, "histogram": histogram}
-            for (index, state), histogram in zip(head.pop("observers").items(), histograms)
-        }
-        return cls(observers=observers, **head)
-
-
 class Checkpoint:
     """One run's folder, held by this process alone until ``close``.
 
     Attributes:
         equalization: What an earlier run has found to scale, ``None`` if it has not come so far.
-        statistics: What it has saved of the FP32 pass, ``None`` if nothing.
         layers: Finished layers in execution order.
     """
 
@@ -228,12 +178,13 @@ class Checkpoint:
             run = describe_run(FORMAT, model_sha256, config, runtime)
             self._claim(run)
             self._id = hashlib.sha256(run.encode()).hexdigest()[:16]
-            self._saved_at = time.monotonic()
-            self.equalization = self._saved(_EQUALIZATION, SavedEqualization.from_bytes)
-            self.statistics = self._saved(_STATISTICS, SavedStatistics.from_bytes)
+            path = self._folder / _EQUALIZATION
+            self.equalization = (
+                self._parsed(path, SavedEqualization.from_bytes) if path.exists() else None
+            )
             self.layers = list(self._read_layers())
-            if self.statistics and not self.equalization:
-                self._refuse_damaged(self._folder / _EQUALIZATION)
+            if self.layers and not self.equalization:
+                self._refuse_damaged(path)
         except BaseException:
             self.close()
             raise
@@ -252,16 +203,6 @@ class Checkpoint:
         """Save what channels are scaled by."""
         self.equalization = found
         self._write(_EQUALIZATION, found.to_bytes())
-
-    def save_statistics(
-        self, samples: int, observers: Mapping[int, RangeObserver], complete: bool
-    ) -> None:
-        """Save the FP32 pass; between samples only if the last time is some seconds ago."""
-        if not complete and time.monotonic() - self._saved_at < _SECONDS_BETWEEN_SAVES:
-            return
-        states = {index: observer.state() for index, observer in observers.items()}
-        self._write(_STATISTICS, SavedStatistics(samples, complete, states).to_bytes())
-        self._saved_at = time.monotonic()
 
     def finish_layer(self, state: LayerState) -> None:
         """Save what was decided up to the end of one more layer."""
@@ -348,10 +289,7 @@ class Checkpoint:
         try:
             stored = path.read_text(encoding="utf-8")
         except FileNotFoundError:
-            others = (_EQUALIZATION, _STATISTICS)
-            if any(self._folder.glob(f"{_LAYER}*")) or any(
-                (self._folder / name).exists() for name in others
-            ):
+            if any(self._folder.glob(f"{_LAYER}*")) or (self._folder / _EQUALIZATION).exists():
                 self._refuse_damaged(path)
             write_atomically(path, run.encode())
             return
@@ -364,15 +302,8 @@ class Checkpoint:
             self._refuse_damaged(path)
         refuse_other_run(self._folder, differing)
 
-    def _saved(self, name: str, parse: Callable[[bytes], _S]) -> _S | None:
-        """What is in a file; ``None`` if there is none."""
-        path = self._folder / name
-        return self._parsed(path, parse) if path.exists() else None
-
     def _read_layers(self) -> Iterator[LayerState]:
         count = sum(1 for _ in self._folder.glob(f"{_LAYER}*"))
-        if count and not (self.statistics and self.statistics.complete):
-            self._refuse_damaged(self._folder / _STATISTICS)
         for number in range(1, count + 1):
             yield self._parsed(self._folder / _layer_name(number), LayerState.from_bytes)
 
@@ -381,7 +312,7 @@ class Checkpoint:
         content = self._read(path)
         try:
             return parse(content)
-        except (AttributeError, KeyError, OSError, TypeError, ValueError, ConfigError, BadZipFile):
+        except (AttributeError, KeyError, TypeError, ValueError, ConfigError):
             self._refuse_damaged(path)
 
     def _write(self, name: str, content: bytes) -> None:

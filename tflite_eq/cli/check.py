@@ -9,7 +9,12 @@ import json
 import math
 from typing import Any
 
-from tflite_eq.cli.flags import add_model_flags, input_shapes_from
+from tflite_eq.cli.flags import (
+    add_model_flags,
+    add_model_path,
+    input_shapes_from,
+    model_path_from,
+)
 from tflite_eq.cli.models import load_float_model
 from tflite_eq.config import Config, Forms
 from tflite_eq.outlook import End, LayerOutlook, Outlook, outlook
@@ -29,7 +34,7 @@ def register(subparsers: Any, summary: str) -> None:
         "normalised first and where accuracy is at risk. Needs no data, and for a .tflite no "
         "TensorFlow.",
     )
-    parser.add_argument("model", help="float .tflite, .keras or .h5 file, or SavedModel directory")
+    add_model_path(parser, "float .tflite, .keras or .h5 file, or SavedModel directory")
     parser.add_argument("--skip", metavar="REGEX", help="as for quantize")
     parser.add_argument(
         "--forms", choices=[form.value for form in Forms], default=Forms.FAST.value, help="likewise"
@@ -51,9 +56,10 @@ def run(args: argparse.Namespace) -> int:
         signature=args.signature,
         input_shape=input_shapes_from(args) or (),
     )
-    model = load_float_model(args.model)
-    found = outlook(model, args.model, config)
-    show(found, args.model, len(model), args.json)
+    path = model_path_from(args)
+    model = load_float_model(path)
+    found = outlook(model, path, config)
+    show(found, path, len(model), args.json)
     return 0
 
 

@@ -34,7 +34,7 @@ def check_before_loading(args: argparse.Namespace) -> None:
 
 def _paths(args: argparse.Namespace) -> Iterator[tuple[str, str]]:
     """Paths that must be there, whatever the model; what may be more than a path is not told."""
-    for option in ("calibration", "validation", "labels"):
+    for option in ("calibration", "validation", "labels", "truth"):
         given = getattr(args, option)
         for value in [given] if isinstance(given, str) else given or ():
             if exists(value) or not ("=" in value or ":" in value):

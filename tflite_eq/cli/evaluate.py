@@ -1,4 +1,4 @@
-"""``tflite-eq evaluate``: accuracy by labels, or closeness of all outputs to a float model's."""
+"""``tflite-eq evaluate``: accuracy by labels or a task, or closeness to a float model's outputs."""
 
 from __future__ import annotations
 
@@ -17,17 +17,19 @@ from tflite_eq.cli.flags import (
     preprocessing_from,
     warn_of_other_reading,
 )
+from tflite_eq.cli.judging import add_judging_flags, judge_from, truth_from
+from tflite_eq.cli.label_table import label_table
 from tflite_eq.cli.models import read_tflite
 from tflite_eq.cli.result import TO_STDOUT, json_alone, tell
+from tflite_eq.cli.task_table import task_table
 from tflite_eq.data.preprocessing import Preprocessing
-from tflite_eq.data.sources import open_data, subset
-from tflite_eq.errors import ConfigError, DatasetError
+from tflite_eq.data.sources import ModelSamples, choose, open_data, subset
+from tflite_eq.errors import ConfigError, DatasetError, ModelError
 from tflite_eq.evaluation.classifier import may_be_classifier
 from tflite_eq.evaluation.comparison import OutputComparison, compare_outputs
 from tflite_eq.evaluation.dispatch import Engine, Workforce
 from tflite_eq.evaluation.ends import inputs_of, listed, outputs_of, with_known_sizes
-from tflite_eq.evaluation.evaluator import Evaluation, ModelResult, evaluate, samples_for
-from tflite_eq.evaluation.intervals import Estimate
+from tflite_eq.evaluation.evaluator import Evaluation, evaluate, samples_for
 from tflite_eq.evaluation.labels import (
     DEFAULT_LABEL_COLUMN,
     LIMIT_SEED,
@@ -36,14 +38,15 @@ from tflite_eq.evaluation.labels import (
     open_labelled,
 )
 from tflite_eq.evaluation.task import NamedModel
+from tflite_eq.evaluation.task_evaluator import TaskEvaluation, evaluate_task
+from tflite_eq.evaluation.tasks.own import Own
+from tflite_eq.evaluation.tasks.registry import Judge
+from tflite_eq.evaluation.truth import given_truth
 from tflite_eq.files import check_writable, exists, write_atomically
 from tflite_eq.graph.inputs import model_inputs
 from tflite_eq.graph.model import Graph
 from tflite_eq.progress import note, peak_memory_mib
 from tflite_eq.runtimes import Kernels
-
-_HEADER = ("model", "MB", "top-1 %", "drop", "top-5 %", "agreement %", "cosine", "SQNR dB", "n")
-_NOTHING = "-"
 
 
 def register(subparsers: Any, summary: str) -> None:
@@ -52,8 +55,8 @@ def register(subparsers: Any, summary: str) -> None:
         "evaluate",
         help=summary,
         description="Measure .tflite classifiers on labelled images: figures are those of the "
-        "logits, a final softmax is left out. Without labels compare every output of any models "
-        "with that of --reference.",
+        "logits, a final softmax is left out. With --task or --metric judge any models by "
+        "what they are for. With --reference alone compare all outputs of any models with its own.",
     )
     files = parser.add_argument_group("files")
     files.add_argument(
@@ -96,6 +99,7 @@ def register(subparsers: Any, summary: str) -> None:
         metavar="OUT",
         help="also write the figures to this file; without its name, print them and nothing else",
     )
+    add_judging_flags(parser, "each sample of --dataset")
     add_preprocessing_flags(parser)
     running = parser.add_argument_group("running")
     running.add_argument(
@@ -143,14 +147,21 @@ def run(args: argparse.Namespace) -> int:
     models = _load(args.model, args.reference)
     reference = models.pop(0) if args.reference else None
     every = [*([reference] if reference else []), *models]
-    if _is_labelled(args, every):
+    judge = judge_from(args)
+    if judge is not None and not _are_labels_enough(args, judge):
+        found = _judge_by_task(args, judge, models, reference, preprocessing)
+        plain = {**found.to_dict(), "preprocessing": preprocessing.to_dict()}
+        shown = task_table(found)
+        for text in found.notes:
+            note(f"note: {text}")
+    elif judge is not None or _is_labelled(args, every):
         judged = _judge_by_labels(args, models, reference, preprocessing)
-        plain, shown = judged.to_dict(), table(judged)
+        plain, shown = judged.to_dict(), label_table(judged)
     elif reference is None:
         raise ConfigError(
             f"{' '.join(args.dataset)}: holds no labels to judge models by; name the CSV file with "
-            "their classes with --labels, or a float model to compare all outputs with, with "
-            "--reference"
+            "their classes with --labels, a float model to compare all outputs with, with "
+            "--reference, or what they are for with --task and --truth"
         )
     else:
         compared = _compare(args, models, reference, preprocessing)
@@ -198,10 +209,7 @@ def _judge_by_labels(
     preprocessing: Preprocessing,
 ) -> Evaluation:
     if len(args.dataset) > 1:
-        raise ConfigError(
-            "--dataset is given several times, and labels are for the samples of one; give it "
-            "once, or leave out --labels and --label_column"
-        )
+        raise _several_with_labels()
     (path,) = args.dataset
     dataset = open_labelled(path, args.labels, args.label_column, args.limit)
     every = [*([reference] if reference else []), *models]
@@ -219,13 +227,110 @@ def _judge_by_labels(
     )
 
 
+def _are_labels_enough(args: argparse.Namespace, judge: Judge) -> bool:
+    """Whether it is about classifiers whose logits the labels judge, with nothing else to know."""
+    return judge.is_of_classes(args.truth is not None) and _has_labels(args)
+
+
+def _has_labels(args: argparse.Namespace) -> bool:
+    """Whether there are labels for a task that takes them."""
+    if args.labels is not None or args.label_column is not None:
+        return True
+    return len(args.dataset) == 1 and exists(args.dataset[0]) and holds_labels(args.dataset[0])
+
+
+def _judge_by_task(
+    args: argparse.Namespace,
+    judge: Judge,
+    models: Sequence[NamedModel],
+    reference: NamedModel | None,
+    preprocessing: Preprocessing,
+) -> TaskEvaluation:
+    if judge.figure:
+        raise ConfigError(
+            f"--metric {judge.figure}: evaluate shows all figures of a task; leave it out, or name "
+            "a function of yours in place of --task: module:function"
+        )
+    every = [*([reference] if reference else []), *models]
+    takes_labels = judge.task.takes_labels or isinstance(judge.task, Own)
+    is_labelled = args.labels is not None or args.label_column is not None
+    if is_labelled and (args.truth is not None or not takes_labels):
+        raise ConfigError(
+            f"--labels are class numbers; {judge.name} judges by --truth: "
+            f"{judge.task.takes_truth}; leave out --labels and --label_column"
+        )
+    if args.truth is None and judge.task.takes_labels and _has_labels(args):
+        is_labelled = True
+    if is_labelled:
+        samples, truth = _labelled(args, judge, every[0], preprocessing)
+    else:
+        samples = _samples(args, every, preprocessing)
+        chosen = choose(len(samples), args.limit or len(samples), LIMIT_SEED)
+        truth = None
+        if args.truth is not None:
+            names = [samples.name(index) for index in range(len(samples))]
+            values = truth_from(args, judge.task, preprocessing.resize.value, names)
+            if len(values) != len(samples):
+                chosen = list(range(len(samples)))  # for the error about that
+            else:
+                values = [values[index] for index in chosen]
+            truth = given_truth(values, judge.task, [names[index] for index in chosen])
+        samples = samples.select(chosen)
+    return evaluate_task(
+        models,
+        samples,
+        judge,
+        truth=truth,
+        reference=reference,
+        kernels=Kernels(args.kernels),
+        num_workers=args.num_workers,
+        engine=Engine(args.engine),
+        ray_address=args.ray_address,
+    )
+
+
+def _labelled(
+    args: argparse.Namespace, judge: Judge, model: NamedModel, preprocessing: Preprocessing
+) -> tuple[ModelSamples, Any]:
+    """The samples that have labels, and these."""
+    if len(args.dataset) > 1:
+        raise _several_with_labels()
+    (path,) = args.dataset
+    dataset = open_labelled(path, args.labels, args.label_column, args.limit)
+    own = inputs_of(Graph.from_bytes(model.data, model.name))
+    if len(own) != 1:
+        raise ModelError(
+            f"{model.name}: has {len(own)} inputs, and labels are for models with one; give "
+            "--truth in place of --labels"
+        )
+    samples = dataset.samples(own[0].shape, preprocessing)
+    names = [samples.name(index) for index in range(len(samples))]
+    return samples, given_truth(dataset.labels, judge.task, names)
+
+
 def _compare(
     args: argparse.Namespace,
     models: Sequence[NamedModel],
     reference: NamedModel,
     preprocessing: Preprocessing,
 ) -> OutputComparison:
-    graphs = [Graph.from_bytes(model.data, model.name) for model in (reference, *models)]
+    samples = _samples(args, [reference, *models], preprocessing)
+    return compare_outputs(
+        models,
+        reference,
+        samples if args.limit is None else subset(samples, args.limit, LIMIT_SEED),
+        kernels=Kernels(args.kernels),
+        num_workers=args.num_workers,
+        engine=Engine(args.engine),
+        ray_address=args.ray_address,
+    )
+
+
+def _samples(
+    args: argparse.Namespace, models: Sequence[NamedModel], preprocessing: Preprocessing
+) -> ModelSamples:
+    """What ``--dataset`` names, for the inputs of the first model."""
+    graphs = [Graph.from_bytes(model.data, model.name) for model in models]
     own, *others = map(inputs_of, graphs)
     sizes = [end.shape for end in with_known_sizes(own, others)]
     inputs = [
@@ -238,60 +343,14 @@ def _compare(
     note_unused(args, samples.preprocessing)
     for model in models:
         warn_of_other_reading(model.name, model.data, samples.preprocessing)
-    return compare_outputs(
-        models,
-        reference,
-        samples if args.limit is None else subset(samples, args.limit, LIMIT_SEED),
-        kernels=Kernels(args.kernels),
-        num_workers=args.num_workers,
-        engine=Engine(args.engine),
-        ray_address=args.ray_address,
+    return samples
+
+
+def _several_with_labels() -> ConfigError:
+    return ConfigError(
+        "--dataset is given several times, and labels are for the samples of one; give it "
+        "once, or leave out --labels and --label_column"
     )
-
-
-def table(result: Evaluation) -> str:
-    """One line per model, values with their intervals, and how it was measured."""
-    lines = _align([_HEADER, *(_row(model) for model in result.models)])
-    lines.append(
-        f"Judged as classifiers, by the labels: one output, a vector of {result.classes} classes. "
-        f"Logits on {result.runtime}, {result.kernels.value} kernels; [95 % interval]."
-    )
-    if any(model.is_reference for model in result.models):
-        lines.append(
-            "Drop is top-1 of the reference (*) minus top-1, in points; agreement, cosine and "
-            "SQNR compare with the reference."
-        )
-    return "\n".join(lines)
-
-
-def _row(model: ModelResult) -> tuple[str, ...]:
-    figures = model.metrics
-    return (
-        f"{model.name}{' *' if model.is_reference else ''}",
-        f"{model.size_bytes / 1e6:.2f}",
-        _shown(figures.top1, 1),
-        _NOTHING if model.is_reference else _shown(figures.top1_drop, 1),
-        _shown(figures.top5, 1),
-        _NOTHING if model.is_reference else _shown(figures.agreement, 1),
-        _NOTHING if model.is_reference else _shown(figures.cosine, 4),
-        _NOTHING if model.is_reference else _shown(figures.sqnr_db, 1),
-        str(figures.n),
-    )
-
-
-def _shown(figure: Estimate | None, digits: int) -> str:
-    return _NOTHING if figure is None else figure.text(digits)
-
-
-def _align(rows: Sequence[Sequence[str]]) -> list[str]:
-    """Columns padded to equal width, all but the first to the right."""
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    return [
-        "  ".join(
-            [row[0].ljust(widths[0]), *(c.rjust(w) for c, w in zip(row[1:], widths[1:]))]
-        ).rstrip()
-        for row in rows
-    ]
 
 
 def _load(paths: Sequence[str], reference: str | None) -> list[NamedModel]:

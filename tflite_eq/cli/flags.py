@@ -170,6 +170,18 @@ def add_delegate_flags(parser: argparse.ArgumentParser) -> None:
     add_policy_flags(group)
 
 
+def add_model_path(parser: argparse.ArgumentParser, kinds: str) -> None:
+    """Add the model to look at: as it is, or behind ``--model`` as of commands that need it."""
+    either = parser.add_mutually_exclusive_group(required=True)
+    either.add_argument("path", metavar="MODEL", nargs="?", help=kinds)
+    either.add_argument("--model", metavar="MODEL", help="the same, as of other commands")
+
+
+def model_path_from(args: argparse.Namespace) -> str:
+    """The path that ``add_model_path`` took."""
+    return str(args.path or args.model)
+
+
 def add_model_flags(group: TakesArguments) -> None:
     """Add ``--signature`` and ``--input_shape``: which network of a file it is about."""
     group.add_argument(

@@ -7,17 +7,21 @@ import os
 from collections.abc import Sequence
 from typing import Any
 
-from tflite_eq.cli.functions import names_function
+from tflite_eq.cli.judging import JUDGING_FLAGS, function_truth, judge_from, said_from
+from tflite_eq.data.preprocessing import Preprocessing
 from tflite_eq.data.sources import located
 from tflite_eq.errors import ConfigError
 from tflite_eq.evaluation.intervals import CONFIDENCE
 from tflite_eq.graph.inputs import ModelInput
-from tflite_eq.guard.validation import check_bound
+from tflite_eq.graph.model import Graph
+from tflite_eq.guard.bound import Guard, check_bound
+from tflite_eq.guard.validation import Validation, open_validation
 from tflite_eq.progress import note
 from tflite_eq.report.guard_record import GuardRecord, Price
 from tflite_eq.report.model import TargetSummary
 from tflite_eq.report.table import short_names
 from tflite_eq.targets import Target
+from tflite_eq.user_functions import names_function
 
 NOT_MET = 3  # exit code
 
@@ -28,17 +32,60 @@ def check_flags(args: argparse.Namespace) -> None:
     Raises:
         ConfigError: It means nothing, or options that it needs are missing or contradict it.
     """
-    check_bound(args.max_drop)
+    check_bound(args.max_drop, "" if said_from(args) else "points")
     if not args.validation:
         raise ConfigError(
             "--max_drop holds on validation data: name images or arrays with --validation, and "
-            "their classes with --labels if there are any"
+            "their classes with --labels or what a task expects with --truth if there are any"
         )
     if args.load_calibration:
         raise ConfigError(
             "--max_drop and --load_calibration exclude each other: the guard calibrates again for "
             "every choice of layers; a record already holds one"
         )
+
+
+def check_unguarded_flags(args: argparse.Namespace) -> None:
+    """Refuse flags that say what a bound is about where there is none.
+
+    Raises:
+        ConfigError: They do.
+    """
+    flags = [flag for flag in JUDGING_FLAGS if getattr(args, flag) is not None]
+    if flags:
+        raise ConfigError(
+            f"--{flags[0]} says what --max_drop is about; add a bound, such as --max_drop 0.5, or "
+            "leave it out"
+        )
+
+
+def validation_from(
+    args: argparse.Namespace, graph: Graph, preprocessing: Preprocessing
+) -> Validation:
+    """What ``--validation`` names, with what is expected of it.
+
+    Raises:
+        TfliteEqError: It cannot be read or is of the wrong form.
+    """
+    truth = function_truth(args)
+    return open_validation(
+        graph,
+        args.validation,
+        args.labels,
+        args.label_column,
+        preprocessing,
+        judge=judge_from(args),
+        truth=args.truth if truth is None else truth,
+    )
+
+
+def guard_from(args: argparse.Namespace, validation: Validation) -> Guard:
+    """The bound.
+
+    Raises:
+        TfliteEqError: It means nothing.
+    """
+    return Guard(args.max_drop, validation, **said_from(args))
 
 
 def warn_of_seen_data(args: argparse.Namespace, inputs: Sequence[ModelInput]) -> None:
@@ -61,8 +108,9 @@ def text(record: GuardRecord, target: Target) -> str:
     final = record.final
     end = "holds" if final.holds else "CANNOT BE MET; this is the best model found"
     lines = [
-        f"Guard: {record.measure} {final.loss.text(2)} points on "
-        f"{record.images} images ({record.plain.drop:.2f} with nothing kept); the bound of "
+        f"Guard: {record.measure} {record.in_unit(final.loss.text(record.digits))} on "
+        f"{record.images} images ({record.plain.drop:.{record.digits}f} with nothing kept); the "
+        f"bound of "
         f"{record.bound:g} {end}. Models tried: {len(record.steps)}.",
         *record.notes,
         f"Kept in INT8: {_names(final.kept_int8)}. Kept in float: {_names(final.kept_float)}.",
@@ -81,6 +129,7 @@ def summary(record: GuardRecord) -> dict[str, Any]:
         "bound": record.bound,
         "holds": final.holds,
         "measure": record.measure,
+        "unit": record.unit,
         "drop": final.drop,
         "drop_low": final.loss.low,
         "drop_high": final.loss.high,

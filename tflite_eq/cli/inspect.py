@@ -9,6 +9,7 @@ from typing import Any
 
 from tflite_eq import metadata
 from tflite_eq.cli import check
+from tflite_eq.cli.flags import add_model_path, model_path_from
 from tflite_eq.cli.layer_facts import LayerFacts, layer_facts
 from tflite_eq.cli.models import read_tflite
 from tflite_eq.errors import ModelError
@@ -28,7 +29,7 @@ def register(subparsers: Any, summary: str) -> None:
         description="List the convolutions and dense layers of a .tflite and how they are "
         "quantized; of a float model say what quantizing will do, as check does.",
     )
-    parser.add_argument("model", help="a .tflite file, quantized or float")
+    add_model_path(parser, "a .tflite file, quantized or float")
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
     parser.set_defaults(run=run)
 
@@ -39,10 +40,11 @@ def run(args: argparse.Namespace) -> int:
     Raises:
         ModelError: The file cannot be read or is no TFLite model.
     """
-    data = read_tflite(args.model)
-    graph = Graph.from_bytes(data, args.model)
+    path = model_path_from(args)
+    data = read_tflite(path)
+    graph = Graph.from_bytes(data, path)
     try:
-        check.show(outlook(data, args.model), args.model, len(data), args.json)
+        check.show(outlook(data, path), path, len(data), args.json)
         return 0
     except ModelError as error:
         refusal = str(error)
@@ -59,7 +61,7 @@ def run(args: argparse.Namespace) -> int:
     print(_footer(graph, facts, record))
     if not any(f.weight_type == "int8" for f in facts):
         print(f"It cannot be quantized: {refusal}")
-    print(f"RESULT {json.dumps(_summary(args.model, len(data), graph, facts, record))}")
+    print(f"RESULT {json.dumps(_summary(path, len(data), graph, facts, record))}")
     return 0
 
 

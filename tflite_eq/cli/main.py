@@ -20,6 +20,7 @@ from tflite_eq.errors import TfliteEqError
 # Sub-commands, each in a module of that name, and what the list of them says. Only the one that is
 # asked for is imported: a mistake in a command line is told at once.
 _COMMANDS = {
+    "demo": "quantize a small network that comes along, and compare it with TFLite's default",
     "check": "what quantizing a float model will do: needs no data",
     "quantize": "quantize a float model to int8",
     "evaluate": "measure accuracy of classifiers, or how close any models are to a float one",

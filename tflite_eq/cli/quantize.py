@@ -20,7 +20,8 @@ from tflite_eq.cli.flags import (
     note_unused,
     preprocessing_from,
 )
-from tflite_eq.cli.functions import FunctionData, names_function
+from tflite_eq.cli.functions import FunctionData
+from tflite_eq.cli.judging import add_judging_flags, judge_from
 from tflite_eq.cli.models import load_float_model
 from tflite_eq.cli.result import add_json_flag, json_alone, tell
 from tflite_eq.config import (
@@ -38,8 +39,8 @@ from tflite_eq.config import (
     Reconstruction,
 )
 from tflite_eq.data.preprocessing import Preprocessing
-from tflite_eq.data.sources import ModelSamples, left_over, located, open_data, subset
-from tflite_eq.deprecated import BACKEND_NOTE, BACKENDS
+from tflite_eq.data.sources import ModelSamples, left_over, open_data, subset
+from tflite_eq.deprecated import BACKEND_NOTE, BACKENDS, PAPER_PRESET_NOTE
 from tflite_eq.errors import ConfigError, DatasetError
 from tflite_eq.evaluation.labels import DEFAULT_LABEL_COLUMN
 from tflite_eq.evaluation.layerwise import ComparisonSet
@@ -47,7 +48,7 @@ from tflite_eq.files import check_writable, exists, write_all_atomically
 from tflite_eq.graph.inputs import model_inputs
 from tflite_eq.graph.model import Graph
 from tflite_eq.guard.accuracy_guard import Guarded, quantize_guarded
-from tflite_eq.guard.validation import Guard, Validation, open_validation
+from tflite_eq.guard.validation import Validation
 from tflite_eq.numerics.windows import ActivationMode
 from tflite_eq.preparation import as_fed
 from tflite_eq.presets import Preset, preset_config, preset_samples
@@ -63,12 +64,14 @@ from tflite_eq.report.build import fine_tuning_text
 from tflite_eq.report.table import layer_table
 from tflite_eq.report.write import check_directory
 from tflite_eq.targets import Target
+from tflite_eq.user_functions import names_function
 
 # Options of ``Config`` that have a flag of the same name.
 _OPTIONS = (
     *("bits", "target", "method", "objective", "activation_mode", "bias_correction"),
     *("reconstruction", "equalization", "per_tensor", "skip", "strict", "keep_int8", "seed"),
-    *("outlier_samples", "heads", "forms", "signature", "input_shape", "fix_input_shape"),
+    *("keep_int8_share", "outlier_samples", "heads"),
+    *("forms", "signature", "input_shape", "fix_input_shape"),
 )
 
 
@@ -80,6 +83,7 @@ def register(subparsers: Any, summary: str) -> None:
         description="Quantize a float model to an int8 .tflite with EasyQuant scales.",
     )
     _add_files(parser.add_argument_group("files"))
+    add_judging_flags(parser, "each sample of --validation", is_bound=True)
     add_preprocessing_flags(parser)
     _add_options(parser.add_argument_group("quantization"))
     add_json_flag(parser)
@@ -148,12 +152,24 @@ def _add_options(options: Any) -> None:
         "--preset",
         choices=[p.value for p in Preset],
         help="how much time to spend: sets --reconstruction, --num_samples and the effort of the "
-        "search, where they are not given; paper: the EasyQuant paper's setting (docs/method.md) "
+        "search, where they are not given; paper: deprecated, see --method easyquant-paper "
         "(default)",
     )
-    _choice(options, "bits", Bits, "width of the codes that feed convolutions")
+    _choice(
+        options,
+        "bits",
+        Bits,
+        "width of the codes that feed convolutions; 6 and 5 are for comparison with others, the "
+        "file ends their codes with operators of its own",
+    )
     _choice(options, "target", Target, "CPU the model is meant for")
-    _choice(options, "method", Method, "how activation scales are found")
+    _choice(
+        options,
+        "method",
+        Method,
+        "how activation scales are found; easyquant-paper and trt are settings as published, with "
+        "symmetric codes and without equalization and corrections (docs/paper.md)",
+    )
     _choice(options, "objective", Objective, "what the EasyQuant search compares by")
     _choice(options, "activation_mode", ActivationMode, "where zero lies in the code range")
     _choice(options, "bias_correction", BiasCorrection, "correction of mean shifts")
@@ -220,12 +236,20 @@ def _add_options(options: Any) -> None:
         help="with --bits 7 or auto: layers with a matching output name keep 8-bit inputs",
     )
     options.add_argument(
+        "--keep_int8_share",
+        type=float,
+        metavar="SHARE",
+        help="with --bits 7 or auto: layers with up to this share of the multiplications (0 to 1) "
+        "keep 8-bit inputs, those that lose most by 7",
+    )
+    options.add_argument(
         "--max_drop",
         type=float,
         metavar="POINTS",
         help="keep as few layers as needed in INT8, then in float, to lose at most so much against "
         "the float model on --validation: percentage points of top-1, or of agreement where there "
-        "are no labels; exit code 3 if that is not possible",
+        "are no labels; with --task or --metric in the unit of its figure; exit code 3 if that is "
+        "not possible",
     )
     add_model_flags(options)
     options.add_argument(
@@ -248,6 +272,8 @@ def run(args: argparse.Namespace) -> int:
     started = time.monotonic(), time.process_time()
     if args.backend:
         note(f"--{BACKEND_NOTE}")
+    if args.preset == Preset.PAPER.value:
+        note(f"--{PAPER_PRESET_NOTE}")
     config = config_from(args)
     _check_calibration_flags(args)
     for path in (args.output, args.save_calibration):
@@ -285,7 +311,7 @@ def run(args: argparse.Namespace) -> int:
     guarded = None
     if args.max_drop is not None:
         assert isinstance(validation, Validation)  # or the flags would have been refused
-        bound = Guard(args.max_drop, validation)
+        bound = guard.guard_from(args, validation)
         guard.warn_of_seen_data(args, model_inputs(graph))
         guarded = quantize_guarded(model, data, bound, config, num_workers=None, **common)
         result = guarded.result
@@ -354,6 +380,8 @@ def _check_calibration_flags(args: argparse.Namespace) -> None:
         )
     if args.max_drop is not None:
         guard.check_flags(args)
+    else:
+        guard.check_unguarded_flags(args)
     if args.validation and not args.report_dir and args.max_drop is None:
         raise ConfigError(
             "--validation is for the report and the guard: name the report's folder with "
@@ -431,13 +459,13 @@ def _validation(
     """What ``--validation`` and ``--labels`` name; several inputs are for the report alone."""
     inputs = model_inputs(graph)
     if len(inputs) == 1 or args.max_drop is not None or args.labels or args.label_column:
-        if len(inputs) > 1:
+        if len(inputs) > 1 and judge_from(args) is None:
             raise ConfigError(
                 f"--max_drop and --labels are for models with one input, {args.model} has "
-                f"{len(inputs)}; leave them out to have the report compare on --validation"
+                f"{len(inputs)}; say what it is for with --task, or leave them out to have the "
+                "report compare on --validation"
             )
-        place = located(args.validation, inputs, "--validation")[inputs[0].name]
-        return open_validation(graph, place.path, args.labels, args.label_column, preprocessing)
+        return guard.validation_from(args, graph, preprocessing)
     samples = open_data(args.validation, inputs, preprocessing, "--validation")
     return ComparisonSet(samples, f"{len(samples)} samples of {', '.join(args.validation)}")
 

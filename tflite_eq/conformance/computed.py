@@ -118,6 +118,8 @@ def _parts(subject: WrittenModel) -> list[_Part]:
         ends = [*operator.inputs, *operator.outputs]
         for index in operator.outputs:
             ends += subject.forms.get(index, ())
+            if index in subject.limits:
+                ends.append(subject.limits[index][0])
         own = computed.intersection(ends)
         if not own:
             continue

@@ -106,6 +106,8 @@ def checks(subject: WrittenModel) -> dict[int, Callable[[], Check]]:
     for operator in subject.written.operators:
         if operator.kind in _CONVERSIONS:
             found[operator.index] = functools.partial(_Conversion, subject, operator)
+        if operator.outputs and operator.outputs[0] in subject.limits:
+            found[operator.index] = functools.partial(_Limit, subject, operator)
     for pair in pairs(subject):
         record = records.get(pair.source.index)
         if record is None:
@@ -185,6 +187,19 @@ class _Other:
             if found is not None:
                 return found
         return None
+
+
+class _Limit:
+    def __init__(self, subject: WrittenModel, operator: Operator) -> None:
+        self._operator = operator
+        self._result = operator.outputs[0]
+        self._source, self._ends = subject.limits[self._result]
+
+    def mismatch(self, values: Values) -> Mismatch | None:
+        if self._source not in values or self._result not in values:
+            return None
+        exact = values[self._source].astype(np.float64).clip(*self._ends)
+        return _worst(self._operator, values[self._result], exact, np.zeros(1))
 
 
 class _Conversion:

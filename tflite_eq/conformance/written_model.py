@@ -24,6 +24,8 @@ class WrittenModel:
         written: The written model.
         meanings: What its tensors stand for, by tensor index.
         forms: What several operators that stand for one read, by the tensor that they write.
+        limits: What is ended before int8 ends it, and at which codes, by the tensor that holds the
+            result.
     """
 
     graph: Graph
@@ -33,6 +35,7 @@ class WrittenModel:
     written: Graph
     meanings: Mapping[int, Meaning]
     forms: Mapping[int, tuple[int, ...]]
+    limits: Mapping[int, tuple[int, tuple[int, int]]] = dataclasses.field(default_factory=dict)
 
     def records(self) -> dict[int, LayerRecord]:
         """Records of the quantized layers by operator index of the float network."""
@@ -69,6 +72,8 @@ def pairs(subject: WrittenModel) -> Iterator[Pair]:
     for operator in subject.written.operators:
         if not operator.outputs or operator.outputs[0] not in subject.meanings:
             continue
+        if operator.outputs[0] in subject.limits:
+            continue  # the float network has none
         source = subject.graph.producer(subject.meanings[operator.outputs[0]].source)
         form = subject.forms.get(operator.outputs[0])
         if source is None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
+import math
 import pathlib
 import tempfile
-from types import TracebackType
-from typing import Any
+from collections.abc import Callable, Iterable
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -14,10 +16,27 @@ from tflite_eq.errors import TfliteEqError
 
 Array = npt.NDArray[Any]
 
+_Closing = TypeVar("_Closing", bound="Closing")
+
 MEMORY_BUDGET = 160 << 20  # bytes
 
+_PAGE = 4096
 
-class ActivationStore:
+
+class Closing:
+    """What is closed at the end of a ``with`` block."""
+
+    def close(self) -> None:
+        """Let go of what is held."""
+
+    def __enter__(self: _Closing) -> _Closing:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
+
+class ActivationStore(Closing):
     """Arrays by (key, sample); peak memory does not depend on the number of samples.
 
     Use as a context manager: the spill directory vanishes on exit.
@@ -28,25 +47,14 @@ class ActivationStore:
         self._budget = MEMORY_BUDGET if memory_budget is None else memory_budget
         self._used = 0
         self._memory: dict[tuple[str, int], dict[int, Array]] = {}
+        self._places: dict[tuple[str, int], dict[int, _Place]] = {}
         self._directory = tempfile.TemporaryDirectory(prefix="tflite_eq_")
-        self._files: dict[tuple[str, int], dict[int, int]] = {}  # number of each file
-        self._serial = 0
-
-    def __enter__(self) -> ActivationStore:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
+        self._file = _SpillFile(pathlib.Path(self._directory.name) / "values")
 
     def close(self) -> None:
         """Forget everything."""
         self._memory.clear()
-        self._files.clear()
+        self._places.clear()
         self._directory.cleanup()
 
     def put(self, network: str, tensor: int, sample: int, values: Array) -> None:
@@ -56,46 +64,127 @@ class ActivationStore:
             TfliteEqError: The disk is full.
         """
         key = (network, tensor)
-        self._forget(key, sample)
+        held = self._memory.get(key, {}).pop(sample, None)
+        if held is not None:
+            self._used -= held.nbytes
+        place = self._places.get(key, {}).pop(sample, None)
+        if place is not None:
+            self._file.free([place])
         if self._used + values.nbytes <= self._budget:
             self._memory.setdefault(key, {})[sample] = values
             self._used += values.nbytes
             return
         try:
-            np.save(self._path(self._serial), values, allow_pickle=False)
+            self._places.setdefault(key, {})[sample] = self._file.write(values)
         except OSError as error:
             raise TfliteEqError(
                 f"{self._directory.name}: values beyond {self._budget >> 20} MiB cannot be kept "
                 f"there: {error.strerror or error}; name a folder with more room by TMPDIR, "
                 "or give fewer samples"
             ) from error
-        self._files.setdefault(key, {})[sample] = self._serial
-        self._serial += 1
 
     def get(self, network: str, tensor: int, sample: int) -> Array:
         """Values stored before; treat them as read-only."""
         key = (network, tensor)
         held = self._memory.get(key, {}).get(sample)
+        return self._file.read(self._places[key][sample]) if held is None else held
+
+    def change(
+        self, network: str, tensor: int, sample: int, function: Callable[[Array], None]
+    ) -> None:
+        """Have a function change values in place: at once, or on disk whenever they are read.
+
+        Args:
+            network: As for ``put``.
+            tensor: As for ``put``.
+            sample: As for ``put``.
+            function: Changes an array; the same way each time, since writing is dearer than that.
+        """
+        key = (network, tensor)
+        held = self._memory.get(key, {}).get(sample)
         if held is not None:
-            return held
-        loaded: Array = np.load(self._path(self._files[key][sample]), allow_pickle=False)
-        return loaded
+            function(held)
+            return
+        place = self._places[key][sample]
+        changed = dataclasses.replace(place, changes=(*place.changes, function))
+        self._places[key][sample] = changed
 
     def drop(self, network: str, tensor: int) -> None:
         """Forget a tensor for all samples."""
         key = (network, tensor)
-        for sample in [*self._memory.get(key, {}), *self._files.get(key, {})]:
-            self._forget(key, sample)
-        self._memory.pop(key, None)
-        self._files.pop(key, None)
+        self._used -= sum(values.nbytes for values in self._memory.pop(key, {}).values())
+        self._file.free(self._places.pop(key, {}).values())
 
-    def _forget(self, key: tuple[str, int], sample: int) -> None:
-        held = self._memory.get(key, {}).pop(sample, None)
-        if held is not None:
-            self._used -= held.nbytes
-        serial = self._files.get(key, {}).pop(sample, None)
-        if serial is not None:
-            self._path(serial).unlink()
 
-    def _path(self, serial: int) -> pathlib.Path:
-        return pathlib.Path(self._directory.name) / f"{serial}.npy"
+@dataclasses.dataclass(frozen=True)
+class _Place:
+    """Where values are in a file.
+
+    Attributes:
+        start: The first byte.
+        room: How many bytes are theirs, whole pages.
+        shape: Of the values.
+        dtype: Of the values.
+        changes: What is to be done to them, since they were written.
+    """
+
+    start: int
+    room: int
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+    changes: tuple[Callable[[Array], None], ...] = ()
+
+
+class _SpillFile:
+    """Values on disk.
+
+    What is not needed any more is overwritten: giving a file pages that it does not have yet takes
+    the system eight times as long as writing to those that it has.
+    """
+
+    def __init__(self, path: pathlib.Path) -> None:
+        """Take the name of a file that is made when it is needed."""
+        self._path = path
+        self._end = 0
+        self._free: list[tuple[int, int]] = []  # first byte and size of stretches, ascending
+
+    def write(self, values: Array) -> _Place:
+        """Store values where there is room."""
+        room = -(-values.nbytes // _PAGE) * _PAGE
+        place = _Place(self._allocated(room), room, values.shape, values.dtype)
+        with self._path.open("r+b" if self._path.exists() else "wb", buffering=0) as file:
+            file.seek(place.start)
+            np.ascontiguousarray(values).tofile(file)
+        return place
+
+    def read(self, place: _Place) -> Array:
+        """Stored values with their changes."""
+        with self._path.open("rb", buffering=0) as file:
+            count = math.prod(place.shape)
+            values = np.fromfile(file, place.dtype, count, offset=place.start)
+        values = values.reshape(place.shape)
+        for change in place.changes:
+            change(values)
+        return values
+
+    def free(self, places: Iterable[_Place]) -> None:
+        """Let places be used again."""
+        merged: list[tuple[int, int]] = []
+        for start, size in sorted([*self._free, *((place.start, place.room) for place in places)]):
+            if merged and sum(merged[-1]) == start:
+                merged[-1] = merged[-1][0], merged[-1][1] + size
+            else:
+                merged.append((start, size))
+        self._free = merged
+
+    def _allocated(self, room: int) -> int:
+        """The first byte of so many that are free from now on: the smallest stretch, or the end."""
+        fitting = [stretch for stretch in self._free if stretch[1] >= room]
+        if not fitting:
+            self._end += room
+            return self._end - room
+        start, size = min(fitting, key=lambda stretch: stretch[1])
+        self._free.remove((start, size))
+        if size > room:
+            self._free.append((start + room, size - room))
+        return start

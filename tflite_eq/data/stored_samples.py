@@ -8,13 +8,12 @@ would show each of them something else.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from types import TracebackType
 from typing import Any
 
 from tflite_eq.data.dataset import Array, Sample, SampleReader
 from tflite_eq.data.preprocessing import Preprocessing
 from tflite_eq.data.samples import SampleSequence
-from tflite_eq.data.store import ActivationStore
+from tflite_eq.data.store import ActivationStore, Closing
 from tflite_eq.graph.model import Graph
 from tflite_eq.progress import track
 
@@ -24,7 +23,7 @@ _MEMORY_BUDGET = 64 << 20
 _KEY = "sample"
 
 
-class StoredSamples:
+class StoredSamples(Closing):
     """Samples in the order they came in, in memory up to a budget and on disk beyond it.
 
     Use as a context manager: what is on disk vanishes on exit.
@@ -82,17 +81,6 @@ class StoredSamples:
     def name(self, number: int) -> str:
         """What a sample is called in messages: its file, where that is known."""
         return self._names[number] if self._names else f"sample {number}"
-
-    def __enter__(self) -> StoredSamples:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def close(self) -> None:
         """Forget the samples."""

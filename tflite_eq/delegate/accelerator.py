@@ -31,9 +31,6 @@ _OLDEST = (2, 2)
 def accelerator_dir(**options: Option) -> str:
     """A folder that makes ``CompiledModel`` run on the delegate what a model has for it.
 
-    environment = Environment.create(runtime_path=accelerator_dir())
-    model = CompiledModel.from_file("q.tflite", environment=environment)
-
     Models that ask for the CPU, which is the default, get the delegate, and XNNPACK what it leaves.
     Those that ask for a GPU get LiteRT's own accelerator for it, as without this.
 
@@ -46,6 +43,14 @@ def accelerator_dir(**options: Option) -> str:
         BackendError: The library is missing or of another version, or LiteRT is older than 2.2 and
             would pass it over.
         ConfigError: The library refuses an option; the message is its own.
+
+    Example:
+        >>> import tflite_eq.delegate
+        >>> from ai_edge_litert.compiled_model import CompiledModel
+        >>> from ai_edge_litert.environment import Environment
+        >>> folder = tflite_eq.delegate.accelerator_dir(num_threads=2)
+        >>> environment = Environment.create(runtime_path=folder)
+        >>> model = CompiledModel.from_file("net_int8.tflite", environment=environment)
     """
     _check_runtime()
     library = _find()

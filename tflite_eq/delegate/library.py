@@ -65,6 +65,11 @@ def find(name: str | None = None) -> pathlib.Path:
 
     Raises:
         BackendError: There is none; the message says how to get one.
+
+    Example:
+        >>> import tflite_eq.delegate
+        >>> tflite_eq.delegate.find().name
+        'libtflite_eq_delegate.so'
     """
     if not RUNS_HERE:
         raise BackendError(HOW_TO_GET)
@@ -105,6 +110,13 @@ def load(runtime: Runtime | str | None = None, **options: Option) -> Any:
     Raises:
         BackendError: The library is missing, cannot be loaded or is of another version.
         ConfigError: The library refuses an option; the message is its own.
+
+    Example:
+        >>> import tflite_eq.delegate
+        >>> from ai_edge_litert.interpreter import Interpreter
+        >>> delegate = tflite_eq.delegate.load("ai-edge-litert", num_threads=2)
+        >>> interpreter = Interpreter("net_int8.tflite", experimental_delegates=[delegate])
+        >>> interpreter.allocate_tensors()
     """
     path = find()
     check_version(path)

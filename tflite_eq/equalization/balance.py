@@ -129,34 +129,38 @@ class _Side:
         ``slope`` is what the function that reads the tensor leaves of errors here.
         """
         self._tensor = tensor
-        rows, self._channels = np.nonzero(values)
+        self._channels, rows = np.nonzero(values.T)
         self._values = values[rows, self._channels]
         self._logs = np.log2(self._values)
+        self._counts = np.count_nonzero(values, axis=0)
+        self._largest = values.max(axis=0, initial=0.0)
         self._own = own
         self._share = slope**2 / max(len(values), 1)
 
     def largest(self, factors: Double) -> float:
         """Largest value that is left when channels are divided by factors."""
-        return float((self._values / factors[self._own][self._channels]).max(initial=0.0))
+        return float((self._largest / factors[self._own]).max(initial=0.0))
 
     def errors(
         self, factors: Double, importance: Mapping[int, Double], largest: float
     ) -> tuple[Double, float]:
         """Weighted errors of clipping at ``largest * _CLIPS``, and the weight of all values."""
         own = factors[self._own]
-        weights = (importance[self._tensor][self._own] * own**2 * self._share)[self._channels]
-        inside = float(weights.sum())
+        weights = importance[self._tensor][self._own] * own**2 * self._share
+        inside = float(weights @ self._counts)
         if largest <= 0:
             return np.zeros(len(_CLIPS)), inside
-        # The first end that a value lies above; those above none of them are not clipped.
-        logs = self._logs - np.log2(own)[self._channels]
-        beyond = np.ceil((np.log2(largest) - logs) * _CLIPS_PER_OCTAVE).astype(np.intp)
-        clipped = beyond < len(_CLIPS)
-        bins = np.maximum(beyond[clipped], 0)
-        channels = self._channels[clipped]
+        # Most values lie below all ends: only the others are looked at any further.
+        reach = np.log2(largest) + np.log2(own)
+        lowest = np.repeat(reach - (len(_CLIPS) - 1) / _CLIPS_PER_OCTAVE, self._counts)
+        chosen = np.flatnonzero(self._logs >= lowest)
+        channels = self._channels[chosen]
+        # The first end that a value lies above.
+        beyond = np.ceil((reach[channels] - self._logs[chosen]) * _CLIPS_PER_OCTAVE)
+        bins = np.clip(beyond.astype(np.intp), 0, len(_CLIPS) - 1)
         moments = np.zeros((3, len(_CLIPS)))
-        term = weights[clipped]
-        scaled = self._values[clipped] / own[channels]
+        term = weights[channels]
+        scaled = self._values[chosen] / own[channels]
         for power in range(3):
             moments[power] = np.bincount(bins, term, len(_CLIPS))
             term = term * scaled

@@ -14,7 +14,7 @@ from tflite_eq.graph.linear import LinearLayer, linear_layers
 from tflite_eq.graph.model import Graph
 from tflite_eq.graph.scale_groups import ScaleGroup, scale_groups
 from tflite_eq.numerics.windows import ActivationMode
-from tflite_eq.precision import grid_for, wants_int7
+from tflite_eq.precision import grid_for, input_bits, wants_int7
 from tflite_eq.statistics.channels import (
     ChannelStatistics,
     Observed,
@@ -84,9 +84,8 @@ def precision_for(
     is_symmetric = config.activation_mode is ActivationMode.SYMMETRIC
 
     def activation_steps(group: ScaleGroup) -> int:
-        if is_symmetric:
-            return 126 if wants_int7(group, config) else 254
-        return 127 if wants_int7(group, config) else 255
+        codes = 1 << input_bits(wants_int7(group, config), config)
+        return codes - 2 if is_symmetric else codes - 1
 
     def weight_limit(index: int) -> int:
         return grid_for(layers[index], groups[layers[index].input], config).limit

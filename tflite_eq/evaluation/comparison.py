@@ -150,36 +150,88 @@ def compare_outputs(
         raise ConfigError(
             f"nothing to compare with {reference.name}: name another model with --model"
         )
-    if not len(samples):
-        raise DatasetError("there are no samples; give at least one")
-    plan, matches = _plan(models, reference, samples, kernels, runtime or preferred_runtime())
-    shapes, kinds = first_outputs(plan.worker(), matches)
-    plan = dataclasses.replace(plan, is_real=kinds)
-    scores = dispatch.run(plan, len(samples), workforce)
-    names = [end.name for end in matches[0].outputs]
-    ranks_classes = len(names) == 1 and is_vector(shapes[0])
-    compared = tuple(
-        ComparedModel(
-            match.model.name,
-            len(match.model.data),
-            tuple(
-                OutputResult(
-                    name,
-                    shapes[column],
-                    match.outputs[match.output_order[column]].type_name.lower(),
-                    closeness.summarize(rows[:, column], ranks_classes),
-                    rows[:, column],
-                )
-                for column, name in enumerate(names)
-            ),
+    opened = OpenedModels.of([reference, *models], reference, samples, kernels, runtime)
+    scores = dispatch.run(opened.plan, len(samples), workforce)
+    return opened.comparison(reference, scores)
+
+
+@dataclasses.dataclass(frozen=True)
+class OpenedModels:
+    """Models that are known to fit together and to the samples.
+
+    Attributes:
+        plan: How they are run.
+        matches: Each of them beside the reference.
+        shapes: Of the reference's outputs, for the first sample.
+    """
+
+    plan: ComparisonPlan
+    matches: tuple[Match, ...]
+    shapes: tuple[tuple[int, ...], ...]
+
+    @classmethod
+    def of(
+        cls,
+        models: Sequence[NamedModel],
+        reference: NamedModel,
+        samples: InputSamples,
+        kernels: Kernels,
+        runtime: Runtime | None,
+    ) -> OpenedModels:
+        """Run the first sample.
+
+        Args:
+            models: What to run.
+            reference: The model whose ends the samples and results are called after.
+            samples: As for ``compare_outputs``, like all that follows.
+            kernels: See there.
+            runtime: See there.
+
+        Raises:
+            TfliteEqError: As for ``compare_outputs``.
+        """
+        if not len(samples):
+            raise DatasetError("there are no samples; give at least one")
+        plan, matches = _plan(models, reference, samples, kernels, runtime or preferred_runtime())
+        shapes, kinds = first_outputs(plan.worker(), matches)
+        return cls(dataclasses.replace(plan, is_real=kinds), tuple(matches), tuple(shapes))
+
+    def comparison(self, reference: NamedModel, scores: Scores) -> OutputComparison:
+        """Figures of every output.
+
+        Args:
+            reference: The first of the models.
+            scores: Entries of type ``closeness.SCORE`` of the others, [models, samples, outputs].
+        """
+        names = self.plan.output_names
+        ranks_classes = len(names) == 1 and is_vector(self.shapes[0])
+        compared = tuple(
+            ComparedModel(
+                match.model.name,
+                len(match.model.data),
+                tuple(
+                    OutputResult(
+                        name,
+                        self.shapes[column],
+                        match.outputs[match.output_order[column]].type_name.lower(),
+                        closeness.summarize(rows[:, column], ranks_classes),
+                        rows[:, column],
+                    )
+                    for column, name in enumerate(names)
+                ),
+            )
+            for match, rows in zip(self.matches[1:], scores)
         )
-        for match, rows in zip(matches[1:], scores)
-    )
-    notes = [note for match in matches for note in match.notes]
-    notes += [*sorting_notes(matches[0]), *_not_finite(compared)]
-    return OutputComparison(
-        reference, compared, plan.runtime.description, kernels, samples, tuple(notes)
-    )
+        notes = [note for match in self.matches for note in match.notes]
+        notes += [*sorting_notes(self.matches[0]), *_not_finite(compared)]
+        return OutputComparison(
+            reference,
+            compared,
+            self.plan.runtime.description,
+            self.plan.kernels,
+            self.plan.samples,
+            tuple(notes),
+        )
 
 
 def _plan(
@@ -191,12 +243,13 @@ def _plan(
 ) -> tuple[ComparisonPlan, list[Match]]:
     """What can be known before anything runs; ``is_real`` is still empty."""
     own = read(reference)
-    matches = [matched(own, own), *(matched(read(model), own) for model in models)]
+    matches = [matched(own if m is reference else read(m), own) for m in models]
     plan = ComparisonPlan(
         models=tuple(match.model for match in matches),
         input_orders=tuple(match.input_order for match in matches),
         output_orders=tuple(match.output_order for match in matches),
         input_names=tuple(end.name for end in own.inputs),
+        output_names=tuple(end.name for end in own.outputs),
         is_real=(),
         samples=samples,
         kernels=kernels,

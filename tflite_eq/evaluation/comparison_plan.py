@@ -41,6 +41,7 @@ class ComparisonPlan:
         input_orders: By model: which of the reference's inputs each of its inputs is.
         output_orders: By model: which of its outputs each of the reference's outputs is.
         input_names: What samples call the reference's inputs, in its order.
+        output_names: What the reference calls its outputs, in its order.
         is_real: By output of the reference: whether it holds real values.
         samples: The samples.
         kernels: What the runtime computes with.
@@ -51,6 +52,7 @@ class ComparisonPlan:
     input_orders: tuple[tuple[int, ...], ...]
     output_orders: tuple[tuple[int, ...], ...]
     input_names: tuple[str, ...]
+    output_names: tuple[str, ...]
     is_real: tuple[bool, ...]
     samples: InputSamples
     kernels: Kernels

@@ -62,6 +62,16 @@ class Evaluation:
         runtime: Name and version of the TFLite runtime.
         kernels: What it computed with.
         preprocessing: What pixels went through.
+
+    Example:
+        >>> import numpy as np, tflite_eq
+        >>> net, data = "net_float.tflite", np.load("validation.npz")
+        >>> validation = tflite_eq.Validation.from_arrays(data["samples"], data["labels"])
+        >>> found = tflite_eq.evaluate({"int8": "net_int8.tflite"}, validation, reference=net)
+        >>> isinstance(found, tflite_eq.Evaluation)
+        True
+        >>> [model.name for model in found.models], found.classes
+        (['reference', 'int8'], 10)
     """
 
     models: tuple[ModelResult, ...]

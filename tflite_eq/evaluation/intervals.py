@@ -14,13 +14,17 @@ keep their coverage at the ends:
   33:2850) recommend both of the former.
 - the mean of a measured quantity: Student's t;
 - a ratio of two sums over the samples, such as signal to noise: Student's t for its logarithm,
-  whose error is that of the first order (delta method).
+  whose error is that of the first order (delta method);
+- anything else: percentiles of a bootstrap over the samples (B. Efron 1979, Ann. Stat. 7:1), drawn
+  with a fixed seed.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import math
+import random
+from collections.abc import Callable
 from statistics import NormalDist
 from typing import Any
 
@@ -29,7 +33,11 @@ import numpy.typing as npt
 
 CONFIDENCE = 0.95
 
+# Drawings of a bootstrap: enough for ends that move by a tenth of the interval's width.
+RESAMPLES = 400
+
 _Z = NormalDist().inv_cdf((1 + CONFIDENCE) / 2)
+_SEED = 0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -137,6 +145,33 @@ def ratio_db(signal: npt.NDArray[np.float64], noise: npt.NDArray[np.float64]) ->
     variance = float(influence @ influence) * count / (count - 1) if count > 1 else 0.0
     ratio = 10 * math.log10(total_signal / total_noise)
     return around(ratio, 10 / math.log(10) * math.sqrt(variance), count)
+
+
+def bootstrap(figure: Callable[[npt.NDArray[np.int64]], float], count: int) -> Estimate:
+    """A figure of all samples with the percentiles of what it is on samples drawn from them.
+
+    Drawings that leave nothing to tell it by are left out; where no two differ there is no
+    interval.
+
+    Args:
+        figure: Of how often each sample counts, [count]; NaN where it cannot be told.
+        count: Number of samples, at least 1.
+    """
+    value = float(figure(np.ones(count, np.int64)))
+    if count < 2 or not math.isfinite(value):
+        return Estimate(value)
+    # ``random()`` alone gives the same sequence in every version of Python and NumPy.
+    generator = random.Random(_SEED)
+    drawings = []
+    for _ in range(RESAMPLES):
+        places = [int(generator.random() * count) for _ in range(count)]
+        drawings.append(figure(np.bincount(places, minlength=count)))
+    drawn = np.array(drawings, np.float64)
+    drawn = drawn[np.isfinite(drawn)]
+    if not len(drawn) or drawn.min() == drawn.max():
+        return Estimate(value)
+    low, high = np.quantile(drawn, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2])
+    return Estimate(value, min(float(low), value), max(float(high), value))
 
 
 def around(value: float, error: float, count: int, largest: float = math.inf) -> Estimate:

@@ -37,6 +37,16 @@ class ComparisonSet:
         samples: In any form ``SampleReader`` takes.
         description: What they are, for people: ``32 images that calibration did not see``.
         labels: Class of every sample, if known.
+
+    Example:
+        >>> import numpy as np, tflite_eq
+        >>> samples = np.load("samples.npy")[:, np.newaxis]
+        >>> others = tflite_eq.ComparisonSet(list(samples[50:80]), "30 other digits")
+        >>> result = tflite_eq.quantize(
+        ...     "net_float.tflite", list(samples[:50]), report_dir="report", comparison=others
+        ... )
+        >>> "30 other digits" in result.report.compared_on
+        True
     """
 
     samples: Any

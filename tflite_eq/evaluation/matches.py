@@ -102,7 +102,7 @@ def first_outputs(
     (reference, *others), kinds = team.run(0), []
     details = [executable.outputs for executable in team.executables]
     for column, values in enumerate(reference):
-        own = matches[0].outputs[column]
+        own = matches[0].outputs[matches[0].output_order[column]]
         kinds.append(_is_real(values, own, matches[0]))
         for match, found, detail in zip(matches[1:], others, details[1:]):
             end = match.outputs[match.output_order[column]]

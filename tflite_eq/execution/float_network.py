@@ -15,6 +15,7 @@ from tflite_eq.graph import edit
 from tflite_eq.graph.model import Graph
 from tflite_eq.runtimes import Kernels, preferred_runtime
 from tflite_eq.session import Session
+from tflite_eq.threads import thread_count
 from tflite_eq.trial import Bounds, Job, Step, check_survives
 
 # Squares of larger values, summed over the sampled positions, would leave the range of float32.
@@ -44,8 +45,9 @@ class FloatNetwork:
         self._runtime, self._tried = preferred_runtime(), Bounds()
         self._job = Job(model, Kernels.DEFAULT, until=Step.ALLOCATE)
         check_survives(self._runtime, self._job, graph.origin)
+        threads = thread_count(edit.most_values(graph, graph.operators))
         try:
-            self._session = Session(self._runtime.interpreter(model))
+            self._session = Session(self._runtime.interpreter(model, num_threads=threads))
             self._session.allocate()
         except (BackendError, ValueError, RuntimeError) as error:
             raise ModelError(

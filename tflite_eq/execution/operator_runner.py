@@ -14,6 +14,7 @@ from tflite_eq.graph.checks import describe
 from tflite_eq.graph.model import Graph, Operator
 from tflite_eq.runtimes import preferred_runtime
 from tflite_eq.session import Session
+from tflite_eq.threads import thread_count
 
 Array = npt.NDArray[Any]
 
@@ -40,9 +41,10 @@ class OperatorRunner:
         model, self.feeds = edit.single_operator_model(
             graph, operator, dict(constants or {}), drop_activation
         )
+        threads = thread_count(edit.most_values(graph, [operator]))
         self._name = f"{graph.origin}: {describe(graph, operator)}"
         try:
-            self._session = Session(preferred_runtime().interpreter(model))
+            self._session = Session(preferred_runtime().interpreter(model, num_threads=threads))
             self._session.allocate()
         except (BackendError, ValueError, RuntimeError) as error:
             raise ModelError(

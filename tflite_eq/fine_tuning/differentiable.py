@@ -27,6 +27,7 @@ from tflite_eq.fine_tuning.tensorflow_operators import (
 from tflite_eq.graph.checks import describe
 from tflite_eq.graph.linear import LinearLayer
 from tflite_eq.graph.model import Graph, Operator
+from tflite_eq.graph.outputs import computed_logits
 from tflite_eq.numerics import weights
 from tflite_eq.numerics.affine import INT8_MAX, INT8_MIN, AffineParams, dequantize
 from tflite_eq.record.calibration import LayerRecord
@@ -35,35 +36,20 @@ from tflite_eq.simulation.kernel_tables import KernelTable
 
 Float = npt.NDArray[np.float32]
 
-# Monotonic functions that a network ends with; what they read tells more than what they give.
-_FINAL = frozenset({"SOFTMAX", "LOGISTIC", "LOG_SOFTMAX"})
-_REARRANGING = frozenset({"RESHAPE", "SQUEEZE"})
-
 
 def distilled_tensors(graph: Graph) -> list[int]:
     """The tensors in which two networks' outputs are compared.
 
-    Those are the float outputs, or the logits behind a final SOFTMAX or LOGISTIC: such functions
-    saturate, and their int8 codes are coarse.
-
     Raises:
         ModelError: No output is computed and float.
     """
-    found = []
-    for output in graph.outputs:
-        tensor, at = output, output
-        while (producer := graph.producer(at)) and producer.kind in _FINAL | _REARRANGING:
-            at = producer.inputs[0]
-            if producer.kind in _FINAL:
-                tensor = at
-        if graph.tensors[tensor].is_float and graph.producer(tensor) is not None:
-            found.append(tensor)
+    found = computed_logits(graph)
     if not found:
         raise ModelError(
             f"{graph.origin}: no output is a computed float tensor, so there is nothing to "
             "fine-tune biases on; use --bias_correction iterative"
         )
-    return list(dict.fromkeys(found))
+    return found
 
 
 def needed_operators(graph: Graph, tensors: Sequence[int]) -> list[Operator]:

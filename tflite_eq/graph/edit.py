@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
+import math
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -104,6 +105,13 @@ def with_outputs(graph: Graph, tensors: Sequence[int]) -> bytes:
 def computed_tensors(graph: Graph) -> list[int]:
     """Indices of all tensors that some operator writes, in ascending order."""
     return sorted(i for operator in graph.operators for i in operator.outputs if i >= 0)
+
+
+def most_values(graph: Graph, operators: Iterable[Operator]) -> int:
+    """Values of the largest tensor that operators compute or are fed with, as the file has it."""
+    read = {i for operator in operators for i in (*operator.inputs, *operator.outputs) if i >= 0}
+    shapes = [graph.tensors[i].shape for i in read if not graph.tensors[i].is_constant]
+    return max((math.prod(shape) for shape in shapes), default=0)
 
 
 def single_operator_model(

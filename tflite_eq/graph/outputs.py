@@ -11,6 +11,9 @@ from tflite_eq.graph import compact, edit, schema
 from tflite_eq.graph.model import Graph, Operator
 
 _NORMALIZERS = ("SOFTMAX", "LOG_SOFTMAX")
+# Monotonic functions that a network ends with; what they read tells more than what they give.
+_FINAL = frozenset({"SOFTMAX", "LOGISTIC", "LOG_SOFTMAX"})
+_REARRANGING = frozenset({"RESHAPE", "SQUEEZE"})
 _TRANSPARENT = ("QUANTIZE", "DEQUANTIZE", "RESHAPE", "SQUEEZE")
 
 
@@ -62,6 +65,24 @@ def final_softmax(graph: Graph, output: int = 0) -> Operator | None:
         return None
     # Softmax straight on the model's input leaves no network to evaluate.
     return operator if graph.producer(operator.inputs[0]) is not None else None
+
+
+def computed_logits(graph: Graph) -> list[int]:
+    """Tensors in which two networks' outputs are compared, in the order of the outputs.
+
+    Those are the computed float outputs, or the logits behind a final SOFTMAX or LOGISTIC: such
+    functions saturate, and their int8 codes are coarse.
+    """
+    found = []
+    for output in graph.outputs:
+        tensor, at = output, output
+        while (producer := graph.producer(at)) and producer.kind in _FINAL | _REARRANGING:
+            at = producer.inputs[0]
+            if producer.kind in _FINAL:
+                tensor = at
+        if graph.tensors[tensor].is_float and graph.producer(tensor) is not None:
+            found.append(tensor)
+    return list(dict.fromkeys(found))
 
 
 def _needed_operators(graph: Graph, tensor: int) -> set[int]:

@@ -13,12 +13,13 @@ from tflite_eq.errors import ModelError
 from tflite_eq.evaluation.classifier import may_be_classifier
 from tflite_eq.evaluation.ends import inputs_of, listed, outputs_of
 from tflite_eq.evaluation.intervals import samples_to_reach, smallest_upper_end
+from tflite_eq.evaluation.tasks.registry import TASKS
 from tflite_eq.files import PathLike
 from tflite_eq.graph.model import Graph
+from tflite_eq.guard.bound import Guard, check_guard
 from tflite_eq.guard.candidate_models import CandidateModels, Ranking
 from tflite_eq.guard.folder import GuardFolder
 from tflite_eq.guard.search import Drop, KeptLayers, OperatorNames, Outcome, search
-from tflite_eq.guard.validation import Guard, check_guard
 from tflite_eq.preparation import as_fed
 from tflite_eq.progress import note
 from tflite_eq.quantizer import QuantizationResult, apply_calibration
@@ -37,6 +38,17 @@ class Guarded:
             ``quantize`` gives the same model with them.
         result: The model, its record and report.
         record: All models tried, with their losses and prices.
+
+    Example:
+        >>> import numpy as np, tflite_eq
+        >>> samples = np.load("samples.npy")
+        >>> guard = tflite_eq.Guard(2.0, tflite_eq.Validation.from_arrays(samples[50:]))
+        >>> inputs, config = list(samples[:50, np.newaxis]), tflite_eq.Config(bits="7")
+        >>> guarded = tflite_eq.quantize_guarded("net_float.tflite", inputs, guard, config)
+        >>> guarded.holds
+        True
+        >>> isinstance(guarded, tflite_eq.Guarded), guarded.record.final.drop <= 2.0
+        (True, True)
     """
 
     holds: bool
@@ -59,10 +71,11 @@ def quantize_guarded(
     report_dir: PathLike | None = None,
     num_workers: int | None = 1,
 ) -> Guarded:
-    """Quantize a classifier so that it loses at most so much accuracy on validation data.
+    """Quantize a model so that it loses at most so much of what it is for on validation data.
 
     Args:
-        model: A float ``.tflite``, content or path, with one input and one output.
+        model: A float ``.tflite``, content or path; a classifier with one input and one output if
+            the guard names no task.
         representative_dataset: Sample inputs, see ``SampleReader``; read once.
         guard: The bound, and what it holds on; calibration must not have seen that.
         config: Options to start from.
@@ -80,6 +93,16 @@ def quantize_guarded(
     Raises:
         TfliteEqError: As for ``quantize`` and ``evaluate``. A bound that cannot be met is no error:
             ``holds`` tells.
+
+    Example:
+        >>> import numpy as np, tflite_eq
+        >>> samples = np.load("samples.npy")
+        >>> guard = tflite_eq.Guard(2.0, tflite_eq.Validation.from_arrays(samples[50:]))
+        >>> inputs, config = list(samples[:50, np.newaxis]), tflite_eq.Config(bits="7")
+        >>> guarded = tflite_eq.quantize_guarded("net_float.tflite", inputs, guard, config)
+        >>> guarded.holds
+        True
+        >>> int8_model = guarded.result.model
     """
     warn_of_backend(backend)
     model, origin = given_model(model, origin)
@@ -92,7 +115,8 @@ def quantize_guarded(
         check_path(report_dir, "report_dir")
         check_directory(report_dir)
     fed = as_fed(model, origin, config)
-    _check_classifier(fed, origin)
+    if guard.judge is None:
+        _check_classifier(fed, origin)
     folder = None
     if resume_dir is not None:
         folder = GuardFolder(resume_dir, model, config, preferred_runtime().description)
@@ -119,8 +143,8 @@ def _check_classifier(model: bytes, origin: str) -> None:
         raise ModelError(
             f"{origin}: a bound on what is lost needs classes to count: one input and one output "
             f"that is a vector, found inputs {listed(inputs_of(graph))} and outputs "
-            f"{listed(outputs_of(graph))}; leave out --max_drop, and compare the outputs with "
-            "those of the float model: tflite-eq evaluate --reference"
+            f"{listed(outputs_of(graph))}; say what the network is for with --task, one of "
+            f"{', '.join(TASKS)}, or how to judge it with --metric module:function"
         )
 
 
@@ -138,10 +162,10 @@ def _guarded(
         drop = run.drop(kept)
         if kept in run.impossible:
             return drop
-        verdict = "holds" if drop.points <= guard.max_drop else "too much"
+        verdict = "holds" if drop.size <= guard.max_drop else "too much"
         note(
             f"Guard: {len(kept.int8)} layers kept in INT8, {len(kept.in_float)} operators in "
-            f"float: {guard.measure} {drop.loss.text(2)}, {verdict}"
+            f"float: {guard.measure} {drop.loss.text(guard.digits)}, {verdict}"
         )
         return drop
 
@@ -158,8 +182,8 @@ def _guarded(
     )
     if not outcome.holds:
         note(
-            f"Guard: the bound of {guard.max_drop:g} points CANNOT BE MET; the model is the best "
-            "one found"
+            f"Guard: the bound of {record.in_unit(f'{guard.max_drop:g}')} CANNOT BE MET; the model "
+            "is the best one found"
         )
     return Guarded(outcome.holds, run.config(outcome.kept), result, record)
 
@@ -172,7 +196,7 @@ def _record(run: CandidateModels, guard: Guard, outcome: Outcome) -> GuardRecord
             kept_int8=_ordered(kept.int8, run.int8_ranking),
             kept_float=_ordered(kept.in_float, run.float_ranking),
             loss=drop.loss,
-            holds=drop.points <= guard.max_drop,
+            holds=drop.size <= guard.max_drop,
             price=run.price(kept),
         )
         for kept, drop in made.items()
@@ -190,6 +214,8 @@ def _record(run: CandidateModels, guard: Guard, outcome: Outcome) -> GuardRecord
         keep_int8=config.keep_int8,
         skip=config.skip,
         notes=(*_resolution(guard, outcome), *_left_out(len(run.impossible))),
+        unit=guard.unit,
+        digits=guard.digits,
     )
 
 
@@ -216,7 +242,8 @@ def _resolution(guard: Guard, outcome: Outcome) -> tuple[str, ...]:
     bound, loss, images = guard.max_drop, outcome.drop.loss, outcome.drop.images
     is_paired = guard.validation.has_labels
     reach = smallest_upper_end(images, is_paired)
-    if bound < reach:
+    # Of other figures than rates of classes nothing is known beforehand.
+    if guard.judge is None and bound < reach:
         if bound > 0:
             remedy = f"use {samples_to_reach(bound, is_paired)} or more."
         else:
@@ -227,7 +254,8 @@ def _resolution(guard: Guard, outcome: Outcome) -> tuple[str, ...]:
         )
     if outcome.holds and loss.high is not None and loss.high > bound:
         return (
-            f"The 95 % interval of the loss reaches to {loss.high:.2f} points, beyond the bound: "
+            f"The 95 % interval of the loss reaches to {loss.high:.{guard.digits}f}"
+            f"{f' {guard.unit}' if guard.unit else ''}, beyond the bound: "
             "on other images of the same kind the loss may exceed it. More images narrow it.",
         )
     return ()

@@ -11,17 +11,18 @@ from tflite_eq.conformance.samples import CHECKED_SAMPLES
 from tflite_eq.data.stored_samples import StoredSamples
 from tflite_eq.equalization.factors import with_factors
 from tflite_eq.errors import BackendError, VerificationError
-from tflite_eq.evaluation.evaluator import evaluate, predict
 from tflite_eq.evaluation.intervals import Estimate
 from tflite_eq.evaluation.task import NamedModel
 from tflite_eq.graph.float_islands import island_of, matching, with_movers
 from tflite_eq.graph.linear import linear_layers
 from tflite_eq.graph.scale_groups import scale_groups
+from tflite_eq.guard.bound import Guard
 from tflite_eq.guard.folder import GuardFolder
+from tflite_eq.guard.measures import measure
 from tflite_eq.guard.price import price
 from tflite_eq.guard.search import Drop, KeptLayers, OperatorNames
 from tflite_eq.guard.sensitivity import layer_noise
-from tflite_eq.guard.validation import Guard
+from tflite_eq.int8_inputs import with_kept_int8
 from tflite_eq.preparation import as_fed, prepared
 from tflite_eq.progress import note
 from tflite_eq.quantizer import (
@@ -35,7 +36,7 @@ from tflite_eq.search.trace import PassTrace
 from tflite_eq.selection import check_selection, skipped_operators
 
 # Calibration samples that sensitivity is measured on. Ranking needs fewer than calibrating: every
-# one of them gives as many errors as there are logits.
+# one of them gives as many errors as there are values in the outputs.
 _SENSITIVITY_SAMPLES = 16
 
 # Units of a ranking with the noise that keeping them takes away, the most sensitive first.
@@ -68,11 +69,9 @@ class CandidateModels:
         Every other model is calibrated on these, and compared with that.
         """
         self._model = model
-        self._validation = guard.validation
         self._config = config
         self._origin = origin
         self._folder = folder
-        self._num_workers = num_workers
         self._graph = prepared(model, origin, config).front
         self._layers = linear_layers(self._graph)
         self._skipped = skipped_operators(self._graph, config)
@@ -85,15 +84,16 @@ class CandidateModels:
         self.float_ranking: Ranking = []
         self.impossible: set[KeptLayers] = set()
         self._samples = StoredSamples(self._graph, dataset, num_samples)
+        kept = with_kept_int8(self._graph, self._skipped, self._samples, config)
+        self._config = kept.config  # chosen once: what the guard keeps comes on top
+        if kept.sentence:
+            note(f"note: {kept.sentence}")
         self._held_back = None
         if held_back is not None:
             self._held_back = StoredSamples(self._graph, held_back)
-        self._reference = predict(
-            NamedModel(origin, as_fed(model, origin, config)),
-            self._validation.dataset,
-            self._validation.preprocessing,
-            num_workers=num_workers,
-        )
+        reference = NamedModel(origin, as_fed(model, origin, config))
+        self._measure = measure(guard, reference, num_workers)
+        self._measured_on = b"" if folder is None else self._measure.digest()
 
     def close(self) -> None:
         """Forget the calibration samples."""
@@ -145,13 +145,14 @@ class CandidateModels:
                 raise
             note(f"Guard: a choice is left out: {error}")
             self.impossible.add(kept)
-            return Drop(Estimate(math.inf), len(self._validation.dataset.labels))
+            return Drop(Estimate(math.inf), self._measure.samples)
+        model = NamedModel(f"{self._origin} quantized", candidate)
         if self._folder is None:
-            return self._measured(candidate)
-        drop = self._folder.drop_of(candidate, self._reference)
+            return self._measure.drop(model)
+        drop = self._folder.drop_of(candidate, self._measured_on)
         if drop is None:
-            drop = self._measured(candidate)
-            self._folder.save_drop(candidate, self._reference, drop)
+            drop = self._measure.drop(model)
+            self._folder.save_drop(candidate, self._measured_on, drop)
         return drop
 
     def rank_units(self) -> list[OperatorNames]:
@@ -162,7 +163,7 @@ class CandidateModels:
         )
         layers = linear_layers(graph)
         groups = scale_groups(graph, layers, self._skipped)
-        is_int7 = {tensor.index: tensor.bits == 7 for tensor in calibration.tensors}
+        is_int7 = {tensor.index: tensor.bits < 8 for tensor in calibration.tensors}
         members: dict[tuple[int, ...], list[int]] = {}
         for record in calibration.layers:
             if is_int7[record.input]:
@@ -221,18 +222,3 @@ class CandidateModels:
         spread = self._samples.spread(_SENSITIVITY_SAMPLES)
         samples = [dict(zip(graph.inputs, values)) for values in spread]
         return layer_noise(graph, linear_layers(graph), calibration, samples)
-
-    def _measured(self, candidate: bytes) -> Drop:
-        evaluation = evaluate(
-            [NamedModel(f"{self._origin} quantized", candidate)],
-            self._validation.dataset,
-            self._validation.preprocessing,
-            reference=self._reference,
-            num_workers=self._num_workers,
-        )
-        figures = evaluation.models[-1].metrics
-        if self._validation.has_labels:
-            assert figures.top1_drop is not None
-            return Drop(figures.top1_drop, figures.n)
-        assert figures.agreement is not None
-        return Drop(figures.agreement.complement(100), figures.n)

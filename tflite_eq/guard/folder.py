@@ -4,9 +4,9 @@
     guard_DIGEST/     calibration of one model tried, see ``calibration/checkpoint.py``
     guard_drop_KEY    its measured loss
 
-The key of a loss is a hash of the model's bytes and of what it was measured on, the float model's
-logits for every sample included: a file belongs to exactly these or is not found. The bound is
-part of neither, so that another bound goes on with what was tried for the first.
+The key of a loss is a hash of the model's bytes and of what it was measured on and by, the float
+model's logits or the samples included: a file belongs to exactly these or is not found. The bound
+is part of neither, so that another bound goes on with what was tried for the first.
 """
 
 from __future__ import annotations
@@ -23,7 +23,6 @@ from tflite_eq.checkpoint.state_folder import names_in, refuse_other_run, refuse
 from tflite_eq.config import Config
 from tflite_eq.errors import CheckpointError
 from tflite_eq.evaluation.intervals import Estimate
-from tflite_eq.evaluation.predictions import Predictions
 from tflite_eq.files import PathLike, check_writable, write_atomically
 from tflite_eq.guard.search import Drop
 from tflite_eq.json_fields import known_fields, parse_json, typed
@@ -65,13 +64,17 @@ class GuardFolder:
         plain = json.dumps(config.as_dict(), sort_keys=True)
         return self._folder / f"{_PREFIX}{hashlib.sha256(plain.encode()).hexdigest()[:12]}"
 
-    def drop_of(self, model: bytes, reference: Predictions) -> Drop | None:
+    def drop_of(self, model: bytes, measured_on: bytes) -> Drop | None:
         """The loss that was measured of a quantized model; ``None`` if none was.
+
+        Args:
+            model: The quantized model.
+            measured_on: Hash of all else that its loss depends on.
 
         Raises:
             CheckpointError: The file is damaged.
         """
-        path = self._drop_path(model, reference)
+        path = self._drop_path(model, measured_on)
         try:
             stored = known_fields(parse_json(path.read_bytes()), Drop)
             loss = known_fields(stored["loss"], Estimate)
@@ -84,13 +87,13 @@ class GuardFolder:
                 f"{path} is cut off or changed; delete it, and that loss is measured again"
             ) from None
 
-    def save_drop(self, model: bytes, reference: Predictions, drop: Drop) -> None:
+    def save_drop(self, model: bytes, measured_on: bytes, drop: Drop) -> None:
         """Keep the loss of a quantized model."""
         text = json.dumps(dataclasses.asdict(drop)) + "\n"
-        write_atomically(self._drop_path(model, reference), text.encode())
+        write_atomically(self._drop_path(model, measured_on), text.encode())
 
-    def _drop_path(self, model: bytes, reference: Predictions) -> pathlib.Path:
-        key = hashlib.sha256(model + reference.digest()).hexdigest()[:24]
+    def _drop_path(self, model: bytes, measured_on: bytes) -> pathlib.Path:
+        key = hashlib.sha256(model + measured_on).hexdigest()[:24]
         return self._folder / f"{_DROP}{key}"
 
     def _make(self) -> None:

@@ -35,7 +35,7 @@ class KeptLayers:
 
 @dataclasses.dataclass(frozen=True)
 class Drop:
-    """Measured loss against the float model, in percentage points.
+    """Measured loss against the float model, in percentage points or the unit of a task's figure.
 
     Attributes:
         loss: The loss with its interval; negative if the quantized model happens to be better.
@@ -46,7 +46,7 @@ class Drop:
     images: int
 
     @property
-    def points(self) -> float:
+    def size(self) -> float:
         """The measured loss, which the bound is compared with."""
         return self.loss.value
 
@@ -81,7 +81,7 @@ def search(
     """Keep as few layers as needed in INT8 instead of INT7, then in float.
 
     Args:
-        bound: Largest loss allowed, in percentage points.
+        bound: Largest loss allowed, in the unit of the losses.
         measure: Quantizes with a choice and evaluates the model; asked once for each choice.
         rank_units: Gives the layers whose inputs would have 7 bits, those that share a scale as
             one, the most sensitive first; empty if there are none. Asked only if needed.
@@ -123,14 +123,14 @@ class _Tries:
         """Whether a choice is within the bound."""
         if kept not in self._drops:
             self._drops[kept] = self._measure(kept)
-        return self._drops[kept].points <= self._bound
+        return self._drops[kept].size <= self._bound
 
     @property
     def best(self) -> KeptLayers:
         """The choice with the least loss; of equal ones that which keeps less."""
         return min(
             self._drops,
-            key=lambda kept: (self._drops[kept].points, len(kept.in_float), len(kept.int8)),
+            key=lambda kept: (self._drops[kept].size, len(kept.in_float), len(kept.int8)),
         )
 
     def outcome(self, kept: KeptLayers) -> Outcome:

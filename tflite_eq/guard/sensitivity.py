@@ -1,9 +1,9 @@
 """What quantizing one layer alone costs at the network's output.
 
 Each layer by itself is given its quantized input and weights, all else stays float, and the
-operators behind it are run again: the error of the logits is then this layer's doing, with the gain
-of everything it passes through on its way, which error measures at the layer itself leave out.
-Errors of different layers are close to independent, so that their energies add up to about that of
+operators behind it are run again: the outputs' error is then this layer's doing, with the gain of
+everything it passes through on its way, which error measures at the layer itself leave out. Errors
+of different layers are close to independent, so that their energies add up to about that of
 the quantized network, and the layers with the largest ones are those worth keeping at more bits.
 
 Gain and bias correction in a record answer the errors of all layers in front, which are absent
@@ -20,10 +20,11 @@ import numpy as np
 import numpy.typing as npt
 
 from tflite_eq.config import BiasCorrection, Reconstruction
+from tflite_eq.execution.altered_network import AlteredNetwork
 from tflite_eq.execution.operator_runner import OperatorRunner
 from tflite_eq.graph.linear import LinearLayer
 from tflite_eq.graph.model import Graph
-from tflite_eq.graph.outputs import final_softmax
+from tflite_eq.graph.outputs import computed_logits
 from tflite_eq.numerics import affine, weights
 from tflite_eq.numerics.affine import AffineParams
 from tflite_eq.progress import track
@@ -31,7 +32,6 @@ from tflite_eq.record.calibration import Calibration, LayerRecord
 from tflite_eq.record.filters import recorded_filters
 
 Array = npt.NDArray[Any]
-Values = dict[int, Array]
 
 
 def layer_noise(
@@ -49,9 +49,11 @@ def layer_noise(
         samples: Values of the network's inputs by tensor index; iterated twice.
 
     Returns:
-        By operator index: energy of the logits' error by energy of the logits, over all samples.
+        By operator index: energy of the outputs' error by their energy over all samples, each
+        output by itself and added up: none is louder than another.
     """
-    network = _FloatNetwork(graph)
+    targets = computed_logits(graph)
+    network = AlteredNetwork(graph)
     params = {t.index: AffineParams(t.scale, t.zero_point) for t in calibration.tensors}
     refitted = calibration.config.reconstruction is Reconstruction.REFIT
     altered = [
@@ -65,51 +67,19 @@ def layer_noise(
                 layer.observe(values)
         for layer in altered:
             layer.take_out_mean()
-    signal = 0.0
-    noise = dict.fromkeys((layer.operator for layer in altered), 0.0)
+    signal = np.zeros(len(targets))
+    noise = {layer.operator: np.zeros(len(targets)) for layer in altered}
     for sample in track(samples, "Guard: sensitivity"):
         values = network.run(sample)
-        exact = values[network.target].astype(np.float64)
-        signal += float(np.vdot(exact, exact))
+        exact = [values[target].astype(np.float64) for target in targets]
+        signal += [float(np.vdot(one, one)) for one in exact]
         for layer in altered:
-            error = network.output_with(values, layer.operator, layer.run(values)) - exact
-            noise[layer.operator] += float(np.vdot(error, error))
-    return {operator: energy / max(signal, 1e-300) for operator, energy in noise.items()}
-
-
-class _FloatNetwork:
-    """The float network, operator by operator.
-
-    Attributes:
-        target: Tensor index of the first output, in front of a final softmax.
-    """
-
-    def __init__(self, graph: Graph) -> None:
-        softmax = final_softmax(graph)
-        self.target = graph.outputs[0] if softmax is None else softmax.inputs[0]
-        self._operators = graph.operators
-        self._runners = [OperatorRunner(graph, operator) for operator in graph.operators]
-
-    def run(self, inputs: Mapping[int, Array]) -> Values:
-        """All activations by tensor index."""
-        values = dict(inputs)
-        for position in range(len(self._runners)):
-            values.update(self._outputs(position, values))
-        return values
-
-    def output_with(self, values: Mapping[int, Array], operator: int, output: Array) -> Array:
-        """The target once an operator gives another output; only what depends on it runs."""
-        changed: Values = {self._operators[operator].outputs[0]: output}
-        for position in range(operator + 1, len(self._runners)):
-            if changed.keys() & set(self._runners[position].feeds):
-                changed.update(self._outputs(position, {**values, **changed}))
-        found: Array = changed.get(self.target, values[self.target])
-        return found
-
-    def _outputs(self, position: int, values: Mapping[int, Array]) -> Values:
-        runner = self._runners[position]
-        made = runner.run([values[index] for index in runner.feeds])
-        return dict(zip(self._operators[position].outputs, made))
+            output = graph.operators[layer.operator].outputs[0]
+            found = network.run_with(values, {output: layer.run(values)}, targets)
+            errors = [value - one for value, one in zip(found, exact)]
+            noise[layer.operator] += [float(np.vdot(error, error)) for error in errors]
+    loudest = np.maximum(signal, 1e-300)
+    return {operator: float((energy / loudest).sum()) for operator, energy in noise.items()}
 
 
 class _AlteredLayer:

@@ -19,10 +19,14 @@ class AffineParams:
         scale: Real value of one code step; finite and > 0. Held as the float32 value that the
             flatbuffer stores, so that the simulation and the file agree to the last bit.
         zero_point: Code of the real value 0, in [-128, 127].
+        low: Smallest code that is written.
+        high: Largest code that is written.
     """
 
     scale: float
     zero_point: int
+    low: int = INT8_MIN
+    high: int = INT8_MAX
 
     def __post_init__(self) -> None:
         """Reject parameters that no TFLite kernel accepts."""
@@ -34,20 +38,25 @@ class AffineParams:
 
     @property
     def real_range(self) -> tuple[float, float]:
-        """Smallest and largest real value an int8 code of this tensor can stand for."""
+        """Smallest and largest real value that a code of this tensor can stand for."""
         return (
-            (INT8_MIN - self.zero_point) * self.scale,
-            (INT8_MAX - self.zero_point) * self.scale,
+            (self.low - self.zero_point) * self.scale,
+            (self.high - self.zero_point) * self.scale,
         )
+
+    @property
+    def is_limited(self) -> bool:
+        """Whether codes end before int8 does, so that the file has to see to it."""
+        return (self.low, self.high) != (INT8_MIN, INT8_MAX)
 
 
 def quantize(values: npt.NDArray[np.float32], params: AffineParams) -> npt.NDArray[np.int8]:
-    """Nearest int8 codes, saturating at [-128, 127]; halves round away from zero as in TFLite."""
+    """Nearest codes, saturating at the ends; halves round away from zero as in TFLite."""
     with np.errstate(over="ignore"):  # infinity saturates like what is merely large
         steps = values * (np.float32(1) / np.float32(params.scale))
     codes = round_half_away(steps)
     codes += params.zero_point
-    return clipped(codes, INT8_MIN, INT8_MAX).astype(np.int8)
+    return clipped(codes, params.low, params.high).astype(np.int8)
 
 
 def dequantize(codes: npt.NDArray[np.int8], params: AffineParams) -> npt.NDArray[np.float32]:
@@ -68,7 +77,7 @@ def fake_quantize(values: npt.NDArray[np.float32], params: AffineParams) -> npt.
     # NumPy makes a number of an array without dimensions, which nothing can be written into.
     real: npt.NDArray[np.float32] = np.asarray(values * (np.float32(1) / scale))
     np.rint(real, out=real)
-    clipped(real, INT8_MIN - params.zero_point, INT8_MAX - params.zero_point)
+    clipped(real, params.low - params.zero_point, params.high - params.zero_point)
     real *= scale
     return real
 

@@ -18,7 +18,14 @@ MIN_SPAN = 2e-6
 
 
 class ActivationMode(enum.Enum):
-    """Where zero lies in the code range."""
+    """Where zero lies in the code range.
+
+    Example:
+        >>> import tflite_eq
+        >>> config = tflite_eq.Config(activation_mode="symmetric")
+        >>> config.activation_mode is tflite_eq.ActivationMode.SYMMETRIC
+        True
+    """
 
     ASYMMETRIC = "asymmetric"
     SYMMETRIC = "symmetric"  # the paper's: zero point 0 everywhere
@@ -82,6 +89,39 @@ def affine_for(
     scale = max(high - low, MIN_SPAN) / 255
     zero_point = int(np.clip(round(INT8_MIN - low / scale), INT8_MIN, INT8_MAX))
     return AffineParams(scale, zero_point), Window(INT8_MIN, INT8_MAX, True)
+
+
+def limited_affine(
+    low: float, high: float, bits: int, mode: ActivationMode, floor: float | None
+) -> tuple[AffineParams, Window]:
+    """Scale, zero point and window of codes that the file itself ends, at both ends.
+
+    Kernels saturate where int8 ends. Fewer codes than that end where the file has a MINIMUM and a
+    MAXIMUM behind the operator that writes the tensor.
+
+    Args:
+        low: Lower end of the interval, <= 0.
+        high: Upper end, >= 0.
+        bits: Width of the codes, 2 to 8.
+        mode: Zero point 0 and as many codes on either side, -63..63 for 7 bits, or a free one and
+            the middle 2^bits of int8's codes.
+        floor: Real value <= 0 that the kernels that write the tensor cannot go below; at 0 the
+            window begins with the zero point.
+    """
+    low, high = min(low, 0.0), max(high, 0.0)
+    if low == high:
+        low, high = DEAD_RANGE
+    last = 2 ** (bits - 1) - 1
+    if mode is ActivationMode.SYMMETRIC:
+        first = 0 if floor == 0 else -last
+        scale, zero_point = max(-low, high, MIN_SPAN) / last, 0
+    else:
+        first = -last - 1
+        low = 0.0 if floor == 0 else low
+        scale = max(high - low, MIN_SPAN) / (last - first)
+        zero_point = int(np.clip(round(first - low / scale), first, last))
+    params = AffineParams(scale, zero_point, first, last)
+    return params, Window(first, last, saturates=True)
 
 
 def _bounded_int7(floor: float, high: float) -> tuple[AffineParams, Window]:

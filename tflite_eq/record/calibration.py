@@ -18,6 +18,7 @@ from tflite_eq.equalization.factors import ChannelFactors
 from tflite_eq.errors import ConfigError, TfliteEqError
 from tflite_eq.files import PathLike, write_atomically
 from tflite_eq.json_fields import known_fields, parse_json, typed, typed_list, typed_pair
+from tflite_eq.numerics.affine import AffineParams
 from tflite_eq.numerics.grids import WeightGrid
 from tflite_eq.record.comparison import Comparison
 from tflite_eq.record.outliers import Outliers
@@ -45,6 +46,7 @@ class TensorRecord:
         factor: Chosen scale as a multiple of the initial one.
         outside: Part of the calibration codes outside the window (saturated ones if the window
             is enforced), in [0, 1].
+        limited: Whether the file has a MINIMUM and a MAXIMUM that end the codes at the window.
     """
 
     index: int
@@ -57,11 +59,27 @@ class TensorRecord:
     start: str
     factor: float = 1.0
     outside: float = 0.0
+    limited: bool = False
 
     @property
     def bits(self) -> int:
-        """Bits that the window's codes need."""
-        return 7 if self.window[1] - self.window[0] <= 127 else 8
+        """Bits that the window's codes need, of a symmetric window both its sides."""
+        low, high = self.window
+        if high - low > 127:
+            return 8
+        return 7 if high > 31 else 6 if high > 15 else 5
+
+    @property
+    def params(self) -> AffineParams:
+        """Scale and zero point, with the codes that the file ends at."""
+        if self.limited:
+            return AffineParams(self.scale, self.zero_point, *self.window)
+        return AffineParams(self.scale, self.zero_point)
+
+    def to_plain(self) -> dict[str, Any]:
+        """The fields as JSON holds them; ``limited`` where it is the case."""
+        plain = dataclasses.asdict(self)
+        return plain if self.limited else {k: v for k, v in plain.items() if k != "limited"}
 
     @classmethod
     def from_plain(cls, entry: dict[str, Any]) -> TensorRecord:
@@ -158,6 +176,7 @@ _TENSOR_TYPES: dict[str, type[Any]] = {
     "start": str,
     "factor": float,
     "outside": float,
+    "limited": bool,
 }
 _LAYER_TYPES: dict[str, type[Any]] = {
     "index": int,
@@ -236,6 +255,14 @@ class Calibration:
         preprocessing: What the files went through that the samples were read from; ``None`` for
             samples that were taken as they are.
         outliers: Samples that reach far beyond the others; ``None`` if there are none.
+
+    Example:
+        >>> import numpy as np, tflite_eq
+        >>> samples = list(np.load("samples.npy")[:50, np.newaxis])
+        >>> record = tflite_eq.calibrate("net_float.tflite", samples)
+        >>> record.save("net.calibration.json")
+        >>> tflite_eq.Calibration.load("net.calibration.json") == record
+        True
     """
 
     tool_version: str
@@ -291,7 +318,7 @@ class Calibration:
         if self.warnings:
             lines += ['  "warnings": [', *_joined(list(map(json.dumps, self.warnings)), "    ")]
             lines.append("  ],")
-        tensors = [json.dumps(dataclasses.asdict(t)) for t in self.tensors]
+        tensors = [json.dumps(t.to_plain()) for t in self.tensors]
         lines += ['  "tensors": [', *_joined(tensors, "    "), "  ],"]
         layers = []
         for layer in self.layers:

@@ -69,9 +69,21 @@ def check_tensor(tensor: TensorRecord, origin: str) -> None:
             "expected the smallest and the largest code, in [-128, 127]"
         )
     # Nobody looks for codes outside a window that is said to saturate.
-    if tensor.saturates and not (
-        tensor.window[0] in (-128, tensor.zero_point, min(tensor.zero_point, 0))
-        and tensor.window[1] == 127
+    if tensor.limited and not (
+        tensor.saturates and tensor.window[0] <= tensor.zero_point <= tensor.window[1]
+    ):
+        raise ConfigError(
+            f"{origin}: tensor '{tensor.name}' is said to be limited to the window "
+            f"{list(tensor.window)} with zero point {tensor.zero_point}, which must lie in it, and "
+            "saturates must be true; undo the edit"
+        )
+    if (
+        tensor.saturates
+        and not tensor.limited
+        and not (
+            tensor.window[0] in (-128, tensor.zero_point, min(tensor.zero_point, 0))
+            and tensor.window[1] == 127
+        )
     ):
         raise ConfigError(
             f"{origin}: tensor '{tensor.name}' cannot saturate at the window "

@@ -123,7 +123,7 @@ def _certificates(
                 certificates.accumulator_certificate(kernel, codes, zero_point, bits, None)
             )
         found.append(certificates.winograd_1d_certificate(codes))
-    elif source.bits == 7:
+    elif source.bits < 8:
         found.append(certificates.direct_int7_certificate(codes))
     return tuple(found)
 

@@ -80,14 +80,15 @@ def _outcome(layers: Sequence[LayerReport], models: Sequence[ModelSummary]) -> l
 def _guarded(guard: GuardRecord) -> Finding:
     final = guard.final
     measured = (
-        f"{guard.measure.capitalize()} is {final.loss.text(2)} points on {guard.images} "
-        f"samples, {guard.plain.drop:.2f} with nothing kept."
+        f"{guard.measure[:1].upper()}{guard.measure[1:]} is "
+        f"{guard.in_unit(final.loss.text(guard.digits))} on {guard.images} samples, "
+        f"{guard.plain.drop:.{guard.digits}f} with nothing kept."
     )
     if final.holds:
-        return Finding("good", f"The bound of {guard.bound:g} points holds", measured)
+        return Finding("good", f"The bound of {guard.in_unit(f'{guard.bound:g}')} holds", measured)
     return Finding(
         "problem",
-        f"The bound of {guard.bound:g} points cannot be met",
+        f"The bound of {guard.in_unit(f'{guard.bound:g}')} cannot be met",
         f"{measured} This is the best model found. A larger bound, --preset best or other "
         "calibration data may help; if even much in float does not, check the preprocessing.",
     )

@@ -33,7 +33,7 @@ class Step:
         kept_int8: Layers with 8-bit inputs where 7 bits were asked for, by their outputs' names.
         kept_float: Operators that compute in float, likewise; those that only move values between
             them go with them.
-        loss: Measured loss in percentage points with its 95 % confidence interval; negative if it
+        loss: Measured loss in the record's unit with its 95 % confidence interval; negative if it
             is better than the float model.
         holds: Whether the loss is within the bound.
         price: What the model costs.
@@ -47,7 +47,7 @@ class Step:
 
     @property
     def drop(self) -> float:
-        """The measured loss itself, in percentage points."""
+        """The measured loss itself."""
         return self.loss.value
 
 
@@ -57,7 +57,7 @@ class Sensitivity:
 
     Attributes:
         names: What is kept together, by the outputs' names.
-        noise: Energy of the logits' error that keeping it takes away, by energy of the logits.
+        noise: Energy of the outputs' error that keeping it takes away, by energy of the outputs.
         kept: Whether any of it is kept in the end.
     """
 
@@ -71,8 +71,8 @@ class GuardRecord:
     """How a guarded quantization went.
 
     Attributes:
-        bound: Largest loss allowed, in percentage points.
-        measure: What the loss is: ``top-1 drop`` or ``disagreement``.
+        bound: Largest loss allowed, in ``unit``.
+        measure: What the loss is: ``top-1 drop``, ``disagreement``, ``mean IoU loss``.
         images: Number of samples it is measured on.
         description: What they are, for people.
         steps: All models tried, in order; the first one keeps nothing.
@@ -83,6 +83,8 @@ class GuardRecord:
         keep_int8: Expression for ``--keep_int8`` that gives the same model, ``None`` for none.
         skip: The same for ``--skip``.
         notes: What so many samples cannot tell, one sentence each.
+        unit: Of the losses: ``points``, ``dB``, or nothing.
+        digits: To print of them behind the point.
     """
 
     bound: float
@@ -96,6 +98,12 @@ class GuardRecord:
     keep_int8: str | None
     skip: str | None
     notes: tuple[str, ...]
+    unit: str = "points"
+    digits: int = 2
+
+    def in_unit(self, figure: str) -> str:
+        """A figure with the unit of the losses behind it."""
+        return f"{figure} {self.unit}".rstrip()
 
     @property
     def plain(self) -> Step:

@@ -263,6 +263,16 @@ class Report:
         findings: What stands out.
         guard: How the accuracy guard went; ``None`` without one.
         suggestions: What to try where no guard has tried it; empty unless models were compared.
+
+    Example:
+        >>> import numpy as np, tflite_eq
+        >>> samples = list(np.load("samples.npy")[:50, np.newaxis])
+        >>> report = tflite_eq.quantize("net_float.tflite", samples).report
+        >>> isinstance(report, tflite_eq.Report)
+        True
+        >>> furthest_off = min(report.layers, key=lambda layer: layer.sqnr_db_after)
+        >>> furthest_off.kind
+        'CONV_2D'
     """
 
     summary: dict[str, Any]

@@ -1,7 +1,7 @@
 """Candidates for scales: multiples of an initial one, coarse steps, then those around the best.
 
 The one loop that every scale is searched by: of activations, of weights, and of weights that
-reconstruction has changed.
+reconstruction has changed. (Algorithm 1 of the paper has one of its own.)
 """
 
 from __future__ import annotations

@@ -2,37 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import numpy as np
 import numpy.typing as npt
 
-from tflite_eq.checkpoint.checkpoint import LayerState
-from tflite_eq.config import Config, Forms, Method
+from tflite_eq.config import Forms, Method
 from tflite_eq.execution.operator_runner import OperatorRunner
 from tflite_eq.graph import properties
 from tflite_eq.graph.heads import FEWEST_CODES, JOINING, head_operators
 from tflite_eq.graph.linear import LinearLayer
 from tflite_eq.graph.model import Operator
-from tflite_eq.graph.network import Network
 from tflite_eq.graph.scale_groups import ScaleGroup, shares_scale
 from tflite_eq.numerics.affine import AffineParams
-from tflite_eq.numerics.windows import ActivationMode, Window, affine_for
-from tflite_eq.precision import wants_int7
+from tflite_eq.numerics.windows import ActivationMode, Window, affine_for, limited_affine
+from tflite_eq.precision import ends_in_file, input_bits, wants_int7
 from tflite_eq.record.calibration import LayerRecord, TensorRecord
 from tflite_eq.search.easyquant import Interval, SearchResult, ValueReader, search_scales
 from tflite_eq.search.rows import supports_rows
 from tflite_eq.search.through import ELEMENTWISE, Function, search_through
-from tflite_eq.search.trace import PassTrace
 from tflite_eq.simulation.averages import Averages, operators_behind_averages
 from tflite_eq.simulation.elementwise_results import ElementwiseResults
 from tflite_eq.simulation.floors import floor_of
 from tflite_eq.simulation.kernel_tables import KernelTable
 from tflite_eq.simulation.least_scales import least_output_scale
+from tflite_eq.simulation.lockstep_pass import LockstepPass
 from tflite_eq.simulation.sampling import criterion, sampled_values
-from tflite_eq.simulation.twins import TwinActivations
 from tflite_eq.simulation.weight_scales import WeightScales
-from tflite_eq.statistics.histogram import RangeObserver
 from tflite_eq.statistics.ranges import ESTIMATORS, widen_to_symmetric
 from tflite_eq.writing.fast_forms import with_fast_swish
 
@@ -46,39 +42,40 @@ _READ_VALUES = 30_000
 
 _FIXED_WINDOW = Window(-128, 127, True)
 
+# Kernels of MINIMUM and MAXIMUM broadcast codes of no more dimensions on some runtime.
+_MOST_LIMITED = 5
+
+# Where published settings start, or end.
+_ESTIMATOR_OF = {Method.EASYQUANT_PAPER: "minmax", Method.TRT: "kl"}
+
 
 class ActivationScales:
     """Scales of one network's activations."""
 
     def __init__(
         self,
-        network: Network,
-        observers: dict[int, RangeObserver],
-        twins: TwinActivations,
-        config: Config,
+        task: LockstepPass,
         weight_scales: WeightScales,
-        trace: PassTrace | None = None,
-        decided: Sequence[LayerState] = (),
-        beside: Sequence[TwinActivations] = (),
     ) -> None:
-        """Nothing is settled yet; arguments as for ``run_lockstep``.
+        """Nothing is settled yet.
 
-        ``weight_scales`` are searched along with the scales of what layers read.
-        ``decided`` holds what an interrupted run has decided: its tensors are settled as they
-        were, without a search. ``beside`` are other quantized networks that get the same scales.
+        Args:
+            task: The pass that the scales are decided in.
+            weight_scales: Searched along with the scales of what layers read.
         """
+        network = task.network
         self._graph, self._layers = network.graph, network.layers
         self._groups, self._skipped = network.groups, network.skipped
-        self._observers = observers
-        self._twins = twins
-        self._beside = beside
-        self._config = config
-        self._trace = trace
+        self._observers = task.observers
+        self._twins = task.twins
+        self._beside = [other.twins for other in task.beside]
+        self._config = task.config
+        self._half_round = task.half_round
+        self._trace = task.trace
         self._position = 0  # of the operator that runs next
-        self._is_int7: dict[int, bool] = {}
         self._records: dict[int, TensorRecord] = {}
         self._new: list[TensorRecord] = []
-        self._decided = {tensor.index: tensor for state in decided for tensor in state.tensors}
+        self._decided = {tensor.index: tensor for state in task.decided for tensor in state.tensors}
         self._least: dict[int, float] = {}
         self._weight_scales = weight_scales
         self._averaged_from: dict[int, list[ScaleGroup]] = {}
@@ -103,7 +100,7 @@ class ActivationScales:
 
     def note_layer(self, layer: LinearLayer, record: LayerRecord) -> None:
         """Take into account what steps a layer that has run computes its output in."""
-        input_scale = self._twins.params[layer.input].scale
+        input_scale = self._twins.settled[layer.input].params.scale
         self._least[layer.output] = least_output_scale(record, input_scale)
 
     def settle_rest(self) -> None:
@@ -115,7 +112,7 @@ class ActivationScales:
     def is_awaited(self, tensor: int) -> bool:
         """Whether the values of a tensor are needed once more when a group is settled."""
         return any(
-            group.tensors[0] not in self._twins.params
+            group.tensors[0] not in self._twins.settled
             for group in self._averaged_from.get(tensor, ())
         )
 
@@ -132,20 +129,18 @@ class ActivationScales:
 
     def is_int7(self, tensor: int) -> bool:
         """Whether a settled tensor was given 7 bits."""
-        return self._is_int7[tensor]
+        return self._twins.settled[tensor].window.is_int7
 
     def _settle(self, group: ScaleGroup) -> None:
-        if group.tensors[0] in self._twins.params:
+        if group.tensors[0] in self._twins.settled:
             return
         if group.tensors[0] in self._decided:
             self._settle_as_before(group, self._decided[group.tensors[0]])
             return
         if group.fixed is not None:
-            self._is_int7.update(dict.fromkeys(group.tensors, False))
             self._settled(group, group.fixed, _FIXED_WINDOW, "fixed", 1.0)
             return
         int7 = wants_int7(group, self._config)
-        self._is_int7.update(dict.fromkeys(group.tensors, int7))
         floor = self._floor(group) if int7 else None
         averages = Averages(self._graph, group, self._twins)
         layers = self._weight_scales.joint(group.readers, int7, averages)
@@ -162,6 +157,10 @@ class ActivationScales:
                 params_of,
                 self._config.search,
                 self._may_clip(group, int7, floor),
+            )
+        elif self._half_round is not None:
+            found = self._half_round.activation(
+                group, starts["minmax"], params_of, self._may_clip(group, int7, floor), averages
             )
         else:
             name, interval = next(iter(starts.items()))
@@ -191,8 +190,7 @@ class ActivationScales:
     def _settle_as_before(self, group: ScaleGroup, record: TensorRecord) -> None:
         """Settle a group as an interrupted run did."""
         window = Window(*record.window, record.saturates)
-        self._is_int7.update(dict.fromkeys(group.tensors, window.is_int7))
-        params = AffineParams(record.scale, record.zero_point)
+        params = record.params
         self._settled(group, params, window, record.start, record.factor)
         self._new.clear()  # these are stored already
 
@@ -224,6 +222,7 @@ class ActivationScales:
                 observed=(float(observer.minimum), float(observer.maximum)),
                 start=start,
                 factor=float(factor),
+                limited=params.is_limited,
             )
             self._new.append(self._records[index])
         averages.compute_again()
@@ -344,6 +343,7 @@ class ActivationScales:
         """
         bounded = floor is not None or self._nonnegative(group)
         ends_at_127 = not int7 or (bounded and self._mode(group) is ActivationMode.ASYMMETRIC)
+        ends_at_127 = ends_at_127 or self._is_limited(group, int7)
         return ends_at_127 and not self._is_given_out(group) and not self._hides_averages(group)
 
     def _is_given_out(self, group: ScaleGroup) -> bool:
@@ -370,7 +370,28 @@ class ActivationScales:
     def _affine(
         self, interval: Interval, group: ScaleGroup, int7: bool, floor: float | None
     ) -> tuple[AffineParams, Window]:
+        if self._is_limited(group, int7):
+            bits = input_bits(int7, self._config)
+            interval = _union(interval, group.constants)
+            return limited_affine(*interval, bits, self._mode(group), floor)
         return affine_for(*interval, int7, self._mode(group), floor)
+
+    def _is_limited(self, group: ScaleGroup, int7: bool) -> bool:
+        """Whether the file ends the codes of a group where its window ends.
+
+        Codes that are requantized on their way into the group are not those of a tensor that could
+        be limited.
+        """
+        sizes = [len(self._graph.tensors[index].shape) for index in group.tensors]
+        return (
+            ends_in_file(int7, self._config)
+            and max(sizes) <= _MOST_LIMITED
+            and not self._has_requantized(group)
+        )
+
+    def _has_requantized(self, group: ScaleGroup) -> bool:
+        apart = (index for operator in group.inside for index in operator.inputs)
+        return any(index in self._groups and index not in group.tensors for index in apart)
 
     def _mode(self, group: ScaleGroup) -> ActivationMode:
         if group.needs_zero_point_0:
@@ -390,9 +411,9 @@ class ActivationScales:
             if len(names) > 1 and any(self._observers[i].has_loud for i in group.tensors):
                 names.append("ordinary")
         else:
-            names = [self._config.method.value]
+            names = [_ESTIMATOR_OF.get(self._config.method, self._config.method.value)]
         symmetric = self._config.activation_mode is ActivationMode.SYMMETRIC
-        levels = 128 if int7 else 256
+        levels = 1 << input_bits(int7, self._config)
         starts = {}
         for name in names:
             ends = [
@@ -437,7 +458,7 @@ class ActivationScales:
         in a concatenation later, so EasyQuant keeps them whole.
         """
         low = high = 0.0
-        if self._config.method is Method.EASYQUANT:
+        if self._config.method in (Method.EASYQUANT, Method.EASYQUANT_PAPER):
             for index in group.tensors:
                 producer = self._graph.producer(index)
                 if producer is not None and producer.index >= self._position:

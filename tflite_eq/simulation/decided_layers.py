@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Sequence
 
 import numpy as np
@@ -139,7 +140,7 @@ class DecidedLayers:
     def _rounded_bias(self, layer: LinearLayer, correction: Float, scales: Float) -> Float:
         """What the int32 bias really adds beyond the float bias, per channel."""
         codes, bias_scales = weights.quantize_bias(
-            layer.bias_values + correction, self._twins.params[layer.input].scale, scales
+            layer.bias_values + correction, self._twins.settled[layer.input].params.scale, scales
         )
         exact = codes.astype(np.float64) * bias_scales - layer.bias_values
         return exact.astype(np.float32)
@@ -157,18 +158,19 @@ class DecidedLayers:
     def _put_outputs(self, layer: LinearLayer, gain: float, offset: Float) -> None:
         """Put the layer's final outputs: gain and offset, then the activation function."""
         activation = properties.fused_activation(layer.operator)
-        for sample in range(self._twins.samples):
-            exact = self._twins.float_values(layer.output, sample)
-            finish(exact, activation)
-            self._twins.put_float(layer.output, sample, exact)
+        for sample in range(self._twins.samples) if activation != "NONE" else ():
+            self._twins.change_float(
+                layer.output, sample, functools.partial(finish, activation=activation)
+            )
         self._put_quantized_outputs(layer, gain, offset)
 
     def _put_quantized_outputs(self, layer: LinearLayer, gain: float, offset: Float) -> None:
         activation = properties.fused_activation(layer.operator)
+        last_steps = functools.partial(
+            finish, activation=activation, gain=gain, bias=layer.bias_values, offset=offset
+        )
         for sample in range(self._twins.samples):
-            real = self._twins.waiting_values(layer.output, sample)
-            finish(real, activation, gain, layer.bias_values, offset)
-            self._twins.put_quantized(layer.output, sample, real)
+            self._twins.finish_waiting(layer.output, sample, last_steps)
 
 
 class LayersBeside(DecidedLayers):

@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 import numpy.typing as npt
 
 from tflite_eq.bias.iterative import ErrorSums
-from tflite_eq.config import Config, Method, Reconstruction
+from tflite_eq.config import Method, Reconstruction
 from tflite_eq.graph.linear import LinearLayer
-from tflite_eq.graph.model import Graph
 from tflite_eq.numerics import weights
 from tflite_eq.reconstruction.layer import Reconstructed, Settings, reconstruct
 from tflite_eq.record.calibration import LayerRecord
 from tflite_eq.record.codes import encode_codes
 from tflite_eq.record.filters import QuantizedFilters
 from tflite_eq.simulation.activation_scales import ActivationScales
-from tflite_eq.simulation.decided_layers import DecidedLayers, LayersBeside
+from tflite_eq.simulation.decided_layers import DecidedLayers
 from tflite_eq.simulation.layer_moments import can_gather_moments, layer_moments
-from tflite_eq.simulation.twins import TwinActivations
+from tflite_eq.simulation.lockstep_pass import LockstepPass
 from tflite_eq.simulation.weight_scales import WeightScales
 
 Float = npt.NDArray[np.float32]
@@ -29,16 +26,10 @@ class LayerRunner(DecidedLayers):
     """Decides and runs linear layers for one calibration pass."""
 
     def __init__(
-        self,
-        graph: Graph,
-        scales: ActivationScales,
-        twins: TwinActivations,
-        config: Config,
-        weight_scales: WeightScales,
-        beside: Sequence[LayersBeside] = (),
+        self, task: LockstepPass, scales: ActivationScales, weight_scales: WeightScales
     ) -> None:
-        """Run layers of ``graph`` on ``twins`` with the scales that are decided for them."""
-        super().__init__(graph, twins, config, beside)
+        """Run layers of a pass with the scales that are decided for them."""
+        super().__init__(task.network.graph, task.twins, task.config, task.beside)
         self._scales = scales
         self._weight_scales = weight_scales
 
@@ -84,7 +75,7 @@ class LayerRunner(DecidedLayers):
         return record
 
     def _smallest_scales(self, layer: LinearLayer) -> Float:
-        return weights.bias_floor(layer.bias_values, self._twins.params[layer.input].scale)
+        return weights.bias_floor(layer.bias_values, self._twins.settled[layer.input].params.scale)
 
     def _reconstructed(self, layer: LinearLayer, found: QuantizedFilters) -> Reconstructed | None:
         """Better filters, if they are asked for and the layer's moments can be gathered."""

@@ -12,6 +12,7 @@ of writing after every layer.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping, Sequence, Set
 
 from tflite_eq.checkpoint.checkpoint import Checkpoint, LayerState
@@ -20,61 +21,44 @@ from tflite_eq.data.store import ActivationStore
 from tflite_eq.execution.operator_runner import OperatorRunner
 from tflite_eq.graph.linear import LinearLayer
 from tflite_eq.graph.model import Graph, Operator
-from tflite_eq.graph.network import Network
 from tflite_eq.progress import note, track
 from tflite_eq.record.calibration import LayerRecord, TensorRecord
 from tflite_eq.search.trace import PassTrace
 from tflite_eq.simulation.activation_scales import ActivationScales
-from tflite_eq.simulation.decided_layers import DecidedLayers, LayersBeside
+from tflite_eq.simulation.decided_layers import DecidedLayers
 from tflite_eq.simulation.layer_runner import LayerRunner
+from tflite_eq.simulation.lockstep_pass import LockstepPass
 from tflite_eq.simulation.twins import TwinActivations
 from tflite_eq.simulation.weight_scales import WeightScales
-from tflite_eq.statistics.histogram import RangeObserver
 
 
 def run_lockstep(
-    network: Network,
-    observers: dict[int, RangeObserver],
-    twins: TwinActivations,
-    config: Config,
-    trace: PassTrace | None = None,
-    checkpoint: Checkpoint | None = None,
-    kept: Set[int] = frozenset(),
-    beside: Sequence[LayersBeside] = (),
+    task: LockstepPass, checkpoint: Checkpoint | None = None, kept: Set[int] = frozenset()
 ) -> tuple[list[TensorRecord], list[LayerRecord]]:
     """Decide all scales and corrections of one network.
 
     Args:
-        network: The network.
-        observers: FP32 ranges by tensor index.
-        twins: Activations of both networks; must hold the network's inputs.
-        config: Options.
-        trace: Receives what the searches looked at.
+        task: What the pass goes through.
         checkpoint: Gives what an interrupted run has decided, and takes every finished layer.
-        kept: Tensors whose values ``twins`` still holds at the end, besides the outputs.
-        beside: Quantized networks that some of the samples alone correct; they take the scales and
-            filters that are decided here.
+        kept: Tensors whose values the twins still hold at the end, besides the outputs.
 
     Returns:
         Records of all quantized tensors by index, and of all quantized linear layers in
         execution order.
     """
+    network, twins, trace, beside = task.network, task.twins, task.trace, task.beside
     graph, layers, skipped = network.graph, network.layers, network.skipped
     if checkpoint:
         checkpoint.check_layers(graph, layers)
-    states = checkpoint.layers if checkpoint else []
+        task = dataclasses.replace(task, decided=list(checkpoint.layers))
+    states = task.decided
     if trace is not None:
         for state in states:
             trace.restore(state.searches)
     finished = {state.layer.index: state.layer for state in states}
-    weight_scales = WeightScales(
-        twins, config, trace, states[-1].waiting_scales if states else None
-    )
-    others = [other.twins for other in beside]
-    scales = ActivationScales(
-        network, observers, twins, config, weight_scales, trace, states, others
-    )
-    runner = LayerRunner(graph, scales, twins, config, weight_scales, beside)
+    weight_scales = WeightScales(task)
+    scales = ActivationScales(task, weight_scales)
+    runner = LayerRunner(task, scales, weight_scales)
     readers = _Readers(graph, kept)
     records = []
     done: list[int] = []

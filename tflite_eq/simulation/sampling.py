@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import itertools
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
@@ -10,13 +12,13 @@ import numpy.typing as npt
 
 from tflite_eq.config import BiasCorrection, Config
 from tflite_eq.graph.linear import LinearLayer
+from tflite_eq.precision import weights_grid
 from tflite_eq.search.easyquant import LayerReader, Rows, SampledRows
 from tflite_eq.search.objective import Criterion
 from tflite_eq.search.rows import gather_rows, grouped_filters, row_positions
 from tflite_eq.search.sample_weights import Samples
 from tflite_eq.simulation.averages import AveragedRows, Averages
 from tflite_eq.simulation.twins import TwinActivations
-from tflite_eq.targets import weight_grid
 
 Float = npt.NDArray[np.float32]
 
@@ -79,6 +81,25 @@ def sampled_values(
     )
 
 
+@dataclasses.dataclass(frozen=True)
+class LayerSamples:
+    """A layer's inputs and FP32 outputs at sampled positions.
+
+    Attributes:
+        rows: Inputs in the quantized network, sample by sample.
+        output: FP32 output at the same positions without bias, [groups, rows, K / groups].
+        ends: Where the rows of each sample end, [samples].
+        samples: Whose the rows are; ``None`` pools them all.
+        share: One of how many rows the activation scale is to be judged on.
+    """
+
+    rows: Rows
+    output: Float
+    ends: tuple[int, ...]
+    samples: Samples | None
+    share: int
+
+
 def make_layer_reader(
     layer: LinearLayer,
     twins: TwinActivations,
@@ -95,6 +116,27 @@ def make_layer_reader(
         int7: Whether the layer's input gets 7 bits.
         averages: Those inside the group of the layer's input, if that is not settled.
     """
+    sampled = sampled_layer(layer, twins, config, averages)
+    return LayerReader(
+        layer.filters,
+        layer.groups,
+        sampled.rows,
+        sampled.output,
+        weights_grid(layer, int7, config),
+        criterion(config),
+        config.per_tensor,
+        sampled.share,
+        sampled.samples,
+    )
+
+
+def sampled_layer(
+    layer: LinearLayer,
+    twins: TwinActivations,
+    config: Config,
+    averages: Averages | None = None,
+) -> LayerSamples:
+    """What a layer reads and writes at sampled positions; arguments as above."""
     rng = np.random.default_rng([config.seed, layer.operator.index])
     depth = layer.groups * layer.filters[0].size
     samples, per_sample = _share(config.search.rows_for(layer.filters.size, depth), twins.samples)
@@ -121,17 +163,8 @@ def make_layer_reader(
         )
     filters = grouped_filters(layer, layer.filters)
     output = np.matmul(np.concatenate(exact, axis=1), filters.transpose(0, 2, 1))
-    return LayerReader(
-        layer.filters,
-        layer.groups,
-        rows,
-        output,
-        weight_grid(layer.geometry, config.target, int7),
-        criterion(config),
-        config.per_tensor,
-        share,
-        whose(positions, twins),
-    )
+    ends = tuple(itertools.accumulate(len(at) for _, at in positions))
+    return LayerSamples(rows, output, ends, whose(positions, twins), share)
 
 
 def whose(

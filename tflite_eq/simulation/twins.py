@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import dataclasses
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -22,6 +23,43 @@ _FLOAT = "float"
 _QUANTIZED = "quantized"
 
 
+@dataclasses.dataclass
+class SettledTensor:
+    """What is decided about a tensor of the quantized network, and what came of it.
+
+    Attributes:
+        params: Scale and zero point.
+        window: The codes that it is meant to use.
+        table: Codes of a kernel that writes it and does not round to the nearest, if one does.
+        outside: How many of its values lay outside the window.
+        seen: How many there were.
+    """
+
+    params: AffineParams
+    window: Window
+    table: KernelTable | None = None
+    outside: int = 0
+    seen: int = 0
+
+    def encode(self, values: Array) -> Array:
+        """Codes of real values, which are counted."""
+        params, window = self.params, self.window
+        # Half a step beyond the last code still rounds to it.
+        low = np.float32((window.low - 0.5 - params.zero_point) * params.scale)
+        high = np.float32((window.high + 0.5 - params.zero_point) * params.scale)
+        flat = values.reshape(-1)
+        codes = np.empty(flat.shape, np.int8)
+        for start in range(0, flat.size, _BLOCK):
+            block = flat[start : start + _BLOCK]
+            self.outside += int(np.count_nonzero(block > high) + np.count_nonzero(block < low))
+            found = quantize(block, params) if self.table is None else self.table.encode(block)
+            if self.table is not None and params.is_limited:
+                found = found.clip(params.low, params.high)
+            codes[start : start + _BLOCK] = found
+        self.seen += values.size
+        return codes.reshape(values.shape)
+
+
 class TwinActivations:
     """Values of both networks.
 
@@ -32,8 +70,7 @@ class TwinActivations:
     Attributes:
         samples: Number of samples.
         shares: What each sample counts beside others, [samples]; all the same if ``None``.
-        params: Scale and zero point of every settled tensor.
-        tables: Codes of settled tensors that a kernel writes which does not round to the nearest.
+        settled: What is decided about tensors, by index.
         notices: What a user should know about how codes were found, one sentence each.
     """
 
@@ -44,13 +81,20 @@ class TwinActivations:
         self._others = 0
         self.samples = samples
         self.shares: npt.NDArray[np.float64] | None = None
-        self.params: dict[int, AffineParams] = {}
-        self._windows: dict[int, Window] = {}
-        self.tables: dict[int, KernelTable] = {}
+        self.settled: dict[int, SettledTensor] = {}
         self.notices: list[str] = []
         self._present: set[int] = set()
-        self._outside: dict[int, int] = {}
-        self._seen: dict[int, int] = {}
+
+    @property
+    def params(self) -> dict[int, AffineParams]:
+        """Scale and zero point of every settled tensor."""
+        return {index: tensor.params for index, tensor in self.settled.items()}
+
+    @property
+    def tables(self) -> dict[int, KernelTable]:
+        """Codes of settled tensors that a kernel writes which does not round to the nearest."""
+        found = ((index, tensor.table) for index, tensor in self.settled.items())
+        return {index: table for index, table in found if table is not None}
 
     def put_float(self, tensor: int, sample: int, values: Array) -> None:
         """Store values of the float network."""
@@ -59,13 +103,27 @@ class TwinActivations:
     def put_quantized(self, tensor: int, sample: int, values: Array) -> None:
         """Store real values of the quantized network, as codes if the tensor is settled."""
         self._present.add(tensor)
-        if tensor in self.params:
-            values = self._encode(tensor, values)
+        if tensor in self.settled:
+            values = self.settled[tensor].encode(values)
         self._store.put(self._own, tensor, sample, values)
 
     def put_waiting(self, tensor: int, sample: int, values: Array) -> None:
         """Store values that are not final yet: they stay real whatever the tensor's scale."""
         self._store.put(self._own, tensor, sample, values)
+
+    def change_float(self, tensor: int, sample: int, function: Callable[[Array], None]) -> None:
+        """Have a function change values of the float network in place, see ``ActivationStore``."""
+        self._store.change(_FLOAT, tensor, sample, function)
+
+    def finish_waiting(self, tensor: int, sample: int, function: Callable[[Array], None]) -> None:
+        """Have a function make final values of waiting ones, codes if the tensor is settled."""
+        if tensor in self.settled:
+            real = self.waiting_values(tensor, sample)
+            function(real)
+            self.put_quantized(tensor, sample, real)
+        else:
+            self._present.add(tensor)
+            self._store.change(self._own, tensor, sample, function)
 
     def waiting_values(self, tensor: int, sample: int) -> Array:
         """Values stored by ``put_waiting``; read-only."""
@@ -78,8 +136,8 @@ class TwinActivations:
     def quantized_values(self, tensor: int, sample: int) -> Array:
         """Real values of the quantized network; read-only."""
         stored = self._store.get(self._own, tensor, sample)
-        params = self.params.get(tensor)
-        return stored if params is None else dequantize(stored, params)
+        settled = self.settled.get(tensor)
+        return stored if settled is None else dequantize(stored, settled.params)
 
     def quantized_range(self, tensor: int) -> tuple[float, float]:
         """Smallest and largest value the quantized network has computed for a present tensor."""
@@ -112,16 +170,13 @@ class TwinActivations:
             written: Whether that kernel writes the tensor itself. Values that are only handed on
                 to it come as codes from now on, and would be looked up twice.
         """
-        self.params[tensor] = params
-        self._windows[tensor] = window
-        if table is not None:
-            self.tables[tensor] = table
+        settled = self.settled[tensor] = SettledTensor(params, window, table)
         if tensor in self._present:
             for sample in range(self.samples):
                 real = self._store.get(self._own, tensor, sample)
-                self._store.put(self._own, tensor, sample, self._encode(tensor, real))
+                self._store.put(self._own, tensor, sample, settled.encode(real))
         if not written:
-            self.tables.pop(tensor, None)
+            settled.table = None
 
     def part(
         self, store: ActivationStore, tensors: Sequence[int], samples: Sequence[int]
@@ -135,9 +190,8 @@ class TwinActivations:
         """
         found = TwinActivations(store, len(samples))
         found.shares = None if self.shares is None else self.shares[list(samples)]
-        found.params.update(self.params)
-        found._windows.update(self._windows)
-        found.tables.update(self.tables)
+        for index, settled in self.settled.items():
+            found.settled[index] = dataclasses.replace(settled, outside=0, seen=0)
         for number, sample in enumerate(samples):
             for tensor in tensors:
                 values = self.float_values(tensor, sample)
@@ -168,25 +222,8 @@ class TwinActivations:
 
     def outside(self, tensor: int) -> float:
         """Part of the tensor's values that lay outside its window, in [0, 1]."""
-        return self._outside.get(tensor, 0) / max(self._seen.get(tensor, 0), 1)
-
-    def _encode(self, tensor: int, values: Array) -> Array:
-        params, window = self.params[tensor], self._windows[tensor]
-        # Half a step beyond the last code still rounds to it.
-        low = np.float32((window.low - 0.5 - params.zero_point) * params.scale)
-        high = np.float32((window.high + 0.5 - params.zero_point) * params.scale)
-        table = self.tables.get(tensor)
-        flat = values.reshape(-1)
-        codes = np.empty(flat.shape, np.int8)
-        outside = 0
-        for start in range(0, flat.size, _BLOCK):
-            block = flat[start : start + _BLOCK]
-            outside += np.count_nonzero(block > high) + np.count_nonzero(block < low)
-            found = quantize(block, params) if table is None else table.encode(block)
-            codes[start : start + _BLOCK] = found
-        self._outside[tensor] = self._outside.get(tensor, 0) + int(outside)
-        self._seen[tensor] = self._seen.get(tensor, 0) + values.size
-        return codes.reshape(values.shape)
+        settled = self.settled.get(tensor)
+        return settled.outside / max(settled.seen, 1) if settled else 0.0
 
 
 class TwinsBeside(TwinActivations):

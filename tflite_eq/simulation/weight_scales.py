@@ -15,14 +15,13 @@ import numpy.typing as npt
 from tflite_eq.config import Config, Method
 from tflite_eq.graph.linear import LinearLayer
 from tflite_eq.numerics import weights
+from tflite_eq.precision import weights_grid
 from tflite_eq.record.filters import QuantizedFilters
 from tflite_eq.search.easyquant import LayerReader, initial_weight_scales
 from tflite_eq.search.rows import supports_rows
-from tflite_eq.search.trace import PassTrace
 from tflite_eq.simulation.averages import Averages
+from tflite_eq.simulation.lockstep_pass import LockstepPass
 from tflite_eq.simulation.sampling import make_layer_reader
-from tflite_eq.simulation.twins import TwinActivations
-from tflite_eq.targets import weight_grid
 
 Float = npt.NDArray[np.float32]
 
@@ -30,25 +29,14 @@ Float = npt.NDArray[np.float32]
 class WeightScales:
     """Weight scales of one network's layers."""
 
-    def __init__(
-        self,
-        twins: TwinActivations,
-        config: Config,
-        trace: PassTrace | None = None,
-        waiting: Mapping[int, Sequence[float]] | None = None,
-    ) -> None:
-        """Nothing is decided yet.
-
-        Args:
-            twins: Activations of both networks.
-            config: Options.
-            trace: Receives what the searches looked at.
-            waiting: What ``waiting`` gave to a run that was interrupted.
-        """
-        self._twins = twins
-        self._config = config
-        self._trace = trace
-        self._found = {i: np.asarray(scales, np.float32) for i, scales in (waiting or {}).items()}
+    def __init__(self, task: LockstepPass) -> None:
+        """Nothing is decided yet but what an interrupted run has left waiting."""
+        self._twins = task.twins
+        self._config = task.config
+        self._trace = task.trace
+        self._half_round = task.half_round
+        waiting = task.decided[-1].waiting_scales if task.decided else {}
+        self._found = {i: np.asarray(scales, np.float32) for i, scales in waiting.items()}
 
     def joint(
         self, layers: Sequence[LinearLayer], int7: bool, averages: Averages
@@ -81,13 +69,17 @@ class WeightScales:
 
     def decide(self, layer: LinearLayer, int7: bool) -> QuantizedFilters:
         """Filters rounded to the nearest codes under the layer's scales; its input is settled."""
-        index, params = layer.operator.index, self._twins.params[layer.input]
+        index, params = layer.operator.index, self._twins.settled[layer.input].params
         searches = self._config.method is Method.EASYQUANT and supports_rows(layer)
         if index not in self._found and searches:
             reader = make_layer_reader(layer, self._twins, self._config, int7)
             reader.search_weights(params, self._config.search)
             self._keep(index, reader)
-        grid = weight_grid(layer.geometry, self._config.target, int7)
+        elif self._half_round is not None and supports_rows(layer):
+            self._found[index] = self._half_round.weights(layer, params, int7)
+            if self._trace is not None:
+                self._trace.weight_searches[index] = self._half_round.weight_trials(layer)
+        grid = weights_grid(layer, int7, self._config)
         if index in self._found:
             scales = allowed(self._found.pop(index), layer, params.scale, self._config.per_tensor)
         else:
@@ -103,7 +95,7 @@ class WeightScales:
 
 def unclipped_scales(layer: LinearLayer, input_scale: float, int7: bool, config: Config) -> Float:
     """The smallest scales [K] that clip no weight and that the bias allows."""
-    grid = weight_grid(layer.geometry, config.target, int7)
+    grid = weights_grid(layer, int7, config)
     scales = initial_weight_scales(layer.filters, grid, config.per_tensor)
     return allowed(scales, layer, input_scale, config.per_tensor)
 

@@ -11,8 +11,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Iterable
 
 import numpy as np
 import numpy.typing as npt
@@ -105,31 +104,6 @@ class RangeObserver:
         self._see((low, high), flat.size)
         self._ordinary = min(self._ordinary[0], low), max(self._ordinary[1], high)
         self._add_to_histogram(self._subset(flat))
-
-    def state(self) -> dict[str, Any]:
-        """Everything that later updates and all figures depend on.
-
-        Plain values but for ``histogram``, int64 [2, 2048]; ``restore`` takes it back.
-        """
-        return {
-            "minimum": self._minimum,
-            "maximum": self._maximum,
-            "count": self._count,
-            "zeros": self._zeros,
-            "exponent": self._exponent,
-            "random": self._random.bit_generator.state,
-            "histogram": self._counts.copy(),
-        }
-
-    def restore(self, state: Mapping[str, Any]) -> None:
-        """Go on from a ``state`` of an observer made with the same arguments."""
-        self._minimum = float(state["minimum"])
-        self._maximum = float(state["maximum"])
-        self._count = int(state["count"])
-        self._zeros = int(state["zeros"])
-        self._exponent = int(state["exponent"])
-        self._random.bit_generator.state = state["random"]
-        self._counts = np.array(state["histogram"], np.int64).reshape(2, BINS)
 
     def reach(self, ends: tuple[float, float], count: int) -> None:
         """Adds values by their extremes alone: the histogram, and what is read off it, stays.

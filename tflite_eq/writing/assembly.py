@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,7 @@ import numpy as np
 from tflite_eq.config import IoType
 from tflite_eq.graph import schema
 from tflite_eq.graph.model import Graph, Operator
-from tflite_eq.numerics.affine import AffineParams
+from tflite_eq.numerics.affine import INT8_MAX, INT8_MIN, AffineParams
 from tflite_eq.writing.constants import Codes
 
 # uint8 codes are int8 codes counted from 0.
@@ -53,17 +54,47 @@ class Form:
     read: tuple[schema.TensorT, ...]
 
 
+@dataclasses.dataclass(frozen=True)
+class Limit:
+    """A MAXIMUM, a MINIMUM or both of the written network that end a tensor's codes.
+
+    Attributes:
+        source: The codes as they are made.
+        result: The same between the ends.
+        low: Smallest code.
+        high: Largest code.
+    """
+
+    source: schema.TensorT
+    result: schema.TensorT
+    low: int
+    high: int
+
+
 class Assembly:
     """A network in the making.
 
     Attributes:
         model: Its flatbuffer's object API. Shares with the float network what is the same in both.
         forms: Where several operators, or one of another kind, stand for one.
+        limits: Where codes are ended before int8 does.
     """
 
-    def __init__(self, graph: Graph, output_type: IoType) -> None:
-        """Start with the tensors of a float network, in their order, and no operators."""
+    def __init__(
+        self,
+        graph: Graph,
+        output_type: IoType,
+        limited: Mapping[int, AffineParams] | None = None,
+    ) -> None:
+        """Start with the tensors of a float network, in their order, and no operators.
+
+        Args:
+            graph: The float network.
+            output_type: Element type of its outputs.
+            limited: Tensors whose codes are to be ended before int8 does, with these ends.
+        """
         self._graph = graph
+        self._limited = limited or {}
         self._output_type = output_type
         self.model = copy.copy(graph.model)
         self._subgraph = copy.copy(graph.subgraph)
@@ -85,18 +116,36 @@ class Assembly:
         # What copies of tensors are copies of, and the parameters of those in int8.
         self._copies: dict[int, tuple[int, AffineParams | None]] = {}
         self._dequantized = 0
+        # Codes of limited tensors as operators write them.
+        self._unlimited: dict[int, int] = {}
         self.forms: list[Form] = []
+        self.limits: list[Limit] = []
 
     def take_codes(self, tensor: int, params: AffineParams) -> None:
-        """Have whatever writes a tensor write codes: an operator, or the network's user."""
+        """Have whatever writes a tensor write codes: an operator, or the network's user.
+
+        An operator must have been added.
+        """
         self._native[tensor] = params
         _quantize_type(self._subgraph.tensors[tensor], params)
+        if tensor not in self._limited:
+            return
+        writers = [o for o in self._subgraph.operators if tensor in list(o.outputs)]
+        if not writers:
+            made = self.under(tensor, params)
+            self._limit(tensor, tensor, made)
+            self._converted[tensor, params] = made
+            return
+        made = self._unlimited_copy(tensor, params)
+        writers[-1].outputs = [made if i == tensor else i for i in writers[-1].outputs]
+        self._unlimited[tensor] = made
+        self._limit(tensor, made, tensor)
 
     def take_uint8(self, tensor: int, params: AffineParams) -> None:
         """Have the network's user write an input in uint8, under the scale of int8 ``params``."""
         inner = self.under(tensor, params)
         _uint8_type(self._subgraph.tensors[tensor], params)
-        self._convert("QUANTIZE", tensor, inner)
+        self._make_codes(tensor, tensor, inner, params)
         self._converted[tensor, params] = inner
 
     def take_raw(self, operator: Operator, params: AffineParams) -> None:
@@ -109,18 +158,19 @@ class Assembly:
         source, result = operator.inputs[0], operator.outputs[0]
         stored = self._subgraph.tensors[source]
         stored.quantization = _quantization(np.ones(1, np.float32), 0)
-        self.take_codes(result, params)
         self._convert("QUANTIZE", source, result)
+        self.take_codes(result, params)
 
     def as_codes(self, tensor: int, params: AffineParams) -> int:
         """Index of a tensor's codes under a scale and zero point."""
+        if (tensor, params) in self._converted:
+            return self._converted[tensor, params]
         if self._native.get(tensor) == params:
             return tensor
-        if (tensor, params) not in self._converted:
-            made = self.under(tensor, params)
-            self._convert("QUANTIZE", self.as_stored(tensor), made)
-            self._converted[tensor, params] = made
-        return self._converted[tensor, params]
+        made = self.under(tensor, params)
+        self._make_codes(tensor, self.as_stored(tensor), made, params)
+        self._converted[tensor, params] = made
+        return made
 
     def as_real(self, tensor: int) -> int:
         """Index of a tensor's real values."""
@@ -201,8 +251,8 @@ class Assembly:
 
     def note_form(self, operator: Operator, read: list[int]) -> None:
         """Keep in mind what is read by those that stand for an operator of the float network."""
-        tensors = self._subgraph.tensors
-        result = tensors[operator.outputs[0]]
+        tensors, written = self._subgraph.tensors, operator.outputs[0]
+        result = tensors[self._unlimited.get(written, written)]
         self.forms.append(Form(operator.kind, result, tuple(tensors[index] for index in read)))
 
     def add(self, operator: Operator, inputs: list[int], outputs: list[int]) -> None:
@@ -248,6 +298,47 @@ class Assembly:
         for field, value in values.items():
             setattr(stored.builtinOptions, field, value)
         self._subgraph.operators.append(stored)
+
+    def _make_codes(self, tensor: int, source: int, made: int, params: AffineParams) -> None:
+        """Make codes of a tensor under ``params`` from another form of it."""
+        ends = self._limited.get(tensor)
+        if ends is None or (ends.scale, ends.zero_point) != (params.scale, params.zero_point):
+            self._convert("QUANTIZE", source, made)
+            return
+        unlimited = self._unlimited_copy(tensor, params)
+        self._convert("QUANTIZE", source, unlimited)
+        self._limit(tensor, unlimited, made)
+
+    def _unlimited_copy(self, tensor: int, params: AffineParams) -> int:
+        made = self.between(tensor, "unlimited", params)
+        self._copies[made] = tensor, params
+        return made
+
+    def _limit(self, tensor: int, source: int, result: int) -> None:
+        """End the codes of ``tensor`` that ``source`` holds, in ``result``."""
+        ends = self._limited[tensor]
+        # What writes a tensor without codes below the zero point writes none by itself.
+        above = ends.low if ends.low != ends.zero_point else INT8_MIN
+        steps = [
+            (kind, end)
+            for kind, end, last in (
+                ("MAXIMUM", above, INT8_MIN),
+                ("MINIMUM", ends.high, INT8_MAX),
+            )
+            if end != last
+        ]
+        read = source
+        for number, (kind, end) in enumerate(steps):
+            is_last = number == len(steps) - 1
+            made = result if is_last else self.between(tensor, "half_limited", ends)
+            codes = Codes(
+                np.array([end], np.int8), np.array([ends.scale], np.float32), ends.zero_point
+            )
+            constant = self.named_constant(f"{self._name(tensor)}/{kind.lower()}", codes)
+            self.append(kind, [read, constant], [made], ("MaximumMinimumOptions", {}))
+            read = made
+        tensors = self._subgraph.tensors
+        self.limits.append(Limit(tensors[source], tensors[result], ends.low, ends.high))
 
     def _convert(self, kind: str, source: int, made: int) -> None:
         self.append(kind, [source], [made], (f"{kind.title()}Options", {}))

@@ -11,13 +11,13 @@ from tflite_eq.graph.compact import drop_unused_buffers, drop_unused_tensors
 from tflite_eq.graph.int8_forms import SHAPE_READERS, int8_operators, shared_params
 from tflite_eq.graph.linear import LinearLayer
 from tflite_eq.graph.model import Graph, Operator
-from tflite_eq.graph.operators import INT8_KERNELS
+from tflite_eq.graph.operators import INT8_KERNELS, Scales
 from tflite_eq.graph.versions import raise_min_runtime_version, set_int8_versions
 from tflite_eq.numerics.affine import AffineParams
 from tflite_eq.record.calibration import Calibration, LayerRecord
 from tflite_eq.text import counted_kinds
 from tflite_eq.writing import constants
-from tflite_eq.writing.assembly import Assembly, Form, Meaning
+from tflite_eq.writing.assembly import Assembly, Form, Limit, Meaning
 from tflite_eq.writing.fast_forms import add_fast_form
 
 
@@ -29,11 +29,13 @@ class Written:
         model: The flatbuffer's object API.
         meanings: What its computed tensors stand for.
         forms: Where others stand for an operator of the float network.
+        limits: Where codes are ended before int8 does.
     """
 
     model: schema.ModelT
     meanings: list[Meaning]
     forms: list[Form]
+    limits: list[Limit]
 
     def meanings_by_index(self) -> dict[int, Meaning]:
         """The same by position in the model's list of tensors."""
@@ -44,6 +46,14 @@ class Written:
     def forms_text(self) -> str:
         """Operators of the float network that others stand for; empty if there are none."""
         return counted_kinds(form.kind for form in self.forms)
+
+    def limits_by_index(self) -> dict[int, tuple[int, tuple[int, int]]]:
+        """What is limited and to which codes, by position of the result."""
+        position = {id(tensor): i for i, tensor in enumerate(self.model.subgraphs[0].tensors)}
+        return {
+            position[id(one.result)]: (position[id(one.source)], (one.low, one.high))
+            for one in self.limits
+        }
 
     def read_by_forms(self) -> dict[int, tuple[int, ...]]:
         """Positions of what forms read, by that of what they write."""
@@ -81,7 +91,7 @@ def write(
     records = {record.index: record for record in calibration.layers}
     on_codes = int8_operators(graph, skipped, params.keys(), records.keys())
     is_fast = calibration.config.forms is Forms.FAST
-    assembly = Assembly(graph, output_type)
+    assembly = Assembly(graph, output_type, _limited(graph, calibration, on_codes))
     _settle_inputs(assembly, graph, params, on_codes, input_type)
     for operator in graph.operators:
         if operator.index in on_codes and properties.reads_raw_input(graph, operator):
@@ -96,13 +106,30 @@ def write(
     for position, tensor in enumerate(graph.outputs):
         if graph.tensors[tensor].is_float and assembly.holds_codes(tensor):
             assembly.set_output(position, _output(assembly, tensor, output_type))
-    model, meanings, forms = assembly.model, assembly.meanings(), assembly.forms
+    model, meanings = assembly.model, assembly.meanings()
     drop_unused_tensors(model.subgraphs[0], model)
     drop_unused_buffers(model)
     written = Graph(model, graph.origin)
     set_int8_versions(written)
     raise_min_runtime_version(written)
-    return Written(model, meanings, forms)
+    return Written(model, meanings, assembly.forms, assembly.limits)
+
+
+def _limited(graph: Graph, calibration: Calibration, on_codes: Set[int]) -> dict[int, AffineParams]:
+    """Tensors that need an end of their codes: those that no operator hands limited codes on to."""
+    found = {}
+    for record in calibration.tensors:
+        writer = graph.producer(record.index)
+        kernel = None if writer is None else INT8_KERNELS.get(writer.kind)
+        hands_on = (
+            writer is not None
+            and writer.index in on_codes
+            and kernel is not None
+            and kernel.scales is Scales.SHARED
+        )
+        if record.limited and not hands_on:
+            found[record.index] = record.params
+    return found
 
 
 def _settle_inputs(
@@ -174,10 +201,10 @@ def _add_on_codes(
             outputs.append(index)
     assembly.add(operator, inputs, outputs)
     for index, made in zip(operator.outputs, outputs):
-        if graph.tensors[index].is_float:
-            assembly.take_codes(index, params[index])
         if made != index:
             assembly.requantize(made, index)
+        if graph.tensors[index].is_float:
+            assembly.take_codes(index, params[index])
 
 
 def _add_in_float(assembly: Assembly, graph: Graph, operator: Operator) -> None:

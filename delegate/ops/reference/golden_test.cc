@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "delegate/kernels/geometry.h"
 #include "delegate/kernels/golden_file.h"
 #include "delegate/ops/reference/add.h"
 #include "delegate/ops/reference/mean.h"
@@ -12,6 +13,7 @@
 #include "delegate/ops/reference/prelu.h"
 #include "delegate/ops/reference/resize.h"
 #include "delegate/ops/reference/strided_view.h"
+#include "delegate/ops/reference/transpose_conv.h"
 #include "delegate/ops/reference/unary.h"
 #include "gtest/gtest.h"
 
@@ -36,6 +38,9 @@ bool Table(const GoldenCase& c, int8_t* table) {
   if (name == "HARD_SWISH") return HardSwishTable(input, output, table);
   if (name == "QUANTIZE") return RequantizeTable(input, output, table);
   if (name == "LOGISTIC") return LogisticTable(input, output, table);
+  if (name == "ABS") return AbsTable(input, output, table);
+  if (name == "EXP") return ExpTable(input, output, table);
+  if (name == "GELU") return GeluTable(c.Has("approximate"), input, output, table);
   if (name == "TANH") return TanhTable(input, output, table);
   return ReluTable(ActivationFromName(name), input, output, table);
 }
@@ -112,15 +117,66 @@ Codes Pool(const GoldenCase& c) {
   return output;
 }
 
+// Over axes that are neighbours, of an image height and width.
 Codes Mean(const GoldenCase& c) {
   const NumberList input = c.Numbers("input0");
+  const int rank = static_cast<int>(input.shape.size());
+  std::vector<int> axes = c.Has("arguments") ? c.Integers("arguments") : std::vector<int>{1, 2};
+  for (int& axis : axes) axis = axis < 0 ? axis + rank : axis;
+  const int first = *std::min_element(axes.begin(), axes.end()), last = *std::max_element(axes.begin(), axes.end());
+  int images = 1, reduced = 1, row = 1;
+  for (int d = 0; d < rank; ++d) (d < first ? images : d > last ? row : reduced) *= input.shape[static_cast<size_t>(d)];
   MeanConstants constants;
-  EXPECT_TRUE(MakeMeanConstants(QuantizationOf(c, "input0"), QuantizationOf(c, "output"), input.shape[1] * input.shape[2],
-                                &constants))
-      << c.name;
-  Codes output(static_cast<size_t>(input.shape[3]));
-  ReferenceMean(constants, input.codes().data(), input.shape[3], output.data());
+  EXPECT_TRUE(MakeMeanConstants(QuantizationOf(c, "input0"), QuantizationOf(c, "output"), reduced, &constants)) << c.name;
+  const Codes codes = input.codes();
+  Codes output(static_cast<size_t>(images) * static_cast<size_t>(row));
+  for (int image = 0; image < images; ++image) {
+    ReferenceMean(constants, codes.data() + image * reduced * row, row, output.data() + image * row);
+  }
   return output;
+}
+
+Codes TransposeConv(const GoldenCase& c) {
+  const NumberList input = c.Numbers("input0"), output = c.Numbers("output");
+  const auto pair = [&](const char* field) { return c.Has(field) ? c.Integers(field) : std::vector<int>{1, 1}; };
+  const std::vector<int> taps = pair("filter"), stride = pair("stride");
+  ConvProblem problem;
+  ConvShape& s = problem.shape;
+  s.batch = input.shape[0];
+  s.input_channels = output.shape[3];
+  s.output_channels = input.shape[3];
+  s.filter_height = taps[0];
+  s.filter_width = taps[1];
+  s.stride_height = stride[0];
+  s.stride_width = stride[1];
+  // Padding is that of the convolution the other way.
+  s.input_height = output.shape[1];
+  s.input_width = output.shape[2];
+  EXPECT_TRUE(ResolvePadding(c.Has("padding") ? Padding::kValid : Padding::kSame, &s)) << c.name;
+  std::swap(s.input_height, s.output_height);
+  std::swap(s.input_width, s.output_width);
+  std::swap(s.input_channels, s.output_channels);
+  s.input_height = input.shape[1];
+  s.input_width = input.shape[2];
+  const std::vector<int> weights = c.Integers("weights");
+  const Codes filter(weights.begin(), weights.end());
+  const std::vector<int32_t> bias = c.Has("bias") ? c.Integers("bias") : std::vector<int>();
+  const std::vector<float> scales = c.Scales("weight_scales");
+  std::vector<int32_t> multiplier(static_cast<size_t>(s.output_channels)), shift(multiplier.size());
+  for (size_t k = 0; k < multiplier.size(); ++k) {
+    QuantizeMultiplier(EffectiveScale(c.Scale("input0_scale"), scales[scales.size() == 1 ? 0 : k], c.Scale("output_scale")),
+                       &multiplier[k], &shift[k]);
+  }
+  ConvQuantization& q = problem.quantization;
+  q.input_zero_point = c.Integer("input0_zero_point");
+  q.output_zero_point = c.Integer("output_zero_point");
+  ActivationRange(ActivationOf(c), c.Scale("output_scale"), q.output_zero_point, &q.activation_min, &q.activation_max);
+  q.multiplier = multiplier.data();
+  q.shift = shift.data();
+  problem.weights = {filter.data(), bias.empty() ? nullptr : bias.data()};
+  Codes codes(output.values.size());
+  ReferenceTransposeConv(problem, input.codes().data(), codes.data());
+  return codes;
 }
 
 Codes Resize(const GoldenCase& c) {
@@ -197,7 +253,9 @@ Codes Movement(const GoldenCase& c) {
 }
 
 // Held to their vectors inside runtimes alone (tests/delegate/test_in_runtimes.py): what they compute is said by the operators.
-constexpr const char* kWithoutSpecification[] = {"MAXIMUM", "MINIMUM", "PACK", "UNPACK", "EXPAND_DIMS", "SPLIT_V", "MIRROR_PAD"};
+constexpr const char* kWithoutSpecification[] = {"MAXIMUM",     "MINIMUM", "REDUCE_MAX", "REDUCE_MIN", "PACK",    "UNPACK",
+                                                 "EXPAND_DIMS", "SPLIT_V", "MIRROR_PAD", "PAD",        "PADV2",   "RESHAPE",
+                                                 "SQUEEZE",     "CONCATENATION"};
 
 TEST(OperatorGolden, EverySpecification) {
   const std::map<std::string, Codes (*)(const GoldenCase&)> operators = {
@@ -210,6 +268,9 @@ TEST(OperatorGolden, EverySpecification) {
       {"MEAN", Mean},        {"RESIZE_BILINEAR", Resize},
       {"RESIZE_NEAREST_NEIGHBOR", Resize},
       {"LOGISTIC", Unary},   {"TANH", Unary},
+      {"EXP", Unary},        {"GELU", Unary},
+      {"ABS", Unary},        {"RELU_0_TO_1", Unary},
+      {"TRANSPOSE_CONV", TransposeConv},
       {"TRANSPOSE", Movement}, {"SLICE", Movement},
       {"STRIDED_SLICE", Movement}, {"SPLIT", Movement},
       {"SPACE_TO_DEPTH", Movement}, {"DEPTH_TO_SPACE", Movement},
@@ -239,6 +300,7 @@ TEST(Constants, ScalesOutOfRange) {
     EXPECT_FALSE(MakePreluConstants(one, 0.01f, output, &prelu));
     EXPECT_FALSE(MakeMeanConstants(one, output, 49, &mean));
     EXPECT_FALSE(ReluTable(Activation::kRelu, one, output, table));
+    EXPECT_FALSE(AbsTable(one, output, table));
     EXPECT_FALSE(LeakyReluTable(0.1f, one, output, table));
     EXPECT_FALSE(LeakyReluTable(-0.1f, one, output, table));
     EXPECT_FALSE(RequantizeTable(one, output, table));
@@ -262,6 +324,31 @@ TEST(Sigmoids, OfCodesHalfwayBetweenTwoHaveNoTable) {
   EXPECT_FALSE(LogisticTable({0.05f, 0}, {1.0f / 128, -128}, table)) << "the reference wants 1/256";
   EXPECT_FALSE(TanhTable({0.54930614f / 64, 0}, {1.0f / 65, 0}, table));
   EXPECT_FALSE(TanhTable({0.54930614f / 64, 0}, {0.0f, 0}, table));
+}
+
+// -20 times -0.21875 is 4.375 and 17.5 / 4, 18 / 4 or 17 / 4: 2.14 makes 5 of it, LiteRT 2.3 makes 4.
+TEST(LeakyRelu, OfANegativeSlopeThatRuntimesRoundDifferentlyHasNoTable) {
+  int8_t table[kCodes];
+  EXPECT_FALSE(LeakyReluTable(-0.21875f, {0.25f, -49}, {0.25f, -22}, table));
+  EXPECT_TRUE(LeakyReluTable(0.21875f, {0.25f, -49}, {0.25f, -22}, table));
+  EXPECT_TRUE(LeakyReluTable(-0.3f, {0.25f, -49}, {0.25f, -22}, table));
+  EXPECT_EQ(table[-59 + 128], 3 - 22);
+}
+
+// EXP of ln 2 is 2, GELU of 1 is 0.8413447.
+TEST(CertainTables, OfExponentialsAndGelusHalfwayBetweenTwoAreNone) {
+  int8_t table[kCodes];
+  EXPECT_FALSE(ExpTable({0.6931472f, 120}, {2.0f / 32.5f, -128}, table)) << "32.5 for a code of 121";
+  EXPECT_TRUE(ExpTable({0.6931472f / 4, 100}, {2.0f / 32.4f, -128}, table));
+  EXPECT_EQ(table[104 + 128], 32 - 128);
+  EXPECT_EQ(table[127 + 128], 127);
+  EXPECT_FALSE(ExpTable({0.5f, -128}, {1e-6f, 0}, table)) << "the reference converts what is no int32";
+  for (const bool approximate : {false, true}) {
+    EXPECT_TRUE(GeluTable(approximate, {1.0f / 64, 0}, {0.8413447f / 100.2f, -100}, table));
+    EXPECT_EQ(table[64 + 128], 0);
+    EXPECT_EQ(table[128], -100);
+  }
+  EXPECT_FALSE(GeluTable(false, {1.0f / 64, 0}, {0.8413447f / 100.5f, -100}, table));
 }
 
 // Where runtimes read beyond the image, and differ by what they find there: 513 rows from 33 take steps of 66 / 1024, which lead to

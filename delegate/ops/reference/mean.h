@@ -1,4 +1,4 @@
-// MEAN of an int8 image over its height and width.
+// MEAN of rows of int8 values, such as the pixels of an image.
 #ifndef TFLITE_EQ_DELEGATE_OPS_REFERENCE_MEAN_H_
 #define TFLITE_EQ_DELEGATE_OPS_REFERENCE_MEAN_H_
 

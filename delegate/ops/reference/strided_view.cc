@@ -142,6 +142,7 @@ bool StridedSlicedView(const Shape& input, const StridedSlices& slices, StridedV
     int64_t begin = slices.begins[d], end = slices.ends[d];
     if (begin < 0) begin += size;
     if (shrink) {
+      if ((slices.begin_mask >> d & 1) != 0) begin = 0;
       if (begin < 0 || begin >= size) {
         reason->Set("there is no index %d in the %lld of axis %d", slices.begins[d], static_cast<long long>(size), d);
         return false;

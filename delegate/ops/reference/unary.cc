@@ -22,6 +22,16 @@ bool ReluTable(Activation activation, const Quantization& input, const Quantizat
   return true;
 }
 
+bool AbsTable(const Quantization& input, const Quantization& output, int8_t table[kCodes]) {
+  FixedPointScale scale;
+  if (!ToFixedPointScale(Quotient(input, output), kMostLeftShiftOfCode, &scale)) return false;
+  for (int i = 0; i < kCodes; ++i) {
+    const int32_t value = i - 128 - input.zero_point;
+    table[i] = ClampCode(int64_t{Multiply(value < 0 ? -value : value, scale)} + output.zero_point);
+  }
+  return true;
+}
+
 bool LeakyReluTable(float slope, const Quantization& input, const Quantization& output, int8_t table[kCodes]) {
   FixedPointScale positive, negative;
   const float slope_scale = input.scale * slope / output.scale;
@@ -30,10 +40,15 @@ bool LeakyReluTable(float slope, const Quantization& input, const Quantization& 
                          &negative)) {
     return false;
   }
-  if (slope < 0) negative.multiplier = -negative.multiplier;
+  FixedPointScale negated = negative;
+  if (slope < 0) negated.multiplier = -negative.multiplier;
   for (int i = 0; i < kCodes; ++i) {
     const int32_t value = i - 128 - input.zero_point;
-    table[i] = ClampCode(int64_t{Multiply(value, value >= 0 ? positive : negative)} + output.zero_point);
+    const int32_t product = Multiply(value, value >= 0 ? positive : negated);
+    table[i] = ClampCode(int64_t{product} + output.zero_point);
+    if (value >= 0 || slope >= 0) continue;
+    // As LiteRT 2.3 has it. Halves are rounded up, so that one that is negated is rounded the other way.
+    if (table[i] != ClampCode(-int64_t{Multiply(value, negative)} + output.zero_point)) return false;
   }
   return true;
 }

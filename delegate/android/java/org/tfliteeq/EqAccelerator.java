@@ -35,7 +35,7 @@ public final class EqAccelerator {
 
   /** The handle of the accelerator with the default options. */
   public static String handle() {
-    return handle(new EqDelegate.Options());
+    return handle(new EqOptions());
   }
 
   /**
@@ -45,7 +45,7 @@ public final class EqAccelerator {
    * @throws IllegalArgumentException if an option is out of range, or names an instruction set this CPU does not have
    * @throws UnsupportedOperationException if the native library is absent or for another ABI, see {@link #isSupported}
    */
-  public static String handle(EqDelegate.Options options) {
+  public static String handle(EqOptions options) {
     if (options == null) {
       throw new IllegalArgumentException("options is null; EqAccelerator.handle() takes the defaults");
     }

@@ -30,9 +30,9 @@ final class NativeLibrary {
   private static UnsatisfiedLinkError tryLoading() {
     try {
       System.loadLibrary(NAME);
-      if (!version().equals(EqDelegate.VERSION)) {
+      if (!version().equals(Version.NAME)) {
         return new UnsatisfiedLinkError(
-            "it is version " + version() + ", but this class belongs to " + EqDelegate.VERSION);
+            "it is version " + version() + ", but this class belongs to " + Version.NAME);
       }
       return null;
     } catch (UnsatisfiedLinkError error) {
@@ -40,7 +40,7 @@ final class NativeLibrary {
     } catch (LinkageError error) {
       // A library of another version, whose functions are not those declared below.
       UnsatisfiedLinkError mismatch =
-          new UnsatisfiedLinkError("it does not belong to version " + EqDelegate.VERSION + " of this class: " + error);
+          new UnsatisfiedLinkError("it does not belong to version " + Version.NAME + " of this class: " + error);
       mismatch.initCause(error);
       return mismatch;
     }

@@ -17,17 +17,17 @@ class AcceleratorTest {
 
   @Test
   void eachSetOfOptionsHasOneAccelerator() {
-    String two = EqAccelerator.handle(new EqDelegate.Options().setNumThreads(2));
-    assertEquals(two, EqAccelerator.handle(new EqDelegate.Options().setNumThreads(2)));
+    String two = EqAccelerator.handle(new EqOptions().setNumThreads(2));
+    assertEquals(two, EqAccelerator.handle(new EqOptions().setNumThreads(2)));
     assertNotEquals(two, EqAccelerator.handle());
-    assertEquals(EqAccelerator.handle(), EqAccelerator.handle(new EqDelegate.Options()));
+    assertEquals(EqAccelerator.handle(), EqAccelerator.handle(new EqOptions()));
   }
 
   @Test
   void badOptionsAreRefused() {
     String message = assertThrows(
         IllegalArgumentException.class,
-        () -> EqAccelerator.handle(new EqDelegate.Options().setNumThreads(-1))).getMessage();
+        () -> EqAccelerator.handle(new EqOptions().setNumThreads(-1))).getMessage();
     assertTrue(message.startsWith("option num_threads: \"-1\" is not"), message);
     assertThrows(IllegalArgumentException.class, () -> EqAccelerator.handle(null));
   }

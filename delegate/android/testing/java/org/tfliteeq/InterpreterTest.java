@@ -36,9 +36,9 @@ class InterpreterTest {
 
   @Test
   void everyKernelGivesTheReferencesCodes() {
-    for (EqDelegate.Kernel kernel : new EqDelegate.Kernel[] {
-        EqDelegate.Kernel.WINOGRAD_F43, EqDelegate.Kernel.WINOGRAD_F23, EqDelegate.Kernel.DIRECT,
-        EqDelegate.Kernel.REFERENCE}) {
+    for (EqOptions.Kernel kernel : new EqOptions.Kernel[] {
+        EqOptions.Kernel.WINOGRAD_F43, EqOptions.Kernel.WINOGRAD_F23, EqOptions.Kernel.DIRECT,
+        EqOptions.Kernel.REFERENCE}) {
       try (EqDelegate delegate = new EqDelegate(claiming().setKernel(kernel));
           Interpreter interpreter = interpreter(delegate)) {
         assertArrayEquals(EXPECTED, run(interpreter), kernel.name());
@@ -68,7 +68,7 @@ class InterpreterTest {
   @Test
   void modelsThatAreNotClaimedAreRefusedOnRequest() {
     // The model's weights are not on the lattice that this kernel needs to be exact.
-    EqDelegate.Options options = claiming().setKernel(EqDelegate.Kernel.WINOGRAD_1D);
+    EqOptions options = claiming().setKernel(EqOptions.Kernel.WINOGRAD_1D);
     try (EqDelegate delegate = new EqDelegate(options)) {
       String message = assertThrows(IllegalArgumentException.class, () -> interpreter(delegate)).getMessage();
       assertTrue(message.contains("require_delegation: none of 1 nodes"), message);
@@ -105,7 +105,7 @@ class InterpreterTest {
 
   @Test
   void deletedBeforeTheInterpreter() {
-    EqDelegate.Options options = claiming().setNumThreads(3);
+    EqOptions options = claiming().setNumThreads(3);
     long handle = NativeLibrary.create(options.keys(), options.values());
     try (Interpreter interpreter = interpreter(() -> handle)) {
       NativeLibrary.delete(handle);
@@ -184,11 +184,11 @@ class InterpreterTest {
   }
 
   /** The delegate has to take the convolution, or the tests would hold TFLite's kernels to themselves. */
-  private static EqDelegate.Options claiming() {
-    return new EqDelegate.Options()
-        .setKernel(EqDelegate.Kernel.WINOGRAD_F43)
+  private static EqOptions claiming() {
+    return new EqOptions()
+        .setKernel(EqOptions.Kernel.WINOGRAD_F43)
         .setRequireDelegation(true)
-        .setLogLevel(EqDelegate.LogLevel.SILENT);
+        .setLogLevel(EqOptions.LogLevel.SILENT);
   }
 
   private static Interpreter interpreter(Delegate delegate) {

@@ -101,7 +101,7 @@ class LifecycleTest {
   private static Callable<Void> openAndClose() {
     return () -> {
       for (int i = 0; i < 500; ++i) {
-        EqDelegate delegate = new EqDelegate(new EqDelegate.Options().setNumThreads(2));
+        EqDelegate delegate = new EqDelegate(new EqOptions().setNumThreads(2));
         Thread closer = new Thread(delegate::close);
         closer.start();
         try {

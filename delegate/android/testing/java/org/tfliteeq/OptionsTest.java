@@ -18,25 +18,25 @@ class OptionsTest {
         IllegalArgumentException.class,
         () -> NativeLibrary.create(new String[] {"none"}, new String[] {"1"})).getMessage();
     Set<String> known = new HashSet<>(Arrays.asList(listed.replaceAll(".*there are ", "").split(", ")));
-    assertEquals(known, new HashSet<>(Arrays.asList(new EqDelegate.Options().keys())));
+    assertEquals(known, new HashSet<>(Arrays.asList(new EqOptions().keys())));
   }
 
   @Test
   void defaultsAreTheNativeOnes() {
     assertEquals(
         Arrays.asList("0", "auto", "auto", "false", "false", "1", "false", "false", "", "", "auto"),
-        Arrays.asList(new EqDelegate.Options().values()));
+        Arrays.asList(new EqOptions().values()));
   }
 
   @Test
   void settersReachTheOptionOfTheirName() {
-    EqDelegate.Options options = new EqDelegate.Options()
+    EqOptions options = new EqOptions()
         .setNumThreads(3)
-        .setKernel(EqDelegate.Kernel.WINOGRAD_1D)
-        .setIsa(EqDelegate.Isa.SCALAR)
+        .setKernel(EqOptions.Kernel.WINOGRAD_1D)
+        .setIsa(EqOptions.Isa.SCALAR)
         .setVerify(true)
         .setRequireDelegation(true)
-        .setLogLevel(EqDelegate.LogLevel.LAYERS)
+        .setLogLevel(EqOptions.LogLevel.LAYERS)
         .setProfile(true)
         .setReferenceInPlace(true)
         .setLeave("^conv1")
@@ -55,8 +55,8 @@ class OptionsTest {
   @Test
   void everyKernelIsOneTheNativeSideKnows() {
     Set<String> names = new HashSet<>();
-    for (EqDelegate.Kernel kernel : EqDelegate.Kernel.values()) {
-      EqDelegate.Options options = new EqDelegate.Options().setKernel(kernel);
+    for (EqOptions.Kernel kernel : EqOptions.Kernel.values()) {
+      EqOptions options = new EqOptions().setKernel(kernel);
       names.add(options.values()[1]);
       new EqDelegate(options).close();
     }
@@ -66,8 +66,8 @@ class OptionsTest {
   @Test
   void everyInstructionSetIsOneTheNativeSideKnows() {
     Set<String> names = new HashSet<>();
-    for (EqDelegate.Isa isa : EqDelegate.Isa.values()) {
-      names.add(new EqDelegate.Options().setIsa(isa).values()[2]);
+    for (EqOptions.Isa isa : EqOptions.Isa.values()) {
+      names.add(new EqOptions().setIsa(isa).values()[2]);
     }
     assertEquals(namesIn(refusal("isa", "none")), names);
   }
@@ -75,9 +75,9 @@ class OptionsTest {
   @Test
   void instructionsTheCpuLacksAreRefused() {
     boolean arm = System.getProperty("os.arch").equals("aarch64");
-    EqDelegate.Isa other = arm ? EqDelegate.Isa.AVX2 : EqDelegate.Isa.NEON_DOTPROD;
+    EqOptions.Isa other = arm ? EqOptions.Isa.AVX2 : EqOptions.Isa.NEON_DOTPROD;
     String message = assertThrows(
-        IllegalArgumentException.class, () -> new EqDelegate(new EqDelegate.Options().setIsa(other))).getMessage();
+        IllegalArgumentException.class, () -> new EqDelegate(new EqOptions().setIsa(other))).getMessage();
     assertTrue(message.contains("this CPU does not support"), message);
   }
 
@@ -86,20 +86,20 @@ class OptionsTest {
     for (int threads : new int[] {-1, 257, Integer.MIN_VALUE, Integer.MAX_VALUE}) {
       String message = assertThrows(
           IllegalArgumentException.class,
-          () -> new EqDelegate(new EqDelegate.Options().setNumThreads(threads))).getMessage();
+          () -> new EqDelegate(new EqOptions().setNumThreads(threads))).getMessage();
       assertEquals("option num_threads: \"" + threads + "\" is not an integer from 0 to 256", message);
     }
     for (int threads : new int[] {0, 1, 256}) {
-      new EqDelegate(new EqDelegate.Options().setNumThreads(threads)).close();
+      new EqDelegate(new EqOptions().setNumThreads(threads)).close();
     }
   }
 
   @Test
   void nullIsRefusedWhereItIsGiven() {
     assertThrows(IllegalArgumentException.class, () -> new EqDelegate(null));
-    assertThrows(IllegalArgumentException.class, () -> new EqDelegate.Options().setKernel(null));
-    assertThrows(IllegalArgumentException.class, () -> new EqDelegate.Options().setIsa(null));
-    assertThrows(IllegalArgumentException.class, () -> new EqDelegate.Options().setLogLevel(null));
+    assertThrows(IllegalArgumentException.class, () -> new EqOptions().setKernel(null));
+    assertThrows(IllegalArgumentException.class, () -> new EqOptions().setIsa(null));
+    assertThrows(IllegalArgumentException.class, () -> new EqOptions().setLogLevel(null));
   }
 
   @Test
@@ -117,7 +117,7 @@ class OptionsTest {
 
   @Test
   void laterChangesOfOptionsChangeNothing() {
-    EqDelegate.Options options = new EqDelegate.Options();
+    EqOptions options = new EqOptions();
     try (EqDelegate delegate = new EqDelegate(options)) {
       options.setNumThreads(-5);
       assertNotEquals(0, delegate.getNativeHandle());

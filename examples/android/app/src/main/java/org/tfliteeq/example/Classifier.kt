@@ -5,10 +5,10 @@ import com.google.ai.edge.litert.Accelerator
 import com.google.ai.edge.litert.CompiledModel
 import com.google.ai.edge.litert.Environment
 import org.tfliteeq.EqAccelerator
-import org.tfliteeq.EqDelegate
+import org.tfliteeq.EqOptions
 
 /** A model on the CPU: LiteRT alone, or with the accelerator. */
-class Classifier(assets: AssetManager, model: String, options: EqDelegate.Options?) : AutoCloseable {
+class Classifier(assets: AssetManager, model: String, options: EqOptions?) : AutoCloseable {
     private val environment = Environment.create(environmentOptions(options))
     private val model =
         CompiledModel.create(assets, model, CompiledModel.Options(Accelerator.CPU), environment)
@@ -29,7 +29,7 @@ class Classifier(assets: AssetManager, model: String, options: EqDelegate.Option
     }
 
     private companion object {
-        fun environmentOptions(options: EqDelegate.Options?): Map<Environment.Option, String> {
+        fun environmentOptions(options: EqOptions?): Map<Environment.Option, String> {
             if (options == null) return emptyMap()
             val handle = EqAccelerator.handle(options)
             return mapOf(Environment.Option.SystemGpuAcceleratorHandle to handle)

@@ -9,7 +9,7 @@ import android.widget.LinearLayout
 import android.widget.TextView
 import kotlin.concurrent.thread
 import org.tfliteeq.EqAccelerator
-import org.tfliteeq.EqDelegate
+import org.tfliteeq.EqOptions
 
 private const val MODEL = "model.tflite"
 private const val SIZE = 224 // of the model's input
@@ -51,9 +51,9 @@ class MainActivity : Activity() {
         if (!EqAccelerator.isSupported()) {
             return "LiteRT alone: ${describe(alone)}\nThe accelerator is for arm64 phones."
         }
-        val accelerated = timed(EqDelegate.Options(), codes, RUNS)
+        val accelerated = timed(EqOptions(), codes, RUNS)
         // The same operators by their specification: what the accelerator has to equal, code for code.
-        val reference = timed(EqDelegate.Options().setReferenceInPlace(true), codes, 1)
+        val reference = timed(EqOptions().setReferenceInPlace(true), codes, 1)
         val (wrong, _) = accelerated.differences(reference)
         val (other, most) = accelerated.differences(alone)
         return """
@@ -66,7 +66,7 @@ class MainActivity : Activity() {
 
     private fun codesOf(timing: Timing) = timing.codes.size
 
-    private fun timed(options: EqDelegate.Options?, codes: ByteArray, runs: Int): Timing =
+    private fun timed(options: EqOptions?, codes: ByteArray, runs: Int): Timing =
         Classifier(assets, MODEL, options).use { classifier ->
             measure(runs, WARMUPS) { classifier.run(codes) }
         }
