@@ -12,8 +12,13 @@ import tensorflow as tf
 
 from tests import models, running
 from tflite_eq import Calibration, Config, quantize
+from tflite_eq.config import ActivationMode
 from tflite_eq.errors import ConfigError
+from tflite_eq.execution.float_network import FloatNetwork
 from tflite_eq.graph.model import Graph
+from tflite_eq.numerics.affine import AffineParams, fake_quantize
+from tflite_eq.numerics.windows import affine_for
+from tflite_eq.preparation import prepared
 
 Array = npt.NDArray[Any]
 
@@ -116,3 +121,38 @@ def test_a_record_with_a_damaged_entry_is_refused() -> None:
         Calibration.from_text(text.replace('"treatment": "drop"', '"treatment": "dropped"'))
     with pytest.raises(ConfigError, match="one name and one figure"):
         Calibration.from_text(text.replace('"sample 11", ', "").replace(', "sample 11"', ""))
+
+
+def heavy_tailed(count: int = 12) -> list[list[Array]]:
+    """Values of which some in a thousand are 30 times as large as the others."""
+    rng = np.random.default_rng(3)
+    spikes = [np.where(rng.random(models.IMAGE) < 0.002, 30, 1) for _ in range(count)]
+    return [[(rng.standard_normal(models.IMAGE) * s).astype(np.float32)] for s in spikes]
+
+
+def test_tensors_in_front_of_prelu_have_the_range_that_serves_what_it_computes() -> None:
+    config = Config(equalization="none", bias_correction="none", fixed=("method",))
+    record = quantize(landmark_net(), heavy_tailed(), config).calibration
+    graph = prepared(landmark_net(), "model", config).front
+    network = FloatNetwork(graph)
+    runs = [dict(network.run({graph.inputs[0]: x}, 0)) for [x] in heavy_tailed()]
+    searched = 0
+    for operator in graph.operators:
+        if operator.kind != "PRELU":
+            continue
+        source = operator.inputs[0]
+        slopes = graph.constant(operator.inputs[1])
+        tensor = next(t for t in record.tensors if t.index == source)
+        extremes = affine_for(*tensor.observed, False, ActivationMode.ASYMMETRIC, None)[0]
+        errors = []
+        for params in (AffineParams(tensor.scale, tensor.zero_point), extremes):
+            total = 0.0
+            for values in (run[source] for run in runs):
+                exact, rounded = (
+                    np.where(x > 0, x, slopes * x) for x in (values, fake_quantize(values, params))
+                )
+                total += float(np.square(exact - rounded).sum() / np.square(exact).sum())
+            errors.append(total)
+        assert errors[0] < 1.02 * errors[1]
+        searched += errors[0] < 0.9 * errors[1]
+    assert searched >= 2

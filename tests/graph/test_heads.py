@@ -119,6 +119,8 @@ def test_parts_of_like_range_stay_codes() -> None:
     result = quantize(models.convert(network, IMAGE), models.samples(IMAGE, count=8), Config())
     assert result.calibration.config.heads.value == "joint"
     assert result.report.summary["in_float"] == []
+    plain = quantize(models.build("conv_net"), models.data("conv_net"), Config())
+    assert plain.calibration.config == Config()  # there is nothing to decide
 
 
 def test_a_concatenation_that_layers_read_is_no_head() -> None:

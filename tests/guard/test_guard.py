@@ -160,6 +160,17 @@ def test_expressions_given_by_the_user_stay_in_force(validation: Validation) -> 
     assert [bits[layer.input] for layer in found.result.calibration.layers] == [7, 8, 8]
 
 
+def test_inputs_that_keep_eight_bits_for_their_noise_are_chosen_once(
+    validation: Validation,
+) -> None:
+    config = Config(bits="7", method="minmax", keep_int8_share=0.5)
+    found = guarded(validation, 50.0, config=config)
+    assert found.config.keep_int8_share == 0
+    assert found.config.keep_int8
+    assert {t.bits for t in found.result.calibration.tensors if t.start != "fixed"} == {7, 8}
+    assert quantize(networks.planted(), CALIBRATION, found.config).model == found.result.model
+
+
 @pytest.mark.parametrize("bound", [-0.1, 100.1, float("nan"), float("inf"), "0.5", None])
 def test_bounds_without_meaning_are_refused(validation: Validation, bound: Any) -> None:
     with pytest.raises(ConfigError, match="must be percentage points from 0 to 100"):
@@ -170,7 +181,8 @@ def test_a_model_that_is_no_classifier_is_refused_before_calibrating() -> None:
     validation = Validation.from_arrays(np.zeros((2, *models.IMAGE[1:]), np.float32))
     segmenter = models.convert(lambda x: models.conv(x, 4), models.IMAGE)
     for network in (models.two_input_net(), segmenter):
-        with pytest.raises(ModelError, match=r"needs classes to count: .*; say what"):
+        message = r"needs classes to count: .*; say what the network is for"
+        with pytest.raises(ModelError, match=message):
             quantize_guarded(network, [], Guard(1.0, validation))
 
 

@@ -135,8 +135,8 @@ class Judges:
             self.folds = (Fold(tuple(range(chosen.count))),)
         elif len(passed) >= FEWEST_SAMPLES:
             self.folds = (Fold(_at_most(passed, len(followed))),)
-        elif len(ordinary) < fewest:
-            self.reason = f"{fewest} samples are needed{why}, there are {len(ordinary)}"
+        elif (count := sum(n not in loud for n in range(chosen.count))) < fewest:
+            self.reason = f"{fewest} samples are needed{why}, there are {count}"
         elif config.bias_correction is BiasCorrection.NONE:
             self.folds = (Fold(_at_most([n for _, n in ordinary], _MOST_JUDGING)),)
         else:

@@ -20,10 +20,10 @@ def with_heads(whole: Graph, graph: Graph, heard: HeardSamples, config: Config) 
         heard: The calibration samples.
         config: Options.
     """
-    if config.heads is not Heads.AUTO:
+    if config.heads is not Heads.AUTO or not head_operators(whole):
         return config
     may_be_float = config.output_type is IoType.FLOAT32 and not config.strict
-    if may_be_float and head_operators(whole) and narrow_heads(graph, heard.all_extremes(graph)):
+    if may_be_float and narrow_heads(graph, heard.all_extremes(graph)):
         note(
             "note: an output joins parts of which one would keep fewer than 16 of 256 codes: they "
             "are joined in float, with a scale for each (--heads joint joins codes)"

@@ -34,8 +34,9 @@ from tflite_eq.writing.fast_forms import with_fast_swish
 
 Float = npt.NDArray[np.float32]
 
-# Operators that compare values of one tensor, so that the largest must keep their distances.
-_COMPARING = ("SOFTMAX", "LOG_SOFTMAX", "ARG_MAX", "ARG_MIN", "TOPK_V2")
+# Operators whose results' errors are those of their input, value by value, or follow from them. Not
+# means, which average rounding away and keep what clipping shifts, nor what compares values.
+_READ_BY_VALUE = ELEMENTWISE | {"ADD", "PRELU", "SUB"}
 
 # Values of a tensor that the readers of one that no layer reads are looked at with.
 _READ_VALUES = 30_000
@@ -242,8 +243,8 @@ class ActivationScales:
     ) -> Interval:
         """A better interval for a group that no layer reads, by what its readers make of it.
 
-        Not of what the caller reads, nor of scores that a SOFTMAX or an ARG_MAX compares: these
-        keep their extremes.
+        Not of what the caller reads, nor where a reader averages values or compares them, as MEAN
+        and SOFTMAX do: these keep their extremes.
         """
         members = set(group.tensors)
         if self._is_given_out(group) or self._hides_averages(group):
@@ -255,7 +256,7 @@ class ActivationScales:
                 for o in self._graph.consumers(tensor)
                 if not members.intersection(o.outputs) and o.kind != "SHAPE"
             ]
-            if any(o.kind in _COMPARING for o in readers):
+            if any(o.kind not in _READ_BY_VALUE for o in readers):
                 return interval
             if readers and self._twins.has_values(tensor):
                 functions += [self._function(tensor, o) for o in readers]
