@@ -78,7 +78,8 @@ def test_narrow_tensors_beside_wide_ones_are_said_to_be_lost(factor: float, is_l
         joined = tf.concat([wide, tf.nn.relu(models.conv(narrow, 4, seed=2) * factor)], 3)
         return tf.reshape(joined, [1, -1])
 
-    warnings = quantize(models.convert(net, SHAPE), SAMPLES).report.warnings
+    result = quantize(models.convert(net, SHAPE), SAMPLES, Config(heads="joint"))
+    warnings = result.report.warnings
     found = [warning for warning in warnings if "shares the scale of what CONCATENATION" in warning]
     assert len(found) == is_lost
     assert all("of 256 codes for it" in warning for warning in found)
