@@ -24,7 +24,6 @@ import statistics
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Sequence
 
 import numpy as np
@@ -37,6 +36,7 @@ from tflite_eq.presets import Preset
 
 _SHAPES = ("mobilenet_v1_1.0_shape", "resnet50_shape")
 _TRAINED = ("mobilenet_v1_0.25_224", "squeezenet1_1_gluon", "tiny_darknet")
+_LAUNCHER = pathlib.Path(__file__).with_name("launch.py")
 _ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "TF_CPP_MIN_LOG_LEVEL": "3"}
 
 
@@ -57,15 +57,19 @@ class Usage:
 
 def usage_of(command: Sequence[str]) -> Usage | None:
     """Run a command with one thread; ``None`` if it fails, which says why on standard error."""
-    started = time.monotonic()
-    process = subprocess.Popen(
-        command, stdout=subprocess.DEVNULL, env={**os.environ, **_ONE_THREAD}
-    )
-    _, status, used = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode:
+    with tempfile.TemporaryDirectory() as scratch:
+        figures = pathlib.Path(scratch) / "usage.json"
+        launcher = [sys.executable, "-S", "-E", str(_LAUNCHER), str(figures)]
+        subprocess.run(
+            [*launcher, *command],
+            stdout=subprocess.DEVNULL,
+            env={**os.environ, **_ONE_THREAD},
+            check=True,
+        )
+        used = json.loads(figures.read_text(encoding="utf-8"))
+    if used["status"]:
         return None
-    return Usage(used.ru_utime + used.ru_stime, time.monotonic() - started, used.ru_maxrss // 1024)
+    return Usage(used["cpu_seconds"], used["wall_seconds"], int(used["peak_memory_mib"]))
 
 
 def median(runs: Sequence[Usage]) -> Usage:

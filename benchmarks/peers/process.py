@@ -99,7 +99,7 @@ def quantize(
         )
     )
     # -S and -E: nothing but the script itself, see there.
-    launcher: list[str | Path] = [sys.executable, "-S", "-E", _HERE / "launch.py", usage]
+    launcher: list[str | Path] = [sys.executable, "-S", "-E", _HERE.parent / "launch.py", usage]
     with log.open("wb") as messages:
         subprocess.run(
             [*launcher, python, runners / "main.py", environment.runner, request],
