@@ -5,7 +5,7 @@ import json
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tflite_eq.cli.flags import add_preprocessing_flags, preprocessing_from
@@ -103,6 +103,7 @@ def test_what_is_written_down_is_what_is_read(one: Preprocessing) -> None:
 
 
 @settings(deadline=None)
+@example(Preprocessing(mean=(0.0,)), Preprocessing(mean=(-0.0,)))
 @given(some_preprocessing, some_preprocessing)
 def test_options_that_contradict_what_is_recorded(one: Preprocessing, other: Preprocessing) -> None:
     assert (one.differences(other) == []) == (one == other)

@@ -190,4 +190,5 @@ def parse_numbers(option: str, text: str) -> tuple[float, ...]:
 
 
 def _shown(values: Sequence[float]) -> str:
-    return ",".join(repr(float(value)).removesuffix(".0") for value in values)
+    # Equal numbers look the same: 0.0 is added, which makes 0.0 of -0.0.
+    return ",".join(repr(float(value) + 0.0).removesuffix(".0") for value in values)
