@@ -38,8 +38,9 @@ Float = npt.NDArray[np.float32]
 # means, which average rounding away and keep what clipping shifts, nor what compares values.
 _READ_BY_VALUE = ELEMENTWISE | {"ADD", "PRELU", "SUB"}
 
-# Operators that clipping in front of buys no more than a finer step, and the fewest samples that
-# tell how far values reach there: with six, random 7-bit networks lost 0.9 dB on other samples.
+# Operators that take values as they are, so that clipping in front of them buys a finer step and
+# nothing else. That pays with 7 bits and not with 8 (docs/experiments.md), and where samples are
+# enough to tell how far values reach: with six, random networks lost 0.9 dB on other samples.
 _TAKEN_AS_IS = ("ADD", "SUB")
 _FEWEST_SAMPLES = 20
 
@@ -249,12 +250,14 @@ class ActivationScales:
         """A better interval for a group that no layer reads, by what its readers make of it.
 
         Not of what the caller reads, nor where a reader averages values or compares them, as MEAN
-        and SOFTMAX do, nor of a handful of samples in front of an addition: these keep their
-        extremes.
+        and SOFTMAX do, nor in front of an addition with 8 bits or of a handful of samples: these
+        keep their extremes.
         """
         members = set(group.tensors)
         if self._is_given_out(group) or self._hides_averages(group):
             return interval
+        is_narrow = wants_int7(group, self._config)
+        is_whole = not is_narrow or self._twins.samples < _FEWEST_SAMPLES
         functions = []
         for tensor in group.tensors:
             readers = [
@@ -264,8 +267,7 @@ class ActivationScales:
             ]
             if any(o.kind not in _READ_BY_VALUE for o in readers):
                 return interval
-            few = self._twins.samples < _FEWEST_SAMPLES
-            if few and any(o.kind in _TAKEN_AS_IS for o in readers):
+            if is_whole and any(o.kind in _TAKEN_AS_IS for o in readers):
                 return interval
             if readers and self._twins.has_values(tensor):
                 functions += [self._function(tensor, o) for o in readers]
@@ -277,7 +279,9 @@ class ActivationScales:
         view = {} if pool is None else {"view": lambda x: pool.run([x])[0]}
         found = sampled_values(self._twins, tensor, self._config.seed, count=_READ_VALUES, **view)
         compute = self._computed(tensor, operator, found.positions)
-        # Errors count by what the function makes of the sample they are in.
+        if self._twins.shares is None:
+            return Function(compute, found.values)
+        # Beside loud samples errors count by what the function makes of the sample they are in.
         results = compute(found.values).reshape(1, -1, 1)
         return Function(compute, found.values, found.samples.weights(results))
 
