@@ -250,14 +250,15 @@ class ActivationScales:
         """A better interval for a group that no layer reads, by what its readers make of it.
 
         Not of what the caller reads, nor where a reader averages values or compares them, as MEAN
-        and SOFTMAX do, nor in front of an addition with 8 bits or of a handful of samples: these
-        keep their extremes.
+        and SOFTMAX do, nor in front of an addition with 8 bits or of a handful of samples, if none
+        of them is loud: these keep their extremes.
         """
         members = set(group.tensors)
         if self._is_given_out(group) or self._hides_averages(group):
             return interval
-        is_narrow = wants_int7(group, self._config)
-        is_whole = not is_narrow or self._twins.samples < _FEWEST_SAMPLES
+        has_loud = self._twins.shares is not None
+        pays = wants_int7(group, self._config) and self._twins.samples >= _FEWEST_SAMPLES
+        is_whole = not (has_loud or pays)
         functions = []
         for tensor in group.tensors:
             readers = [
