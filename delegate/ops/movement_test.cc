@@ -88,5 +88,12 @@ TEST(Movement, RunsWhatItsViewSays) {
   EXPECT_GE(divided, 20);
 }
 
+TEST(Movement, ViewsOfNothingMergeWhateverTheirOtherDimensions) {
+  StridedView view = StridedView::Whole({4, {2147483647, 31, 0, 7}});
+  view.Merge();
+  EXPECT_EQ(view.shape.rank, 1);
+  EXPECT_EQ(view.shape.elements(), 0);
+}
+
 }  // namespace
 }  // namespace tflite_eq

@@ -63,6 +63,12 @@ void StridedView::Reorder(const int* order) {
 }
 
 void StridedView::Merge() {
+  if (shape.elements() == 0) {
+    // The other dimensions of nothing may have a product beyond an int.
+    shape = {1, {0}};
+    strides[0] = 1;
+    return;
+  }
   for (int d = shape.rank - 1; d >= 0; --d) {
     if (shape.dims[d] == 1 && shape.rank > 1) Drop(d);
   }
