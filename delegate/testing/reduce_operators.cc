@@ -39,7 +39,8 @@ bool MeanScale(const TfLiteTensor& input, const TfLiteTensor& output, int64_t va
   int shift = 0;
   while (int64_t{2} << shift <= values) ++shift;
   shift = std::min(shift, 31 + scale->shift);
-  scale->multiplier = static_cast<int32_t>((int64_t{scale->multiplier} << shift) / values);
+  // Not shifted: scales may be negative.
+  scale->multiplier = static_cast<int32_t>(scale->multiplier * (int64_t{1} << shift) / values);
   scale->shift -= shift;
   return true;
 }
