@@ -44,9 +44,6 @@ _READ_BY_VALUE = ELEMENTWISE | {"ADD", "PRELU", "SUB"}
 _TAKEN_AS_IS = ("ADD", "SUB")
 _FEWEST_SAMPLES = 20
 
-# Values of a tensor that the readers of one that no layer reads are looked at with.
-_READ_VALUES = 30_000
-
 _FIXED_WINDOW = Window(-128, 127, True)
 
 # Kernels of MINIMUM and MAXIMUM broadcast codes of no more dimensions on some runtime.
@@ -278,7 +275,7 @@ class ActivationScales:
         """What an operator makes of a tensor, with the values that the network behind it sees."""
         pool = self._maximum_behind(operator) if operator.kind in ELEMENTWISE else None
         view = {} if pool is None else {"view": lambda x: pool.run([x])[0]}
-        found = sampled_values(self._twins, tensor, self._config.seed, count=_READ_VALUES, **view)
+        found = sampled_values(self._twins, tensor, self._config.seed, **view)
         compute = self._computed(tensor, operator, found.positions)
         if self._twins.shares is None:
             return Function(compute, found.values)

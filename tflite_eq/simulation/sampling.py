@@ -52,7 +52,6 @@ def sampled_values(
     tensor: int,
     seed: int,
     view: Callable[[Float], Float] = lambda values: values,
-    count: int | None = None,
 ) -> SampledValues:
     """Values of the quantized and of the FP32 network at the same random positions.
 
@@ -61,10 +60,9 @@ def sampled_values(
         tensor: The tensor.
         seed: Decides the positions.
         view: Taken of the whole tensor of one sample first.
-        count: Of how many values, about, over all samples; of 100 000 if ``None``.
     """
     rng = np.random.default_rng([seed, tensor])
-    samples, per_sample = _share(count or _SAMPLED_VALUES, twins.samples)
+    samples, per_sample = _share(_SAMPLED_VALUES, twins.samples)
     values, exact, at, numbers = [], [], [], []
     for sample in samples:
         quantized = view(twins.quantized_values(tensor, sample)).ravel()
