@@ -82,11 +82,11 @@ def without_pooling(runtime: Runtime, monkeypatch: pytest.MonkeyPatch) -> None:
     """Take an operator from a runtime, as old ones lack those that are newer."""
     plain = Runtime.interpreter
 
-    def interpreter(self: Runtime, model: bytes, *rest: Any) -> Any:
+    def interpreter(self: Runtime, model: bytes, *rest: Any, **options: Any) -> Any:
         kinds = {operator.kind for operator in Graph.from_bytes(model).operators}
         if self == runtime and "MAX_POOL_2D" in kinds:
             raise BackendError("Didn't find op for builtin opcode 'MAX_POOL_2D'")
-        return plain(self, model, *rest)
+        return plain(self, model, *rest, **options)
 
     monkeypatch.setattr(Runtime, "interpreter", interpreter)
 

@@ -434,7 +434,7 @@ def test_expression_that_is_none(workspace: Workspace) -> None:
 @pytest.mark.parametrize(
     ("flag", "value", "expected"),
     [
-        ("bits", "6", "'8', '7', 'auto'"),
+        ("bits", "4", "'8', '7', 'auto', '6', '5'"),
         ("target", "armv9", "armv8.2-dotprod"),
         ("method", "magic", "percentile"),
         ("objective", "l1", "cosine"),

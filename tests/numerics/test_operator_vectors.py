@@ -18,6 +18,10 @@ CASES = operators.read()
 def test_operator_vectors_are_what_every_runtime_computes(runtime: Runtime) -> None:
     outputs = call_apart(runtime.name, operators.outputs_of, runtime, CASES)
     for case, codes in zip(CASES, outputs):
+        if operators.is_too_old(codes):
+            # Version 4 of TRANSPOSE_CONV, which came with its activation.
+            assert (case.operator, case.activation != "NONE") == ("TRANSPOSE_CONV", True), codes
+            continue
         np.testing.assert_array_equal(codes, case.output.codes, err_msg=case.name)
 
 

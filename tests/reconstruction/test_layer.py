@@ -79,7 +79,8 @@ def test_rounding_is_never_worse_than_what_it_starts_from(
     found = run(problem, filters, start, Reconstruction.ROUNDING, search=search)
     before, after = noise(problem, start), noise(problem, found.filters)
     assert (after <= before + 1e-6 * problem.outputs.var(axis=1).ravel()).all()
-    assert after.sum() < 0.9 * before.sum()
+    # Among 31 codes fewer weights have a better one than the nearest.
+    assert after.sum() < (0.95 if grid is WeightGrid.INT5 else 0.9) * before.sum()
     assert found.ridge is None
     # Moments are sums of float32 products: differences below 1e-6 of the signal mean nothing.
     signal = problem.outputs.var(axis=1).sum()
