@@ -20,7 +20,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from tflite_eq.data.dataset import Array, Sample
-from tflite_eq.data.stored_samples import StoredSamples
+from tflite_eq.data.stored_samples import SamplesOfOthers, StoredSamples
 from tflite_eq.graph import properties
 from tflite_eq.graph.edit import computed_tensors
 from tflite_eq.graph.model import Graph, Operator
@@ -179,34 +179,15 @@ def part_of(sample: Sequence[Array], smaller: Graph) -> list[Array]:
     return [np.ascontiguousarray(part)]
 
 
-class CroppedSamples(StoredSamples):
+class CroppedSamples(SamplesOfOthers):
     """A part of every sample, at a place of its own; otherwise the samples that it is made of."""
 
     def __init__(self, samples: StoredSamples, smaller: Graph, seed: int) -> None:
         """Take parts of ``samples`` as large as the input of ``smaller``; nothing is copied."""
-        self._whole = samples
+        super().__init__(samples)
         self._inputs = tuple(smaller.inputs)
         self._shape = smaller.tensors[self._inputs[0]].shape
         self._seed = seed
-        self.count, self.digest = samples.count, samples.digest
-        self.by_position, self.preprocessing = samples.by_position, samples.preprocessing
-        self.facts = samples.facts
-
-    @property
-    def doubts(self) -> list[str] | None:
-        """Those about the samples."""
-        return self._whole.doubts
-
-    @doubts.setter
-    def doubts(self, found: list[str] | None) -> None:
-        self._whole.doubts = found
-
-    def close(self) -> None:
-        """The samples are somebody else's."""
-
-    def name(self, number: int) -> str:
-        """As the whole sample."""
-        return self._whole.name(number)
 
     def __getitem__(self, number: int) -> Sample:
         [(index, values)] = self._whole[number].items()

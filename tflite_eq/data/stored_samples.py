@@ -107,14 +107,16 @@ class StoredSamples(Closing):
         return [list(self[number].values()) for number in spread_positions(self.count, limit)]
 
 
-class SomeSamples(StoredSamples):
-    """Some of stored samples, in their order; the digest stays that of all."""
+class SamplesOfOthers(StoredSamples):
+    """Something made of stored samples; the digest, and what is found out about them, stay theirs.
 
-    def __init__(self, samples: StoredSamples, numbers: Sequence[int]) -> None:
-        """Keep samples of these numbers; nothing is copied."""
+    A subclass sets ``count`` and says what a sample is, and what it is called.
+    """
+
+    def __init__(self, samples: StoredSamples) -> None:
+        """Look at ``samples``; nothing is copied."""
         self._whole = samples
-        self._numbers = tuple(numbers)
-        self.count, self.digest = len(self._numbers), samples.digest
+        self.count, self.digest = samples.count, samples.digest
         self.by_position, self.preprocessing = samples.by_position, samples.preprocessing
         self.facts = samples.facts
 
@@ -131,8 +133,22 @@ class SomeSamples(StoredSamples):
         """The samples are somebody else's."""
 
     def name(self, number: int) -> str:
+        """As the samples call it."""
+        return self._whole.name(number)
+
+
+class SomeSamples(SamplesOfOthers):
+    """Some of stored samples, in their order."""
+
+    def __init__(self, samples: StoredSamples, numbers: Sequence[int]) -> None:
+        """Keep samples of these numbers; nothing is copied."""
+        super().__init__(samples)
+        self._numbers = tuple(numbers)
+        self.count = len(self._numbers)
+
+    def name(self, number: int) -> str:
         """As among all of them."""
-        return self._whole.name(self._numbers[number])
+        return super().name(self._numbers[number])
 
     def __getitem__(self, number: int) -> Sample:
         if not 0 <= number < self.count:
