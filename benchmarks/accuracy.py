@@ -16,18 +16,16 @@ is missing. Without --variant only the main ones are measured.
 from __future__ import annotations
 
 import argparse
-import os
 import pathlib
-import sys
 import time
 from typing import Any
 
 import tflite_eq
 from benchmarks import accuracy_page, results_file
 from benchmarks.cases import MOST_SAMPLES, SAMPLES, Case, open_case
+from benchmarks.command_line import measure_or_render
 from benchmarks.peers.runners import tensorflow_default
 from tests import shared_data
-from tflite_eq.errors import TfliteEqError
 from tflite_eq.evaluation.task import NamedModel
 from tflite_eq.presets import preset_config, preset_samples
 
@@ -128,24 +126,10 @@ def run(args: argparse.Namespace, folder: pathlib.Path) -> None:
 def main() -> None:
     """Measure, or render what was measured."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--output", help="JSON file that collects the results")
-    parser.add_argument("--render", metavar="JSON", help="print the results as Markdown")
     parser.add_argument("--model", action="append", help="only this shared model")
     parser.add_argument("--variant", action="append", choices=VARIANTS, help="only this variant")
     parser.add_argument("--draws", type=int, default=3, help="draws of calibration images (3)")
-    args = parser.parse_args()
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    try:
-        if args.render:
-            results = results_file.load(pathlib.Path(args.render), must_exist=True)
-            print(accuracy_page.render(results))
-            return
-        folder = shared_data.folder()
-        if folder is None or not args.output:
-            parser.error("the shared data are not there" if args.output else "--output is required")
-        run(args, folder)
-    except TfliteEqError as error:
-        sys.exit(f"error: {error}")
+    measure_or_render(parser, run, accuracy_page.render)
 
 
 if __name__ == "__main__":

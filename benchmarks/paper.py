@@ -15,9 +15,7 @@ is missing.
 from __future__ import annotations
 
 import argparse
-import os
 import pathlib
-import sys
 import time
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -29,11 +27,11 @@ from PIL import Image
 import tflite_eq
 from benchmarks import face_boxes, paper_page, results_file
 from benchmarks.cases import SAMPLES, open_case
+from benchmarks.command_line import measure_or_render
 from benchmarks.face_boxes import Boxes
 from benchmarks.zoo.inputs import make_inputs, photographs_of
 from tests import shared_data
 from tflite_eq import SearchSettings
-from tflite_eq.errors import TfliteEqError
 from tflite_eq.evaluation import intervals
 from tflite_eq.evaluation.executable import Executable
 from tflite_eq.evaluation.task import NamedModel
@@ -209,23 +207,9 @@ def run(args: argparse.Namespace, folder: pathlib.Path) -> None:
 def main() -> None:
     """Measure, or render what was measured."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--output", help="JSON file that collects the results")
-    parser.add_argument("--render", metavar="JSON", help="print the results as Markdown")
     parser.add_argument("--model", action="append", choices=MODELS, help="only this model")
     parser.add_argument("--bits", action="append", help="only this width")
-    args = parser.parse_args()
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    try:
-        if args.render:
-            results = results_file.load(pathlib.Path(args.render), must_exist=True)
-            print(paper_page.render(results))
-            return
-        folder = shared_data.folder()
-        if folder is None or not args.output:
-            parser.error("the shared data are not there" if args.output else "--output is required")
-        run(args, folder)
-    except TfliteEqError as error:
-        sys.exit(f"error: {error}")
+    measure_or_render(parser, run, paper_page.render)
 
 
 if __name__ == "__main__":
