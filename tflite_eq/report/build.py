@@ -79,6 +79,8 @@ def build_report(
         "in_float": list(in_float),
         "forms": forms,
     }
+    if calibration.allocations:
+        summary["allocations"] = list(calibration.allocations)
     if calibration.comparison is not None:
         summary["comparison"] = {
             **dataclasses.asdict(calibration.comparison),

@@ -13,13 +13,17 @@ import pytest
 from tests import models, running
 from tests.guard import networks
 from tflite_eq import Config, calibrate, quantize
+from tflite_eq.allocation.int8_inputs import (
+    NarrowInput,
+    choose,
+    narrow_inputs,
+    with_kept_int8,
+)
 from tflite_eq.config import Bits
 from tflite_eq.data.stored_samples import StoredSamples
-from tflite_eq.graph.linear import linear_layers
+from tflite_eq.graph.linear import linear_layers, multiplications
 from tflite_eq.graph.model import Graph
-from tflite_eq.int8_inputs import NarrowInput, choose, narrow_inputs, with_kept_int8
 from tflite_eq.preparation import prepared
-from tflite_eq.report.details import multiplications
 
 Array = npt.NDArray[Any]
 

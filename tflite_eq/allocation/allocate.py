@@ -1,0 +1,80 @@
+"""Precision within shares of the work, kept where it pays."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Container, Set
+
+from tflite_eq.allocation.int8_inputs import with_kept_int8
+from tflite_eq.allocation.proposal import Proposal
+from tflite_eq.allocation.split_channels import with_split_layers
+from tflite_eq.allocation.trial import Trials
+from tflite_eq.config import Config
+from tflite_eq.data.stored_samples import StoredSamples
+from tflite_eq.graph.model import Graph
+
+
+@dataclasses.dataclass(frozen=True)
+class Allocation:
+    """What was decided.
+
+    Attributes:
+        config: The options with layers named in place of shares.
+        sentences: What was kept, what it costs and gains; what was not, and why.
+    """
+
+    config: Config
+    sentences: tuple[str, ...] = ()
+
+
+def allocated(
+    graph: Graph,
+    skipped: Set[int],
+    samples: StoredSamples,
+    config: Config,
+    loud: Container[int] = (),
+) -> Allocation:
+    """The options with ``keep_int8_share`` and ``split_channels_share`` turned into names.
+
+    Of either only what other samples show to gain beyond chance is kept. First 8-bit inputs, which
+    add no work, then copies of channels.
+
+    Args:
+        graph: The float network without copies of channels.
+        skipped: Indices of operators that stay in float.
+        samples: The calibration samples.
+        config: Options.
+        loud: Numbers of samples that count less than others.
+
+    Raises:
+        BackendError: The runtime cannot run a model that is tried.
+        DatasetError: The samples do not fit the model.
+        ModelError: The network cannot be run.
+    """
+    if not (config.keep_int8_share or config.split_channels_share):
+        return Allocation(config)
+    trials = Trials(graph, skipped, samples, loud)
+    sentences = []
+    for propose in (with_kept_int8, with_split_layers):
+        proposal = propose(graph, skipped, samples, config)
+        config, sentence = _kept(config, proposal, trials)
+        sentences += [sentence] if sentence else []
+    return Allocation(config, tuple(sentences))
+
+
+def _kept(config: Config, proposal: Proposal, trials: Trials) -> tuple[Config, str]:
+    """The options that a trial leaves of a proposal, and what came of it in words."""
+    if not proposal.sentence:
+        return proposal.config, ""
+    if not trials.can_judge:
+        return proposal.config, f"{proposal.sentence} (too few samples to tell the gain)"
+    gain = trials.gain(config, proposal.config)
+    if gain.is_beyond_chance:
+        return proposal.config, f"{proposal.sentence} ({gain.text()})"
+    rejected = dataclasses.replace(
+        proposal.config, keep_int8=config.keep_int8, split_channels=config.split_channels
+    )
+    return (
+        rejected,
+        f"not kept, for it gains nothing beyond chance: {proposal.sentence} ({gain.text()})",
+    )
