@@ -186,6 +186,7 @@ def calibrate(
             )
         allocation = allocated(graph, skipped, samples, config, heard.shares.keys())
         config = allocation.config
+        trace.allocations = allocation.sentences
         for sentence in allocation.sentences:
             note(f"note: {sentence}")
         graph = with_split_channels(graph, config.split_channels)
@@ -206,7 +207,7 @@ def calibrate(
         found = best_of(asked, graph, skipped, trace.extremes, judges, less)
         if found.comparison and found.comparison.kept in traces:
             trace.become(traces[found.comparison.kept])
-        return dataclasses.replace(found, allocations=list(allocation.sentences))
+        return found
 
 
 def check_can_quantize(model: bytes, origin: str, config: Config) -> None:
@@ -428,6 +429,7 @@ def _apply(
         len(model),
         len(data),
         origin,
+        trace.allocations,
     )
     for sentence in notes:
         note(sentence)

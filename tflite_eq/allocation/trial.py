@@ -1,8 +1,9 @@
 """Whether precision that is spent pays: networks calibrated quickly, judged on other samples.
 
-A calibration without searches and refitted filters, on half of some of the calibration samples, is
-a fraction of the work of the one that follows, and the rounding of activations does much the same
-in both. The other half judges.
+A calibration without searches and refitted filters, on some of the calibration samples, is a
+fraction of the work of the one that follows, and the rounding of activations does much the same in
+both. As with the finished calibration (``alternatives.judges``) each half of the samples judges a
+network whose biases the other half has corrected.
 """
 
 from __future__ import annotations
@@ -22,9 +23,10 @@ from tflite_eq.config import BiasCorrection, Config, Method, Reconstruction
 from tflite_eq.data.stored_samples import SomeSamples, StoredSamples
 from tflite_eq.graph.channel_splitting import with_split_channels
 from tflite_eq.graph.model import Graph
+from tflite_eq.graph.outputs import computed_logits
 from tflite_eq.search.trace import PassTrace
 
-# More samples would cost more than the answer is worth. Half of them judge.
+# More samples would cost more than the answer is worth.
 _SAMPLES = 64
 
 # A gain of fewer standard errors is taken for chance.
@@ -60,7 +62,9 @@ class Gain:
 
     def text(self) -> str:
         """The figures for people."""
-        return f"{self.decibels:+.1f} dB on {len(self.before)} calibration samples held back"
+        return (
+            f"{self.decibels:+.1f} dB on {len(self.before)} samples held back from bias correction"
+        )
 
 
 class Trials:
@@ -86,9 +90,9 @@ class Trials:
         chosen = [ordinary[i * len(ordinary) // count] for i in range(count)]
         self._graph = graph
         self._skipped = set(skipped)
-        self._own, self._others = (SomeSamples(samples, chosen[start::2]) for start in (0, 1))
+        self._samples = SomeSamples(samples, chosen)
         self._known: dict[Config, Energies] = {}
-        self.can_judge = self._others.count >= FEWEST_SAMPLES
+        self.can_judge = count >= 2 * FEWEST_SAMPLES and bool(computed_logits(graph))
 
     def gain(self, before: Config, after: Config) -> Gain:
         """What some options gain on others.
@@ -116,10 +120,11 @@ class Trials:
 
     def _measured(self, config: Config) -> Energies:
         graph = with_split_channels(self._graph, config.split_channels)
-        own, followed = self._own, followed_samples(graph, self._own.count)
-        judges = Judges(graph, self._skipped, own, followed, self._others, config)
+        samples = self._samples
+        followed = followed_samples(graph, samples.count)
+        judges = Judges(graph, self._skipped, samples, followed, None, config)
         try:
-            heard = HeardSamples(own, {}, None, [])
+            heard = HeardSamples(samples, {}, None, [])
             task = CalibrationTask(graph, self._skipped, "", heard, followed, [], judges)
             found = calibrated(task, config, PassTrace(), None)
             errors = judges.errors([found.judged], "Trying where precision pays")

@@ -88,7 +88,7 @@ class CandidateModels:
         self._samples = StoredSamples(self._graph, dataset, num_samples)
         allocation = allocated(network.unsplit, self._skipped, self._samples, config)
         self._config = allocation.config  # chosen once: what the guard keeps comes on top
-        self._allocations = list(allocation.sentences)
+        self._allocations = allocation.sentences
         for sentence in self._allocations:
             note(f"note: {sentence}")
         self._graph = with_split_channels(network.unsplit, self._config.split_channels)
@@ -128,7 +128,7 @@ class CandidateModels:
                 resume_dir=None if self._folder is None else self._folder.calibration_of(config),
                 trace=trace,
             )
-            calibration = dataclasses.replace(calibration, allocations=self._allocations)
+            trace.allocations = self._allocations
             result = apply_calibration(self._model, calibration, origin=self._origin, trace=trace)
             self._made[kept] = result, trace
         return self._made[kept][0]

@@ -255,8 +255,6 @@ class Calibration:
         preprocessing: What the files went through that the samples were read from; ``None`` for
             samples that were taken as they are.
         outliers: Samples that reach far beyond the others; ``None`` if there are none.
-        allocations: What was given more precision than its bits say, at which price and for which
-            gain, or was not, one sentence each.
 
     Example:
         >>> import numpy as np, tflite_eq
@@ -280,7 +278,6 @@ class Calibration:
     comparison: Comparison | None = None
     preprocessing: Preprocessing | None = None
     outliers: Outliers | None = None
-    allocations: list[str] = dataclasses.field(default_factory=list)
 
     def check_made_from(self, model: bytes, origin: str) -> None:
         """Refuse another model than the one the record belongs to.
@@ -318,10 +315,9 @@ class Calibration:
             lines.append(f'  "comparison": {json.dumps(dataclasses.asdict(self.comparison))},')
         if self.outliers is not None:
             lines.append(f'  "outliers": {json.dumps(dataclasses.asdict(self.outliers))},')
-        for name, sentences in (("allocations", self.allocations), ("warnings", self.warnings)):
-            if sentences:
-                lines += [f'  "{name}": [', *_joined(list(map(json.dumps, sentences)), "    ")]
-                lines.append("  ],")
+        if self.warnings:
+            lines += ['  "warnings": [', *_joined(list(map(json.dumps, self.warnings)), "    ")]
+            lines.append("  ],")
         tensors = [json.dumps(t.to_plain()) for t in self.tensors]
         lines += ['  "tensors": [', *_joined(tensors, "    "), "  ],"]
         layers = []
@@ -378,7 +374,6 @@ class Calibration:
                 if "preprocessing" in plain
                 else None,
                 outliers=Outliers.from_plain(plain["outliers"]) if "outliers" in plain else None,
-                allocations=typed_list(plain.get("allocations", []), str, "allocations"),
             )
         except KeyError as error:
             raise ConfigError(
