@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Mapping, Set
 
 import numpy as np
 
@@ -19,6 +19,7 @@ from tflite_eq.allocation.proposal import Proposal
 from tflite_eq.config import Config
 from tflite_eq.data.stored_samples import StoredSamples
 from tflite_eq.graph import properties
+from tflite_eq.graph.channel_copies import Copies
 from tflite_eq.graph.channel_splitting import (
     CannotSplitError,
     copies_behind,
@@ -65,7 +66,7 @@ def with_split_layers(
         and is_splittable(graph, graph.operators[index])
         and re.search(config.split_channels, layers[index].name)
     }
-    noise = _noise(graph, skipped, samples, config)
+    noise = _noise(graph, skipped, samples, config, _affordable(graph, layers, skipped, share))
     chosen = choose(graph, layers, noise, share, named)
     if not chosen:
         return Proposal(decided)
@@ -121,20 +122,37 @@ def choose(
         spent = costs[best]
 
 
-def _noise(
-    graph: Graph, skipped: Set[int], samples: StoredSamples, config: Config
-) -> dict[int, float]:
-    """Noise of what is written twice if the channels of a layer are split, by operator index."""
-    alone = RoundedAlone(graph, skipped, samples, config)
-    units: dict[int, Sequence[int]] = {}
-    for index, layer in alone.network.layers.items():
+def _affordable(
+    graph: Graph, layers: Mapping[int, LinearLayer], skipped: Set[int], share: float
+) -> dict[int, Copies]:
+    """Copies for each layer that can be split by itself within the share, by operator index."""
+    total = work_with(graph, layers, {})
+    found = {}
+    for index, layer in layers.items():
         if index in skipped or not is_splittable(graph, layer.operator):
             continue
         try:
             copies = copies_behind(graph, {index})
         except CannotSplitError:
             continue
-        units[index] = [i for i in copies if _is_shifted(graph, i, skipped)]
+        if work_with(graph, layers, copies) <= (1 + share + _ROUNDING) * total:
+            found[index] = copies
+    return found
+
+
+def _noise(
+    graph: Graph,
+    skipped: Set[int],
+    samples: StoredSamples,
+    config: Config,
+    able: Mapping[int, Copies],
+) -> dict[int, float]:
+    """Noise of what is written twice if the channels of a layer are split, by operator index."""
+    alone = RoundedAlone(graph, skipped, samples, config)
+    units = {
+        index: [i for i in copies if _is_shifted(graph, i, skipped)]
+        for index, copies in able.items()
+    }
     found = alone.noise([set(unit) for unit in units.values()], "Looking for channels to split")
     return dict(zip(units, found))
 

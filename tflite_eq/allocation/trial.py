@@ -27,7 +27,7 @@ from tflite_eq.graph.outputs import computed_logits
 from tflite_eq.search.trace import PassTrace
 
 # More samples would cost more than the answer is worth.
-_SAMPLES = 64
+_SAMPLES = 32
 
 # A gain of fewer standard errors is taken for chance.
 _STANDARD_ERRORS = 2.0
