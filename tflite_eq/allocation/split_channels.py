@@ -79,7 +79,7 @@ def with_split_layers(
     listed = ", ".join(f"'{layers[i].name.split(';')[0]}'" for i in sorted(chosen))
     return Proposal(
         dataclasses.replace(decided, split_channels=pattern),
-        f"{counted(len(chosen), 'layer')} write channels twice, half a step apart, for "
+        f"channels of {counted(len(chosen), 'layer')} are written twice, half a step apart, for "
         f"{100 * (work[2] - work[1]) / work[0]:.1f} % more multiplications and "
         f"{(sizes[1] - sizes[0]) / 1024:.1f} KiB more weights: {listed}",
     )
@@ -127,7 +127,7 @@ def _affordable(
 ) -> dict[int, Copies]:
     """Copies for each layer that can be split by itself within the share, by operator index."""
     total = work_with(graph, layers, {})
-    found = {}
+    found: dict[int, Copies] = {}
     for index, layer in layers.items():
         if index in skipped or not is_splittable(graph, layer.operator):
             continue
