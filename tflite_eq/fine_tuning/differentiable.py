@@ -116,8 +116,8 @@ class DifferentiableNetwork:
         self.targets = list(targets or distilled_tensors(graph))
         self._operators = needed_operators(graph, self.targets)
         by_index = {record.index: record for record in records}
+        self._shifts = {layers[i].output: layers[i].shifts for i in by_index}
         self.trainable = [o.index for o in self._operators if o.index in by_index]
-        self._shifts = {layer.output: layer.shifts for layer in layers.values()}
         self._linear: dict[int, Callable[[list[Any]], Any]] = {}
         self._float_biases: dict[int, Any] = {}
         with tf.device("/CPU:0"):
