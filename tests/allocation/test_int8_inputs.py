@@ -141,9 +141,9 @@ def test_the_tensor_that_loses_most_keeps_eight_bits(capsys: pytest.CaptureFixtu
 
 
 def test_what_is_named_comes_on_top() -> None:
-    model, data = networks.planted(), planted_samples()
+    model, data = networks.planted(), planted_samples(20)
     names = [layer.name for layer in linear_layers(prepared(model, "m").front).values()]
-    config = Config(bits="7", keep_int8=f"^{names[-1]}$", keep_int8_share=0.5)
+    config = dataclasses.replace(INT7, keep_int8=f"^{names[-1]}$", keep_int8_share=0.5)
     record = calibrate(model, data, config)
     bits = {t.index: t.bits for t in record.tensors}
     assert [bits[layer.input] for layer in record.layers][-2:] == [8, 8]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -140,6 +141,29 @@ def test_what_gains_nothing_is_not_kept(
     assert record.config.split_channels is None
     assert record.config.keep_int8 is None
     assert "note: not kept, for it gains nothing beyond chance: " in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "options", [{"split_channels_share": 0.3}, {"bits": "7", "keep_int8_share": 0.3}]
+)
+def test_too_few_samples_tell_nothing(
+    options: dict[str, Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = Config(method="minmax", **options)
+    record = calibrate(narrow_network(), models.samples(models.IMAGE, count=11), config)
+    assert record.config.split_channels is None
+    assert record.config.keep_int8 is None
+    assert "note: no precision was added: only 12 samples or more" in capsys.readouterr().err
+
+
+def test_a_resumed_run_chooses_the_same(tmp_path: Path) -> None:
+    model, data = narrow_network(), models.samples(models.IMAGE, count=16)
+    config = Config(split_channels_share=0.3)
+    first = calibrate(model, data, config, resume_dir=tmp_path)
+    assert first.config.split_channels is not None
+    for saved in sorted(tmp_path.glob("layer_*"))[2:]:
+        saved.unlink()
+    assert calibrate(model, data, config, resume_dir=tmp_path).to_text() == first.to_text()
 
 
 def test_trials_are_made_once_and_judge_on_other_samples() -> None:

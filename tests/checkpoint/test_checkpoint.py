@@ -138,7 +138,6 @@ def test_killed_run_goes_on_to_the_same_bytes(interrupted: Interrupted, where: s
         ("depthwise_net", Config(reconstruction="rounding", per_tensor=True)),
         ("depthwise_net", Config(bits="7", bias_correction="finetune")),
         ("depthwise_net", Config(reconstruction="refit", split_channels="^Relu6;")),
-        ("concat_pool_net", Config(split_channels_share=0.5)),
     ],
 )
 def test_every_kind_of_network_goes_on_to_the_same_bytes(

@@ -8,7 +8,7 @@ from collections.abc import Container, Set
 from tflite_eq.allocation.int8_inputs import with_kept_int8
 from tflite_eq.allocation.proposal import Proposal
 from tflite_eq.allocation.split_channels import with_split_layers
-from tflite_eq.allocation.trial import Trials
+from tflite_eq.allocation.trial import Gain, Trials
 from tflite_eq.config import Config
 from tflite_eq.data.stored_samples import StoredSamples
 from tflite_eq.graph.model import Graph
@@ -54,27 +54,31 @@ def allocated(
     if not (config.keep_int8_share or config.split_channels_share):
         return Allocation(config)
     trials = Trials(graph, skipped, samples, loud)
+    if not trials.can_judge:
+        decided = dataclasses.replace(config, keep_int8_share=0.0, split_channels_share=0.0)
+        return Allocation(decided, (f"no precision was added: {trials.needed} tell what it gains",))
     sentences = []
     for propose in (with_kept_int8, with_split_layers):
         proposal = propose(graph, skipped, samples, config)
-        config, sentence = _kept(config, proposal, trials)
-        sentences += [sentence] if sentence else []
+        if proposal.sentence:
+            gain = trials.gain(config, proposal.config)
+            sentences.append(_told(proposal, gain))
+            if not gain.is_beyond_chance:
+                proposal = _without(proposal, config)
+        config = proposal.config
     return Allocation(config, tuple(sentences))
 
 
-def _kept(config: Config, proposal: Proposal, trials: Trials) -> tuple[Config, str]:
-    """The options that a trial leaves of a proposal, and what came of it in words."""
-    if not proposal.sentence:
-        return proposal.config, ""
-    if not trials.can_judge:
-        return proposal.config, f"{proposal.sentence} (too few samples to tell the gain)"
-    gain = trials.gain(config, proposal.config)
+def _told(proposal: Proposal, gain: Gain) -> str:
     if gain.is_beyond_chance:
-        return proposal.config, f"{proposal.sentence} ({gain.text()})"
-    rejected = dataclasses.replace(
-        proposal.config, keep_int8=config.keep_int8, split_channels=config.split_channels
-    )
-    return (
-        rejected,
-        f"not kept, for it gains nothing beyond chance: {proposal.sentence} ({gain.text()})",
+        return f"{proposal.sentence} ({gain.text()})"
+    return f"not kept, for it gains nothing beyond chance: {proposal.sentence} ({gain.text()})"
+
+
+def _without(proposal: Proposal, config: Config) -> Proposal:
+    """A proposal that leaves the layers named as the options have them."""
+    return Proposal(
+        dataclasses.replace(
+            proposal.config, keep_int8=config.keep_int8, split_channels=config.split_channels
+        )
     )

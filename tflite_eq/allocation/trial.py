@@ -29,6 +29,9 @@ from tflite_eq.search.trace import PassTrace
 # More samples would cost more than the answer is worth.
 _SAMPLES = 32
 
+# Fewer halves judge nothing.
+_FEWEST = 2 * FEWEST_SAMPLES
+
 # A gain of fewer standard errors is taken for chance.
 _STANDARD_ERRORS = 2.0
 
@@ -71,7 +74,8 @@ class Trials:
     """Quick calibrations of one network, each made once.
 
     Attributes:
-        can_judge: Whether there are samples enough, and an output to judge.
+        can_judge: Whether there is what is needed to tell a gain.
+        needed: What that is, in words.
     """
 
     def __init__(
@@ -92,7 +96,8 @@ class Trials:
         self._skipped = set(skipped)
         self._samples = SomeSamples(samples, chosen)
         self._known: dict[Config, Energies] = {}
-        self.can_judge = count >= 2 * FEWEST_SAMPLES and bool(computed_logits(graph))
+        self.can_judge = count >= _FEWEST and bool(computed_logits(graph))
+        self.needed = f"only {_FEWEST} samples or more, and a float output,"
 
     def gain(self, before: Config, after: Config) -> Gain:
         """What some options gain on others.
