@@ -174,7 +174,7 @@ def test_where_no_tensor_would_have_seven_bits_nothing_is_kept() -> None:
 
 def test_a_run_that_is_repeated_makes_the_same_choice(tmp_path: Path) -> None:
     config = Config(bits="7", bias_correction="none", equalization="none", keep_int8_share=0.3)
-    model, data = models.build("conv_net"), models.data("conv_net")
+    model, data = models.build("conv_net"), models.data("conv_net", count=20)
     first, again = (quantize(model, data, config, resume_dir=tmp_path) for _ in range(2))
     assert first.model == again.model
     assert first.calibration.config.keep_int8
@@ -182,12 +182,13 @@ def test_a_run_that_is_repeated_makes_the_same_choice(tmp_path: Path) -> None:
 
 def test_fewer_bits_than_seven_are_called_so(capsys: pytest.CaptureFixture[str]) -> None:
     config = Config(bits="6", keep_int8_share=0.3, bias_correction="none", equalization="none")
-    record = calibrate(models.build("conv_net"), models.data("conv_net"), config)
+    record = calibrate(models.build("conv_net"), models.data("conv_net", count=20), config)
     assert {t.bits for t in record.tensors} == {6, 8}
     assert "% of the noise of 6-bit ones" in capsys.readouterr().err
 
 
 def test_the_written_file_has_both_widths() -> None:
-    result = running.quantized("conv_net", Config(bits="7", keep_int8_share=0.3))
+    config = Config(bits="7", keep_int8_share=0.3)
+    result = quantize(models.build("conv_net"), models.data("conv_net", count=20), config)
     assert {t.bits for t in result.calibration.tensors} == {7, 8}
     assert Graph.from_bytes(result.model).operators
