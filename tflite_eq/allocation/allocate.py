@@ -11,6 +11,7 @@ from tflite_eq.allocation.split_channels import with_split_layers
 from tflite_eq.allocation.trial import Gain, Trials
 from tflite_eq.config import Config
 from tflite_eq.data.stored_samples import StoredSamples
+from tflite_eq.errors import BackendError
 from tflite_eq.graph.model import Graph
 
 
@@ -47,7 +48,6 @@ def allocated(
         loud: Numbers of samples that count less than others.
 
     Raises:
-        BackendError: The runtime cannot run a model that is tried.
         DatasetError: The samples do not fit the model.
         ModelError: The network cannot be run.
     """
@@ -55,8 +55,22 @@ def allocated(
         return Allocation(config)
     trials = Trials(graph, skipped, samples, loud)
     if not trials.can_judge:
-        decided = dataclasses.replace(config, keep_int8_share=0.0, split_channels_share=0.0)
-        return Allocation(decided, (f"no precision was added: {trials.needed} tell what it gains",))
+        return _nothing(config, f"{trials.needed} tell what it gains")
+    try:
+        return _tried(graph, skipped, samples, config, trials)
+    except BackendError as error:
+        return _nothing(config, str(error))
+
+
+def _nothing(config: Config, why: str) -> Allocation:
+    decided = dataclasses.replace(config, keep_int8_share=0.0, split_channels_share=0.0)
+    return Allocation(decided, (f"no precision was added: {why}",))
+
+
+def _tried(
+    graph: Graph, skipped: Set[int], samples: StoredSamples, config: Config, trials: Trials
+) -> Allocation:
+    """What trials leave of the proposals, each made with what was kept of those before."""
     sentences = []
     for propose in (with_kept_int8, with_split_layers):
         proposal = propose(graph, skipped, samples, config)
