@@ -8,6 +8,7 @@ that reads copies and writes copies has four times its multiplications.
 
 from __future__ import annotations
 
+import collections
 import dataclasses
 import re
 from collections.abc import Mapping, Set
@@ -125,11 +126,16 @@ def choose(
 def _affordable(
     graph: Graph, layers: Mapping[int, LinearLayer], skipped: Set[int], share: float
 ) -> dict[int, Copies]:
-    """Copies for each layer that can be split by itself within the share, by operator index."""
+    """Copies for each layer that can be split by itself within the share, by operator index.
+
+    Names tell layers, so that those of one name are left alone.
+    """
     total = work_with(graph, layers, {})
+    names = collections.Counter(layer.name for layer in layers.values())
     found: dict[int, Copies] = {}
     for index, layer in layers.items():
-        if index in skipped or not is_splittable(graph, layer.operator):
+        is_told = names[layer.name] == 1 and layer.name
+        if index in skipped or not is_told or not is_splittable(graph, layer.operator):
             continue
         try:
             copies = copies_behind(graph, {index})
