@@ -80,7 +80,7 @@ bool Selected(const Flags& flags, Algorithm algorithm, Isa isa) {
   const bool by_name = *flags.isa != '\0' || *flags.kernel != '\0';
   if (*flags.isa != '\0' && strcmp(flags.isa, IsaName(isa)) != 0) return false;
   if (*flags.kernel != '\0' && strcmp(flags.kernel, AlgorithmName(algorithm)) != 0) return false;
-  return by_name || isa != Isa::kScalar || BestIsa() == Isa::kScalar;
+  return by_name || isa != Isa::kScalar || CpuIsa() == Isa::kScalar;
 }
 
 void WriteEntry(const Entry& entry, const char* verdict, JsonWriter* json) {
@@ -142,10 +142,9 @@ bool RunShape(const LayerShape& shape, LayersRun* run, Message* error) {
   printf("\n%dx%d, %d->%d channels, %dx%d filter, stride %d\n", shape.size, shape.size, shape.input_channels,
          shape.output_channels, shape.filter, shape.filter, shape.stride);
   List<Entry> entries;
-  for (int isa = 0; isa < kIsaCount; ++isa) {
+  for (Isa i : kIsas) {
     for (int algorithm = 0; algorithm < kAlgorithmCount; ++algorithm) {
       const auto a = static_cast<Algorithm>(algorithm);
-      const auto i = static_cast<Isa>(isa);
       if (CpuSupports(i) && FindKernel(a, i) != nullptr && Selected(run->flags, a, i)) AddKernel(shape, a, i, run, &entries);
     }
   }
@@ -180,7 +179,7 @@ bool CheckNames(const Flags& flags, Message* error) {
   if (*flags.isa == '\0') return true;
   if (!IsaFromName(flags.isa, &isa)) {
     error->Set("--isa=%.100s: there are", flags.isa);
-    for (int i = 0; i < kIsaCount; ++i) error->Append(" %s", IsaName(static_cast<Isa>(i)));
+    for (Isa one : kIsas) error->Append(" %s", IsaName(one));
     return false;
   }
   if (CpuSupports(isa)) return true;

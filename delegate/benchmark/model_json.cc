@@ -143,8 +143,8 @@ void WriteCpu(const CpuInfo& cpu, JsonWriter* json) {
   json->Field("xnnpack", PeerInstructions(DetectCpu()));
   json->Key("isa");
   json->BeginArray();
-  for (int i = 0; i < kIsaCount; ++i) {
-    if (cpu.isa[i]) json->String(IsaName(static_cast<Isa>(i)));
+  for (Isa isa : kIsas) {
+    if (Includes(cpu.isa, isa)) json->String(IsaName(isa));
   }
   json->EndArray();
   json->EndObject();

@@ -926,9 +926,8 @@ TEST_P(ConvKernelTest, AccumulatorsThatAreExceptions) {
 std::vector<Target> Targets() {
   std::vector<Target> targets;
   for (int a = 0; a < kAlgorithmCount; ++a) {
-    for (int i = 0; i < kIsaCount; ++i) {
+    for (Isa isa : kIsas) {
       const Algorithm algorithm = static_cast<Algorithm>(a);
-      const Isa isa = static_cast<Isa>(i);
       if (FindKernel(algorithm, isa) == nullptr) continue;
       if (algorithm != Algorithm::kDepthwise) targets.push_back({algorithm, isa, false});
       if (algorithm == Algorithm::kDepthwise || algorithm == Algorithm::kReference) targets.push_back({algorithm, isa, true});

@@ -121,38 +121,20 @@ const char* PeerInstructions(const CpuProfile& cpu) {
     case Peer::kSme:
       return "SME";
   }
-  switch (cpu.isa) {
-    case Isa::kScalar:
-      break;
-    case Isa::kAvx2:
-      return "AVX2";
-    case Isa::kAvx512Vnni:
-      return "AVX-512 VNNI";
-    case Isa::kNeon:
-      return "NEON";
-    case Isa::kNeonDotprod:
-      return "NEON dot products";
-    case Isa::kNeonI8mm:
-      return "NEON i8mm";
-  }
+  if (Includes(cpu.isa, Isa::kAvx512Vnni)) return "AVX-512 VNNI";
+  if (Includes(cpu.isa, Isa::kAvx2)) return "AVX2";
+  if (Includes(cpu.isa, Isa::kNeonI8mm)) return "NEON i8mm";
+  if (Includes(cpu.isa, Isa::kNeonDotprod)) return "NEON dot products";
+  if (Includes(cpu.isa, Isa::kNeon)) return "NEON";
   return "no vectors, or unknown ones";
 }
 
 const CpuCosts& CostsOf(const CpuProfile& cpu) {
-  switch (cpu.isa) {
-    case Isa::kAvx512Vnni:
-      return cpu.two_vnni_units ? kTwoVnniUnits : kOneVnniUnit;
-    case Isa::kAvx2:
-      return cpu.peer == Peer::kAvx512 ? kAvx2AgainstAvx512 : kAvx2;
-    case Isa::kNeonDotprod:
-      return kNeonDotprod;
-    case Isa::kNeonI8mm:
-      return kNeonI8mm;
-    case Isa::kNeon:
-      return cpu.in_order ? kNeonInOrder : kNeon;
-    case Isa::kScalar:
-      break;
-  }
+  if (Includes(cpu.isa, Isa::kAvx512Vnni)) return cpu.two_vnni_units ? kTwoVnniUnits : kOneVnniUnit;
+  if (Includes(cpu.isa, Isa::kAvx2)) return cpu.peer == Peer::kAvx512 ? kAvx2AgainstAvx512 : kAvx2;
+  if (Includes(cpu.isa, Isa::kNeonI8mm)) return kNeonI8mm;
+  if (Includes(cpu.isa, Isa::kNeonDotprod)) return kNeonDotprod;
+  if (Includes(cpu.isa, Isa::kNeon) && cpu.in_order) return kNeonInOrder;
   return kNeon;
 }
 

@@ -262,17 +262,9 @@ struct DepthwiseNeonOps {
   };
 };
 
-// The same code for all of them: no extension multiplies bytes of one channel faster.
-constexpr ConvKernel KernelFor(Isa isa) {
-  ConvKernel kernel = DepthwiseRows<DepthwiseNeonOps>::Kernel();
-  kernel.isa = isa;
-  return kernel;
-}
-
 }  // namespace
 
-const ConvKernel kDepthwiseNeon = KernelFor(Isa::kNeon);
-const ConvKernel kDepthwiseNeonDotprod = KernelFor(Isa::kNeonDotprod);
-const ConvKernel kDepthwiseNeonI8mm = KernelFor(Isa::kNeonI8mm);
+// No later extension multiplies bytes of one channel faster.
+const ConvKernel kDepthwiseNeon = DepthwiseRows<DepthwiseNeonOps>::Kernel();
 
 }  // namespace tflite_eq

@@ -30,15 +30,11 @@ void PrintTo(const NamedKernels& named, std::ostream* stream) { *stream << named
 
 std::vector<NamedKernels> AllKernels() {
   std::vector<NamedKernels> all;
-  for (int i = 0; i < kIsaCount; ++i) {
-    const Isa isa = static_cast<Isa>(i);
+  for (Isa isa : kIsas) {
     const ElementwiseKernels kernels = FindElementwise(isa);
     if (kernels.isa == isa && CpuSupports(isa)) all.push_back({IsaName(isa), kernels});
   }
-#if defined(__x86_64__)
-  // What CPUs run that lack a part of what this one has.
-  if (CpuSupports(Isa::kAvx512Vnni) && CpuPermutesBytes()) all.push_back({"avx512_vnni_without_vbmi", kElementwiseAvx512});
-#endif
+  if (CpuSupports(Isa::kAvx512Vbmi)) all.push_back({"avx512_vbmi", FindElementwise(Isa::kAvx512Vbmi)});
   return all;
 }
 
@@ -619,10 +615,9 @@ TEST(AveragePool, HalvesOfManyPixels) {
 
 // What is asked for is the most that may run.
 TEST(FindElementwise, BestUpToAnInstructionSet) {
-  for (int i = 0; i < kIsaCount; ++i) {
-    const Isa isa = static_cast<Isa>(i);
+  for (Isa isa : kIsas) {
     const ElementwiseKernels kernels = FindElementwise(isa);
-    EXPECT_LE(static_cast<int>(kernels.isa), i) << IsaName(isa);
+    EXPECT_TRUE(Includes(isa, kernels.isa)) << IsaName(isa);
     EXPECT_NE(kernels.look_up, nullptr);
     EXPECT_NE(kernels.add, nullptr);
     EXPECT_NE(kernels.mul, nullptr);
@@ -635,6 +630,18 @@ TEST(FindElementwise, BestUpToAnInstructionSet) {
     if (isa != Isa::kScalar && CpuSupports(isa)) EXPECT_NE(kernels.isa, Isa::kScalar) << IsaName(isa);
   }
 }
+
+#if defined(__x86_64__)
+// A capability that no name stands for, function by function.
+TEST(FindElementwise, PermutesBytesWhereTheCpuDoes) {
+  EXPECT_EQ(FindElementwise(Isa::kAvx512Vnni).look_up, kElementwiseAvx512.look_up);
+  const ElementwiseKernels kernels = FindElementwise(Isa::kAvx512Vbmi);
+  EXPECT_EQ(kernels.look_up, kElementwiseAvx512Vbmi.look_up);
+  EXPECT_EQ(kernels.add, kElementwiseAvx512.add);
+  // Without dot products of 512 bits, as one generation has them, there is nothing to add to.
+  EXPECT_EQ(FindElementwise(With(Isa::kAvx2, kHasAvx512Vbmi, true)).look_up, kElementwiseAvx2.look_up);
+}
+#endif
 
 }  // namespace
 }  // namespace tflite_eq

@@ -76,7 +76,7 @@ Plan ChooseDotProduct(const ConvProblem& problem, const CpuProfile& cpu) {
 }  // namespace
 
 Plan ChooseArm(const ConvProblem& problem, const CpuProfile& cpu) {
-  return cpu.isa == Isa::kNeon ? ChooseNeon(problem, cpu) : ChooseDotProduct(problem, cpu);
+  return Includes(cpu.isa, Isa::kNeonDotprod) ? ChooseDotProduct(problem, cpu) : ChooseNeon(problem, cpu);
 }
 
 }  // namespace tflite_eq

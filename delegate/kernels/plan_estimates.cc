@@ -88,7 +88,7 @@ Estimate EstimateWinogradF23(const ConvShape& s, const CpuProfile& cpu) {
 Estimate EstimateWinograd1d(const ConvShape& s, const CpuProfile& cpu, bool two_taps) {
   const CpuCosts::Kernel& costs = two_taps ? CostsOf(cpu).two_taps : CostsOf(cpu).triplets;
   // AVX-512 takes input channels by fours.
-  const double inputs = RoundUp(s.input_channels, cpu.isa == Isa::kAvx512Vnni ? 4 : kChannelBlock);
+  const double inputs = RoundUp(s.input_channels, Includes(cpu.isa, Isa::kAvx512Vnni) ? 4 : kChannelBlock);
   const double filters = RoundUp(s.output_channels, kChannelBlock);
   // Outputs come in pairs; the last of an odd number takes three of a pair's four products.
   const double columns = s.output_width + 0.5 * (s.output_width % 2);
@@ -103,7 +103,7 @@ Estimate EstimateWinograd1d(const ConvShape& s, const CpuProfile& cpu, bool two_
 
 Estimate EstimateDirect(const ConvShape& s, const CpuProfile& cpu, bool seven_bits) {
   const CpuCosts::Direct& costs = seven_bits ? CostsOf(cpu).direct_int7 : CostsOf(cpu).direct;
-  const bool x86 = cpu.isa == Isa::kAvx2;
+  const bool x86 = Includes(cpu.isa, Isa::kAvx2);
   constexpr int kVector = 16;
   const int row = s.filter_width * s.input_channels;
   // What is gathered for an output: all of it side by side, or vectors of channels, in which few channels share one with their row.

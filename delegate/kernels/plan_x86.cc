@@ -152,7 +152,7 @@ Plan ChooseX86Between(const ConvProblem& problem, const CpuProfile& cpu) {
 }
 
 Plan ChooseX86(const ConvProblem& problem, const CpuProfile& cpu) {
-  return cpu.isa == Isa::kAvx512Vnni ? ChooseAvx512(problem, cpu) : ChooseAvx2(problem, cpu);
+  return Includes(cpu.isa, Isa::kAvx512Vnni) ? ChooseAvx512(problem, cpu) : ChooseAvx2(problem, cpu);
 }
 
 }  // namespace tflite_eq
