@@ -96,10 +96,12 @@ struct Avx2Ops {
 
   static constexpr int kPreShift = 6;
 
+  static constexpr bool kUsesLines = false;
+
   struct Constants {
-    Constants(const Requantization& requantization, int first)
-        : vectors(requantization, first),
-          r(requantization),
+    Constants(const KernelContext& context, int first)
+        : vectors(*context.requantization, first),
+          r(*context.requantization),
           channel(first) {}
     RequantizeAvx2 vectors;
     const Requantization& r;
@@ -115,7 +117,7 @@ struct Avx2Ops {
                       : _mm256_srai_epi32(y, kF23ScaleBits);
   }
 
-  static bool AtOnce(const Requantization& requantization, int channel) { return requantization.pre_shift(channel) == kPreShift; }
+  static bool AtOnce(const KernelContext& context, int channel) { return context.requantization->pre_shift(channel) == kPreShift; }
 
   static I32 RequantizeAccumulators(const Constants& constants, I32 acc) {
     const I32 bias = RequantizeAvx2::Load(constants.r.late_bias() + constants.channel);

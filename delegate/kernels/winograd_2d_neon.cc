@@ -114,12 +114,14 @@ struct NeonOps {
     kFunctions[tiles](arguments);
   }
 
+  static constexpr bool kUsesLines = false;
+
   struct Constants {
-    Constants(const Requantization& requantization, int first)
-        : vector(requantization, first),
-          pack(requantization),
-          late_bias(vld1q_s32(requantization.late_bias() + first)),
-          fast(RequantizeNeon::IsFast(requantization, first, kLanes)) {}
+    Constants(const KernelContext& context, int first)
+        : vector(*context.requantization, first),
+          pack(*context.requantization),
+          late_bias(vld1q_s32(context.requantization->late_bias() + first)),
+          fast(RequantizeNeon::IsFast(*context.requantization, first, kLanes)) {}
     RequantizeNeon vector;
     PackCodesNeon pack;
     int32x4_t late_bias;
@@ -135,7 +137,7 @@ struct NeonOps {
   }
 
   // Store does either.
-  static bool AtOnce(const Requantization&, int) { return true; }
+  static bool AtOnce(const KernelContext&, int) { return true; }
 
   // Requantizes a row of a tile's outputs, sums or, if `divided`, accumulators.
   template <int count, bool divided>

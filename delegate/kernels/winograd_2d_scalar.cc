@@ -54,8 +54,10 @@ struct ScalarOps {
     }
   }
 
+  static constexpr bool kUsesLines = false;
+
   struct Constants {
-    Constants(const Requantization& requantization, int first) : r(requantization), channel(first) {}
+    Constants(const KernelContext& context, int first) : r(*context.requantization), channel(first) {}
     const Requantization& r;
     int channel;
   };
@@ -68,7 +70,7 @@ struct ScalarOps {
   }
 
   // Store does either.
-  static bool AtOnce(const Requantization&, int) { return true; }
+  static bool AtOnce(const KernelContext&, int) { return true; }
 
   // Requantizes a row of a tile's outputs, kScale * acc or, if `divided`, acc.
   template <int count, bool divided>
