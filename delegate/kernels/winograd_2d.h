@@ -146,6 +146,87 @@ struct TransformedTile {
   CodeStrides strides;
 };
 
+// The input transform. `Ops` needs no more than vectors for it, so that forms of a kernel that share these share it.
+template <typename Ops, typename Scheme>
+class WinogradInput {
+ public:
+  // Transforms one tile, all channels.
+  __attribute__((noinline)) static void Run(const KernelContext& context, const int8_t* input, int tile_row, int tile_column,
+                                            const TransformedTile& tile) {
+    const ConvShape& shape = context.shape;
+    const int y = tile_row * Scheme::kOutput - shape.pad_top;
+    const int x = tile_column * Scheme::kOutput - shape.pad_left;
+    const bool inside = y >= 0 && x >= 0 && y + Scheme::kInput <= shape.input_height &&
+                        x + Scheme::kInput <= shape.input_width;
+    const ptrdiff_t column_stride = shape.input_channels;
+    const ptrdiff_t row_stride = column_stride * shape.input_width;
+    const int8_t* corner = input + y * row_stride + x * column_stride;
+    // What is read past the last channel meets zero weights: it need be nothing but memory.
+    const int8_t* const end = input + row_stride * shape.input_height;
+    const ptrdiff_t last = (Scheme::kInput - 1) * (row_stride + column_stride) + kBlockChannels;
+    int16_t* v = tile.first;
+    for (int channel = 0; channel < shape.input_channels; channel += kBlockChannels) {
+      if (inside && end - corner >= channel + last) {
+        TransformBlock(corner + channel, row_stride, column_stride, v, tile.strides);
+      } else {
+        alignas(64) int8_t patch[kPositions * kBlockChannels];
+        CopyPatch(context, input, y, x, channel, patch);
+        TransformBlock(patch, Scheme::kInput * kBlockChannels, kBlockChannels, v, tile.strides);
+      }
+      v += tile.strides.block;
+    }
+  }
+
+ private:
+  static constexpr int kPositions = Scheme::kInput * Scheme::kInput;
+
+  // A patch that reaches over the edge of the image or the last channel. What lies outside the image reads as the zero point;
+  // channels past the last meet zero weights, and are zero as well.
+  static void CopyPatch(const KernelContext& context, const int8_t* input, int y0, int x0, int channel, int8_t* patch) {
+    const ConvShape& shape = context.shape;
+    const int left = shape.input_channels - channel;
+    const size_t bytes = left < kBlockChannels ? left : kBlockChannels;
+    if (bytes < kBlockChannels) memset(patch, 0, kPositions * kBlockChannels);
+    for (int row = 0; row < Scheme::kInput; ++row) {
+      for (int column = 0; column < Scheme::kInput; ++column, patch += kBlockChannels) {
+        const int y = y0 + row;
+        const int x = x0 + column;
+        if (y < 0 || x < 0 || y >= shape.input_height || x >= shape.input_width) {
+          memset(patch, context.input_zero_point, bytes);
+        } else if (bytes == kBlockChannels) {
+          memcpy(patch, input + (static_cast<size_t>(y) * shape.input_width + x) * shape.input_channels + channel,
+                 kBlockChannels);
+        } else {
+          memcpy(patch, input + (static_cast<size_t>(y) * shape.input_width + x) * shape.input_channels + channel, bytes);
+        }
+      }
+    }
+  }
+
+  // B^T x B for 32 channels, as many at a time as a vector holds.
+  static void TransformBlock(const int8_t* x, ptrdiff_t row_stride, ptrdiff_t column_stride, int16_t* v, const CodeStrides& strides) {
+    using I16 = typename Ops::I16;
+    constexpr int n = Scheme::kInput;
+    for (int c = 0; c < kBlockChannels; c += Ops::kLanes16) {
+      I16 rows[n][n];  // [position along columns][row]
+      for (int row = 0; row < n; ++row) {
+        I16 d[n];
+        I16 t[n];
+        for (int column = 0; column < n; ++column) {
+          d[column] = Ops::LoadCodes(x + row * row_stride + column * column_stride + c);
+        }
+        Scheme::template InputTransform<Ops>(d, t);
+        for (int i = 0; i < n; ++i) rows[i][row] = t[i];
+      }
+      for (int i = 0; i < n; ++i) {
+        I16 t[n];
+        Scheme::template InputTransform<Ops>(rows[i], t);
+        for (int row = 0; row < n; ++row) Ops::Store16(v + row * strides.row + i * strides.column + c, t[row]);
+      }
+    }
+  }
+};
+
 template <typename Ops, typename Scheme>
 class Winograd2d {
  public:
@@ -203,7 +284,8 @@ class Winograd2d {
     const CodeStrides strides = {Scheme::kInput * plane, plane, static_cast<ptrdiff_t>(count) * kBlockChannels};
     for (int i = 0; i < count; ++i) {
       const int tile = first + i;
-      TransformInput(context, input, tile / grid.columns, tile % grid.columns, {v + i * kBlockChannels, strides});
+      WinogradInput<typename Ops::Vectors, Scheme>::Run(context, input, tile / grid.columns, tile % grid.columns,
+                                                        {v + i * kBlockChannels, strides});
     }
     const Winograd2dWeights weights(context.packed, kFormat, shape);
     for (int cout = 0; cout < shape.output_channels; cout += kCout) {
@@ -267,78 +349,6 @@ class Winograd2d {
       if (!Ops::AtOnce(context, channel)) return false;
     }
     return true;
-  }
-
-  // Transforms one tile, all channels.
-  static void TransformInput(const KernelContext& context, const int8_t* input, int tile_row, int tile_column, const TransformedTile& tile) {
-    const ConvShape& shape = context.shape;
-    const int y = tile_row * Scheme::kOutput - shape.pad_top;
-    const int x = tile_column * Scheme::kOutput - shape.pad_left;
-    const bool inside = y >= 0 && x >= 0 && y + Scheme::kInput <= shape.input_height &&
-                        x + Scheme::kInput <= shape.input_width;
-    const ptrdiff_t column_stride = shape.input_channels;
-    const ptrdiff_t row_stride = column_stride * shape.input_width;
-    const int8_t* corner = input + y * row_stride + x * column_stride;
-    // What is read past the last channel meets zero weights: it need be nothing but memory.
-    const int8_t* const end = input + row_stride * shape.input_height;
-    const ptrdiff_t last = (Scheme::kInput - 1) * (row_stride + column_stride) + kBlockChannels;
-    int16_t* v = tile.first;
-    for (int channel = 0; channel < shape.input_channels; channel += kBlockChannels) {
-      if (inside && end - corner >= channel + last) {
-        TransformBlock(corner + channel, row_stride, column_stride, v, tile.strides);
-      } else {
-        alignas(64) int8_t patch[kPositions * kBlockChannels];
-        CopyPatch(context, input, y, x, channel, patch);
-        TransformBlock(patch, Scheme::kInput * kBlockChannels, kBlockChannels, v, tile.strides);
-      }
-      v += tile.strides.block;
-    }
-  }
-
-  // A patch that reaches over the edge of the image or the last channel. What lies outside the image reads as the zero point;
-  // channels past the last meet zero weights, and are zero as well.
-  static void CopyPatch(const KernelContext& context, const int8_t* input, int y0, int x0, int channel, int8_t* patch) {
-    const ConvShape& shape = context.shape;
-    const int left = shape.input_channels - channel;
-    const size_t bytes = left < kBlockChannels ? left : kBlockChannels;
-    if (bytes < kBlockChannels) memset(patch, 0, kPositions * kBlockChannels);
-    for (int row = 0; row < Scheme::kInput; ++row) {
-      for (int column = 0; column < Scheme::kInput; ++column, patch += kBlockChannels) {
-        const int y = y0 + row;
-        const int x = x0 + column;
-        if (y < 0 || x < 0 || y >= shape.input_height || x >= shape.input_width) {
-          memset(patch, context.input_zero_point, bytes);
-        } else if (bytes == kBlockChannels) {
-          memcpy(patch, input + (static_cast<size_t>(y) * shape.input_width + x) * shape.input_channels + channel,
-                 kBlockChannels);
-        } else {
-          memcpy(patch, input + (static_cast<size_t>(y) * shape.input_width + x) * shape.input_channels + channel, bytes);
-        }
-      }
-    }
-  }
-
-  // B^T x B for 32 channels, as many at a time as a vector holds.
-  static void TransformBlock(const int8_t* x, ptrdiff_t row_stride, ptrdiff_t column_stride, int16_t* v, const CodeStrides& strides) {
-    using I16 = typename Ops::I16;
-    constexpr int n = Scheme::kInput;
-    for (int c = 0; c < kBlockChannels; c += Ops::kLanes16) {
-      I16 rows[n][n];  // [position along columns][row]
-      for (int row = 0; row < n; ++row) {
-        I16 d[n];
-        I16 t[n];
-        for (int column = 0; column < n; ++column) {
-          d[column] = Ops::LoadCodes(x + row * row_stride + column * column_stride + c);
-        }
-        Scheme::template InputTransform<Ops>(d, t);
-        for (int i = 0; i < n; ++i) rows[i][row] = t[i];
-      }
-      for (int i = 0; i < n; ++i) {
-        I16 t[n];
-        Scheme::template InputTransform<Ops>(rows[i], t);
-        for (int row = 0; row < n; ++row) Ops::Store16(v + row * strides.row + i * strides.column + c, t[row]);
-      }
-    }
   }
 
   // M = V U for every position of one cout block and part of the input channels, all tiles.
@@ -409,8 +419,8 @@ class Winograd2d {
   }
 
   // Requantizes and stores the accumulators that AddPart left.
-  __attribute__((noinline)) static void StoreSums(const KernelContext& context, const int32_t* sums, int tile_row, int tile_column, int cout,
-                        int8_t* output) {
+  __attribute__((noinline)) static void StoreSums(const KernelContext& context, const int32_t* sums, int tile_row, int tile_column,
+                                                  int cout, int8_t* output) {
     using I32 = typename Ops::I32;
     const ConvShape& shape = context.shape;
     const int y0 = tile_row * Scheme::kOutput;
@@ -455,7 +465,7 @@ class Winograd2d {
       I32 half[Scheme::kOutput][Scheme::kInput];
       TransformColumns(m, half);
       const typename Ops::Constants constants(context, channel);
-#pragma GCC unroll 4
+#pragma clang loop unroll_count(Ops::kRowsAtOnce)
       for (int row = 0; row < Scheme::kOutput; ++row, out += line) {
         if (row >= rows) break;
         I32 y[Scheme::kOutput];

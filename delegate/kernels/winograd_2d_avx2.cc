@@ -17,6 +17,7 @@ namespace tflite_eq {
 namespace {
 
 struct Avx2Ops {
+  using Vectors = Avx2Ops;
   static constexpr int kLanes16 = 16;
   static constexpr int kLanes = 8;
   static constexpr int kVectors = 2;
@@ -97,6 +98,7 @@ struct Avx2Ops {
   static constexpr int kPreShift = 6;
 
   static constexpr bool kUsesLines = false;
+  static constexpr int kRowsAtOnce = 4;  // that the output transform unrolls
 
   struct Constants {
     Constants(const KernelContext& context, int first)

@@ -20,6 +20,7 @@ namespace tflite_eq {
 namespace {
 
 struct NeonOps {
+  using Vectors = NeonOps;
   static constexpr int kLanes16 = 8;
   static constexpr int kLanes = 4;
   static constexpr int kVectors = 4;
@@ -115,6 +116,7 @@ struct NeonOps {
   }
 
   static constexpr bool kUsesLines = false;
+  static constexpr int kRowsAtOnce = 4;  // that the output transform unrolls
 
   struct Constants {
     Constants(const KernelContext& context, int first)

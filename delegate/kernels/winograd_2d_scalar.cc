@@ -6,6 +6,7 @@ namespace tflite_eq {
 namespace {
 
 struct ScalarOps {
+  using Vectors = ScalarOps;
   static constexpr int kLanes16 = 1;  // channels the input transform handles at a time
   static constexpr int kLanes = 1;    // output channels in an accumulator
   static constexpr int kVectors = 8;  // accumulators side by side in a cout block
@@ -55,6 +56,7 @@ struct ScalarOps {
   }
 
   static constexpr bool kUsesLines = false;
+  static constexpr int kRowsAtOnce = 4;  // that the output transform unrolls
 
   struct Constants {
     Constants(const KernelContext& context, int first) : r(*context.requantization), channel(first) {}
