@@ -407,6 +407,7 @@ class Winograd2d {
       I32 half[Scheme::kOutput][Scheme::kInput];
       TransformColumns(m, half);
       int32_t* to = sums;
+#pragma clang loop unroll_count(Ops::kRowsAtOnce)
       for (int row = 0; row < Scheme::kOutput; ++row) {
         I32 y[Scheme::kOutput];
         Scheme::template OutputTransform<Ops>(half[row], y);
@@ -433,6 +434,7 @@ class Winograd2d {
          channel += Ops::kLanes, sums += Ops::kLanes) {
       const int left = shape.output_channels - channel;
       const typename Ops::Constants constants(context, channel);
+#pragma clang loop unroll(disable)
       for (int row = 0; row < rows; ++row) {
         I32 accumulators[Scheme::kOutput];
         for (int column = 0; column < Scheme::kOutput; ++column) {

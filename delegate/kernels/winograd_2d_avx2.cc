@@ -98,7 +98,7 @@ struct Avx2Ops {
   static constexpr int kPreShift = 6;
 
   static constexpr bool kUsesLines = false;
-  static constexpr int kRowsAtOnce = 4;  // that the output transform unrolls
+  static constexpr int kRowsAtOnce = 1;  // that the output transform unrolls
 
   struct Constants {
     Constants(const KernelContext& context, int first)

@@ -56,7 +56,7 @@ struct ScalarOps {
   }
 
   static constexpr bool kUsesLines = false;
-  static constexpr int kRowsAtOnce = 4;  // that the output transform unrolls
+  static constexpr int kRowsAtOnce = 1;  // that the output transform unrolls
 
   struct Constants {
     Constants(const KernelContext& context, int first) : r(*context.requantization), channel(first) {}
