@@ -72,8 +72,9 @@ struct CpuCosts {
     double multiply;
     double transform;
   };
-  // Zeros for kernels that the policy never takes on the CPU.
+  // Zeros for kernels that the policy never takes on the CPU. F(4,3) for AVX-512 has a form for few input channels.
   Kernel f43;
+  Kernel f43_few_channels;
   Kernel f23;
   Kernel triplets;  // 1-D F(2,3), sums of taps in int8
   Kernel two_taps;  // its form without conditions
