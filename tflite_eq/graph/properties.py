@@ -76,6 +76,9 @@ _SHIFT_RAW = frozenset({"ADD", "MUL", "SUB"})
 
 _NONDECREASING = frozenset("ELU LOGISTIC RELU RELU6 RELU_N1_TO_1 TANH".split())
 
+# Results of these are 0 at least.
+_NONNEGATIVE = frozenset({"ABS", "EXP", "LOGISTIC", "SOFTMAX"})
+
 NONNEGATIVE_ACTIVATIONS = frozenset({"RELU", "RELU6"})
 
 
@@ -179,3 +182,13 @@ def makes_nonnegative(operator: Operator) -> bool:
     return operator.kind in ("RELU", "RELU6", "RELU_0_TO_1") or (
         fused_activation(operator) in NONNEGATIVE_ACTIVATIONS
     )
+
+
+def is_nonnegative(graph: Graph, tensor: int) -> bool:
+    """Whether a computed tensor holds no value below 0, whatever the network is fed."""
+    writer = graph.producer(tensor)
+    if writer is None:
+        return False
+    if writer.kind in PICKS | AVERAGING:
+        return is_nonnegative(graph, writer.inputs[0])
+    return writer.kind in _NONNEGATIVE or makes_nonnegative(writer)
