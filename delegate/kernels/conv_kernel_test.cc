@@ -63,11 +63,15 @@ class ConvKernelTest : public ::testing::TestWithParam<Target> {
     CheckPrepared(p, conv, workers);
   }
 
-  void CheckPrepared(const RandomProblem& p, const PreparedConv& conv, int workers) {
+  // Output pixels lie `gap` bytes apart.
+  void CheckPrepared(const RandomProblem& p, const PreparedConv& conv, int workers, int gap = 0) {
     constexpr int kGuard = 64;
+    const ConvShape& s = p.problem.shape;
+    const auto channels = static_cast<size_t>(s.output_channels), stride = channels + static_cast<size_t>(gap);
     std::vector<int8_t> expected(p.output_size());
     ReferenceConv(p.problem, p.input.data(), expected.data());
-    std::vector<int8_t> actual(p.output_size() + 2 * kGuard, 99);
+    const size_t pixels = channels > 0 ? expected.size() / channels : 0;
+    std::vector<int8_t> actual(pixels * stride + 2 * kGuard, 99);
     // The input at the very end of an allocation, so that a sanitizer sees reads past it.
     std::unique_ptr<int8_t[]> input(new int8_t[p.input.size()]);
     std::copy(p.input.begin(), p.input.end(), input.get());
@@ -80,12 +84,14 @@ class ConvKernelTest : public ::testing::TestWithParam<Target> {
       ASSERT_EQ(actual[i], 99) << "wrote before the output";
       ASSERT_EQ(actual[actual.size() - 1 - i], 99) << "wrote past the output";
     }
-    const ConvShape& s = p.problem.shape;
-    for (size_t i = 0; i < expected.size(); ++i) {
-      ASSERT_EQ(int{actual[kGuard + i]}, int{expected[i]})
-          << "channel " << i % s.output_channels << " column " << i / s.output_channels % s.output_width << " row "
-          << i / s.output_channels / s.output_width % s.output_height << " of " << s.input_height << "x"
-          << s.input_width << "x" << s.input_channels << "->" << s.output_channels << " batch " << s.batch;
+    for (size_t pixel = 0; pixel < pixels; ++pixel) {
+      const int8_t* to = &actual[kGuard + pixel * stride];
+      for (size_t c = 0; c < channels; ++c) {
+        ASSERT_EQ(int{to[c]}, int{expected[pixel * channels + c]})
+            << "channel " << c << " column " << pixel % s.output_width << " row " << pixel / s.output_width % s.output_height << " of "
+            << s.input_height << "x" << s.input_width << "x" << s.input_channels << "->" << s.output_channels << " batch " << s.batch;
+      }
+      for (size_t c = channels; c < stride; ++c) ASSERT_EQ(int{to[c]}, 99) << "wrote between pixels";
     }
   }
 
@@ -638,6 +644,37 @@ TEST_P(ConvKernelTest, RowsTooLongForTheScratch) {
 }
 
 // Each dimension may be 0. An empty output takes no work at all; without input channels the biases are left.
+// As parts of another's pixels; codes outside the window among them.
+TEST_P(ConvKernelTest, OutputsWithinLargerPixels) {
+  if (!FindKernel(GetParam().algorithm, GetParam().isa)->places_outputs) GTEST_SKIP() << "pixels follow each other";
+  for (int filter : {1, 3}) {
+    if (filter == 1 && winograd()) continue;
+    for (int in : {3, 16, 40}) {
+      for (int out : {5, 16, 20, 64}) {
+        for (int width : {1, 3, 18}) {
+          ConvShape s = ShapeOf({2, 6, width, in, out, filter, filter, 1, 1, 1, 1});
+          ResolvePadding(Padding::kSame, &s);
+          RandomProblem p;
+          ProblemOptions options;
+          options.values = ordinary();
+          FillRandomProblem(s, options, &random_, &p);
+          if (seven_bits()) p.input[p.input.size() / 2] = 127;
+          const int workers = 1 + width % 2;
+          PreparedConv conv;
+          Reason reason;
+          ASSERT_TRUE(conv.Prepare(p.problem, GetParam().algorithm, GetParam().isa, workers, &reason)) << reason.text;
+          for (int gap : {1, 64}) {
+            conv.PlaceOutputs(out + gap);
+            CheckPrepared(p, conv, workers, gap);
+          }
+          conv.PlaceOutputs(0);
+          CheckPrepared(p, conv, workers);
+        }
+      }
+    }
+  }
+}
+
 TEST_P(ConvKernelTest, EmptyTensors) {
   for (int ConvShape::*dimension : {&ConvShape::batch, &ConvShape::input_height, &ConvShape::input_width, &ConvShape::output_channels,
                                     &ConvShape::input_channels}) {

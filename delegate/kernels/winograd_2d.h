@@ -276,7 +276,7 @@ class Winograd2d {
     const int first = unit % grid.blocks * grid.block;
     const int count = grid.tiles() - first < grid.block ? grid.tiles() - first : grid.block;
     input += static_cast<size_t>(image) * shape.input_height * shape.input_width * shape.input_channels;
-    output += static_cast<size_t>(image) * shape.output_height * shape.output_width * shape.output_channels;
+    output += static_cast<size_t>(image) * shape.output_height * shape.output_width * context.output_pixel();
 
     int16_t* v = static_cast<int16_t*>(scratch);
     int32_t* m = reinterpret_cast<int32_t*>(static_cast<char*>(scratch) + VBytes(shape, plan.unit_size));
@@ -312,7 +312,7 @@ class Winograd2d {
 
   static constexpr ConvKernel Kernel(Isa isa) {
     return {Scheme::kAlgorithm, isa, /*needs_fallback=*/false, Ops::kUsesLines, Certify, PackedBytes, Pack, Plan, Run,
-            /*run_rows=*/nullptr};
+            /*run_rows=*/nullptr, /*places_outputs=*/true};
   }
 
  protected:
@@ -428,7 +428,7 @@ class Winograd2d {
     const int x0 = tile_column * Scheme::kOutput;
     const int rows = shape.output_height - y0 < Scheme::kOutput ? shape.output_height - y0 : Scheme::kOutput;
     const int columns = shape.output_width - x0 < Scheme::kOutput ? shape.output_width - x0 : Scheme::kOutput;
-    const size_t pixel = shape.output_channels;
+    const size_t pixel = context.output_pixel();
     const size_t line = pixel * shape.output_width;
     for (int channel = cout; channel < cout + kCout && channel < shape.output_channels;
          channel += Ops::kLanes, sums += Ops::kLanes) {
@@ -456,7 +456,7 @@ class Winograd2d {
     const int x0 = tile_column * Scheme::kOutput;
     const int rows = shape.output_height - y0 < Scheme::kOutput ? shape.output_height - y0 : Scheme::kOutput;
     const int columns = shape.output_width - x0 < Scheme::kOutput ? shape.output_width - x0 : Scheme::kOutput;
-    const size_t pixel = shape.output_channels;
+    const size_t pixel = context.output_pixel();
     const size_t line = pixel * shape.output_width;
 #pragma clang loop unroll(disable)
     for (int channel = cout; channel < cout + kCout && channel < shape.output_channels;

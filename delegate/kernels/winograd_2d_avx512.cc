@@ -110,6 +110,7 @@ void Run(const KernelContext& context, const WorkPlan& plan, int unit, const int
 }  // namespace
 
 const ConvKernel kWinogradF43Avx512 = {Algorithm::kWinogradF43, Isa::kAvx512Vnni, /*needs_fallback=*/false, Avx512Ops::kUsesLines,
-                                       ManyChannels::Certify, PackedBytes, Pack, Plan, Run, /*run_rows=*/nullptr};
+                                       ManyChannels::Certify, PackedBytes, Pack, Plan, Run, /*run_rows=*/nullptr,
+                                       /*places_outputs=*/true};
 
 }  // namespace tflite_eq

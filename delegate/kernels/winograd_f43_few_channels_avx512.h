@@ -59,7 +59,7 @@ class WinogradFewChannels : public Winograd2d<FewChannelsOps, SchemeF43> {
     const int first = unit % grid.blocks * grid.block;
     const int count = grid.tiles() - first < grid.block ? grid.tiles() - first : grid.block;
     input += static_cast<size_t>(image) * shape.input_height * shape.input_width * shape.input_channels;
-    output += static_cast<size_t>(image) * shape.output_height * shape.output_width * shape.output_channels;
+    output += static_cast<size_t>(image) * shape.output_height * shape.output_width * context.output_pixel();
 
     auto* v = static_cast<int16_t*>(scratch);
     for (int i = 0; i < count; ++i) {
@@ -171,7 +171,7 @@ class WinogradFewChannels : public Winograd2d<FewChannelsOps, SchemeF43> {
     const int y0 = place.row * kOutput, x0 = place.column * kOutput;
     const int rows = shape.output_height - y0 < kOutput ? shape.output_height - y0 : kOutput;
     const int columns = shape.output_width - x0 < kOutput ? shape.output_width - x0 : kOutput;
-    const size_t pixel = shape.output_channels, line = pixel * shape.output_width;
+    const size_t pixel = context.output_pixel(), line = pixel * shape.output_width;
     const int left = shape.output_channels - cout;
     int8_t* out = output + y0 * line + x0 * pixel + cout;
     const FewChannelsOps::Constants constants(context, cout);
