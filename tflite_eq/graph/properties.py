@@ -59,6 +59,9 @@ AVERAGING = frozenset({"AVERAGE_POOL_2D", "RESIZE_BILINEAR"})
 # Kernels that fill gaps with code 0, whatever the zero point.
 FILLS_WITH_CODE_ZERO = frozenset({"MATRIX_DIAG", "SCATTER_ND"})
 
+# They take no value of an operand that is below, or above, all of the other.
+LOSES_BELOW, LOSES_ABOVE = frozenset({"MAXIMUM"}), frozenset({"MINIMUM"})
+
 # Sub-graphs, resource variables and string handling: their bodies stay float or are opaque.
 UNSUPPORTED = frozenset(
     """
