@@ -84,16 +84,12 @@ bool Selected(const Flags& flags, Algorithm algorithm, Isa isa) {
 }
 
 void WriteEntry(const Entry& entry, const char* verdict, JsonWriter* json) {
-  json->BeginObject();
-  json->Field("kernel", AlgorithmName(entry.algorithm));
-  json->Field("isa", IsaName(entry.isa));
-  json->Field("values", ValuesName(entry.values));
-  json->Key("layer_ms");
-  WriteSummary(entry.times, json);
-  json->Field("packed_bytes", static_cast<int64_t>(entry.chain->memory_bytes() / LayerChain::kLayers));
-  json->Field("scratch_bytes", static_cast<int64_t>(entry.chain->scratch_bytes()));
-  json->Field("verified", verdict);
-  json->EndObject();
+  json->Object([&] {
+    json->Fields("kernel", AlgorithmName(entry.algorithm), "isa", IsaName(entry.isa), "values", ValuesName(entry.values));
+    WriteSummary("layer_ms", entry.times, json);
+    json->Fields("packed_bytes", static_cast<int64_t>(entry.chain->memory_bytes() / LayerChain::kLayers), "scratch_bytes",
+                 static_cast<int64_t>(entry.chain->scratch_bytes()), "verified", verdict);
+  });
 }
 
 void Report(const LayerShape& shape, Entry* entry, LayersRun* run) {
@@ -150,20 +146,16 @@ bool RunShape(const LayerShape& shape, LayersRun* run, Message* error) {
   }
   const bool good = TimeEntries(run->flags, &entries, error);
   JsonWriter& json = run->json;
-  json.BeginObject();
-  json.Field("size", shape.size);
-  json.Field("input_channels", shape.input_channels);
-  json.Field("output_channels", shape.output_channels);
-  json.Field("filter", shape.filter);
-  json.Field("stride", shape.stride);
-  json.Key("kernels");
-  json.BeginArray();
-  for (Entry& entry : entries) {
-    if (good) Report(shape, &entry, run);
-    DeleteObject(entry.chain);
-  }
-  json.EndArray();
-  json.EndObject();
+  json.Object([&] {
+    json.Fields("size", shape.size, "input_channels", shape.input_channels, "output_channels", shape.output_channels, "filter",
+                shape.filter, "stride", shape.stride);
+    json.Array("kernels", [&] {
+      for (Entry& entry : entries) {
+        if (good) Report(shape, &entry, run);
+        DeleteObject(entry.chain);
+      }
+    });
+  });
   return good;
 }
 
@@ -227,18 +219,15 @@ int RunLayersMode(const Flags& flags, Message* error) {
   PrintCpu(cpu);
   printf("Chains of %d layers with distinct weights, kernels in turns, %d thread%s; times per layer\n", LayerChain::kLayers,
          flags.num_threads, flags.num_threads > 1 ? "s" : "");
-  run.json.BeginObject();
-  run.json.Field("mode", "layers");
-  run.json.Field("num_threads", flags.num_threads);
-  run.json.Field("seed", flags.seed);
-  WriteCpu(cpu, &run.json);
-  run.json.Key("layers");
-  run.json.BeginArray();
-  for (const LayerShape& shape : shapes) {
-    if (!RunShape(shape, &run, error)) return kExitRunFailed;
-  }
-  run.json.EndArray();
-  run.json.EndObject();
+  bool good = true;
+  run.json.Object([&] {
+    run.json.Fields("mode", "layers", "num_threads", flags.num_threads, "seed", flags.seed);
+    WriteCpu(cpu, &run.json);
+    run.json.Array("layers", [&] {
+      for (const LayerShape& shape : shapes) good = good && RunShape(shape, &run, error);
+    });
+  });
+  if (!good) return kExitRunFailed;
   printf("\n%s\n", run.json.text());
   *error = run.first_difference;
   return run.different == 0 ? kExitOk : kExitDifferent;
