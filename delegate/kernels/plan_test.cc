@@ -1,11 +1,14 @@
 // The selection table, case by case. No kernel runs and no CPU is asked: policies for other machines are tested on this one.
 #include "delegate/kernels/plan.h"
 
+#include <algorithm>
+#include <iterator>
 #include <random>
 #include <string>
 
 #include "delegate/kernels/conv_kernel.h"
 #include "delegate/kernels/geometry.h"
+#include "delegate/kernels/kernel_list.h"
 #include "delegate/kernels/random_problem.h"
 #include "gtest/gtest.h"
 
@@ -404,6 +407,15 @@ TEST(HasKernel, AnswersForThisArchitectureAsItsTableDoes) {
       EXPECT_EQ(HasKernel(algorithm, isa), FindKernel(algorithm, isa) != nullptr) << AlgorithmName(algorithm) << IsaName(isa);
     }
   }
+}
+
+// Tests and the option `isa` go by these.
+TEST(KernelList, EverySetHasAName) {
+#define TFLITE_EQ_ISA(name, algorithm, isa) Isa::isa,
+  for (Isa needed : {TFLITE_EQ_X86_KERNELS(TFLITE_EQ_ISA) TFLITE_EQ_ARM64_KERNELS(TFLITE_EQ_ISA) TFLITE_EQ_SCALAR_KERNELS(TFLITE_EQ_ISA)}) {
+    EXPECT_TRUE(std::count(std::begin(kIsas), std::end(kIsas), needed) == 1) << IsaName(needed) << " and more";
+  }
+#undef TFLITE_EQ_ISA
 }
 
 TEST(BestKernel, IsTheBestThatTheCpuRuns) {
