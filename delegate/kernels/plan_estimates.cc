@@ -28,8 +28,10 @@ Estimate Finish(const ConvShape& s, const CpuProfile& cpu, double work, double b
 }
 
 Estimate EstimateWinograd2d(const ConvShape& s, const CpuProfile& cpu, const CpuCosts::Kernel& costs, int outputs) {
-  const double inputs = RoundUp(s.input_channels, kChannelBlock);
-  const double filters = RoundUp(s.output_channels, kChannelBlock);
+  // NEON takes half as many at a time.
+  const int block = cpu.isa == Isa::kNeon ? kChannelBlock / 2 : kChannelBlock;
+  const double inputs = RoundUp(s.input_channels, block);
+  const double filters = RoundUp(s.output_channels, block);
   const double tiles = RoundUp(s.output_height, outputs) * RoundUp(s.output_width, outputs) / (outputs * outputs);
   const double positions = (outputs + 2) * (outputs + 2);
   // Of a block of tiles: transformed codes, and sums of a block of output channels (winograd_2d.h).
@@ -37,7 +39,12 @@ Estimate EstimateWinograd2d(const ConvShape& s, const CpuProfile& cpu, const Cpu
   constexpr double kScratchTarget = 512 << 10;
   const double scratch = tiles * tile_bytes < kScratchTarget ? tiles * tile_bytes : kScratchTarget;
   const double work = s.batch * tiles * (costs.multiply * inputs * filters + costs.transform * (inputs + filters));
-  return Finish(s, cpu, work, positions * sizeof(int16_t) * inputs * filters + scratch);
+  Estimate estimate = Finish(s, cpu, work, positions * sizeof(int16_t) * inputs * filters + scratch);
+  // What XNNPACK takes for each output counts where there are few products for it; only there it is known.
+  if (cpu.isa == Isa::kNeon) {
+    estimate.peer += CostsOf(cpu).direct.peer * s.batch * s.output_height * s.output_width * s.output_channels;
+  }
+  return estimate;
 }
 
 }  // namespace
@@ -101,6 +108,21 @@ Estimate EstimateWinograd1d(const ConvShape& s, const CpuProfile& cpu, bool two_
   return estimate;
 }
 
+namespace {
+
+// What the NEON direct kernels take to read weights that no cache holds: once for as many output rows as their planes hold.
+double WeightPasses(const ConvShape& s, const CpuProfile& cpu, double depth, double filters) {
+  constexpr double kHeld = 384 << 10;  // of a second-level cache of 512 KiB
+  constexpr double kPlanes = 16 << 10;
+  const double bytes = depth * filters;
+  if (bytes <= kHeld) return 0;
+  const double rows = kPlanes / (depth * s.output_width);
+  const int whole = rows < 1 ? 1 : rows < s.output_height ? static_cast<int>(rows) : s.output_height;
+  return s.batch * static_cast<double>((s.output_height + whole - 1) / whole) * bytes * CostsOf(cpu).byte;
+}
+
+}  // namespace
+
 Estimate EstimateDirect(const ConvShape& s, const CpuProfile& cpu, bool seven_bits) {
   const CpuCosts::Direct& costs = seven_bits ? CostsOf(cpu).direct_int7 : CostsOf(cpu).direct;
   const bool x86 = cpu.isa == Isa::kAvx2;
@@ -115,7 +137,11 @@ Estimate EstimateDirect(const ConvShape& s, const CpuProfile& cpu, bool seven_bi
   const double input = folded && !x86 ? 2.5 * costs.input : costs.input;
   const double pixels = static_cast<double>(s.batch) * s.output_height * s.output_width;
   const double filters = RoundUp(s.output_channels, x86 ? kVector : 4);
-  const double work = pixels * (costs.multiply * depth * filters + costs.output * filters + input * depth);
+  // On NEON every filter row begins a loop of its own.
+  constexpr double kRowOfOutput = .2;
+  const double output = x86 ? costs.output : costs.output * (1 + kRowOfOutput * (s.filter_height - 1));
+  const double passes = x86 ? 0 : WeightPasses(s, cpu, depth, filters);
+  const double work = pixels * (costs.multiply * depth * filters + output * filters + input * depth) + passes;
   const double peer = costs.multiply > 0 ? XnnpackMultiplications(s) + costs.peer * pixels * s.output_channels : 0;
   return {work, 0, 0, peer, work};
 }
