@@ -193,7 +193,7 @@ def calibrate(
         config = kept.config
         if kept.sentence:
             note(f"note: {kept.sentence}")
-        task = CalibrationTask(graph, skipped, sha256, heard, seen, followed, warnings, judges)
+        task = CalibrationTask(graph, skipped, sha256, heard, followed, warnings, judges)
         asked = calibrated(task, config, trace, checkpoint)
 
         traces: dict[str, PassTrace] = {}
