@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 from tflite_eq.alternatives.choice import Candidate
 from tflite_eq.alternatives.judges import Judges
+from tflite_eq.alternatives.trained_biases import with_trained_biases
 from tflite_eq.calibration.float_pass import observe_ranges, observed
 from tflite_eq.calibration.outlier_samples import HeardSamples
 from tflite_eq.checkpoint.checkpoint import Checkpoint, SavedEqualization
@@ -119,12 +120,11 @@ def calibrated(
             outliers=task.heard.outliers,
         )
         parts = [dataclasses.replace(record, layers=other.records) for other in beside]
-        judged = parts or [record]
-        if fine_tunes:
-            record = fine_tuned(network, record, twins)
-            judged = judged if judges.folds and judges.folds[0].learned else [record]
+        tuned = fine_tuned(network, record, twins) if fine_tunes else None
+    if tuned is not None:
+        record = with_trained_biases(network, record, tuned)
     ends = {i: (o.minimum, o.maximum) for i, o in observers.items() if o.count}
-    return Candidate(record, judged, ends)
+    return Candidate(record, parts or [record], ends)
 
 
 def _equalization(
