@@ -11,9 +11,10 @@ from tflite_eq import islands, metadata, tensor_metadata
 from tflite_eq.allocation.allocate import allocated
 from tflite_eq.alternatives.choice import Candidate, best_of
 from tflite_eq.alternatives.judges import Judges
-from tflite_eq.arguments import ModelLike, check_kind, check_path, checked_count, given_model
+from tflite_eq.arguments import ModelLike, check_kind, check_path, given_model
 from tflite_eq.calibration.calibrate_once import CalibrationTask, calibrated
 from tflite_eq.calibration.crops import CroppedSamples, for_parts, part_of
+from tflite_eq.calibration.float_pass import observed
 from tflite_eq.calibration.followed_samples import followed_samples
 from tflite_eq.calibration.heads import with_heads
 from tflite_eq.calibration.outlier_samples import heard_samples
@@ -49,9 +50,11 @@ from tflite_eq.report.full import FinishedQuantization, complete
 from tflite_eq.report.guard_record import GuardRecord
 from tflite_eq.report.model import Report
 from tflite_eq.report.write import check_directory, write_report
+from tflite_eq.request import Request
 from tflite_eq.runtimes import preferred_runtime
 from tflite_eq.search.trace import PassTrace
 from tflite_eq.selection import check_selection, skipped_operators
+from tflite_eq.statistics.channels import Observed
 from tflite_eq.stock_speed import stock_speed
 from tflite_eq.threads import one_thread_of_blas
 from tflite_eq.verify import check_fully_int8, check_runs, check_runs_everywhere, described
@@ -86,7 +89,6 @@ class QuantizationResult:
     calibration: Calibration
 
 
-@one_thread_of_blas()
 def calibrate(
     model: ModelLike,
     representative_dataset: Any,
@@ -135,11 +137,23 @@ def calibrate(
         >>> result.calibration.data_sha256 == record.data_sha256
         True
     """
-    model, origin = given_model(model, origin)
-    config = checked_config(config)
-    num_samples = checked_count(num_samples, "num_samples")
-    check_path(resume_dir, "resume_dir")
-    network, _, skipped = _checked(model, origin, config)
+    request = Request.checked(
+        model,
+        representative_dataset,
+        config,
+        num_samples=num_samples,
+        origin=origin,
+        held_back=held_back,
+        resume_dir=resume_dir,
+    )
+    return calibrate_as(request, trace)
+
+
+@one_thread_of_blas()
+def calibrate_as(request: Request, trace: PassTrace | None = None) -> Calibration:
+    """The same as ``calibrate``, of a request that was checked before."""
+    model, config = request.model, request.config
+    network, _, skipped = _checked(model, request.origin, config)
     graph = network.unsplit
     for sentence in islands.sentences(network, skipped, config):
         note(sentence)
@@ -155,15 +169,17 @@ def calibrate(
 
         sha256 = hashlib.sha256(model).hexdigest()
         checkpoint = None
-        if resume_dir is not None:
-            checkpoint = Checkpoint(resume_dir, sha256, config, preferred_runtime().description)
+        if request.resume_dir is not None:
+            checkpoint = Checkpoint(
+                request.resume_dir, sha256, config, preferred_runtime().description
+            )
             stack.callback(checkpoint.close)
-        samples = stored(representative_dataset, num_samples, "Reading the calibration data")
+        samples = stored(request.dataset, request.num_samples, "Reading the calibration data")
         if config.bias_correction is BiasCorrection.FINETUNE:
             check_enough(samples.count)
         spare = None
-        if held_back is not None:
-            spare = stored(held_back, None, "Reading the samples held back")
+        if request.held_back is not None:
+            spare = stored(request.held_back, None, "Reading the samples held back")
         trace.kept = samples.spread(trace.keeps)
         smaller = for_parts(graph)
         if smaller is not None:
@@ -172,18 +188,21 @@ def calibrate(
             spare = CroppedSamples(spare, graph, config.seed) if spare else None
             height, width = graph.tensors[graph.inputs[0]].shape[1:3]
             note(f"note: large pictures: looks at a part of {height}x{width} of each sample")
-        heard = heard_samples(graph, samples, config)
+        seen = observed(graph, skipped, samples, config)
+        heard = heard_samples(graph, samples, seen.ends, config)
         samples = heard.samples
         if checkpoint:
             checkpoint.check_data(samples.count, samples.digest)
-        config = with_heads(network.front, graph, heard, config)
+        config = with_heads(network.front, graph, seen.ends.extremes, config)
         skipped = skipped_operators(network.front, config)
+        seen = observed(graph, skipped, samples, config, heard.shares.keys())
         followed = followed_samples(graph, samples.count)
         if len(followed) < samples.count:
             note(
                 f"note: large activations: ranges are those of all {samples.count} samples, "
                 f"searches and bias correction look at {len(followed)} of them"
             )
+        warnings = [*_doubts(graph, samples, seen), *heard.warnings]
         allocation = allocated(graph, skipped, samples, config, heard.shares.keys())
         config = allocation.config
         trace.allocations = allocation.sentences
@@ -192,7 +211,6 @@ def calibrate(
         graph = with_split_channels(graph, config.split_channels)
         judges = Judges(graph, skipped, samples, followed, spare, config, heard.shares.keys())
         stack.callback(judges.close)
-        warnings = [*_doubts(graph, samples), *heard.warnings]
         task = CalibrationTask(graph, skipped, sha256, heard, followed, warnings, judges)
         asked = calibrated(task, config, trace, checkpoint)
 
@@ -234,10 +252,10 @@ def _checked(
     return network, layers, skipped
 
 
-def _doubts(graph: Graph, samples: StoredSamples) -> list[str]:
+def _doubts(graph: Graph, samples: StoredSamples, seen: Observed) -> list[str]:
     """What is doubtful about the samples; said at once, and once however often they serve."""
     if samples.doubts is None:
-        samples.doubts = doubts_about(graph, samples)
+        samples.doubts = doubts_about(graph, samples, seen.kept)
         for doubt in samples.doubts:
             note(f"warning: {doubt}")
     return samples.doubts

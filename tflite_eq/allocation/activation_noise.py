@@ -12,11 +12,11 @@ from collections.abc import Mapping, Sequence, Set
 import numpy as np
 
 from tflite_eq.calibration.float_pass import observe_ranges
-from tflite_eq.config import Config, Equalization, Method
+from tflite_eq.config import Config, Method
 from tflite_eq.data.dataset import Sample
 from tflite_eq.data.store import ActivationStore
 from tflite_eq.data.stored_samples import StoredSamples, spread_positions
-from tflite_eq.equalization.choose import equalizing_factors
+from tflite_eq.equalization.choose import equalizing_factors, scalable_tensors
 from tflite_eq.equalization.factors import with_factors
 from tflite_eq.execution.altered_network import AlteredNetwork, Array
 from tflite_eq.graph.model import Graph
@@ -28,6 +28,7 @@ from tflite_eq.simulation.activation_scales import ActivationScales
 from tflite_eq.simulation.lockstep_pass import LockstepPass
 from tflite_eq.simulation.twins import TwinActivations
 from tflite_eq.simulation.weight_scales import WeightScales
+from tflite_eq.statistics.channels import observe_channels
 
 # Samples that tensors are judged on; each is run once per tensor.
 _SAMPLES = 8
@@ -57,9 +58,10 @@ class RoundedAlone:
             ModelError: The network cannot be run.
         """
         self._samples = [samples[n] for n in spread_positions(samples.count, _SAMPLES)]
-        if config.equalization_used is not Equalization.NONE:
-            factors = equalizing_factors(graph, skipped, self._samples, config)
-            graph = with_factors(graph, factors)
+        scalable = sorted(scalable_tensors(graph, skipped, config))
+        if scalable:
+            channels = observe_channels(graph, scalable, self._samples, config.seed).channels
+            graph = with_factors(graph, equalizing_factors(graph, skipped, channels, config))
         self.network = Network.of(graph, skipped)
         self._config = config
 

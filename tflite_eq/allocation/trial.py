@@ -95,6 +95,7 @@ class Trials:
         self._graph = graph
         self._skipped = set(skipped)
         self._samples = SomeSamples(samples, chosen)
+        self._samples.facts = {}  # what is known of all samples is not of these
         self._known: dict[Config, Energies] = {}
         self.can_judge = count >= _FEWEST and bool(computed_logits(graph))
         self.needed = f"only {_FEWEST} samples or more, and a float output,"

@@ -137,12 +137,14 @@ class SampledRows:
             values: The values.
             shifts: Steps that are added to them before they are rounded, [groups, 1, D].
         """
-        self._values = values
+        self._values = {1: values}
         self._shifts = shifts
 
     def under(self, params: AffineParams, share: int = 1) -> Float:
         """See ``Rows``."""
-        return fake_quantize(self._values[:, ::share], params, self._shifts)
+        if share not in self._values:  # copied once: values with gaps take twice as long each time
+            self._values[share] = np.ascontiguousarray(self._values[1][:, ::share])
+        return fake_quantize(self._values[share], params, self._shifts)
 
 
 class LayerReader:
