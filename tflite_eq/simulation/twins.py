@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from tflite_eq.data.store import ActivationStore
 from tflite_eq.numerics.affine import AffineParams, dequantize, quantize
+from tflite_eq.numerics.clipping import count_outside
 from tflite_eq.numerics.windows import Window
 from tflite_eq.simulation.kernel_tables import KernelTable
 
@@ -51,7 +52,7 @@ class SettledTensor:
         codes = np.empty(flat.shape, np.int8)
         for start in range(0, flat.size, _BLOCK):
             block = flat[start : start + _BLOCK]
-            self.outside += int(np.count_nonzero(block > high) + np.count_nonzero(block < low))
+            self.outside += count_outside(block, low, high)
             found = quantize(block, params) if self.table is None else self.table.encode(block)
             if self.table is not None and params.is_limited:
                 found = found.clip(params.low, params.high)
