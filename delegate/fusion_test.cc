@@ -1,5 +1,5 @@
-// Which steps are run as one, and that graphs give the same codes with and without that: those of the stand-in's operators, which are
-// written apart from the delegate's.
+// Which steps are run as one, or write where others would copy to, and that graphs give the same codes with and without that: those of
+// the stand-in's operators, which are written apart from the delegate's.
 #include "delegate/fusion.h"
 
 #include <cmath>
@@ -324,6 +324,101 @@ TEST(FusedGraphs, MayBroadcast) {
   EXPECT_EQ(run.delegated, 2);
   EXPECT_EQ(run.outputs, expected.outputs);
   EXPECT_EQ(Fused(run), 0) << "at the last size";
+}
+
+// --- convolutions whose outputs are parts of a concatenation's ---
+
+class JoinedMaker : public GraphMaker {
+ public:
+  using GraphMaker::GraphMaker;
+
+  // All that is joined has this scale.
+  int Part(int channels) {
+    const int index = Tensor({1, 5, 4, channels});
+    graph.tensors[static_cast<size_t>(index)].scales = {.3f};
+    graph.tensors[static_cast<size_t>(index)].zero_points = {0};
+    return index;
+  }
+  // Weights of seven bits; codes that it writes are, too, but for a few.
+  int Convolve(int input, int input_channels, int output_channels, int filter, int activation) {
+    const int weights = Constant({output_channels, filter, filter, input_channels});
+    TestTensor& tensor = graph.tensors.back();
+    for (uint8_t& byte : tensor.data) byte = static_cast<uint8_t>(byte % 127 - 63);
+    tensor.scales = {.04f / static_cast<float>(filter)};
+    tensor.zero_points = {0};
+    TestNode node;
+    node.inputs = {input, weights};
+    node.outputs = {Part(output_channels)};
+    node.geometry.activation = activation;
+    graph.nodes.push_back(node);
+    return node.outputs[0];
+  }
+  int Join(const std::vector<int>& parts, int axis) {
+    int channels = 0;
+    for (int part : parts) channels += graph.tensors[static_cast<size_t>(part)].shape[3];
+    TestNode node;
+    node.code = kOperatorConcatenation;
+    node.axis = axis;
+    node.inputs = parts;
+    node.outputs = {Part(channels)};
+    graph.nodes.push_back(node);
+    return node.outputs[0];
+  }
+};
+
+// A module of SqueezeNet with whatever else may happen to its parts. (Kernels one by one: conv_kernel_test.)
+TEST(JoinedChannels, GiveWhatTheirNodesGive) {
+  const std::vector<std::vector<int>> sizes = {{1, 5, 4, 8}, {2, 9, 14, 8}, {1, 1, 1, 8}, {1, 30, 33, 8}, {0, 5, 4, 8}};
+  int joined = 0;
+  for (unsigned seed = 0; seed < 48; ++seed) {
+    JoinedMaker maker(seed, 8);
+    const int input = maker.Image();
+    maker.graph.inputs = {input};
+    const int squeezed = maker.Integer(1, 2) * 8;
+    const int source = maker.Convolve(input, 8, squeezed, 1, kTfLiteActNone);
+    const auto channels = [&] { return std::vector<int>{8, 16, 20, 33, 64}[static_cast<size_t>(maker.Integer(0, 4))]; };
+    const int left = maker.Convolve(source, squeezed, channels(), 1, seed % 2 ? kTfLiteActRelu : kTfLiteActNone);
+    const int right = maker.Convolve(source, squeezed, channels(), 3, seed % 3 ? kTfLiteActRelu : kTfLiteActNone);
+    std::vector<int> parts = {left, right};
+    if (seed % 4 == 1) parts.push_back(source);  // read by others as well
+    if (seed % 4 == 2) parts.insert(parts.begin(), right);  // twice
+    if (seed % 4 == 3) maker.graph.outputs.push_back(left);
+    const int whole = maker.Join(parts, seed % 5 == 0 ? -1 : 3);
+    if (seed % 2 == 0) {
+      const int width = maker.graph.tensors[static_cast<size_t>(whole)].shape[3];
+      maker.graph.outputs.push_back(maker.Convolve(whole, width, 8, 3, kTfLiteActNone));
+    } else {
+      maker.graph.outputs.push_back(whole);
+    }
+    const Ran expected = Invoke(maker.graph, sizes, nullptr);
+    for (Isa isa : Isas()) {
+      const DelegateOptions options = Options(true, false, isa, seed % 3 == 0 ? 2 : 1);
+      const Ran run = Invoke(maker.graph, sizes, &options);
+      ASSERT_EQ(run.outputs, expected.outputs) << seed << ' ' << IsaName(isa);
+      joined += Fused(run);
+    }
+  }
+#if defined(__x86_64__)
+  if (CpuSupports(Isa::kAvx512Vnni)) EXPECT_GE(joined, 10);
+#endif
+}
+
+// Neither the parts nor the whole take memory beside each other.
+TEST(JoinedChannels, AreWrittenOnce) {
+  JoinedMaker maker(1, 8);
+  const int input = maker.Image();
+  maker.graph.inputs = {input};
+  const int whole = maker.Join({maker.Convolve(input, 8, 32, 1, kTfLiteActNone), maker.Convolve(input, 8, 64, 3, kTfLiteActNone)}, 3);
+  maker.graph.outputs = {maker.Convolve(whole, 96, 8, 1, kTfLiteActNone)};
+  const std::vector<std::vector<int>> sizes = {{1, 8, 8, 8}};
+  const DelegateOptions fused = Options(true, false, BestIsa()), apart = Options(false, false, BestIsa());
+  const Ran one = Invoke(maker.graph, sizes, &fused), many = Invoke(maker.graph, sizes, &apart);
+  EXPECT_EQ(one.outputs, Invoke(maker.graph, sizes, nullptr).outputs);
+  EXPECT_EQ(many.outputs, one.outputs);
+  EXPECT_EQ(many.tensor_bytes, 2 * 8 * 8 * 96);
+#if defined(__x86_64__)
+  if (BestIsa() == Isa::kAvx512Vnni) EXPECT_EQ(one.tensor_bytes, 8 * 8 * 96);
+#endif
 }
 
 }  // namespace

@@ -16,11 +16,11 @@ from collections.abc import Mapping, Sequence, Set
 import numpy as np
 
 from tflite_eq.calibration.float_pass import observe_ranges
-from tflite_eq.config import Bits, Config, Equalization, Method
+from tflite_eq.config import Bits, Config, Method
 from tflite_eq.data.dataset import Sample
 from tflite_eq.data.store import ActivationStore
 from tflite_eq.data.stored_samples import StoredSamples, spread_positions
-from tflite_eq.equalization.choose import equalizing_factors
+from tflite_eq.equalization.choose import equalizing_factors, scalable_tensors
 from tflite_eq.equalization.factors import with_factors
 from tflite_eq.execution.altered_network import AlteredNetwork, Array
 from tflite_eq.graph.float_islands import matching
@@ -36,6 +36,7 @@ from tflite_eq.simulation.activation_scales import ActivationScales
 from tflite_eq.simulation.lockstep_pass import LockstepPass
 from tflite_eq.simulation.twins import TwinActivations
 from tflite_eq.simulation.weight_scales import WeightScales
+from tflite_eq.statistics.channels import observe_channels
 from tflite_eq.text import counted
 
 # Samples that tensors are judged on; each is run once per tensor.
@@ -140,9 +141,10 @@ def narrow_inputs(
         config: Options.
     """
     judged = [samples[number] for number in spread_positions(samples.count, _SAMPLES)]
-    if config.equalization_used is not Equalization.NONE:
-        # What scaled channels make up for needs no 8 bits.
-        graph = with_factors(graph, equalizing_factors(graph, skipped, judged, config))
+    scalable = sorted(scalable_tensors(graph, skipped, config))
+    if scalable:  # what scaled channels make up for needs no 8 bits
+        channels = observe_channels(graph, scalable, judged, config.seed).channels
+        graph = with_factors(graph, equalizing_factors(graph, skipped, channels, config))
     network = Network.of(graph, skipped)
     layers = network.layers
     groups = {id(g): g for g in network.groups.values() if wants_int7(g, config)}.values()

@@ -13,6 +13,7 @@ from tflite_eq.alternatives.judges import Judges
 from tflite_eq.arguments import ModelLike, check_kind, check_path, checked_count, given_model
 from tflite_eq.calibration.calibrate_once import CalibrationTask, calibrated
 from tflite_eq.calibration.crops import CroppedSamples, for_parts, part_of
+from tflite_eq.calibration.float_pass import observed
 from tflite_eq.calibration.followed_samples import followed_samples
 from tflite_eq.calibration.heads import with_heads
 from tflite_eq.calibration.outlier_samples import heard_samples
@@ -51,6 +52,7 @@ from tflite_eq.report.write import check_directory, write_report
 from tflite_eq.runtimes import preferred_runtime
 from tflite_eq.search.trace import PassTrace
 from tflite_eq.selection import check_selection, skipped_operators
+from tflite_eq.statistics.channels import Observed
 from tflite_eq.stock_speed import stock_speed
 from tflite_eq.threads import one_thread_of_blas
 from tflite_eq.verify import check_fully_int8, check_runs, check_runs_everywhere, described
@@ -170,12 +172,14 @@ def calibrate(
             spare = CroppedSamples(spare, graph, config.seed) if spare else None
             height, width = graph.tensors[graph.inputs[0]].shape[1:3]
             note(f"note: large pictures: looks at a part of {height}x{width} of each sample")
-        heard = heard_samples(graph, samples, config)
+        seen = observed(graph, skipped, samples, config)
+        heard = heard_samples(graph, samples, seen.ends, config)
         samples = heard.samples
         if checkpoint:
             checkpoint.check_data(samples.count, samples.digest)
-        config = with_heads(network.front, graph, heard, config)
+        config = with_heads(network.front, graph, seen.ends.extremes, config)
         skipped = skipped_operators(network.front, config)
+        seen = observed(graph, skipped, samples, config, heard.shares.keys())
         followed = followed_samples(graph, samples.count)
         if len(followed) < samples.count:
             note(
@@ -184,12 +188,12 @@ def calibrate(
             )
         judges = Judges(graph, skipped, samples, followed, spare, config, heard.shares.keys())
         stack.callback(judges.close)
-        warnings = [*_doubts(graph, samples), *heard.warnings]
+        warnings = [*_doubts(graph, samples, seen), *heard.warnings]
         kept = with_kept_int8(graph, skipped, samples, config)
         config = kept.config
         if kept.sentence:
             note(f"note: {kept.sentence}")
-        task = CalibrationTask(graph, skipped, sha256, heard, followed, warnings, judges)
+        task = CalibrationTask(graph, skipped, sha256, heard, seen, followed, warnings, judges)
         asked = calibrated(task, config, trace, checkpoint)
 
         traces: dict[str, PassTrace] = {}
@@ -230,10 +234,10 @@ def _checked(
     return network, layers, skipped
 
 
-def _doubts(graph: Graph, samples: StoredSamples) -> list[str]:
+def _doubts(graph: Graph, samples: StoredSamples, seen: Observed) -> list[str]:
     """What is doubtful about the samples; said at once, and once however often they serve."""
     if samples.doubts is None:
-        samples.doubts = doubts_about(graph, samples)
+        samples.doubts = doubts_about(graph, samples, seen.kept)
         for doubt in samples.doubts:
             note(f"warning: {doubt}")
     return samples.doubts

@@ -15,11 +15,14 @@ void ConvKernelTest::Check(const RandomProblem& p, int workers) {
   CheckPrepared(p, conv, workers);
 }
 
-void ConvKernelTest::CheckPrepared(const RandomProblem& p, const PreparedConv& conv, int workers) {
+void ConvKernelTest::CheckPrepared(const RandomProblem& p, const PreparedConv& conv, int workers, int gap) {
   constexpr int kGuard = 64;
+  const ConvShape& s = p.problem.shape;
+  const auto channels = static_cast<size_t>(s.output_channels), stride = channels + static_cast<size_t>(gap);
   std::vector<int8_t> expected(p.output_size());
   ReferenceConv(p.problem, p.input.data(), expected.data());
-  std::vector<int8_t> actual(p.output_size() + 2 * kGuard, 99);
+  const size_t pixels = channels > 0 ? expected.size() / channels : 0;
+  std::vector<int8_t> actual(pixels * stride + 2 * kGuard, 99);
   // The input at the very end of an allocation, so that a sanitizer sees reads past it.
   std::unique_ptr<int8_t[]> input(new int8_t[p.input.size()]);
   std::copy(p.input.begin(), p.input.end(), input.get());
@@ -32,12 +35,14 @@ void ConvKernelTest::CheckPrepared(const RandomProblem& p, const PreparedConv& c
     ASSERT_EQ(actual[i], 99) << "wrote before the output";
     ASSERT_EQ(actual[actual.size() - 1 - i], 99) << "wrote past the output";
   }
-  const ConvShape& s = p.problem.shape;
-  for (size_t i = 0; i < expected.size(); ++i) {
-    ASSERT_EQ(int{actual[kGuard + i]}, int{expected[i]})
-        << "channel " << i % s.output_channels << " column " << i / s.output_channels % s.output_width << " row "
-        << i / s.output_channels / s.output_width % s.output_height << " of " << s.input_height << "x"
-        << s.input_width << "x" << s.input_channels << "->" << s.output_channels << " batch " << s.batch;
+  for (size_t pixel = 0; pixel < pixels; ++pixel) {
+    const int8_t* to = &actual[kGuard + pixel * stride];
+    for (size_t c = 0; c < channels; ++c) {
+      ASSERT_EQ(int{to[c]}, int{expected[pixel * channels + c]})
+          << "channel " << c << " column " << pixel % s.output_width << " row " << pixel / s.output_width % s.output_height << " of "
+          << s.input_height << "x" << s.input_width << "x" << s.input_channels << "->" << s.output_channels << " batch " << s.batch;
+    }
+    for (size_t c = channels; c < stride; ++c) ASSERT_EQ(int{to[c]}, 99) << "wrote between pixels";
   }
 }
 

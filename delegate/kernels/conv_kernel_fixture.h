@@ -54,7 +54,8 @@ class ConvKernelTest : public ::testing::TestWithParam<Target> {
 
   // Compares every code, and that nothing is written outside the output.
   void Check(const RandomProblem& p, int workers = 1);
-  void CheckPrepared(const RandomProblem& p, const PreparedConv& conv, int workers);
+  // Output pixels lie `gap` bytes apart.
+  void CheckPrepared(const RandomProblem& p, const PreparedConv& conv, int workers, int gap = 0);
 
   // The shape as the kernel takes it. Depthwise convolutions have at least as many output channels as were asked for: for few input
   // channels more than one each.

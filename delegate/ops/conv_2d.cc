@@ -100,13 +100,16 @@ bool Conv2d::Prepare(const Environment& environment, int workers, Reason* reason
   if (!plan.claim && environment.options.any_kernel) plan = ChooseKernelBetween(Judged(), AllowedCpu(environment));
   if (!plan.claim) plan = Choose(environment, /*insist=*/true);
   *reason = plan.reason;
-  return plan.claim && conv_.Prepare(problem_, plan.algorithm, plan.isa, workers, reason);
+  if (!plan.claim || !conv_.Prepare(problem_, plan.algorithm, plan.isa, workers, reason)) return false;
+  places_output_ = conv_.kernel().places_outputs;
+  return true;
 }
 
 Units Conv2d::Divide() {
   // Without anything to compute the kernel is not asked at all.
   if (IsEmpty(problem_.shape)) return {};
   conv_.Reshape(problem_.shape);
+  conv_.PlaceOutputs(output_stride_);
   return {conv_.units(), conv_.worker_scratch_bytes()};
 }
 

@@ -115,12 +115,22 @@ class Operator {
   // many channels, 1 where the channel does not matter. 0 of all others.
   virtual int channelwise() const { return 0; }
 
+  // Whether images that it writes may lie among another's channels, where a CONCATENATION would copy them to; once it is prepared.
+  bool places_output() const { return places_output_; }
+  // How many bytes pixels of the output lie apart then; at every size, before Divide.
+  void PlaceOutput(int stride) { output_stride_ = stride; }
+  // Whether it does nothing but lay the channels of tensors of four dimensions side by side, and leaves alone what lies there already.
+  bool joins_channels() const { return joins_channels_; }
+
   virtual Sharing sharing() const { return Sharing::kNone; }
   virtual Description Describe() const { return {}; }
 
  protected:
   Array<int> inputs_;
   int output_ = kNoTensor;
+  bool places_output_ = false;
+  bool joins_channels_ = false;
+  int output_stride_ = 0;  // 0 where pixels follow each other
 };
 
 }  // namespace tflite_eq

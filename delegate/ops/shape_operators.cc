@@ -195,6 +195,7 @@ bool Concatenation::Read(const GraphView& graph, const NodeView& node, Reason* r
   const auto* parameters = ReadParameters<TfLiteConcatenationParams>(node, reason);
   if (parameters == nullptr || !ReadInputs(graph, node, reason)) return false;
   axis_ = parameters->axis;
+  joins_channels_ = axis_ == 3 || axis_ == -1;
   if (parameters->activation == kTfLiteActNone) return true;
   reason->Set("it has a fused activation");
   return false;
@@ -256,13 +257,13 @@ bool Concatenation::CutRows(const Shape& output, int axis, Reason* reason) {
 }
 
 void Concatenation::Copy(const Codes& codes, int64_t begin, int64_t end) const {
-  int8_t* to = codes.output + begin * item_bytes_;
-  for (int64_t row = begin; row < end; ++row) {
-    for (int i = 0; i < inputs_.size(); ++i) {
-      const auto bytes = static_cast<size_t>(bytes_[i]);
-      if (bytes > 0) memcpy(to, codes.inputs[i] + static_cast<size_t>(row) * bytes, bytes);
-      to += bytes;
-    }
+  int64_t at = 0;
+  for (int i = 0; i < inputs_.size(); at += bytes_[i++]) {
+    const auto bytes = static_cast<size_t>(bytes_[i]);
+    int8_t* const place = codes.output + at;
+    // What was written here is not to be read as one after the other.
+    if (bytes == 0 || codes.inputs[i] == place) continue;
+    for (int64_t row = begin; row < end; ++row) memcpy(place + row * item_bytes_, codes.inputs[i] + static_cast<size_t>(row) * bytes, bytes);
   }
 }
 

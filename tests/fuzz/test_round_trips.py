@@ -31,7 +31,7 @@ from tflite_eq.numerics.grids import WeightGrid
 from tflite_eq.record.calibration import LayerRecord, TensorRecord
 from tflite_eq.targets import Target
 
-EXAMPLES = settings(max_examples=60, deadline=None, derandomize=True)
+EXAMPLES = settings(max_examples=60, deadline=None)
 
 _text = st.text(st.characters(codec="utf-8"), max_size=12)
 _scales = st.floats(1e-6, 1e6)

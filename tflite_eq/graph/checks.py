@@ -200,5 +200,5 @@ def _check_constants(graph: Graph) -> None:
         if values.size and float(np.abs(values).max()) > 1e30:
             raise ModelError(
                 f"{graph.origin}: constant '{tensor.name}' has values above 1e30, which no int8 "
-                "scale can represent; masks should use a moderate constant such as -1e4"
+                "scale can represent; use a moderate constant such as -1e4 in its place"
             )

@@ -35,16 +35,6 @@ class PassTrace:
     keeps: int = 0
     kept: list[list[Array]] = dataclasses.field(default_factory=list)
 
-    def take_ranges(self, observers: Mapping[int, RangeObserver]) -> None:
-        """Keep the ranges of the network that is quantized.
-
-        Its extremes are those of the given network unless channels were looked at before.
-        """
-        self.observers.update(observers)
-        if not self.extremes:
-            seen = {index: observer for index, observer in observers.items() if observer.count}
-            self.extremes.update({i: (o.minimum, o.maximum) for i, o in seen.items()})
-
     def become(self, other: PassTrace) -> None:
         """Take what another pass over the same samples has seen; the samples kept stay."""
         self.extremes, self.observers = other.extremes, other.observers
