@@ -1,8 +1,9 @@
-// Which steps are run as one, or write where others would copy to, and that graphs give the same codes with and without that: those of
+// Which steps are run as one, left out, or write where others would copy to, and that graphs give the same codes with and without that: those of
 // the stand-in's operators, which are written apart from the delegate's.
 #include "delegate/fusion.h"
 
 #include <cmath>
+#include <cstring>
 #include <memory>
 #include <random>
 #include <string>
@@ -419,6 +420,89 @@ TEST(JoinedChannels, AreWrittenOnce) {
 #if defined(__x86_64__)
   if (CpuSupports(Isa::kAvx512Vnni)) EXPECT_EQ(one.tensor_bytes, 8 * 8 * 96);
 #endif
+}
+
+// --- edges that convolutions do without ---
+
+struct PaddingCase {
+  std::vector<int> pads;  // before and after, of all dimensions
+  int filter;
+  bool fused;
+};
+
+// PAD or PADV2, and a convolution or a depthwise one behind it.
+TEST(Paddings, AreLeftOutInFrontOfConvolutions) {
+  const std::vector<PaddingCase> cases = {
+      {{0, 0, 1, 1, 1, 1, 0, 0}, 3, true},  {{0, 0, 0, 1, 0, 1, 0, 0}, 3, true},  {{0, 0, 2, 0, 1, 2, 0, 0}, 3, true},
+      {{0, 0, 3, 3, 3, 3, 0, 0}, 7, true},  {{0, 0, 3, 0, 0, 0, 0, 0}, 3, false}, {{0, 0, 0, 0, 0, 3, 0, 0}, 3, false},
+      {{1, 0, 1, 1, 1, 1, 0, 0}, 3, false}, {{0, 0, 1, 1, 1, 1, 0, 8}, 3, false}, {{0, 0, 0, 0, 0, 0, 0, 0}, 3, false},
+      {{0, 0, 1, 1, 0, 0, 0, 0}, 1, false}, {{0, 0, 2, 2, 2, 2, 0, 0}, 3, true},
+  };
+  enum { kPlain, kOtherValue, kReadTwice, kSame, kKinds };
+  for (const PaddingCase& c : cases) {
+    std::vector<std::vector<int>> sizes = {{1, 12, 9, 8}, {2, 7, 14, 8}, {1, 8, 8, 8}};
+    // Nothing but edges.
+    if (c.pads[2] + c.pads[3] >= c.filter) sizes.insert(sizes.begin() + 1, {1, 0, 8, 8});
+    for (int depthwise : {0, 1}) {
+      for (int stride : {1, 2}) {
+        for (int kind = 0; kind < kKinds; ++kind) {
+          JoinedMaker maker(static_cast<unsigned>(kind + 10 * stride), 8);
+          TestGraph& graph = maker.graph;
+          const int input = maker.Part(8);
+          graph.inputs = {input};
+          const int source = maker.Convolve(input, 8, 8, 1, kTfLiteActNone);
+          // A zero point apart from the codes of zeros and of memory that nobody wrote.
+          graph.tensors[static_cast<size_t>(source)].zero_points = {-7};
+          const int channels = 8 + c.pads[6] + c.pads[7];
+          const int pads = maker.Constant({4, 2});
+          TestTensor& tensor = graph.tensors.back();
+          tensor.type = kTfLiteInt32;
+          tensor.data.resize(sizeof(int32_t) * c.pads.size());
+          memcpy(tensor.data.data(), c.pads.data(), tensor.data.size());
+          const int padded = maker.Part(channels);
+          graph.tensors[static_cast<size_t>(padded)].zero_points = {-7};
+          TestNode pad;
+          pad.code = kOperatorPad;
+          pad.inputs = {source, pads};
+          if (kind == kOtherValue) {
+            pad.code = kOperatorPadv2;
+            const int value = maker.Constant({1});
+            graph.tensors.back().scales = {.3f};
+            graph.tensors.back().zero_points = {-7};
+            graph.tensors.back().data = {5};
+            pad.inputs.push_back(value);
+          }
+          pad.outputs = {padded};
+          graph.nodes.push_back(pad);
+          int last = maker.Convolve(padded, channels, 16, c.filter, kTfLiteActNone);
+          TestNode& node = graph.nodes.back();
+          node.geometry.padding = kind == kSame ? kTfLitePaddingSame : kTfLitePaddingValid;
+          node.geometry.stride_height = node.geometry.stride_width = stride;
+          if (depthwise != 0) {
+            node.code = kOperatorDepthwiseConv2d;
+            TestTensor& filter = graph.tensors[static_cast<size_t>(node.inputs[1])];
+            filter.shape = {1, c.filter, c.filter, channels};
+            filter.data.resize(static_cast<size_t>(c.filter) * c.filter * channels);
+            graph.tensors[static_cast<size_t>(last)].shape[3] = channels;
+          }
+          graph.outputs = {last};
+          if (kind == kReadTwice) {
+            const int other = maker.Convolve(padded, channels, 8, 1, kTfLiteActNone);
+            graph.outputs.push_back(other);
+          }
+          const bool fused = c.fused && kind == kPlain;
+          const Ran expected = Invoke(graph, sizes, nullptr);
+          for (Isa isa : Isas()) {
+            const DelegateOptions options = Options(true, false, isa);
+            const Ran run = Invoke(graph, sizes, &options);
+            ASSERT_EQ(run.outputs, expected.outputs) << testing::PrintToString(c.pads) << ' ' << IsaName(isa) << kind << depthwise;
+            EXPECT_EQ(run.delegated, kind == kReadTwice ? 4 : 3);
+            EXPECT_EQ(Fused(run) == 1, fused) << testing::PrintToString(c.pads) << c.filter << kind;
+          }
+        }
+      }
+    }
+  }
 }
 
 }  // namespace

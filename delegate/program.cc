@@ -69,7 +69,7 @@ bool Program::Init(TfLiteContext* context, const TfLiteDelegateParams& params, c
   const PartitionView view(params);
   if (!ReadSteps(context, view) || !Connect(context, view) || !PrepareSteps(context, environment, workers)) return false;
   MakeGroups(context, environment, workers);
-  if (!JoinChannels() || !ShareMemory()) return OutOfMemory(context, steps_.size());
+  if (!JoinChannels() || !FindPaddings() || !ShareMemory()) return OutOfMemory(context, steps_.size());
   prepare_milliseconds_ = Milliseconds() - start;
   return true;
 }
@@ -216,16 +216,20 @@ void Program::ChooseGroups() {
   for (Group& group : groups_) group.runs = group.function.Takes(values_[group.source].shape);
 }
 
-// Finds the values that are written where a CONCATENATION of channels would copy them to. Not to be verified: what is compared are whole
-// tensors.
-bool Program::JoinChannels() {
-  if (!fuse_ || verify_) return true;
-  Array<int> readers;
-  if (!readers.Allocate(values_.size())) return false;
-  for (int& count : readers) count = 0;
+// By value; as if everything were read more than once where nothing is to be left out: what is verified are whole tensors, one by one.
+bool Program::CountReaders(Array<int>* readers) const {
+  if (!readers->Allocate(values_.size())) return false;
+  for (int& count : *readers) count = fuse_ && !verify_ ? 0 : 2;
   for (const Step& step : steps_) {
-    for (int value : step.inputs) ++readers[value];
+    for (int value : step.inputs) ++(*readers)[value];
   }
+  return true;
+}
+
+// Finds the values that are written where a CONCATENATION of channels would copy them to.
+bool Program::JoinChannels() {
+  Array<int> readers;
+  if (!CountReaders(&readers)) return false;
   for (const Step& step : steps_) {
     if (!step.op->joins_channels()) continue;
     for (int index : step.inputs) {
@@ -236,6 +240,29 @@ bool Program::JoinChannels() {
     }
   }
   return true;
+}
+
+// Finds steps that need not be run for the only one that reads what they write.
+bool Program::FindPaddings() {
+  Array<int> readers;
+  if (!CountReaders(&readers)) return false;
+  for (Step& step : steps_) {
+    if (step.inputs.size() != 1 || step.group != kNone) continue;
+    const Value& padded = values_[step.inputs[0]];
+    if (padded.producer == kNone || padded.outside || readers[step.inputs[0]] != 1) continue;
+    const Edges& pads = steps_[padded.producer].op->pads();
+    const bool none = pads.top + int64_t{pads.bottom} + pads.left + pads.right == 0;
+    if (!none && step.op->TakesEdges(pads)) step.padding = padded.producer;
+  }
+  return true;
+}
+
+// Where there is an image to add edges to. Once the shape of that is known.
+void Program::LeavePaddingOut(Step* step) {
+  Step& padding = steps_[step->padding];
+  padding.is_left_out = Bytes(values_[padding.inputs[0]].shape) > 0;
+  step->inputs[0] = padding.is_left_out ? padding.inputs[0] : padding.output;
+  step->op->LeaveOut(padding.is_left_out ? padding.op->pads() : Edges());
 }
 
 // Whether it lies in memory of the program.
@@ -284,6 +311,7 @@ bool Program::ShareMemory() {
   }
   for (int i = 0; i < count; ++i) {
     for (int value : steps_[i].inputs) last[root[value]] = i;
+    if (steps_[i].padding != kNone) last[root[steps_[steps_[i].padding].inputs[0]]] = i;
     if (steps_[i].is_last) last[root[groups_[steps_[i].group].source]] = i;
     int& end = last[root[steps_[i].output]];
     if (end < i) end = i;
@@ -405,6 +433,7 @@ TfLiteStatus Program::Prepare(TfLiteContext* context) {
   }
   for (int i = 0; i < memory_.size(); ++i) memory_[i].bytes = 0;
   for (Step& step : steps_) {
+    if (step.padding != kNone) LeavePaddingOut(&step);
     if (ResizeStep(&step, &reason)) continue;
     context->ReportError(context, "tflite_eq: %s", reason.text);
     return kTfLiteError;
@@ -419,6 +448,10 @@ TfLiteStatus Program::Prepare(TfLiteContext* context) {
       if (!step.is_last && !verify_) continue;
     } else {
       step.units = step.op->Divide();
+    }
+    if (step.is_left_out) {
+      step.units = Units();
+      continue;
     }
     if (bytes == 0) step.units.count = 0;
     if (step.units.count > 0 && reference_in_place_) step.units = {1, 0};
@@ -585,7 +618,7 @@ Description Program::Describe(const Step& step) const {
     description.kernel = function.kernel;
     description.isa = function.isa;
     description.packed_bytes += function.packed_bytes;
-  } else if (IsFused(step) || IsInPlace(step)) {
+  } else if (IsFused(step) || IsInPlace(step) || step.is_left_out) {
     description.kernel = "fused";
   }
   if (reference_in_place_) {

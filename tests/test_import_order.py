@@ -25,7 +25,7 @@ LAYERS = (
     {"numerics"},
     {"targets"},
     {"config"},
-    {"presets"},
+    {"presets", "request"},
     # Float networks: files that hold them, reading and changing them.
     {"file_formats"},
     {"keras_models", "saved_models"},

@@ -10,7 +10,7 @@ from typing import Any
 from tflite_eq import islands, metadata, tensor_metadata
 from tflite_eq.alternatives.choice import Candidate, best_of
 from tflite_eq.alternatives.judges import Judges
-from tflite_eq.arguments import ModelLike, check_kind, check_path, checked_count, given_model
+from tflite_eq.arguments import ModelLike, check_kind, check_path, given_model
 from tflite_eq.calibration.calibrate_once import CalibrationTask, calibrated
 from tflite_eq.calibration.crops import CroppedSamples, for_parts, part_of
 from tflite_eq.calibration.float_pass import observed
@@ -49,6 +49,7 @@ from tflite_eq.report.full import FinishedQuantization, complete
 from tflite_eq.report.guard_record import GuardRecord
 from tflite_eq.report.model import Report
 from tflite_eq.report.write import check_directory, write_report
+from tflite_eq.request import Request
 from tflite_eq.runtimes import preferred_runtime
 from tflite_eq.search.trace import PassTrace
 from tflite_eq.selection import check_selection, skipped_operators
@@ -87,7 +88,6 @@ class QuantizationResult:
     calibration: Calibration
 
 
-@one_thread_of_blas()
 def calibrate(
     model: ModelLike,
     representative_dataset: Any,
@@ -135,11 +135,23 @@ def calibrate(
         >>> result.calibration.data_sha256 == record.data_sha256
         True
     """
-    model, origin = given_model(model, origin)
-    config = checked_config(config)
-    num_samples = checked_count(num_samples, "num_samples")
-    check_path(resume_dir, "resume_dir")
-    network, _, skipped = _checked(model, origin, config)
+    request = Request.checked(
+        model,
+        representative_dataset,
+        config,
+        num_samples=num_samples,
+        origin=origin,
+        held_back=held_back,
+        resume_dir=resume_dir,
+    )
+    return calibrate_as(request, trace)
+
+
+@one_thread_of_blas()
+def calibrate_as(request: Request, trace: PassTrace | None = None) -> Calibration:
+    """The same as ``calibrate``, of a request that was checked before."""
+    model, config = request.model, request.config
+    network, _, skipped = _checked(model, request.origin, config)
     graph = network.front
     for sentence in islands.sentences(network, skipped, config):
         note(sentence)
@@ -155,15 +167,17 @@ def calibrate(
 
         sha256 = hashlib.sha256(model).hexdigest()
         checkpoint = None
-        if resume_dir is not None:
-            checkpoint = Checkpoint(resume_dir, sha256, config, preferred_runtime().description)
+        if request.resume_dir is not None:
+            checkpoint = Checkpoint(
+                request.resume_dir, sha256, config, preferred_runtime().description
+            )
             stack.callback(checkpoint.close)
-        samples = stored(representative_dataset, num_samples, "Reading the calibration data")
+        samples = stored(request.dataset, request.num_samples, "Reading the calibration data")
         if config.bias_correction is BiasCorrection.FINETUNE:
             check_enough(samples.count)
         spare = None
-        if held_back is not None:
-            spare = stored(held_back, None, "Reading the samples held back")
+        if request.held_back is not None:
+            spare = stored(request.held_back, None, "Reading the samples held back")
         trace.kept = samples.spread(trace.keeps)
         smaller = for_parts(graph)
         if smaller is not None:
@@ -193,7 +207,7 @@ def calibrate(
         config = kept.config
         if kept.sentence:
             note(f"note: {kept.sentence}")
-        task = CalibrationTask(graph, skipped, sha256, heard, seen, followed, warnings, judges)
+        task = CalibrationTask(graph, skipped, sha256, heard, followed, warnings, judges)
         asked = calibrated(task, config, trace, checkpoint)
 
         traces: dict[str, PassTrace] = {}

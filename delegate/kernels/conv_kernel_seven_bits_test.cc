@@ -44,6 +44,31 @@ TEST_P(ConvKernelTest, SumsOfEightProductsAtTheirLimit) {
   }
 }
 
+// The same where a lane's weights are those of neighbouring filter columns: none of them alone is too large for sums of eight.
+TEST_P(ConvKernelTest, SumsOfEightProductsOfNeighbouringTaps) {
+  if (!direct_int7()) return;
+  for (int channels : {16, 32, 48}) {
+    for (int filter : {3, 5}) {
+      for (int magnitude : {63, 64, 127}) {
+        for (bool largest : {false, true}) {
+          ConvShape s = ShapeOf({1, 7, 7, channels, 5, filter, filter, 1, 1, 1, 1});
+          ResolvePadding(Padding::kSame, &s);
+          RandomProblem p;
+          ProblemOptions options;
+          options.values = Values::kPlainInt7;
+          options.output_range = 30;
+          FillRandomProblem(s, options, &random_, &p);
+          p.problem.quantization.input_zero_point = 0;
+          for (size_t i = 0; i < p.filter.size(); ++i) p.filter[i] = static_cast<int8_t>(i % channels % 3 == 0 ? -magnitude : magnitude);
+          for (size_t i = 0; i < p.input.size(); ++i) p.input[i] = (i % channels % 3 != 0) == largest ? 63 : -64;
+          Check(p);
+          if (HasFatalFailure()) return;
+        }
+      }
+    }
+  }
+}
+
 TEST_P(ConvKernelTest, EveryFormOfTheOneDimensionalKernel) {
   if (!one_dimensional()) return;
   for (Values values : {Values::kInt7, Values::kEvenTriplets, Values::kPlainInt7}) {

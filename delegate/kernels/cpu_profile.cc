@@ -30,6 +30,14 @@ namespace {
     {.5 * m, 16 * m}, {}, {.5 * m, 16 * m}, {}, {3 * m, 18 * m}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {} \
   }
 
+// Likewise for Cortex-A53, 3 multiplications a cycle: estimated cycles for a value (docs/arm64.md). A table takes 2.5, four lookups in 64
+// bytes each; XNNPACK's LEAKY_RELU 2.1. Max-pools, for a value that is read: 1 and 1.6.
+#define TFLITE_EQ_NEON_IN_ORDER_SIMPLE(m) \
+  { \
+    {2.5 * m, 16 * m}, {2.5 * m, 2.1 * m}, {2.5 * m, 16 * m}, {}, {9 * m, 18 * m}, {}, {}, {1 * m, 1.6 * m}, {}, {}, {}, {}, {}, {}, {}, \
+        {}, {}, {}, {}, {} \
+  }
+
 // Measured on AMD EPYC (Zen 4), 512-bit instructions in two halves: chains of five 3x3 layers of 32 to 256 channels and 4x4 to
 // 56x56 pixels against LiteRT 2.3 (delegate/benchmark/compare_layers.py), where XNNPACK does 216 multiplications a nanosecond.
 // F(4,3) takes .33 ns for a product of channels of a tile and 3.4 for a channel, 3.0 in its form for few channels. A layer whose data come from memory takes longer
@@ -83,9 +91,9 @@ constexpr CpuCosts kNeon = {
 // for a value that it writes.
 constexpr CpuCosts kNeonInOrder = {
     /*f43=*/{40, 437}, /*f43_few_channels=*/{}, /*f23=*/{}, /*triplets=*/{}, /*two_taps=*/{},
-    /*direct=*/{.83, 32, 5, 11}, /*direct_int7=*/{.505, 32, 5, 11},
-    /*depthwise=*/{3, 12, 1.3, 4.5},
-    /*byte=*/2,        /*delegate_switch=*/6e5, /*wake=*/1.2e6, /*simple=*/TFLITE_EQ_NEON_SIMPLE(3)};
+    /*direct=*/{.63, 36, 2, 11}, /*direct_int7=*/{.48, 36, 2, 11},
+    /*depthwise=*/{3, 8.5, .9, 3.5},
+    /*byte=*/2,        /*delegate_switch=*/6e5, /*wake=*/1.2e6, /*simple=*/TFLITE_EQ_NEON_IN_ORDER_SIMPLE(3)};
 
 // Likewise for Cortex-A76 with dot products, 28 multiplications a cycle; triplets are those of ResNet-18's layers, two taps those of
 // tiny_darknet's, which write more than they read. Bytes: 9 GB/s. Waking a thread: 0.1 ms.
@@ -105,6 +113,7 @@ constexpr CpuCosts kNeonI8mm = {
 #undef TFLITE_EQ_AVX512_SIMPLE
 #undef TFLITE_EQ_AVX2_SIMPLE
 #undef TFLITE_EQ_NEON_SIMPLE
+#undef TFLITE_EQ_NEON_IN_ORDER_SIMPLE
 
 }  // namespace
 

@@ -38,6 +38,7 @@ void AddOutputs(const ConvShape& s, const CpuProfile& cpu, Estimate* estimate) {
 struct Winograd2dBlocks {
   int outputs;  // of a tile, in each dimension
   int tiles = 1;
+  int inputs = kChannelBlock;      // input channels that are transformed together
   int multiplied = kChannelBlock;  // input channels that are multiplied together
   int filters = kChannelBlock;
   int scratch = 512 << 10;         // bytes that transformed codes and sums take at most
@@ -45,7 +46,7 @@ struct Winograd2dBlocks {
 };
 
 Estimate EstimateWinograd2d(const ConvShape& s, const CpuProfile& cpu, const CpuCosts::Kernel& costs, const Winograd2dBlocks& blocks) {
-  const double inputs = RoundUp(s.input_channels, kChannelBlock);
+  const double inputs = RoundUp(s.input_channels, blocks.inputs);
   const double multiplied = RoundUp(s.input_channels, blocks.multiplied);
   const double filters = RoundUp(s.output_channels, blocks.filters);
   const int outputs = blocks.outputs;
@@ -100,8 +101,14 @@ Estimate EstimateWinogradF43(const ConvShape& s, const CpuProfile& cpu) {
   // winograd_f43_few_channels_avx512.h
   if (Includes(cpu.isa, Isa::kAvx512Vnni) && s.input_channels <= kChannelBlock) {
     Estimate estimate = EstimateWinograd2d(s, cpu, CostsOf(cpu).f43_few_channels,
-                                           {/*outputs=*/4, /*tiles=*/4, /*multiplied=*/2, /*filters=*/16, /*scratch=*/128 << 10,
-                                            /*sums=*/0});
+                                           {/*outputs=*/4, /*tiles=*/4, /*inputs=*/kChannelBlock, /*multiplied=*/2,
+                                            /*filters=*/16, /*scratch=*/128 << 10, /*sums=*/0});
+    AddOutputs(s, cpu, &estimate);
+    return estimate;
+  }
+  if (cpu.isa == Isa::kNeon) {  // half as many channels at a time
+    constexpr int kBlock = kChannelBlock / 2;
+    Estimate estimate = EstimateWinograd2d(s, cpu, CostsOf(cpu).f43, {/*outputs=*/4, /*tiles=*/1, kBlock, kBlock, kBlock});
     AddOutputs(s, cpu, &estimate);
     return estimate;
   }
@@ -127,6 +134,21 @@ Estimate EstimateWinograd1d(const ConvShape& s, const CpuProfile& cpu, bool two_
   return estimate;
 }
 
+namespace {
+
+// What the NEON direct kernels take to read weights that no cache holds: once for as many output rows as their planes hold.
+double WeightPasses(const ConvShape& s, const CpuProfile& cpu, double depth, double filters) {
+  constexpr double kHeld = 384 << 10;  // of a second-level cache of 512 KiB
+  constexpr double kPlanes = 16 << 10;
+  const double bytes = depth * filters;
+  if (bytes <= kHeld) return 0;
+  const double rows = kPlanes / (depth * s.output_width);
+  const int whole = rows < 1 ? 1 : rows < s.output_height ? static_cast<int>(rows) : s.output_height;
+  return s.batch * static_cast<double>((s.output_height + whole - 1) / whole) * bytes * CostsOf(cpu).byte;
+}
+
+}  // namespace
+
 Estimate EstimateDirect(const ConvShape& s, const CpuProfile& cpu, bool seven_bits) {
   const CpuCosts::Direct& costs = seven_bits ? CostsOf(cpu).direct_int7 : CostsOf(cpu).direct;
   const bool x86 = Includes(cpu.isa, Isa::kAvx2);
@@ -141,7 +163,11 @@ Estimate EstimateDirect(const ConvShape& s, const CpuProfile& cpu, bool seven_bi
   const double input = folded && !x86 ? 2.5 * costs.input : costs.input;
   const double pixels = static_cast<double>(s.batch) * s.output_height * s.output_width;
   const double filters = RoundUp(s.output_channels, x86 ? kVector : 4);
-  const double work = pixels * (costs.multiply * depth * filters + costs.output * filters + input * depth);
+  // On NEON every filter row begins a loop of its own.
+  constexpr double kRowOfOutput = .2;
+  const double output = x86 ? costs.output : costs.output * (1 + kRowOfOutput * (s.filter_height - 1));
+  const double passes = x86 ? 0 : WeightPasses(s, cpu, depth, filters);
+  const double work = pixels * (costs.multiply * depth * filters + output * filters + input * depth) + passes;
   const double peer = costs.multiply > 0 ? XnnpackMultiplications(s) + costs.peer * pixels * s.output_channels : 0;
   return {work, 0, 0, peer, work};
 }

@@ -228,15 +228,28 @@ TEST(ChooseKernel, ArmDotProductsTakeInt7) {
   }
 }
 
-TEST(ChooseKernel, ArmDotProductsLeaveInt8ButForLargeFirstLayers) {
+TEST(ChooseKernel, ArmDotProductsLeaveInt8ButForFirstLayers) {
   for (const CpuProfile& cpu : {kDotprod, kI8mm}) {
     const Plan plan = Choose(28, 128, 128, Values::kInt8, cpu);
     EXPECT_FALSE(plan.claim);
     EXPECT_NE(std::string(plan.reason.text).find("XNNPACK is as fast here: ARM with dot products, not INT7"), std::string::npos)
         << plan.reason.text;
     EXPECT_EQ(Choose(112, 3, 64, Values::kInt8, cpu, 7, 2).algorithm, Algorithm::kDirect);
-    EXPECT_FALSE(Choose(112, 3, 32, Values::kInt8, cpu, 3, 2).claim);
     EXPECT_FALSE(Choose(112, 8, 64, Values::kInt8, cpu, 7, 2).claim);
+  }
+  // A small first layer was estimated for Cortex-A76 alone.
+  EXPECT_EQ(Choose(112, 3, 32, Values::kInt8, kDotprod, 3, 2).algorithm, Algorithm::kDirect);
+  EXPECT_FALSE(Choose(112, 3, 32, Values::kInt8, kI8mm, 3, 2).claim);
+}
+
+// Estimated cycles on Cortex-A53, in millions: 13.7 by Winograd's kernel for 16->32 channels of 112x112, 22.5 by XNNPACK's; 8.5 and 10.9 for
+// Winograd's and the direct kernel with 32->256 of 28x28; 28.7 and more than 30 with 512 of 7x7, whose weights the direct kernel reads again
+// for each row.
+TEST(ChooseKernel, TransformsPayFromSixteenChannelsOnWhereCoresIssueInOrder) {
+  for (Values values : {Values::kInt8, Values::kPlainInt7}) {
+    EXPECT_EQ(Choose(112, 16, 32, values, kInOrder).algorithm, Algorithm::kWinogradF43);
+    EXPECT_EQ(Choose(28, 32, 256, values, kInOrder).algorithm, Algorithm::kWinogradF43);
+    EXPECT_EQ(Choose(7, 512, 512, values, kInOrder).algorithm, Algorithm::kWinogradF43);
   }
 }
 

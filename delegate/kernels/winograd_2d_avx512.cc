@@ -66,8 +66,8 @@ struct Avx512Ops : WinogradAvx512 {
     }
   }
 
-  // Each size takes room: those that images of 14, 20, 24, 28, 40 and 56 pixels are cut into, for one worker or two, and a few small ones.
-  static constexpr int kSizes[] = {1, 2, 4, 8, 9, 12, 13, 14};
+  // Each size takes room: those that images of 20, 24, 28, 40 and 56 pixels are cut into, for one worker or two, and a few small ones.
+  static constexpr int kSizes[] = {1, 4, 9, 12, 13, 14};
 
   // As many of `total` tiles as come closest to so many: more, if there are.
   static int TilesAtOnce(int wanted, int total) {
@@ -82,8 +82,8 @@ struct Avx512Ops : WinogradAvx512 {
   static void Multiply(int tiles, const MultiplyArguments& arguments) {
     using Function = void (*)(const MultiplyArguments&);
     static constexpr Function kFunctions[kMaxTiles + 1] = {
-        nullptr, MultiplyTiles<1>, MultiplyTiles<2>, nullptr, MultiplyTiles<4>,  nullptr,           nullptr,          nullptr,
-        MultiplyTiles<8>, MultiplyTiles<9>, nullptr, nullptr, MultiplyTiles<12>, MultiplyTiles<13>, MultiplyTiles<14>};
+        nullptr, MultiplyTiles<1>, nullptr, nullptr, MultiplyTiles<4>,  nullptr,           nullptr,          nullptr,
+        nullptr, MultiplyTiles<9>, nullptr, nullptr, MultiplyTiles<12>, MultiplyTiles<13>, MultiplyTiles<14>};
     kFunctions[tiles](arguments);
   }
 };

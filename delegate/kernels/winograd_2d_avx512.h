@@ -124,11 +124,7 @@ struct WinogradAvx512 {
   static void StoreColumn(int8_t* out, size_t pixel, int columns, __mmask16 mask, __m512i bytes) {
     if (column >= columns) return;
     const __m128i codes = _mm512_extracti32x4_epi32(bytes, column);
-    if (mask == 0xffff) {
-      _mm_storeu_si128(reinterpret_cast<__m128i*>(out + column * pixel), codes);
-    } else {
-      _mm_mask_storeu_epi8(out + column * pixel, mask, codes);
-    }
+    _mm_mask_storeu_epi8(out + column * pixel, mask, codes);
   }
 };
 

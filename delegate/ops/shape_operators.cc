@@ -46,6 +46,7 @@ bool Pad::Read(const GraphView& graph, const NodeView& node, Reason* reason) {
     return false;
   }
   value_ = static_cast<int8_t>(output.zero_point());
+  if (before_[0] == 0 && after_[0] == 0 && before_[3] == 0 && after_[3] == 0) pads_ = {before_[1], after_[1], before_[2], after_[2]};
   const TensorView value = graph.tensor(node.inputs.at(2, kNoTensor));
   if (!value.exists()) return true;
   if (!IsConstant(value, "value of the padding", kTfLiteInt8, 1, 1, reason) || !PerTensor(value, "value of the padding", reason) ||
@@ -53,6 +54,7 @@ bool Pad::Read(const GraphView& graph, const NodeView& node, Reason* reason) {
     return false;
   }
   value_ = *static_cast<const int8_t*>(value.data());
+  if (value_ != output.zero_point()) pads_ = {};
   return true;
 }
 
@@ -135,6 +137,7 @@ void Pad::Reference(const Codes& codes) const {
 bool MirrorPad::Read(const GraphView& graph, const NodeView& node, Reason* reason) {
   const auto* parameters = ReadParameters<TfLiteMirrorPaddingParams>(node, reason);
   if (parameters == nullptr || !Pad::Read(graph, node, reason)) return false;
+  pads_ = {};
   edge_ = parameters->mode == kTfLiteMirrorPaddingReflect ? 1 : 0;
   if (edge_ == 1 || parameters->mode == kTfLiteMirrorPaddingSymmetric) return true;
   reason->Set("unknown mode %d of mirroring", parameters->mode);

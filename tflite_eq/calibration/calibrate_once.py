@@ -8,7 +8,8 @@ from collections.abc import Sequence
 
 from tflite_eq.alternatives.choice import Candidate
 from tflite_eq.alternatives.judges import Judges
-from tflite_eq.calibration.float_pass import observe_ranges
+from tflite_eq.alternatives.trained_biases import with_trained_biases
+from tflite_eq.calibration.float_pass import observe_ranges, observed
 from tflite_eq.calibration.outlier_samples import HeardSamples
 from tflite_eq.checkpoint.checkpoint import Checkpoint, SavedEqualization
 from tflite_eq.config import BiasCorrection, Config, Method
@@ -40,7 +41,6 @@ class CalibrationTask:
         skipped: Indices of operators that stay in float.
         sha256: Hash of the float model.
         heard: The calibration samples, and what those count that are unlike the others.
-        seen: What the float network makes of them.
         followed: Numbers of those that both networks are followed through.
         warnings: What is known to be doubtful about them.
         judges: What takes the float network's outputs for the samples that judge, and says which
@@ -51,7 +51,6 @@ class CalibrationTask:
     skipped: set[int]
     sha256: str
     heard: HeardSamples
-    seen: Observed
     followed: Sequence[int]
     warnings: list[str]
     judges: Judges
@@ -73,11 +72,13 @@ def calibrated(
         trace: Receives what the pass sees on its way.
         checkpoint: What an interrupted run has found, and where this one's findings go.
     """
-    samples, skipped, seen = task.samples, task.skipped, task.seen
+    samples, skipped = task.samples, task.skipped
+    seen = observed(task.graph, skipped, samples, config, task.heard.shares.keys())
     trace.extremes.update(seen.extremes)
-    equalization = _equalization(task, config, checkpoint)
+    equalization = _equalization(task, seen, config, checkpoint)
     graph = with_factors(task.graph, equalization)
     known = seen.scaled(tensor_factors(task.graph, skipped, equalization))
+    seen.channels.clear()  # megabytes; another calibration, which is rare, looks again
     network = Network.of(graph, skipped)
     with contextlib.closing(ActivationStore()) as store:
         twins = TwinActivations(store, samples=0)
@@ -119,22 +120,21 @@ def calibrated(
             outliers=task.heard.outliers,
         )
         parts = [dataclasses.replace(record, layers=other.records) for other in beside]
-        judged = parts or [record]
-        if fine_tunes:
-            record = fine_tuned(network, record, twins)
-            judged = judged if judges.folds and judges.folds[0].learned else [record]
-    observed = {i: (o.minimum, o.maximum) for i, o in observers.items() if o.count}
-    return Candidate(record, judged, observed)
+        tuned = fine_tuned(network, record, twins) if fine_tunes else None
+    if tuned is not None:
+        record = with_trained_biases(network, record, tuned)
+    ends = {i: (o.minimum, o.maximum) for i, o in observers.items() if o.count}
+    return Candidate(record, parts or [record], ends)
 
 
 def _equalization(
-    task: CalibrationTask, config: Config, checkpoint: Checkpoint | None
+    task: CalibrationTask, seen: Observed, config: Config, checkpoint: Checkpoint | None
 ) -> list[ChannelFactors]:
     """What channels are scaled by: as an interrupted run has found it, or anew."""
     if checkpoint and checkpoint.equalization:
         checkpoint.check_equalization(task.graph, task.skipped)
         return checkpoint.equalization.factors
-    factors = equalizing_factors(task.graph, task.skipped, task.seen.channels, config)
+    factors = equalizing_factors(task.graph, task.skipped, seen.channels, config)
     if checkpoint:
         samples = task.samples
         checkpoint.save_equalization(SavedEqualization(samples.count, samples.digest, factors))

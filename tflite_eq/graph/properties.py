@@ -70,6 +70,14 @@ UNSUPPORTED = frozenset(
     """.split()
 )
 
+# They have weights, and no int8 form here.
+WEIGHTS_IN_FLOAT = frozenset(
+    """
+    BIDIRECTIONAL_SEQUENCE_LSTM BIDIRECTIONAL_SEQUENCE_RNN CONV_3D CONV_3D_TRANSPOSE LSTM RNN SVDF
+    UNIDIRECTIONAL_SEQUENCE_LSTM UNIDIRECTIONAL_SEQUENCE_RNN
+    """.split()
+)
+
 # Codes that mean the integers of an input themselves, by its type.
 RAW_TYPES = {"UINT8": AffineParams(1.0, -128), "INT8": AffineParams(1.0, 0)}
 

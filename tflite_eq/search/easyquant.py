@@ -132,11 +132,13 @@ class SampledRows:
 
     def __init__(self, values: Float) -> None:
         """Take values before quantization, [groups, rows, D]."""
-        self._values = values
+        self._values = {1: values}
 
     def under(self, params: AffineParams, share: int = 1) -> Float:
         """See ``Rows``."""
-        return fake_quantize(self._values[:, ::share], params)
+        if share not in self._values:  # copied once: values with gaps take twice as long each time
+            self._values[share] = np.ascontiguousarray(self._values[1][:, ::share])
+        return fake_quantize(self._values[share], params)
 
 
 class LayerReader:

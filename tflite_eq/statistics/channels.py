@@ -21,9 +21,10 @@ from tflite_eq.statistics.ranges import Interval
 _ROWS_PER_SAMPLE = 16
 _MOST_ROWS = 3200
 
-# Values of one sample, and of all, that histograms of scaled channels are made of.
+# Histograms of scaled channels are made of so many values of one sample, and of as many in all as
+# the most rows of a tensor with so many channels have: half a million.
 _HISTOGRAM_VALUES = 1 << 13
-_MOST_HISTOGRAM_VALUES = 1 << 19
+_HISTOGRAM_CHANNELS = 160
 
 # Rows of one sample that variances are taken of, evenly spread.
 _VARYING_ROWS = 1024
@@ -45,7 +46,8 @@ class ChannelStatistics:
         self._sampled = _SpreadRows(channels, _MOST_ROWS)
         self._histogram_rng = np.random.default_rng([seed, 1])
         self._histogram_rows = -(-_HISTOGRAM_VALUES // max(channels, 1))
-        self._histogram = _SpreadRows(channels, -(-_MOST_HISTOGRAM_VALUES // max(channels, 1)))
+        most = -(-_MOST_ROWS * _HISTOGRAM_CHANNELS // max(channels, 1))
+        self._histogram = _SpreadRows(channels, most)
         self.least = np.full(channels, np.inf)
         self.greatest = np.full(channels, -np.inf)
         self._loud = self.least, self.greatest
