@@ -106,7 +106,7 @@ Estimate EstimateWinogradF43(const ConvShape& s, const CpuProfile& cpu) {
     AddOutputs(s, cpu, &estimate);
     return estimate;
   }
-  if (cpu.isa == Isa::kNeon) {  // half as many channels at a time
+  if (Includes(cpu.isa, Isa::kNeon) && !Includes(cpu.isa, Isa::kNeonDotprod)) {  // half as many channels at a time
     constexpr int kBlock = kChannelBlock / 2;
     Estimate estimate = EstimateWinograd2d(s, cpu, CostsOf(cpu).f43, {/*outputs=*/4, /*tiles=*/1, kBlock, kBlock, kBlock});
     AddOutputs(s, cpu, &estimate);
