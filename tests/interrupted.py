@@ -4,7 +4,7 @@ usage: python -m tests.interrupted MODEL DATA RESUME_DIR CONFIG_JSON WHERE
 
 WHERE says when the process sends itself SIGKILL, which no handler sees:
 
-    sample=N    after N samples of the FP32 pass of the scaled network
+    sample=N    when N samples are ready for both networks, channels being scaled
     layer=N     when layer N is finished and saved
     half=NAME   in the middle of writing the file NAME, its temporary half-written
     rename=NAME when all of NAME is written, but not yet under its name
@@ -24,10 +24,9 @@ from typing import Any, NoReturn
 import numpy as np
 
 from tflite_eq import Config, calibrate, files
-from tflite_eq.calibration import float_pass
 from tflite_eq.checkpoint import checkpoint
-from tflite_eq.execution.float_network import FloatNetwork
 from tflite_eq.search.trace import PassTrace
+from tflite_eq.simulation.twins import TwinActivations
 
 
 def die(*_: Any) -> NoReturn:
@@ -50,16 +49,16 @@ def die_in_checkpoint(method: str, calls: int) -> None:
     setattr(checkpoint.Checkpoint, method, counted)
 
 
-def die_in_float_pass(samples: int) -> None:
-    """Die at the end of the given sample."""
+def die_in_front_of_lockstep(samples: int) -> None:
+    """Die when so many samples are ready."""
+    put = TwinActivations.put_quantized
 
-    class Deadly(FloatNetwork):
-        def run(self, sample: Any, number: int) -> Any:
-            yield from super().run(sample, number)
-            if number + 1 == samples:
-                die()
+    def deadly(twins: TwinActivations, tensor: int, sample: int, values: Any) -> None:
+        put(twins, tensor, sample, values)
+        if sample + 1 == samples:
+            die()
 
-    float_pass.FloatNetwork = Deadly  # type: ignore
+    TwinActivations.put_quantized = deadly  # type: ignore
 
 
 class HalfWriter(io.FileIO):
@@ -89,7 +88,7 @@ def main() -> None:
     model, data, folder, config, where = sys.argv[1:]
     what, _, value = where.partition("=")
     if what == "sample":
-        die_in_float_pass(int(value))
+        die_in_front_of_lockstep(int(value))
     elif what == "layer":
         die_in_checkpoint("finish_layer", int(value))
     elif what in ("half", "rename"):

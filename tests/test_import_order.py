@@ -25,7 +25,7 @@ LAYERS = (
     {"numerics"},
     {"targets"},
     {"config"},
-    {"presets"},
+    {"presets", "request"},
     # Float networks: files that hold them, reading and changing them.
     {"file_formats"},
     {"keras_models", "saved_models"},
@@ -61,7 +61,7 @@ LAYERS = (
     {"alternatives", "conformance", "trial_process", "verify"},
     {"calibration"},
     {"report"},
-    {"int8_inputs", "outlook"},
+    {"allocation", "outlook"},
     # What users call.
     {"quantizer"},
     {"guard"},

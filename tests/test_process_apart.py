@@ -52,15 +52,15 @@ def test_a_process_that_ends_is_an_error_and_the_next_interpreter_has_another(
     runtime: Runtime,
 ) -> None:
     made = runtime.interpreter(known_model())
-    process_apart.process_for(runtime)._child.kill()
-    process_apart.process_for(runtime)._child.wait()
+    process_apart.process_apart()._child.kill()
+    process_apart.process_apart()._child.wait()
     with pytest.raises(RuntimeError, match="process"):
         made.allocate_tensors()
     np.testing.assert_array_equal(run(runtime.interpreter(known_model())), EXPECTED)
 
 
 def test_what_is_not_needed_any_more_is_forgotten(runtime: Runtime) -> None:
-    process = process_apart.process_for(runtime)
+    process = process_apart.process_apart()
     made = runtime.interpreter(known_model())
     number = made._number
     del made

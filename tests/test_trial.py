@@ -14,7 +14,7 @@ import numpy.typing as npt
 import pytest
 
 from tests.built_models import NetworkBuilder
-from tflite_eq import Config, known_model, quantize, runtimes, trial, workers
+from tflite_eq import Config, known_model, process_apart, quantize, runtimes, trial, workers
 from tflite_eq.cli.main import main, parse
 from tflite_eq.errors import BackendError, ModelError
 from tflite_eq.evaluation.comparison import compare_outputs
@@ -157,7 +157,7 @@ def test_nothing_is_tried_where_somebody_waits_for_the_process(
 def test_where_no_process_can_be_started_models_run_untried(
     monkeypatch: pytest.MonkeyPatch, frozen: bool
 ) -> None:
-    monkeypatch.setattr(trial, "_processes", {})
+    monkeypatch.setattr(process_apart, "processes", {})
     monkeypatch.setattr(trial, "_endings", {})
     monkeypatch.setattr(trial, "_untried", set())
     if frozen:

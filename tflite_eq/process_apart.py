@@ -1,10 +1,11 @@
-"""Processes in which a runtime computes in place of this one.
+"""A process in which runtimes compute in place of this one.
 
-Each serves one runtime: it tries models that may end it (``trial``), and holds interpreters of
-runtimes that take seconds to import here (``runtimes``). It imports no more than the runtime, waits
-for further work, and ends with this process, or when there is none for a while. It is no
-``multiprocessing`` process: these start the user's script again on most systems, which then has to
-be written for that.
+It tries models that may end it (``trial``), and holds interpreters of runtimes that take seconds to
+import here (``runtimes``). It serves all runtimes, since to start one for each takes longer than
+most models do; if one ends it, the next question starts another. It imports no more than these
+runtimes, waits for further work, and ends with this process, or when there is none for a while. It
+is no ``multiprocessing`` process: these start the user's script again on most systems, which then
+has to be written for that.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ class Call:
     """A method of something that a process holds.
 
     Attributes:
-        target: Number of the object; 0 is the runtime.
+        target: A runtime, or the number of another object.
         method: Name of its method.
         arguments: What the method is given.
         keeps: Whether the process keeps what it returns under ``result`` instead of sending it.
@@ -45,7 +46,7 @@ class Call:
         released: Numbers of objects that are not needed any more.
     """
 
-    target: int
+    target: Any
     method: str
     arguments: tuple[Any, ...]
     keeps: bool = False
@@ -53,10 +54,27 @@ class Call:
     released: tuple[int, ...] = ()
 
 
-class ProcessApart:
-    """A process that works on one runtime, one task after the other."""
+@dataclasses.dataclass(frozen=True)
+class Task:
+    """What a process is asked.
 
-    def __init__(self, runtime: Any) -> None:
+    Attributes:
+        path: Where modules are to be looked for.
+        call: A method to call, or
+        runtime: a runtime
+        job: with a model to run on it.
+    """
+
+    path: tuple[str, ...]
+    call: Call | None = None
+    runtime: Any = None
+    job: Any = None
+
+
+class ProcessApart:
+    """A process that works on one task after the other."""
+
+    def __init__(self) -> None:
         """Start it.
 
         Raises:
@@ -77,9 +95,9 @@ class ProcessApart:
         self._lock = threading.Lock()
         self._serial = 0
         self._released: list[int] = []
-        self._send(sys.path, runtime)
+        self._send(sys.path)
 
-    def answer(self, job: Any) -> None:
+    def answer(self, runtime: Any, job: Any) -> None:
         """Have it run a model.
 
         Raises:
@@ -87,7 +105,7 @@ class ProcessApart:
             EOFError: It ended over it.
         """
         with self._lock:
-            self._send(job)
+            self._send(Task(tuple(sys.path), runtime=runtime, job=job))
             stream = self._child.stdout
             assert stream is not None
             if not stream.readline():
@@ -96,7 +114,7 @@ class ProcessApart:
             if not stream.readline():
                 raise EOFError
 
-    def call(self, target: int, method: str, *arguments: Any, keeps: bool = False) -> Any:
+    def call(self, target: Any, method: str, *arguments: Any, keeps: bool = False) -> Any:
         """What a method returns there; with ``keeps`` the number under which it stays there.
 
         Raises:
@@ -107,7 +125,8 @@ class ProcessApart:
         with self._lock:
             self._serial += keeps
             released, self._released = tuple(self._released), []
-            self._send(Call(target, method, arguments, keeps, self._serial, released))
+            call = Call(target, method, arguments, keeps, self._serial, released)
+            self._send(Task(tuple(sys.path), call))
             stream = self._child.stdout
             assert stream is not None
             try:
@@ -152,24 +171,24 @@ class ProcessApart:
             raise NotStartedError from error
 
 
-# By the process that started them and the runtime: after a fork they answer the other one.
-processes: dict[tuple[int, Any], ProcessApart] = {}
+# By the process that started it: after a fork it answers the other one.
+processes: dict[int, ProcessApart] = {}
 
 
-def process_for(runtime: Any) -> ProcessApart:
-    """The process that serves a runtime, started if there is none.
+def process_apart() -> ProcessApart:
+    """The process that serves this one, started if there is none.
 
     Raises:
         NotStartedError: None can be started here.
     """
-    key = os.getpid(), runtime
+    key = os.getpid()
     if key not in processes:
-        processes[key] = ProcessApart(runtime)
+        processes[key] = ProcessApart()
     return processes[key]
 
 
 def forget(process: ProcessApart) -> None:
-    """Start another one for its runtime the next time: this one has ended."""
+    """Start another one the next time: this one has ended."""
     for key in [key for key, other in processes.items() if other is process]:
         processes.pop(key)
 
@@ -185,12 +204,12 @@ class InterpreterApart:
             BackendError: The runtime rejects the model.
             RuntimeError: It ends the process over it.
         """
-        self._process = process_for(runtime)
+        self._process = process_apart()
         try:
-            self._number = self._ask(0, "bare_interpreter", *arguments, keeps=True)
+            self._number = self._ask(runtime, "bare_interpreter", *arguments, keeps=True)
         except NotStartedError:  # it has had nothing to do for a while
-            self._process = process_for(runtime)
-            self._number = self._ask(0, "bare_interpreter", *arguments, keeps=True)
+            self._process = process_apart()
+            self._number = self._ask(runtime, "bare_interpreter", *arguments, keeps=True)
 
     def __getattr__(self, method: str) -> Any:
         if method.startswith("__"):
@@ -203,7 +222,7 @@ class InterpreterApart:
         if number is not None:
             self._process.release(number)
 
-    def _ask(self, target: int, method: str, *arguments: Any, keeps: bool = False) -> Any:
+    def _ask(self, target: Any, method: str, *arguments: Any, keeps: bool = False) -> Any:
         try:
             return self._process.call(target, method, *arguments, keeps=keeps)
         except EOFError as error:
@@ -219,6 +238,6 @@ class InterpreterApart:
 
 @atexit.register
 def _stop_all() -> None:
-    for (pid, _), process in list(processes.items()):
+    for pid, process in list(processes.items()):
         if pid == os.getpid():
             process.stop()

@@ -8,11 +8,13 @@ import hashlib
 from typing import Any
 
 from tflite_eq import islands, metadata, tensor_metadata
+from tflite_eq.allocation.allocate import allocated
 from tflite_eq.alternatives.choice import Candidate, best_of
 from tflite_eq.alternatives.judges import Judges
-from tflite_eq.arguments import ModelLike, check_kind, check_path, checked_count, given_model
+from tflite_eq.arguments import ModelLike, check_kind, check_path, given_model
 from tflite_eq.calibration.calibrate_once import CalibrationTask, calibrated
 from tflite_eq.calibration.crops import CroppedSamples, for_parts, part_of
+from tflite_eq.calibration.float_pass import observed
 from tflite_eq.calibration.followed_samples import followed_samples
 from tflite_eq.calibration.heads import with_heads
 from tflite_eq.calibration.outlier_samples import heard_samples
@@ -32,11 +34,11 @@ from tflite_eq.fine_tuning.fine_tune import check_can_fine_tune
 from tflite_eq.fine_tuning.training import check_enough
 from tflite_eq.graph import schema
 from tflite_eq.graph.appended import with_archive_of
+from tflite_eq.graph.channel_splitting import with_split_channels
 from tflite_eq.graph.compact import drop_unused_buffers
 from tflite_eq.graph.consistency import check_consistent
 from tflite_eq.graph.linear import LinearLayer, linear_layers
 from tflite_eq.graph.model import Graph
-from tflite_eq.int8_inputs import with_kept_int8
 from tflite_eq.numerics.grids import WeightGrid
 from tflite_eq.preparation import Prepared, prepared
 from tflite_eq.progress import note
@@ -48,9 +50,11 @@ from tflite_eq.report.full import FinishedQuantization, complete
 from tflite_eq.report.guard_record import GuardRecord
 from tflite_eq.report.model import Report
 from tflite_eq.report.write import check_directory, write_report
+from tflite_eq.request import Request
 from tflite_eq.runtimes import preferred_runtime
 from tflite_eq.search.trace import PassTrace
 from tflite_eq.selection import check_selection, skipped_operators
+from tflite_eq.statistics.channels import Observed
 from tflite_eq.stock_speed import stock_speed
 from tflite_eq.threads import one_thread_of_blas
 from tflite_eq.verify import check_fully_int8, check_runs, check_runs_everywhere, described
@@ -85,7 +89,6 @@ class QuantizationResult:
     calibration: Calibration
 
 
-@one_thread_of_blas()
 def calibrate(
     model: ModelLike,
     representative_dataset: Any,
@@ -122,7 +125,8 @@ def calibrate(
         DatasetError: The data set is empty, invalid or does not fit the model.
         CheckpointError: ``resume_dir`` holds the state of another run, is damaged or in use.
         ConfigError: ``config.skip`` matches nothing or everything, ``config.keep_int8`` matches
-            nothing, or ``num_samples`` is not positive.
+            nothing, ``config.split_channels`` what cannot be split, or ``num_samples`` is not
+            positive.
         BackendError: Biases are to be fine-tuned and TensorFlow is not installed.
 
     Example:
@@ -133,12 +137,24 @@ def calibrate(
         >>> result.calibration.data_sha256 == record.data_sha256
         True
     """
-    model, origin = given_model(model, origin)
-    config = checked_config(config)
-    num_samples = checked_count(num_samples, "num_samples")
-    check_path(resume_dir, "resume_dir")
-    network, _, skipped = _checked(model, origin, config)
-    graph = network.front
+    request = Request.checked(
+        model,
+        representative_dataset,
+        config,
+        num_samples=num_samples,
+        origin=origin,
+        held_back=held_back,
+        resume_dir=resume_dir,
+    )
+    return calibrate_as(request, trace)
+
+
+@one_thread_of_blas()
+def calibrate_as(request: Request, trace: PassTrace | None = None) -> Calibration:
+    """The same as ``calibrate``, of a request that was checked before."""
+    model, config = request.model, request.config
+    network, _, skipped = _checked(model, request.origin, config)
+    graph = network.unsplit
     for sentence in islands.sentences(network, skipped, config):
         note(sentence)
     for sentence in stock_speed(network, skipped, config).sentences:
@@ -153,15 +169,17 @@ def calibrate(
 
         sha256 = hashlib.sha256(model).hexdigest()
         checkpoint = None
-        if resume_dir is not None:
-            checkpoint = Checkpoint(resume_dir, sha256, config, preferred_runtime().description)
+        if request.resume_dir is not None:
+            checkpoint = Checkpoint(
+                request.resume_dir, sha256, config, preferred_runtime().description
+            )
             stack.callback(checkpoint.close)
-        samples = stored(representative_dataset, num_samples, "Reading the calibration data")
+        samples = stored(request.dataset, request.num_samples, "Reading the calibration data")
         if config.bias_correction is BiasCorrection.FINETUNE:
             check_enough(samples.count)
         spare = None
-        if held_back is not None:
-            spare = stored(held_back, None, "Reading the samples held back")
+        if request.held_back is not None:
+            spare = stored(request.held_back, None, "Reading the samples held back")
         trace.kept = samples.spread(trace.keeps)
         smaller = for_parts(graph)
         if smaller is not None:
@@ -170,25 +188,29 @@ def calibrate(
             spare = CroppedSamples(spare, graph, config.seed) if spare else None
             height, width = graph.tensors[graph.inputs[0]].shape[1:3]
             note(f"note: large pictures: looks at a part of {height}x{width} of each sample")
-        heard = heard_samples(graph, samples, config)
+        seen = observed(graph, skipped, samples, config)
+        heard = heard_samples(graph, samples, seen.ends, config)
         samples = heard.samples
         if checkpoint:
             checkpoint.check_data(samples.count, samples.digest)
-        config = with_heads(network.front, graph, heard, config)
+        config = with_heads(network.front, graph, seen.ends.extremes, config)
         skipped = skipped_operators(network.front, config)
+        seen = observed(graph, skipped, samples, config, heard.shares.keys())
         followed = followed_samples(graph, samples.count)
         if len(followed) < samples.count:
             note(
                 f"note: large activations: ranges are those of all {samples.count} samples, "
                 f"searches and bias correction look at {len(followed)} of them"
             )
+        warnings = [*_doubts(graph, samples, seen), *heard.warnings]
+        allocation = allocated(graph, skipped, samples, config, heard.shares.keys())
+        config = allocation.config
+        trace.allocations = allocation.sentences
+        for sentence in allocation.sentences:
+            note(f"note: {sentence}")
+        graph = with_split_channels(graph, config.split_channels)
         judges = Judges(graph, skipped, samples, followed, spare, config, heard.shares.keys())
         stack.callback(judges.close)
-        warnings = [*_doubts(graph, samples), *heard.warnings]
-        kept = with_kept_int8(graph, skipped, samples, config)
-        config = kept.config
-        if kept.sentence:
-            note(f"note: {kept.sentence}")
         task = CalibrationTask(graph, skipped, sha256, heard, followed, warnings, judges)
         asked = calibrated(task, config, trace, checkpoint)
 
@@ -230,10 +252,10 @@ def _checked(
     return network, layers, skipped
 
 
-def _doubts(graph: Graph, samples: StoredSamples) -> list[str]:
+def _doubts(graph: Graph, samples: StoredSamples, seen: Observed) -> list[str]:
     """What is doubtful about the samples; said at once, and once however often they serve."""
     if samples.doubts is None:
-        samples.doubts = doubts_about(graph, samples)
+        samples.doubts = doubts_about(graph, samples, seen.kept)
         for doubt in samples.doubts:
             note(f"warning: {doubt}")
     return samples.doubts
@@ -425,6 +447,7 @@ def _apply(
         len(model),
         len(data),
         origin,
+        trace.allocations,
     )
     for sentence in notes:
         note(sentence)
@@ -433,7 +456,7 @@ def _apply(
     slow = stock_speed(network, skipped, config).sentences
     report = dataclasses.replace(report, warnings=[*report.warnings, *notes, *lost, *slow])
     subject = FinishedQuantization(
-        given, graph, layers, skipped, calibration, trace, len(model), front
+        network.unsplit, graph, layers, skipped, calibration, trace, len(model), front
     )
     return QuantizationResult(data, report, calibration), subject
 

@@ -23,7 +23,7 @@ import numpy.typing as npt
 
 from tflite_eq import known_model
 from tflite_eq.errors import BackendError
-from tflite_eq.process_apart import InterpreterApart, NotStartedError, process_for
+from tflite_eq.process_apart import InterpreterApart, NotStartedError, process_apart
 from tflite_eq.progress import note
 from tflite_eq.quiet import quiet
 from tflite_eq.session import Session
@@ -119,7 +119,7 @@ class Runtime:
     def load(self) -> None:
         """Import the runtime where its interpreters are made; raises what the import raises."""
         if self.is_apart:
-            process_for(self).call(0, "load")
+            process_apart().call(self, "load")
         else:
             importlib.import_module(self.module)
 

@@ -5,9 +5,9 @@ altogether; which ones differs between runtimes, kernels and CPUs. What can be n
 name (``graph/operator_form.py``). For the rest, a model that comes from outside, or was just
 written, goes to another process first, together with the sample that it is about to run on.
 
-The price: a process per runtime (``process_apart``), which imports no more than the runtime (0.1 s
-of processor time for LiteRT and tflite-runtime, 0.3 s for TensorFlow's, which does without the
-other 3 s), then one run of the model for each one that was not tried before.
+The price: a process (``process_apart``), which imports no more than the runtimes (0.2 s of
+processor time, and 0.3 s for TensorFlow's, which does without the other 3 s), then one run of the
+model for each one that was not tried before.
 """
 
 from __future__ import annotations
@@ -23,8 +23,7 @@ from typing import Any, Union
 import numpy.typing as npt
 
 from tflite_eq.errors import BackendError
-from tflite_eq.process_apart import NotStartedError, ProcessApart
-from tflite_eq.process_apart import processes as _processes
+from tflite_eq.process_apart import NotStartedError, forget, process_apart
 from tflite_eq.runtimes import Kernels, Runtime
 from tflite_eq.workers import is_worker
 
@@ -154,18 +153,18 @@ if hasattr(os, "register_at_fork"):
 
 
 def _ask(runtime: Runtime, job: Job) -> str | None:
-    # A process that was started before a fork answers the other one.
-    key = os.getpid(), runtime
     for _ in range(2):  # it may have ended since the last model, by no fault of this one
-        process = _processes.get(key)
+        process = None
         try:
-            if process is None:
-                process = _processes[key] = ProcessApart(runtime)
-            process.answer(job)
+            process = process_apart()
+            process.answer(runtime, job)
             return None
         except NotStartedError:
-            _processes.pop(key, None)
+            if process is not None:
+                forget(process)
         except EOFError:
-            return _processes.pop(key).how_it_ended()
+            assert process is not None
+            forget(process)
+            return process.how_it_ended()
     _untried.add(runtime)
     return None

@@ -18,7 +18,7 @@ import numpy as np
 from tflite_eq.errors import TfliteEqError
 from tflite_eq.evaluation.feeding import encoded
 from tflite_eq.known_model import known_model
-from tflite_eq.process_apart import Call
+from tflite_eq.process_apart import Call, Task
 from tflite_eq.runtimes import Kernels, Runtime
 from tflite_eq.session import Session
 from tflite_eq.trial import Job, Step
@@ -48,20 +48,32 @@ def serve() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the other process decides when this one ends
     _die_unnoticed()
     questions = sys.stdin.buffer
-    runtime: Runtime = dataclasses.replace(pickle.load(questions), is_apart=False)
-    if runtime.module.startswith("tensorflow."):
-        do_without_tensorflow(runtime)
-    held: dict[int, Any] = {0: runtime}
+    runtimes: dict[Runtime, Runtime] = {}
+    held: dict[int, Any] = {}
     with contextlib.suppress(EOFError, OSError):
         while True:
-            task = _next_task(questions, may_end=len(held) == 1)
-            if isinstance(task, Call):
-                pickle.dump(_answer(task, held), answers, protocol=pickle.HIGHEST_PROTOCOL)
-                answers.flush()
+            task: Task = _next_task(questions, may_end=not held)
+            sys.path[:] = task.path
+            if task.call is None:
+                runtime = _ready(task.runtime, runtimes)
+                _say(answers, b"begun\n")
+                _run(runtime, task.job)
+                _say(answers, b"done\n")
                 continue
-            _say(answers, b"begun\n")
-            _run(runtime, task)
-            _say(answers, b"done\n")
+            for number in task.call.released:
+                held.pop(number, None)
+            answer = _answer(task.call, held, runtimes)
+            pickle.dump(answer, answers, protocol=pickle.HIGHEST_PROTOCOL)
+            answers.flush()
+
+
+def _ready(runtime: Runtime, runtimes: dict[Runtime, Runtime]) -> Runtime:
+    """A runtime whose interpreters are made here."""
+    if runtime not in runtimes:
+        runtimes[runtime] = dataclasses.replace(runtime, is_apart=False)
+        if runtime.module.startswith("tensorflow."):
+            do_without_tensorflow(runtimes[runtime])
+    return runtimes[runtime]
 
 
 def _next_task(questions: BinaryIO, may_end: bool) -> Any:
@@ -76,12 +88,12 @@ def _next_task(questions: BinaryIO, may_end: bool) -> Any:
     return task
 
 
-def _answer(call: Call, held: dict[int, Any]) -> tuple[bool, Any]:
+def _answer(call: Call, held: dict[int, Any], runtimes: dict[Runtime, Runtime]) -> tuple[bool, Any]:
     """Whether a method returned, and what; or what it raised."""
-    for number in call.released:
-        held.pop(number, None)
     try:
-        value = getattr(held[call.target], call.method)(*call.arguments)
+        is_runtime = isinstance(call.target, Runtime)
+        target = _ready(call.target, runtimes) if is_runtime else held[call.target]
+        value = getattr(target, call.method)(*call.arguments)
     except (TfliteEqError, ValueError) as error:
         return False, type(error)(str(error))
     except Exception as error:  # of any type, which the other process may not know

@@ -20,7 +20,6 @@ from tests.equalization.networks import (
     with_spread,
 )
 from tflite_eq import ActivationMode, Bits, Config, quantize
-from tflite_eq.data.dataset import SampleReader
 from tflite_eq.equalization.balance import Precision, PredictedNoise, balancing_factors
 from tflite_eq.equalization.choose import equalizing_factors, precision_for
 from tflite_eq.equalization.domains import Domain, find_domains
@@ -199,9 +198,9 @@ def test_nonnegative_tensors_use_half_of_a_symmetric_range() -> None:
 
 def test_factors_depend_on_the_mode() -> None:
     graph = prepared(models.residual_net())
-    reader = SampleReader(graph, models.samples(models.IMAGE))
+    channels = statistics_of(graph, find_domains(graph, set()), models.samples(models.IMAGE))
     asymmetric, symmetric = (
-        equalizing_factors(graph, set(), reader, Config(activation_mode=mode))
+        equalizing_factors(graph, set(), channels, Config(activation_mode=mode))
         for mode in (ActivationMode.ASYMMETRIC, ActivationMode.SYMMETRIC)
     )
     assert asymmetric != symmetric

@@ -143,7 +143,7 @@ def test_truth_without_a_task_is_refused() -> None:
 def test_what_the_float_model_cannot_be_judged_by_is_refused_before_calibrating(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(candidate_models, "calibrate", None)
+    monkeypatch.setattr(candidate_models, "calibrate_as", None)
     validation = Validation.from_arrays(SAMPLES)
     with pytest.raises(ModelError, match="task segment judges a map"):
         guarded(Guard(1, validation, task="segment"))

@@ -72,11 +72,15 @@ class ErrorSums:
             self._add(y, d)
 
     def _add(self, y: Float, d: Float) -> None:
-        self._error += d.sum(axis=0, dtype=np.float64)
-        y = y - self._y_origin
-        d = d - self._d_origin
+        error = d.sum(axis=0, dtype=np.float64)
+        self._error += error
+        if self._y_origin.any():
+            y = y - self._y_origin
+        if self._d_origin.any():
+            d = d - self._d_origin
+            error = d.sum(axis=0, dtype=np.float64)
         self._y += y.sum(axis=0, dtype=np.float64)
-        self._d += d.sum(axis=0, dtype=np.float64)
+        self._d += error
         self._yy += np.einsum("nk,nk->k", y, y)
         self._yd += np.einsum("nk,nk->k", y, d)
         self._dd += np.einsum("nk,nk->k", d, d)

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from tflite_eq.alternatives.choice import Candidate
 from tflite_eq.alternatives.judges import Judges
-from tflite_eq.calibration.float_pass import observe_ranges
+from tflite_eq.alternatives.trained_biases import with_trained_biases
+from tflite_eq.calibration.float_pass import observe_ranges, observed
 from tflite_eq.calibration.outlier_samples import HeardSamples
 from tflite_eq.checkpoint.checkpoint import Checkpoint, SavedEqualization
-from tflite_eq.config import BiasCorrection, Config, Equalization, Method
+from tflite_eq.config import BiasCorrection, Config, Method
 from tflite_eq.data.store import ActivationStore
-from tflite_eq.data.stored_samples import SomeSamples, StoredSamples
+from tflite_eq.data.stored_samples import StoredSamples
 from tflite_eq.equalization.choose import equalizing_factors
-from tflite_eq.equalization.factors import ChannelFactors, with_factors
+from tflite_eq.equalization.factors import ChannelFactors, tensor_factors, with_factors
 from tflite_eq.fine_tuning.differentiable import distilled_tensors
 from tflite_eq.fine_tuning.fine_tune import fine_tuned
 from tflite_eq.graph.model import Graph
@@ -72,20 +73,19 @@ def calibrated(
         checkpoint: What an interrupted run has found, and where this one's findings go.
     """
     samples, skipped = task.samples, task.skipped
-    looks: list[Observed] = []
-    equalization = _equalization(task, config, trace, checkpoint, looks.append)
+    seen = observed(task.graph, skipped, samples, config, task.heard.shares.keys())
+    trace.extremes.update(seen.extremes)
+    equalization = _equalization(task, seen, config, checkpoint)
     graph = with_factors(task.graph, equalization)
-    # Where nothing was scaled, the network has been run already.
-    is_reused = looks and not equalization and not task.heard.shares
-    ranges = looks.pop().observers if is_reused else None
+    known = seen.scaled(tensor_factors(task.graph, skipped, equalization))
+    seen.channels.clear()  # megabytes; another calibration, which is rare, looks again
     network = Network.of(graph, skipped)
     with contextlib.closing(ActivationStore()) as store:
         twins = TwinActivations(store, samples=0)
-        observers = observe_ranges(
-            graph, samples, twins, config.seed, task.followed, ranges, task.heard.shares
-        )
+        twins.shifts = network.shifts
+        observers = observe_ranges(graph, samples, twins, config.seed, task.followed, known)
         twins.shares = task.heard.shares_of(task.followed)
-        trace.take_ranges(observers)
+        trace.observers.update(observers)
         judges = task.judges
         fine_tunes = config.bias_correction is BiasCorrection.FINETUNE
         needed = {*graph.inputs, *judges.outputs}
@@ -121,43 +121,22 @@ def calibrated(
             outliers=task.heard.outliers,
         )
         parts = [dataclasses.replace(record, layers=other.records) for other in beside]
-        judged = parts or [record]
-        if fine_tunes:
-            record = fine_tuned(network, record, twins)
-            judged = judged if judges.folds and judges.folds[0].learned else [record]
-    observed = {i: (o.minimum, o.maximum) for i, o in observers.items() if o.count}
-    return Candidate(record, judged, observed)
+        tuned = fine_tuned(network, record, twins) if fine_tunes else None
+    if tuned is not None:
+        record = with_trained_biases(network, record, tuned)
+    ends = {i: (o.minimum, o.maximum) for i, o in observers.items() if o.count}
+    return Candidate(record, parts or [record], ends)
 
 
 def _equalization(
-    task: CalibrationTask,
-    config: Config,
-    trace: PassTrace,
-    checkpoint: Checkpoint | None,
-    look: Callable[[Observed], None],
+    task: CalibrationTask, seen: Observed, config: Config, checkpoint: Checkpoint | None
 ) -> list[ChannelFactors]:
     """What channels are scaled by: as an interrupted run has found it, or anew."""
-    samples = task.samples
-    shares = task.heard.shares
-    ordinary = samples
-    if shares:  # channels are balanced for those that count
-        ordinary = SomeSamples(samples, [n for n in range(samples.count) if n not in shares])
     if checkpoint and checkpoint.equalization:
         checkpoint.check_equalization(task.graph, task.skipped)
-        saved = checkpoint.equalization
-        trace.extremes.update(saved.extremes)
-        return saved.factors
-
-    def seen(observed: Observed) -> None:
-        trace.extremes.update(task.heard.extremes or observed.extremes)
-        look(observed)
-
-    is_used = config.equalization_used is not Equalization.NONE
-    factors = (
-        equalizing_factors(task.graph, task.skipped, ordinary, config, seen) if is_used else []
-    )
+        return checkpoint.equalization.factors
+    factors = equalizing_factors(task.graph, task.skipped, seen.channels, config)
     if checkpoint:
-        checkpoint.save_equalization(
-            SavedEqualization(samples.count, samples.digest, factors, dict(trace.extremes))
-        )
+        samples = task.samples
+        checkpoint.save_equalization(SavedEqualization(samples.count, samples.digest, factors))
     return factors

@@ -13,10 +13,9 @@ from tflite_eq.data.stored_samples import SomeSamples, StoredSamples
 from tflite_eq.graph.model import Graph
 from tflite_eq.progress import note
 from tflite_eq.record.outliers import Outliers
-from tflite_eq.statistics.loud_samples import FEWEST_SAMPLES, MOST_LOUD, LoudSample, SampleEnds
-from tflite_eq.statistics.ranges import Interval
+from tflite_eq.statistics.loud_samples import MOST_LOUD, LoudSample, SampleEnds
 
-_KEY = "ends"
+_SAID = "loud samples"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -28,14 +27,12 @@ class HeardSamples:
         shares: What some of them count beside the others, below 1, by number.
         outliers: What was found and done; ``None`` if all samples are alike.
         warnings: What a user should know of it, one sentence each.
-        extremes: Smallest and largest FP32 value by tensor index, where some samples count less.
     """
 
     samples: StoredSamples
     shares: Mapping[int, float]
     outliers: Outliers | None
     warnings: list[str]
-    extremes: Mapping[int, Interval] = dataclasses.field(default_factory=dict)
 
     def shares_of(self, numbers: Sequence[int]) -> npt.NDArray[np.float64] | None:
         """What samples of these numbers count, [numbers]; ``None`` if all the same."""
@@ -43,20 +40,10 @@ class HeardSamples:
             return None
         return np.array([self.shares.get(number, 1.0) for number in numbers])
 
-    def all_extremes(self, graph: Graph) -> Mapping[int, Interval]:
-        """Smallest and largest FP32 value over all samples by tensor index."""
-        return _ends(graph, self.samples).extremes
 
-
-def _ends(graph: Graph, samples: StoredSamples) -> SampleEnds:
-    """What every sample reaches; looked for once."""
-    if _KEY not in samples.facts:
-        samples.facts[_KEY] = SampleEnds.of(graph, samples)
-    found: SampleEnds = samples.facts[_KEY]
-    return found
-
-
-def heard_samples(graph: Graph, samples: StoredSamples, config: Config) -> HeardSamples:
+def heard_samples(
+    graph: Graph, samples: StoredSamples, ends: SampleEnds, config: Config
+) -> HeardSamples:
     """Look for loud samples, and treat them as the configuration says.
 
     Where more than one in ten is loud they are no outliers, and nothing is done but to say so.
@@ -64,15 +51,9 @@ def heard_samples(graph: Graph, samples: StoredSamples, config: Config) -> Heard
     Args:
         graph: The float network.
         samples: The calibration samples.
+        ends: What each of them reaches.
         config: Options.
-
-    Raises:
-        ModelError: The network cannot be run, or computes NaN, infinity or huge values.
     """
-    if samples.count < FEWEST_SAMPLES:
-        return HeardSamples(samples, {}, None, [])
-    is_new = _KEY not in samples.facts
-    ends = _ends(graph, samples)
     loud = ends.loud_samples()
     if not loud:
         return HeardSamples(samples, {}, None, [])
@@ -85,7 +66,8 @@ def heard_samples(graph: Graph, samples: StoredSamples, config: Config) -> Heard
             f"; more than one in {round(1 / MOST_LOUD)} are no outliers, so all count alike: check "
             "that they are scaled like the others"
         )
-    if is_new:
+    if text not in samples.facts.setdefault(_SAID, []):
+        samples.facts[_SAID].append(text)
         note(f"warning: {text}")
     if treatment is OutlierSamples.DROP:
         dropped = {sample.number for sample in loud}
@@ -94,7 +76,7 @@ def heard_samples(graph: Graph, samples: StoredSamples, config: Config) -> Heard
     if treatment is OutlierSamples.KEEP:
         return HeardSamples(samples, {}, outliers, [text])
     shares = {sample.number: sample.share for sample in loud}
-    return HeardSamples(samples, shares, outliers, [text], ends.extremes)
+    return HeardSamples(samples, shares, outliers, [text])
 
 
 def _record(

@@ -37,14 +37,13 @@ from tflite_eq.errors import CheckpointError, ConfigError
 from tflite_eq.files import PathLike, write_atomically
 from tflite_eq.graph.linear import LinearLayer
 from tflite_eq.graph.model import Graph
-from tflite_eq.json_fields import parse_json, typed, typed_list, typed_pair
+from tflite_eq.json_fields import parse_json, typed, typed_list
 from tflite_eq.locking import try_lock
 from tflite_eq.record.calibration import LayerRecord, TensorRecord
 from tflite_eq.record.fit import check_equalization, check_part
 from tflite_eq.record.plausible import check_layer, check_tensor
-from tflite_eq.statistics.ranges import Interval
 
-FORMAT = "tflite_eq checkpoint 3"
+FORMAT = "tflite_eq checkpoint 4"
 
 _S = TypeVar("_S")
 
@@ -119,14 +118,11 @@ class SavedEqualization:
         samples: Number of samples.
         digest: SHA-256 over them, hexadecimal.
         factors: One entry per domain.
-        extremes: Smallest and largest value by tensor index, for reports; empty if nothing was to
-            be scaled.
     """
 
     samples: int
     digest: str
     factors: list[ChannelFactors]
-    extremes: dict[int, Interval]
 
     def to_bytes(self) -> bytes:
         """JSON; the inverse of ``from_bytes``."""
@@ -137,15 +133,10 @@ class SavedEqualization:
         """What ``to_bytes`` has written."""
         plain = parse_json(content)
         factors = [ChannelFactors.from_plain(entry) for entry in plain.pop("factors")]
-        extremes = {
-            int(index): typed_pair(pair, float, "extremes")
-            for index, pair in plain.pop("extremes").items()
-        }
         return cls(
             typed(plain["samples"], int, "samples"),
             typed(plain["digest"], str, "digest"),
             factors,
-            extremes,
         )
 
 

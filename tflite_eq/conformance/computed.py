@@ -15,8 +15,10 @@ one that only some kernels compute is theirs.
 from __future__ import annotations
 
 import dataclasses
+import functools
+import hashlib
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, Optional
 
 import numpy as np
 import numpy.typing as npt
@@ -38,12 +40,28 @@ _SHOWN_BYTES = 64 << 20
 
 _Run = tuple[Kernels, Sequence[Sample]]
 
+# An operator by index, with digests of the tensors that its check looks at.
+_Finding = tuple[int, tuple[Optional[bytes], ...]]
+
+
+@dataclasses.dataclass(frozen=True)
+class _Values:
+    """Tensors of a written model for one sample by index, with digests."""
+
+    tensors: dict[int, Array]
+    digests: dict[int, bytes]
+
 
 @dataclasses.dataclass(frozen=True)
 class _Part:
-    """Consecutive operators of the written model, and the computed tensors they read or write."""
+    """Consecutive operators of the written model, and the computed tensors they read or write.
 
-    operators: list[int]
+    Attributes:
+        operators: By index, each with all tensors that its check looks at.
+        tensors: Those of them that the model computes.
+    """
+
+    operators: dict[int, list[int]]
     tensors: list[int]
 
 
@@ -63,37 +81,50 @@ def check_computed(
         VerificationError: Names the operator, what it computed and what is right, and whether the
             model is wrong or the runtime.
     """
+    right: set[_Finding] = set()
     for number, (runtime, kinds) in enumerate(able.items()):
         runs: list[_Run] = [
             (kernels, inputs if (number, position) == (0, 0) else inputs[:1])
             for position, kernels in enumerate(kinds)
         ]
-        wrong = _first_wrong(subject, runtime, runs)
+        wrong = _first_wrong(subject, runtime, runs, right)
         if wrong is not None:
             raise _error(subject, inputs, list(able), runtime, *wrong)
 
 
 def _first_wrong(
-    subject: WrittenModel, runtime: Runtime, runs: Sequence[_Run]
+    subject: WrittenModel, runtime: Runtime, runs: Sequence[_Run], right: set[_Finding]
 ) -> tuple[Kernels, Mismatch] | None:
-    """The first operator that computes what it may not, and with which kernels."""
+    """The first operator that computes what it may not, and with which kernels.
+
+    Args:
+        subject: The written model and what it should compute.
+        runtime: What runs it.
+        runs: Kernels, and samples to run with them.
+        right: What was found to be right, which need not be computed again: most runtimes give the
+            same codes. Receives what is.
+    """
     makers = checks(subject)
     for part in _parts(subject):
         values = [found for run in runs for found in _values(subject, runtime, run, part)]
-        for index in part.operators:
+        for index, tensors in part.operators.items():
             if index not in makers:
                 continue
-            check = makers[index]()
-            for kernels, tensors in values:
-                found = check.mismatch(tensors)
-                if found is not None:
-                    return kernels, found
+            check = functools.cache(makers[index])
+            for kernels, found in values:
+                finding = index, tuple(found.digests.get(i) for i in tensors)
+                if finding in right:
+                    continue
+                mismatch = check().mismatch(found.tensors)
+                if mismatch is not None:
+                    return kernels, mismatch
+                right.add(finding)
     return None
 
 
 def _values(
     subject: WrittenModel, runtime: Runtime, run: _Run, part: _Part
-) -> Iterator[tuple[Kernels, dict[int, Array]]]:
+) -> Iterator[tuple[Kernels, _Values]]:
     """The tensors of a part for every sample of a run, those of the network's inputs included."""
     kernels, samples = run
     written = subject.written
@@ -105,7 +136,14 @@ def _values(
         computed = model.run_codes(sample)
         tensors = dict(zip(written.inputs, model.fed))
         tensors.update({index: codes for index, codes, _ in computed})
-        yield kernels, tensors
+        yield kernels, _Values(tensors, {i: _digest(codes) for i, codes in tensors.items()})
+
+
+def _digest(values: Array) -> bytes:
+    form = f"{values.dtype.str}{values.shape}".encode()
+    return hashlib.blake2b(
+        np.ascontiguousarray(values).data, digest_size=16, key=form[:64]
+    ).digest()
 
 
 def _parts(subject: WrittenModel) -> list[_Part]:
@@ -124,9 +162,9 @@ def _parts(subject: WrittenModel) -> list[_Part]:
         if not own:
             continue
         if not parts or sum(_bytes(written, i) for i in shown | own) > _SHOWN_BYTES:
-            parts.append(_Part([], []))
+            parts.append(_Part({}, []))
             shown = set()
-        parts[-1].operators.append(operator.index)
+        parts[-1].operators[operator.index] = ends
         parts[-1].tensors.extend(sorted(own - shown))
         shown |= own
     return parts
@@ -174,7 +212,7 @@ def _is_right_elsewhere(
         if (other, its_kernels) == (runtime, kernels):
             continue
         try:
-            if _first_wrong(subject, other, [(its_kernels, inputs)]) is None:
+            if _first_wrong(subject, other, [(its_kernels, inputs)], set()) is None:
                 return True
         except BackendError:
             continue  # it does not run there

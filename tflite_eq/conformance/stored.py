@@ -82,6 +82,9 @@ def _check_layer(
     if bias_index < 0:
         raise subject.wrong(_name(layer), "has no bias")
     correction = np.asarray(record.bias_correction or 0.0, np.float64)
+    if layer.shifts is not None:
+        steps = {t.index: t.scale for t in subject.calibration.tensors}
+        correction = correction + layer.shifts * steps[layer.output]
     units = meaning.params.scale * scales.astype(np.float64)
     _check_bias(subject, layer, bias_index, layer.bias_values + correction, units)
 

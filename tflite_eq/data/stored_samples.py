@@ -73,7 +73,7 @@ class StoredSamples(Closing):
         self.by_position = reader.by_position
         self.preprocessing: Preprocessing | None = getattr(dataset, "preprocessing", None)
         self.doubts: list[str] | None = None
-        self.facts: dict[str, Any] = {}
+        self.facts: dict[Any, Any] = {}
         self._names: tuple[str, ...] = ()
         if isinstance(dataset, SampleSequence) and len(dataset) == self.count:
             self._names = tuple(dataset.name(number) for number in range(self.count))

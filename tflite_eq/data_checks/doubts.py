@@ -9,15 +9,21 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+from collections.abc import Mapping
 
 import numpy as np
 import numpy.typing as npt
 
 from tflite_eq.data.input_order import doubt_about_order
-from tflite_eq.data.stored_samples import StoredSamples
+from tflite_eq.data.stored_samples import StoredSamples, spread_positions
 from tflite_eq.data_checks.feature_ranges import FeatureRanges
-from tflite_eq.data_checks.input_scale import Look, Range, doubt_about_scale, looked_at
-from tflite_eq.execution.float_network import FloatNetwork
+from tflite_eq.data_checks.input_scale import (
+    Look,
+    Range,
+    doubt_about_scale,
+    looked_at,
+    tensors_to_look_at,
+)
 from tflite_eq.graph.linear import linear_layers
 from tflite_eq.graph.model import Graph
 
@@ -30,6 +36,9 @@ _NEARLY_EQUAL = 0.01
 # Smaller samples (a few features, a few codes) may well come twice.
 _FEWEST_VALUES = 64
 
+# Values of an input of one sample that are compared between samples, evenly spread.
+_VARYING = 1 << 14
+
 # As many digests are kept to count different samples: 1 MB.
 _MOST_DIGESTS = 1 << 16
 
@@ -38,12 +47,23 @@ _STEPS = 255
 _MORE = "Give samples as the network will meet them, about 50"
 
 
-def doubts_about(graph: Graph, samples: StoredSamples) -> list[str]:
+def values_for_doubts(graph: Graph, count: int) -> dict[int, set[int]]:
+    """Tensors that ``doubts_about`` wants to know, by the number of a sample of so many."""
+    tensors = tensors_to_look_at(graph, linear_layers(graph))
+    return dict.fromkeys(spread_positions(count, _LOOKED_AT), tensors)
+
+
+def doubts_about(
+    graph: Graph,
+    samples: StoredSamples,
+    known: Mapping[int, Mapping[int, npt.NDArray[np.float32]]] | None = None,
+) -> list[str]:
     """What a user should check about the calibration data, one sentence each with the remedy.
 
     Args:
         graph: The float network as it was given.
         samples: The calibration samples.
+        known: What the network computes for some of them, see ``values_for_doubts``.
 
     Raises:
         ModelError: The network cannot be run, or computes NaN, infinity or huge values.
@@ -59,7 +79,7 @@ def doubts_about(graph: Graph, samples: StoredSamples) -> list[str]:
     doubts = [doubt for doubt in found if doubt]
     if any(facts.is_constant(index) for index in floats):
         return doubts
-    look = looked_at(graph, layers, FloatNetwork(graph), samples, _LOOKED_AT)
+    look = looked_at(graph, layers, samples, _LOOKED_AT, known or {})
     scales = [doubt_about_scale(graph, index, facts.ranges[index], look) for index in floats]
     doubts += [doubt for doubt in scales if doubt]
     if not any(scales) and not facts.are_equal and _outputs_are_equal(look):
@@ -141,16 +161,19 @@ class _Variation:
     """How much samples differ from each other, by how much each varies inside."""
 
     def __init__(self) -> None:
-        self._first: list[npt.NDArray[np.float32]] | None = None
+        self._shapes: list[tuple[int, ...]] = []
+        self._first: list[npt.NDArray[np.float32]] = []
         self._sums: list[npt.NDArray[np.float64]] = []
         self._squares = self._inside = 0.0
         self._count = 0
 
     def add(self, values: list[npt.NDArray[np.float32]]) -> None:
-        if self._first is None:
-            self._first = values
-            self._sums = [np.zeros(v.shape) for v in values]
-        if [v.shape for v in values] != [v.shape for v in self._first]:
+        shapes = [value.shape for value in values]
+        values = [value.ravel()[:: max(1, -(-value.size // _VARYING))] for value in values]
+        if not self._count:
+            self._shapes, self._first = shapes, values
+            self._sums = [np.zeros(value.shape) for value in values]
+        if shapes != self._shapes:
             self._inside = -1.0  # not comparable
         if self._inside < 0:
             return
@@ -158,7 +181,7 @@ class _Variation:
             difference = value.astype(np.float64) - first
             total += difference
             self._squares += float(np.vdot(difference, difference))
-            self._inside += float(value.astype(np.float64).var()) * value.size
+            self._inside += float(value.var(dtype=np.float64)) * value.size
         self._count += 1
 
     @property

@@ -15,6 +15,7 @@ from tflite_eq.data.dataset import Sample
 from tflite_eq.graph.float_islands import matching
 from tflite_eq.graph.linear import LinearLayer
 from tflite_eq.graph.model import Graph
+from tflite_eq.numerics.channel_ends import channel_ends
 
 # A feature that varies by less than this part of the whole has fewer than 4 of 256 codes.
 _NARROW = 1 / 64
@@ -44,9 +45,11 @@ class FeatureRanges:
         """Take a sample into account."""
         for index, low in self._low.items():
             values = sample[index].reshape(-1, len(low))
-            np.minimum(low, values.min(axis=0, initial=np.inf), out=low)
-            high = self._high[index]
-            np.maximum(high, values.max(axis=0, initial=-np.inf), out=high)
+            if not len(values):
+                continue
+            least, greatest = channel_ends(values)
+            np.minimum(low, least, out=low)
+            np.maximum(self._high[index], greatest, out=self._high[index])
 
     def doubt(self, layers: Iterable[LinearLayer], index: int) -> str | None:
         """What to do about an input whose features differ too much; ``None`` if they do not.

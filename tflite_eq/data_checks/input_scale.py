@@ -19,7 +19,8 @@ said. docs/experiments.md has the figures that the limits rest on.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Mapping
+import functools
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -100,38 +101,54 @@ class Look:
         outputs: Values of each float output, one array a sample; in front of a final softmax or
             logistic function.
         samples: The samples, each with its number.
-        network: The network.
+        network: Makes the network ready to run, if it is not yet.
         graph: The same.
     """
 
     samples: list[tuple[int, Sample]]
-    network: FloatNetwork
+    network: Callable[[], FloatNetwork]
     graph: Graph
     layers: Mapping[int, LinearLayer]
     clipped: Mapping[int, float]
     outputs: list[list[Array]]
 
 
+def tensors_to_look_at(graph: Graph, layers: Mapping[int, LinearLayer]) -> set[int]:
+    """What ``looked_at`` needs to know of a sample besides its inputs."""
+    judges = (_judge_of(graph, layers, index) for index in graph.inputs)
+    clipping = (_clipping(graph, layer) for layer in judges if layer is not None)
+    return {*_ends(graph), *(index for index in clipping if index is not None)}
+
+
 def looked_at(
     graph: Graph,
     layers: Mapping[int, LinearLayer],
-    network: FloatNetwork,
     samples: StoredSamples,
     most: int,
+    known: Mapping[int, Mapping[int, Array]],
 ) -> Look:
-    """Run the float network on at most so many samples, spread over all of them."""
+    """The float network on at most so many samples, spread over all of them.
+
+    Args:
+        graph: The float network.
+        layers: Its linear layers by operator index.
+        samples: The calibration samples.
+        most: How many to look at.
+        known: Values by tensor index of the samples that the network was run on already, by their
+            number.
+    """
+    network = functools.cache(lambda: FloatNetwork(graph))
     judged = {}
     for index in graph.inputs:
         layer = _judge_of(graph, layers, index)
         if layer is not None and _is_image(samples[0][index].shape):
             judged[index] = layer
     active, clipped = dict.fromkeys(judged, 0), dict.fromkeys(judged, 0)
-    ends = [_in_front(graph, output) for output in graph.outputs]
-    ends = [index for index in ends if graph.tensors[index].is_float]
+    ends = _ends(graph)
     outputs: list[list[Array]] = [[] for _ in ends]
     chosen = [(number, samples[number]) for number in spread_positions(samples.count, most)]
     for number, sample in chosen:
-        values = dict(network.run(sample, number))
+        values = known[number] if number in known else dict(network().run(sample, number))
         for index, layer in judged.items():
             six = _clipping(graph, layer)
             if six is not None:
@@ -141,6 +158,12 @@ def looked_at(
             kept.append(np.array(values[index]))
     shares = {index: clipped[index] / max(active[index], 1) for index in judged}
     return Look(chosen, network, graph, judged, shares, outputs)
+
+
+def _ends(graph: Graph) -> list[int]:
+    """Float outputs; in front of a final softmax or logistic function."""
+    found = [_in_front(graph, output) for output in graph.outputs]
+    return [index for index in found if graph.tensors[index].is_float]
 
 
 def doubt_about_scale(graph: Graph, index: int, seen: Range, look: Look) -> str | None:
@@ -343,7 +366,7 @@ def _logits_are_normal(look: Look, scaled: list[tuple[int, Sample]]) -> bool:
     if _spread_of_logits(look.outputs) is None:
         return True
     end = _in_front(look.graph, look.graph.outputs[0])
-    logits = [np.array(dict(look.network.run(sample, number))[end]) for number, sample in scaled]
+    logits = [np.array(dict(look.network().run(sample, number))[end]) for number, sample in scaled]
     spread = _spread_of_logits([logits])
     return spread is not None and _SMALLEST_LOGITS < spread < _LARGEST_LOGITS
 

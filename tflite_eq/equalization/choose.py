@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence, Set
+from collections.abc import Mapping, Sequence, Set
 
 from tflite_eq.config import Config, Equalization
-from tflite_eq.data.dataset import Sample
 from tflite_eq.equalization.balance import Precision, balancing_factors
 from tflite_eq.equalization.cross_layer import cross_layer_factors
 from tflite_eq.equalization.domains import Domain, find_domains
@@ -15,53 +14,53 @@ from tflite_eq.graph.model import Graph
 from tflite_eq.graph.scale_groups import ScaleGroup, scale_groups
 from tflite_eq.numerics.windows import ActivationMode
 from tflite_eq.precision import grid_for, input_bits, wants_int7
-from tflite_eq.statistics.channels import (
-    ChannelStatistics,
-    Observed,
-    observe_channels,
-)
+from tflite_eq.statistics.channels import ChannelStatistics
+
+
+def scalable_tensors(graph: Graph, skipped: Set[int], config: Config) -> set[int]:
+    """Tensors whose channels ``equalizing_factors`` has to know.
+
+    Args:
+        graph: The float network; every layer has a bias.
+        skipped: Indices of operators that stay in float.
+        config: Options.
+    """
+    return {tensor for domain in _domains(graph, skipped, config) for tensor in domain.tensors}
 
 
 def equalizing_factors(
     graph: Graph,
     skipped: Set[int],
-    samples: Iterable[Sample],
+    channels: Mapping[int, ChannelStatistics],
     config: Config,
-    look: Callable[[Observed], None] | None = None,
 ) -> list[ChannelFactors]:
     """Factors for all channels that can be scaled and gain from it.
 
     Args:
         graph: The float network; every layer has a bias.
         skipped: Indices of operators that stay in float.
-        samples: The calibration samples; iterated once, or not at all if nothing can be scaled.
+        channels: What the calibration samples show of ``scalable_tensors``, by tensor index.
         config: Options.
-        look: Is given what the samples show of the network as it is, if they are looked at.
-
-    Raises:
-        DatasetError: The data set is empty or does not fit the model.
-        ModelError: The network cannot be run.
     """
-    domains = find_domains(graph, skipped)
-    is_cross_layer = config.equalization_used is Equalization.CROSS_LAYER
-    if not is_cross_layer:
-        domains = [domain for domain in domains if not domain.is_clipped]
-    if not domains:
+    domains = _domains(graph, skipped, config)
+    if config.equalization_used is Equalization.CROSS_LAYER:
+        return cross_layer_factors(graph, domains, channels)
+    return _balanced(graph, domains, skipped, channels, config) if domains else []
+
+
+def _domains(graph: Graph, skipped: Set[int], config: Config) -> list[Domain]:
+    if config.equalization_used is Equalization.NONE:
         return []
-    tensors = sorted({tensor for domain in domains for tensor in domain.tensors})
-    observed = observe_channels(graph, tensors, samples, config.seed)
-    if look is not None:
-        look(observed)
-    if is_cross_layer:
-        return cross_layer_factors(graph, domains, observed.channels)
-    return _balanced(graph, domains, skipped, observed.channels, config)
+    found = find_domains(graph, skipped)
+    is_cross_layer = config.equalization_used is Equalization.CROSS_LAYER
+    return [domain for domain in found if is_cross_layer or not domain.is_clipped]
 
 
 def _balanced(
     graph: Graph,
     domains: Sequence[Domain],
     skipped: Set[int],
-    statistics: dict[int, ChannelStatistics],
+    statistics: Mapping[int, ChannelStatistics],
     config: Config,
 ) -> list[ChannelFactors]:
     layers = linear_layers(graph)

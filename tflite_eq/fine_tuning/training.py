@@ -167,16 +167,18 @@ class BiasFineTuning:
         """Noise to signal ratio per held-back sample with these real biases [K] per layer."""
         return np.array(
             [
-                self.noise_of(self._network.outputs(self.inputs(sample), biases), sample)
+                self.noise_of(
+                    self._network.outputs(self.inputs(sample), biases), self.references(sample)
+                )
                 for sample in self.judged
             ]
         )
 
-    def noise_of(self, outputs: Sequence[Float], sample: int) -> float:
+    def noise_of(self, outputs: Sequence[Float], references: Sequence[Float]) -> float:
         """Noise to signal ratio of one sample's targets, summed over targets."""
         noises = (
             factor * np.mean(np.square(output.reshape(exact.shape) - exact, dtype=np.float64))
-            for output, exact, factor in zip(outputs, self._references(sample), self._factors)
+            for output, exact, factor in zip(outputs, references, self._factors)
         )
         return float(sum(noises))
 
@@ -203,7 +205,7 @@ class BiasFineTuning:
             real = biases.real()
             gradients = [
                 self._network.gradients(
-                    self.inputs(sample), real, self._references(sample), self._factors
+                    self.inputs(sample), real, self.references(sample), self._factors
                 )
                 for sample in batch
             ]
@@ -215,7 +217,7 @@ class BiasFineTuning:
         for position in range(len(self._network.targets)):
             count, total, squares = 0, 0.0, 0.0
             for sample in samples:
-                values = self._references(sample)[position].astype(np.float64)
+                values = self.references(sample)[position].astype(np.float64)
                 count += values.size
                 total += float(values.sum())
                 squares += float(np.square(values).sum())
@@ -224,7 +226,8 @@ class BiasFineTuning:
             found.append(variance if variance > 1e-12 * squares / count else 1.0)
         return found
 
-    def _references(self, sample: int) -> list[Float]:
+    def references(self, sample: int) -> list[Float]:
+        """The FP32 network's values of the targets for one sample."""
         return [self._twins.float_values(index, sample) for index in self._network.targets]
 
 

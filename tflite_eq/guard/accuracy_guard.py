@@ -6,8 +6,8 @@ import contextlib
 import dataclasses
 from typing import Any
 
-from tflite_eq.arguments import ModelLike, check_path, checked_count, given_model
-from tflite_eq.config import Config, checked_config
+from tflite_eq.arguments import ModelLike, check_path, checked_count
+from tflite_eq.config import Config
 from tflite_eq.deprecated import warn_of_backend
 from tflite_eq.errors import ModelError
 from tflite_eq.evaluation.classifier import may_be_classifier
@@ -25,6 +25,7 @@ from tflite_eq.progress import note
 from tflite_eq.quantizer import QuantizationResult, apply_calibration
 from tflite_eq.report.guard_record import GuardRecord, Sensitivity, Step
 from tflite_eq.report.write import check_directory
+from tflite_eq.request import Request
 from tflite_eq.runtimes import preferred_runtime
 
 
@@ -105,35 +106,29 @@ def quantize_guarded(
         >>> int8_model = guarded.result.model
     """
     warn_of_backend(backend)
-    model, origin = given_model(model, origin)
-    config = checked_config(config)
+    request = Request.checked(
+        model,
+        representative_dataset,
+        config,
+        num_samples=num_samples,
+        origin=origin,
+        held_back=held_back,
+        resume_dir=resume_dir,
+    )
     check_guard(guard)
-    num_samples = checked_count(num_samples, "num_samples")
     num_workers = checked_count(num_workers, "num_workers", "processes")
-    check_path(resume_dir, "resume_dir")
     if report_dir is not None:
         check_path(report_dir, "report_dir")
         check_directory(report_dir)
-    fed = as_fed(model, origin, config)
+    fed = as_fed(request.model, request.origin, request.config)
     if guard.judge is None:
-        _check_classifier(fed, origin)
+        _check_classifier(fed, request.origin)
     folder = None
     if resume_dir is not None:
-        folder = GuardFolder(resume_dir, model, config, preferred_runtime().description)
-    with contextlib.closing(
-        CandidateModels(
-            model,
-            representative_dataset,
-            guard,
-            config,
-            num_samples,
-            origin,
-            folder,
-            num_workers,
-            held_back,
-        )
-    ) as run:
-        return _guarded(run, model, fed, guard, origin, report_dir)
+        runtime = preferred_runtime().description
+        folder = GuardFolder(resume_dir, request.model, request.config, runtime)
+    with contextlib.closing(CandidateModels(request, guard, folder, num_workers)) as run:
+        return _guarded(run, request, fed, guard, report_dir)
 
 
 def _check_classifier(model: bytes, origin: str) -> None:
@@ -150,10 +145,9 @@ def _check_classifier(model: bytes, origin: str) -> None:
 
 def _guarded(
     run: CandidateModels,
-    model: bytes,
+    request: Request,
     fed: bytes,
     guard: Guard,
-    origin: str,
     report_dir: PathLike | None,
 ) -> Guarded:
     """Search for what to keep, and write the model that the search ends with."""
@@ -172,9 +166,9 @@ def _guarded(
     outcome = search(guard.max_drop, measure, run.rank_units, run.rank_float)
     record = _record(run, guard, outcome)
     result = apply_calibration(
-        model,
+        request.model,
         run.result(outcome.kept).calibration,
-        origin=origin,
+        origin=request.origin,
         trace=run.trace(outcome.kept),
         report_dir=report_dir,
         comparison=None if report_dir is None else guard.validation.comparison(fed),

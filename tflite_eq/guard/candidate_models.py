@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from typing import Any
 
+from tflite_eq.allocation.allocate import allocated
 from tflite_eq.config import Config
 from tflite_eq.conformance.samples import CHECKED_SAMPLES
 from tflite_eq.data.stored_samples import StoredSamples
@@ -13,6 +13,7 @@ from tflite_eq.equalization.factors import with_factors
 from tflite_eq.errors import BackendError, VerificationError
 from tflite_eq.evaluation.intervals import Estimate
 from tflite_eq.evaluation.task import NamedModel
+from tflite_eq.graph.channel_splitting import with_split_channels
 from tflite_eq.graph.float_islands import island_of, matching, with_movers
 from tflite_eq.graph.linear import linear_layers
 from tflite_eq.graph.scale_groups import scale_groups
@@ -22,16 +23,16 @@ from tflite_eq.guard.measures import measure
 from tflite_eq.guard.price import price
 from tflite_eq.guard.search import Drop, KeptLayers, OperatorNames
 from tflite_eq.guard.sensitivity import layer_noise
-from tflite_eq.int8_inputs import with_kept_int8
 from tflite_eq.preparation import as_fed, prepared
 from tflite_eq.progress import note
 from tflite_eq.quantizer import (
     QuantizationResult,
     apply_calibration,
-    calibrate,
+    calibrate_as,
 )
 from tflite_eq.record.calibration import Calibration
 from tflite_eq.report.guard_record import Price
+from tflite_eq.request import Request
 from tflite_eq.search.trace import PassTrace
 from tflite_eq.selection import check_selection, skipped_operators
 
@@ -54,25 +55,21 @@ class CandidateModels:
 
     def __init__(
         self,
-        model: bytes,
-        dataset: Any,
+        request: Request,
         guard: Guard,
-        config: Config,
-        num_samples: int | None,
-        origin: str,
         folder: GuardFolder | None,
         num_workers: int | None,
-        held_back: Any = None,
     ) -> None:
         """Read the calibration samples, and run the float model on the validation data.
 
         Every other model is calibrated on these, and compared with that.
         """
-        self._model = model
+        model, origin, config = request.model, request.origin, request.config
+        self._request = request
         self._config = config
-        self._origin = origin
         self._folder = folder
-        self._graph = prepared(model, origin, config).front
+        network = prepared(model, origin, config)
+        self._graph = network.front
         self._layers = linear_layers(self._graph)
         self._skipped = skipped_operators(self._graph, config)
         check_selection(self._graph, self._layers, self._skipped, config)
@@ -83,14 +80,17 @@ class CandidateModels:
         self.int8_ranking: Ranking = []
         self.float_ranking: Ranking = []
         self.impossible: set[KeptLayers] = set()
-        self._samples = StoredSamples(self._graph, dataset, num_samples)
-        kept = with_kept_int8(self._graph, self._skipped, self._samples, config)
-        self._config = kept.config  # chosen once: what the guard keeps comes on top
-        if kept.sentence:
-            note(f"note: {kept.sentence}")
+        self._samples = StoredSamples(self._graph, request.dataset, request.num_samples)
+        allocation = allocated(network.unsplit, self._skipped, self._samples, config)
+        self._config = allocation.config  # chosen once: what the guard keeps comes on top
+        self._allocations = allocation.sentences
+        for sentence in self._allocations:
+            note(f"note: {sentence}")
+        self._graph = with_split_channels(network.unsplit, self._config.split_channels)
+        self._layers = linear_layers(self._graph)
         self._held_back = None
-        if held_back is not None:
-            self._held_back = StoredSamples(self._graph, held_back)
+        if request.held_back is not None:
+            self._held_back = StoredSamples(self._graph, request.held_back)
         reference = NamedModel(origin, as_fed(model, origin, config))
         self._measure = measure(guard, reference, num_workers)
         self._measured_on = b"" if folder is None else self._measure.digest()
@@ -114,16 +114,19 @@ class CandidateModels:
         if kept not in self._made:
             config = self.config(kept)
             trace = PassTrace(keeps=CHECKED_SAMPLES)
-            calibration = calibrate(
-                self._model,
-                self._samples,
-                config,
-                origin=self._origin,
+            request = dataclasses.replace(
+                self._request,
+                dataset=self._samples,
+                config=config,
+                num_samples=None,
                 held_back=self._held_back,
                 resume_dir=None if self._folder is None else self._folder.calibration_of(config),
-                trace=trace,
             )
-            result = apply_calibration(self._model, calibration, origin=self._origin, trace=trace)
+            calibration = calibrate_as(request, trace)
+            trace.allocations = self._allocations
+            result = apply_calibration(
+                request.model, calibration, origin=request.origin, trace=trace
+            )
             self._made[kept] = result, trace
         return self._made[kept][0]
 
@@ -146,7 +149,7 @@ class CandidateModels:
             note(f"Guard: a choice is left out: {error}")
             self.impossible.add(kept)
             return Drop(Estimate(math.inf), self._measure.samples)
-        model = NamedModel(f"{self._origin} quantized", candidate)
+        model = NamedModel(f"{self._request.origin} quantized", candidate)
         if self._folder is None:
             return self._measure.drop(model)
         drop = self._folder.drop_of(candidate, self._measured_on)
@@ -159,7 +162,8 @@ class CandidateModels:
         """Layers with 7-bit inputs by what the eighth bit saves, those of one scale together."""
         calibration = self.result(KeptLayers()).calibration
         graph = with_factors(
-            prepared(self._model, self._origin, self._config).front, calibration.equalization
+            prepared(self._request.model, self._request.origin, self._config).front,
+            calibration.equalization,
         )
         layers = linear_layers(graph)
         groups = scale_groups(graph, layers, self._skipped)
@@ -217,7 +221,8 @@ class CandidateModels:
 
     def _noise(self, calibration: Calibration) -> dict[int, float]:
         graph = with_factors(
-            prepared(self._model, self._origin, self._config).front, calibration.equalization
+            prepared(self._request.model, self._request.origin, self._config).front,
+            calibration.equalization,
         )
         spread = self._samples.spread(_SENSITIVITY_SAMPLES)
         samples = [dict(zip(graph.inputs, values)) for values in spread]

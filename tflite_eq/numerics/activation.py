@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from tflite_eq.numerics.clipping import cut_to, raise_to
+
 _CLAMPS: dict[str, tuple[float | None, float | None]] = {
     "NONE": (None, None),
     "RELU": (0.0, None),
@@ -32,9 +34,9 @@ def activate(values: npt.NDArray[np.float32], name: str) -> npt.NDArray[np.float
         raise ValueError(f"no int8 kernel fuses the activation function {name}")
     low, high = _CLAMPS[name]
     if low is not None:
-        np.maximum(values, np.float32(low), out=values)
+        raise_to(values, low)
     if high is not None:
-        np.minimum(values, np.float32(high), out=values)
+        cut_to(values, high)
     return values
 
 

@@ -75,22 +75,18 @@ def gather_rows(layer: LinearLayer, values: Float, positions: npt.NDArray[np.int
         batch, y, x = np.unravel_index(positions, pixels)
         chosen: Float = values[batch, y * stride[0], x * stride[1]]
         return chosen[np.newaxis]
-    pads = [
-        padding_before(
-            values.shape[1 + axis],
-            pixels[1 + axis],
-            kernel[axis],
-            stride[axis],
-            dilation[axis],
-            same,
+    batch, *corners = np.unravel_index(positions, pixels)
+    at, is_inside = [], []
+    for axis, corner in enumerate(corners):
+        size = values.shape[1 + axis]
+        before, _ = padding_before(
+            size, pixels[1 + axis], kernel[axis], stride[axis], dilation[axis], same
         )
-        for axis in (0, 1)
-    ]
-    padded = np.pad(values, ((0, 0), *pads, (0, 0)))
-    batch, y, x = np.unravel_index(positions, pixels)
-    rows = y[:, None] * stride[0] + np.arange(kernel[0]) * dilation[0]
-    columns = x[:, None] * stride[1] + np.arange(kernel[1]) * dilation[1]
-    patches = padded[batch[:, None, None], rows[:, :, None], columns[:, None, :]]
+        taps = corner[:, None] * stride[axis] - before + np.arange(kernel[axis]) * dilation[axis]
+        at.append(taps.clip(0, size - 1))
+        is_inside.append(at[-1] == taps)
+    patches = values[batch[:, None, None], at[0][:, :, None], at[1][:, None, :]]
+    patches[~(is_inside[0][:, :, None] & is_inside[1][:, None, :])] = 0
     count, height, width, channels = patches.shape
     grouped = patches.reshape(count, height * width, layer.groups, channels // layer.groups)
     return np.ascontiguousarray(np.moveaxis(grouped, 2, 0)).reshape(layer.groups, count, -1)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from tflite_eq.config import Config
 from tflite_eq.data.store import ActivationStore
 from tflite_eq.graph.network import Network
@@ -14,7 +16,7 @@ from tflite_eq.statistics.histogram import RangeObserver
 
 def up_to_last_half(
     network: Network,
-    observers: dict[int, RangeObserver],
+    observers: Mapping[int, RangeObserver],
     twins: TwinActivations,
     config: Config,
 ) -> HalfRound:
@@ -44,7 +46,7 @@ def up_to_last_half(
 
 def _half(
     network: Network,
-    observers: dict[int, RangeObserver],
+    observers: Mapping[int, RangeObserver],
     twins: TwinActivations,
     config: Config,
     scales: Scales,

@@ -152,8 +152,8 @@ class DecidedLayers:
         activation = properties.fused_activation(layer.operator)
         if activation == "NONE":
             return True  # the mean is the least-squares correction of a linear output
-        errors = [outputs.error_behind(activation, offset) for offset in (plain, corrected)]
-        return errors[1] <= errors[0]
+        without, found = outputs.errors_behind(activation, [plain, corrected])
+        return found <= without
 
     def _put_outputs(self, layer: LinearLayer, gain: float, offset: Float) -> None:
         """Put the layer's final outputs: gain and offset, then the activation function."""

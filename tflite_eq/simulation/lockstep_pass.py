@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from tflite_eq.checkpoint.checkpoint import LayerState
 from tflite_eq.config import Config
@@ -33,7 +33,7 @@ class LockstepPass:
     """
 
     network: Network
-    observers: dict[int, RangeObserver]
+    observers: Mapping[int, RangeObserver]
     twins: TwinActivations
     config: Config
     trace: PassTrace | None = None

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -59,16 +60,17 @@ class SampledOutputs:
             sums.update(self.exact[rows], self.quantized[rows])
         return sums
 
-    def error_behind(self, activation: str, offset: Float) -> float:
-        """Squared error behind an activation function if ``offset`` [K] is added in front of it."""
-        total = 0.0
+    def errors_behind(self, activation: str, offsets: Sequence[Float]) -> list[float]:
+        """Squared error behind an activation function with each of ``offsets`` [K] in front."""
+        totals = [0.0] * len(offsets)
         for start in range(0, len(self.exact), _BLOCK_ROWS):
             rows = slice(start, start + _BLOCK_ROWS)
-            difference = self.quantized[rows] + offset
-            activate(difference, activation)
-            difference -= activate(self.exact[rows].copy(), activation)
-            total += float(np.vdot(difference, difference))
-        return total
+            exact = activate(self.exact[rows].copy(), activation)
+            for position, offset in enumerate(offsets):
+                difference = activate(self.quantized[rows] + offset, activation)
+                difference -= exact
+                totals[position] += float(np.vdot(difference, difference))
+        return totals
 
 
 def sampled_outputs(

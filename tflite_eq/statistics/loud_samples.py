@@ -10,15 +10,11 @@ samples raise has peaks of all sizes, and no outliers.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
 import numpy as np
 import numpy.typing as npt
 
-from tflite_eq.data.dataset import Sample
-from tflite_eq.execution.float_network import FloatNetwork
-from tflite_eq.graph.model import Graph
-from tflite_eq.progress import track
 from tflite_eq.statistics.ranges import Interval
 
 Double = npt.NDArray[np.float64]
@@ -75,23 +71,6 @@ class SampleEnds:
     def __init__(self, ends: Mapping[int, npt.ArrayLike]) -> None:
         """Take the ends by tensor index, [samples, 2] each."""
         self._ends = {index: np.asarray(found, np.float64) for index, found in ends.items()}
-
-    @classmethod
-    def of(cls, graph: Graph, samples: Iterable[Sample]) -> SampleEnds:
-        """Run the float network over all samples.
-
-        Raises:
-            DatasetError: The data set does not fit the model.
-            ModelError: The network cannot be run, or computes NaN, infinity or huge values.
-        """
-        network = FloatNetwork(graph)
-        floats = set(network.float_tensors)
-        ends: dict[int, list[tuple[float, float]]] = {index: [] for index in floats}
-        for number, sample in enumerate(track(samples, "Calibrating: loud samples")):
-            for index, _ in network.run(sample, number):
-                if index in floats:
-                    ends[index].append(network.ends or (0.0, 0.0))
-        return cls(ends)
 
     @property
     def extremes(self) -> dict[int, Interval]:

@@ -32,6 +32,8 @@ _SHRINK_FACTORS = 2.0 ** (-np.arange(0, 8 * 32 + 1) / 32)
 _MOST_CUT_OFF = 0.01
 # Divergences (in nats) closer than this count as equal: rounding reaches 1e-12, real ones 1e-6.
 _EQUAL_DIVERGENCE = 1e-9
+# Cuts whose target bins are in memory at a time.
+_CUTS_AT_ONCE = 256
 
 
 def minmax(observer: RangeObserver) -> Interval:
@@ -212,26 +214,43 @@ def _least_divergent_cut(counts: npt.NDArray[np.int64], targets: int) -> int | N
     running = np.concatenate([[0], np.cumsum(counts)])
     cuts = np.arange(targets, occupied + 1)
     cuts = cuts[total - running[cuts] <= _MOST_CUT_OFF * total]
-    running_occupied = np.concatenate([[0], np.cumsum(counts > 0)])
+    occupied_before = np.concatenate([[0], np.cumsum(counts > 0)])
+    # sum P log P, from running sums of n log n with the last bin replaced.
+    entropies = np.concatenate([[0.0], np.cumsum(_n_log_n(counts))])
+    divergence = np.concatenate(
+        [
+            _divergence(counts, running, occupied_before, entropies, part, targets)
+            for part in np.array_split(cuts, -(-len(cuts) // _CUTS_AT_ONCE))
+        ]
+    )
+    return int(cuts[divergence <= divergence.min() + _EQUAL_DIVERGENCE][-1])
 
+
+def _divergence(
+    counts: npt.NDArray[np.int64],
+    running: npt.NDArray[np.int64],
+    occupied_before: npt.NDArray[np.int64],
+    entropies: npt.NDArray[np.float64],
+    cuts: npt.NDArray[np.int64],
+    targets: int,
+) -> npt.NDArray[np.float64]:
+    """KL(P || Q) of each cut, see ``kl``; the sums run up to each bin."""
+    total = float(running[-1])
     # Target bin t of cut i holds bins ceil(t i / targets) .. ceil((t + 1) i / targets) - 1.
     edges = -(-np.arange(targets + 1) * cuts[:, None] // targets)
     merged = np.diff(running[edges], axis=1).astype(np.float64)
-    spread_over = np.diff(running_occupied[edges], axis=1).astype(np.float64)
+    spread_over = np.diff(occupied_before[edges], axis=1).astype(np.float64)
     outliers = total - running[cuts]
     last = counts[cuts - 1]
     spread_over[:, -1] += (last == 0) & (outliers > 0)  # only P's last bin can gain a non-zero
     reference = merged.copy()
     reference[:, -1] += outliers
-
-    # sum P log P, from running sums of n log n with the last bin replaced.
-    entropy = np.concatenate([[0.0], np.cumsum(_n_log_n(counts))])[cuts - 1]
-    entropy += _n_log_n(last + outliers)
+    entropy = entropies[cuts - 1] + _n_log_n(last + outliers)
     with np.errstate(divide="ignore", invalid="ignore"):
         log_q = np.log(merged / (spread_over * running[cuts, None]))
         cross = np.where(reference > 0, reference * log_q, 0.0).sum(axis=1)
-    divergence = (entropy - cross) / total - np.log(total)
-    return int(cuts[divergence <= divergence.min() + _EQUAL_DIVERGENCE][-1])
+    divergence: npt.NDArray[np.float64] = (entropy - cross) / total - np.log(total)
+    return divergence
 
 
 def _n_log_n(counts: npt.NDArray[np.generic]) -> npt.NDArray[np.float64]:
