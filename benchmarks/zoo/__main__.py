@@ -2,10 +2,12 @@
 
     python -m benchmarks.zoo --output zoo.json [--model facemesh_f32.tflite]
     python -m benchmarks.zoo --render zoo.json > docs/zoo.md
+    python -m benchmarks.zoo --zoo downloads/ --output downloads.json
 
 Needs the zoo and the images beside the shared data: see tests/shared_data.py for where they are
-looked for. Results are added to the output file model by model; a run that is started again
-measures only what is missing. Models whose entry in the zoo says so are to be refused.
+looked for. Another folder of models may have a ``zoo.csv`` as well; without one, pixels are fed as
+0..1. Results are added to the output file model by model; a run that is started again measures only
+what is missing. Models whose entry in the zoo says so are to be refused.
 """
 
 from __future__ import annotations
@@ -39,16 +41,28 @@ CALIBRATION = 32
 _MOST_SAMPLES, _FEWEST_SAMPLES, _MOST_VALUES = 128, 32, 2**25
 _SEED = 0
 
-
-def entries() -> list[dict[str, str]]:
-    """The rows of the zoo's table."""
-    with shared_data.zoo("zoo.csv").open(newline="") as stream:
-        return list(csv.DictReader(stream))
+_SUFFIXES = (".tflite", ".keras", ".h5")
 
 
-def measured(entry: dict[str, str], folder: Path) -> dict[str, Any]:
-    """Quantize one model both ways and measure its outputs."""
-    source = shared_data.zoo(entry["model"])
+def entries(zoo: Path) -> list[dict[str, str]]:
+    """The rows of the zoo's table, or one for each model in a folder without a table."""
+    table = zoo / "zoo.csv"
+    if table.is_file():
+        with table.open(newline="") as stream:
+            return list(csv.DictReader(stream))
+    plain = {"mean": "0", "std": "255", "what it brings": ""}
+    found = sorted(path.name for path in zoo.iterdir() if path.suffix in _SUFFIXES)
+    return [{"model": name, **plain} for name in found]
+
+
+def measured(source: Path, entry: dict[str, str], folder: Path) -> dict[str, Any]:
+    """Quantize one model both ways and measure its outputs.
+
+    Args:
+        source: The model.
+        entry: Its row of the zoo's table.
+        folder: An empty one for what is made on the way.
+    """
     row: dict[str, Any] = {
         "model": entry["model"],
         "brings": entry["what it brings"].removesuffix(_REFUSED),
@@ -166,6 +180,7 @@ def main() -> int:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--output", type=pathlib.Path, metavar="JSON")
+    parser.add_argument("--zoo", type=pathlib.Path, metavar="FOLDER", help="other models")
     parser.add_argument("--model", action="append", help="only this file of the zoo")
     parser.add_argument("--render", type=pathlib.Path, metavar="JSON")
     arguments = parser.parse_args()
@@ -176,14 +191,15 @@ def main() -> int:
         if arguments.output is None:
             parser.error("give --output or --render")
         results = results_file.load(arguments.output)
-        order = [entry["model"] for entry in entries()]
-        for entry in entries():
+        zoo = arguments.zoo or shared_data.zoo("zoo.csv").parent
+        order = [entry["model"] for entry in entries(zoo)]
+        for entry in entries(zoo):
             name = entry["model"]
             is_asked = not arguments.model or name in arguments.model
             if not is_asked or any(r["model"] == name for r in results):
                 continue
             with tempfile.TemporaryDirectory() as folder:
-                row = measured(entry, Path(folder))
+                row = measured(zoo / name, entry, Path(folder))
             results = sorted([*results, row], key=lambda row: order.index(row["model"]))
             results_file.save(arguments.output, results)
             told = [f"{o['name']} {o['ours']:.1f} / {o['stock']}" for o in row["outputs"]]

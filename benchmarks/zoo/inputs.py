@@ -31,7 +31,7 @@ def make_inputs(
     Args:
         graph: The float network. Open dimensions must be those of the batch.
         photographs: Files.
-        mean: Subtracted from pixels of 0..255.
+        mean: Subtracted from pixels of 0..255 for inputs of real numbers.
         std: Divides them then.
         seed: Of what is made up.
     """
@@ -54,7 +54,8 @@ def photographs_of(data: Path, table: str, count: int) -> list[Path]:
 def _input(tensor: Tensor, path: Path, mean: float, std: float, rng: np.random.Generator) -> Float:
     shape = (1, *tensor.shape[len(tensor.shape) > 1 :])  # a vector has no batch
     if len(shape) == 4 and shape[3] in _IMAGE_CHANNELS and min(shape[1:3]) > 1:
-        return _pixels(path, shape, mean, std)
+        values = _pixels(path, shape, mean, std) if tensor.is_float else _pixels(path, shape, 0, 1)
+        return values if tensor.is_float else values.astype(tensor.type_name.lower())
     if max(shape) > _AUDIO_LENGTH:
         return _tones(max(shape), rng).reshape(shape)
     return _features(shape, rng)

@@ -10,10 +10,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from benchmarks.zoo import measure, page
+from benchmarks.zoo.__main__ import entries
+from benchmarks.zoo.inputs import make_inputs
 from tests import built_models, mediapipe, models, running
 from tests.evaluation.several_outputs import Held, images, network
+from tests.normalization.networks import Builder
 from tflite_eq.graph.inputs import model_inputs
 from tflite_eq.graph.model import Graph
 from tflite_eq.runtimes import Kernels
@@ -142,3 +146,28 @@ def test_why_tensorflow_cannot_take_a_model_is_said_in_a_line(tmp_path: Path) ->
     found = stock(mediapipe.unpooling_net(), built_models.samples(), tmp_path)
     assert found.returncode != 0
     assert "There are unresolved custom ops: [" in found.stderr.splitlines()[-1]
+
+
+def test_any_folder_of_models_is_a_zoo(tmp_path: Path) -> None:
+    for name in ("b.tflite", "a.h5", "notes.txt"):
+        (tmp_path / name).touch()
+    found = entries(tmp_path)
+    assert [(row["model"], row["mean"], row["std"]) for row in found] == [
+        ("a.h5", "0", "255"),
+        ("b.tflite", "0", "255"),
+    ]
+    (tmp_path / "zoo.csv").write_text("model,mean,std,what it brings\nb.tflite,127.5,127.5,x\n")
+    assert [row["mean"] for row in entries(tmp_path)] == ["127.5"]
+
+
+def test_inputs_of_integers_are_fed_pixels_as_they_are(tmp_path: Path) -> None:
+    net = Builder(1, 4, 6, 3)
+    net.set_type(net.input, "UINT8")
+    cast = ("CastOptions", {"inDataType": 3, "outDataType": 0})
+    x = net.operator("CAST", [net.input], (1, 4, 6, 3), cast)
+    graph = Graph.from_bytes(net.finished(net.conv(x, 2)))
+    pixels = np.random.default_rng(0).integers(0, 256, (4, 6, 3), np.uint8)
+    Image.fromarray(pixels).save(tmp_path / "a.png")
+    (made,) = make_inputs(graph, [tmp_path / "a.png"], 127.5, 127.5, 0).values()
+    assert made.dtype == np.uint8
+    np.testing.assert_array_equal(made, pixels[np.newaxis])

@@ -7,10 +7,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.normalization.networks import Builder, check_same, opened
+from tests.normalization.networks import Builder, check_same, kinds, opened
 from tflite_eq import quantize
 from tflite_eq.graph import schema
 from tflite_eq.graph.model import Graph
+from tflite_eq.normalization.passes import normalized
 from tflite_eq.normalization.skipped_pixels import unpadded
 
 
@@ -35,25 +36,35 @@ def pads(size: int, window: int, stride: int) -> int:
 
 @given(
     extent=st.tuples(st.integers(5, 12), st.integers(5, 12)),
-    size=st.tuples(st.integers(1, 3), st.integers(1, 3)),
+    size=st.tuples(st.integers(1, 4), st.integers(1, 4)),
     stride=st.integers(1, 5),
     dilation=st.integers(1, 2),
     depthwise=st.booleans(),
 )
-@settings(max_examples=80, deadline=None)
-def test_only_where_no_axis_is_padded(extent, size, stride, dilation, depthwise) -> None:
+@settings(max_examples=120, deadline=None)
+def test_only_where_windows_step_over_pixels(extent, size, stride, dilation, depthwise) -> None:
     shape = (1, *extent, 4)
     dilation = 1 if depthwise and stride > 1 else dilation  # no kernel does both
     data = convolution(shape, size, stride, dilation, depthwise)
-    given_graph = Graph.from_bytes(data)
-    graph, change = unpadded(given_graph)
+    graph, change = unpadded(Graph.from_bytes(data))
     windows = [(k - 1) * dilation + 1 for k in size]
-    is_padded = any(pads(n, window, stride) for n, window in zip(extent, windows))
-    steps_over = any(stride > window for window in windows) and max(windows) > 1
-    assert (change is not None) == (steps_over and not is_padded)
-    is_same = graph.operators[0].options.padding == schema.schema().Padding.SAME
-    assert is_same == (change is None)
+    padded = [pads(n, window, stride) for n, window in zip(extent, windows)]
+    left_over = [
+        n + pad - (-(-n // stride) - 1) * stride - window
+        for n, pad, window in zip(extent, padded, windows)
+    ]
+    is_changed = any(left_over) and max(windows) > 1
+    assert (change is not None) == is_changed
+    assert ("PAD" in kinds(graph)) == (is_changed and any(padded))
+    conv = graph.operators[-1]
+    assert (conv.options.padding == schema.schema().Padding.SAME) == (not is_changed)
     check_same(data, graph, shape)
+
+
+def test_what_is_padded_then_stays_in_front() -> None:
+    data = convolution((1, 9, 12, 4), (3, 2), 4)  # pads rows and steps over columns
+    graph = normalized(Graph.from_bytes(data)).graph
+    assert kinds(graph) == ["PAD", "CONV_2D"]
 
 
 @pytest.mark.parametrize("kind", ["AVERAGE_POOL_2D", "MAX_POOL_2D"])
@@ -63,17 +74,17 @@ def test_of_pools_too(kind: str) -> None:
     assert unpadded(Graph.from_bytes(data))[1] is None  # the last row would be half a window
     data = pool(kind, (1, 10, 12, 4), (2, 2), 4)
     graph, change = unpadded(Graph.from_bytes(data))
-    assert change == "SAME padding of nothing by 1 convolution or pool left out"
+    assert change == "SAME padding left out where 1 convolution or pool step over pixels"
     check_same(data, graph, (1, 10, 12, 4))
 
 
 @pytest.mark.parametrize(("size", "is_changed"), [((2, 1), False), ((1, 2), True)])
 def test_of_an_open_axis_only_single_pixels(size, is_changed: bool) -> None:
-    data = opened(convolution((1, 9, 10, 4), size, 4), 1)
+    data = opened(convolution((1, 9, 12, 4), size, 4), 1)
     graph, change = unpadded(Graph.from_bytes(data))
     assert (change is not None) == is_changed
     for height in (8, 9):
-        check_same(data, graph, (1, height, 10, 4))
+        check_same(data, graph, (1, height, 12, 4))
 
 
 def test_every_runtime_computes_the_quantized_convolution() -> None:

@@ -49,6 +49,7 @@ def _is_same(graph: Graph, pad: Operator, conv: Operator) -> bool:
     sizes = graph.signature(pad.inputs[0])[1:3]
     return all(
         pads_equally(size, around, (k - 1) * dilation + 1, stride)
+        and not steps_over(size, (k - 1) * dilation + 1, stride)
         for size, around, k, (stride, dilation) in zip(sizes, amounts[1:3], kernel, steps)
     )
 
@@ -69,6 +70,11 @@ def pads_equally(size: int, around: tuple[int, int], window: int, stride: int) -
     results = -(-size // stride)
     total = max((results - 1) * stride + window - size, 0)
     return around[0] == total // 2 and (size + sum(around) - window) // stride + 1 == results
+
+
+def steps_over(size: int, window: int, stride: int) -> bool:
+    """Whether pixels are left over behind the last window of an axis that is padded to SAME."""
+    return size >= 0 and (-(-size // stride) - 1) * stride + window < size
 
 
 def _zeros(graph: Graph, pad: Operator) -> list[tuple[int, int]] | None:
