@@ -276,6 +276,37 @@ TEST_P(ConvKernelTest, DilationsOnTallImages) {
   }
 }
 
+// As parts of another's pixels; codes outside the window among them.
+TEST_P(ConvKernelTest, OutputsWithinLargerPixels) {
+  if (!FindKernel(GetParam().algorithm, GetParam().isa)->places_outputs) GTEST_SKIP() << "pixels follow each other";
+  for (int filter : {1, 3}) {
+    if (filter == 1 && winograd()) continue;
+    for (int in : {3, 16, 40}) {
+      for (int out : {5, 16, 20, 64}) {
+        for (int width : {1, 3, 18}) {
+          ConvShape s = ShapeOf({2, 6, width, in, out, filter, filter, 1, 1, 1, 1});
+          ResolvePadding(Padding::kSame, &s);
+          RandomProblem p;
+          ProblemOptions options;
+          options.values = ordinary();
+          FillRandomProblem(s, options, &random_, &p);
+          if (seven_bits()) p.input[p.input.size() / 2] = 127;
+          const int workers = 1 + width % 2;
+          PreparedConv conv;
+          Reason reason;
+          ASSERT_TRUE(conv.Prepare(p.problem, GetParam().algorithm, GetParam().isa, workers, &reason)) << reason.text;
+          for (int gap : {1, 64}) {
+            conv.PlaceOutputs(out + gap);
+            CheckPrepared(p, conv, workers, gap);
+          }
+          conv.PlaceOutputs(0);
+          CheckPrepared(p, conv, workers);
+        }
+      }
+    }
+  }
+}
+
 // Rows that cannot be shared out evenly: kernels may divide output channels instead.
 TEST_P(ConvKernelTest, SmallImagesWithManyChannelsForSeveralWorkers) {
   for (int workers : {2, 3, 4}) {

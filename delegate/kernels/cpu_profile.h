@@ -21,7 +21,8 @@ enum class Peer {
 };
 
 struct CpuProfile {
-  Isa isa = Isa::kScalar;  // what it has, of which kernels need a part
+  // What it has, to be asked with Includes: it may be more than any named set.
+  Isa isa = Isa::kScalar;
   // Two 512-bit VNNI units, which share their ports with all other 512-bit instructions, as in Intel's server cores. XNNPACK's
   // int8 kernel spends one vector instruction flipping signs for every two dot products; with one unit that is hidden, with
   // two it takes a third of the time, which the direct kernel here does not pay.

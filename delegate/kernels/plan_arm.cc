@@ -53,7 +53,7 @@ Plan ChooseDotProduct(const ConvProblem& problem, const CpuProfile& cpu) {
   if (IsLargeFirstLayer(s) && s.output_channels >= kFewestChannels) {
     return Claim(s, Algorithm::kDirect, cpu.isa, kSavedByDenseRows, "few input channels; here filter rows are dense");
   }
-  if (IsFirstLayer(s) && cpu.isa == Isa::kNeonDotprod && s.output_channels >= kFewestChannels) {
+  if (IsFirstLayer(s) && !Includes(cpu.isa, Isa::kNeonI8mm) && s.output_channels >= kFewestChannels) {
     return Claim(s, Algorithm::kDirect, cpu.isa, kSavedByDenseShortRows, "few input channels; here filter rows are dense");
   }
   if (!s.is_3x3_stride_1()) {

@@ -99,14 +99,14 @@ Estimate EstimateDirectVnni(const ConvShape& s, const CpuProfile& cpu) {
 
 Estimate EstimateWinogradF43(const ConvShape& s, const CpuProfile& cpu) {
   // winograd_f43_few_channels_avx512.h
-  if (cpu.isa == Isa::kAvx512Vnni && s.input_channels <= kChannelBlock) {
+  if (Includes(cpu.isa, Isa::kAvx512Vnni) && s.input_channels <= kChannelBlock) {
     Estimate estimate = EstimateWinograd2d(s, cpu, CostsOf(cpu).f43_few_channels,
                                            {/*outputs=*/4, /*tiles=*/4, /*inputs=*/kChannelBlock, /*multiplied=*/2,
                                             /*filters=*/16, /*scratch=*/128 << 10, /*sums=*/0});
     AddOutputs(s, cpu, &estimate);
     return estimate;
   }
-  if (cpu.isa == Isa::kNeon) {  // half as many channels at a time
+  if (Includes(cpu.isa, Isa::kNeon) && !Includes(cpu.isa, Isa::kNeonDotprod)) {  // half as many channels at a time
     constexpr int kBlock = kChannelBlock / 2;
     Estimate estimate = EstimateWinograd2d(s, cpu, CostsOf(cpu).f43, {/*outputs=*/4, /*tiles=*/1, kBlock, kBlock, kBlock});
     AddOutputs(s, cpu, &estimate);

@@ -422,6 +422,28 @@ TEST(HasKernel, AnswersForThisArchitectureAsItsTableDoes) {
   }
 }
 
+// A CPU's set may be more than a named one: what nobody asks for changes nothing.
+TEST(ChooseKernel, WhatMoreACpuHasChangesNothing) {
+  for (const CpuProfile& cpu : {kServer, kOneUnit, kAvx2, kNeon, kInOrder, kDotprod, kI8mm}) {
+    CpuProfile more = cpu;
+    more.isa = With(cpu.isa, kHasAvx512Vbmi, true);
+    for (int filter : {1, 3, 5}) {
+      for (int in : {3, 16, 24, 64, 256}) {
+        for (Values values : {Values::kInt8, Values::kEvenTriplets}) {
+          const Plan plan = Choose(28, in, 64, values, cpu, filter), other = Choose(28, in, 64, values, more, filter);
+          EXPECT_EQ(plan.claim, other.claim);
+          EXPECT_EQ(plan.algorithm, other.algorithm);
+          EXPECT_EQ(plan.isa, other.isa);
+          EXPECT_EQ(plan.saved_multiplications, other.saved_multiplications);
+          EXPECT_STREQ(plan.reason.text, other.reason.text);
+        }
+      }
+    }
+    EXPECT_EQ(&CostsOf(cpu), &CostsOf(more));
+    EXPECT_STREQ(PeerInstructions(cpu), PeerInstructions(more));
+  }
+}
+
 // Tests and the option `isa` go by these.
 TEST(KernelList, EverySetHasAName) {
 #define TFLITE_EQ_ISA(name, algorithm, isa) Isa::isa,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tflite_eq.numerics.clipping import cut_to, raise_to
+from tflite_eq.numerics.clipping import count_outside, cut_to, raise_to
 
 SIZES = [0, 1, 4095, 4096, 4097, 3 * 4096 + 5]
 
@@ -34,3 +34,12 @@ def test_what_is_no_number_stays_none() -> None:
     raise_to(values, 1)
     assert np.flatnonzero(np.isnan(values)).tolist() == [7, 4999]
     assert np.nanmin(values) == 1
+
+
+def test_values_outside_are_counted() -> None:
+    values = np.array([-3, -1, np.nan, 0, 1, 2, 2.5], np.float32)
+    for low, high in ((-1, 1), (-9, 9), (-1, 2.5), (-2, 2), (5, 9)):
+        expected = sum(bool(v < low or v > high) for v in values[~np.isnan(values)])
+        numbers = values[~np.isnan(values)]
+        assert count_outside(numbers, np.float32(low), np.float32(high)) == expected
+    assert count_outside(values[:0], np.float32(0), np.float32(0)) == 0

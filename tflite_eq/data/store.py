@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-import math
+import io
 import pathlib
 import tempfile
 from collections.abc import Callable, Iterable
@@ -55,6 +55,7 @@ class ActivationStore(Closing):
         """Forget everything."""
         self._memory.clear()
         self._places.clear()
+        self._file.close()
         self._directory.cleanup()
 
     def put(self, network: str, tensor: int, sample: int, values: Array) -> None:
@@ -145,6 +146,7 @@ class _SpillFile:
     def __init__(self, path: pathlib.Path) -> None:
         """Take the name of a file that is made when it is needed."""
         self._path = path
+        self._opened: io.FileIO | None = None
         self._end = 0
         self._free: list[tuple[int, int]] = []  # first byte and size of stretches, ascending
 
@@ -152,20 +154,34 @@ class _SpillFile:
         """Store values where there is room."""
         room = -(-values.nbytes // _PAGE) * _PAGE
         place = _Place(self._allocated(room), room, values.shape, values.dtype)
-        with self._path.open("r+b" if self._path.exists() else "wb", buffering=0) as file:
-            file.seek(place.start)
-            np.ascontiguousarray(values).tofile(file)
+        file = self._at(place.start)
+        left = _bytes_of(np.ascontiguousarray(values))
+        while left:  # the system may take less at a time
+            left = left[file.write(left) :]
         return place
 
     def read(self, place: _Place) -> Array:
         """Stored values with their changes."""
-        with self._path.open("rb", buffering=0) as file:
-            count = math.prod(place.shape)
-            values = np.fromfile(file, place.dtype, count, offset=place.start)
-        values = values.reshape(place.shape)
+        values = np.empty(place.shape, place.dtype)
+        file, left = self._at(place.start), _bytes_of(values)
+        while left and (count := file.readinto(left)):
+            left = left[count:]
         for change in place.changes:
             change(values)
         return values
+
+    def close(self) -> None:
+        """Let the file be deleted."""
+        if self._opened is not None:
+            self._opened.close()
+            self._opened = None
+
+    def _at(self, start: int) -> io.FileIO:
+        """The file, open and unbuffered, at a byte."""
+        if self._opened is None:
+            self._opened = io.FileIO(self._path, "x+")
+        self._opened.seek(start)
+        return self._opened
 
     def free(self, places: Iterable[_Place]) -> None:
         """Let places be used again."""
@@ -188,3 +204,8 @@ class _SpillFile:
         if size > room:
             self._free.append((start + room, size - room))
         return start
+
+
+def _bytes_of(values: Array) -> memoryview:
+    """The bytes of a contiguous array, to read or to overwrite."""
+    return values.reshape(-1).view(np.uint8).data

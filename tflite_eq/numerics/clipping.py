@@ -28,6 +28,16 @@ def cut_to(values: Float, high: float) -> None:
     _compare(np.minimum, values, high)
 
 
+def count_outside(values: Float, low: np.float32, high: np.float32) -> int:
+    """How many values are below ``low`` or above ``high``; mostly none, which extremes tell."""
+    found = 0
+    if values.size and values.max() > high:
+        found += np.count_nonzero(values > high)
+    if values.size and values.min() < low:
+        found += np.count_nonzero(values < low)
+    return int(found)
+
+
 def _compare(function: Any, values: Float, bound: float) -> None:
     if values.size < _ROW or not values.flags.c_contiguous:
         function(values, np.float32(bound), out=values)

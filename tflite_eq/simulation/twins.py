@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from tflite_eq.data.store import ActivationStore
 from tflite_eq.numerics.affine import AffineParams, dequantize, quantize
+from tflite_eq.numerics.clipping import count_outside
 from tflite_eq.numerics.windows import Window
 from tflite_eq.simulation.kernel_tables import KernelTable
 
@@ -59,7 +60,7 @@ class SettledTensor:
         codes = np.empty(rows.shape, np.int8)
         for start in range(0, len(rows), step):
             block = rows[start : start + step]
-            self.outside += int(np.count_nonzero(block > high) + np.count_nonzero(block < low))
+            self.outside += count_outside(block, low, high)
             found = (
                 quantize(block, params, shifts) if self.table is None else self.table.encode(block)
             )
