@@ -16,6 +16,7 @@ WHEELS := build/wheels
 ARM64 := build/arm64
 ARM64_TESTS := //delegate:all //delegate/kernels:all
 ARM64_DELEGATE := bazel-arm64-bin/delegate/libtflite_eq_delegate.so
+PYTEST_ARM64 = TFLITE_EQ_ARM64=$(ARM64) TFLITE_EQ_ARM64_DELEGATE=$(ARM64_DELEGATE) $(BIN)/python -m pytest tests/arm64
 RUNTIMES := tflite_runtime tensorflow ai_edge_litert
 PYTEST_ARGS ?=
 BAZEL_ARGS ?=
@@ -38,7 +39,7 @@ export CUDA_VISIBLE_DEVICES := -1
 .PHONY: test-parts build-tools build-delegate test-delegate test-runtimes test-packaging test-android
 .PHONY: wheels docs
 .PHONY: fuzz build-fuzzers test-fuzz test-fuzz-in-turn
-.PHONY: browser test-android-in-turn setup-arm64 test-arm64 test-arm64-all test-arm64-in-turn
+.PHONY: browser test-android-in-turn setup-arm64 test-arm64 test-arm64-all test-arm64-in-turn test-arm64-nightly
 
 help:
 	@echo "make demo    quantize a small trained network and compare the results"
@@ -180,8 +181,15 @@ test-arm64: build-delegate setup-arm64
 	  TFLITE_EQ_QEMU=$(CURDIR)/$(ARM64)/emulator/usr/bin/qemu-aarch64 TFLITE_EQ_ARM64_ROOT=$(CURDIR)/$(ARM64)/root \
 	    bazel test $(BAZEL_FLAGS) --config=arm64 --config=$$cpu --build_tests_only $(ARM64_TESTS) || exit 1; \
 	done
-	TFLITE_EQ_ARM64=$(ARM64) TFLITE_EQ_ARM64_DELEGATE=$(ARM64_DELEGATE) \
-	  $(BIN)/python -m pytest tests/arm64 $(PYTEST_ARGS)
+	$(PYTEST_ARM64) -k "not nightly" $(PYTEST_ARGS)
+	$(MAKE) --no-print-directory test-arm64-nightly
+
+# As test-nightly. Only after test-arm64's build, which it is a part of.
+test-arm64-nightly:
+	if PYTHON=$(BIN)/python tools/arm64/setup.sh $(ARM64) litert-nightly; then \
+	  $(PYTEST_ARM64) -k nightly $(PYTEST_ARGS) || \
+	    echo "WARNING: the accelerator's tests fail on LiteRT's nightly build for arm64"; \
+	else echo "WARNING: LiteRT's nightly build for arm64 cannot be had: its tests are skipped"; fi
 
 test-arm64-all:
 	$(MAKE) test-arm64 PYTEST_ARGS="--all_models $(PYTEST_ARGS)"

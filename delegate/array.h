@@ -1,4 +1,4 @@
-// A fixed-size array on the heap and single objects on it, without operator new; see kernels/buffer.h for why.
+// An array on the heap and single objects on it, without operator new; see kernels/buffer.h for why.
 #ifndef TFLITE_EQ_DELEGATE_ARRAY_H_
 #define TFLITE_EQ_DELEGATE_ARRAY_H_
 
@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include <new>
+#include <type_traits>
 
 namespace tflite_eq {
 
@@ -42,16 +43,40 @@ class Array {
     items_ = static_cast<T*>(malloc(sizeof(T) * static_cast<size_t>(size)));
     if (items_ == nullptr) return false;
     for (; size_ < size; ++size_) new (items_ + size_) T();
+    room_ = size;
     return true;
+  }
+
+  // One more, behind the others, which may move. False when memory runs out.
+  bool Add(const T& item) {
+    static_assert(std::is_trivially_copyable<T>::value, "items move with realloc");
+    if (size_ == room_) {
+      const int room = room_ > 0 ? 2 * room_ : 16;
+      T* items = static_cast<T*>(realloc(static_cast<void*>(items_), sizeof(T) * static_cast<size_t>(room)));
+      if (items == nullptr) return false;
+      items_ = items;
+      room_ = room;
+    }
+    new (items_ + size_++) T(item);
+    return true;
+  }
+
+  void Clear() {
+    for (int i = 0; i < size_; ++i) items_[i].~T();
+    free(items_);
+    items_ = nullptr;
+    size_ = room_ = 0;
   }
 
   void Swap(Array* other) {
     T* const items = other->items_;
-    const int size = other->size_;
+    const int size = other->size_, room = other->room_;
     other->items_ = items_;
     other->size_ = size_;
+    other->room_ = room_;
     items_ = items;
     size_ = size;
+    room_ = room;
   }
 
   int size() const { return size_; }
@@ -63,15 +88,9 @@ class Array {
   const T* end() const { return items_ + size_; }
 
  private:
-  void Clear() {
-    for (int i = 0; i < size_; ++i) items_[i].~T();
-    free(items_);
-    items_ = nullptr;
-    size_ = 0;
-  }
-
   T* items_ = nullptr;
   int size_ = 0;
+  int room_ = 0;  // for so many
 };
 
 }  // namespace tflite_eq

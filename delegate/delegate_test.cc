@@ -26,7 +26,7 @@ struct Deleter {
 };
 using DelegatePointer = std::unique_ptr<TfLiteDelegate, Deleter>;
 
-DelegatePointer MakeDelegate(Algorithm kernel, int threads, Isa isa = BestIsa()) {
+DelegatePointer MakeDelegate(Algorithm kernel, int threads, Isa isa = CpuIsa()) {
   DelegateOptions options;
   options.any_kernel = false;
   options.kernel = kernel;
@@ -291,12 +291,12 @@ void WaitUntilThreadsSleep() {
 
 TEST(Delegate, AllocatesNothingAtInvoke) {
   for (Algorithm kernel : kKernels) {
-    for (int isa = 0; isa <= static_cast<int>(BestIsa()); ++isa) {
-      if (!CpuSupports(static_cast<Isa>(isa))) continue;  // another architecture's
+    for (Isa isa : kIsas) {
+      if (!CpuSupports(isa)) continue;
       for (int threads : {1, 3}) {
         // All codes of the full range: the fallback of the one-dimensional kernel runs as well.
         const TestGraph model = MakeConvChain("ccc", 40, ValuesFor(kernel), 5);
-        const DelegatePointer delegate = MakeDelegate(kernel, threads, static_cast<Isa>(isa));
+        const DelegatePointer delegate = MakeDelegate(kernel, threads, isa);
         ChainRuntime runtime(model, 1);
         ASSERT_TRUE(runtime.Apply(delegate.get())) << runtime.error();
         ASSERT_EQ(runtime.delegated(), 3);
@@ -309,7 +309,7 @@ TEST(Delegate, AllocatesNothingAtInvoke) {
           const bool good = runtime.Invoke();
           const long after = AllocationCount();
           ASSERT_TRUE(good);
-          EXPECT_EQ(after, before) << AlgorithmName(kernel) << " on " << IsaName(static_cast<Isa>(isa)) << ", run " << run;
+          EXPECT_EQ(after, before) << AlgorithmName(kernel) << " on " << IsaName(isa) << ", run " << run;
         }
       }
     }

@@ -1,8 +1,9 @@
-// Which steps are run as one, and that graphs give the same codes with and without that: those of the stand-in's operators, which are
-// written apart from the delegate's.
+// Which steps are run as one, left out, or write where others would copy to, and that graphs give the same codes with and without that: those of
+// the stand-in's operators, which are written apart from the delegate's.
 #include "delegate/fusion.h"
 
 #include <cmath>
+#include <cstring>
 #include <memory>
 #include <random>
 #include <string>
@@ -208,8 +209,8 @@ DelegateOptions Options(bool fuse, bool verify, Isa isa, int threads = 1) {
 
 std::vector<Isa> Isas() {
   std::vector<Isa> isas;
-  for (int i = 0; i < kIsaCount; ++i) {
-    if (CpuSupports(static_cast<Isa>(i))) isas.push_back(static_cast<Isa>(i));
+  for (Isa isa : kIsas) {
+    if (CpuSupports(isa)) isas.push_back(isa);
   }
   return isas;
 }
@@ -279,7 +280,7 @@ TEST(FusedGraphs, TakeNoMemoryInBetween) {
   maker.graph.outputs = {maker.Add(kOperatorAdd, {above, below})};
   const std::vector<std::vector<int>> sizes = {{1, 8, 8, 16}};
   const Ran expected = Invoke(maker.graph, sizes, nullptr);
-  const DelegateOptions fused = Options(true, false, BestIsa()), apart = Options(false, false, BestIsa());
+  const DelegateOptions fused = Options(true, false, CpuIsa()), apart = Options(false, false, CpuIsa());
   const Ran one = Invoke(maker.graph, sizes, &fused), many = Invoke(maker.graph, sizes, &apart);
   ASSERT_EQ(one.delegated, 4);
   EXPECT_EQ(one.outputs, expected.outputs);
@@ -299,7 +300,7 @@ TEST(FusedGraphs, HaveNoMoreChannelsThanTablesAreMadeFor) {
     maker.graph.inputs = {input};
     maker.graph.outputs = {maker.Add(kOperatorRelu, {maker.Add(kOperatorPrelu, {input, maker.Constant({c.channels})})})};
     const std::vector<std::vector<int>> sizes = {{1, 1, 2, c.channels}};
-    const DelegateOptions options = Options(true, false, BestIsa());
+    const DelegateOptions options = Options(true, false, CpuIsa());
     const Ran run = Invoke(maker.graph, sizes, &options);
     EXPECT_EQ(run.outputs, Invoke(maker.graph, sizes, nullptr).outputs) << c.channels;
     EXPECT_EQ(run.delegated, c.delegated) << c.channels;
@@ -319,11 +320,189 @@ TEST(FusedGraphs, MayBroadcast) {
   maker.graph.outputs = {last};
   const std::vector<std::vector<int>> sizes = {{4}, {3, 2, 4}, {5, 4}, {3, 1}};
   const Ran expected = Invoke(maker.graph, sizes, nullptr);
-  const DelegateOptions options = Options(true, false, BestIsa());
+  const DelegateOptions options = Options(true, false, CpuIsa());
   const Ran run = Invoke(maker.graph, sizes, &options);
   EXPECT_EQ(run.delegated, 2);
   EXPECT_EQ(run.outputs, expected.outputs);
   EXPECT_EQ(Fused(run), 0) << "at the last size";
+}
+
+// --- convolutions whose outputs are parts of a concatenation's ---
+
+class JoinedMaker : public GraphMaker {
+ public:
+  using GraphMaker::GraphMaker;
+
+  // All that is joined has this scale.
+  int Part(int channels) {
+    const int index = Tensor({1, 5, 4, channels});
+    graph.tensors[static_cast<size_t>(index)].scales = {.3f};
+    graph.tensors[static_cast<size_t>(index)].zero_points = {0};
+    return index;
+  }
+  // Weights of seven bits; codes that it writes are, too, but for a few.
+  int Convolve(int input, int input_channels, int output_channels, int filter, int activation) {
+    const int weights = Constant({output_channels, filter, filter, input_channels});
+    TestTensor& tensor = graph.tensors.back();
+    for (uint8_t& byte : tensor.data) byte = static_cast<uint8_t>(byte % 127 - 63);
+    tensor.scales = {.04f / static_cast<float>(filter)};
+    tensor.zero_points = {0};
+    TestNode node;
+    node.inputs = {input, weights};
+    node.outputs = {Part(output_channels)};
+    node.geometry.activation = activation;
+    graph.nodes.push_back(node);
+    return node.outputs[0];
+  }
+  int Join(const std::vector<int>& parts, int axis) {
+    int channels = 0;
+    for (int part : parts) channels += graph.tensors[static_cast<size_t>(part)].shape[3];
+    TestNode node;
+    node.code = kOperatorConcatenation;
+    node.axis = axis;
+    node.inputs = parts;
+    node.outputs = {Part(channels)};
+    graph.nodes.push_back(node);
+    return node.outputs[0];
+  }
+};
+
+// A module of SqueezeNet with whatever else may happen to its parts. (Kernels one by one: conv_kernel_test.)
+TEST(JoinedChannels, GiveWhatTheirNodesGive) {
+  const std::vector<std::vector<int>> sizes = {{1, 5, 4, 8}, {2, 9, 14, 8}, {1, 1, 1, 8}, {1, 30, 33, 8}, {0, 5, 4, 8}};
+  int joined = 0;
+  for (unsigned seed = 0; seed < 48; ++seed) {
+    JoinedMaker maker(seed, 8);
+    const int input = maker.Image();
+    maker.graph.inputs = {input};
+    const int squeezed = maker.Integer(1, 2) * 8;
+    const int source = maker.Convolve(input, 8, squeezed, 1, kTfLiteActNone);
+    const auto channels = [&] { return std::vector<int>{8, 16, 20, 33, 64}[static_cast<size_t>(maker.Integer(0, 4))]; };
+    const int left = maker.Convolve(source, squeezed, channels(), 1, seed % 2 ? kTfLiteActRelu : kTfLiteActNone);
+    const int right = maker.Convolve(source, squeezed, channels(), 3, seed % 3 ? kTfLiteActRelu : kTfLiteActNone);
+    std::vector<int> parts = {left, right};
+    if (seed % 4 == 1) parts.push_back(source);  // read by others as well
+    if (seed % 4 == 2) parts.insert(parts.begin(), right);  // twice
+    if (seed % 4 == 3) maker.graph.outputs.push_back(left);
+    const int whole = maker.Join(parts, seed % 5 == 0 ? -1 : 3);
+    if (seed % 2 == 0) {
+      const int width = maker.graph.tensors[static_cast<size_t>(whole)].shape[3];
+      maker.graph.outputs.push_back(maker.Convolve(whole, width, 8, 3, kTfLiteActNone));
+    } else {
+      maker.graph.outputs.push_back(whole);
+    }
+    const Ran expected = Invoke(maker.graph, sizes, nullptr);
+    for (Isa isa : Isas()) {
+      const DelegateOptions options = Options(true, false, isa, seed % 3 == 0 ? 2 : 1);
+      const Ran run = Invoke(maker.graph, sizes, &options);
+      ASSERT_EQ(run.outputs, expected.outputs) << seed << ' ' << IsaName(isa);
+      joined += Fused(run);
+    }
+  }
+#if defined(__x86_64__)
+  if (CpuSupports(Isa::kAvx512Vnni)) EXPECT_GE(joined, 10);
+#endif
+}
+
+// Neither the parts nor the whole take memory beside each other.
+TEST(JoinedChannels, AreWrittenOnce) {
+  JoinedMaker maker(1, 8);
+  const int input = maker.Image();
+  maker.graph.inputs = {input};
+  const int whole = maker.Join({maker.Convolve(input, 8, 32, 1, kTfLiteActNone), maker.Convolve(input, 8, 64, 3, kTfLiteActNone)}, 3);
+  maker.graph.outputs = {maker.Convolve(whole, 96, 8, 1, kTfLiteActNone)};
+  const std::vector<std::vector<int>> sizes = {{1, 8, 8, 8}};
+  const DelegateOptions fused = Options(true, false, CpuIsa()), apart = Options(false, false, CpuIsa());
+  const Ran one = Invoke(maker.graph, sizes, &fused), many = Invoke(maker.graph, sizes, &apart);
+  EXPECT_EQ(one.outputs, Invoke(maker.graph, sizes, nullptr).outputs);
+  EXPECT_EQ(many.outputs, one.outputs);
+  EXPECT_EQ(many.tensor_bytes, 2 * 8 * 8 * 96);
+#if defined(__x86_64__)
+  if (CpuSupports(Isa::kAvx512Vnni)) EXPECT_EQ(one.tensor_bytes, 8 * 8 * 96);
+#endif
+}
+
+// --- edges that convolutions do without ---
+
+struct PaddingCase {
+  std::vector<int> pads;  // before and after, of all dimensions
+  int filter;
+  bool fused;
+};
+
+// PAD or PADV2, and a convolution or a depthwise one behind it.
+TEST(Paddings, AreLeftOutInFrontOfConvolutions) {
+  const std::vector<PaddingCase> cases = {
+      {{0, 0, 1, 1, 1, 1, 0, 0}, 3, true},  {{0, 0, 0, 1, 0, 1, 0, 0}, 3, true},  {{0, 0, 2, 0, 1, 2, 0, 0}, 3, true},
+      {{0, 0, 3, 3, 3, 3, 0, 0}, 7, true},  {{0, 0, 3, 0, 0, 0, 0, 0}, 3, false}, {{0, 0, 0, 0, 0, 3, 0, 0}, 3, false},
+      {{1, 0, 1, 1, 1, 1, 0, 0}, 3, false}, {{0, 0, 1, 1, 1, 1, 0, 8}, 3, false}, {{0, 0, 0, 0, 0, 0, 0, 0}, 3, false},
+      {{0, 0, 1, 1, 0, 0, 0, 0}, 1, false}, {{0, 0, 2, 2, 2, 2, 0, 0}, 3, true},
+  };
+  enum { kPlain, kOtherValue, kReadTwice, kSame, kKinds };
+  for (const PaddingCase& c : cases) {
+    std::vector<std::vector<int>> sizes = {{1, 12, 9, 8}, {2, 7, 14, 8}, {1, 8, 8, 8}};
+    // Nothing but edges.
+    if (c.pads[2] + c.pads[3] >= c.filter) sizes.insert(sizes.begin() + 1, {1, 0, 8, 8});
+    for (int depthwise : {0, 1}) {
+      for (int stride : {1, 2}) {
+        for (int kind = 0; kind < kKinds; ++kind) {
+          JoinedMaker maker(static_cast<unsigned>(kind + 10 * stride), 8);
+          TestGraph& graph = maker.graph;
+          const int input = maker.Part(8);
+          graph.inputs = {input};
+          const int source = maker.Convolve(input, 8, 8, 1, kTfLiteActNone);
+          // A zero point apart from the codes of zeros and of memory that nobody wrote.
+          graph.tensors[static_cast<size_t>(source)].zero_points = {-7};
+          const int channels = 8 + c.pads[6] + c.pads[7];
+          const int pads = maker.Constant({4, 2});
+          TestTensor& tensor = graph.tensors.back();
+          tensor.type = kTfLiteInt32;
+          tensor.data.resize(sizeof(int32_t) * c.pads.size());
+          memcpy(tensor.data.data(), c.pads.data(), tensor.data.size());
+          const int padded = maker.Part(channels);
+          graph.tensors[static_cast<size_t>(padded)].zero_points = {-7};
+          TestNode pad;
+          pad.code = kOperatorPad;
+          pad.inputs = {source, pads};
+          if (kind == kOtherValue) {
+            pad.code = kOperatorPadv2;
+            const int value = maker.Constant({1});
+            graph.tensors.back().scales = {.3f};
+            graph.tensors.back().zero_points = {-7};
+            graph.tensors.back().data = {5};
+            pad.inputs.push_back(value);
+          }
+          pad.outputs = {padded};
+          graph.nodes.push_back(pad);
+          int last = maker.Convolve(padded, channels, 16, c.filter, kTfLiteActNone);
+          TestNode& node = graph.nodes.back();
+          node.geometry.padding = kind == kSame ? kTfLitePaddingSame : kTfLitePaddingValid;
+          node.geometry.stride_height = node.geometry.stride_width = stride;
+          if (depthwise != 0) {
+            node.code = kOperatorDepthwiseConv2d;
+            TestTensor& filter = graph.tensors[static_cast<size_t>(node.inputs[1])];
+            filter.shape = {1, c.filter, c.filter, channels};
+            filter.data.resize(static_cast<size_t>(c.filter) * c.filter * channels);
+            graph.tensors[static_cast<size_t>(last)].shape[3] = channels;
+          }
+          graph.outputs = {last};
+          if (kind == kReadTwice) {
+            const int other = maker.Convolve(padded, channels, 8, 1, kTfLiteActNone);
+            graph.outputs.push_back(other);
+          }
+          const bool fused = c.fused && kind == kPlain;
+          const Ran expected = Invoke(graph, sizes, nullptr);
+          for (Isa isa : Isas()) {
+            const DelegateOptions options = Options(true, false, isa);
+            const Ran run = Invoke(graph, sizes, &options);
+            ASSERT_EQ(run.outputs, expected.outputs) << testing::PrintToString(c.pads) << ' ' << IsaName(isa) << kind << depthwise;
+            EXPECT_EQ(run.delegated, kind == kReadTwice ? 4 : 3);
+            EXPECT_EQ(Fused(run) == 1, fused) << testing::PrintToString(c.pads) << c.filter << kind;
+          }
+        }
+      }
+    }
+  }
 }
 
 }  // namespace

@@ -50,7 +50,7 @@ bool ParseIsa(const char* value, DelegateOptions* options, Reason* error) {
     return false;
   }
   if (!CpuSupports(options->isa)) {
-    error->Set("option isa: this CPU does not support %s; the best it has is %s, which auto takes", value, IsaName(BestIsa()));
+    error->Set("option isa: this CPU does not support %s; the best it has is %s, which auto takes", value, IsaName(CpuIsa()));
     return false;
   }
   return true;

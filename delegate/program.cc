@@ -69,6 +69,7 @@ bool Program::Init(TfLiteContext* context, const TfLiteDelegateParams& params, c
   const PartitionView view(params);
   if (!ReadSteps(context, view) || !Connect(context, view) || !PrepareSteps(context, environment, workers)) return false;
   MakeGroups(context, environment, workers);
+  if (!JoinChannels() || !FindPaddings() || !ShareMemory()) return OutOfMemory(context, steps_.size());
   prepare_milliseconds_ = Milliseconds() - start;
   return true;
 }
@@ -147,7 +148,7 @@ bool Program::Connect(TfLiteContext* context, const PartitionView& view) {
     }
     values_[value].outside = true;
   }
-  return (FindGroups() && ShareMemory()) || OutOfMemory(context, count);
+  return FindGroups() || OutOfMemory(context, count);
 }
 
 bool Program::FindGroups() {
@@ -215,6 +216,69 @@ void Program::ChooseGroups() {
   for (Group& group : groups_) group.runs = group.function.Takes(values_[group.source].shape);
 }
 
+// By value; as if everything were read more than once where nothing is to be left out: what is verified are whole tensors, one by one.
+bool Program::CountReaders(Array<int>* readers) const {
+  if (!readers->Allocate(values_.size())) return false;
+  for (int& count : *readers) count = fuse_ && !verify_ ? 0 : 2;
+  for (const Step& step : steps_) {
+    for (int value : step.inputs) ++(*readers)[value];
+  }
+  return true;
+}
+
+// Finds the values that are written where a CONCATENATION of channels would copy them to.
+bool Program::JoinChannels() {
+  Array<int> readers;
+  if (!CountReaders(&readers)) return false;
+  for (const Step& step : steps_) {
+    if (!step.op->joins_channels()) continue;
+    for (int index : step.inputs) {
+      Value& value = values_[index];
+      if (value.producer == kNone || value.outside || readers[index] != 1) continue;
+      const Step& writer = steps_[value.producer];
+      if (writer.group == kNone && writer.op->places_output()) value.joined = step.output;
+    }
+  }
+  return true;
+}
+
+// Finds steps that need not be run for the only one that reads what they write.
+bool Program::FindPaddings() {
+  Array<int> readers;
+  if (!CountReaders(&readers)) return false;
+  for (Step& step : steps_) {
+    if (step.inputs.size() != 1 || step.group != kNone) continue;
+    const Value& padded = values_[step.inputs[0]];
+    if (padded.producer == kNone || padded.outside || readers[step.inputs[0]] != 1) continue;
+    const Edges& pads = steps_[padded.producer].op->pads();
+    const bool none = pads.top + int64_t{pads.bottom} + pads.left + pads.right == 0;
+    if (!none && step.op->TakesEdges(pads)) step.padding = padded.producer;
+  }
+  return true;
+}
+
+// Where there is an image to add edges to. Once the shape of that is known.
+void Program::LeavePaddingOut(Step* step) {
+  Step& padding = steps_[step->padding];
+  padding.is_left_out = Bytes(values_[padding.inputs[0]].shape) > 0;
+  step->inputs[0] = padding.is_left_out ? padding.inputs[0] : padding.output;
+  step->op->LeaveOut(padding.is_left_out ? padding.op->pads() : Edges());
+}
+
+// Whether it lies in memory of the program.
+bool Program::IsInside(const Value& value) const {
+  return value.producer != kNone && !value.outside && (value.joined == kNone || !values_[value.joined].outside);
+}
+
+// Whether all that the step would copy is written there.
+bool Program::IsInPlace(const Step& step) const {
+  if (step.inputs.size() == 0) return false;
+  for (int index : step.inputs) {
+    if (values_[index].joined != step.output) return false;
+  }
+  return true;
+}
+
 // Decides which values inside lie in the same memory because one is written over the other or is the other, and how long what they lie
 // in lives.
 bool Program::ShareMemory() {
@@ -233,11 +297,21 @@ bool Program::ShareMemory() {
   const auto shares = [this](const Step& step, Sharing kind) {
     return step.op->sharing() == kind && step.inputs.size() > 0 && !values_[step.output].outside && !values_[step.inputs[0]].outside;
   };
+  // What is joined lies in its parts' memory from the first of these on.
   for (const Step& step : steps_) {
+    int first = kNone;
+    for (int value : step.inputs) {
+      if (values_[value].joined == step.output && (first == kNone || value < first)) first = value;
+    }
+    for (int value : step.inputs) {
+      if (values_[value].joined == step.output) root[value] = first;
+    }
+    if (first != kNone) root[step.output] = first;
     if (shares(step, Sharing::kView)) root[step.output] = root[step.inputs[0]];
   }
   for (int i = 0; i < count; ++i) {
     for (int value : steps_[i].inputs) last[root[value]] = i;
+    if (steps_[i].padding != kNone) last[root[steps_[steps_[i].padding].inputs[0]]] = i;
     if (steps_[i].is_last) last[root[groups_[steps_[i].group].source]] = i;
     int& end = last[root[steps_[i].output]];
     if (end < i) end = i;
@@ -258,7 +332,7 @@ bool Program::ShareMemory() {
   }
   int storages = 0;
   for (int v = 0; v < values_.size(); ++v) {
-    if (values_[v].producer == kNone || values_[v].outside) continue;
+    if (!IsInside(values_[v])) continue;
     const int to = find(v);  // which comes before the others
     values_[v].storage = to == v ? storages++ : values_[to].storage;
   }
@@ -332,6 +406,22 @@ bool Program::ResizeOutput(TfLiteContext* context, const Value& value, int node)
   return false;
 }
 
+// Where values that are joined lie among the others' channels.
+void Program::PlaceOutputs() {
+  const auto channels = [](const Shape& shape) { return shape.rank > 0 ? shape.dims[shape.rank - 1] : 1; };
+  for (const Step& step : steps_) {
+    int channel = 0;
+    for (int index : step.inputs) {
+      Value& value = values_[index];
+      if (value.joined == step.output) {
+        value.channel = channel;
+        steps_[value.producer].op->PlaceOutput(channels(values_[step.output].shape));
+      }
+      channel += channels(value.shape);
+    }
+  }
+}
+
 TfLiteStatus Program::Prepare(TfLiteContext* context) {
   prepared_ = false;
   size_t largest = 0;
@@ -343,11 +433,13 @@ TfLiteStatus Program::Prepare(TfLiteContext* context) {
   }
   for (int i = 0; i < memory_.size(); ++i) memory_[i].bytes = 0;
   for (Step& step : steps_) {
+    if (step.padding != kNone) LeavePaddingOut(&step);
     if (ResizeStep(&step, &reason)) continue;
     context->ReportError(context, "tflite_eq: %s", reason.text);
     return kTfLiteError;
   }
   ChooseGroups();
+  PlaceOutputs();
   for (Step& step : steps_) {
     const Value& value = values_[step.output];
     const size_t bytes = Bytes(value.shape);
@@ -357,13 +449,18 @@ TfLiteStatus Program::Prepare(TfLiteContext* context) {
     } else {
       step.units = step.op->Divide();
     }
+    if (step.is_left_out) {
+      step.units = Units();
+      continue;
+    }
     if (bytes == 0) step.units.count = 0;
     if (step.units.count > 0 && reference_in_place_) step.units = {1, 0};
     if (step.units.scratch_bytes > worker_scratch_) worker_scratch_ = step.units.scratch_bytes;
     if (bytes > largest) largest = bytes;
+    if (IsInPlace(step)) step.units = Units();
     if (value.outside) {
       if (!ResizeOutput(context, value, step.node_index)) return kTfLiteError;
-    } else if (bytes > memory_[value.storage].bytes) {
+    } else if (IsInside(value) && bytes > memory_[value.storage].bytes) {
       memory_[value.storage].bytes = bytes;
     }
   }
@@ -397,13 +494,18 @@ bool Program::HasItsTensors(TfLiteContext* context) const {
   return true;
 }
 
+int8_t* Program::AddressOf(TfLiteContext* context, const Value& value) {
+  if (value.joined != kNone) {
+    int8_t* whole = AddressOf(context, values_[value.joined]);
+    return whole != nullptr ? whole + value.channel : nullptr;  // none without values
+  }
+  if (value.outside) return static_cast<int8_t*>(GraphView(context).tensor(value.tensor).data());
+  return arena_.as<int8_t>() + memory_[value.storage].offset;
+}
+
 // Where the values of this invocation are: the runtime may have moved its own.
 void Program::Locate(TfLiteContext* context) {
-  const GraphView graph(context);
-  const auto address = [&](const Value& value) {
-    if (value.outside) return static_cast<int8_t*>(graph.tensor(value.tensor).data());
-    return arena_.as<int8_t>() + memory_[value.storage].offset;
-  };
+  const auto address = [&](const Value& value) { return AddressOf(context, value); };
   for (int i = 0; i < steps_.size(); ++i) {
     Step& step = steps_[i];
     for (int k = 0; k < step.inputs.size(); ++k) step.addresses[k] = address(values_[step.inputs[k]]);
@@ -516,7 +618,7 @@ Description Program::Describe(const Step& step) const {
     description.kernel = function.kernel;
     description.isa = function.isa;
     description.packed_bytes += function.packed_bytes;
-  } else if (IsFused(step)) {
+  } else if (IsFused(step) || IsInPlace(step) || step.is_left_out) {
     description.kernel = "fused";
   }
   if (reference_in_place_) {

@@ -5,7 +5,8 @@
 // one finds steps without units and passes on.
 //
 // Steps that fusion.h finds are run as one, in the place of the last of them; the others have no units then, and what they would write
-// takes no memory. With the option `verify` their reference kernels run in their places nonetheless, so that what the group writes is
+// takes no memory. A convolution whose output is a part of a CONCATENATION's writes it there, if its kernel can and nobody else reads it;
+// that takes no memory of its own either. A PAD in front of a convolution is left out where that can do without it. With the option `verify` their reference kernels run in their places nonetheless, so that what the group writes is
 // compared with what its steps write one after the other.
 #ifndef TFLITE_EQ_DELEGATE_PROGRAM_H_
 #define TFLITE_EQ_DELEGATE_PROGRAM_H_
@@ -50,6 +51,8 @@ class Program {
     int producer = kNone;      // the step that writes it; none of the group's inputs
     bool outside = false;      // the runtime holds it: inputs and outputs of the group
     int storage = kNone;       // of a value inside: what in memory_ it lies in
+    int joined = kNone;        // the value whose channels it is a part of: it is written there, and no CONCATENATION copies it
+    int channel = 0;           // the first of these
     Shape shape;
   };
   struct Step {
@@ -61,6 +64,9 @@ class Program {
     // Among groups_, of a step that is run with others; if it is the last of them, in whose place they are.
     int group = kNone;
     bool is_last = false;
+    // A step that adds edges to the first input, which this one can do without; at the present size that one `is_left_out`.
+    int padding = kNone;
+    bool is_left_out = false;
     // Of the present invocation.
     Array<const int8_t*> addresses;
     Codes codes;
@@ -82,7 +88,15 @@ class Program {
   void RunUnit(const Step& step, int unit, void* scratch) const;
   bool ReadSteps(TfLiteContext* context, const PartitionView& view);
   bool Connect(TfLiteContext* context, const PartitionView& view);
+  bool JoinChannels();
+  bool FindPaddings();
+  bool CountReaders(Array<int>* readers) const;
+  void LeavePaddingOut(Step* step);
+  bool IsInside(const Value& value) const;
+  bool IsInPlace(const Step& step) const;
   bool ShareMemory();
+  void PlaceOutputs();
+  int8_t* AddressOf(TfLiteContext* context, const Value& value);
   bool PrepareSteps(TfLiteContext* context, const Environment& environment, int workers);
   bool ResizeStep(Step* step, Reason* reason);
   bool ReadInputShapes(TfLiteContext* context, Reason* reason);

@@ -19,6 +19,9 @@ def test_every_public_name_has_its_place_and_no_link_is_broken(tmp_path: Path) -
     page = (tmp_path / "tflite_eq.html").read_text()
     for name in set(tflite_eq.__all__) - {"__version__"}:
         assert f'id="{name}"' in page, name
+    beginning = page.split('<section id="')[0]
+    for target in ("#quantize", "#EasyQuantConverter", "#Config", "tflite_eq/delegate.html"):
+        assert f'href="{target}"' in beginning, target
 
 
 def test_a_broken_link_is_found(tmp_path: Path) -> None:

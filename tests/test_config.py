@@ -46,6 +46,8 @@ def test_dictionary_round_trip() -> None:
         skip="a|b",
         keep_int8="c$",
         keep_int8_share=0.25,
+        split_channels="d",
+        split_channels_share=0.5,
         seed=7,
         search=SearchSettings(steps=9, rows=3),
         fixed=["equalization"],
@@ -71,6 +73,8 @@ def test_dictionary_round_trip() -> None:
             ({"bits": "7", "keep_int8_share": share}, "keep_int8_share must be a share .* 0 to 1")
             for share in (-0.1, 1.5, float("nan"), "much", True)
         ),
+        ({"split_channels": "("}, r"split_channels: '\(' is not a valid regular expression"),
+        ({"split_channels_share": 2}, "split_channels_share must be a share .* 0 to 1, got 2"),
         (
             {"per_tensor": True, "equalization": "activations"},
             "per_tensor, equalization: 'activations' needs .* choose equalization 'cross_layer'",

@@ -61,7 +61,7 @@ LAYERS = (
     {"alternatives", "conformance", "trial_process", "verify"},
     {"calibration"},
     {"report"},
-    {"int8_inputs", "outlook"},
+    {"allocation", "outlook"},
     # What users call.
     {"quantizer"},
     {"guard"},

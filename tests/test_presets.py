@@ -15,7 +15,14 @@ DOCUMENTED: dict[str, tuple[int, dict[str, Any]]] = {
         {"search": SearchSettings(steps=25, coarse=5, rows=1000, work=10**8, max_rounds=1)},
     ),
     "default": (50, {}),
-    "best": (200, {"reconstruction": "refit", "search": SearchSettings(max_rounds=4)}),
+    "best": (
+        200,
+        {
+            "reconstruction": "refit",
+            "search": SearchSettings(max_rounds=4),
+            "split_channels_share": 0.15,
+        },
+    ),
     "paper": (
         50,
         {
@@ -44,10 +51,19 @@ def test_the_preset_that_goes_names_what_comes_in_its_place() -> None:
 
 
 def test_options_take_precedence() -> None:
-    config = preset_config("best", reconstruction="rounding", bits="7")
+    config = preset_config("best", reconstruction="rounding", bits="7", split_channels_share=0)
     assert config == Config(
-        reconstruction="rounding", bits="7", search=SearchSettings(max_rounds=4)
+        reconstruction="rounding",
+        bits="7",
+        search=SearchSettings(max_rounds=4),
+        keep_int8_share=0.1,
     )
+
+
+def test_settings_as_published_take_no_precision_from_a_preset() -> None:
+    for bits in ("8", "7"):
+        config = preset_config("best", method="trt", bits=bits, reconstruction="none")
+        assert config.keep_int8_share == config.split_channels_share == 0
 
 
 def test_unknown_names_are_refused() -> None:

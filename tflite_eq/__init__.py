@@ -1,5 +1,13 @@
 """EasyQuant scales, bias correction and INT7 for TensorFlow Lite models.
 
+- ``quantize`` makes an int8 model of a float ``.tflite``; ``calibrate`` and then ``quantize`` do it
+  in two steps, with a ``Calibration`` between them, and ``quantize_guarded`` within a bound.
+- ``EasyQuantConverter`` stands in for TensorFlow's converter, ``attach`` improves one you have.
+- ``Config`` has the options, ``preset_config`` usual sets of them.
+- ``Report`` says how each layer fared, ``evaluate`` how models compare.
+- ``tflite_eq.delegate`` runs int8 models faster inside TFLite and LiteRT.
+- All errors are of the class ``TfliteEqError``.
+
 Examples are run in the folder that the command ``tflite-eq demo`` makes, which holds a float
 network, ``net_float.tflite``, inputs of it, ``samples.npy``, others with their labels,
 ``validation.npz``, and the int8 network ``net_int8.tflite``.

@@ -369,6 +369,12 @@ class Config:
         keep_int8_share: Share of the multiplications, 0 to 1, whose layers may keep 8-bit inputs
             besides: those that take away most noise for it, found on some of the calibration
             samples and added to ``keep_int8``.
+        split_channels: Regular expression; convolutions and dense layers whose output tensor name
+            it matches write every channel twice, shifted by half a step, which halves the step for
+            those that read them (``graph.channel_splitting``).
+        split_channels_share: By which share of the multiplications, 0 to 1, more layers may do so:
+            those whose rounded outputs add most noise for it, found on some of the calibration
+            samples, kept if others show a gain, and added to ``split_channels``.
         signature: Which signature is quantized, where the model has several.
         input_shape: Sizes of inputs that leave them open: a shape such as ``(1, 224, 224, 3)``, or
             shapes by name of the input. Becomes pairs of name and shape; the name is empty where
@@ -408,6 +414,8 @@ class Config:
     strict: bool = False
     keep_int8: str | None = None
     keep_int8_share: float = 0.0
+    split_channels: str | None = None
+    split_channels_share: float = 0.0
     signature: str | None = None
     input_shape: _Shapes = _Shapes()
     fix_input_shape: bool = False
@@ -424,6 +432,7 @@ class Config:
         self._complete_published()
         _check_expression("skip", self.skip)
         _check_expression("keep_int8", self.keep_int8)
+        _check_expression("split_channels", self.split_channels)
         if self.signature is not None and not isinstance(self.signature, str):
             raise ConfigError(
                 f"signature is {described(self.signature)}; give the name of one, as str"
@@ -433,13 +442,14 @@ class Config:
                 "keep_int8: with bits 8 every layer keeps 8 bits; choose bits 7 or auto, or leave "
                 "it out"
             )
-        share = self.keep_int8_share
-        if not is_number(share) or not 0 <= share <= 1:
-            raise ConfigError(
-                f"keep_int8_share must be a share of the multiplications from 0 to 1, got {share!r}"
-            )
-        object.__setattr__(self, "keep_int8_share", float(share))
-        if share and self.bits is Bits.INT8:
+        for name in ("keep_int8_share", "split_channels_share"):
+            share = getattr(self, name)
+            if not is_number(share) or not 0 <= share <= 1:
+                raise ConfigError(
+                    f"{name} must be a share of the multiplications from 0 to 1, got {share!r}"
+                )
+            object.__setattr__(self, name, float(share))
+        if self.keep_int8_share and self.bits is Bits.INT8:
             raise ConfigError(
                 "keep_int8_share: with bits 8 every layer keeps 8 bits; choose bits 7 or auto, or "
                 "leave it out"
@@ -480,6 +490,12 @@ class Config:
                 f"bits: 'auto' does not go with method '{self.method.value}', which has one width "
                 "for all layers; give 8, 7, 6 or 5"
             )
+        for name in ("split_channels", "split_channels_share"):
+            if getattr(self, name):
+                raise ConfigError(
+                    f"{name}: the method '{self.method.value}' is a setting as published, in which "
+                    f"no channels are split; leave {name} out, or choose the method 'easyquant'"
+                )
         for name, value in published_parts(self.method).items():
             if getattr(self, name) not in (value, getattr(type(self), name)):
                 raise conflict_with_published(name, getattr(self, name), self.method)

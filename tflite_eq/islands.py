@@ -10,6 +10,7 @@ from tflite_eq.config import Config, Heads
 from tflite_eq.graph.float_islands import kinds_of
 from tflite_eq.graph.heads import head_operators
 from tflite_eq.graph.int8_forms import SHAPE_READERS, lacking, without_int8_form
+from tflite_eq.graph.masks import hiding_constants
 from tflite_eq.graph.model import Graph
 from tflite_eq.preparation import Prepared
 from tflite_eq.selection import matched
@@ -54,7 +55,14 @@ def sentences(network: Prepared, skipped: Set[int], config: Config) -> list[str]
 
 def _reasons(graph: Graph, needed: Set[int]) -> list[str]:
     """Why operators stay in float of which others of the kind have an int8 form."""
-    reasons = (lacking(graph, graph.operators[index]) for index in sorted(needed))
+    reasons = [lacking(graph, graph.operators[index]) for index in sorted(needed)]
+    hiding = hiding_constants(graph)
+    if hiding:
+        listed = ", ".join(f"{value:.3g}" for value in hiding)
+        reasons.append(
+            f"{listed} stands for minus infinity in a mask: no int8 scale holds that beside "
+            "what it is added to or chosen among"
+        )
     return list(dict.fromkeys(reason for reason in reasons if reason is not None))
 
 

@@ -14,13 +14,12 @@ from tflite_eq.config import Config, Forms
 from tflite_eq.graph import properties
 from tflite_eq.graph.checks import describe
 from tflite_eq.graph.int8_forms import int8_operators
-from tflite_eq.graph.linear import LinearLayer, linear_layers
+from tflite_eq.graph.linear import LinearLayer, linear_layers, multiplications
 from tflite_eq.graph.model import Graph, Operator
 from tflite_eq.graph.operators import INT8_KERNELS, Scales
 from tflite_eq.numerics.grids import WeightGrid
 from tflite_eq.numerics.weights import dequantize_filters, max_scales, quantize_filters
 from tflite_eq.preparation import prepared
-from tflite_eq.report.details import multiplications
 from tflite_eq.selection import check_selection, skipped_operators
 from tflite_eq.stock_speed import StockSpeed, stock_speed
 from tflite_eq.text import counted, counted_kinds

@@ -9,6 +9,7 @@ from tflite_eq.config import Config
 from tflite_eq.errors import ModelError
 from tflite_eq.execution.operator_runner import OperatorRunner
 from tflite_eq.graph import schema
+from tflite_eq.graph.channel_splitting import with_split_channels
 from tflite_eq.graph.checks import check_float_network, check_quantizable, describe
 from tflite_eq.graph.edit import with_biases, without_dead_ends
 from tflite_eq.graph.front import split
@@ -28,12 +29,15 @@ class Prepared:
             runtime does not know and what depends on them. Positions are those in ``whole``.
         tail: Operators of ``whole`` that ``front`` does not have.
         changes: What the network differs by from the file, one clause each.
+        unsplit: The front without copies of channels (``Config.split_channels``); itself if it has
+            none.
     """
 
     whole: Graph
     front: Graph
     tail: frozenset[int]
     changes: tuple[str, ...]
+    unsplit: Graph
 
 
 def prepared(model: bytes, origin: str, config: Config | None = None) -> Prepared:
@@ -46,10 +50,11 @@ def prepared(model: bytes, origin: str, config: Config | None = None) -> Prepare
 
     Raises:
         ModelError: The model cannot be quantized.
-        ConfigError: It has no such signature or input.
+        ConfigError: It has no such signature or input, or channels cannot be split as asked.
     """
     check_model(model, origin)
-    chosen = opened(Graph.from_bytes(model, origin), config or Config())
+    config = config or Config()
+    chosen = opened(Graph.from_bytes(model, origin), config)
     check_float_network(chosen.graph)
     network = normalized(chosen.graph)
     check_quantizable(network.graph)
@@ -65,7 +70,11 @@ def prepared(model: bytes, origin: str, config: Config | None = None) -> Prepare
                 "nothing can be calibrated. Replace it by builtin operators, or convert the model "
                 "without it"
             )
-    return Prepared(parts.whole, parts.front, parts.tail, (*chosen.changes, *network.changes))
+    whole, front = (
+        with_split_channels(g, config.split_channels) for g in (parts.whole, parts.front)
+    )
+    changes = (*chosen.changes, *network.changes)
+    return Prepared(whole, front, parts.tail, changes, parts.front)
 
 
 def as_fed(model: bytes, origin: str, config: Config) -> bytes:

@@ -9,6 +9,7 @@ from typing import Any
 from tflite_eq.config import (
     COMPARED_OPTIONS,
     BiasCorrection,
+    Bits,
     Config,
     Equalization,
     Objective,
@@ -34,7 +35,7 @@ class Preset(enum.Enum):
 
     FAST = "fast"  # a coarse search on few rows of few samples, and bias correction: seconds
     DEFAULT = "default"  # ``Config()``
-    BEST = "best"  # a longer search, filters refitted and rounded together, on more samples
+    BEST = "best"  # more samples, a longer search, filters refitted, precision where it gains
     PAPER = "paper"  # deprecated: ``method="easyquant-paper"`` is the paper's own algorithm
 
 
@@ -42,6 +43,8 @@ class Preset(enum.Enum):
 class _Contents:
     samples: int
     options: dict[str, Any]
+    # Shares of the work that precision may cost where it gains, of options that have a use for it.
+    shares: dict[str, float] = dataclasses.field(default_factory=dict)
 
 
 _CONTENTS = {
@@ -58,6 +61,7 @@ _CONTENTS = {
             "reconstruction": Reconstruction.REFIT,
             "search": SearchSettings(max_rounds=4),
         },
+        shares={"keep_int8_share": 0.1, "split_channels_share": 0.15},
     ),
     # Layer by layer, with what is told of it in docs/method.md, section 1.
     Preset.PAPER: _Contents(
@@ -95,6 +99,8 @@ def preset_config(preset: Preset | str, **options: Any) -> Config:
     warn_of_paper_preset(chosen is Preset.PAPER)
     try:
         config = Config(**{**_CONTENTS[chosen].options, **options})
+        shares = _shares(_CONTENTS[chosen], config)
+        config = dataclasses.replace(config, **{**shares, **options})
     except TypeError as error:
         raise ConfigError(f"unknown configuration entry: {error}") from error
     for name, value in published_parts(config.method).items():
@@ -102,6 +108,14 @@ def preset_config(preset: Preset | str, **options: Any) -> Config:
         if member_of(type(value), options.get(name, value), name) is not value:
             raise conflict_with_published(name, options[name], config.method)
     return config
+
+
+def _shares(contents: _Contents, config: Config) -> dict[str, float]:
+    """Those of a preset's shares that go with the other options."""
+    if config.method.is_published:
+        return {}
+    narrow = config.bits is not Bits.INT8
+    return {n: s for n, s in contents.shares.items() if narrow or n != "keep_int8_share"}
 
 
 def preset_samples(preset: Preset | str) -> int:

@@ -8,6 +8,7 @@ import hashlib
 from typing import Any
 
 from tflite_eq import islands, metadata, tensor_metadata
+from tflite_eq.allocation.allocate import allocated
 from tflite_eq.alternatives.choice import Candidate, best_of
 from tflite_eq.alternatives.judges import Judges
 from tflite_eq.arguments import ModelLike, check_kind, check_path, given_model
@@ -33,11 +34,11 @@ from tflite_eq.fine_tuning.fine_tune import check_can_fine_tune
 from tflite_eq.fine_tuning.training import check_enough
 from tflite_eq.graph import schema
 from tflite_eq.graph.appended import with_archive_of
+from tflite_eq.graph.channel_splitting import with_split_channels
 from tflite_eq.graph.compact import drop_unused_buffers
 from tflite_eq.graph.consistency import check_consistent
 from tflite_eq.graph.linear import LinearLayer, linear_layers
 from tflite_eq.graph.model import Graph
-from tflite_eq.int8_inputs import with_kept_int8
 from tflite_eq.numerics.grids import WeightGrid
 from tflite_eq.preparation import Prepared, prepared
 from tflite_eq.progress import note
@@ -124,7 +125,8 @@ def calibrate(
         DatasetError: The data set is empty, invalid or does not fit the model.
         CheckpointError: ``resume_dir`` holds the state of another run, is damaged or in use.
         ConfigError: ``config.skip`` matches nothing or everything, ``config.keep_int8`` matches
-            nothing, or ``num_samples`` is not positive.
+            nothing, ``config.split_channels`` what cannot be split, or ``num_samples`` is not
+            positive.
         BackendError: Biases are to be fine-tuned and TensorFlow is not installed.
 
     Example:
@@ -152,7 +154,7 @@ def calibrate_as(request: Request, trace: PassTrace | None = None) -> Calibratio
     """The same as ``calibrate``, of a request that was checked before."""
     model, config = request.model, request.config
     network, _, skipped = _checked(model, request.origin, config)
-    graph = network.front
+    graph = network.unsplit
     for sentence in islands.sentences(network, skipped, config):
         note(sentence)
     for sentence in stock_speed(network, skipped, config).sentences:
@@ -200,13 +202,15 @@ def calibrate_as(request: Request, trace: PassTrace | None = None) -> Calibratio
                 f"note: large activations: ranges are those of all {samples.count} samples, "
                 f"searches and bias correction look at {len(followed)} of them"
             )
+        warnings = [*_doubts(graph, samples, seen), *heard.warnings]
+        allocation = allocated(graph, skipped, samples, config, heard.shares.keys())
+        config = allocation.config
+        trace.allocations = allocation.sentences
+        for sentence in allocation.sentences:
+            note(f"note: {sentence}")
+        graph = with_split_channels(graph, config.split_channels)
         judges = Judges(graph, skipped, samples, followed, spare, config, heard.shares.keys())
         stack.callback(judges.close)
-        warnings = [*_doubts(graph, samples, seen), *heard.warnings]
-        kept = with_kept_int8(graph, skipped, samples, config)
-        config = kept.config
-        if kept.sentence:
-            note(f"note: {kept.sentence}")
         task = CalibrationTask(graph, skipped, sha256, heard, followed, warnings, judges)
         asked = calibrated(task, config, trace, checkpoint)
 
@@ -443,6 +447,7 @@ def _apply(
         len(model),
         len(data),
         origin,
+        trace.allocations,
     )
     for sentence in notes:
         note(sentence)
@@ -451,7 +456,7 @@ def _apply(
     slow = stock_speed(network, skipped, config).sentences
     report = dataclasses.replace(report, warnings=[*report.warnings, *notes, *lost, *slow])
     subject = FinishedQuantization(
-        given, graph, layers, skipped, calibration, trace, len(model), front
+        network.unsplit, graph, layers, skipped, calibration, trace, len(model), front
     )
     return QuantizationResult(data, report, calibration), subject
 

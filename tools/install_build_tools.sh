@@ -51,6 +51,8 @@ missing_for_android() {
   command -v mvn >/dev/null || echo maven
   command -v ld.lld-19 >/dev/null || echo lld-19
   command -v llvm-ar-19 >/dev/null || echo llvm-19
+  command -v aapt >/dev/null || echo aapt
+  [ -e /usr/share/android-framework-res/framework-res.apk ] || echo android-framework-res
 }
 
 read -ra packages <<<"$(missing | xargs)"

@@ -144,7 +144,9 @@ def _output(ours: measure.OutputError, stock: measure.OutputError | None) -> dic
     if stock is not None:
         difference = intervals.mean(ours.by_sample - stock.by_sample)
         interval = [difference.low, difference.high]
+        pooled = measure.pooled_difference(ours, stock)
         plain.update(stock=stock.sqnr_db, mean=difference.value, interval=interval)
+        plain.update(pooled=[pooled.low, pooled.high])
     return plain
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from tflite_eq.errors import BackendError
 from tflite_eq.evaluation.comparison import OutputResult, compare_outputs
 from tflite_eq.evaluation.comparison_plan import InputSamples
 from tflite_eq.evaluation.executable import Executable
+from tflite_eq.evaluation.intervals import Estimate, bootstrap
 from tflite_eq.evaluation.task import NamedModel
 from tflite_eq.graph.inputs import model_inputs
 from tflite_eq.graph.model import Graph
@@ -36,11 +38,13 @@ class OutputError:
         name: What the float model calls it.
         sqnr_db: Signal over noise of all samples together; infinite without noise.
         by_sample: The same for each sample by itself, at most 100 dB.
+        noise: Sum of squared errors of each sample.
     """
 
     name: str
     sqnr_db: float
     by_sample: npt.NDArray[np.float64]
+    noise: npt.NDArray[np.float64]
 
 
 def samples_of(path: Path, model: bytes) -> InputSamples:
@@ -103,4 +107,16 @@ def _error(output: OutputResult) -> OutputError:
     with np.errstate(divide="ignore", invalid="ignore"):
         by_sample = 10 * np.log10(scores["signal"] / scores["noise"])
     by_sample = np.where(scores["noise"] == 0, _MOST_DB, by_sample)
-    return OutputError(output.name, total.value, by_sample.clip(-_MOST_DB, _MOST_DB))
+    return OutputError(
+        output.name, total.value, by_sample.clip(-_MOST_DB, _MOST_DB), scores["noise"]
+    )
+
+
+def pooled_difference(ours: OutputError, others: OutputError) -> Estimate:
+    """By how many dB our noise is less, that of all samples together."""
+
+    def figure(counts: npt.NDArray[np.int64]) -> float:
+        noise, other = float(counts @ ours.noise), float(counts @ others.noise)
+        return 10 * math.log10(other / noise) if noise > 0 and other > 0 else math.nan
+
+    return bootstrap(figure, len(ours.noise))

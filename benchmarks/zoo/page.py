@@ -79,7 +79,7 @@ def _verdict(rows: Rows) -> str:
     outputs = [(row["model"], output) for row in rows for output in row["outputs"]]
     compared = [(name, o) for name, o in outputs if o["stock"] is not None]
     below = [
-        f"{name} ({output['name']}) by {output['stock'] - output['ours']:.1f} dB"
+        f"{name} ({output['name']}) by {output['stock'] - output['ours']:.1f} dB{_bounds(output)}"
         for name, output in compared
         if output["ours"] < output["stock"] - ALLOWED_DB
     ]
@@ -121,6 +121,14 @@ def _difference(output: dict[str, Any]) -> str:
     if low is None:  # the same for every sample
         return f"{output['mean']:+.1f}"
     return f"{output['mean']:+.1f} ({low:+.1f} to {high:+.1f})"
+
+
+def _bounds(output: dict[str, Any]) -> str:
+    """What the difference of all samples together may be on others, as a loss."""
+    low, high = output["pooled"]
+    if low is None:
+        return ""
+    return f" ({-high:+.1f} to {-low:+.1f} on other samples, by 95 % of bootstrapped ones)"
 
 
 def _usage(usage: dict[str, float] | None) -> str:

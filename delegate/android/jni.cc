@@ -61,7 +61,7 @@ TfLiteDelegate* FromHandle(jlong handle) { return reinterpret_cast<TfLiteDelegat
 
 jstring Version(JNIEnv* env, jclass) { return env->NewStringUTF(kVersion); }
 
-jboolean HasFastKernels(JNIEnv*, jclass) { return BestIsa() != Isa::kScalar ? JNI_TRUE : JNI_FALSE; }
+jboolean HasFastKernels(JNIEnv*, jclass) { return CpuIsa() != Isa::kScalar ? JNI_TRUE : JNI_FALSE; }
 
 jlong Create(JNIEnv* env, jclass, jobjectArray keys, jobjectArray values) {
   DelegateOptions options;

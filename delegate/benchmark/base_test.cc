@@ -47,29 +47,29 @@ TEST(List, KeepsWhatOutgrowsIt) {
 
 TEST(JsonWriter, NestsAndSeparates) {
   JsonWriter json;
-  json.BeginObject();
-  json.Field("a", 1);
-  json.Key("b");
-  json.BeginArray();
-  json.Integer(-2);
-  json.BeginObject();
-  json.EndObject();
-  json.BeginArray();
-  json.EndArray();
-  json.Number(0.5);
-  json.EndArray();
-  json.Field("c", true);
-  json.Field("d", static_cast<const char*>(nullptr));
-  json.EndObject();
-  EXPECT_STREQ(json.text(), "{\"a\": 1, \"b\": [-2, {}, [], 0.5], \"c\": true, \"d\": null}");
+  json.Object([&] {
+    json.Fields("a", 1);
+    json.Array("b", [&] {
+      json.Integer(-2);
+      json.Object([] {});
+      json.Array([] {});
+      json.Number(0.5);
+    });
+    json.Fields("c", true, "d", static_cast<const char*>(nullptr));
+    json.Null("e");
+    json.Object("f", [&] { json.Fields("g", int64_t{1} << 40, "h", "i"); });
+  });
+  EXPECT_STREQ(json.text(), "{\"a\": 1, \"b\": [-2, {}, [], 0.5], \"c\": true, \"d\": null, "
+                            "\"e\": null, \"f\": {\"g\": 1099511627776, \"h\": \"i\"}}");
 }
 
 TEST(JsonWriter, TextCanBeAskedForOnTheWay) {
   JsonWriter json;
-  json.BeginArray();
-  EXPECT_STREQ(json.text(), "[");
-  json.Integer(1);
-  json.EndArray();
+  EXPECT_STREQ(json.text(), "");
+  json.Array([&] {
+    EXPECT_STREQ(json.text(), "[");
+    json.Integer(1);
+  });
   EXPECT_STREQ(json.text(), "[1]");
 }
 
@@ -95,11 +95,11 @@ TEST(JsonWriter, ReplacesWhatIsNotUtf8) {
 
 TEST(JsonWriter, NumbersThatJsonDoesNotHave) {
   JsonWriter json;
-  json.BeginArray();
-  json.Number(std::numeric_limits<double>::quiet_NaN());
-  json.Number(std::numeric_limits<double>::infinity());
-  json.Integer(std::numeric_limits<int64_t>::min());
-  json.EndArray();
+  json.Array([&] {
+    json.Number(std::numeric_limits<double>::quiet_NaN());
+    json.Number(std::numeric_limits<double>::infinity());
+    json.Integer(std::numeric_limits<int64_t>::min());
+  });
   EXPECT_STREQ(json.text(), "[null, null, -9223372036854775808]");
 }
 

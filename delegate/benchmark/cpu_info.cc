@@ -110,7 +110,7 @@ void ParseCpuInfo(const char* text, CpuInfo* info) {
 CpuInfo ReadCpuInfo() {
   CpuInfo info;
   info.cores = static_cast<int>(sysconf(_SC_NPROCESSORS_ONLN));
-  for (int i = 0; i < kIsaCount; ++i) info.isa[i] = CpuSupports(static_cast<Isa>(i));
+  info.isa = CpuIsa();
   FILE* file = fopen("/proc/cpuinfo", "r");
   if (file == nullptr) return info;
   List<char> text;

@@ -13,7 +13,7 @@ struct CpuInfo {
   // The instruction set extensions, of those that matter to int8 kernels, that the system reports.
   char features[256] = "";
   // What kernels of this library can run here.
-  bool isa[kIsaCount] = {};
+  Isa isa = Isa::kScalar;
 };
 
 CpuInfo ReadCpuInfo();

@@ -36,13 +36,11 @@ struct NamedKernels {
 
 std::vector<NamedKernels> AllKernels() {
   std::vector<NamedKernels> all;
-  for (int i = 0; i < kIsaCount; ++i) {
-    const ElementwiseKernels kernels = FindElementwise(static_cast<Isa>(i));
-    if (static_cast<int>(kernels.isa) == i && CpuSupports(kernels.isa)) all.push_back({IsaName(kernels.isa), kernels});
+  for (Isa isa : kIsas) {
+    const ElementwiseKernels kernels = FindElementwise(isa);
+    if (kernels.isa == isa && CpuSupports(isa)) all.push_back({IsaName(isa), kernels});
   }
-#if defined(__x86_64__)
-  if (CpuSupports(Isa::kAvx512Vnni) && CpuPermutesBytes()) all.push_back({"avx512_vnni without vbmi", kElementwiseAvx512});
-#endif
+  if (CpuSupports(Isa::kAvx512Vbmi)) all.push_back({"avx512_vbmi", FindElementwise(Isa::kAvx512Vbmi)});
   return all;
 }
 

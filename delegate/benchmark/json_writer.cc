@@ -19,8 +19,13 @@ int SequenceLength(const unsigned char* s) {
 
 }  // namespace
 
+void JsonWriter::Character(char c) {
+  text_[text_.size() - 1] = c;
+  text_.Add('\0');
+}
+
 void JsonWriter::Raw(const char* text) {
-  for (; *text != '\0'; ++text) text_.Add(*text);
+  for (; *text != '\0'; ++text) Character(*text);
 }
 
 void JsonWriter::Separate() {
@@ -30,12 +35,12 @@ void JsonWriter::Separate() {
 
 void JsonWriter::Open(char bracket) {
   Separate();
-  text_.Add(bracket);
+  Character(bracket);
   first_ = true;
 }
 
 void JsonWriter::Close(char bracket) {
-  text_.Add(bracket);
+  Character(bracket);
   first_ = false;
 }
 
@@ -48,7 +53,7 @@ void JsonWriter::Key(const char* key) {
 void JsonWriter::String(const char* value) {
   if (value == nullptr) return Null();
   Separate();
-  text_.Add('"');
+  Character('"');
   for (const auto* s = reinterpret_cast<const unsigned char*>(value); *s != '\0';) {
     const int length = SequenceLength(s);
     if (length == 0) {
@@ -61,12 +66,12 @@ void JsonWriter::String(const char* value) {
       snprintf(escape, sizeof(escape), "\\u%04x", *s);
       Raw(escape);
     } else {
-      if (*s == '"' || *s == '\\') text_.Add('\\');
-      for (int i = 0; i < length; ++i) text_.Add(static_cast<char>(s[i]));
+      if (*s == '"' || *s == '\\') Character('\\');
+      for (int i = 0; i < length; ++i) Character(static_cast<char>(s[i]));
     }
     s += length;
   }
-  text_.Add('"');
+  Character('"');
 }
 
 void JsonWriter::Integer(int64_t value) {
@@ -92,13 +97,6 @@ void JsonWriter::Bool(bool value) {
 void JsonWriter::Null() {
   Separate();
   Raw("null");
-}
-
-const char* JsonWriter::text() {
-  // The null is not part of the text: the next character replaces it.
-  text_.Add('\0');
-  text_.DropLast();
-  return text_.begin();
 }
 
 }  // namespace tflite_eq

@@ -80,20 +80,16 @@ bool Selected(const Flags& flags, Algorithm algorithm, Isa isa) {
   const bool by_name = *flags.isa != '\0' || *flags.kernel != '\0';
   if (*flags.isa != '\0' && strcmp(flags.isa, IsaName(isa)) != 0) return false;
   if (*flags.kernel != '\0' && strcmp(flags.kernel, AlgorithmName(algorithm)) != 0) return false;
-  return by_name || isa != Isa::kScalar || BestIsa() == Isa::kScalar;
+  return by_name || isa != Isa::kScalar || CpuIsa() == Isa::kScalar;
 }
 
 void WriteEntry(const Entry& entry, const char* verdict, JsonWriter* json) {
-  json->BeginObject();
-  json->Field("kernel", AlgorithmName(entry.algorithm));
-  json->Field("isa", IsaName(entry.isa));
-  json->Field("values", ValuesName(entry.values));
-  json->Key("layer_ms");
-  WriteSummary(entry.times, json);
-  json->Field("packed_bytes", static_cast<int64_t>(entry.chain->memory_bytes() / LayerChain::kLayers));
-  json->Field("scratch_bytes", static_cast<int64_t>(entry.chain->scratch_bytes()));
-  json->Field("verified", verdict);
-  json->EndObject();
+  json->Object([&] {
+    json->Fields("kernel", AlgorithmName(entry.algorithm), "isa", IsaName(entry.isa), "values", ValuesName(entry.values));
+    WriteSummary("layer_ms", entry.times, json);
+    json->Fields("packed_bytes", static_cast<int64_t>(entry.chain->memory_bytes() / LayerChain::kLayers), "scratch_bytes",
+                 static_cast<int64_t>(entry.chain->scratch_bytes()), "verified", verdict);
+  });
 }
 
 void Report(const LayerShape& shape, Entry* entry, LayersRun* run) {
@@ -142,29 +138,24 @@ bool RunShape(const LayerShape& shape, LayersRun* run, Message* error) {
   printf("\n%dx%d, %d->%d channels, %dx%d filter, stride %d\n", shape.size, shape.size, shape.input_channels,
          shape.output_channels, shape.filter, shape.filter, shape.stride);
   List<Entry> entries;
-  for (int isa = 0; isa < kIsaCount; ++isa) {
+  for (Isa i : kIsas) {
     for (int algorithm = 0; algorithm < kAlgorithmCount; ++algorithm) {
       const auto a = static_cast<Algorithm>(algorithm);
-      const auto i = static_cast<Isa>(isa);
       if (CpuSupports(i) && FindKernel(a, i) != nullptr && Selected(run->flags, a, i)) AddKernel(shape, a, i, run, &entries);
     }
   }
   const bool good = TimeEntries(run->flags, &entries, error);
   JsonWriter& json = run->json;
-  json.BeginObject();
-  json.Field("size", shape.size);
-  json.Field("input_channels", shape.input_channels);
-  json.Field("output_channels", shape.output_channels);
-  json.Field("filter", shape.filter);
-  json.Field("stride", shape.stride);
-  json.Key("kernels");
-  json.BeginArray();
-  for (Entry& entry : entries) {
-    if (good) Report(shape, &entry, run);
-    DeleteObject(entry.chain);
-  }
-  json.EndArray();
-  json.EndObject();
+  json.Object([&] {
+    json.Fields("size", shape.size, "input_channels", shape.input_channels, "output_channels", shape.output_channels, "filter",
+                shape.filter, "stride", shape.stride);
+    json.Array("kernels", [&] {
+      for (Entry& entry : entries) {
+        if (good) Report(shape, &entry, run);
+        DeleteObject(entry.chain);
+      }
+    });
+  });
   return good;
 }
 
@@ -180,7 +171,7 @@ bool CheckNames(const Flags& flags, Message* error) {
   if (*flags.isa == '\0') return true;
   if (!IsaFromName(flags.isa, &isa)) {
     error->Set("--isa=%.100s: there are", flags.isa);
-    for (int i = 0; i < kIsaCount; ++i) error->Append(" %s", IsaName(static_cast<Isa>(i)));
+    for (Isa one : kIsas) error->Append(" %s", IsaName(one));
     return false;
   }
   if (CpuSupports(isa)) return true;
@@ -228,18 +219,15 @@ int RunLayersMode(const Flags& flags, Message* error) {
   PrintCpu(cpu);
   printf("Chains of %d layers with distinct weights, kernels in turns, %d thread%s; times per layer\n", LayerChain::kLayers,
          flags.num_threads, flags.num_threads > 1 ? "s" : "");
-  run.json.BeginObject();
-  run.json.Field("mode", "layers");
-  run.json.Field("num_threads", flags.num_threads);
-  run.json.Field("seed", flags.seed);
-  WriteCpu(cpu, &run.json);
-  run.json.Key("layers");
-  run.json.BeginArray();
-  for (const LayerShape& shape : shapes) {
-    if (!RunShape(shape, &run, error)) return kExitRunFailed;
-  }
-  run.json.EndArray();
-  run.json.EndObject();
+  bool good = true;
+  run.json.Object([&] {
+    run.json.Fields("mode", "layers", "num_threads", flags.num_threads, "seed", flags.seed);
+    WriteCpu(cpu, &run.json);
+    run.json.Array("layers", [&] {
+      for (const LayerShape& shape : shapes) good = good && RunShape(shape, &run, error);
+    });
+  });
+  if (!good) return kExitRunFailed;
   printf("\n%s\n", run.json.text());
   *error = run.first_difference;
   return run.different == 0 ? kExitOk : kExitDifferent;

@@ -8,181 +8,134 @@ namespace tflite_eq {
 namespace {
 
 void WriteMemory(const char* key, int64_t bytes, JsonWriter* json) {
-  json->Key(key);
-  if (bytes < 0) {
-    json->Null();
-  } else {
-    json->Integer(bytes);
-  }
+  if (bytes < 0) return json->Null(key);
+  json->Fields(key, bytes);
+}
+
+void WriteSizes(const char* key, std::initializer_list<int> sizes, JsonWriter* json) {
+  json->Array(key, [&] {
+    for (int size : sizes) json->Integer(size);
+  });
 }
 
 void WriteFirstRun(const FirstRun& first, JsonWriter* json) {
-  json->BeginObject();
-  json->Field("total_ms", first.total());
-  json->Field("load_model_ms", first.open.load_model);
-  json->Field("create_delegate_ms", first.open.create_delegate);
-  json->Field("create_interpreter_ms", first.open.create_interpreter);
-  json->Field("allocate_tensors_ms", first.open.allocate_tensors);
-  json->Field("first_inference_ms", first.invoke);
-  WriteMemory("resident_growth_bytes", first.growth.resident, json);
-  WriteMemory("anonymous_growth_bytes", first.growth.anonymous, json);
-  json->EndObject();
+  json->Object("first_run", [&] {
+    json->Fields("total_ms", first.total(), "load_model_ms", first.open.load_model, "create_delegate_ms", first.open.create_delegate,
+                 "create_interpreter_ms", first.open.create_interpreter, "allocate_tensors_ms", first.open.allocate_tensors,
+                 "first_inference_ms", first.invoke);
+    WriteMemory("resident_growth_bytes", first.growth.resident, json);
+    WriteMemory("anonymous_growth_bytes", first.growth.anonymous, json);
+  });
 }
 
-void WriteOps(const OpProfiler& profiler, JsonWriter* json) {
-  json->BeginArray();
-  for (const OpProfiler::Op& op : profiler.ops()) {
-    if (op.runs == 0) continue;
-    json->BeginObject();
-    json->Field("node", op.node);
-    json->Field("subgraph", op.subgraph);
-    json->Field("name", op.name);
-    json->Field("runs", op.runs);
-    json->Field("mean_ms", op.milliseconds / static_cast<double>(op.runs));
-    json->EndObject();
-  }
-  json->EndArray();
+void WriteOps(const ModelResult& result, const OpProfiler& profiler, JsonWriter* json) {
+  if (!result.flags->enable_op_profiling) return;
+  if (!result.operators_profiled) return json->Null("operators");
+  json->Array("operators", [&] {
+    for (const OpProfiler::Op& op : profiler.ops()) {
+      if (op.runs == 0) continue;
+      json->Object([&] {
+        json->Fields("node", op.node, "subgraph", op.subgraph, "name", op.name, "runs", op.runs, "mean_ms",
+                     op.milliseconds / static_cast<double>(op.runs));
+      });
+    }
+  });
 }
 
 void WriteSide(const char* key, const ModelResult& result, const Side& side, JsonWriter* json) {
-  json->Key(key);
-  json->BeginObject();
-  json->Key("inference_ms");
-  WriteSummary(side.times, json);
-  json->Key("first_run");
-  WriteFirstRun(side.first, json);
-  if (result.flags->enable_op_profiling) {
-    json->Key("operators");
-    if (result.operators_profiled) {
-      WriteOps(side.ops, json);
-    } else {
-      json->Null();
-    }
-  }
-  json->EndObject();
+  json->Object(key, [&] {
+    WriteSummary("inference_ms", side.times, json);
+    WriteFirstRun(side.first, json);
+    WriteOps(result, side.ops, json);
+  });
 }
 
 void WriteDecisions(const ModelResult& result, JsonWriter* json) {
-  json->Key("decisions");
-  json->BeginArray();
-  for (const DelegateObservation::Decision& decision : result.observation.decisions()) {
-    json->BeginObject();
-    json->Field("node", decision.node);
-    json->Field("op", decision.op);
-    json->Field("claimed", decision.claimed);
-    json->Field("output", decision.output);
-    json->Field("reason", decision.reason);
-    json->EndObject();
-  }
-  json->EndArray();
+  json->Array("decisions", [&] {
+    for (const DelegateObservation::Decision& decision : result.observation.decisions()) {
+      json->Object([&] {
+        json->Fields("node", decision.node, "op", decision.op, "claimed", decision.claimed, "output", decision.output, "reason",
+                     decision.reason);
+      });
+    }
+  });
 }
 
 // Shapes and memory from the timed session; times, where there are any, from the profiled one.
 void WriteLayers(const ModelResult& result, JsonWriter* json) {
   const bool timed = result.profiled.layers().size() > 0;
-  json->Key("claimed_layers");
-  json->BeginArray();
-  for (const DelegateObservation::Layer& layer : (timed ? result.profiled : result.observation).layers()) {
-    const TfLiteEqNodeProfile& p = layer.profile;
-    json->BeginObject();
-    json->Field("node", p.node);
-    json->Field("op", layer.op);
-    json->Field("kernel", layer.kernel);
-    json->Field("isa", layer.isa);
-    json->Key("input");
-    json->BeginArray();
-    for (int size : {p.batch, p.input_height, p.input_width, p.input_channels}) json->Integer(size);
-    json->EndArray();
-    json->Field("output_channels", p.output_channels);
-    json->Key("filter");
-    json->BeginArray();
-    for (int size : {p.filter_height, p.filter_width}) json->Integer(size);
-    json->EndArray();
-    json->Key("stride");
-    json->BeginArray();
-    for (int size : {p.stride_height, p.stride_width}) json->Integer(size);
-    json->EndArray();
-    json->Field("packed_bytes", p.packed_bytes);
-    if (timed) json->Field("mean_ms", layer.milliseconds_per_run());
-    json->EndObject();
-  }
-  json->EndArray();
+  json->Array("claimed_layers", [&] {
+    for (const DelegateObservation::Layer& layer : (timed ? result.profiled : result.observation).layers()) {
+      const TfLiteEqNodeProfile& p = layer.profile;
+      json->Object([&] {
+        json->Fields("node", p.node, "op", layer.op, "kernel", layer.kernel, "isa", layer.isa);
+        WriteSizes("input", {p.batch, p.input_height, p.input_width, p.input_channels}, json);
+        json->Fields("output_channels", p.output_channels);
+        WriteSizes("filter", {p.filter_height, p.filter_width}, json);
+        WriteSizes("stride", {p.stride_height, p.stride_width}, json);
+        json->Fields("packed_bytes", p.packed_bytes);
+        if (timed) json->Fields("mean_ms", layer.milliseconds_per_run());
+      });
+    }
+  });
 }
 
-void WriteDelegate(const ModelResult& result, JsonWriter* json) {
+void WriteObservation(const ModelResult& result, JsonWriter* json) {
   const TfLiteEqPartitionProfile total = result.observation.total();
-  json->Field("partitions", result.observation.partitions().size());
-  json->Field("prepare_ms", total.prepare_milliseconds);
-  json->Field("packed_bytes", total.packed_bytes);
-  json->Field("scratch_bytes", total.scratch_bytes);
-  json->Field("tensor_bytes", total.tensor_bytes);
-  json->Field("claimed", result.observation.claimed());
+  json->Fields("partitions", result.observation.partitions().size(), "prepare_ms", total.prepare_milliseconds, "packed_bytes",
+               total.packed_bytes, "scratch_bytes", total.scratch_bytes, "tensor_bytes", total.tensor_bytes, "claimed",
+               result.observation.claimed());
   WriteDecisions(result, json);
   WriteLayers(result, json);
 }
 
+void WriteDelegate(const ModelResult& result, JsonWriter* json) {
+  const Flags& flags = *result.flags;
+  const Summary& plain = result.plain.times;
+  const Summary& delegated = result.delegated.times;
+  WriteSide("with_delegate", result, result.delegated, json);
+  json->Fields("gain_min", plain.min / delegated.min, "gain_median", plain.median / delegated.median);
+  json->Object("delegate", [&] {
+    json->Fields("library", flags.external_delegate_path, "version", result.delegate_version, "options",
+                 flags.external_delegate_options);
+    if (*result.delegate_version != '\0') WriteObservation(result, json);
+  });
+  json->Fields("output_bytes", result.output_bytes.all, "output_bytes_unlike_runtime", result.output_bytes.different, "verified",
+               VerdictName(result.verdict));
+  if (result.verdict == Verdict::kDifferent) json->Fields("difference", result.difference.text);
+}
+
 }  // namespace
 
-void WriteSummary(const Summary& summary, JsonWriter* json) {
-  json->BeginObject();
-  json->Field("count", summary.count);
-  json->Field("min", summary.min);
-  json->Field("median", summary.median);
-  json->Field("mean", summary.mean);
-  json->Field("max", summary.max);
-  json->Field("deviation", summary.deviation);
-  json->EndObject();
+void WriteSummary(const char* key, const Summary& summary, JsonWriter* json) {
+  json->Object(key, [&] {
+    json->Fields("count", summary.count, "min", summary.min, "median", summary.median, "mean", summary.mean, "max", summary.max,
+                 "deviation", summary.deviation);
+  });
 }
 
 void WriteCpu(const CpuInfo& cpu, JsonWriter* json) {
-  json->Key("cpu");
-  json->BeginObject();
-  json->Field("model", cpu.model);
-  json->Field("cores", cpu.cores);
-  json->Field("features", cpu.features);
-  json->Field("xnnpack", PeerInstructions(DetectCpu()));
-  json->Key("isa");
-  json->BeginArray();
-  for (int i = 0; i < kIsaCount; ++i) {
-    if (cpu.isa[i]) json->String(IsaName(static_cast<Isa>(i)));
-  }
-  json->EndArray();
-  json->EndObject();
+  json->Object("cpu", [&] {
+    json->Fields("model", cpu.model, "cores", cpu.cores, "features", cpu.features, "xnnpack", PeerInstructions(DetectCpu()));
+    json->Array("isa", [&] {
+      for (Isa isa : kIsas) {
+        if (Includes(cpu.isa, isa)) json->String(IsaName(isa));
+      }
+    });
+  });
 }
 
 void WriteJson(const ModelResult& result, JsonWriter* json) {
   const Flags& flags = *result.flags;
-  json->BeginObject();
-  json->Field("mode", "model");
-  json->Field("graph", flags.graph);
-  json->Field("num_threads", flags.num_threads);
-  json->Field("seed", flags.seed);
-  json->Key("runtime");
-  json->BeginObject();
-  json->Field("library", flags.runtime_library);
-  json->Field("version", result.runtime_version);
-  json->EndObject();
-  WriteCpu(result.cpu, json);
-  WriteSide("without_delegate", result, result.plain, json);
-  if (result.with_delegate) {
-    WriteSide("with_delegate", result, result.delegated, json);
-    json->Field("gain_min", result.plain.times.min / result.delegated.times.min);
-    json->Field("gain_median", result.plain.times.median / result.delegated.times.median);
-    json->Key("delegate");
-    json->BeginObject();
-    json->Field("library", flags.external_delegate_path);
-    json->Field("version", result.delegate_version);
-    json->Field("options", flags.external_delegate_options);
-    if (*result.delegate_version != '\0') WriteDelegate(result, json);
-    json->EndObject();
-    json->Field("output_bytes", result.output_bytes.all);
-    json->Field("output_bytes_unlike_runtime", result.output_bytes.different);
-    json->Field("verified", VerdictName(result.verdict));
-    if (result.verdict == Verdict::kDifferent) json->Field("difference", result.difference.text);
-  }
-  json->Field("golden", VerdictName(result.golden));
-  if (result.golden == Verdict::kDifferent) json->Field("golden_difference", result.golden_difference.text);
-  json->EndObject();
+  json->Object([&] {
+    json->Fields("mode", "model", "graph", flags.graph, "num_threads", flags.num_threads, "seed", flags.seed);
+    json->Object("runtime", [&] { json->Fields("library", flags.runtime_library, "version", result.runtime_version); });
+    WriteCpu(result.cpu, json);
+    WriteSide("without_delegate", result, result.plain, json);
+    if (result.with_delegate) WriteDelegate(result, json);
+    json->Fields("golden", VerdictName(result.golden));
+    if (result.golden == Verdict::kDifferent) json->Fields("golden_difference", result.golden_difference.text);
+  });
 }
 
 }  // namespace tflite_eq

@@ -46,7 +46,7 @@ void WriteJson(const ModelResult& result, JsonWriter* json);
 // Parts that layers mode has too.
 void PrintCpu(const CpuInfo& cpu);
 void WriteCpu(const CpuInfo& cpu, JsonWriter* json);
-void WriteSummary(const Summary& summary, JsonWriter* json);
+void WriteSummary(const char* key, const Summary& summary, JsonWriter* json);
 const char* VerdictName(Verdict verdict);
 
 }  // namespace tflite_eq

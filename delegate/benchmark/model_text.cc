@@ -93,8 +93,8 @@ void PrintCpu(const CpuInfo& cpu) {
   printf("CPU: %s, %d cores; %s\n", cpu.model, cpu.cores, cpu.features);
   printf("XNNPACK's int8 kernels use here: %s\n", PeerInstructions(DetectCpu()));
   printf("Kernels for:");
-  for (int i = 0; i < kIsaCount; ++i) {
-    if (cpu.isa[i]) printf(" %s", IsaName(static_cast<Isa>(i)));
+  for (Isa isa : kIsas) {
+    if (Includes(cpu.isa, isa)) printf(" %s", IsaName(isa));
   }
   printf("\n");
 }

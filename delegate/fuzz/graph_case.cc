@@ -17,7 +17,7 @@ DelegateOptions ReadOptions(ByteReader* bytes) {
   options.log_level = 0;
   options.any_kernel = bytes->OneIn(2);
   options.kernel = bytes->Pick(kKernels);
-  const auto isa = static_cast<Isa>(bytes->Byte() % kIsaCount);
+  const auto isa = bytes->Pick(kIsas);
   options.any_isa = !CpuSupports(isa);
   if (!options.any_isa) options.isa = isa;
   // Starting threads takes longer than all the rest.

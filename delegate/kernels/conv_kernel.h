@@ -33,6 +33,10 @@ struct KernelContext {
   int fallback_rows;
   // Bytes of a worker's scratch that are the kernel's own; the fallback's follow.
   size_t own_scratch_bytes;
+  // Bytes from one output pixel to the next, for kernels that place outputs: 0 for as many as there are output channels.
+  int output_stride = 0;
+
+  TFLITE_EQ_ALWAYS_INLINE int output_pixel() const { return output_stride > 0 ? output_stride : shape.output_channels; }
 };
 
 // How the output is divided for one shape.
@@ -64,6 +68,8 @@ struct ConvKernel {
   // it; null for the others.
   void (*run_rows)(const KernelContext& context, int image, int row_begin, int row_end, const int8_t* input,
                    int8_t* output, void* scratch);
+  // Whether output pixels may lie further apart than they are large (output_pixel), as parts of the pixels of a concatenation do.
+  bool places_outputs = false;
 };
 
 // Has the fallback compute output rows [row_begin, row_end) of one image. `scratch` is what the caller was given; its part of

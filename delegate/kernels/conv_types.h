@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "delegate/kernels/always_inline.h"
+#include "delegate/kernels/isa.h"
 
 namespace tflite_eq {
 
@@ -90,23 +91,9 @@ static inline ChannelFilter FilterOf(const ConvProblem& problem, int channel) {
 enum class Algorithm { kReference, kDirect, kDirectInt7, kDepthwise, kWinogradF43, kWinogradF23, kWinograd1d };
 inline constexpr int kAlgorithmCount = 7;
 
-// The instruction sets a kernel can be written for, by the names the `isa` option takes. Within an architecture later ones are
-// preferred: they are faster where they run. Every build knows all of them, since the policy answers for other machines too.
-enum class Isa {
-  kScalar,
-  kAvx2,
-  kAvx512Vnni,
-  kNeon,         // Advanced SIMD of ARMv8.0
-  kNeonDotprod,  // and sdot, ARMv8.2 (optional) to 8.4
-  kNeonI8mm,     // and smmla, ARMv8.6
-};
-inline constexpr int kIsaCount = 6;
-
 const char* AlgorithmName(Algorithm algorithm);
-const char* IsaName(Isa isa);
 // The inverse; false when the name is unknown.
 bool AlgorithmFromName(const char* name, Algorithm* algorithm);
-bool IsaFromName(const char* name, Isa* isa);
 
 }  // namespace tflite_eq
 

@@ -7,17 +7,13 @@
 
 namespace tflite_eq {
 
-// True when the running CPU and operating system support everything kernels of `isa` use.
-bool CpuSupports(Isa isa);
+// All that the running CPU and operating system have, of what kernels may need.
+Isa CpuIsa();
 
-// Whether it has AVX512_VBMI besides what Isa::kAvx512Vnni names: all such CPUs but the first have. False on other architectures.
-bool CpuPermutesBytes();
+inline bool CpuSupports(Isa isa) { return Includes(CpuIsa(), isa); }
 
 // The running CPU's profile. Determined once per process, in well under a millisecond.
 CpuProfile DetectCpu();
-
-// The most preferred instruction set the CPU supports.
-Isa BestIsa();
 
 }  // namespace tflite_eq
 

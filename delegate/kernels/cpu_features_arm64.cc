@@ -52,37 +52,17 @@ bool AllInOrder() {
 
 }  // namespace
 
-bool CpuSupports(Isa isa) {
+Isa CpuIsa() {
   const unsigned long hwcap = getauxval(AT_HWCAP);
-  const bool neon = (hwcap & kHwcapAdvancedSimd) != 0;
-  const bool dot_product = neon && (hwcap & kHwcapDotProduct) != 0;
-  switch (isa) {
-    case Isa::kScalar:
-      return true;
-    case Isa::kNeon:
-      return neon;
-    case Isa::kNeonDotprod:
-      return dot_product;
-    case Isa::kNeonI8mm:
-      return dot_product && (getauxval(AT_HWCAP2) & kHwcap2Int8MatrixMultiply) != 0;
-    default:
-      return false;
-  }
-}
-
-bool CpuPermutesBytes() { return false; }
-
-Isa BestIsa() {
-  return CpuSupports(Isa::kNeonI8mm)      ? Isa::kNeonI8mm
-         : CpuSupports(Isa::kNeonDotprod) ? Isa::kNeonDotprod
-         : CpuSupports(Isa::kNeon)        ? Isa::kNeon
-                                          : Isa::kScalar;
+  Isa isa = With(Isa::kScalar, kHasNeon, (hwcap & kHwcapAdvancedSimd) != 0);
+  isa = With(isa, kHasDotprod, (hwcap & kHwcapDotProduct) != 0);
+  return With(isa, kHasI8mm, (getauxval(AT_HWCAP2) & kHwcap2Int8MatrixMultiply) != 0);
 }
 
 CpuProfile DetectCpu() {
   CpuProfile cpu;
-  cpu.isa = BestIsa();
-  cpu.in_order = cpu.isa == Isa::kNeon && AllInOrder();
+  cpu.isa = CpuIsa();
+  cpu.in_order = !Includes(cpu.isa, Isa::kNeonDotprod) && AllInOrder();
   // SME2 implies it. Both multiply int8 matrices, and KleidiAI's kernels inside XNNPACK use either; no permission is needed.
   if ((getauxval(AT_HWCAP2) & kHwcap2Sme) != 0) cpu.peer = Peer::kSme;
   return cpu;

@@ -21,10 +21,9 @@ unsigned long long ExtendedControlRegister() {
 }
 
 struct Features {
-  bool avx2 = false;
+  Isa isa = Isa::kScalar;
+  // What XNNPACK may have besides.
   bool avx512 = false;
-  bool avx512_vnni = false;
-  bool avx512_vbmi = false;
   bool avx_vnni = false;
   bool amx = false;
 };
@@ -41,38 +40,26 @@ Features Detect() {
   constexpr unsigned long long kYmm = 0x06;  // SSE and AVX state
   constexpr unsigned long long kZmm = 0xe6;  // and opmask, upper halves, upper sixteen
   if (!__get_cpuid_count(7, 0, &a, &b, &c, &d)) return features;
-  features.avx2 = fused && (saved & kYmm) == kYmm && (b >> 5 & 1) != 0;
+  const bool avx2 = fused && (saved & kYmm) == kYmm && (b >> 5 & 1) != 0;
   const bool foundation = (b >> 16 & 1) != 0;
   const bool doubleword_quadword = (b >> 17 & 1) != 0;
   const bool byte_word = (b >> 30 & 1) != 0;
   const bool vector_length = (b >> 31 & 1) != 0;
   const bool vnni = (c >> 11 & 1) != 0;
-  features.avx512 = features.avx2 && (saved & kZmm) == kZmm && foundation && doubleword_quadword && byte_word && vector_length;
-  features.avx512_vnni = features.avx512 && vnni;
-  features.avx512_vbmi = features.avx512 && (c >> 1 & 1) != 0;
+  const bool vbmi = (c >> 1 & 1) != 0;
+  features.avx512 = avx2 && (saved & kZmm) == kZmm && foundation && doubleword_quadword && byte_word && vector_length;
+  features.isa = With(features.isa, kHasAvx2, avx2);
+  features.isa = With(features.isa, kHasAvx512Vnni, features.avx512 && vnni);
+  features.isa = With(features.isa, kHasAvx512Vbmi, features.avx512 && vbmi);
   constexpr unsigned long long kTiles = 3ull << 17;  // their shapes and their data
   features.amx = (saved & kTiles) == kTiles && (d >> 24 & 1) != 0 && (d >> 25 & 1) != 0;
-  if (a >= 1 && __get_cpuid_count(7, 1, &a, &b, &c, &d)) features.avx_vnni = features.avx2 && (a >> 4 & 1) != 0;
+  if (a >= 1 && __get_cpuid_count(7, 1, &a, &b, &c, &d)) features.avx_vnni = avx2 && (a >> 4 & 1) != 0;
   return features;
 }
 
 }  // namespace
 
-bool CpuSupports(Isa isa) {
-  const Features features = Detect();
-  switch (isa) {
-    case Isa::kScalar:
-      return true;
-    case Isa::kAvx2:
-      return features.avx2;
-    case Isa::kAvx512Vnni:
-      return features.avx512_vnni;
-    default:  // another architecture's
-      return false;
-  }
-}
-
-bool CpuPermutesBytes() { return Detect().avx512_vbmi; }
+Isa CpuIsa() { return Detect().isa; }
 
 namespace {
 
@@ -112,12 +99,12 @@ bool MayUseTiles() {
 
 CpuProfile Profile() {
   CpuProfile cpu;
-  cpu.isa = BestIsa();
   const Features features = Detect();
-  if (cpu.isa == Isa::kAvx512Vnni) {
+  cpu.isa = features.isa;
+  if (Includes(cpu.isa, Isa::kAvx512Vnni)) {
     cpu.two_vnni_units = FlipsCost();
     if (features.amx && MayUseTiles()) cpu.peer = Peer::kAmx;
-  } else if (cpu.isa == Isa::kAvx2) {
+  } else if (Includes(cpu.isa, Isa::kAvx2)) {
     if (features.avx512) cpu.peer = Peer::kAvx512;
     if (features.avx_vnni) cpu.peer = Peer::kAvxVnni;
   }
@@ -132,10 +119,6 @@ pthread_once_t once = PTHREAD_ONCE_INIT;
 CpuProfile DetectCpu() {
   pthread_once(&once, [] { detected = Profile(); });
   return detected;
-}
-
-Isa BestIsa() {
-  return CpuSupports(Isa::kAvx512Vnni) ? Isa::kAvx512Vnni : CpuSupports(Isa::kAvx2) ? Isa::kAvx2 : Isa::kScalar;
 }
 
 }  // namespace tflite_eq

@@ -30,24 +30,32 @@ namespace {
     {.5 * m, 16 * m}, {}, {.5 * m, 16 * m}, {}, {3 * m, 18 * m}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {} \
   }
 
+// Likewise for Cortex-A53, 3 multiplications a cycle: estimated cycles for a value (docs/arm64.md). A table takes 2.5, four lookups in 64
+// bytes each; XNNPACK's LEAKY_RELU 2.1. Max-pools, for a value that is read: 1 and 1.6.
+#define TFLITE_EQ_NEON_IN_ORDER_SIMPLE(m) \
+  { \
+    {2.5 * m, 16 * m}, {2.5 * m, 2.1 * m}, {2.5 * m, 16 * m}, {}, {9 * m, 18 * m}, {}, {}, {1 * m, 1.6 * m}, {}, {}, {}, {}, {}, {}, {}, \
+        {}, {}, {}, {}, {} \
+  }
+
 // Measured on AMD EPYC (Zen 4), 512-bit instructions in two halves: chains of five 3x3 layers of 32 to 256 channels and 4x4 to
 // 56x56 pixels against LiteRT 2.3 (delegate/benchmark/compare_layers.py), where XNNPACK does 216 multiplications a nanosecond.
-// F(4,3) takes .33 ns for a product of channels of a tile and 3.4 for a channel. A layer whose data come from memory takes longer
+// F(4,3) takes .33 ns for a product of channels of a tile and 3.4 for a channel, 3.0 in its form for few channels. A layer whose data come from memory takes longer
 // by what its bytes take at 20 GB/s. A switch takes up to 26 us, growing with the tensors; with two threads 50 and more. Two layers of
 // squeezenet1_1 that save 16 us each gained its whole nothing. XNNPACK does 18.3 depthwise multiplications a nanosecond; the kernel here
 // takes .43 ns for 16 outputs, .14 for each tap and .55 for the inputs of each (compare_xnnpack.py --depthwise). The direct kernel does
 // 222 multiplications a nanosecond and takes .07 for an output where XNNPACK takes .125 (1x1 layers of 16 to 512 channels).
 constexpr CpuCosts kOneVnniUnit = {
-    /*f43=*/{72, 736}, /*f23=*/{}, /*triplets=*/{6.15, 15}, /*two_taps=*/{7, 21},
+    /*f43=*/{72, 736}, /*f43_few_channels=*/{72, 650}, /*f23=*/{}, /*triplets=*/{6.15, 15}, /*two_taps=*/{7, 21},
     /*direct=*/{.98, 15, 1.8, 27}, /*direct_int7=*/{},
     /*depthwise=*/{11.8, 5.8, 1.9, 7.4},
     /*byte=*/10.8,     /*delegate_switch=*/6e6, /*wake=*/8e6, /*simple=*/TFLITE_EQ_AVX512_SIMPLE(216)};
 
 // Measured on Intel Emerald Rapids in a virtual machine, without AMX: the layers of delegate/README.md, XNNPACK 229 multiplications
 // a nanosecond. The weights of 7x7x512 came at 12 GB/s. A switch with two threads took 40 us.
-// Depthwise: not measured; XNNPACK's as on Zen 4, and half as much again for the kernel here.
+// Depthwise: not measured; XNNPACK's as on Zen 4, and half as much again for the kernel here. F(4,3) for few channels: by its loads.
 constexpr CpuCosts kTwoVnniUnits = {
-    /*f43=*/{68, 900}, /*f23=*/{}, /*triplets=*/{4.12, 30}, /*two_taps=*/{5.3, 20},
+    /*f43=*/{68, 900}, /*f43_few_channels=*/{85, 900}, /*f23=*/{}, /*triplets=*/{4.12, 30}, /*two_taps=*/{5.3, 20},
     /*direct=*/{}, /*direct_int7=*/{},
     /*depthwise=*/{11.8, 9, 2.8, 11},
     /*byte=*/19,       /*delegate_switch=*/3e6, /*wake=*/8e6, /*simple=*/TFLITE_EQ_AVX512_SIMPLE(229)};
@@ -58,14 +66,14 @@ constexpr CpuCosts kTwoVnniUnits = {
 // multiplications a nanosecond, .26 and .32 ns for a value.
 // Depthwise, measured on Zen 4: XNNPACK's AVX-512 kernel, whose instructions take two passes there, so that AVX2 is not faster.
 constexpr CpuCosts kAvx2 = {
-    /*f43=*/{29.4, 281}, /*f23=*/{13, 125}, /*triplets=*/{}, /*two_taps=*/{},
+    /*f43=*/{29.4, 281}, /*f43_few_channels=*/{}, /*f23=*/{13, 125}, /*triplets=*/{}, /*two_taps=*/{},
     /*direct=*/{.73, 16, 1, 15}, /*direct_int7=*/{.52, 19, 2, 15},
     /*depthwise=*/{2.6, 5.3, .92, 2},
     /*byte=*/4,          /*delegate_switch=*/1e6, /*wake=*/2.5e6, /*simple=*/TFLITE_EQ_AVX2_SIMPLE(48)};
 
 // Not measured: XNNPACK taken to be twice as fast as with AVX2. Depthwise that leaves nothing to gain.
 constexpr CpuCosts kAvx2AgainstAvx512 = {
-    /*f43=*/{59, 562}, /*f23=*/{26, 250}, /*triplets=*/{}, /*two_taps=*/{},
+    /*f43=*/{59, 562}, /*f43_few_channels=*/{}, /*f23=*/{26, 250}, /*triplets=*/{}, /*two_taps=*/{},
     /*direct=*/{1.46, 32, 2, 30}, /*direct_int7=*/{1.04, 38, 4, 30},
     /*depthwise=*/{},
     /*byte=*/8,        /*delegate_switch=*/2e6, /*wake=*/5e6, /*simple=*/TFLITE_EQ_AVX2_SIMPLE(96)};
@@ -74,7 +82,7 @@ constexpr CpuCosts kAvx2AgainstAvx512 = {
 // times the cycles of Zen 4's; waking a thread 0.2 ms. F(2,3) would save
 // nothing there. Depthwise was neither measured nor estimated, here and below.
 constexpr CpuCosts kNeon = {
-    /*f43=*/{72, 246}, /*f23=*/{}, /*triplets=*/{}, /*two_taps=*/{},
+    /*f43=*/{72, 246}, /*f43_few_channels=*/{}, /*f23=*/{}, /*triplets=*/{}, /*two_taps=*/{},
     /*direct=*/{}, /*direct_int7=*/{},
     /*depthwise=*/{},
     /*byte=*/2,        /*delegate_switch=*/1.5e6, /*wake=*/3e6, /*simple=*/TFLITE_EQ_NEON_SIMPLE(8)};
@@ -82,22 +90,22 @@ constexpr CpuCosts kNeon = {
 // Estimated for Cortex-A53 (docs/arm64.md), layer by layer, XNNPACK's kernel for that core at 2.95 multiplications a cycle and 3.7 cycles
 // for a value that it writes.
 constexpr CpuCosts kNeonInOrder = {
-    /*f43=*/{40, 437}, /*f23=*/{}, /*triplets=*/{}, /*two_taps=*/{},
-    /*direct=*/{.83, 32, 5, 11}, /*direct_int7=*/{.505, 32, 5, 11},
-    /*depthwise=*/{3, 12, 1.3, 4.5},
-    /*byte=*/2,        /*delegate_switch=*/6e5, /*wake=*/1.2e6, /*simple=*/TFLITE_EQ_NEON_SIMPLE(3)};
+    /*f43=*/{40, 437}, /*f43_few_channels=*/{}, /*f23=*/{}, /*triplets=*/{}, /*two_taps=*/{},
+    /*direct=*/{.63, 36, 2, 11}, /*direct_int7=*/{.48, 36, 2, 11},
+    /*depthwise=*/{3, 8.5, .9, 3.5},
+    /*byte=*/2,        /*delegate_switch=*/6e5, /*wake=*/1.2e6, /*simple=*/TFLITE_EQ_NEON_IN_ORDER_SIMPLE(3)};
 
 // Likewise for Cortex-A76 with dot products, 28 multiplications a cycle; triplets are those of ResNet-18's layers, two taps those of
 // tiny_darknet's, which write more than they read. Bytes: 9 GB/s. Waking a thread: 0.1 ms.
 constexpr CpuCosts kNeonDotprod = {
-    /*f43=*/{}, /*f23=*/{}, /*triplets=*/{5.4, 62}, /*two_taps=*/{7, 107},
+    /*f43=*/{}, /*f43_few_channels=*/{}, /*f23=*/{}, /*triplets=*/{5.4, 62}, /*two_taps=*/{7, 107},
     /*direct=*/{}, /*direct_int7=*/{},
     /*depthwise=*/{},
     /*byte=*/8, /*delegate_switch=*/4.5e6, /*wake=*/7.2e6, /*simple=*/TFLITE_EQ_NEON_SIMPLE(30)};
 
 // Likewise for Neoverse N2 with smmla, 60 multiplications a cycle. Bytes: 17 GB/s.
 constexpr CpuCosts kNeonI8mm = {
-    /*f43=*/{}, /*f23=*/{}, /*triplets=*/{5.2, 43}, /*two_taps=*/{6.5, 43},
+    /*f43=*/{}, /*f43_few_channels=*/{}, /*f23=*/{}, /*triplets=*/{5.2, 43}, /*two_taps=*/{6.5, 43},
     /*direct=*/{}, /*direct_int7=*/{},
     /*depthwise=*/{},
     /*byte=*/10, /*delegate_switch=*/9e6, /*wake=*/17e6, /*simple=*/TFLITE_EQ_NEON_SIMPLE(60)};
@@ -105,6 +113,7 @@ constexpr CpuCosts kNeonI8mm = {
 #undef TFLITE_EQ_AVX512_SIMPLE
 #undef TFLITE_EQ_AVX2_SIMPLE
 #undef TFLITE_EQ_NEON_SIMPLE
+#undef TFLITE_EQ_NEON_IN_ORDER_SIMPLE
 
 }  // namespace
 
@@ -121,38 +130,20 @@ const char* PeerInstructions(const CpuProfile& cpu) {
     case Peer::kSme:
       return "SME";
   }
-  switch (cpu.isa) {
-    case Isa::kScalar:
-      break;
-    case Isa::kAvx2:
-      return "AVX2";
-    case Isa::kAvx512Vnni:
-      return "AVX-512 VNNI";
-    case Isa::kNeon:
-      return "NEON";
-    case Isa::kNeonDotprod:
-      return "NEON dot products";
-    case Isa::kNeonI8mm:
-      return "NEON i8mm";
-  }
+  if (Includes(cpu.isa, Isa::kAvx512Vnni)) return "AVX-512 VNNI";
+  if (Includes(cpu.isa, Isa::kAvx2)) return "AVX2";
+  if (Includes(cpu.isa, Isa::kNeonI8mm)) return "NEON i8mm";
+  if (Includes(cpu.isa, Isa::kNeonDotprod)) return "NEON dot products";
+  if (Includes(cpu.isa, Isa::kNeon)) return "NEON";
   return "no vectors, or unknown ones";
 }
 
 const CpuCosts& CostsOf(const CpuProfile& cpu) {
-  switch (cpu.isa) {
-    case Isa::kAvx512Vnni:
-      return cpu.two_vnni_units ? kTwoVnniUnits : kOneVnniUnit;
-    case Isa::kAvx2:
-      return cpu.peer == Peer::kAvx512 ? kAvx2AgainstAvx512 : kAvx2;
-    case Isa::kNeonDotprod:
-      return kNeonDotprod;
-    case Isa::kNeonI8mm:
-      return kNeonI8mm;
-    case Isa::kNeon:
-      return cpu.in_order ? kNeonInOrder : kNeon;
-    case Isa::kScalar:
-      break;
-  }
+  if (Includes(cpu.isa, Isa::kAvx512Vnni)) return cpu.two_vnni_units ? kTwoVnniUnits : kOneVnniUnit;
+  if (Includes(cpu.isa, Isa::kAvx2)) return cpu.peer == Peer::kAvx512 ? kAvx2AgainstAvx512 : kAvx2;
+  if (Includes(cpu.isa, Isa::kNeonI8mm)) return kNeonI8mm;
+  if (Includes(cpu.isa, Isa::kNeonDotprod)) return kNeonDotprod;
+  if (Includes(cpu.isa, Isa::kNeon) && cpu.in_order) return kNeonInOrder;
   return kNeon;
 }
 

@@ -21,6 +21,7 @@ enum class Peer {
 };
 
 struct CpuProfile {
+  // What it has, to be asked with Includes: it may be more than any named set.
   Isa isa = Isa::kScalar;
   // Two 512-bit VNNI units, which share their ports with all other 512-bit instructions, as in Intel's server cores. XNNPACK's
   // int8 kernel spends one vector instruction flipping signs for every two dot products; with one unit that is hidden, with
@@ -29,8 +30,8 @@ struct CpuProfile {
   Peer peer = Peer::kSameInstructions;
   // That a layer is computed with.
   int threads = 1;
-  // Of Isa::kNeon: all cores issue instructions in order, as Cortex-A53 does. XNNPACK multiplies less than half as much in a cycle there
-  // as on Cortex-A72, and the kernels here nearly as much.
+  // Without dot products: all cores issue instructions in order, as Cortex-A53 does. XNNPACK multiplies less than half as much in a
+  // cycle there as on Cortex-A72, and the kernels here nearly as much.
   bool in_order = false;
 };
 
@@ -72,8 +73,9 @@ struct CpuCosts {
     double multiply;
     double transform;
   };
-  // Zeros for kernels that the policy never takes on the CPU.
+  // Zeros for kernels that the policy never takes on the CPU. F(4,3) for AVX-512 has a form for few input channels.
   Kernel f43;
+  Kernel f43_few_channels;
   Kernel f23;
   Kernel triplets;  // 1-D F(2,3), sums of taps in int8
   Kernel two_taps;  // its form without conditions

@@ -130,8 +130,12 @@ struct DepthwiseNeonOps {
         if (codes != nullptr && input_channels_ == kVector && s.input_channels == s.output_channels) {
           // Nearly all there is to prepare: the columns inside the image, of channels that are all there.
           for (; x < 0 && x < end; ++x) store(padding);
-          const int8_t* from = codes + x * s.input_channels + first_;
-          for (; x < s.input_width && x < end; ++x, from += s.input_channels) store(window_.Move(vld1q_s8(from)));
+          const int64_t inside = end < s.input_width ? end : s.input_width;
+          if (x < inside) {
+            outside = vorrq_s8(outside, CopyColumns(codes + x * s.input_channels + first_, s.input_channels, inside - x, to));
+            to += (inside - x) * kVector;
+            x = inside;
+          }
         }
         for (; x < end; ++x) fill(x);
       }
@@ -152,6 +156,26 @@ struct DepthwiseNeonOps {
     }
 
    private:
+    // Moves some columns, of channels that are all there, into the window; returns what is outside as CodeWindow has it.
+    int8x16_t CopyColumns(const int8_t* from, ptrdiff_t step, int64_t columns, int8_t* to) const {
+      const CodeWindow window = window_;  // what is stored might lie anywhere, for all the compiler knows
+      int8x16_t outside = vdupq_n_s8(0);
+      constexpr int kSideBySide = 4;  // cores that issue in order would wait for each
+      for (; columns >= kSideBySide; columns -= kSideBySide, from += kSideBySide * step, to += kSideBySide * kVector) {
+        int8x16_t values[kSideBySide];
+        for (int i = 0; i < kSideBySide; ++i) values[i] = vld1q_s8(from + i * step);
+        for (int i = 0; i < kSideBySide; ++i) values[i] = window.Move(values[i]);
+        for (int i = 0; i < kSideBySide; ++i) vst1q_s8(to + i * kVector, values[i]);
+        for (int i = 0; i < kSideBySide; ++i) outside = vorrq_s8(outside, CodeWindow::Outside(values[i]));
+      }
+      for (; columns > 0; --columns, from += step, to += kVector) {
+        const int8x16_t values = window.Move(vld1q_s8(from));
+        vst1q_s8(to, values);
+        outside = vorrq_s8(outside, CodeWindow::Outside(values));
+      }
+      return outside;
+    }
+
     template <int burst>
     void ComputeRow(const char* const* rows, int8_t* output) const {
       const ConvShape& s = context_.shape;
@@ -262,17 +286,9 @@ struct DepthwiseNeonOps {
   };
 };
 
-// The same code for all of them: no extension multiplies bytes of one channel faster.
-constexpr ConvKernel KernelFor(Isa isa) {
-  ConvKernel kernel = DepthwiseRows<DepthwiseNeonOps>::Kernel();
-  kernel.isa = isa;
-  return kernel;
-}
-
 }  // namespace
 
-const ConvKernel kDepthwiseNeon = KernelFor(Isa::kNeon);
-const ConvKernel kDepthwiseNeonDotprod = KernelFor(Isa::kNeonDotprod);
-const ConvKernel kDepthwiseNeonI8mm = KernelFor(Isa::kNeonI8mm);
+// No later extension multiplies bytes of one channel faster.
+const ConvKernel kDepthwiseNeon = DepthwiseRows<DepthwiseNeonOps>::Kernel();
 
 }  // namespace tflite_eq

@@ -392,16 +392,16 @@ void RunNarrow(const KernelContext& context, const Source& source, const uint8_t
   const ConvShape& s = context.shape;
   const int8_t* weights = static_cast<const int8_t*>(context.packed);
   const int32_t* bias = reinterpret_cast<const int32_t*>(weights + WeightBytes(s));
-  const StoreNarrow store(context, s.output_channels);
+  const ptrdiff_t width = s.output_channels, pixel = context.output_pixel();
+  const StoreNarrow store(context, s.output_channels, pixels < kQuad ? width : pixel);
   NarrowPixels at = {codes, source.column, channels, flipped ? _mm512_setzero_si512() : _mm512_set1_epi8(static_cast<char>(0x80))};
-  const ptrdiff_t width = s.output_channels;
   if (pixels < kQuad) {
     // Each four times over.
     at.column = 0;
     for (int i = 0; i < pixels; ++i, at.codes += source.column) {
       int8_t same[kLine];
       NarrowTile<1>(source, at, weights, bias, store, same);
-      memcpy(output + i * width, same, static_cast<size_t>(width));
+      memcpy(output + i * pixel, same, static_cast<size_t>(width));
     }
     return;
   }
@@ -410,7 +410,7 @@ void RunNarrow(const KernelContext& context, const Source& source, const uint8_t
     const bool large = pixels - done >= kQuad * kQuad;
     const int first = large || pixels - done >= kQuad ? done : pixels - kQuad;
     at.codes = codes + first * source.column;
-    int8_t* to = output + first * width;
+    int8_t* to = output + first * pixel;
     large ? NarrowTile<kQuad>(source, at, weights, bias, store, to) : NarrowTile<1>(source, at, weights, bias, store, to);
     done = first + (large ? kQuad * kQuad : kQuad);
   }
@@ -423,13 +423,13 @@ void RunPixels(const KernelContext& context, const Channels& couts, const Source
   const int8_t* weights = static_cast<const int8_t*>(context.packed);
   const int32_t* bias = reinterpret_cast<const int32_t*>(weights + WeightBytes(s));
   const size_t block_bytes = Taps(s).packed_bytes();
-  const auto channels = static_cast<size_t>(s.output_channels);
+  const auto pixel = static_cast<size_t>(context.output_pixel());
   const int chunk = ChunkPixels(static_cast<int64_t>(stride) + s.output_channels);
   if (pixels > chunk) {
     for (int begin = 0; begin < pixels; begin += chunk) {
       const int count = pixels - begin < chunk ? pixels - begin : chunk;
       RunPixels(context, couts, source, codes + static_cast<size_t>(begin) * stride, stride, count,
-                output + static_cast<size_t>(begin) * channels);
+                output + static_cast<size_t>(begin) * pixel);
     }
     return;
   }
@@ -443,8 +443,8 @@ void RunPixels(const KernelContext& context, const Channels& couts, const Source
       for (int done = 0; done < pixels;) {
         const int size = NextTile(of.kSizes, pixels - done, pixels);
         const int first = pixels - done < of.kSizes[size] ? pixels - of.kSizes[size] : done;
-        of.kBySize[size](source, codes + static_cast<size_t>(first) * stride, stream, bias + cout, store, channels,
-                         output + static_cast<size_t>(first) * channels + cout);
+        of.kBySize[size](source, codes + static_cast<size_t>(first) * stride, stream, bias + cout, store, pixel,
+                         output + static_cast<size_t>(first) * pixel + cout);
         stream.prefetch += prefetched;
         done = first + of.kSizes[size];
       }
@@ -474,7 +474,7 @@ void RunBlock(const KernelContext& context, const Channels& couts, const Corner&
     const Source source(padded);
     for (int row = 0; row < rows; ++row) {
       const uint8_t* codes = lines + static_cast<size_t>(row) * padded.pitch;
-      int8_t* to = output + static_cast<size_t>(row) * s.output_width * s.output_channels;
+      int8_t* to = output + static_cast<size_t>(row) * s.output_width * context.output_pixel();
       if (padded.taps.narrow) {
         RunNarrow(context, source, codes, /*flipped=*/true, padded.taps.channels, columns, to);
       } else {
@@ -492,7 +492,7 @@ void RunRowsOf(const KernelContext& context, const Channels& couts, int image, i
                int8_t* output, void* scratch) {
   const ConvShape& s = context.shape;
   input += static_cast<size_t>(image) * s.input_height * s.input_width * s.input_channels;
-  output += (static_cast<size_t>(image) * s.output_height + row_begin) * s.output_width * s.output_channels;
+  output += (static_cast<size_t>(image) * s.output_height + row_begin) * s.output_width * context.output_pixel();
   if (IsPointwise(s)) {
     const auto channels = static_cast<ptrdiff_t>(s.input_channels);
     const int8_t* codes = input + static_cast<ptrdiff_t>(row_begin) * s.input_width * channels;
@@ -506,7 +506,7 @@ void RunRowsOf(const KernelContext& context, const Channels& couts, int image, i
       const int count = pixels - begin < chunk ? pixels - begin : chunk;
       CopyFlipped(codes + begin * channels, count * channels, copy);
       RunPixels(context, couts, Source(s), copy, static_cast<size_t>(channels), count,
-                output + static_cast<size_t>(begin) * s.output_channels);
+                output + static_cast<size_t>(begin) * context.output_pixel());
     }
     return;
   }
@@ -516,7 +516,7 @@ void RunRowsOf(const KernelContext& context, const Channels& couts, int image, i
   for (int column = 0; column < s.output_width; column += segment) {
     const int left = s.output_width - column;
     RunBlock(context, couts, {input, y, column * s.stride_width - s.pad_left}, row_end - row_begin, left < segment ? left : segment,
-             output + static_cast<size_t>(column) * s.output_channels, static_cast<uint8_t*>(scratch));
+             output + static_cast<size_t>(column) * context.output_pixel(), static_cast<uint8_t*>(scratch));
   }
 }
 
@@ -539,6 +539,6 @@ void Run(const KernelContext& context, const WorkPlan& plan, int unit, const int
 }  // namespace
 
 const ConvKernel kDirectAvx512 = {Algorithm::kDirect, Isa::kAvx512Vnni, /*needs_fallback=*/false, /*uses_lines=*/true, CertifyDirect,
-                                  PackedBytes, Pack, Plan, Run, RunRows};
+                                  PackedBytes, Pack, Plan, Run, RunRows, /*places_outputs=*/true};
 
 }  // namespace tflite_eq

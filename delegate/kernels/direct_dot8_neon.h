@@ -18,7 +18,7 @@ struct DirectDotOps {
   static constexpr int kStep = kCouple;
   static constexpr int kMaxSteps = 4;  // 16 accumulators
 
-  static bool AllowsLongSums(const int8_t*, int, int) { return true; }
+  static bool AllowsLongSums(const int8_t*, int, int, int) { return true; }
   static size_t PackedOffset(int cout, int channel) {
     return static_cast<size_t>(channel / kDotChannels) * kDotBlockBytes + DotOps::PackedOffset(cout, channel % kDotChannels);
   }

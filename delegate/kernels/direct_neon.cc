@@ -1,30 +1,40 @@
 // The direct kernels for ARMv8.0, which multiplies bytes into 16 bits: for any codes and weights, and for 7-bit ones.
 //
 // Sums are spread over the lanes of a register, which hold different input channels of one output, and are added up at the end.
-// Register tiles, outputs x 4 output channels:
+// Register tiles, 3 outputs x 4 output channels (widening_tiles_neon.h):
 //
-//   int8   4 x 4: 16 accumulators of 32 bits. Products of two vectors (smull, smlal) are added to them in pairs (sadalp), 2 * 128 * 127
-//          fits in 16 bits; where a weight is -128, one by one.
-//   7 bits 3 x 4: 12 accumulators of 32 bits and 12 of 16 bits. Four products of codes in [-64, 63] fit in 16 bits, 4 * 64 * 127 = 32512,
+//   int8   12 accumulators of 32 bits. Products of two vectors (smull, smlal) are added to them in pairs (sadalp), 2 * 128 * 127 fits in
+//          16 bits; where a weight is -128, one by one.
+//   7 bits 12 accumulators of 32 bits and 12 of 16 bits. Four products of codes in [-64, 63] fit in 16 bits, 4 * 64 * 127 = 32512,
 //          and eight where what they are multiplied by is small enough: 64 * 511 = 32704, for magnitudes that add up to 511. Trained
 //          weights nearly always do, those in [-63, 63] always. So one smull and seven smlal go before one sadalp, 9 instructions for 64
 //          products, or one and three: 10, where int8 takes 12. The idea is EasyQuant's (arXiv 2006.16669), who limit the weights instead.
+//
+// The last one or two outputs of some are computed by the same instructions in an order that the compiler chooses.
 #include "delegate/kernels/direct_neon.h"
 
 #include "delegate/kernels/kernels.h"
+#include "delegate/kernels/widening_tiles_neon.h"
 
 namespace tflite_eq {
 namespace {
 
-constexpr int kCout = 4;
+constexpr int kCout = kTileCout;
+constexpr int kHalf = kVector / 2;
+
+// The weights of eight channels, of each half of a vector.
+int8x8_t HalfOfWeights(const int8_t* weights, int half, int k) { return vld1_s8(weights + (half * kCout + k) * kHalf); }
 
 struct WideningOps {
   static constexpr Isa kIsa = Isa::kNeon;
   static constexpr int kVectors = 1;
   static constexpr int kPlaneChannels = kVector;
   static constexpr int kStep = 1;
+  static constexpr int kMaxSteps = kTileOutputs;
 
-  static size_t PackedOffset(int cout, int channel) { return static_cast<size_t>(cout) * kVector + channel; }
+  static size_t PackedOffset(int cout, int channel) {
+    return static_cast<size_t>(channel / kHalf * kCout + cout) * kHalf + channel % kHalf;
+  }
   static void StoreColumn(int8_t* line, size_t, int8x16_t codes) { vst1q_s8(line, codes); }
 
   template <int pixels>
@@ -50,10 +60,9 @@ struct WideningOps {
 struct Int8Ops : WideningOps {
   static constexpr Algorithm kAlgorithm = Algorithm::kDirect;
   static constexpr bool kSevenBits = false;
-  static constexpr int kMaxSteps = 4;
 
-  static bool AllowsLongSums(const int8_t* filter, int positions, int channels) {
-    for (int i = 0; i < positions * channels; ++i) {
+  static bool AllowsLongSums(const int8_t* filter, int rows, int columns, int channels) {
+    for (int i = 0; i < rows * columns * channels; ++i) {
       if (filter[i] == -128) return false;
     }
     return true;
@@ -64,26 +73,31 @@ struct Int8Ops : WideningOps {
    public:
     __attribute__((always_inline)) const int8_t* Accumulate(const int8_t* codes, size_t plane_bytes, int vectors,
                                                             const int8_t* weights, bool long_sums) {
+      if constexpr (pixels == kTileOutputs) {
+        if (long_sums) {
+          Int8Pairs::Add(codes, plane_bytes, vectors, weights, this->acc_);
+          return weights + static_cast<ptrdiff_t>(vectors) * kCout * kVector;
+        }
+      }
       return long_sums ? Add<true>(codes, plane_bytes, vectors, weights) : Add<false>(codes, plane_bytes, vectors, weights);
     }
 
    private:
     template <bool pairs>
     __attribute__((always_inline)) const int8_t* Add(const int8_t* codes, size_t plane_bytes, int vectors, const int8_t* weights) {
+#pragma GCC unroll 1
       for (int i = 0; i < vectors; ++i, codes += plane_bytes, weights += kCout * kVector) {
-        int8x16_t w[kCout];
-        for (int k = 0; k < kCout; ++k) w[k] = vld1q_s8(weights + k * kVector);
 #pragma GCC unroll 4
         for (int p = 0; p < pixels; ++p) {
           const int8x16_t x = vld1q_s8(codes + p * kVector);
 #pragma GCC unroll 4
           for (int k = 0; k < kCout; ++k) {
             int32x4_t& acc = this->acc_[p][k];
-            const int16x8_t products = vmull_s8(vget_low_s8(x), vget_low_s8(w[k]));
+            const int16x8_t front = vmull_s8(vget_low_s8(x), HalfOfWeights(weights, 0, k));
             if (pairs) {
-              acc = vpadalq_s16(acc, vmlal_high_s8(products, x, w[k]));
+              acc = vpadalq_s16(acc, vmlal_s8(front, vget_high_s8(x), HalfOfWeights(weights, 1, k)));
             } else {
-              acc = vpadalq_s16(vpadalq_s16(acc, products), vmull_high_s8(x, w[k]));
+              acc = vpadalq_s16(vpadalq_s16(acc, front), vmull_s8(vget_high_s8(x), HalfOfWeights(weights, 1, k)));
             }
           }
         }
@@ -96,18 +110,18 @@ struct Int8Ops : WideningOps {
 struct Int7Ops : WideningOps {
   static constexpr Algorithm kAlgorithm = Algorithm::kDirectInt7;
   static constexpr bool kSevenBits = true;
-  static constexpr int kMaxSteps = 3;
   static constexpr int kBurst = 4;  // vectors of codes, two products of a lane each, between two additions to 32 bits; else half
 
-  static bool AllowsLongSums(const int8_t* filter, int positions, int channels) {
-    constexpr int kLanes = kVector / 2;
-    for (int position = 0; position < positions; ++position, filter += channels) {
-      for (int first = 0; first < channels; first += kBurst * kVector) {
-        int sums[kLanes] = {};
-        for (int c = first; c < first + kBurst * kVector && c < channels; ++c) {
-          sums[c % kLanes] += filter[c] < 0 ? -filter[c] : filter[c];
-        }
-        for (const int sum : sums) {
+  // The vectors of a filter row follow each other.
+  static bool AllowsLongSums(const int8_t* filter, int rows, int columns, int channels) {
+    const int vectors = VectorBlocks(channels);
+    for (int row = 0; row < rows; ++row) {
+      int sums[kHalf] = {};
+      for (int column = 0; column < columns; ++column, filter += channels) {
+        for (int c = 0; c < channels; ++c) {
+          if ((column * vectors * kVector + c) % (kBurst * kVector) == 0) memset(sums, 0, sizeof(sums));
+          int& sum = sums[c % kHalf];
+          sum += filter[c] < 0 ? -filter[c] : filter[c];
           if (sum > kInt7LaneWeights) return false;
         }
       }
@@ -121,39 +135,47 @@ struct Int7Ops : WideningOps {
     __attribute__((always_inline)) const int8_t* Accumulate(const int8_t* codes, size_t plane_bytes, int vectors,
                                                             const int8_t* weights, bool long_sums) {
       int left = vectors;
-      for (; long_sums && left >= kBurst; left -= kBurst) {
-        Burst<kBurst>(codes, plane_bytes, weights);
-        codes += kBurst * plane_bytes;
-        weights += kBurst * kCout * kVector;
-      }
-      for (; left >= kBurst / 2; left -= kBurst / 2) {
-        Burst<kBurst / 2>(codes, plane_bytes, weights);
-        codes += kBurst / 2 * plane_bytes;
-        weights += kBurst / 2 * kCout * kVector;
-      }
-      if (left > 0) {
-        Burst<1>(codes, plane_bytes, weights);
-        weights += kCout * kVector;
-      }
+      if (long_sums) left -= Bursts<kBurst>(&codes, plane_bytes, left, &weights);
+      left -= Bursts<kBurst / 2>(&codes, plane_bytes, left, &weights);
+      Bursts<1>(&codes, plane_bytes, left, &weights);
       return weights;
     }
 
    private:
+    // As many bursts of `count` vectors as there are; returns the number of vectors.
+    template <int count>
+    __attribute__((always_inline)) int Bursts(const int8_t** codes, size_t plane_bytes, int vectors, const int8_t** weights) {
+      const int bursts = vectors / count;
+      if (bursts == 0) return 0;
+      const int done = bursts * count;
+      if constexpr (pixels == kTileOutputs) {
+        Int7Bursts<count>::Add(*codes, plane_bytes, bursts, *weights, this->acc_);
+      } else {
+#pragma GCC unroll 1
+        for (int i = 0; i < bursts; ++i) Burst<count>(*codes + i * count * plane_bytes, plane_bytes, *weights + i * count * kCout * kVector);
+      }
+      *codes += done * plane_bytes;
+      *weights += static_cast<ptrdiff_t>(done) * kCout * kVector;
+      return done;
+    }
+
     template <int count>
     __attribute__((always_inline)) void Burst(const int8_t* codes, size_t plane_bytes, const int8_t* weights) {
       int16x8_t products[pixels][kCout];
 #pragma GCC unroll 4
       for (int i = 0; i < count; ++i, codes += plane_bytes, weights += kCout * kVector) {
-        int8x16_t x[pixels];
-        for (int p = 0; p < pixels; ++p) x[p] = vld1q_s8(codes + p * kVector);
+#pragma GCC unroll 2
+        for (int half = 0; half < 2; ++half) {
+          int8x8_t x[pixels];
+          for (int p = 0; p < pixels; ++p) x[p] = vld1_s8(codes + p * kVector + half * kHalf);
 #pragma GCC unroll 4
-        for (int k = 0; k < kCout; ++k) {
-          const int8x16_t w = vld1q_s8(weights + k * kVector);
-          for (int p = 0; p < pixels; ++p) {
-            int16x8_t& sum = products[p][k];
-            sum = i == 0 ? vmull_s8(vget_low_s8(x[p]), vget_low_s8(w)) : vmlal_s8(sum, vget_low_s8(x[p]), vget_low_s8(w));
+          for (int k = 0; k < kCout; ++k) {
+            const int8x8_t w = HalfOfWeights(weights, half, k);
+            for (int p = 0; p < pixels; ++p) {
+              int16x8_t& sum = products[p][k];
+              sum = i == 0 && half == 0 ? vmull_s8(x[p], w) : vmlal_s8(sum, x[p], w);
+            }
           }
-          for (int p = 0; p < pixels; ++p) products[p][k] = vmlal_high_s8(products[p][k], x[p], w);
         }
       }
       for (int p = 0; p < pixels; ++p) {

@@ -145,8 +145,7 @@ struct ElementwiseKernels {
   void (*follow_channel_lines)(const ChannelLines& lines, const int8_t* input, int8_t* output, size_t pixels);
 };
 
-// Those of the best instruction set up to `most` of the same architecture that has any; scalar ones at the least. `most` is one that
-// the CPU runs. Where it has instructions that an Isa does not name and a function gains by them, that function is among them.
+// The best that run on a CPU with `most`, function by function: `isa` is what the most of them need. Scalar ones at the least.
 ElementwiseKernels FindElementwise(Isa most);
 
 }  // namespace tflite_eq

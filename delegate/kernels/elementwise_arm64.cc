@@ -4,8 +4,7 @@
 namespace tflite_eq {
 
 ElementwiseKernels FindElementwise(Isa most) {
-  const bool neon = most == Isa::kNeon || most == Isa::kNeonDotprod || most == Isa::kNeonI8mm;
-  return neon ? kElementwiseNeon : kElementwiseScalar;
+  return Includes(most, Isa::kNeon) ? kElementwiseNeon : kElementwiseScalar;
 }
 
 }  // namespace tflite_eq

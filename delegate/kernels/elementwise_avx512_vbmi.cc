@@ -25,7 +25,7 @@ void PermutedLookUp(const int8_t* table, const int8_t* input, int8_t* output, si
 
 }  // namespace
 
-const ElementwiseKernels kElementwiseAvx512Vbmi = {Isa::kAvx512Vnni, PermutedLookUp, nullptr, nullptr, nullptr,
+const ElementwiseKernels kElementwiseAvx512Vbmi = {Isa::kAvx512Vbmi, PermutedLookUp, nullptr, nullptr, nullptr,
                                                    nullptr,          nullptr,        nullptr,      nullptr,
                                                    nullptr,          nullptr};
 

@@ -9,7 +9,7 @@ namespace tflite_eq {
 extern const ElementwiseKernels kElementwiseScalar;
 extern const ElementwiseKernels kElementwiseAvx2;
 extern const ElementwiseKernels kElementwiseAvx512;
-// What permutations of bytes (AVX512_VBMI) do better; null where there is no such function. CpuPermutesBytes() tells where they run.
+// What permutations of bytes (AVX512_VBMI) do better; null where there is no such function.
 extern const ElementwiseKernels kElementwiseAvx512Vbmi;
 extern const ElementwiseKernels kElementwiseNeon;
 

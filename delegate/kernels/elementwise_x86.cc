@@ -1,5 +1,4 @@
 // The elementwise kernels of an x86-64 build.
-#include "delegate/kernels/cpu_features.h"
 #include "delegate/kernels/elementwise_kernels.h"
 
 namespace tflite_eq {
@@ -13,10 +12,9 @@ void Replace(Function better, Function* function) {
 }  // namespace
 
 ElementwiseKernels FindElementwise(Isa most) {
-  if (most == Isa::kAvx2) return kElementwiseAvx2;
-  if (most != Isa::kAvx512Vnni) return kElementwiseScalar;
+  if (!Includes(most, Isa::kAvx512Vnni)) return Includes(most, Isa::kAvx2) ? kElementwiseAvx2 : kElementwiseScalar;
   ElementwiseKernels kernels = kElementwiseAvx512;
-  if (CpuPermutesBytes()) {
+  if (Includes(most, kElementwiseAvx512Vbmi.isa)) {
     const ElementwiseKernels& better = kElementwiseAvx512Vbmi;
     Replace(better.look_up, &kernels.look_up);
     Replace(better.add, &kernels.add);

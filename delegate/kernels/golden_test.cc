@@ -105,17 +105,17 @@ TEST(Golden, EveryKernel) {
   for (const Case& c : ReadCases()) {
     const GoldenProblem golden(c);
     for (int algorithm = 0; algorithm < kAlgorithmCount; ++algorithm) {
-      for (int isa = 0; isa < kIsaCount; ++isa) {
+      for (Isa isa : kIsas) {
         PreparedConv conv;
         Reason reason;
-        if (!conv.Prepare(golden.problem(), static_cast<Algorithm>(algorithm), static_cast<Isa>(isa), 1, &reason)) continue;
+        if (!conv.Prepare(golden.problem(), static_cast<Algorithm>(algorithm), isa, 1, &reason)) continue;
         Buffer scratch;
         ASSERT_TRUE(scratch.Allocate(conv.scratch_bytes()));
         std::vector<int8_t> output(golden.expected().size());
         SerialThreadPool serial;
         conv.Run(golden.input(), output.data(), scratch.as<void>(), &serial);
         EXPECT_EQ(output, golden.expected()) << c.name << ": " << AlgorithmName(static_cast<Algorithm>(algorithm)) << " on "
-                                             << IsaName(static_cast<Isa>(isa));
+                                             << IsaName(isa);
         ++runs;
       }
     }

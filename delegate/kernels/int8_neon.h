@@ -121,7 +121,8 @@ class StoreCodesNeon {
     }
   }
 
-  // The same for pixels of four vectors that follow each other in the output, each constant being read once.
+  // The same for pixels of four vectors that follow each other in the output, each constant being read once. Steps of all pixels lie side
+  // by side where every channel is there: cores that issue in order would wait for each step of one.
   template <int pixels>
   __attribute__((always_inline)) void StorePixels(int32x4_t (&sums)[pixels][4], int8_t* out, ptrdiff_t step) const {
     static_assert(vectors == 4, "a pixel is a vector of codes");
@@ -136,46 +137,79 @@ class StoreCodesNeon {
       const RequantizeNeon constants(requantization_, channel_ + 4 * v);
       for (int p = 0; p < pixels; ++p) sums[p][v] = constants.Fast(sums[p][v]);
     }
+    int8x16_t codes[pixels];
+    pack_.Pack(sums, codes);
+    if (channels_ == kChannels) {
 #pragma GCC unroll 4
-    for (int p = 0; p < pixels; ++p, out += step) StoreOne(pack_.Pack(sums[p][0], sums[p][1], sums[p][2], sums[p][3]), out);
+      for (int p = 0; p < pixels; ++p, out += step) vst1q_s8(out, codes[p]);
+    } else {
+#pragma GCC unroll 4
+      for (int p = 0; p < pixels; ++p, out += step) StorePart(codes[p], {out});
+    }
   }
 
  private:
-  template <bool fast>
-  __attribute__((noinline)) void Run(const int32x4_t* sums, int pixels, const int32_t* bias, int8_t* out, ptrdiff_t step) const {
-    // Read once: what is stored might lie anywhere, for all the compiler knows.
-    const PackCodesNeon pack = pack_;
-    int32x4_t multiplier[vectors], shift[vectors], biases[vectors];
-    for (int v = 0; v < vectors; ++v) {
-      const RequantizeNeon constants(requantization_, channel_ + 4 * v);
-      multiplier[v] = constants.multiplier;
-      shift[v] = constants.shift;
-      biases[v] = vld1q_s32(bias + 4 * v);
+  // Constants of the channels.
+  struct RunConstants {
+    RunConstants(const StoreCodesNeon& store, const int32_t* biases) : pack(store.pack_) {
+      for (int v = 0; v < vectors; ++v) {
+        const RequantizeNeon constants(store.requantization_, store.channel_ + 4 * v);
+        multiplier[v] = constants.multiplier;
+        shift[v] = constants.shift;
+        bias[v] = vld1q_s32(biases + 4 * v);
+      }
     }
-    // Codes of as many fours of vectors as there are, side by side: cores that issue in order would wait for each step of one.
-    const auto convert = [&](const auto& fours, auto& codes) {
-      constexpr int kFours = sizeof(codes) / sizeof(codes[0]);
-      int32x4_t z[4 * kFours];
+    PackCodesNeon pack;
+    int32x4_t multiplier[vectors];
+    int32x4_t shift[vectors];
+    int32x4_t bias[vectors];
+  };
+
+  // Codes of fours of vectors, side by side: cores that issue in order would wait for each step of one.
+  template <bool fast, int fours>
+  static __attribute__((always_inline)) void Convert(const RunConstants& c, const int32x4_t* sums, int8x16_t (&codes)[fours]) {
+    int32x4_t z[fours][4];
 #pragma GCC unroll 8
-      for (int i = 0; i < 4 * kFours; ++i) {
-        const RequantizeNeon constants(multiplier[i % vectors], shift[i % vectors]);
-        const int32x4_t sum = vaddq_s32(fours[i], biases[i % vectors]);
-        z[i] = fast ? constants.Fast(sum) : constants.General(sum);
-      }
-#pragma GCC unroll 2
-      for (int i = 0; i < kFours; ++i) codes[i] = pack.Pack(z[4 * i], z[4 * i + 1], z[4 * i + 2], z[4 * i + 3]);
-    };
-    if (channels_ == kChannels) {
-      for (; pixels >= 2 * kPixels; pixels -= 2 * kPixels, sums += 8, out += 2 * kPixels * step) {
-        int8x16_t codes[2];
-        convert(sums, codes);
-        StoreWhole(codes[0], out, step);
-        StoreWhole(codes[1], out + kPixels * step, step);
-      }
+    for (int i = 0; i < 4 * fours; ++i) {
+      const RequantizeNeon constants(c.multiplier[i % vectors], c.shift[i % vectors]);
+      const int32x4_t sum = vaddq_s32(sums[i], c.bias[i % vectors]);
+      z[i / 4][i % 4] = fast ? constants.Fast(sum) : constants.General(sum);
     }
+    c.pack.Pack(z, codes);
+  }
+
+  template <bool fast>
+  __attribute__((always_inline)) void Run(const int32x4_t* sums, int pixels, const int32_t* bias, int8_t* out, ptrdiff_t step) const {
+    int done = 0;
+    if (channels_ == kChannels) {
+      constexpr int kFours = 4;
+      if (fast) done = RunWhole<true, kFours>(sums, pixels, bias, out, step);
+      done += RunWhole<fast, 1>(sums + done * vectors, pixels - done, bias, out + done * step, step);
+    }
+    if (done < pixels) RunPart(sums + done * vectors, pixels - done, bias, out + done * step, step);
+  }
+
+  // All channels of the pixels that fill `fours` fours of vectors, as often as they do; returns their number. Nothing is called here, so
+  // that constants stay in registers.
+  template <bool fast, int fours>
+  __attribute__((noinline)) int RunWhole(const int32x4_t* sums, int pixels, const int32_t* bias, int8_t* out, ptrdiff_t step) const {
+    const RunConstants constants(*this, bias);
+    constexpr int kAtOnce = fours * kPixels;
+    int done = 0;
+    for (; done + kAtOnce <= pixels; done += kAtOnce, sums += 4 * fours) {
+      int8x16_t codes[fours];
+      Convert<fast, fours>(constants, sums, codes);
+      for (int i = 0; i < fours; ++i, out += kPixels * step) StoreWhole(codes[i], out, step);
+    }
+    return done;
+  }
+
+  // The others.
+  __attribute__((noinline)) void RunPart(const int32x4_t* sums, int pixels, const int32_t* bias, int8_t* out, ptrdiff_t step) const {
+    const RunConstants constants(*this, bias);
     for (; pixels > 0; pixels -= kPixels, sums += 4) {
       int8x16_t codes[1];
-      convert(sums, codes);
+      Convert</*fast=*/false, 1>(constants, sums, codes);
       int8_t bytes[kVector];
       vst1q_s8(bytes, codes[0]);
       for (int p = 0; p < kPixels && p < pixels; ++p, out += step) memcpy(out, bytes + p * kChannels, channels_);
@@ -186,15 +220,15 @@ class StoreCodesNeon {
     if (vectors == 4) return vst1q_s8(out, codes);
     if (vectors == 2) {
       const uint64x2_t halves = vreinterpretq_u64_s8(codes);
-      StorePixel<uint64_t>(vgetq_lane_u64(halves, 0), out);
-      StorePixel<uint64_t>(vgetq_lane_u64(halves, 1), out + step);
+      StoreBits<uint64_t>(vgetq_lane_u64(halves, 0), out);
+      StoreBits<uint64_t>(vgetq_lane_u64(halves, 1), out + step);
       return;
     }
     const uint32x4_t words = vreinterpretq_u32_s8(codes);
-    StorePixel<uint32_t>(vgetq_lane_u32(words, 0), out);
-    StorePixel<uint32_t>(vgetq_lane_u32(words, 1), out + step);
-    StorePixel<uint32_t>(vgetq_lane_u32(words, 2), out + 2 * step);
-    StorePixel<uint32_t>(vgetq_lane_u32(words, 3), out + 3 * step);
+    StoreBits<uint32_t>(vgetq_lane_u32(words, 0), out);
+    StoreBits<uint32_t>(vgetq_lane_u32(words, 1), out + step);
+    StoreBits<uint32_t>(vgetq_lane_u32(words, 2), out + 2 * step);
+    StoreBits<uint32_t>(vgetq_lane_u32(words, 3), out + 3 * step);
   }
 
   __attribute__((always_inline)) void StoreOne(int8x16_t codes, int8_t* out) const {
@@ -218,8 +252,12 @@ class StoreCodesNeon {
   }
 
   template <typename Codes>
+  static void StoreBits(Codes codes, int8_t* out) {
+    memcpy(out, &codes, sizeof(codes));
+  }
+  template <typename Codes>
   static void StorePixel(Codes codes, int8_t* out) {
-    if (out != nullptr) memcpy(out, &codes, sizeof(codes));
+    if (out != nullptr) StoreBits(codes, out);
   }
 
   __attribute__((noinline)) void StorePart(int8x16_t codes, int8_t* const (&out)[kPixels]) const {

@@ -114,8 +114,8 @@ TEST(IsaSymbols, KernelsAndNothingElse) {
   size_t expected = 1;
 #endif
   for (int algorithm = 0; algorithm < kAlgorithmCount; ++algorithm) {
-    for (int isa = static_cast<int>(Isa::kScalar) + 1; isa < kIsaCount; ++isa) {
-      expected += FindKernel(static_cast<Algorithm>(algorithm), static_cast<Isa>(isa)) != nullptr;
+    for (Isa isa : kIsas) {
+      expected += isa != Isa::kScalar && FindKernel(static_cast<Algorithm>(algorithm), isa) != nullptr;
     }
   }
   EXPECT_EQ(kernels.size(), expected);

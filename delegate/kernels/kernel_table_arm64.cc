@@ -4,12 +4,9 @@
 namespace tflite_eq {
 
 const ConvKernel* FindKernel(Algorithm algorithm, Isa isa) {
-  static constexpr const ConvKernel* kKernels[] = {
-      &kReference,         &kDirectScalar,      &kDirectNeon,        &kDirectNeonDotprod, &kDirectNeonI8mm,
-      &kDirectInt7Neon,    &kDepthwiseScalar,   &kDepthwiseNeon,     &kDepthwiseNeonDotprod, &kDepthwiseNeonI8mm,
-      &kWinogradF43Scalar, &kWinogradF43Neon,   &kWinogradF23Scalar, &kWinograd1dScalar,
-      &kWinograd1dNeonDotprod,                  &kWinograd1dNeonI8mm,
-  };
+#define TFLITE_EQ_ADDRESS(name, algorithm, isa) &name,
+  static constexpr const ConvKernel* kKernels[] = {TFLITE_EQ_ARM64_KERNELS(TFLITE_EQ_ADDRESS) TFLITE_EQ_SCALAR_KERNELS(TFLITE_EQ_ADDRESS)};
+#undef TFLITE_EQ_ADDRESS
   for (const ConvKernel* kernel : kKernels) {
     if (kernel->algorithm == algorithm && kernel->isa == isa) return kernel;
   }

@@ -4,12 +4,9 @@
 namespace tflite_eq {
 
 const ConvKernel* FindKernel(Algorithm algorithm, Isa isa) {
-  static constexpr const ConvKernel* kKernels[] = {
-      &kReference,         &kDirectScalar,    &kDirectAvx2,        &kDirectInt7Avx2,    &kDirectAvx512,    &kDepthwiseScalar,
-      &kDepthwiseAvx2,     &kDepthwiseAvx512,
-      &kWinogradF43Scalar, &kWinogradF43Avx2, &kWinogradF43Avx512,
-      &kWinogradF23Scalar, &kWinogradF23Avx2, &kWinograd1dScalar,  &kWinograd1dAvx512,
-  };
+#define TFLITE_EQ_ADDRESS(name, algorithm, isa) &name,
+  static constexpr const ConvKernel* kKernels[] = {TFLITE_EQ_X86_KERNELS(TFLITE_EQ_ADDRESS) TFLITE_EQ_SCALAR_KERNELS(TFLITE_EQ_ADDRESS)};
+#undef TFLITE_EQ_ADDRESS
   for (const ConvKernel* kernel : kKernels) {
     if (kernel->algorithm == algorithm && kernel->isa == isa) return kernel;
   }

@@ -3,34 +3,15 @@
 #define TFLITE_EQ_DELEGATE_KERNELS_KERNELS_H_
 
 #include "delegate/kernels/conv_kernel.h"
+#include "delegate/kernels/kernel_list.h"
 
 namespace tflite_eq {
 
-extern const ConvKernel kReference;
-extern const ConvKernel kDirectScalar;
-extern const ConvKernel kDirectNeon;
-extern const ConvKernel kDirectNeonDotprod;
-extern const ConvKernel kDirectNeonI8mm;
-extern const ConvKernel kDirectAvx2;
-extern const ConvKernel kDirectAvx512;
-extern const ConvKernel kDirectInt7Avx2;
-extern const ConvKernel kDirectInt7Neon;
-extern const ConvKernel kDepthwiseScalar;
-extern const ConvKernel kDepthwiseNeon;
-extern const ConvKernel kDepthwiseNeonDotprod;
-extern const ConvKernel kDepthwiseNeonI8mm;
-extern const ConvKernel kDepthwiseAvx2;
-extern const ConvKernel kDepthwiseAvx512;
-extern const ConvKernel kWinogradF43Scalar;
-extern const ConvKernel kWinogradF43Neon;
-extern const ConvKernel kWinogradF43Avx2;
-extern const ConvKernel kWinogradF43Avx512;
-extern const ConvKernel kWinogradF23Scalar;
-extern const ConvKernel kWinogradF23Avx2;
-extern const ConvKernel kWinograd1dScalar;
-extern const ConvKernel kWinograd1dNeonDotprod;
-extern const ConvKernel kWinograd1dNeonI8mm;
-extern const ConvKernel kWinograd1dAvx512;
+#define TFLITE_EQ_DECLARE(name, algorithm, isa) extern const ConvKernel name;
+TFLITE_EQ_X86_KERNELS(TFLITE_EQ_DECLARE)
+TFLITE_EQ_ARM64_KERNELS(TFLITE_EQ_DECLARE)
+TFLITE_EQ_SCALAR_KERNELS(TFLITE_EQ_DECLARE)
+#undef TFLITE_EQ_DECLARE
 
 }  // namespace tflite_eq
 

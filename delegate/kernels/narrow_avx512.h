@@ -86,10 +86,12 @@ __attribute__((always_inline)) inline void AccumulateNarrow(const NarrowPixels& 
 // Turns the sums of a tile of pixels that follow each other into codes, and stores them.
 class StoreNarrow {
  public:
-  StoreNarrow(const KernelContext& context, int channels)
+  // Pixels lie `pixel` bytes apart.
+  StoreNarrow(const KernelContext& context, int channels, ptrdiff_t pixel)
       : context_(context),
         by_pixel_(context, 0, channels),
         channels_(channels),
+        pixel_(pixel),
         low_(_mm512_set1_epi8(static_cast<char>(context.requantization->activation_min()))),
         high_(_mm512_set1_epi8(static_cast<char>(context.requantization->activation_max()))) {}
 
@@ -134,19 +136,19 @@ class StoreNarrow {
                              FourFloats(lines.half() + kQuad * q));
       for (int i = 0; i < quads; ++i) sums[q][i] = to_code(line, sums[q][i]);
     }
-    for (int i = 0; i < quads; ++i, out += kQuad * channels_) {
+    for (int i = 0; i < quads; ++i, out += kQuad * pixel_) {
       const __m512i first = _mm512_packs_epi32(sums[0][i], sums[1][i]);
       const __m512i second = _mm512_packs_epi32(sums[2][i], sums[3][i]);
       const __m512i codes = _mm512_min_epi8(_mm512_max_epi8(_mm512_packs_epi16(first, second), low_), high_);
-      if (channels_ == kNarrow) {
+      if (channels_ == kNarrow && pixel_ == kNarrow) {
         _mm512_storeu_si512(out, codes);
         continue;
       }
       const __mmask16 mask = static_cast<__mmask16>((1 << channels_) - 1);
       _mm_mask_storeu_epi8(out, mask, _mm512_castsi512_si128(codes));
-      _mm_mask_storeu_epi8(out + channels_, mask, _mm512_extracti32x4_epi32(codes, 1));
-      _mm_mask_storeu_epi8(out + 2 * channels_, mask, _mm512_extracti32x4_epi32(codes, 2));
-      _mm_mask_storeu_epi8(out + 3 * channels_, mask, _mm512_extracti32x4_epi32(codes, 3));
+      _mm_mask_storeu_epi8(out + pixel_, mask, _mm512_extracti32x4_epi32(codes, 1));
+      _mm_mask_storeu_epi8(out + 2 * pixel_, mask, _mm512_extracti32x4_epi32(codes, 2));
+      _mm_mask_storeu_epi8(out + 3 * pixel_, mask, _mm512_extracti32x4_epi32(codes, 3));
     }
   }
 
@@ -162,12 +164,13 @@ class StoreNarrow {
         }
       }
     }
-    by_pixel_(pixels, kQuad * quads, NextPixel{out, static_cast<size_t>(channels_)});
+    by_pixel_(pixels, kQuad * quads, NextPixel{out, static_cast<size_t>(pixel_)});
   }
 
   const KernelContext& context_;
   StoreTile<1> by_pixel_;
   ptrdiff_t channels_;
+  ptrdiff_t pixel_;
   __m512i low_;
   __m512i high_;
 };

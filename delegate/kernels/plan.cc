@@ -1,27 +1,59 @@
 #include "delegate/kernels/plan.h"
 
+#include <initializer_list>
+
 #include "delegate/kernels/geometry.h"
+#include "delegate/kernels/kernel_list.h"
 #include "delegate/kernels/plan_estimates.h"
 #include "delegate/kernels/plan_policies.h"
 
 namespace tflite_eq {
-Plan Claim(const ConvShape& shape, Algorithm algorithm, Isa isa, double saved_share, const char* why) {
+namespace {
+
+struct ListedKernel {
+  Algorithm algorithm;
+  Isa needed;
+};
+
+#define TFLITE_EQ_LISTED(name, algorithm, isa) {Algorithm::algorithm, Isa::isa},
+constexpr ListedKernel kListed[] = {
+    TFLITE_EQ_X86_KERNELS(TFLITE_EQ_LISTED) TFLITE_EQ_ARM64_KERNELS(TFLITE_EQ_LISTED) TFLITE_EQ_SCALAR_KERNELS(TFLITE_EQ_LISTED)};
+#undef TFLITE_EQ_LISTED
+
+}  // namespace
+
+bool HasKernel(Algorithm algorithm, Isa needed) {
+  for (const ListedKernel& kernel : kListed) {
+    if (kernel.algorithm == algorithm && kernel.needed == needed) return true;
+  }
+  return false;
+}
+
+bool BestKernel(Algorithm algorithm, Isa has, Isa* needed) {
+  for (const ListedKernel& kernel : kListed) {
+    if (kernel.algorithm != algorithm || !Includes(has, kernel.needed)) continue;
+    *needed = kernel.needed;
+    return true;
+  }
+  return false;
+}
+
+Plan Claim(const ConvShape& shape, Algorithm algorithm, Isa has, double saved_share, const char* why) {
   Plan plan;
-  plan.claim = true;
+  plan.claim = BestKernel(algorithm, has, &plan.isa);
   plan.algorithm = algorithm;
-  plan.isa = isa;
   plan.saved_multiplications = (saved_share > 0 ? saved_share : 0) * XnnpackMultiplications(shape);
-  plan.reason.Set("%s on %s: %s", AlgorithmName(algorithm), IsaName(isa), why);
+  plan.reason.Set("%s on %s: %s", AlgorithmName(algorithm), IsaName(plan.isa), why);
   return plan;
 }
 
-Plan ClaimWinograd2d(const ConvProblem& problem, Algorithm algorithm, Isa isa, double saved_share, const char* why) {
+Plan ClaimWinograd2d(const ConvProblem& problem, Algorithm algorithm, Isa has, double saved_share, const char* why) {
   const int bits = algorithm == Algorithm::kWinogradF43 ? kWinogradF43Bits : kWinogradF23Bits;
   Reason text;
   const int parts = WinogradParts(problem, bits, 0, problem.shape.output_channels, &text);
-  if (parts < 2) return Claim(problem.shape, algorithm, isa, saved_share, why);
+  if (parts < 2) return Claim(problem.shape, algorithm, has, saved_share, why);
   text.Set("%s, in %d parts of the input channels", why, parts);
-  return Claim(problem.shape, algorithm, isa, saved_share, text.text);
+  return Claim(problem.shape, algorithm, has, saved_share, text.text);
 }
 
 Plan Leave(const Reason& reason) {
@@ -112,7 +144,8 @@ Plan ChooseDepthwise(const ConvShape& s, const CpuProfile& cpu) {
   const Estimate estimate = EstimateDepthwise(s, cpu);
   Reason reason;
   Reason left;
-  if (!HasKernel(Algorithm::kDepthwise, cpu.isa) || cpu.isa == Isa::kScalar) {
+  Isa needed;
+  if (!BestKernel(Algorithm::kDepthwise, cpu.isa, &needed) || needed == Isa::kScalar) {
     return Leave("this CPU has no instruction set with fast kernels; scalar ones run only when asked for by name");
   }
   if (estimate.peer <= 0) {
@@ -139,23 +172,14 @@ Plan ChooseKernel(const ConvProblem& problem, const CpuProfile& cpu) {
     reason.Set("XNNPACK is faster here: its int8 kernels use %s", PeerInstructions(cpu));
     return Leave(reason);
   }
-  switch (cpu.isa) {
-    case Isa::kScalar:
-      break;
-    case Isa::kAvx2:
-    case Isa::kAvx512Vnni:
-      return ChooseX86(problem, cpu);
-    case Isa::kNeon:
-    case Isa::kNeonDotprod:
-    case Isa::kNeonI8mm:
-      return ChooseArm(problem, cpu);
-  }
+  if (Includes(cpu.isa, Isa::kAvx2)) return ChooseX86(problem, cpu);
+  if (Includes(cpu.isa, Isa::kNeon)) return ChooseArm(problem, cpu);
   return Leave("this CPU has no instruction set with fast kernels; scalar ones run only when asked for by name");
 }
 
 Plan ChooseKernelBetween(const ConvProblem& problem, const CpuProfile& cpu) {
   if (IsEmpty(problem.shape) || cpu.peer != Peer::kSameInstructions) return Leave("not measured against such a runtime");
-  if (cpu.isa == Isa::kAvx512Vnni) return ChooseX86Between(problem, cpu);
+  if (Includes(cpu.isa, Isa::kAvx512Vnni)) return ChooseX86Between(problem, cpu);
   if (!problem.shape.depthwise) return ChooseDirectBetween(problem, cpu);
   const Estimate estimate = EstimateDepthwise(problem.shape, cpu);
   if (estimate.peer <= 0) return Leave("not measured on such a CPU");
@@ -165,23 +189,6 @@ Plan ChooseKernelBetween(const ConvProblem& problem, const CpuProfile& cpu) {
 }
 
 namespace {
-
-// The next best instruction set of the same architecture.
-Isa Below(Isa isa) {
-  switch (isa) {
-    case Isa::kAvx512Vnni:
-      return Isa::kAvx2;
-    case Isa::kNeonI8mm:
-      return Isa::kNeonDotprod;
-    case Isa::kNeonDotprod:
-      return Isa::kNeon;
-    case Isa::kNeon:
-    case Isa::kAvx2:
-    case Isa::kScalar:
-      break;
-  }
-  return Isa::kScalar;
-}
 
 bool Certify(const ConvProblem& problem, Algorithm algorithm, Reason* reason) {
   bool two_taps;
@@ -206,24 +213,6 @@ bool Certify(const ConvProblem& problem, Algorithm algorithm, Reason* reason) {
 
 }  // namespace
 
-bool HasKernel(Algorithm algorithm, Isa isa) {
-  switch (isa) {
-    case Isa::kScalar:
-      return algorithm != Algorithm::kDirectInt7;
-    case Isa::kAvx2:
-      return algorithm != Algorithm::kReference && algorithm != Algorithm::kWinograd1d;
-    case Isa::kAvx512Vnni:
-      return algorithm != Algorithm::kReference && algorithm != Algorithm::kDirectInt7 && algorithm != Algorithm::kWinogradF23;
-    case Isa::kNeon:
-      return algorithm == Algorithm::kDirect || algorithm == Algorithm::kDirectInt7 || algorithm == Algorithm::kDepthwise ||
-             algorithm == Algorithm::kWinogradF43;
-    case Isa::kNeonDotprod:
-    case Isa::kNeonI8mm:
-      return algorithm == Algorithm::kDirect || algorithm == Algorithm::kDepthwise || algorithm == Algorithm::kWinograd1d;
-  }
-  return false;
-}
-
 Plan InsistOnKernel(const ConvProblem& problem, const CpuProfile& cpu) {
   CpuProfile alone = cpu;
   alone.peer = Peer::kSameInstructions;
@@ -231,12 +220,16 @@ Plan InsistOnKernel(const ConvProblem& problem, const CpuProfile& cpu) {
   if (plan.claim && cpu.peer == alone.peer) return plan;
   constexpr Algorithm kOrder[] = {Algorithm::kDepthwise,  Algorithm::kWinograd1d,  Algorithm::kDirect,
                                   Algorithm::kDirectInt7, Algorithm::kWinogradF43, Algorithm::kWinogradF23};
-  for (Isa isa = cpu.isa; !plan.claim; isa = Below(isa)) {
+  for (bool vectors : {true, false}) {
     for (Algorithm algorithm : kOrder) {
-      if (!plan.claim && HasKernel(algorithm, isa)) plan = ForceKernel(problem, algorithm, isa);
+      Isa needed;
+      if (plan.claim || !BestKernel(algorithm, cpu.isa, &needed) || (needed != Isa::kScalar) != vectors) continue;
+      plan = ForceKernel(problem, algorithm, needed);
     }
   }
-  plan.reason.Set("%s on %s: option claim matches its name, fast or not", AlgorithmName(plan.algorithm), IsaName(plan.isa));
+  if (plan.claim) {
+    plan.reason.Set("%s on %s: option claim matches its name, fast or not", AlgorithmName(plan.algorithm), IsaName(plan.isa));
+  }
   return plan;
 }
 
@@ -251,11 +244,9 @@ Plan ForceKernel(const ConvProblem& problem, Algorithm algorithm, Isa isa) {
 }
 
 Plan ForceBestKernel(const ConvProblem& problem, Algorithm algorithm, Isa most) {
-  for (Isa isa = most; isa != Isa::kScalar; isa = Below(isa)) {
-    if (HasKernel(algorithm, isa)) return ForceKernel(problem, algorithm, isa);
-  }
+  Isa needed;
   // Where there is none at all, the message names what was to be used.
-  return ForceKernel(problem, algorithm, HasKernel(algorithm, Isa::kScalar) ? Isa::kScalar : most);
+  return ForceKernel(problem, algorithm, BestKernel(algorithm, most, &needed) ? needed : most);
 }
 
 }  // namespace tflite_eq

@@ -53,13 +53,16 @@ Plan ChooseKernelBetween(const ConvProblem& problem, const CpuProfile& cpu);
 // The policy's kernel if it claims the layer, whatever XNNPACK computes with; else the fastest kind that is exact for it.
 Plan InsistOnKernel(const ConvProblem& problem, const CpuProfile& cpu);
 
-// A named kernel for every layer it can compute exactly, whether or not it is fast; for validation.
+// A named kernel, for just that set, for every layer it can compute exactly, whether or not it is fast; for validation.
 Plan ForceKernel(const ConvProblem& problem, Algorithm algorithm, Isa isa);
-// The same on the best instruction set that it is written for, up to `most` and of the same architecture.
+// The same with the best of those that run on a CPU with `most`.
 Plan ForceBestKernel(const ConvProblem& problem, Algorithm algorithm, Isa most);
 
-// Whether a library for the instruction set's architecture has a kernel. FindKernel answers for the architecture of the build alone.
-bool HasKernel(Algorithm algorithm, Isa isa);
+// What kernel_list.h has, of any architecture; FindKernel answers for that of the build alone. Whether there is a kernel that needs just
+// this set.
+bool HasKernel(Algorithm algorithm, Isa needed);
+// The set that the best of an algorithm's kernels needs, among those that run on a CPU with `has`. False where none does.
+bool BestKernel(Algorithm algorithm, Isa has, Isa* needed);
 
 }  // namespace tflite_eq
 

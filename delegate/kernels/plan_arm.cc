@@ -13,8 +13,9 @@ constexpr int kFewestChannels = 16;
 // With dot products XNNPACK needs less while the transforms cost what they did: estimated for Cortex-A76, 32->256 channels take a tenth
 // longer than XNNPACK (docs/arm64.md).
 constexpr int kFewestDotProductChannels = 64;
-// What a large first layer saves.
+// What a large first layer saves, and a small one on Cortex-A76 (3->24 channels with stride 2: 1.44 to 1.09 million cycles).
 constexpr double kSavedByDenseRows = 0.3;
+constexpr double kSavedByDenseShortRows = 0.4;
 Plan ChooseInt16Winograd(const ConvProblem& problem, const CpuProfile& cpu) {
   const Estimate estimate = EstimateWinogradF43(problem.shape, cpu);
   Reason reason;
@@ -24,19 +25,25 @@ Plan ChooseInt16Winograd(const ConvProblem& problem, const CpuProfile& cpu) {
     return Leave(left);
   }
   if (!CertifyWinogradF43(problem, &reason)) return Leave(reason);
-  return ClaimWinograd2d(problem, Algorithm::kWinogradF43, cpu.isa, estimate.saved_share(), "certified");
+  Plan plan = ClaimWinograd2d(problem, Algorithm::kWinogradF43, cpu.isa, /*saved_share=*/0, "certified");
+  plan.saved_multiplications = estimate.peer > estimate.expected ? estimate.peer - estimate.expected : 0;
+  return plan;
 }
 
-// ARMv8.0: 8-bit products are widened to 16 bits.
+// ARMv8.0: 8-bit products are widened to 16 bits. Where direct kernels are estimated, they may be faster than Winograd's: transforms take
+// their time where channels are few.
 Plan ChooseNeon(const ConvProblem& problem, const CpuProfile& cpu) {
   const ConvShape& s = problem.shape;
   if (!s.is_3x3_stride_1()) return ChooseDirect(problem, cpu);
+  const Plan direct = ChooseDirect(problem, cpu);
   if (s.input_channels < kFewestChannels || s.output_channels < kFewestChannels) {
+    if (direct.claim || CostsOf(cpu).direct.multiply > 0) return direct;
     Reason reason;
     reason.Set("XNNPACK is as fast here: %d->%d channels are few", s.input_channels, s.output_channels);
     return Leave(reason);
   }
-  return ChooseInt16Winograd(problem, cpu);
+  Plan winograd = ChooseInt16Winograd(problem, cpu);
+  return direct.claim && (!winograd.claim || direct.saved_multiplications > winograd.saved_multiplications) ? direct : winograd;
 }
 
 // Dot products: int16 is slower than XNNPACK's int8, and only fewer of the same products are a gain.
@@ -45,6 +52,9 @@ Plan ChooseDotProduct(const ConvProblem& problem, const CpuProfile& cpu) {
   Reason reason;
   if (IsLargeFirstLayer(s) && s.output_channels >= kFewestChannels) {
     return Claim(s, Algorithm::kDirect, cpu.isa, kSavedByDenseRows, "few input channels; here filter rows are dense");
+  }
+  if (IsFirstLayer(s) && !Includes(cpu.isa, Isa::kNeonI8mm) && s.output_channels >= kFewestChannels) {
+    return Claim(s, Algorithm::kDirect, cpu.isa, kSavedByDenseShortRows, "few input channels; here filter rows are dense");
   }
   if (!s.is_3x3_stride_1()) {
     return Leave("XNNPACK is as fast here: ARM with dot products, not a 3x3 convolution with stride 1");
@@ -76,7 +86,7 @@ Plan ChooseDotProduct(const ConvProblem& problem, const CpuProfile& cpu) {
 }  // namespace
 
 Plan ChooseArm(const ConvProblem& problem, const CpuProfile& cpu) {
-  return cpu.isa == Isa::kNeon ? ChooseNeon(problem, cpu) : ChooseDotProduct(problem, cpu);
+  return Includes(cpu.isa, Isa::kNeonDotprod) ? ChooseDotProduct(problem, cpu) : ChooseNeon(problem, cpu);
 }
 
 }  // namespace tflite_eq

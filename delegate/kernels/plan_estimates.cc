@@ -1,5 +1,7 @@
 #include "delegate/kernels/plan_estimates.h"
 
+#include <math.h>
+
 namespace tflite_eq {
 namespace {
 
@@ -27,17 +29,34 @@ Estimate Finish(const ConvShape& s, const CpuProfile& cpu, double work, double b
   return {work + kFixed, fetch, more, XnnpackMultiplications(s), work + kFixed + anew};
 }
 
-Estimate EstimateWinograd2d(const ConvShape& s, const CpuProfile& cpu, const CpuCosts::Kernel& costs, int outputs) {
-  const double inputs = RoundUp(s.input_channels, kChannelBlock);
-  const double filters = RoundUp(s.output_channels, kChannelBlock);
-  const double tiles = RoundUp(s.output_height, outputs) * RoundUp(s.output_width, outputs) / (outputs * outputs);
+// What XNNPACK takes for each output, which counts where there are few products for it.
+void AddOutputs(const ConvShape& s, const CpuProfile& cpu, Estimate* estimate) {
+  estimate->peer += CostsOf(cpu).direct.peer * s.batch * s.output_height * s.output_width * s.output_channels;
+}
+
+// How a form of the 2-D kernels takes what it computes: padded to whole blocks.
+struct Winograd2dBlocks {
+  int outputs;  // of a tile, in each dimension
+  int tiles = 1;
+  int inputs = kChannelBlock;      // input channels that are transformed together
+  int multiplied = kChannelBlock;  // input channels that are multiplied together
+  int filters = kChannelBlock;
+  int scratch = 512 << 10;         // bytes that transformed codes and sums take at most
+  int sums = kChannelBlock;        // for each position of a tile, in scratch
+};
+
+Estimate EstimateWinograd2d(const ConvShape& s, const CpuProfile& cpu, const CpuCosts::Kernel& costs, const Winograd2dBlocks& blocks) {
+  const double inputs = RoundUp(s.input_channels, blocks.inputs);
+  const double multiplied = RoundUp(s.input_channels, blocks.multiplied);
+  const double filters = RoundUp(s.output_channels, blocks.filters);
+  const int outputs = blocks.outputs;
+  const double image = RoundUp(s.output_height, outputs) * RoundUp(s.output_width, outputs) / (outputs * outputs);
+  const double tiles = ceil(image / blocks.tiles) * blocks.tiles;
   const double positions = (outputs + 2) * (outputs + 2);
-  // Of a block of tiles: transformed codes, and sums of a block of output channels (winograd_2d.h).
-  const double tile_bytes = positions * (sizeof(int16_t) * inputs + sizeof(int32_t) * kChannelBlock);
-  constexpr double kScratchTarget = 512 << 10;
-  const double scratch = tiles * tile_bytes < kScratchTarget ? tiles * tile_bytes : kScratchTarget;
-  const double work = s.batch * tiles * (costs.multiply * inputs * filters + costs.transform * (inputs + filters));
-  return Finish(s, cpu, work, positions * sizeof(int16_t) * inputs * filters + scratch);
+  const double tile_bytes = positions * (sizeof(int16_t) * inputs + sizeof(int32_t) * blocks.sums);
+  const double scratch = tiles * tile_bytes < blocks.scratch ? tiles * tile_bytes : blocks.scratch;
+  const double work = s.batch * tiles * (costs.multiply * multiplied * filters + costs.transform * (inputs + filters));
+  return Finish(s, cpu, work, positions * sizeof(int16_t) * multiplied * filters + scratch);
 }
 
 }  // namespace
@@ -53,9 +72,10 @@ Estimate EstimateDirectVnni(const ConvShape& s, const CpuProfile& cpu) {
   const CpuCosts::Direct& costs = CostsOf(cpu).direct;
   if (costs.multiply <= 0) return {};
   const double pixels = static_cast<double>(s.batch) * s.output_height * s.output_width;
-  // Both compute 16 output channels at a time. Here vectors that are not paired wait for their operands.
+  // Both compute 16 output channels at a time. Here vectors that are not paired wait for their operands, most where there is no pair at
+  // all: 128->16 of 1x1 and 32->16 of 3x3 take 1.2 and 1.3 times as long for a product.
   constexpr int kVector = 16;
-  constexpr double kUnpaired = 1.08;
+  const double unpaired_costs = s.output_channels <= kVector ? 1.2 : 1.08;
   const double filters = RoundUp(s.output_channels, kVector);
   const bool unpaired = RoundUp(s.output_channels, kVector) < RoundUp(s.output_channels, kChannelBlock);
   const double alone = unpaired ? kVector : 0;
@@ -67,7 +87,7 @@ Estimate EstimateDirectVnni(const ConvShape& s, const CpuProfile& cpu) {
   const double taps = s.filter_height * (folded ? RoundUp(row, kGroup) : s.filter_width * RoundUp(s.input_channels, kGroup));
   const double outputs = pixels * s.output_channels;
   const double inputs = static_cast<double>(s.batch) * s.input_height * s.input_width * s.input_channels;
-  double work = costs.multiply * pixels * taps * (filters + (kUnpaired - 1) * alone) + costs.output * outputs + costs.input * inputs;
+  double work = costs.multiply * pixels * taps * (filters + (unpaired_costs - 1) * alone) + costs.output * outputs + costs.input * inputs;
   // What is bound by fetching weights: XNNPACK's are in the order it reads them, and its loop does nothing else.
   constexpr double kFewPixels = 8;
   if (pixels < kFewPixels) work *= 1.18;
@@ -78,17 +98,31 @@ Estimate EstimateDirectVnni(const ConvShape& s, const CpuProfile& cpu) {
 }
 
 Estimate EstimateWinogradF43(const ConvShape& s, const CpuProfile& cpu) {
-  return EstimateWinograd2d(s, cpu, CostsOf(cpu).f43, 4);
+  // winograd_f43_few_channels_avx512.h
+  if (Includes(cpu.isa, Isa::kAvx512Vnni) && s.input_channels <= kChannelBlock) {
+    Estimate estimate = EstimateWinograd2d(s, cpu, CostsOf(cpu).f43_few_channels,
+                                           {/*outputs=*/4, /*tiles=*/4, /*inputs=*/kChannelBlock, /*multiplied=*/2,
+                                            /*filters=*/16, /*scratch=*/128 << 10, /*sums=*/0});
+    AddOutputs(s, cpu, &estimate);
+    return estimate;
+  }
+  if (Includes(cpu.isa, Isa::kNeon) && !Includes(cpu.isa, Isa::kNeonDotprod)) {  // half as many channels at a time
+    constexpr int kBlock = kChannelBlock / 2;
+    Estimate estimate = EstimateWinograd2d(s, cpu, CostsOf(cpu).f43, {/*outputs=*/4, /*tiles=*/1, kBlock, kBlock, kBlock});
+    AddOutputs(s, cpu, &estimate);
+    return estimate;
+  }
+  return EstimateWinograd2d(s, cpu, CostsOf(cpu).f43, {/*outputs=*/4});
 }
 
 Estimate EstimateWinogradF23(const ConvShape& s, const CpuProfile& cpu) {
-  return EstimateWinograd2d(s, cpu, CostsOf(cpu).f23, 2);
+  return EstimateWinograd2d(s, cpu, CostsOf(cpu).f23, {/*outputs=*/2});
 }
 
 Estimate EstimateWinograd1d(const ConvShape& s, const CpuProfile& cpu, bool two_taps) {
   const CpuCosts::Kernel& costs = two_taps ? CostsOf(cpu).two_taps : CostsOf(cpu).triplets;
   // AVX-512 takes input channels by fours.
-  const double inputs = RoundUp(s.input_channels, cpu.isa == Isa::kAvx512Vnni ? 4 : kChannelBlock);
+  const double inputs = RoundUp(s.input_channels, Includes(cpu.isa, Isa::kAvx512Vnni) ? 4 : kChannelBlock);
   const double filters = RoundUp(s.output_channels, kChannelBlock);
   // Outputs come in pairs; the last of an odd number takes three of a pair's four products.
   const double columns = s.output_width + 0.5 * (s.output_width % 2);
@@ -96,14 +130,28 @@ Estimate EstimateWinograd1d(const ConvShape& s, const CpuProfile& cpu, bool two_
   const double work = pixels * (costs.multiply * inputs * filters + costs.transform * (inputs + filters));
   const double taps = two_taps ? 15 : 12;  // of three rows
   Estimate estimate = Finish(s, cpu, work, taps * inputs * filters);
-  // What XNNPACK takes for each output counts where there are few products for it.
-  estimate.peer += CostsOf(cpu).direct.peer * s.batch * s.output_height * s.output_width * s.output_channels;
+  AddOutputs(s, cpu, &estimate);
   return estimate;
 }
 
+namespace {
+
+// What the NEON direct kernels take to read weights that no cache holds: once for as many output rows as their planes hold.
+double WeightPasses(const ConvShape& s, const CpuProfile& cpu, double depth, double filters) {
+  constexpr double kHeld = 384 << 10;  // of a second-level cache of 512 KiB
+  constexpr double kPlanes = 16 << 10;
+  const double bytes = depth * filters;
+  if (bytes <= kHeld) return 0;
+  const double rows = kPlanes / (depth * s.output_width);
+  const int whole = rows < 1 ? 1 : rows < s.output_height ? static_cast<int>(rows) : s.output_height;
+  return s.batch * static_cast<double>((s.output_height + whole - 1) / whole) * bytes * CostsOf(cpu).byte;
+}
+
+}  // namespace
+
 Estimate EstimateDirect(const ConvShape& s, const CpuProfile& cpu, bool seven_bits) {
   const CpuCosts::Direct& costs = seven_bits ? CostsOf(cpu).direct_int7 : CostsOf(cpu).direct;
-  const bool x86 = cpu.isa == Isa::kAvx2;
+  const bool x86 = Includes(cpu.isa, Isa::kAvx2);
   constexpr int kVector = 16;
   const int row = s.filter_width * s.input_channels;
   // What is gathered for an output: all of it side by side, or vectors of channels, in which few channels share one with their row.
@@ -115,7 +163,11 @@ Estimate EstimateDirect(const ConvShape& s, const CpuProfile& cpu, bool seven_bi
   const double input = folded && !x86 ? 2.5 * costs.input : costs.input;
   const double pixels = static_cast<double>(s.batch) * s.output_height * s.output_width;
   const double filters = RoundUp(s.output_channels, x86 ? kVector : 4);
-  const double work = pixels * (costs.multiply * depth * filters + costs.output * filters + input * depth);
+  // On NEON every filter row begins a loop of its own.
+  constexpr double kRowOfOutput = .2;
+  const double output = x86 ? costs.output : costs.output * (1 + kRowOfOutput * (s.filter_height - 1));
+  const double passes = x86 ? 0 : WeightPasses(s, cpu, depth, filters);
+  const double work = pixels * (costs.multiply * depth * filters + output * filters + input * depth) + passes;
   const double peer = costs.multiply > 0 ? XnnpackMultiplications(s) + costs.peer * pixels * s.output_channels : 0;
   return {work, 0, 0, peer, work};
 }

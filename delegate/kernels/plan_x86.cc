@@ -5,12 +5,11 @@
 namespace tflite_eq {
 namespace {
 
-// The Winograd kernels take channels by 32. With fewer, the requantization and stores that all contenders share outweigh what is
-// saved: 16->16 channels take twice XNNPACK's time.
+// With fewer channels, the requantization and stores that all contenders share outweigh what is saved: 16->16 channels take 1.2 times
+// XNNPACK's time.
 constexpr int kFewestChannels = 32;
-// But for the 1-D kernel, which takes input channels by fours: 16->128 channels take .70 of XNNPACK's time with one VNNI unit (with two
-// they were not measured).
-constexpr int kFewest1dInputChannels = 16;
+// But for input channels with one VNNI unit, where 16->128 take .70 of XNNPACK's time (with two they were not measured).
+constexpr int kFewestInputChannels = 16;
 // AVX2, where XNNPACK takes five times as long.
 constexpr int kFewestAvx2Channels = 16;
 // The direct kernel computes 32 output channels at a time.
@@ -46,15 +45,17 @@ bool Winograd1dPays(const ConvProblem& problem, const Estimate& estimate, Reason
 // The faster of the Winograd kernels that pay, if one does; else sets the reason.
 bool ChooseWinograd(const ConvProblem& problem, const CpuProfile& cpu, Plan* plan, Reason* reason) {
   const ConvShape& s = problem.shape;
-  const bool few = !HasChannels(s, kFewestChannels, reason);
-  if (few && (cpu.two_vnni_units || s.input_channels < kFewest1dInputChannels || s.output_channels < kFewestChannels)) return false;
+  if (!HasChannels(s, kFewestChannels, reason) &&
+      (cpu.two_vnni_units || s.input_channels < kFewestInputChannels || s.output_channels < kFewestChannels)) {
+    return false;
+  }
   bool two_taps = false;
   Reason ignored;
   const bool int7 = CertifyWinograd1d(problem, &two_taps, &ignored);
   const Estimate one = EstimateWinograd1d(s, cpu, two_taps);
   const Estimate two = EstimateWinogradF43(s, cpu);
   const bool one_pays = int7 && Winograd1dPays(problem, one, &ignored);
-  const bool two_pays = !few && F43Pays(problem, two, reason);
+  const bool two_pays = F43Pays(problem, two, reason);
   // Where they are close, the one with less to fetch.
   constexpr double kClose = 1.05;
   if (one_pays && (!two_pays || one.expected < kClose * two.expected)) {
@@ -63,6 +64,11 @@ bool ChooseWinograd(const ConvProblem& problem, const CpuProfile& cpu, Plan* pla
     return true;
   }
   if (!two_pays) return false;
+  const Estimate direct = EstimateDirectVnni(s, cpu);
+  if (direct.peer > 0 && direct.expected < two.expected) {
+    reason->Set("F(4x4,3x3) takes longer than the direct kernel");
+    return false;
+  }
   if (cpu.two_vnni_units && two.saved_share() < SavedByDirect(s)) {
     reason->Set("F(4x4,3x3) would save %.0f %%, with its weights from memory", 100 * two.saved_share());
     return false;
@@ -152,7 +158,7 @@ Plan ChooseX86Between(const ConvProblem& problem, const CpuProfile& cpu) {
 }
 
 Plan ChooseX86(const ConvProblem& problem, const CpuProfile& cpu) {
-  return cpu.isa == Isa::kAvx512Vnni ? ChooseAvx512(problem, cpu) : ChooseAvx2(problem, cpu);
+  return Includes(cpu.isa, Isa::kAvx512Vnni) ? ChooseAvx512(problem, cpu) : ChooseAvx2(problem, cpu);
 }
 
 }  // namespace tflite_eq

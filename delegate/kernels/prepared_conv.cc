@@ -99,6 +99,11 @@ void PreparedConv::Reshape(const ConvShape& shape) {
   Replan();
 }
 
+void PreparedConv::PlaceOutputs(int stride) {
+  context_.output_stride = stride;
+  if (fallback_ != nullptr) fallback_->PlaceOutputs(stride);
+}
+
 void PreparedConv::Replan() {
   // Without anything to compute there may be more images, rows or columns than a kernel can count.
   plan_ = IsEmpty(context_.shape) ? WorkPlan() : kernel_->plan(context_.shape, workers_);

@@ -26,6 +26,8 @@ class PreparedConv {
   // Adapts to another batch, height or width; channels, filter, strides and dilation must be those prepared for. Cheap: the
   // packed weights stay.
   void Reshape(const ConvShape& shape);
+  // Has output pixels lie `stride` bytes apart from then on, where the kernel can (ConvKernel::places_outputs).
+  void PlaceOutputs(int stride);
 
   // The work in units that may run in any order on any thread, and the scratch, aligned to Buffer::kAlignment, that a thread needs.
   int units() const { return plan_.units; }

@@ -70,11 +70,28 @@ struct PackCodesNeon {
         low(vdupq_n_s8(static_cast<int8_t>(r.activation_min()))),
         high(vdupq_n_s8(static_cast<int8_t>(r.activation_max()))) {}
 
-  // Four vectors of codes-to-be, in order. Every step saturates, and beyond int16 is beyond int8 whatever the zero point.
+  // Fours of vectors of codes-to-be, in order: a step of all of them before the next step of any.
+  template <int fours>
+  void Pack(const int32x4_t (&z)[fours][4], int8x16_t (&codes)[fours]) const {
+    int16x8_t front[fours], back[fours];
+    for (int i = 0; i < fours; ++i) {
+      front[i] = vqmovn_high_s32(vqmovn_s32(z[i][0]), z[i][1]);
+      back[i] = vqmovn_high_s32(vqmovn_s32(z[i][2]), z[i][3]);
+    }
+    for (int i = 0; i < fours; ++i) {
+      front[i] = vqaddq_s16(front[i], zero_point);
+      back[i] = vqaddq_s16(back[i], zero_point);
+    }
+    for (int i = 0; i < fours; ++i) codes[i] = vqmovn_high_s16(vqmovn_s16(front[i]), back[i]);
+    for (int i = 0; i < fours; ++i) codes[i] = vminq_s8(vmaxq_s8(codes[i], low), high);
+  }
+
+  // One four of them. Every step saturates, and beyond int16 is beyond int8 whatever the zero point.
   int8x16_t Pack(int32x4_t z0, int32x4_t z1, int32x4_t z2, int32x4_t z3) const {
-    const int16x8_t front = vqaddq_s16(vqmovn_high_s32(vqmovn_s32(z0), z1), zero_point);
-    const int16x8_t back = vqaddq_s16(vqmovn_high_s32(vqmovn_s32(z2), z3), zero_point);
-    return vminq_s8(vmaxq_s8(vqmovn_high_s16(vqmovn_s16(front), back), low), high);
+    const int32x4_t z[1][4] = {{z0, z1, z2, z3}};
+    int8x16_t codes[1];
+    Pack(z, codes);
+    return codes[0];
   }
 };
 

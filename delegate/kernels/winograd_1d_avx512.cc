@@ -326,7 +326,7 @@ struct NextOfPairs {
 // `pair` counts from the planes' first row and column; `out` is where their pixels begin.
 template <int pairs, bool two_taps>
 void Tile(const ConvShape& s, const Planes& planes, const uint8_t* lines, int pair, WeightStream weights,
-          const ChannelConstants& constants, bool non_negative, const StoreTile<2>& store, int8_t* out) {
+          const ChannelConstants& constants, bool non_negative, const StoreTile<2>& store, size_t pixel, int8_t* out) {
   const int32_t* start_a = non_negative ? constants.start_a_non_negative : constants.start_a;
   __m512i a[pairs][2];
   __m512i b[pairs][2];
@@ -337,7 +337,7 @@ void Tile(const ConvShape& s, const Planes& planes, const uint8_t* lines, int pa
   }
   Add(a, constants.end_a);
   Add(b, constants.end_b);
-  const NextOfPairs next = {out, static_cast<size_t>(s.output_channels), static_cast<size_t>(s.output_width),
+  const NextOfPairs next = {out, pixel, static_cast<size_t>(s.output_width),
                             s.output_width - planes.first_column, planes.pairs, pair / planes.pairs, pair % planes.pairs};
   __m512i sums[2 * pairs][2];  // a and b themselves stay in registers
 #pragma GCC unroll 8
@@ -355,7 +355,7 @@ void Tile(const ConvShape& s, const Planes& planes, const uint8_t* lines, int pa
 }
 
 using TileFunction = void (*)(const ConvShape&, const Planes&, const uint8_t*, int, WeightStream,
-                              const ChannelConstants&, bool, const StoreTile<2>&, int8_t*);
+                              const ChannelConstants&, bool, const StoreTile<2>&, size_t, int8_t*);
 constexpr int kSizes[] = {1, 2, 4, kMaxPairs};
 template <bool two_taps>
 constexpr TileFunction kTiles[] = {Tile<kSizes[0], two_taps>, Tile<kSizes[1], two_taps>, Tile<kSizes[2], two_taps>,
@@ -379,7 +379,8 @@ void RunCleanRows(const KernelContext& context, bool two_taps, const Planes& pla
     for (int done = 0; done < pairs;) {
       const int size = NextTile(kSizes, pairs - done, pairs);
       if (pairs - done < kSizes[size]) done = pairs - kSizes[size];
-      (two_taps ? kTiles<true> : kTiles<false>)[size](s, planes, lines, first + done, stream, constants, non_negative, store, output + cout);
+      (two_taps ? kTiles<true> : kTiles<false>)[size](s, planes, lines, first + done, stream, constants, non_negative, store,
+                                                          context.output_pixel(), output + cout);
       stream.prefetch += layout.block_bytes / tiles;
       done += kSizes[size];
     }
@@ -396,7 +397,7 @@ void Run(const KernelContext& context, const WorkPlan& plan, int unit, const int
   uint8_t* lines = static_cast<uint8_t*>(scratch);
   const int8_t* image = input + static_cast<size_t>(range.image) * s.input_height * s.input_width * s.input_channels;
   int8_t* unit_output =
-      output + (static_cast<size_t>(range.image) * s.output_height + range.begin) * s.output_width * s.output_channels;
+      output + (static_cast<size_t>(range.image) * s.output_height + range.begin) * s.output_width * context.output_pixel();
   const int first = range.begin - s.pad_top;
   const bool non_negative = IsNonNegative(context, image, first, first + rows + kRows - 1);
   // All pairs, or, where the unit is one row, some of them.
@@ -404,7 +405,7 @@ void Run(const KernelContext& context, const WorkPlan& plan, int unit, const int
       SegmentColumns(pairs, kScratchTarget, [&s](int rows, int pairs) { return Planes::Bytes(s, rows, pairs); });
   for (int pair = 0; pair < pairs; pair += segment) {
     const Planes planes(s, rows, pair, pairs - pair < segment ? pairs - pair : segment, two_taps);
-    int8_t* segment_output = unit_output + static_cast<size_t>(planes.first_column) * s.output_channels;
+    int8_t* segment_output = unit_output + static_cast<size_t>(planes.first_column) * context.output_pixel();
     uint8_t* clean = lines + planes.flags();
     for (int row = 0; row < planes.rows; ++row) {
       const auto transform = two_taps ? TransformRow<true> : TransformRow<false>;
@@ -428,7 +429,6 @@ void Run(const KernelContext& context, const WorkPlan& plan, int unit, const int
 }  // namespace
 
 const ConvKernel kWinograd1dAvx512 = {Algorithm::kWinograd1d, Isa::kAvx512Vnni, /*needs_fallback=*/true, /*uses_lines=*/true,
-                                       Certify,
-                                      PackedBytes, Pack, Plan, Run, /*run_rows=*/nullptr};
+                                      Certify, PackedBytes, Pack, Plan, Run, /*run_rows=*/nullptr, /*places_outputs=*/true};
 
 }  // namespace tflite_eq

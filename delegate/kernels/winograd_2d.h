@@ -135,6 +135,98 @@ struct TileGrid {
   int tiles() const { return rows * columns; }
 };
 
+// How far apart the transformed codes of a tile are, in int16 values: positions one below the other and side by side, blocks of channels.
+struct CodeStrides {
+  ptrdiff_t row;
+  ptrdiff_t column;
+  ptrdiff_t block;
+};
+struct TransformedTile {
+  int16_t* first;
+  CodeStrides strides;
+};
+
+// The input transform. `Ops` needs no more than vectors for it, so that forms of a kernel that share these share it.
+template <typename Ops, typename Scheme>
+class WinogradInput {
+ public:
+  // Transforms one tile, all channels.
+  __attribute__((noinline)) static void Run(const KernelContext& context, const int8_t* input, int tile_row, int tile_column,
+                                            const TransformedTile& tile) {
+    const ConvShape& shape = context.shape;
+    const int y = tile_row * Scheme::kOutput - shape.pad_top;
+    const int x = tile_column * Scheme::kOutput - shape.pad_left;
+    const bool inside = y >= 0 && x >= 0 && y + Scheme::kInput <= shape.input_height &&
+                        x + Scheme::kInput <= shape.input_width;
+    const ptrdiff_t column_stride = shape.input_channels;
+    const ptrdiff_t row_stride = column_stride * shape.input_width;
+    const int8_t* corner = input + y * row_stride + x * column_stride;
+    // What is read past the last channel meets zero weights: it need be nothing but memory.
+    const int8_t* const end = input + row_stride * shape.input_height;
+    const ptrdiff_t last = (Scheme::kInput - 1) * (row_stride + column_stride) + kBlockChannels;
+    int16_t* v = tile.first;
+    for (int channel = 0; channel < shape.input_channels; channel += kBlockChannels) {
+      if (inside && end - corner >= channel + last) {
+        TransformBlock(corner + channel, row_stride, column_stride, v, tile.strides);
+      } else {
+        alignas(64) int8_t patch[kPositions * kBlockChannels];
+        CopyPatch(context, input, y, x, channel, patch);
+        TransformBlock(patch, Scheme::kInput * kBlockChannels, kBlockChannels, v, tile.strides);
+      }
+      v += tile.strides.block;
+    }
+  }
+
+ private:
+  static constexpr int kPositions = Scheme::kInput * Scheme::kInput;
+
+  // A patch that reaches over the edge of the image or the last channel. What lies outside the image reads as the zero point;
+  // channels past the last meet zero weights, and are zero as well.
+  static void CopyPatch(const KernelContext& context, const int8_t* input, int y0, int x0, int channel, int8_t* patch) {
+    const ConvShape& shape = context.shape;
+    const int left = shape.input_channels - channel;
+    const size_t bytes = left < kBlockChannels ? left : kBlockChannels;
+    if (bytes < kBlockChannels) memset(patch, 0, kPositions * kBlockChannels);
+    for (int row = 0; row < Scheme::kInput; ++row) {
+      for (int column = 0; column < Scheme::kInput; ++column, patch += kBlockChannels) {
+        const int y = y0 + row;
+        const int x = x0 + column;
+        if (y < 0 || x < 0 || y >= shape.input_height || x >= shape.input_width) {
+          memset(patch, context.input_zero_point, bytes);
+        } else if (bytes == kBlockChannels) {
+          memcpy(patch, input + (static_cast<size_t>(y) * shape.input_width + x) * shape.input_channels + channel,
+                 kBlockChannels);
+        } else {
+          memcpy(patch, input + (static_cast<size_t>(y) * shape.input_width + x) * shape.input_channels + channel, bytes);
+        }
+      }
+    }
+  }
+
+  // B^T x B for 32 channels, as many at a time as a vector holds.
+  static void TransformBlock(const int8_t* x, ptrdiff_t row_stride, ptrdiff_t column_stride, int16_t* v, const CodeStrides& strides) {
+    using I16 = typename Ops::I16;
+    constexpr int n = Scheme::kInput;
+    for (int c = 0; c < kBlockChannels; c += Ops::kLanes16) {
+      I16 rows[n][n];  // [position along columns][row]
+      for (int row = 0; row < n; ++row) {
+        I16 d[n];
+        I16 t[n];
+        for (int column = 0; column < n; ++column) {
+          d[column] = Ops::LoadCodes(x + row * row_stride + column * column_stride + c);
+        }
+        Scheme::template InputTransform<Ops>(d, t);
+        for (int i = 0; i < n; ++i) rows[i][row] = t[i];
+      }
+      for (int i = 0; i < n; ++i) {
+        I16 t[n];
+        Scheme::template InputTransform<Ops>(rows[i], t);
+        for (int row = 0; row < n; ++row) Ops::Store16(v + row * strides.row + i * strides.column + c, t[row]);
+      }
+    }
+  }
+};
+
 template <typename Ops, typename Scheme>
 class Winograd2d {
  public:
@@ -184,13 +276,16 @@ class Winograd2d {
     const int first = unit % grid.blocks * grid.block;
     const int count = grid.tiles() - first < grid.block ? grid.tiles() - first : grid.block;
     input += static_cast<size_t>(image) * shape.input_height * shape.input_width * shape.input_channels;
-    output += static_cast<size_t>(image) * shape.output_height * shape.output_width * shape.output_channels;
+    output += static_cast<size_t>(image) * shape.output_height * shape.output_width * context.output_pixel();
 
     int16_t* v = static_cast<int16_t*>(scratch);
     int32_t* m = reinterpret_cast<int32_t*>(static_cast<char*>(scratch) + VBytes(shape, plan.unit_size));
+    const auto plane = static_cast<ptrdiff_t>(VPlane(shape, count));
+    const CodeStrides strides = {Scheme::kInput * plane, plane, static_cast<ptrdiff_t>(count) * kBlockChannels};
     for (int i = 0; i < count; ++i) {
       const int tile = first + i;
-      TransformInput(context, input, tile / grid.columns, tile % grid.columns, v + i * kBlockChannels, count);
+      WinogradInput<typename Ops::Vectors, Scheme>::Run(context, input, tile / grid.columns, tile % grid.columns,
+                                                        {v + i * kBlockChannels, strides});
     }
     const Winograd2dWeights weights(context.packed, kFormat, shape);
     for (int cout = 0; cout < shape.output_channels; cout += kCout) {
@@ -216,11 +311,11 @@ class Winograd2d {
   }
 
   static constexpr ConvKernel Kernel(Isa isa) {
-    return {Scheme::kAlgorithm, isa, /*needs_fallback=*/false, /*uses_lines=*/false, Certify, PackedBytes, Pack, Plan, Run,
-            /*run_rows=*/nullptr};
+    return {Scheme::kAlgorithm, isa, /*needs_fallback=*/false, Ops::kUsesLines, Certify, PackedBytes, Pack, Plan, Run,
+            /*run_rows=*/nullptr, /*places_outputs=*/true};
   }
 
- private:
+ protected:
   static constexpr size_t kScratchTarget = 512 << 10;
 
   static int Channels(const ConvShape& shape) {
@@ -251,79 +346,9 @@ class Winograd2d {
   // Whether the sums of a cout block become codes without being divided first.
   static bool AtOnce(const KernelContext& context, int cout) {
     for (int channel = cout; channel < cout + kCout && channel < context.shape.output_channels; channel += Ops::kLanes) {
-      if (!Ops::AtOnce(*context.requantization, channel)) return false;
+      if (!Ops::AtOnce(context, channel)) return false;
     }
     return true;
-  }
-
-  // Transforms one tile, all channels, into line `v` of each position and channel block.
-  static void TransformInput(const KernelContext& context, const int8_t* input, int tile_row, int tile_column,
-                             int16_t* v, int tiles) {
-    const ConvShape& shape = context.shape;
-    const int y = tile_row * Scheme::kOutput - shape.pad_top;
-    const int x = tile_column * Scheme::kOutput - shape.pad_left;
-    const bool inside = y >= 0 && x >= 0 && y + Scheme::kInput <= shape.input_height &&
-                        x + Scheme::kInput <= shape.input_width;
-    const ptrdiff_t column_stride = shape.input_channels;
-    const ptrdiff_t row_stride = column_stride * shape.input_width;
-    const size_t plane = VPlane(shape, tiles);
-    const int8_t* corner = input + y * row_stride + x * column_stride;
-    for (int channel = 0; channel < shape.input_channels; channel += kBlockChannels) {
-      if (inside && channel + kBlockChannels <= shape.input_channels) {
-        TransformBlock(corner + channel, row_stride, column_stride, v, plane);
-      } else {
-        alignas(64) int8_t patch[kPositions * kBlockChannels];
-        CopyPatch(context, input, y, x, channel, patch);
-        TransformBlock(patch, Scheme::kInput * kBlockChannels, kBlockChannels, v, plane);
-      }
-      v += static_cast<size_t>(tiles) * kBlockChannels;
-    }
-  }
-
-  // A patch that reaches over the edge of the image or the last channel. What lies outside the image reads as the zero point;
-  // channels past the last meet zero weights, and are zero as well.
-  static void CopyPatch(const KernelContext& context, const int8_t* input, int y0, int x0, int channel, int8_t* patch) {
-    const ConvShape& shape = context.shape;
-    const int left = shape.input_channels - channel;
-    const size_t bytes = left < kBlockChannels ? left : kBlockChannels;
-    if (bytes < kBlockChannels) memset(patch, 0, kPositions * kBlockChannels);
-    for (int row = 0; row < Scheme::kInput; ++row) {
-      for (int column = 0; column < Scheme::kInput; ++column, patch += kBlockChannels) {
-        const int y = y0 + row;
-        const int x = x0 + column;
-        if (y < 0 || x < 0 || y >= shape.input_height || x >= shape.input_width) {
-          memset(patch, context.input_zero_point, bytes);
-        } else if (bytes == kBlockChannels) {
-          memcpy(patch, input + (static_cast<size_t>(y) * shape.input_width + x) * shape.input_channels + channel,
-                 kBlockChannels);
-        } else {
-          memcpy(patch, input + (static_cast<size_t>(y) * shape.input_width + x) * shape.input_channels + channel, bytes);
-        }
-      }
-    }
-  }
-
-  // B^T x B for 32 channels, as many at a time as a vector holds.
-  static void TransformBlock(const int8_t* x, ptrdiff_t row_stride, ptrdiff_t column_stride, int16_t* v, size_t plane) {
-    using I16 = typename Ops::I16;
-    constexpr int n = Scheme::kInput;
-    for (int c = 0; c < kBlockChannels; c += Ops::kLanes16) {
-      I16 rows[n][n];  // [position along columns][row]
-      for (int row = 0; row < n; ++row) {
-        I16 d[n];
-        I16 t[n];
-        for (int column = 0; column < n; ++column) {
-          d[column] = Ops::LoadCodes(x + row * row_stride + column * column_stride + c);
-        }
-        Scheme::template InputTransform<Ops>(d, t);
-        for (int i = 0; i < n; ++i) rows[i][row] = t[i];
-      }
-      for (int i = 0; i < n; ++i) {
-        I16 t[n];
-        Scheme::template InputTransform<Ops>(rows[i], t);
-        for (int row = 0; row < n; ++row) Ops::Store16(v + (row * n + i) * plane + c, t[row]);
-      }
-    }
   }
 
   // M = V U for every position of one cout block and part of the input channels, all tiles.
@@ -382,6 +407,7 @@ class Winograd2d {
       I32 half[Scheme::kOutput][Scheme::kInput];
       TransformColumns(m, half);
       int32_t* to = sums;
+#pragma clang loop unroll_count(Ops::kRowsAtOnce)
       for (int row = 0; row < Scheme::kOutput; ++row) {
         I32 y[Scheme::kOutput];
         Scheme::template OutputTransform<Ops>(half[row], y);
@@ -394,20 +420,21 @@ class Winograd2d {
   }
 
   // Requantizes and stores the accumulators that AddPart left.
-  __attribute__((noinline)) static void StoreSums(const KernelContext& context, const int32_t* sums, int tile_row, int tile_column, int cout,
-                        int8_t* output) {
+  __attribute__((noinline)) static void StoreSums(const KernelContext& context, const int32_t* sums, int tile_row, int tile_column,
+                                                  int cout, int8_t* output) {
     using I32 = typename Ops::I32;
     const ConvShape& shape = context.shape;
     const int y0 = tile_row * Scheme::kOutput;
     const int x0 = tile_column * Scheme::kOutput;
     const int rows = shape.output_height - y0 < Scheme::kOutput ? shape.output_height - y0 : Scheme::kOutput;
     const int columns = shape.output_width - x0 < Scheme::kOutput ? shape.output_width - x0 : Scheme::kOutput;
-    const size_t pixel = shape.output_channels;
+    const size_t pixel = context.output_pixel();
     const size_t line = pixel * shape.output_width;
     for (int channel = cout; channel < cout + kCout && channel < shape.output_channels;
          channel += Ops::kLanes, sums += Ops::kLanes) {
       const int left = shape.output_channels - channel;
-      const typename Ops::Constants constants(*context.requantization, channel);
+      const typename Ops::Constants constants(context, channel);
+#pragma clang loop unroll(disable)
       for (int row = 0; row < rows; ++row) {
         I32 accumulators[Scheme::kOutput];
         for (int column = 0; column < Scheme::kOutput; ++column) {
@@ -425,12 +452,11 @@ class Winograd2d {
                               int8_t* output) {
     using I32 = typename Ops::I32;
     const ConvShape& shape = context.shape;
-    const Requantization& requantization = *context.requantization;
     const int y0 = tile_row * Scheme::kOutput;
     const int x0 = tile_column * Scheme::kOutput;
     const int rows = shape.output_height - y0 < Scheme::kOutput ? shape.output_height - y0 : Scheme::kOutput;
     const int columns = shape.output_width - x0 < Scheme::kOutput ? shape.output_width - x0 : Scheme::kOutput;
-    const size_t pixel = shape.output_channels;
+    const size_t pixel = context.output_pixel();
     const size_t line = pixel * shape.output_width;
 #pragma clang loop unroll(disable)
     for (int channel = cout; channel < cout + kCout && channel < shape.output_channels;
@@ -440,8 +466,8 @@ class Winograd2d {
       int8_t* out = output + y0 * line + x0 * pixel + channel;
       I32 half[Scheme::kOutput][Scheme::kInput];
       TransformColumns(m, half);
-      const typename Ops::Constants constants(requantization, channel);
-#pragma GCC unroll 4
+      const typename Ops::Constants constants(context, channel);
+#pragma clang loop unroll_count(Ops::kRowsAtOnce)
       for (int row = 0; row < Scheme::kOutput; ++row, out += line) {
         if (row >= rows) break;
         I32 y[Scheme::kOutput];

@@ -17,6 +17,7 @@ namespace tflite_eq {
 namespace {
 
 struct Avx2Ops {
+  using Vectors = Avx2Ops;
   static constexpr int kLanes16 = 16;
   static constexpr int kLanes = 8;
   static constexpr int kVectors = 2;
@@ -96,10 +97,13 @@ struct Avx2Ops {
 
   static constexpr int kPreShift = 6;
 
+  static constexpr bool kUsesLines = false;
+  static constexpr int kRowsAtOnce = 1;  // that the output transform unrolls
+
   struct Constants {
-    Constants(const Requantization& requantization, int first)
-        : vectors(requantization, first),
-          r(requantization),
+    Constants(const KernelContext& context, int first)
+        : vectors(*context.requantization, first),
+          r(*context.requantization),
           channel(first) {}
     RequantizeAvx2 vectors;
     const Requantization& r;
@@ -115,7 +119,7 @@ struct Avx2Ops {
                       : _mm256_srai_epi32(y, kF23ScaleBits);
   }
 
-  static bool AtOnce(const Requantization& requantization, int channel) { return requantization.pre_shift(channel) == kPreShift; }
+  static bool AtOnce(const KernelContext& context, int channel) { return context.requantization->pre_shift(channel) == kPreShift; }
 
   static I32 RequantizeAccumulators(const Constants& constants, I32 acc) {
     const I32 bias = RequantizeAvx2::Load(constants.r.late_bias() + constants.channel);

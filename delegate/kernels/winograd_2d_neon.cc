@@ -20,6 +20,7 @@ namespace tflite_eq {
 namespace {
 
 struct NeonOps {
+  using Vectors = NeonOps;
   static constexpr int kLanes16 = 8;
   static constexpr int kLanes = 4;
   static constexpr int kVectors = 4;
@@ -114,12 +115,15 @@ struct NeonOps {
     kFunctions[tiles](arguments);
   }
 
+  static constexpr bool kUsesLines = false;
+  static constexpr int kRowsAtOnce = 4;  // that the output transform unrolls
+
   struct Constants {
-    Constants(const Requantization& requantization, int first)
-        : vector(requantization, first),
-          pack(requantization),
-          late_bias(vld1q_s32(requantization.late_bias() + first)),
-          fast(RequantizeNeon::IsFast(requantization, first, kLanes)) {}
+    Constants(const KernelContext& context, int first)
+        : vector(*context.requantization, first),
+          pack(*context.requantization),
+          late_bias(vld1q_s32(context.requantization->late_bias() + first)),
+          fast(RequantizeNeon::IsFast(*context.requantization, first, kLanes)) {}
     RequantizeNeon vector;
     PackCodesNeon pack;
     int32x4_t late_bias;
@@ -135,7 +139,7 @@ struct NeonOps {
   }
 
   // Store does either.
-  static bool AtOnce(const Requantization&, int) { return true; }
+  static bool AtOnce(const KernelContext&, int) { return true; }
 
   // Requantizes a row of a tile's outputs, sums or, if `divided`, accumulators.
   template <int count, bool divided>

@@ -6,6 +6,7 @@ namespace tflite_eq {
 namespace {
 
 struct ScalarOps {
+  using Vectors = ScalarOps;
   static constexpr int kLanes16 = 1;  // channels the input transform handles at a time
   static constexpr int kLanes = 1;    // output channels in an accumulator
   static constexpr int kVectors = 8;  // accumulators side by side in a cout block
@@ -54,8 +55,11 @@ struct ScalarOps {
     }
   }
 
+  static constexpr bool kUsesLines = false;
+  static constexpr int kRowsAtOnce = 1;  // that the output transform unrolls
+
   struct Constants {
-    Constants(const Requantization& requantization, int first) : r(requantization), channel(first) {}
+    Constants(const KernelContext& context, int first) : r(*context.requantization), channel(first) {}
     const Requantization& r;
     int channel;
   };
@@ -68,7 +72,7 @@ struct ScalarOps {
   }
 
   // Store does either.
-  static bool AtOnce(const Requantization&, int) { return true; }
+  static bool AtOnce(const KernelContext&, int) { return true; }
 
   // Requantizes a row of a tile's outputs, kScale * acc or, if `divided`, acc.
   template <int count, bool divided>

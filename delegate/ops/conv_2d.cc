@@ -53,9 +53,13 @@ bool Conv2d::Resize(const Shape* inputs, Shape* output, Reason* reason) {
     return false;
   }
   s.batch = input.dims[0];
+  s.input_height = input.dims[1] + edges_.top + edges_.bottom;
+  s.input_width = input.dims[2] + edges_.left + edges_.right;
+  if (!ResolvePadding(padding_, &s, reason)) return false;
   s.input_height = input.dims[1];
   s.input_width = input.dims[2];
-  if (!ResolvePadding(padding_, &s, reason)) return false;
+  s.pad_top += edges_.top;
+  s.pad_left += edges_.left;
   *output = {4, {s.batch, s.output_height, s.output_width, s.output_channels}};
   return true;
 }
@@ -100,13 +104,20 @@ bool Conv2d::Prepare(const Environment& environment, int workers, Reason* reason
   if (!plan.claim && environment.options.any_kernel) plan = ChooseKernelBetween(Judged(), AllowedCpu(environment));
   if (!plan.claim) plan = Choose(environment, /*insist=*/true);
   *reason = plan.reason;
-  return plan.claim && conv_.Prepare(problem_, plan.algorithm, plan.isa, workers, reason);
+  if (!plan.claim || !conv_.Prepare(problem_, plan.algorithm, plan.isa, workers, reason)) return false;
+  places_output_ = conv_.kernel().places_outputs;
+  // As many as SAME may add.
+  const ConvShape& s = problem_.shape;
+  const int rows = (s.filter_height - 1) * s.dilation_height, columns = (s.filter_width - 1) * s.dilation_width;
+  if (padding_ == Padding::kValid) most_edges_ = {rows, rows, columns, columns};
+  return true;
 }
 
 Units Conv2d::Divide() {
   // Without anything to compute the kernel is not asked at all.
   if (IsEmpty(problem_.shape)) return {};
   conv_.Reshape(problem_.shape);
+  conv_.PlaceOutputs(output_stride_);
   return {conv_.units(), conv_.worker_scratch_bytes()};
 }
 

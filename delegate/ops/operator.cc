@@ -4,8 +4,9 @@ namespace tflite_eq {
 
 CpuProfile AllowedCpu(const Environment& environment) {
   CpuProfile allowed = environment.cpu;
-  if (!environment.options.any_isa && environment.options.isa != allowed.isa) {
-    allowed.isa = environment.options.isa;
+  const Isa isa = environment.options.any_isa ? allowed.isa : LimitedTo(environment.options.isa, allowed.isa);
+  if (isa != allowed.isa) {
+    allowed.isa = isa;
     allowed.two_vnni_units = false;
     if (allowed.peer == Peer::kAvx512) allowed.peer = Peer::kSameInstructions;
   }

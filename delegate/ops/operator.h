@@ -73,6 +73,14 @@ struct Description {
   int stride_width = 1;
 };
 
+// Rows and columns at the edges of images.
+struct Edges {
+  int top = 0;
+  int bottom = 0;
+  int left = 0;
+  int right = 0;
+};
+
 // How an output may lie in memory.
 enum class Sharing {
   kNone,     // apart from every input
@@ -115,12 +123,33 @@ class Operator {
   // many channels, 1 where the channel does not matter. 0 of all others.
   virtual int channelwise() const { return 0; }
 
+  // Whether images that it writes may lie among another's channels, where a CONCATENATION would copy them to; once it is prepared.
+  bool places_output() const { return places_output_; }
+  // How many bytes pixels of the output lie apart then; at every size, before Divide.
+  void PlaceOutput(int stride) { output_stride_ = stride; }
+  // Whether it does nothing but lay the channels of tensors of four dimensions side by side, and leaves alone what lies there already.
+  bool joins_channels() const { return joins_channels_; }
+
+  // Of an operator that does nothing but add edges that have the zero point for a code, how many; none of others.
+  const Edges& pads() const { return pads_; }
+  // Whether edges of zero points need not be there for it to be computed as if they were; once it is prepared.
+  bool TakesEdges(const Edges& edges) const {
+    return edges.top <= most_edges_.top && edges.bottom <= most_edges_.bottom && edges.left <= most_edges_.left &&
+           edges.right <= most_edges_.right;
+  }
+  // Which of them are not, before Resize.
+  void LeaveOut(const Edges& edges) { edges_ = edges; }
+
   virtual Sharing sharing() const { return Sharing::kNone; }
   virtual Description Describe() const { return {}; }
 
  protected:
   Array<int> inputs_;
   int output_ = kNoTensor;
+  bool places_output_ = false;
+  bool joins_channels_ = false;
+  int output_stride_ = 0;  // 0 where pixels follow each other
+  Edges pads_, most_edges_, edges_;
 };
 
 }  // namespace tflite_eq

@@ -46,6 +46,7 @@ bool Pad::Read(const GraphView& graph, const NodeView& node, Reason* reason) {
     return false;
   }
   value_ = static_cast<int8_t>(output.zero_point());
+  if (before_[0] == 0 && after_[0] == 0 && before_[3] == 0 && after_[3] == 0) pads_ = {before_[1], after_[1], before_[2], after_[2]};
   const TensorView value = graph.tensor(node.inputs.at(2, kNoTensor));
   if (!value.exists()) return true;
   if (!IsConstant(value, "value of the padding", kTfLiteInt8, 1, 1, reason) || !PerTensor(value, "value of the padding", reason) ||
@@ -53,6 +54,7 @@ bool Pad::Read(const GraphView& graph, const NodeView& node, Reason* reason) {
     return false;
   }
   value_ = *static_cast<const int8_t*>(value.data());
+  if (value_ != output.zero_point()) pads_ = {};
   return true;
 }
 
@@ -135,6 +137,7 @@ void Pad::Reference(const Codes& codes) const {
 bool MirrorPad::Read(const GraphView& graph, const NodeView& node, Reason* reason) {
   const auto* parameters = ReadParameters<TfLiteMirrorPaddingParams>(node, reason);
   if (parameters == nullptr || !Pad::Read(graph, node, reason)) return false;
+  pads_ = {};
   edge_ = parameters->mode == kTfLiteMirrorPaddingReflect ? 1 : 0;
   if (edge_ == 1 || parameters->mode == kTfLiteMirrorPaddingSymmetric) return true;
   reason->Set("unknown mode %d of mirroring", parameters->mode);
@@ -195,6 +198,7 @@ bool Concatenation::Read(const GraphView& graph, const NodeView& node, Reason* r
   const auto* parameters = ReadParameters<TfLiteConcatenationParams>(node, reason);
   if (parameters == nullptr || !ReadInputs(graph, node, reason)) return false;
   axis_ = parameters->axis;
+  joins_channels_ = axis_ == 3 || axis_ == -1;
   if (parameters->activation == kTfLiteActNone) return true;
   reason->Set("it has a fused activation");
   return false;
@@ -256,13 +260,13 @@ bool Concatenation::CutRows(const Shape& output, int axis, Reason* reason) {
 }
 
 void Concatenation::Copy(const Codes& codes, int64_t begin, int64_t end) const {
-  int8_t* to = codes.output + begin * item_bytes_;
-  for (int64_t row = begin; row < end; ++row) {
-    for (int i = 0; i < inputs_.size(); ++i) {
-      const auto bytes = static_cast<size_t>(bytes_[i]);
-      if (bytes > 0) memcpy(to, codes.inputs[i] + static_cast<size_t>(row) * bytes, bytes);
-      to += bytes;
-    }
+  int64_t at = 0;
+  for (int i = 0; i < inputs_.size(); at += bytes_[i++]) {
+    const auto bytes = static_cast<size_t>(bytes_[i]);
+    int8_t* const place = codes.output + at;
+    // What was written here is not to be read as one after the other.
+    if (bytes == 0 || codes.inputs[i] == place) continue;
+    for (int64_t row = begin; row < end; ++row) memcpy(place + row * item_bytes_, codes.inputs[i] + static_cast<size_t>(row) * bytes, bytes);
   }
 }
 

@@ -155,7 +155,7 @@ Worth TransposeConv::Judge(const Environment& environment, bool insist) const {
   double own = 0;
   for (int phase = 0; phase < phase_count(); ++phase) {
     const ConvShape part = ShapeOf(RowsOf(phase), ColumnsOf(phase));
-    const Estimate estimate = cpu.isa == Isa::kAvx512Vnni ? EstimateDirectVnni(part, cpu) : EstimateDirect(part, cpu, false);
+    const Estimate estimate = Includes(cpu.isa, Isa::kAvx512Vnni) ? EstimateDirectVnni(part, cpu) : EstimateDirect(part, cpu, false);
     if (estimate.peer <= 0) {
       worth.reason.Set("the direct kernel was not measured on such a CPU (%s)", IsaName(cpu.isa));
       return worth;

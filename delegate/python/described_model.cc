@@ -31,41 +31,21 @@ const OperatorKind* KindNamed(const char* name) {
   return nullptr;
 }
 
-bool DescribedModel::Tensor::Describe(const EqTensor& described, TfLiteTensor* tensor) {
-  if (!shape.Copy(described.shape, described.rank) || !scales.Copy(described.scales, described.scale_count) ||
-      !zero_points.Copy(described.zero_points, described.zero_point_count)) {
-    return false;
-  }
-  affine = {scales.get(), zero_points.get(), described.quantized_dimension};
-  *tensor = {};
-  tensor->name = described.name;
-  tensor->type = TypeCode(described.type);
-  tensor->dims = shape.get();
-  tensor->allocation_type = described.data != nullptr ? kTfLiteMmapRo : kTfLiteArenaRw;
-  tensor->data.raw = const_cast<char*>(static_cast<const char*>(described.data));
-  tensor->bytes = described.bytes;
-  tensor->is_variable = described.variable != 0;
-  tensor->sparsity = described.sparse != 0 ? this : nullptr;  // nobody looks into it
-  if (described.scale_count > 0) {
-    tensor->quantization.type = kTfLiteAffineQuantization;
-    tensor->quantization.params = &affine;
-  }
-  if (described.scale_count == 1) {
-    tensor->params.scale = described.scales[0];
-    tensor->params.zero_point = described.zero_point_count > 0 ? described.zero_points[0] : 0;
-  }
-  return true;
-}
-
 int32_t DescribedModel::Describe(const EqTensor* tensors, int tensor_count, const EqNode* nodes, int node_count, Reason* reason) {
-  Array<int32_t> order;
-  if (!described_tensors_.Allocate(tensor_count) || !tensors_.Allocate(tensor_count) || !ready_.Allocate(tensor_count) ||
-      !described_nodes_.Allocate(node_count) || !nodes_.Allocate(node_count) || !registrations_.Allocate(node_count) ||
-      !members_.Allocate(node_count) || !partitions_.Allocate(node_count) || !order.Allocate(node_count)) {
+  if (!arrays_.Allocate(tensor_count) || !tensors_.Allocate(tensor_count) || !described_nodes_.Allocate(node_count) ||
+      !nodes_.Allocate(node_count) || !registrations_.Allocate(node_count)) {
     return kOutOfMemory;
   }
   for (int i = 0; i < tensor_count; ++i) {
-    if (!described_tensors_[i].Describe(tensors[i], &tensors_[i])) return kOutOfMemory;
+    const EqTensor& from = tensors[i];
+    const bool constant = from.data != nullptr;
+    if (!arrays_[i].Make({from.name, TypeCode(from.type), from.shape, from.rank, from.scales, from.scale_count, from.zero_points,
+                          from.zero_point_count, from.quantized_dimension, constant, from.data, from.bytes},
+                         &tensors_[i])) {
+      return kOutOfMemory;
+    }
+    tensors_[i].is_variable = from.variable != 0;
+    tensors_[i].sparsity = from.sparse != 0 ? &arrays_[i] : nullptr;  // nobody looks into it
   }
   for (int i = 0; i < node_count; ++i) {
     Node& node = described_nodes_[i];
@@ -80,88 +60,17 @@ int32_t DescribedModel::Describe(const EqTensor* tensors, int tensor_count, cons
     nodes_[i].builtin_data = node.parameters.get();
     registrations_[i].version = kNewestVersion;
     registrations_[i].builtin_code = kind != nullptr ? kind->builtin_code : -1;
-    order[i] = i;
   }
-  if (!plan_.Copy(order.begin(), node_count)) return kOutOfMemory;
   context_.tensors = tensors_.begin();
   context_.tensors_size = static_cast<size_t>(tensor_count);
-  context_.impl_ = this;
-  context_.GetExecutionPlan = [](TfLiteContext* context, TfLiteIntArray** plan) -> TfLiteStatus {
-    *plan = Self(context).plan_.get();
-    return kTfLiteOk;
-  };
-  context_.GetNodeAndRegistration = [](TfLiteContext* context, int index, TfLiteNode** node,
-                                       TfLiteRegistration** registration) -> TfLiteStatus {
-    *node = &Self(context).nodes_[index];
-    *registration = &Self(context).registrations_[index];
-    return kTfLiteOk;
-  };
-  context_.PreviewDelegatePartitioning = [](TfLiteContext* context, const TfLiteIntArray* chosen, TfLiteDelegateParams** partitions,
-                                            int* count) -> TfLiteStatus {
-    DescribedModel& self = Self(context);
-    if (!self.Partition(chosen)) return kTfLiteError;
-    *partitions = self.partitions_.begin();
-    *count = self.partition_count_;
-    return kTfLiteOk;
-  };
   context_.ReportError = Ignore;
+  AllowQuestions(true);
   return kDone;
 }
 
-bool DescribedModel::IsReady(const Node& node) const {
-  const TfLiteIntArray& inputs = *node.inputs.get();
-  for (int i = 0; i < inputs.size; ++i) {
-    if (inputs.data[i] >= 0 && !ready_[inputs.data[i]]) return false;
-  }
-  return true;
-}
-
-bool DescribedModel::AddPartition(const Array<bool>& members) {
-  Array<int32_t> indices;
-  if (!indices.Allocate(members.size())) return false;
-  int count = 0;
-  for (int i = 0; i < members.size(); ++i) {
-    if (members[i]) indices[count++] = i;
-  }
-  SizedArray<TfLiteIntArray>& kept = members_[partition_count_];
-  if (!kept.Copy(indices.begin(), count)) return false;
-  partitions_[partition_count_] = {};
-  partitions_[partition_count_++].nodes_to_replace = kept.get();
-  return true;
-}
-
-// As TFLite does it: nodes whose inputs are there join the current set while they are of its kind, chosen or not; when none is
-// left, the next set begins.
-bool DescribedModel::Partition(const TfLiteIntArray* chosen) {
-  const int count = described_nodes_.size();
-  Array<bool> is_chosen, done;
-  if (!is_chosen.Allocate(count) || !done.Allocate(count)) return false;
-  for (int i = 0; i < chosen->size; ++i) is_chosen[chosen->data[i]] = true;
-  for (bool& ready : ready_) ready = true;
-  for (const Node& node : described_nodes_) {
-    const TfLiteIntArray& outputs = *node.outputs.get();
-    for (int i = 0; i < outputs.size; ++i) ready_[outputs.data[i]] = false;
-  }
-  partition_count_ = 0;
-  for (int left = count; left > 0;) {
-    Array<bool> members;
-    if (!members.Allocate(count)) return false;
-    int first = -1;
-    for (bool grew = true; grew;) {
-      grew = false;
-      for (int i = 0; i < count; ++i) {
-        if (done[i] || !IsReady(described_nodes_[i]) || (first >= 0 && is_chosen[i] != is_chosen[first])) continue;
-        if (first < 0) first = i;
-        members[i] = true;
-        const TfLiteIntArray& outputs = *described_nodes_[i].outputs.get();
-        for (int k = 0; k < outputs.size; ++k) ready_[outputs.data[k]] = true;
-        done[i] = grew = true;
-        --left;
-      }
-    }
-    if (first < 0) break;  // a cycle: no valid model
-    if (is_chosen[first] && !AddPartition(members)) return false;
-  }
+bool DescribedModel::CopyPlan(SizedArray<TfLiteIntArray>* plan) const {
+  if (!plan->Allocate(node_count())) return false;
+  for (int i = 0; i < node_count(); ++i) plan->get()->data[i] = i;
   return true;
 }
 

@@ -57,12 +57,14 @@ using namespace tflite_eq;
 const char* EqVersion() { return kVersion; }
 
 int32_t EqKernelAt(int32_t index, const char** kernel, const char** isa) {
-  for (int i = 0; i < kAlgorithmCount * kIsaCount; ++i) {
-    const ConvKernel* found = FindKernel(static_cast<Algorithm>(i / kIsaCount), static_cast<Isa>(i % kIsaCount));
-    if (found == nullptr || index-- > 0) continue;
-    *kernel = AlgorithmName(found->algorithm);
-    *isa = IsaName(found->isa);
-    return 1;
+  for (int i = 0; i < kAlgorithmCount; ++i) {
+    for (Isa needed : kIsas) {
+      const ConvKernel* found = FindKernel(static_cast<Algorithm>(i), needed);
+      if (found == nullptr || index-- > 0) continue;
+      *kernel = AlgorithmName(found->algorithm);
+      *isa = IsaName(found->isa);
+      return 1;
+    }
   }
   return 0;
 }

@@ -3,9 +3,9 @@
 #define TFLITE_EQ_DELEGATE_TESTING_ARRAYS_H_
 
 #include <cstdlib>
-#include <cstring>
 #include <vector>
 
+#include "delegate/runtime_graph/sized_array.h"
 #include "delegate/tflite_abi.h"
 
 namespace tflite_eq {
@@ -13,15 +13,11 @@ namespace tflite_eq {
 // Apart from the delegate's malloc, which tests make fail.
 inline void* AllocateForTest(size_t bytes) { return calloc(1, bytes); }
 
-template <typename Array, typename T>
-Array* MakeArray(const std::vector<T>& values) {
-  auto* array = static_cast<Array*>(AllocateForTest(sizeof(Array) + values.size() * sizeof(T)));
-  array->size = static_cast<int>(values.size());
-  if (!values.empty()) memcpy(array->data, values.data(), values.size() * sizeof(T));
-  return array;
+inline TfLiteIntArray* MakeIntArray(const std::vector<int>& values) {
+  SizedArray<TfLiteIntArray> array;
+  array.Copy(values.data(), static_cast<int>(values.size()));
+  return array.Release();
 }
-
-inline TfLiteIntArray* MakeIntArray(const std::vector<int>& values) { return MakeArray<TfLiteIntArray>(values); }
 
 // For loops; allocates nothing.
 struct IntArrayView {

@@ -28,37 +28,31 @@ bool BytesRequired(const TfLiteTensor& tensor, const TfLiteIntArray& dims, size_
 
 }  // namespace
 
-void TensorTable::FreeAffine::operator()(TfLiteAffineQuantizationParams* affine) const {
-  free(affine->scale);
-  free(affine->zero_point);
-  free(affine);
-}
-
 TensorTable::TensorTable(const TestGraph& graph)
     : size_(static_cast<int>(graph.tensors.size())),
       tensors_(new TfLiteTensor[graph.tensors.size()]()),
-      affine_(graph.tensors.size()),
+      arrays_(new TensorArrays[graph.tensors.size()]),
       blocks_(graph.tensors.size()) {
   for (int i = 0; i < size_; ++i) {
     const TestTensor& from = graph.tensors[i];
     TfLiteTensor& to = tensors_[i];
-    to.type = from.type;
-    to.name = from.name.c_str();
-    to.dims = MakeIntArray(from.shape);
-    to.allocation_type = from.constant ? kTfLiteMmapRo : kTfLiteArenaRw;
-    if (from.constant) {
-      to.data.raw = const_cast<uint8_t*>(from.data.data());
-      to.bytes = from.data.size();
-    } else if (!BytesRequired(to, *to.dims, &to.bytes)) {
-      to.bytes = 0;
-      valid_ = false;
-    }
-    if (from.scales.empty()) continue;
-    affine_[i].reset(static_cast<TfLiteAffineQuantizationParams*>(AllocateForTest(sizeof(TfLiteAffineQuantizationParams))));
-    *affine_[i] = {MakeArray<TfLiteFloatArray>(from.scales), MakeIntArray(from.zero_points), from.quantized_dimension};
-    to.quantization.type = kTfLiteAffineQuantization;
-    to.quantization.params = affine_[i].get();
-    if (from.scales.size() == 1 && from.zero_points.size() == 1) to.params = {from.scales[0], from.zero_points[0]};
+    TensorDescription described;
+    described.name = from.name.c_str();
+    described.type = from.type;
+    described.shape = from.shape.data();
+    described.rank = static_cast<int>(from.shape.size());
+    described.scales = from.scales.data();
+    described.scale_count = static_cast<int>(from.scales.size());
+    described.zero_points = from.zero_points.data();
+    described.zero_point_count = static_cast<int>(from.zero_points.size());
+    described.quantized_dimension = from.quantized_dimension;
+    described.constant = from.constant;
+    described.data = from.constant ? from.data.data() : nullptr;
+    described.bytes = from.constant ? from.data.size() : 0;
+    arrays_[i].Make(described, &to);
+    // A tensor owns its shape: it is resized by another.
+    to.dims = arrays_[i].shape.Release();
+    if (!from.constant && !BytesRequired(to, *to.dims, &to.bytes)) valid_ = false;
   }
 }
 

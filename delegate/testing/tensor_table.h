@@ -6,6 +6,7 @@
 #include <memory>
 #include <vector>
 
+#include "delegate/runtime_graph/runtime_graph.h"
 #include "delegate/testing/graph.h"
 #include "delegate/tflite_abi.h"
 
@@ -42,9 +43,6 @@ class TensorTable {
   struct Free {
     void operator()(void* memory) const { free(memory); }
   };
-  struct FreeAffine {
-    void operator()(TfLiteAffineQuantizationParams* affine) const;
-  };
   using Block = std::unique_ptr<uint8_t, Free>;
 
   void Fill(int tensor, size_t bytes);
@@ -52,7 +50,7 @@ class TensorTable {
   int size_;
   bool valid_ = true;
   std::unique_ptr<TfLiteTensor[]> tensors_;
-  std::vector<std::unique_ptr<TfLiteAffineQuantizationParams, FreeAffine>> affine_;
+  std::unique_ptr<TensorArrays[]> arrays_;
   std::vector<Block> blocks_;
 };
 

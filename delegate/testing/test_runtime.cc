@@ -16,38 +16,19 @@ constexpr int kOptionalTensor = -1;
 
 }  // namespace
 
-// Owns the arrays that TfLiteDelegateParams points to.
-struct TestRuntime::Claim {
-  TfLiteDelegateParams params = {};
-  Claim(const NodeSubset& subset, TfLiteDelegate* delegate) {
-    params.delegate = delegate;
-    params.nodes_to_replace = MakeIntArray(subset.nodes);
-    params.input_tensors = MakeIntArray(subset.input_tensors);
-    params.output_tensors = MakeIntArray(subset.output_tensors);
-  }
-  Claim(const Claim&) = delete;
-  Claim& operator=(const Claim&) = delete;
-  ~Claim() {
-    free(params.nodes_to_replace);
-    free(params.input_tensors);
-    free(params.output_tensors);
-  }
-};
-
 TestRuntime::TestRuntime(const TestGraph& graph, int threads) : graph_(graph), table_(graph), written_(graph.tensors.size()) {
-  context_.impl_ = this;
   context_.recommended_num_threads = threads;
   context_.ResizeTensor = ResizeTensor;
   context_.ReportError = ReportError;
   SyncTable();
   AllowDelegateCalls(false);
+  graph_outputs_.Copy(graph.outputs.data(), static_cast<int>(graph.outputs.size()));
   for (const TestNode& node : graph.nodes) AddGraphNode(node);
   CheckGraph();
 }
 
 TestRuntime::~TestRuntime() {
   for (Node& node : nodes_) FreeNode(&node);
-  free(plan_cache_);
 }
 
 void TestRuntime::AddGraphNode(const TestNode& from) {
@@ -91,10 +72,8 @@ void TestRuntime::FreeNode(Node* node) {
 }
 
 void TestRuntime::AllowDelegateCalls(bool allow) {
-  context_.GetExecutionPlan = allow ? GetExecutionPlan : NoExecutionPlan;
-  context_.GetNodeAndRegistration = allow ? GetNode : NoNode;
+  AllowQuestions(allow);
   context_.ReplaceNodeSubsetsWithDelegateKernels = allow ? Replace : NoReplacement;
-  context_.PreviewDelegatePartitioning = allow ? Preview : NoPreview;
 }
 
 void TestRuntime::SyncTable() {
@@ -320,54 +299,17 @@ void TestRuntime::ReportError(TfLiteContext* context, const char* format, ...) {
 
 bool TestRuntime::CallFails() { return calls_until_failure_ > 0 && --calls_until_failure_ == 0; }
 
-TfLiteStatus TestRuntime::GetExecutionPlan(TfLiteContext* context, TfLiteIntArray** plan) {
-  TestRuntime* self = From(context);
-  if (self->CallFails()) return kTfLiteError;
-  free(self->plan_cache_);
-  *plan = self->plan_cache_ = MakeIntArray(self->plan_);
-  return kTfLiteOk;
-}
-
-TfLiteStatus TestRuntime::GetNode(TfLiteContext* context, int index, TfLiteNode** node, TfLiteRegistration** registration) {
-  TestRuntime* self = From(context);
-  if (self->CallFails() || index < 0 || static_cast<size_t>(index) >= self->nodes_.size()) return kTfLiteError;
-  *node = &self->nodes_[index].node;
-  *registration = &self->nodes_[index].registration;
-  return kTfLiteOk;
-}
-
-std::vector<NodeSubset> TestRuntime::SubsetsOf(const TfLiteIntArray* claimed) {
-  std::vector<bool> is_claimed(nodes_.size(), false);
-  for (int node : IntArrayView{claimed}) is_claimed.at(node) = true;
-  return MakeNodeSubsets(plan_, [this](int node) -> const TfLiteNode& { return nodes_[node].node; }, table_.size(),
-                         graph_.outputs, is_claimed);
-}
-
-TfLiteStatus TestRuntime::Preview(TfLiteContext* context, const TfLiteIntArray* nodes, TfLiteDelegateParams** partitions,
-                                  int* count) {
-  TestRuntime* self = From(context);
-  if (self->CallFails()) return kTfLiteError;
-  self->previewed_.clear();
-  self->previewed_params_.clear();
-  for (const NodeSubset& subset : self->SubsetsOf(nodes)) {
-    if (subset.claimed) self->previewed_.push_back(std::make_unique<Claim>(subset, nullptr));
-  }
-  for (const auto& claim : self->previewed_) self->previewed_params_.push_back(claim->params);
-  *partitions = self->previewed_params_.data();
-  *count = static_cast<int>(self->previewed_params_.size());
-  return kTfLiteOk;
-}
-
 TfLiteStatus TestRuntime::Replace(TfLiteContext* context, TfLiteRegistration registration, const TfLiteIntArray* nodes,
                                   TfLiteDelegate* delegate) {
   TestRuntime* self = From(context);
   if (self->CallFails()) return kTfLiteError;
   if (nodes->size == 0) return kTfLiteOk;
-  const std::vector<NodeSubset> subsets = self->SubsetsOf(nodes);
+  NodeSubsets subsets;
+  if (!self->Partition(nodes, &subsets)) return kTfLiteError;
   self->plan_.clear();
   for (const NodeSubset& subset : subsets) {
     if (!subset.claimed) {
-      self->plan_.insert(self->plan_.end(), subset.nodes.begin(), subset.nodes.end());
+      for (int node : IntArrayView{subset.nodes.get()}) self->plan_.push_back(node);
     } else if (self->ReplaceSubset(subset, registration, delegate) != kTfLiteOk) {
       return kTfLiteError;
     }
@@ -377,8 +319,9 @@ TfLiteStatus TestRuntime::Replace(TfLiteContext* context, TfLiteRegistration reg
 
 TfLiteStatus TestRuntime::ReplaceSubset(const NodeSubset& subset, const TfLiteRegistration& registration,
                                         TfLiteDelegate* delegate) {
-  for (int output : subset.output_tensors) {
-    if (std::find(subset.input_tensors.begin(), subset.input_tensors.end(), output) != subset.input_tensors.end()) {
+  const std::vector<int> inputs = ToVector(subset.inputs.get()), outputs = ToVector(subset.outputs.get());
+  for (int output : outputs) {
+    if (std::find(inputs.begin(), inputs.end(), output) != inputs.end()) {
       Fail("tensor %d is both input and output of a node", output);
       return kTfLiteError;
     }
@@ -387,23 +330,20 @@ TfLiteStatus TestRuntime::ReplaceSubset(const NodeSubset& subset, const TfLiteRe
   nodes_.emplace_back();
   Node& node = nodes_.back();
   node.registration = registration;
-  node.replaced = static_cast<int>(subset.nodes.size());
+  node.replaced = subset.nodes.size();
   node.node.delegate = delegate;
-  node.node.inputs = MakeIntArray(subset.input_tensors);
-  node.node.outputs = MakeIntArray(subset.output_tensors);
+  node.node.inputs = MakeIntArray(inputs);
+  node.node.outputs = MakeIntArray(outputs);
   // Without user data it is a node all the same; its Prepare has to say that it cannot.
-  Claim claim(subset, delegate);
-  node.node.user_data = registration.init(&context_, reinterpret_cast<const char*>(&claim.params), 0);
+  const TfLiteDelegateParams params = {delegate, subset.nodes.get(), subset.inputs.get(), subset.outputs.get()};
+  node.node.user_data = registration.init(&context_, reinterpret_cast<const char*>(&params), 0);
   plan_.push_back(index);
-  for (int output : subset.output_tensors) table_.at(output).delegate = delegate;
+  for (int output : outputs) table_.at(output).delegate = delegate;
   return kTfLiteOk;
 }
 
-TfLiteStatus TestRuntime::NoExecutionPlan(TfLiteContext*, TfLiteIntArray**) { return kTfLiteError; }
-TfLiteStatus TestRuntime::NoNode(TfLiteContext*, int, TfLiteNode**, TfLiteRegistration**) { return kTfLiteError; }
 TfLiteStatus TestRuntime::NoReplacement(TfLiteContext*, TfLiteRegistration, const TfLiteIntArray*, TfLiteDelegate*) {
   return kTfLiteError;
 }
-TfLiteStatus TestRuntime::NoPreview(TfLiteContext*, const TfLiteIntArray*, TfLiteDelegateParams**, int*) { return kTfLiteError; }
 
 }  // namespace tflite_eq

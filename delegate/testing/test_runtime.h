@@ -13,21 +13,19 @@
 #include <string>
 #include <vector>
 
+#include "delegate/runtime_graph/runtime_graph.h"
 #include "delegate/testing/builtin_parameters.h"
 #include "delegate/testing/graph.h"
-#include "delegate/testing/node_subsets.h"
 #include "delegate/testing/tensor_table.h"
 #include "delegate/tflite_abi.h"
 
 namespace tflite_eq {
 
 // One interpreter. Used by one thread at a time, like TFLite's.
-class TestRuntime {
+class TestRuntime final : private RuntimeGraph {
  public:
   // The graph must outlive the runtime. `threads` is what a delegate is told.
   explicit TestRuntime(const TestGraph& graph, int threads = 1);
-  TestRuntime(const TestRuntime&) = delete;
-  TestRuntime& operator=(const TestRuntime&) = delete;
   ~TestRuntime();
 
   // What happens when an interpreter is made with a delegate; on failure the original nodes run. TFLite loads no graph with
@@ -67,7 +65,6 @@ class TestRuntime {
     std::vector<std::vector<int>> shapes;        // of inputs, then outputs, once it was prepared
   };
   enum class State { kUninvokable, kInvokable };
-  struct Claim;
 
   void AddGraphNode(const TestNode& node);
   void CheckGraph();
@@ -86,31 +83,28 @@ class TestRuntime {
   bool Fail(const char* format, ...) __attribute__((format(printf, 2, 3)));
   bool CallFails();
   void SyncTable();
-  std::vector<NodeSubset> SubsetsOf(const TfLiteIntArray* claimed);
   TfLiteStatus ReplaceSubset(const NodeSubset& subset, const TfLiteRegistration& registration, TfLiteDelegate* delegate);
 
-  static TestRuntime* From(TfLiteContext* context) { return static_cast<TestRuntime*>(context->impl_); }
+  int node_count() const override { return static_cast<int>(nodes_.size()); }
+  TfLiteNode* node(int index) override { return &nodes_[static_cast<size_t>(index)].node; }
+  TfLiteRegistration* registration(int index) override { return &nodes_[static_cast<size_t>(index)].registration; }
+  bool CopyPlan(SizedArray<TfLiteIntArray>* plan) const override { return plan->Copy(plan_.data(), static_cast<int>(plan_.size())); }
+  const TfLiteIntArray* graph_outputs() const override { return graph_outputs_.get(); }
+  bool Refuses() override { return CallFails(); }
+
+  static TestRuntime* From(TfLiteContext* context) { return static_cast<TestRuntime*>(static_cast<RuntimeGraph*>(context->impl_)); }
   // What the context offers.
   static TfLiteStatus ResizeTensor(TfLiteContext* context, TfLiteTensor* tensor, TfLiteIntArray* dims);
   static void ReportError(TfLiteContext* context, const char* format, ...);
   // To a delegate, while it is applied.
-  static TfLiteStatus GetExecutionPlan(TfLiteContext* context, TfLiteIntArray** plan);
-  static TfLiteStatus GetNode(TfLiteContext* context, int index, TfLiteNode** node, TfLiteRegistration** registration);
   static TfLiteStatus Replace(TfLiteContext* context, TfLiteRegistration registration, const TfLiteIntArray* nodes,
                               TfLiteDelegate* delegate);
-  static TfLiteStatus Preview(TfLiteContext* context, const TfLiteIntArray* nodes, TfLiteDelegateParams** partitions,
-                              int* count);
-  // Instead of these at other times.
-  static TfLiteStatus NoExecutionPlan(TfLiteContext* context, TfLiteIntArray** plan);
-  static TfLiteStatus NoNode(TfLiteContext* context, int index, TfLiteNode** node, TfLiteRegistration** registration);
+  // Instead of it at other times.
   static TfLiteStatus NoReplacement(TfLiteContext* context, TfLiteRegistration registration, const TfLiteIntArray* nodes,
                                     TfLiteDelegate* delegate);
-  static TfLiteStatus NoPreview(TfLiteContext* context, const TfLiteIntArray* nodes, TfLiteDelegateParams** partitions,
-                                int* count);
 
   const TestGraph& graph_;
   TensorTable table_;
-  TfLiteContext context_ = {};
   std::deque<Node> nodes_;
   std::vector<int> plan_, original_plan_;
   bool consistent_ = true;
@@ -122,10 +116,7 @@ class TestRuntime {
   bool resized_since_invoke_ = false;
   bool met_undefined_ = false;
   std::vector<bool> written_;  // tensors, in the present invocation
-  // What the functions for delegates return stays the runtime's.
-  std::vector<std::unique_ptr<Claim>> previewed_;
-  std::vector<TfLiteDelegateParams> previewed_params_;
-  TfLiteIntArray* plan_cache_ = nullptr;
+  SizedArray<TfLiteIntArray> graph_outputs_;
   int calls_until_failure_ = 0;
   std::string error_;
 };

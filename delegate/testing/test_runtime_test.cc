@@ -175,27 +175,54 @@ TEST(TestRuntime, FailsTheCallItIsToldTo) {
   EXPECT_TRUE(runtime.Apply(&delegate.base)) << "only that one";
 }
 
+// Of a graph that is held and not run.
+class HeldGraph final : private RuntimeGraph {
+ public:
+  explicit HeldGraph(const TestGraph& graph) : nodes_(graph.nodes.size()) {
+    context_.tensors_size = graph.tensors.size();
+    for (size_t i = 0; i < nodes_.size(); ++i) {
+      nodes_[i].inputs = MakeIntArray(graph.nodes[i].inputs);
+      nodes_[i].outputs = MakeIntArray(graph.nodes[i].outputs);
+    }
+  }
+  ~HeldGraph() {
+    for (const TfLiteNode& node : nodes_) {
+      free(node.inputs);
+      free(node.outputs);
+    }
+  }
+
+  std::vector<std::vector<int>> Subsets(const std::vector<int>& claimed) {
+    SizedArray<TfLiteIntArray> nodes;
+    nodes.Copy(claimed.data(), static_cast<int>(claimed.size()));
+    NodeSubsets subsets;
+    std::vector<std::vector<int>> found;
+    if (!Partition(nodes.get(), &subsets)) return found;
+    for (const NodeSubset& subset : subsets) found.push_back(ToVector(subset.nodes.get()));
+    return found;
+  }
+
+ private:
+  int node_count() const override { return static_cast<int>(nodes_.size()); }
+  TfLiteNode* node(int index) override { return &nodes_[static_cast<size_t>(index)]; }
+  TfLiteRegistration* registration(int) override { return nullptr; }
+  bool CopyPlan(SizedArray<TfLiteIntArray>* plan) const override {
+    for (int i = 0; i < node_count(); ++i) {
+      if (!plan->Add(i)) return false;
+    }
+    return true;
+  }
+
+  std::vector<TfLiteNode> nodes_;
+};
+
 std::vector<std::vector<int>> Subsets(const TestGraph& graph, const std::vector<int>& claimed) {
-  std::vector<TfLiteNode> nodes(graph.nodes.size());
-  std::vector<int> plan;
-  std::vector<bool> is_claimed(graph.nodes.size(), false);
-  for (size_t i = 0; i < nodes.size(); ++i) {
-    nodes[i].inputs = MakeIntArray(graph.nodes[i].inputs);
-    nodes[i].outputs = MakeIntArray(graph.nodes[i].outputs);
-    plan.push_back(static_cast<int>(i));
-  }
-  for (int node : claimed) is_claimed[static_cast<size_t>(node)] = true;
-  std::vector<std::vector<int>> subsets;
-  for (const NodeSubset& subset :
-       MakeNodeSubsets(plan, [&](int node) -> const TfLiteNode& { return nodes[static_cast<size_t>(node)]; },
-                       static_cast<int>(graph.tensors.size()), graph.outputs, is_claimed)) {
-    subsets.push_back(subset.nodes);
-  }
-  for (const TfLiteNode& node : nodes) {
-    free(node.inputs);
-    free(node.outputs);
-  }
-  return subsets;
+  return HeldGraph(graph).Subsets(claimed);
+}
+
+TEST(NodeSubsets, OfNodesThatAreNone) {
+  EXPECT_TRUE(Subsets(MakeCopies(2), {2}).empty());
+  EXPECT_TRUE(Subsets(MakeCopies(2), {-1}).empty());
 }
 
 TEST(NodeSubsets, TakeNodesFromBehindOthersThatTheyDoNotNeed) {

@@ -9,7 +9,7 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -46,11 +46,31 @@ class Outcome:
         return [(int(claimed), int(nodes)) for claimed, nodes in found]
 
 
+Launcher = Callable[[dict[str, Any], Mapping[str, str]], "subprocess.CompletedProcess[str]"]
+
+
+def launch(job: dict[str, Any], variables: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
+    """Do a job of ``run_compiled`` in a process of this Python."""
+    own = {name: text for name, text in os.environ.items() if name != VARIABLE}
+    done = subprocess.run(
+        [sys.executable, run_compiled.__file__],
+        input=json.dumps(job),
+        env={**own, **variables},
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr[-4000:]
+    return done
+
+
 class Compiled:
     """Runs models by CompiledModel, each time in a process of its own."""
 
-    def __init__(self, work: Path) -> None:
+    def __init__(self, work: Path, launcher: Launcher = launch) -> None:
         self._work = work
+        self._launch = launcher
 
     def run(
         self,
@@ -72,19 +92,7 @@ class Compiled:
             files = {"model": path, "inputs": self._work / "inputs.npz", "outputs": outputs}
             described.append({name: str(file) for name, file in files.items()})
         job = {"models": described, "folder": folder, "hardware": hardware, **job}
-        environment = {name: text for name, text in os.environ.items() if name != VARIABLE}
-        if options:
-            environment[VARIABLE] = options
-        done = subprocess.run(
-            [sys.executable, run_compiled.__file__],
-            input=json.dumps(job),
-            env=environment,
-            capture_output=True,
-            text=True,
-            timeout=300,
-            check=False,
-        )
-        assert done.returncode == 0, done.stderr[-4000:]
+        done = self._launch(job, {VARIABLE: options} if options else {})
         errors = json.loads(done.stdout.splitlines()[-1])["errors"]
         made = []
         for each in described:

@@ -9,9 +9,10 @@ Takes a JSON object from its standard input and prints another on the last line:
 ``hardware`` ``CPU``, ``GPU`` or ``CPU|GPU``
 ``threads``  of the model; absent: the runtime's default
 ``parallel`` how many threads of Python run each model at once, each a compiled model of its own
-``drop``     the order in which environment, models and buffers are let go
+``drops``    orders in which environment, models and buffers are let go; everything is done anew
+             for each
 
-Answer: ``{"errors": [...]}``, one message or ``null`` per model.
+Answer: ``{"errors": [...]}``, one message or ``null`` per model, of the last order.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ import concurrent.futures
 import gc
 import json
 import sys
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -30,6 +32,13 @@ from ai_edge_litert.environment import Environment
 def main() -> None:
     """The whole job."""
     job = json.load(sys.stdin)
+    errors: list[str | None] = []
+    for order in job.get("drops", [["buffers", "models", "environment"]]):
+        errors = _run_all(job, order)
+    print(json.dumps({"errors": errors}))
+
+
+def _run_all(job: dict[str, Any], order: Sequence[str]) -> list[str | None]:
     environment = Environment.create(runtime_path=job["folder"]) if job["folder"] else None
     errors: list[str | None] = []
     # Let go in an order of the job's, not of Python's.
@@ -41,10 +50,10 @@ def main() -> None:
         except RuntimeError as error:
             errors.append(str(error))
     del environment
-    for name in job.get("drop", ["buffers", "models", "environment"]):
+    for name in order:
         del held[name]
         gc.collect()
-    print(json.dumps({"errors": errors}))
+    return errors
 
 
 def _run(model: dict[str, str], environment: Any, job: dict[str, Any], held: Any) -> None:

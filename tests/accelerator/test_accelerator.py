@@ -103,7 +103,7 @@ def test_several_threads(folder: str, compiled: Compiled) -> None:
 def test_objects_go_in_any_order(order: tuple[str, ...], folder: str, compiled: Compiled) -> None:
     model = networks.convolutions()
     done = compiled.run(
-        *[model, model], folder=folder, samples=networks.codes(1), options=ALL, drop=order
+        *[model, model], folder=folder, samples=networks.codes(1), options=ALL, drops=[order]
     )
     assert done.errors == [None, None]
 

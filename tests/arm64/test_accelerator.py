@@ -1,25 +1,58 @@
-"""LiteRT's CompiledModel with the accelerator, on emulated CPUs."""
+"""LiteRT's CompiledModel with the accelerator, on emulated CPUs and every LiteRT that takes any."""
 
 from __future__ import annotations
 
+import functools
+import itertools
 import os
 import shutil
+import subprocess
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
-from tests import running
 from tests.accelerator import networks, run_compiled
+from tests.accelerator.conftest import Compiled
+from tests.accelerator.test_accelerator import ALL, assert_equal, reference
 from tests.arm64.conftest import LIBRARY_VARIABLE
-from tflite_eq.delegate.accelerator import NAME, OPTIONS_FILE
-from tflite_eq.runtimes import runtime_named
-from tools.arm64.emulation import CORTEX_A53, CORTEX_A76, Cpu, Emulation
+from tflite_eq.delegate.accelerator import NAME
+from tools.arm64.emulation import CORTEX_A53, CORTEX_A76, LITERT, Cpu, Emulation
+
+
+def launch(
+    emulation: Emulation,
+    cpu: Cpu,
+    packages: Path,
+    job: dict[str, Any],
+    variables: Mapping[str, str],
+) -> subprocess.CompletedProcess[str]:
+    script = Path(run_compiled.__file__)
+    return emulation.run(cpu, script, job, packages=packages, environment=variables)
+
+
+@pytest.fixture(params=LITERT)
+def packages(request: pytest.FixtureRequest, emulation: Emulation) -> Path:
+    """Where a LiteRT is; the nightly build was asked for or not."""
+    folder = emulation.folder / LITERT[request.param]
+    if not folder.is_dir():
+        pytest.skip(f"{folder} is missing: tools/arm64/setup.sh {emulation.folder} {folder.name}")
+    return folder
+
+
+@pytest.fixture(params=[CORTEX_A53, CORTEX_A76], ids=str)
+def compiled(
+    request: pytest.FixtureRequest, packages: Path, emulation: Emulation, tmp_path: Path
+) -> Compiled:
+    """Runs models."""
+    return Compiled(tmp_path, functools.partial(launch, emulation, request.param, packages))
 
 
 @pytest.fixture
-def folder(library: Path, tmp_path: Path) -> Path:
-    """A folder for an environment, in which a model of which nothing is claimed fails."""
+def folder(library: Path, tmp_path: Path) -> str:
+    """A folder for an environment."""
     accelerator = library.parent / "litert" / NAME
     if not accelerator.is_file():
         missing = f"{accelerator} is missing: bazel build --config=arm64 //delegate/litert:{NAME}"
@@ -27,26 +60,33 @@ def folder(library: Path, tmp_path: Path) -> Path:
             pytest.fail(missing)
         pytest.skip(missing)
     shutil.copy(accelerator, tmp_path)
-    # LiteRT's own accelerator for GPUs, which is beside it, would end the process on a Cortex-A53.
-    options = "claim: .\nrequire_delegation: 1\nlog_level: 0\n"
-    (tmp_path / OPTIONS_FILE).write_text(options)
-    return tmp_path
+    return str(tmp_path)
 
 
-@pytest.mark.parametrize("bits", ["8", "7"])
-@pytest.mark.parametrize("cpu", [CORTEX_A53, CORTEX_A76], ids=str)
-def test_outputs_are_the_reference_kernels(
-    cpu: Cpu, bits: str, folder: Path, emulation: Emulation, tmp_path: Path
+def test_several_networks_give_the_reference_kernels_outputs(
+    folder: str, compiled: Compiled
 ) -> None:
-    model, samples = networks.convolutions(bits), networks.codes(1)
-    files = {name: str(tmp_path / f"{name}.npz") for name in ("inputs", "outputs")}
-    (tmp_path / "model.tflite").write_bytes(model)
-    np.savez(files["inputs"], *samples)
-    described = {"model": str(tmp_path / "model.tflite"), **files}
-    job = {"models": [described], "folder": str(folder), "hardware": "CPU"}
-    answer = emulation.python(cpu, Path(run_compiled.__file__), job)
-    assert answer["errors"] == [None]
-    with np.load(files["outputs"]) as stored:
-        made = [stored[name] for name in stored.files]
-    expected = [running.run(model, [x], runtime=runtime_named("ai-edge-litert")) for x in samples]
-    np.testing.assert_array_equal(made, [outputs[0] for outputs in expected])
+    whole, samples = [networks.convolutions(bits) for bits in "87"], networks.codes(1)
+    partly = networks.classifier()
+    done = compiled.run(*whole, partly, folder=folder, samples=samples, options=ALL)
+    assert done.errors == [None] * 3
+    *claimed, (some, nodes) = done.claimed
+    assert claimed == [(7, 7)] * 2
+    assert 0 < some < nodes
+    for model, outputs in zip(whole, done.outputs):
+        assert_equal(outputs, reference(model, samples))
+    # The rest is XNNPACK's, which rounds otherwise, by a code or two.
+    [found], [expected] = done.outputs[2], reference(partly, samples)
+    assert np.abs(found.astype(int) - expected.astype(int)).max() <= 2
+
+
+def test_threads_and_objects_that_go_in_any_order(folder: str, compiled: Compiled) -> None:
+    model, samples = networks.convolutions(), networks.codes(1)
+    orders = list(itertools.permutations(["environment", "models", "buffers"]))
+    options = f"{ALL};num_threads:2"
+    done = compiled.run(
+        model, folder=folder, samples=samples, options=options, parallel=2, drops=orders
+    )
+    assert done.errors == [None]
+    assert done.claimed == [(7, 7)] * 2 * len(orders)
+    assert_equal(done.outputs[0], reference(model, samples))

@@ -31,7 +31,8 @@ def stock(model: bytes, samples: list[Any], folder: Path) -> subprocess.Complete
 
 
 def output(name: str, ours: float, stock: float | None) -> dict[str, Any]:
-    return {"name": name, "ours": ours, "stock": stock, "mean": 1.0, "interval": [0.5, 1.5]}
+    compared = {"mean": 1.0, "interval": [0.5, 1.5], "pooled": [-1.3, 0.2]}
+    return {"name": name, "ours": ours, "stock": stock, **compared}
 
 
 def row(model: str, *outputs: dict[str, Any], **changed: Any) -> dict[str, Any]:
@@ -73,7 +74,7 @@ def test_each_model_has_its_row_and_the_verdict_counts_all() -> None:
     verdict = " ".join(text.split("\n\n")[-1].split())
     assert "3 of the 5 models are quantized; 1 are refused rightly, 1 wrongly." in verdict
     assert "Of 3 outputs that TensorFlow quantizes, too, 2 are" in verdict
-    assert "Further away: a (y) by 0.6 dB." in verdict
+    assert "Further away: a (y) by 0.6 dB (-0.2 to +1.3 on other samples," in verdict
     assert "since its activations are float: e." in verdict
 
 
@@ -98,6 +99,24 @@ def test_errors_are_those_of_each_output_by_sample() -> None:
     for error, expected in zip(off, (40, 20)):
         assert error.sqnr_db == pytest.approx(expected, abs=1e-3)
         np.testing.assert_allclose(error.by_sample, expected, atol=1e-3)
+
+
+def test_a_difference_that_one_sample_makes_has_an_interval_around_zero() -> None:
+    """Of 50 samples 49 are 3 dB better; one is so much worse that all together are."""
+    better = np.full(50, 0.5)
+    noise = np.concatenate([better[1:], [60.0]])
+    flat = np.zeros(50)
+    ours = measure.OutputError("x", 0.0, flat, noise)
+    stock = measure.OutputError("x", 0.0, flat, np.ones(50))
+    found = measure.pooled_difference(ours, stock)
+    assert found.value == pytest.approx(10 * np.log10(50 / noise.sum()))
+    assert found.value < -2
+    assert found.low is not None
+    assert found.high is not None
+    assert found.low < -4
+    assert found.high == pytest.approx(10 * np.log10(2))
+    same = measure.pooled_difference(stock, stock)
+    assert (same.value, same.low, same.high) == (0, None, None)
 
 
 def test_models_run_where_they_do() -> None:

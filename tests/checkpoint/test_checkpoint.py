@@ -137,6 +137,7 @@ def test_killed_run_goes_on_to_the_same_bytes(interrupted: Interrupted, where: s
         ("conv_net", Config(bits="7", reconstruction="refit")),
         ("depthwise_net", Config(reconstruction="rounding", per_tensor=True)),
         ("depthwise_net", Config(bits="7", bias_correction="finetune")),
+        ("depthwise_net", Config(reconstruction="refit", split_channels="^Relu6;")),
     ],
 )
 def test_every_kind_of_network_goes_on_to_the_same_bytes(

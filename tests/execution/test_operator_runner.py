@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tests import models, running
+from tests import built_models, models, running
 from tflite_eq.errors import ModelError
 from tflite_eq.execution.operator_runner import OperatorRunner
 from tflite_eq.graph import edit, properties
@@ -59,3 +59,11 @@ def test_failure_names_the_operator() -> None:
     runner = OperatorRunner(graph, graph.operators[0])
     with pytest.raises(ModelError, match=r"net\.tflite: operator 0 \(CONV_2D"):
         runner.run([np.zeros((1, 12, 12, 5), np.float32)])
+
+
+def test_the_root_of_nothing_is_what_kernels_for_codes_can_take() -> None:
+    net = built_models.NetworkBuilder(1, 16)
+    graph = Graph.from_bytes(net.finished(net.elementwise("RSQRT", net.input)))
+    values = np.array([[0.0, 4.0] * 8], np.float32)
+    (found,) = OperatorRunner(graph, graph.operators[0]).run([values])
+    np.testing.assert_array_equal(found, [[np.inf, 0.5] * 8])

@@ -118,6 +118,18 @@ FILES = {
         "a TorchScript model",
         "litert_torch.convert",
     ),
+    "exported program": (
+        "m.pt2",
+        zipped(m__archive_format=b"pt2", m__models__model_DOT_json=b"{}"),
+        "an exported program of PyTorch",
+        "litert_torch.convert(torch.export.load('m.pt2').module(), (sample,))",
+    ),
+    "older exported program": (
+        "m.pt2",
+        zipped(serialized_exported_program_DOT_json=b"{}", version=b"8"),
+        "an exported program of PyTorch",
+        "torch.export.load('m.pt2')",
+    ),
     "pickle": ("m.pkl", pickle.dumps([1, 2]), "a Python pickle", "in Python"),
     "executorch": ("m.pte", b"\x10\0\0\0ET12", "an ExecuTorch program", "litert_torch"),
     "onnx runtime": ("m.ort", b"\x10\0\0\0ORTM", "ONNX Runtime", "of the ONNX model"),

@@ -54,6 +54,12 @@ CONFIGS = {
     "per tensor": Config(per_tensor=True, equalization="none"),
 }
 
+SPLIT = {
+    **dict.fromkeys(models.SHAPES, Config()),
+    "depthwise_net": Config(split_channels="^Relu6;"),
+    "leaky_net": Config(split_channels="^BiasAdd;"),
+}
+
 
 # Sums in another order than TFLite's: a value half-way between two codes may fall to either. Means
 # of codes often lie half-way; TFLite's own kernels differ from each other there as much.
@@ -64,10 +70,11 @@ MEANS_OF_CODES = {"AVERAGE_POOL_2D": 0.15}
 @pytest.mark.parametrize(
     ("name", "config"),
     [(name, "int8") for name in models.SHAPES]
-    + [(name, config) for name in ("conv_net", "depthwise_net") for config in CONFIGS],
+    + [(name, config) for name in ("conv_net", "depthwise_net") for config in CONFIGS]
+    + [("depthwise_net", "split"), ("leaky_net", "split")],
 )
 def test_forward_equals_the_calibration_pass(name: str, config: str) -> None:
-    graph, records, twins = simulate(name, CONFIGS[config])
+    graph, records, twins = simulate(name, CONFIGS.get(config, SPLIT[name]))
     tensors = [o.outputs[0] for o in graph.operators if o.outputs[0] in twins.params]
     network = DifferentiableNetwork(
         tf, graph, linear_layers(graph), records, twins.params, tensors, twins.tables

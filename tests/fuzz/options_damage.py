@@ -68,7 +68,8 @@ def some_flags(rng: Random, folder: Path) -> list[object]:
             "validation",
         ),
         *("labels", "label_column", "load_calibration", "save_calibration", "preset", "backend"),
-        *("image_resize", "image_order", "image_exif", "audio_rate", "keep_int8_share"),
+        *("image_resize", "image_order", "image_exif", "audio_rate", "split_channels"),
+        *("split_channels_share",),
     )
     values = (
         "",

@@ -31,7 +31,7 @@ from tflite_eq.numerics.grids import WeightGrid
 from tflite_eq.record.calibration import LayerRecord, TensorRecord
 from tflite_eq.targets import Target
 
-EXAMPLES = settings(max_examples=60, deadline=None, derandomize=True)
+EXAMPLES = settings(max_examples=60, deadline=None)
 
 _text = st.text(st.characters(codec="utf-8"), max_size=12)
 _scales = st.floats(1e-6, 1e6)
@@ -59,6 +59,8 @@ _configs = st.builds(
     skip=st.none() | st.sampled_from(["a|b", "^x$", ""]),
     keep_int8=st.none() | st.sampled_from(["a|b", "^x$"]),
     keep_int8_share=st.floats(0, 1),
+    split_channels=st.none() | st.sampled_from(["a|b", "^x$"]),
+    split_channels_share=st.floats(0, 1),
     seed=st.integers(0, 2**32 - 1),
     search=st.builds(SearchSettings, low=st.floats(0.1, 1), high=st.floats(1, 9)),
 )

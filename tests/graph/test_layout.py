@@ -102,7 +102,7 @@ def test_error_of_the_reader_names_file_and_remedy() -> None:
         schema.parse(with_word(data, 0, 1 << 30), "x.tflite")
 
 
-@settings(max_examples=300, deadline=None, derandomize=True)
+@settings(max_examples=300, deadline=None)
 @given(st.data())
 def test_what_passes_can_be_unpacked_or_is_refused(data: st.DataObject) -> None:
     """Whatever bytes are changed, the reader ends with a model or with its own error."""

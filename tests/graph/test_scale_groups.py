@@ -2,10 +2,11 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pytest
 import tensorflow as tf
 
-from tests import models, running
+from tests import built_models, models, running
 from tflite_eq import Config, quantize
 from tflite_eq.graph.linear import linear_layers
 from tflite_eq.graph.model import Graph
@@ -160,10 +161,10 @@ def test_fixed_parameters_that_serve_all_are_kept() -> None:
 
 def test_constants_that_join_in_are_noted() -> None:
     model = models.convert(
-        lambda x: models.conv(tf.minimum(models.conv(x, 4), 7.5), 4), models.IMAGE
+        lambda x: models.conv(tf.maximum(models.conv(x, 4), 7.5), 4), models.IMAGE
     )
     graph, groups = groups_of(model)
-    assert group_of_output(graph, groups, "MINIMUM").constants == (0.0, 7.5)
+    assert group_of_output(graph, groups, "MAXIMUM").constants == (0.0, 7.5)
 
 
 def test_skipped_operators_join_nothing_and_leave_their_tensors_float() -> None:
@@ -187,3 +188,27 @@ def test_kernels_that_fill_with_code_zero_are_noticed() -> None:
     graph, groups = groups_of(model)
     assert group_of_output(graph, groups, "SCATTER_ND").needs_zero_point_0
     assert not groups[graph.outputs[0]].needs_zero_point_0
+
+
+@pytest.mark.parametrize(
+    ("kind", "value", "expected"),
+    [
+        ("MINIMUM", 1e6, (0.0, 0.0)),
+        ("MINIMUM", -2.0, (-2.0, 0.0)),
+        ("MAXIMUM", -1e6, (0.0, 0.0)),
+        ("MAXIMUM", 2.0, (0.0, 2.0)),
+    ],
+)
+def test_limits_that_nothing_reaches_take_no_codes(kind, value, expected) -> None:
+    net = built_models.NetworkBuilder(*built_models.IMAGE)
+    limit = net.constant(np.full((1, 1, 1, 1), value, np.float32))
+    x = net.elementwise(kind, net.conv(net.input, 4), limit)
+    data = net.finished(net.conv(x, 4))
+    assert group_of_output(*groups_of(data), kind).constants == expected
+
+    samples = built_models.samples()
+    model = quantize(data, samples).model
+    exact, found = (
+        np.array([running.run(m, s, Kernels.BUILTIN)[0] for s in samples]) for m in (data, model)
+    )
+    assert np.square(exact - found).mean() < 1e-2 * np.square(exact).mean()

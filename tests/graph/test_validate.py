@@ -170,3 +170,11 @@ def test_float16_values_that_are_no_weights_are_not_called_such(is_input: bool) 
 
     origin = "an input" if is_input else "computed inside the network"
     refused(edited(change, model), f"{origin} and of type FLOAT16", "computations in float32")
+
+
+def test_weights_without_an_int8_form_are_named() -> None:
+    net = NetworkBuilder(1, 4, 4, 4, 2)
+    filters = net.constant(np.ones((2, 2, 2, 2, 3), np.float32))
+    options = ("Conv3DOptions", {"strideD": 1, "strideH": 1, "strideW": 1, "padding": 0})
+    model = net.finished(net.operator("CONV_3D", [net.input, filters], (1, 4, 4, 4, 3), options))
+    refused(Graph.from_bytes(model, "net.tflite"), "nothing to quantize", "1 CONV_3D have no")

@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 import zipfile
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -108,15 +109,39 @@ main(parse(["tflite-eq", {command!r}, "--model", "q.tflite"]))
     assert told == f"error: the delegate runs on Linux and Android only; {remedy}\n"
 
 
-@pytest.mark.parametrize("version", ["3.9", "3.10", "3.12", "3.13", "3.14"])
-def test_other_pythons(version: str, tmp_path: Path) -> None:
+def user_of(version: str, folder: Path, options: Sequence[str | Path] = ()) -> User:
+    """A user of another Python."""
     interpreter = PYTHONS / version / "bin" / "python3"
     if not interpreter.exists():
         pytest.skip(f"{interpreter} is missing: tools/pythons.sh build/pythons")
     (ffi,) = (PYTHONS / "libffi" / "usr" / "lib").iterdir()
-    other = new_user(tmp_path, [interpreter], "x86_64", LD_LIBRARY_PATH=str(ffi))
+    return new_user(folder, [interpreter], "x86_64", options, LD_LIBRARY_PATH=str(ffi))
+
+
+@pytest.mark.parametrize("version", ["3.10", "3.12", "3.13", "3.14"])
+def test_other_pythons(version: str, tmp_path: Path) -> None:
+    other = user_of(version, tmp_path)
     assert other.run("python", "-c", "import numpy; print(numpy.__version__)").startswith("2.")
     quantize_validate_benchmark(other, num_runs=2)
+
+
+def test_oldest_python_with_the_oldest_dependencies_that_are_promised(tmp_path: Path) -> None:
+    """Of every dependency the version that pyproject.toml begins with; of NumPy that is a 1."""
+    project = (ROOT / "pyproject.toml").read_text()
+    needed = re.search(r"^dependencies = \[\n(.*?)^\]", project, re.DOTALL | re.MULTILINE)
+    assert needed is not None
+    oldest = re.findall(r'^    "([\w-]+)>=([\d.]+)', needed[1], re.MULTILINE)
+    assert len(oldest) == needed[1].count(">=")
+    constraints = tmp_path / "oldest.txt"
+    constraints.write_text("".join(f"{name}=={version}.*\n" for name, version in oldest))
+    other = user_of("3.9", tmp_path, ["--only-binary", ":all:", "--constraint", constraints])
+    assert other.run("python", "-c", "import numpy; print(numpy.__version__)").startswith("1.")
+    quantize_validate_benchmark(other, num_runs=2)
+    # Reads images and writes the page, too.
+    other.run("tflite-eq", "demo")
+    page = ("--model", "net.tflite", "--calibration", "samples.npy", "--preset", "fast")
+    other.run("tflite-eq", "quantize", *page, "--output", "q.tflite", "--report_dir", "report")
+    assert (other.folder / "report/report.html").is_file()
 
 
 def test_nightly_runtime(user: User) -> None:

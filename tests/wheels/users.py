@@ -69,22 +69,34 @@ class User:
 
 
 def new_user(
-    folder: Path, interpreter: Sequence[str | Path], platform: str, **environment: str
+    folder: Path,
+    interpreter: Sequence[str | Path],
+    platform: str,
+    options: Sequence[str | Path] = (),
+    **environment: str,
 ) -> User:
-    """Make an environment with the wheel in it; its dependencies come from pip's index."""
+    """Make an environment with the wheel in it; its dependencies come from pip's index.
+
+    Args:
+        folder: Where; holds the commands' files, too.
+        interpreter: The Python to make it with.
+        platform: Which wheel.
+        options: Of ``pip install``.
+        **environment: Variables of the commands.
+    """
     clean = {"PATH": os.environ["PATH"], "HOME": os.environ.get("HOME", "/"), **environment}
     clean |= {key: value for key, value in os.environ.items() if key.startswith("PIP_")}
     subprocess.run(
         [*map(str, interpreter), "-m", "venv", "user"], cwd=folder, env=clean, check=True
     )
     user = User(folder / "user/bin/python", folder, clean)
-    return prepared(user, platform)
+    return prepared(user, platform, options)
 
 
-def prepared(user: User, platform: str) -> User:
+def prepared(user: User, platform: str, options: Sequence[str | Path] = ()) -> User:
     """Install the wheel, and put a model and data into the folder."""
     pip = ("-m", "pip", "--disable-pip-version-check", "--retries", "8")
-    user.run("python", *pip, "install", "--quiet", "--no-compile", wheel(platform))
+    user.run("python", *pip, "install", "--quiet", "--no-compile", *options, wheel(platform))
     (user.folder / "net.tflite").write_bytes(models.keras_net())
     samples = np.concatenate([x for [x] in models.data("keras_net", 24)])
     np.save(user.folder / "samples.npy", samples)

@@ -171,11 +171,14 @@ class Judges:
         """Forget the float network's outputs."""
         self._exact.close()
 
-    def errors(self, models: Sequence[Judged]) -> Errors:
+    def errors(
+        self, models: Sequence[Judged], title: str = "Comparing with min-max scales"
+    ) -> Errors:
         """Run the float network, unless its outputs are known, and quantized ones.
 
         Args:
             models: What the quantized ones are written from.
+            title: Of the progress bar.
 
         Raises:
             BackendError: The runtime cannot run a model.
@@ -184,7 +187,7 @@ class Judges:
         signal = np.zeros((len(order), len(self.outputs)))
         noise = [np.zeros_like(signal) for _ in models]
         runners = {id(record): self._model(record) for judged in models for record in judged}
-        for row, (number, position) in enumerate(track(order, "Comparing with min-max scales")):
+        for row, (number, position) in enumerate(track(order, title)):
             sample = self._samples[number]
             inputs = [sample[index] for index in self._graph.inputs]
             exact = self._exact_outputs(number, inputs)

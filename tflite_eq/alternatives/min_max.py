@@ -50,6 +50,7 @@ def default_model(
         min_max_config(calibration.config),
         bits=Bits.INT8,
         keep_int8=None,
+        split_channels=None,
         activation_mode=ActivationMode.ASYMMETRIC,
         per_tensor=False,
     )
@@ -74,6 +75,7 @@ def is_tflite_default(config: Config) -> bool:
         config.bits is Bits.INT8
         and config.activation_mode is ActivationMode.ASYMMETRIC
         and not config.per_tensor
+        and config.split_channels is None
     )
 
 

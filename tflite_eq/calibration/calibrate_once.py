@@ -82,6 +82,7 @@ def calibrated(
     network = Network.of(graph, skipped)
     with contextlib.closing(ActivationStore()) as store:
         twins = TwinActivations(store, samples=0)
+        twins.shifts = network.shifts
         observers = observe_ranges(graph, samples, twins, config.seed, task.followed, known)
         twins.shares = task.heard.shares_of(task.followed)
         trace.observers.update(observers)

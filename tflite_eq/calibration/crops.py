@@ -108,7 +108,7 @@ def _resized(graph: Graph, shape: tuple[int, ...]) -> Graph | None:
     rewrite = Rewrite(smaller)
     for index, own in found.items():
         rewrite.set_shape(index, own, _with_open_batch(graph, index, own))
-    return rewrite.graph()
+    return Graph(rewrite.graph().model, graph.origin, graph.copies)
 
 
 def _with_open_batch(graph: Graph, index: int, shape: tuple[int, ...]) -> tuple[int, ...]:

@@ -38,8 +38,8 @@ def observed(
         ModelError: The network cannot be run, or computes NaN, infinity or huge values.
     """
     tensors = scalable_tensors(graph, skipped, config)
-    names = tuple(tensor.name for tensor in graph.tensors)
-    key = "observed", samples.count, config.seed, tuple(sorted(loud)), names
+    known = tuple((tensor.name, tensor.shape) for tensor in graph.tensors)
+    key = "observed", samples.count, config.seed, tuple(sorted(loud)), known
     found: Observed | None = samples.facts.get(key)
     if found is None or not tensors <= found.channels.keys():
         keep = values_for_doubts(graph, samples.count)

@@ -7,6 +7,7 @@ import errno
 import importlib
 import io
 import os
+import signal
 import sys
 from collections.abc import Sequence
 from typing import Any, NoReturn
@@ -34,8 +35,11 @@ _COMMANDS = {
 class _Parser(argparse_flags.ArgumentParser):  # type: ignore[misc]
     """Reports a wrong command line as every other error, in one line."""
 
+    # What is asked for help: of options that no sub-command knows the first parser complains.
+    asked = ""
+
     def error(self, message: str) -> NoReturn:
-        print(f"error: {message}; see {self.prog} --help", file=sys.stderr)
+        print(f"error: {message}; see {self.asked or self.prog} --help", file=sys.stderr)
         sys.exit(2)
 
 
@@ -53,6 +57,7 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
     for name, summary in _COMMANDS.items():
         if name == chosen:
             importlib.import_module(f"tflite_eq.cli.{name}").register(subparsers, summary)
+            parser.asked = f"{parser.prog} {name}"
         else:
             subparsers.add_parser(name, help=summary)
     parsed: argparse.Namespace = parser.parse_args(argv[1:])
@@ -77,9 +82,20 @@ def main(args: argparse.Namespace) -> int:
         print(f"error: {' '.join(str(error).split())}; see to that and try again", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print("error: interrupted, the model was not written", file=sys.stderr)
-        return 130
+        print(f"error: {_interrupted(args)}", file=sys.stderr)
+        return _INTERRUPTED
     return int(code or 0)
+
+
+# Exit codes of programs that these signals end.
+_INTERRUPTED = 128 + signal.SIGINT
+_TERMINATED = 128 + signal.SIGTERM
+
+
+def _interrupted(args: argparse.Namespace) -> str:
+    if getattr(args, "resume_dir", None):
+        return "interrupted, the model was not written; repeat the command to go on where it was"
+    return "interrupted, the model was not written" if hasattr(args, "output") else "interrupted"
 
 
 # What less memory is taken with, by the name of the option.
@@ -101,9 +117,38 @@ def _out_of_memory(args: argparse.Namespace) -> str:
     )
 
 
+def _end_tidily() -> None:
+    """Have the signal that ends programs leave no more temporary files than an interruption."""
+    process = os.getpid()
+
+    def end(number: int, _: object) -> None:
+        if os.getpid() == process:
+            sys.exit(_TERMINATED)
+        # A process that was forked off has nothing to tidy up.
+        signal.signal(number, signal.SIG_DFL)
+        os.kill(os.getpid(), number)
+
+    if signal.getsignal(signal.SIGTERM) == signal.SIG_DFL:
+        signal.signal(signal.SIGTERM, end)
+
+
 def run() -> None:
     """Console-script entry point."""
     if isinstance(sys.stdout, io.TextIOWrapper):
         # A name that the terminal has no characters for must not end the command.
         sys.stdout.reconfigure(errors="backslashreplace")
-    app.run(main, flags_parser=parse)
+    _end_tidily()
+    try:
+        try:
+            app.run(main, flags_parser=parse)
+        finally:
+            sys.stdout.flush()  # here, so that what it meets is told in one line
+    except KeyboardInterrupt:  # while modules were imported
+        print("error: interrupted", file=sys.stderr)
+        sys.exit(_INTERRUPTED)
+    except OSError as error:  # of a full disk, or nobody who reads
+        # Else Python would print what is left once more, when it ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if not isinstance(error, BrokenPipeError):
+            print(f"error: cannot print: {error.strerror}; free some space", file=sys.stderr)
+        sys.exit(1)

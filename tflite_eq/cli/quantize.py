@@ -70,7 +70,7 @@ from tflite_eq.user_functions import names_function
 _OPTIONS = (
     *("bits", "target", "method", "objective", "activation_mode", "bias_correction"),
     *("reconstruction", "equalization", "per_tensor", "skip", "strict", "keep_int8", "seed"),
-    *("keep_int8_share", "outlier_samples", "heads"),
+    *("keep_int8_share", "split_channels", "split_channels_share", "outlier_samples", "heads"),
     *("forms", "signature", "input_shape", "fix_input_shape"),
 )
 
@@ -240,7 +240,20 @@ def _add_options(options: Any) -> None:
         type=float,
         metavar="SHARE",
         help="with --bits 7 or auto: layers with up to this share of the multiplications (0 to 1) "
-        "keep 8-bit inputs, those that lose most by 7",
+        "keep 8-bit inputs, those that lose most by 7, if that gains beyond chance",
+    )
+    options.add_argument(
+        "--split_channels",
+        metavar="REGEX",
+        help="convolutions and dense layers with a matching output name write every channel twice, "
+        "half a step apart, which halves the step for those that read them",
+    )
+    options.add_argument(
+        "--split_channels_share",
+        type=float,
+        metavar="SHARE",
+        help="split the channels of more layers, those whose rounding adds most noise, for up to "
+        "this share of the multiplications (0 to 1) more, if that gains beyond chance",
     )
     options.add_argument(
         "--max_drop",
@@ -503,6 +516,8 @@ def _print(
         print(f"Normalised first: {'; '.join(summary['normalized'])}.")
     if summary["forms"]:
         print(written_as_others(summary["forms"]))
+    for sentence in summary.get("allocations", ()):
+        print(f"Precision: {sentence}.")
     if summary.get("comparison"):
         print(summary["comparison"]["text"])
     if summary.get("fine_tuning"):

@@ -134,6 +134,7 @@ class _Layer:
         self._source = properties.linear_inputs(pair.written)[0]
         self._scales = (filters.scales * np.float32(record.gain)).astype(np.float64)
         self._bias = layer.bias_values + np.asarray(record.bias_correction or 0.0, np.float64)
+        self._shifts = 0.0 if layer.shifts is None else layer.shifts.astype(np.float64)
         weights = np.abs(filters.codes.reshape(layer.channels, -1).astype(np.float64))
         self._largest_sum = (INT8_MAX - INT8_MIN) * weights.sum(axis=1)
         self._ends = _ENDS.get(properties.fused_activation(pair.source), (-np.inf, np.inf))
@@ -149,7 +150,8 @@ class _Layer:
             for i in self._feeds
         ]
         factors = before.scale * self._scales / behind.scale
-        exact = self._runner.run(given)[0] * factors + self._bias / behind.scale
+        bias = self._bias / behind.scale + self._shifts
+        exact = self._runner.run(given)[0] * factors + bias
         low, high = (end / behind.scale for end in self._ends)
         allowed = 0.5 + factors * (2.5 + 2.0**-22 * self._largest_sum) + _LITTLE
         exact = exact.clip(low, high) + behind.zero_point

@@ -17,7 +17,7 @@ from tflite_eq.graph import properties
 from tflite_eq.graph.checks import describe
 from tflite_eq.graph.linear import LinearLayer
 from tflite_eq.graph.model import Graph
-from tflite_eq.numerics.affine import AffineParams
+from tflite_eq.numerics.affine import INT8_MAX, INT8_MIN, AffineParams
 from tflite_eq.record.calibration import LayerRecord
 from tflite_eq.record.filters import recorded_filters
 
@@ -82,6 +82,9 @@ def _check_layer(
     if bias_index < 0:
         raise subject.wrong(_name(layer), "has no bias")
     correction = np.asarray(record.bias_correction or 0.0, np.float64)
+    if layer.shifts is not None:
+        steps = {t.index: t.scale for t in subject.calibration.tensors}
+        correction = correction + layer.shifts * steps[layer.output]
     units = meaning.params.scale * scales.astype(np.float64)
     _check_bias(subject, layer, bias_index, layer.bias_values + correction, units)
 
@@ -94,6 +97,10 @@ def _check_operands(subject: WrittenModel, pair: Pair) -> None:
         scales, points = _parameters(subject.written, written)
         if codes.shape != expected.shape or len(scales) != 1 or len(points) != 1:
             continue
+        if pair.source.kind in properties.LOSES_BELOW:
+            expected = expected.clip((INT8_MIN - points) * scales, None)
+        elif pair.source.kind in properties.LOSES_ABOVE:
+            expected = expected.clip(None, (INT8_MAX - points) * scales)
         over = np.abs((codes - points) * scales - expected) - (0.5 + _STEP_NOISE) * scales
         if over.max(initial=0) > 0:
             position = np.unravel_index(int(over.argmax()), over.shape)

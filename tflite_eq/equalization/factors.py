@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import dataclasses
 from collections.abc import Sequence, Set
 from typing import Any
@@ -12,7 +11,8 @@ import numpy.typing as npt
 
 from tflite_eq.equalization.domains import Domain, DomainLayer, find_domains
 from tflite_eq.equalization.layers import Double, Filters
-from tflite_eq.graph import properties, schema
+from tflite_eq.graph import properties
+from tflite_eq.graph.edit import independent, replace_constant
 from tflite_eq.graph.model import Graph
 from tflite_eq.json_fields import known_fields, typed, typed_list
 
@@ -78,7 +78,7 @@ def with_factors(graph: Graph, equalization: Sequence[ChannelFactors]) -> Graph:
 
     ``graph`` stays as it is. The two share all that was not scaled.
     """
-    graph = _independent(graph)
+    graph = independent(graph)
     for scaled in equalization:
         factors = np.asarray(scaled.factors)
         for port in scaled.producers:
@@ -115,23 +115,6 @@ def tensor_factors(
     return found
 
 
-def _independent(graph: Graph) -> Graph:
-    """A copy whose constants can be replaced without changing the original."""
-    model, subgraph = copy.copy(graph.model), copy.copy(graph.subgraph)
-    model.buffers = list(model.buffers)
-    model.subgraphs = [subgraph, *model.subgraphs[1:]]
-    subgraph.tensors = [copy.copy(tensor) for tensor in subgraph.tensors]
-    return Graph(model, graph.origin)
-
-
 def _multiply(graph: Graph, tensor: int, factors: npt.NDArray[np.float64]) -> None:
-    """Multiply a constant; its buffer may be shared, so it gets one of its own."""
-    values = (graph.constant(tensor).astype(np.float64) * factors).astype(np.float32)
-    buffers, stored = graph.model.buffers, graph.subgraph.tensors[tensor]
-    buffer = schema.schema().BufferT()
-    buffer.data = np.frombuffer(values.tobytes(), np.uint8)
-    buffers.append(buffer)
-    replaced, stored.buffer = stored.buffer, len(buffers) - 1
-    tensors = (t for subgraph in graph.model.subgraphs for t in subgraph.tensors)
-    if all(other.buffer != replaced for other in tensors):
-        buffers[replaced] = schema.schema().BufferT()  # or every copy of the network would hold it
+    values = graph.constant(tensor).astype(np.float64) * factors
+    replace_constant(graph, tensor, values.astype(np.float32))

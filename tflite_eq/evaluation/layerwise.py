@@ -22,6 +22,7 @@ from tflite_eq.evaluation.classifier import is_vector
 from tflite_eq.evaluation.feeding import decode
 from tflite_eq.evaluation.instrumented import Instrumented
 from tflite_eq.evaluation.intervals import Estimate
+from tflite_eq.graph.channel_copies import Copies
 from tflite_eq.graph.model import Graph
 from tflite_eq.graph.outputs import final_softmax
 from tflite_eq.progress import track
@@ -71,12 +72,15 @@ class ComparedModel:
         factors: What the channels of a tensor were divided by before the model was quantized, [C],
             by tensor index of the float network. The float values are divided by them, too, before
             the two are compared.
+        copies: Tensors that hold channels in several copies, by tensor index of the float network:
+            the mean over its copies stands for a channel.
     """
 
     name: str
     data: bytes
     windows: Mapping[int, tuple[int, int]] = dataclasses.field(default_factory=dict)
     factors: Mapping[int, npt.NDArray[np.float32]] = dataclasses.field(default_factory=dict)
+    copies: Copies = dataclasses.field(default_factory=dict)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -251,6 +255,8 @@ class _Compared:
         for index, codes, detail in self._model.run_codes(inputs):
             values = decode(codes, detail)
             exact = reference[index]
+            if index in self._rival.copies:
+                values = self._rival.copies[index].averaged(values)
             if index in self._rival.factors:
                 exact = exact / self._rival.factors[index]
             sums = self._sums.setdefault(index, ErrorSums())

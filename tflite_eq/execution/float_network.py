@@ -136,8 +136,8 @@ class FloatNetwork:
             )
         raise ModelError(
             f"{origin}: tensor '{name}' reaches {largest:.3g} on calibration sample {number}, "
-            "which no int8 scale can represent. Check the preprocessing; masks should use a "
-            "moderate constant such as -1e4"
+            "which no int8 scale can represent. Check the preprocessing; what stands for "
+            "infinity should be moderate, such as -1e4"
         )
 
 

@@ -12,11 +12,14 @@ from tflite_eq.errors import BackendError, ModelError
 from tflite_eq.graph import edit
 from tflite_eq.graph.checks import describe
 from tflite_eq.graph.model import Graph, Operator
-from tflite_eq.runtimes import preferred_runtime
+from tflite_eq.runtimes import Kernels, preferred_runtime
 from tflite_eq.session import Session
 from tflite_eq.threads import thread_count
 
 Array = npt.NDArray[Any]
+
+# XNNPACK makes NaN of 0, for which no int8 kernel has a code; TFLite's own kernels make infinity.
+_WITHOUT_XNNPACK = frozenset({"RSQRT"})
 
 
 class OperatorRunner:
@@ -43,8 +46,11 @@ class OperatorRunner:
         )
         threads = thread_count(edit.most_values(graph, [operator]))
         self._name = f"{graph.origin}: {describe(graph, operator)}"
+        is_plain = operator.kind in _WITHOUT_XNNPACK
+        kernels = Kernels.BUILTIN if is_plain else Kernels.DEFAULT
         try:
-            self._session = Session(preferred_runtime().interpreter(model, num_threads=threads))
+            made = preferred_runtime().interpreter(model, kernels, num_threads=threads)
+            self._session = Session(made)
             self._session.allocate()
         except (BackendError, ValueError, RuntimeError) as error:
             raise ModelError(

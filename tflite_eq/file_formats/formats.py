@@ -27,6 +27,13 @@ _TORCH_TO_TFLITE = (
     "'model.tflite') of pip install litert-torch; for an Ultralytics model: yolo export "
     "model={path} format=tflite"
 )
+_EXPORTED_TO_TFLITE = (
+    "convert it in Python: litert_torch.convert(torch.export.load({python_path}).module(), "
+    "(sample,)).export('model.tflite') of pip install litert-torch"
+)
+
+# Files of which archives of torch.export.save have one, by the version of PyTorch.
+_EXPORTED_PROGRAM = {"archive_format", "serialized_exported_program.json"}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -204,6 +211,10 @@ def _zip(data: bytes, path: str) -> ForeignFormat:
         scripted = any(PurePath(name).name == "constants.pkl" for name in names)
         what = "a TorchScript model" if scripted else _TORCH.what
         return _with_path(ForeignFormat(what, _TORCH.remedy), path)
+    if any(PurePath(name).name in _EXPORTED_PROGRAM for name in names):
+        return _with_path(
+            ForeignFormat("an exported program of PyTorch", _EXPORTED_TO_TFLITE), path
+        )
     folders = [name for name in names if PurePath(name).name == "saved_model.pb"]
     if folders:
         folder = PurePath(folders[0]).parent

@@ -116,6 +116,7 @@ class DifferentiableNetwork:
         self.targets = list(targets or distilled_tensors(graph))
         self._operators = needed_operators(graph, self.targets)
         by_index = {record.index: record for record in records}
+        self._shifts = {layers[i].output: layers[i].shifts for i in by_index}
         self.trainable = [o.index for o in self._operators if o.index in by_index]
         self._linear: dict[int, Callable[[list[Any]], Any]] = {}
         self._float_biases: dict[int, Any] = {}
@@ -206,11 +207,16 @@ class DifferentiableNetwork:
         params = self._params.get(index)
         if params is None:
             return values
-        return fake_quantize(self._tf, values, params, self._tables.get(index))
+        table, shifts = self._tables.get(index), self._shifts.get(index)
+        return fake_quantize(self._tf, values, params, table, shifts)
 
 
 def fake_quantize(
-    tf: Any, values: Any, params: AffineParams, table: KernelTable | None = None
+    tf: Any,
+    values: Any,
+    params: AffineParams,
+    table: KernelTable | None = None,
+    shifts: Float | None = None,
 ) -> Any:
     """Values after a round trip through int8 codes; the gradient is 1, or 0 where clipped.
 
@@ -219,6 +225,7 @@ def fake_quantize(
         values: Real values.
         params: Scale and zero point of the codes.
         table: The codes for these values, where they are not the nearest.
+        shifts: Steps that are added to the values before they are rounded, [C].
     """
     scale = np.float32(params.scale)
     low = np.float32(INT8_MIN - params.zero_point)
@@ -227,6 +234,8 @@ def fake_quantize(
     @tf.custom_gradient  # type: ignore[untyped-decorator]
     def round_trip(x: Any) -> tuple[Any, Callable[[Any], Any]]:
         steps = x * (np.float32(1) / scale)
+        if shifts is not None:
+            steps += shifts
         # Halves away from zero, as kernels round.
         steps = tf.sign(steps) * tf.floor(tf.abs(steps) + 0.5)
         inside = tf.logical_and(steps >= low, steps <= high)

@@ -9,6 +9,7 @@ from tflite_eq.graph import properties, schema
 from tflite_eq.graph.model import Graph, Operator
 from tflite_eq.graph.moved_codes import moved_codes
 from tflite_eq.numerics.activation import is_fusable
+from tflite_eq.text import counted_kinds
 
 _QUANTIZED_TYPES = frozenset({"INT4", "INT8", "UINT8", "INT16"})
 
@@ -75,9 +76,11 @@ def check_quantizable(graph: Graph) -> None:
     _refuse_windows_beyond_the_image(graph)
     _check_constants(graph)
     if not any(properties.has_constant_filter(graph, o) for o in graph.operators):
+        weighty = [o.kind for o in graph.operators if o.kind in properties.WEIGHTS_IN_FLOAT]
+        why = f" ({counted_kinds(weighty)} have no int8 form and would stay in float)"
         raise ModelError(
             f"{graph.origin}: the model has no convolution or dense layer with stored float "
-            "weights, there is nothing to quantize"
+            f"weights, there is nothing to quantize{why if weighty else ''}"
         )
 
 
@@ -200,5 +203,5 @@ def _check_constants(graph: Graph) -> None:
         if values.size and float(np.abs(values).max()) > 1e30:
             raise ModelError(
                 f"{graph.origin}: constant '{tensor.name}' has values above 1e30, which no int8 "
-                "scale can represent; masks should use a moderate constant such as -1e4"
+                "scale can represent; use a moderate constant such as -1e4 in its place"
             )

@@ -30,6 +30,31 @@ def add_constant(model: schema.ModelT, name: str, values: npt.NDArray[np.float32
     return len(tensors) - 1
 
 
+def independent(graph: Graph) -> Graph:
+    """A copy whose constants can be replaced without changing the original."""
+    model, subgraph = copy.copy(graph.model), copy.copy(graph.subgraph)
+    model.buffers = list(model.buffers)
+    model.subgraphs = [subgraph, *model.subgraphs[1:]]
+    subgraph.tensors = [copy.copy(tensor) for tensor in subgraph.tensors]
+    return Graph(model, graph.origin, graph.copies)
+
+
+def replace_constant(graph: Graph, tensor: int, values: npt.NDArray[np.float32]) -> None:
+    """Give a constant of an ``independent`` network other values, and their shape.
+
+    Its buffer may be shared, so it gets one of its own.
+    """
+    buffers, stored = graph.model.buffers, graph.subgraph.tensors[tensor]
+    buffer = schema.schema().BufferT()
+    buffer.data = np.frombuffer(np.ascontiguousarray(values).tobytes(), np.uint8)
+    buffers.append(buffer)
+    stored.shape = np.array(values.shape, np.int32)
+    replaced, stored.buffer = stored.buffer, len(buffers) - 1
+    tensors = (t for subgraph in graph.model.subgraphs for t in subgraph.tensors)
+    if all(other.buffer != replaced for other in tensors):
+        buffers[replaced] = schema.schema().BufferT()  # or every copy of the network would hold it
+
+
 def with_biases(graph: Graph) -> Graph:
     """The same network in which every linear operator has a bias of its own.
 

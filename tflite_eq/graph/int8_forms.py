@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping, Set
 
 from tflite_eq.graph import properties
+from tflite_eq.graph.masks import mask_operators
 from tflite_eq.graph.model import Graph, Operator
 from tflite_eq.graph.operators import INT8_KERNELS, Scales
 from tflite_eq.graph.properties import LinearKind
@@ -42,11 +43,14 @@ def int8_operators(
 
 
 def without_int8_form(graph: Graph) -> frozenset[int]:
-    """Indices of the operators that compute with real values and have no int8 form at all."""
+    """Indices of the operators that compute with real values and have no int8 form at all.
+
+    Those of masks have kernels for codes, but no scale holds what stands for minus infinity.
+    """
     scaled = {tensor.index for tensor in graph.tensors if tensor.is_float}
     layers = {o.index for o in graph.operators if properties.has_constant_filter(graph, o)}
     possible = int8_operators(graph, frozenset(), scaled, layers)
-    return frozenset(
+    return mask_operators(graph) | frozenset(
         operator.index
         for operator in graph.operators
         if operator.index not in possible

@@ -29,6 +29,10 @@ class LinearLayer:
         bias_values: Float bias, [K].
         groups: Filter groups; equals the input channels for a depthwise convolution.
         geometry: Shape facts of a CONV_2D, ``None`` for other kinds.
+        copies: Which copy of a channel of the input each slice along the last axis of the filters
+            reads, [C / groups]; ``None`` where no channel is there twice.
+        shifts: What is added to the outputs before they are rounded, in steps of their scale, [K];
+            ``None`` where no channel is there twice.
     """
 
     operator: Operator
@@ -41,6 +45,8 @@ class LinearLayer:
     bias_values: npt.NDArray[np.float32]
     groups: int
     geometry: ConvGeometry | None
+    copies: npt.NDArray[np.int64] | None = None
+    shifts: npt.NDArray[np.float32] | None = None
 
     @property
     def output(self) -> int:
@@ -66,6 +72,13 @@ def linear_layers(graph: Graph) -> dict[int, LinearLayer]:
         for operator in graph.operators
         if properties.has_constant_filter(graph, operator)
     }
+
+
+def multiplications(graph: Graph, layer: LinearLayer) -> int:
+    """Multiplications of one inference."""
+    counted = layer.input if layer.kind is LinearKind.TRANSPOSE else layer.output
+    pixels = graph.tensors[counted].shape[:-1]
+    return int(np.prod(pixels, dtype=np.int64)) * int(layer.filters.size)
 
 
 def conv_geometry(graph: Graph, operator: Operator) -> ConvGeometry:
@@ -98,6 +111,8 @@ def linear_layer(graph: Graph, operator: Operator) -> LinearLayer:
     elif kind is LinearKind.CONV:
         geometry = conv_geometry(graph, operator)
         groups = geometry.groups
+    read = None if kind is LinearKind.DEPTHWISE else graph.copies.get(activation)
+    written = graph.copies.get(operator.outputs[0])
     return LinearLayer(
         operator=operator,
         name=graph.tensors[operator.outputs[0]].name,
@@ -109,6 +124,8 @@ def linear_layer(graph: Graph, operator: Operator) -> LinearLayer:
         bias_values=graph.constant(bias),
         groups=groups,
         geometry=geometry,
+        copies=None if read is None else read.numbers[: filters.shape[-1]],
+        shifts=None if written is None else written.shifts,
     )
 
 

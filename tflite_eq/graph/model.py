@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from tflite_eq.errors import ModelError
 from tflite_eq.graph import schema
+from tflite_eq.graph.channel_copies import Copies
 from tflite_eq.graph.consistency import check_consistent
 from tflite_eq.graph.sparsity import dense_values
 
@@ -86,12 +87,16 @@ class Graph:
         operators: All operators in execution order.
         inputs: Tensor indices of the graph inputs.
         outputs: Tensor indices of the graph outputs.
+        copies: Tensors that hold channels several times, see ``graph.channel_splitting``.
     """
 
-    def __init__(self, model: schema.ModelT, origin: str = "model") -> None:
+    def __init__(
+        self, model: schema.ModelT, origin: str = "model", copies: Copies | None = None
+    ) -> None:
         """Index ``model``; ``origin`` names it in errors."""
         self.model = model
         self.origin = origin
+        self.copies = {} if copies is None else copies
         subgraph = model.subgraphs[0]
         self.subgraph = subgraph
         computed = {int(i) for i in subgraph.inputs}

@@ -59,11 +59,22 @@ AVERAGING = frozenset({"AVERAGE_POOL_2D", "RESIZE_BILINEAR"})
 # Kernels that fill gaps with code 0, whatever the zero point.
 FILLS_WITH_CODE_ZERO = frozenset({"MATRIX_DIAG", "SCATTER_ND"})
 
+# They take no value of an operand that is below, or above, all of the other.
+LOSES_BELOW, LOSES_ABOVE = frozenset({"MAXIMUM"}), frozenset({"MINIMUM"})
+
 # Sub-graphs, resource variables and string handling: their bodies stay float or are opaque.
 UNSUPPORTED = frozenset(
     """
     WHILE IF CALL CALL_ONCE VAR_HANDLE READ_VARIABLE ASSIGN_VARIABLE HASHTABLE HASHTABLE_FIND
     HASHTABLE_IMPORT HASHTABLE_SIZE STABLEHLO_WHILE STABLEHLO_COMPOSITE
+    """.split()
+)
+
+# They have weights, and no int8 form here.
+WEIGHTS_IN_FLOAT = frozenset(
+    """
+    BIDIRECTIONAL_SEQUENCE_LSTM BIDIRECTIONAL_SEQUENCE_RNN CONV_3D CONV_3D_TRANSPOSE LSTM RNN SVDF
+    UNIDIRECTIONAL_SEQUENCE_LSTM UNIDIRECTIONAL_SEQUENCE_RNN
     """.split()
 )
 
@@ -75,6 +86,9 @@ _KEEP_RAW = PICKS | {"PAD", "RESIZE_BILINEAR"}
 _SHIFT_RAW = frozenset({"ADD", "MUL", "SUB"})
 
 _NONDECREASING = frozenset("ELU LOGISTIC RELU RELU6 RELU_N1_TO_1 TANH".split())
+
+# Results of these are 0 at least.
+_NONNEGATIVE = frozenset({"ABS", "EXP", "LOGISTIC", "SOFTMAX"})
 
 NONNEGATIVE_ACTIVATIONS = frozenset({"RELU", "RELU6"})
 
@@ -179,3 +193,13 @@ def makes_nonnegative(operator: Operator) -> bool:
     return operator.kind in ("RELU", "RELU6", "RELU_0_TO_1") or (
         fused_activation(operator) in NONNEGATIVE_ACTIVATIONS
     )
+
+
+def is_nonnegative(graph: Graph, tensor: int) -> bool:
+    """Whether a computed tensor holds no value below 0, whatever the network is fed."""
+    writer = graph.producer(tensor)
+    if writer is None:
+        return False
+    if writer.kind in PICKS | AVERAGING:
+        return is_nonnegative(graph, writer.inputs[0])
+    return writer.kind in _NONNEGATIVE or makes_nonnegative(writer)

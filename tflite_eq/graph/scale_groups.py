@@ -132,14 +132,18 @@ def _serves(graph: Graph, operator: Operator, params: AffineParams) -> bool:
 
 
 def _constant_range(graph: Graph, operator: Operator) -> tuple[float, float]:
-    """Smallest and largest value of an operator's constants and 0."""
+    """Smallest and largest value of an operator's constants and 0 that the scale has to hold."""
     low = high = 0.0
     for index in operator.inputs:
         if index >= 0 and graph.tensors[index].is_constant and graph.tensors[index].is_float:
             values = graph.constant(index)
             low = min(low, float(np.min(values, initial=0.0)))
             high = max(high, float(np.max(values, initial=0.0)))
-    return low, high
+    # The last code is as good as whatever lies beyond all codes and loses against them.
+    return (
+        0.0 if operator.kind in properties.LOSES_BELOW else low,
+        0.0 if operator.kind in properties.LOSES_ABOVE else high,
+    )
 
 
 def _quantized_tensors(graph: Graph, skipped: Set[int]) -> set[int]:

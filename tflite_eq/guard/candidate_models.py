@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 
+from tflite_eq.allocation.allocate import allocated
 from tflite_eq.config import Config
 from tflite_eq.conformance.samples import CHECKED_SAMPLES
 from tflite_eq.data.stored_samples import StoredSamples
@@ -12,6 +13,7 @@ from tflite_eq.equalization.factors import with_factors
 from tflite_eq.errors import BackendError, VerificationError
 from tflite_eq.evaluation.intervals import Estimate
 from tflite_eq.evaluation.task import NamedModel
+from tflite_eq.graph.channel_splitting import with_split_channels
 from tflite_eq.graph.float_islands import island_of, matching, with_movers
 from tflite_eq.graph.linear import linear_layers
 from tflite_eq.graph.scale_groups import scale_groups
@@ -21,7 +23,6 @@ from tflite_eq.guard.measures import measure
 from tflite_eq.guard.price import price
 from tflite_eq.guard.search import Drop, KeptLayers, OperatorNames
 from tflite_eq.guard.sensitivity import layer_noise
-from tflite_eq.int8_inputs import with_kept_int8
 from tflite_eq.preparation import as_fed, prepared
 from tflite_eq.progress import note
 from tflite_eq.quantizer import (
@@ -67,7 +68,8 @@ class CandidateModels:
         self._request = request
         self._config = config
         self._folder = folder
-        self._graph = prepared(model, origin, config).front
+        network = prepared(model, origin, config)
+        self._graph = network.front
         self._layers = linear_layers(self._graph)
         self._skipped = skipped_operators(self._graph, config)
         check_selection(self._graph, self._layers, self._skipped, config)
@@ -79,10 +81,13 @@ class CandidateModels:
         self.float_ranking: Ranking = []
         self.impossible: set[KeptLayers] = set()
         self._samples = StoredSamples(self._graph, request.dataset, request.num_samples)
-        kept = with_kept_int8(self._graph, self._skipped, self._samples, config)
-        self._config = kept.config  # chosen once: what the guard keeps comes on top
-        if kept.sentence:
-            note(f"note: {kept.sentence}")
+        allocation = allocated(network.unsplit, self._skipped, self._samples, config)
+        self._config = allocation.config  # chosen once: what the guard keeps comes on top
+        self._allocations = allocation.sentences
+        for sentence in self._allocations:
+            note(f"note: {sentence}")
+        self._graph = with_split_channels(network.unsplit, self._config.split_channels)
+        self._layers = linear_layers(self._graph)
         self._held_back = None
         if request.held_back is not None:
             self._held_back = StoredSamples(self._graph, request.held_back)
@@ -118,6 +123,7 @@ class CandidateModels:
                 resume_dir=None if self._folder is None else self._folder.calibration_of(config),
             )
             calibration = calibrate_as(request, trace)
+            trace.allocations = self._allocations
             result = apply_calibration(
                 request.model, calibration, origin=request.origin, trace=trace
             )

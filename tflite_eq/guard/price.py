@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from tflite_eq.graph.linear import LinearLayer
+from tflite_eq.graph.linear import LinearLayer, multiplications
 from tflite_eq.graph.model import Graph
 from tflite_eq.record.calibration import Calibration
 from tflite_eq.report.claims import claims_by_target
-from tflite_eq.report.details import multiplications, total_runtime_multiplications
+from tflite_eq.report.details import total_runtime_multiplications
 from tflite_eq.report.guard_record import Price
 
 

@@ -22,6 +22,8 @@ import numpy.typing as npt
 from tflite_eq.config import BiasCorrection, Reconstruction
 from tflite_eq.execution.altered_network import AlteredNetwork
 from tflite_eq.execution.operator_runner import OperatorRunner
+from tflite_eq.graph.channel_copies import Float
+from tflite_eq.graph.channel_splitting import channel_shifts
 from tflite_eq.graph.linear import LinearLayer
 from tflite_eq.graph.model import Graph
 from tflite_eq.graph.outputs import computed_logits
@@ -56,8 +58,9 @@ def layer_noise(
     network = AlteredNetwork(graph)
     params = {t.index: AffineParams(t.scale, t.zero_point) for t in calibration.tensors}
     refitted = calibration.config.reconstruction is Reconstruction.REFIT
+    shifts = channel_shifts(graph, layers.keys() - {record.index for record in calibration.layers})
     altered = [
-        _AlteredLayer(graph, layers[record.index], _own_codes(record, refitted), params)
+        _AlteredLayer(graph, layers[record.index], _own_codes(record, refitted), params, shifts)
         for record in calibration.layers
     ]
     if calibration.config.bias_correction is not BiasCorrection.NONE:
@@ -95,11 +98,13 @@ class _AlteredLayer:
         layer: LinearLayer,
         record: LayerRecord,
         params: Mapping[int, AffineParams],
+        shifts: Mapping[int, Float],
     ) -> None:
         self.operator = layer.operator.index
         self._graph = graph
         self._layer = layer
         self._params = params[layer.input]
+        self._shifts = shifts.get(layer.input)
         filters = recorded_filters(layer, record)
         real = weights.dequantize_filters(filters.codes, filters.scales)
         self._constants = {layer.filter: layer.stored_filters(real)}
@@ -129,7 +134,7 @@ class _AlteredLayer:
 
     def _feeds(self, runner: OperatorRunner, values: Mapping[int, Array]) -> list[Array]:
         return [
-            affine.fake_quantize(values[index], self._params)
+            affine.fake_quantize(values[index], self._params, self._shifts)
             if index == self._layer.input
             else values[index]
             for index in runner.feeds

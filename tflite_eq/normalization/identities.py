@@ -16,9 +16,6 @@ from tflite_eq.text import counted
 # Those that change nothing but the shape.
 _SHAPING = frozenset({"EXPAND_DIMS", "RESHAPE", "SQUEEZE"})
 
-# Results of these are 0 at least.
-_NONNEGATIVE = frozenset({"ABS", "EXP", "LOGISTIC", "SOFTMAX"})
-
 
 def removed(graph: Graph) -> tuple[Graph, str | None]:
     """The network without them, and with one operator for two that move values one way and on."""
@@ -153,11 +150,7 @@ def _slope_of_one(graph: Graph, operator: Operator) -> int | None:
 def _nonnegative(graph: Graph, operator: Operator) -> int | None:
     """The operand of a RELU that is 0 at least."""
     (source,) = operator.inputs
-    writer = graph.producer(source)
-    if writer is None:
-        return None
-    is_clamped = writer.kind in _NONNEGATIVE or properties.makes_nonnegative(writer)
-    return source if is_clamped else None
+    return source if properties.is_nonnegative(graph, source) else None
 
 
 _RULES: dict[str, Callable[[Graph, Operator], int | None]] = {

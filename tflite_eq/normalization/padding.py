@@ -48,12 +48,12 @@ def _is_same(graph: Graph, pad: Operator, conv: Operator) -> bool:
     )
     sizes = graph.signature(pad.inputs[0])[1:3]
     return all(
-        _pads_equally(size, around, (k - 1) * dilation + 1, stride)
+        pads_equally(size, around, (k - 1) * dilation + 1, stride)
         for size, around, k, (stride, dilation) in zip(sizes, amounts[1:3], kernel, steps)
     )
 
 
-def _pads_equally(size: int, around: tuple[int, int], window: int, stride: int) -> bool:
+def pads_equally(size: int, around: tuple[int, int], window: int, stride: int) -> bool:
     """Whether SAME padding of one axis puts as many zeros in front and gives as many results.
 
     What either puts behind may differ only by zeros that no window reaches.
@@ -73,10 +73,19 @@ def _pads_equally(size: int, around: tuple[int, int], window: int, stride: int) 
 
 def _zeros(graph: Graph, pad: Operator) -> list[tuple[int, int]] | None:
     """How many zeros an operator puts around each dimension, if that is what it does."""
+    found = padding_of(graph, pad)
+    return found[0] if found is not None and found[1] == 0 else None
+
+
+def padding_of(graph: Graph, pad: Operator) -> tuple[list[tuple[int, int]], float] | None:
+    """How much an operator puts around each dimension and of which value; None if it does not."""
     if pad.kind not in ("PAD", "PADV2") or not graph.tensors[pad.inputs[1]].is_constant:
         return None
+    value = 0.0
     if pad.kind == "PADV2":
-        value = pad.inputs[2]
-        if not graph.tensors[value].is_constant or np.any(graph.constant(value)):
+        stored = graph.tensors[pad.inputs[2]]
+        if not stored.is_constant or int(np.prod(stored.shape)) != 1:
             return None
-    return [(int(before), int(after)) for before, after in graph.constant(pad.inputs[1])]
+        value = float(graph.constant(pad.inputs[2]).item())
+    amounts = [(int(before), int(after)) for before, after in graph.constant(pad.inputs[1])]
+    return amounts, value

@@ -52,10 +52,22 @@ class AffineParams:
         return (self.low, self.high) != (INT8_MIN, INT8_MAX)
 
 
-def quantize(values: npt.NDArray[np.float32], params: AffineParams) -> npt.NDArray[np.int8]:
-    """Nearest codes, saturating at the ends; halves round away from zero as in TFLite."""
+def quantize(
+    values: npt.NDArray[np.float32],
+    params: AffineParams,
+    shifts: npt.NDArray[np.float32] | None = None,
+) -> npt.NDArray[np.int8]:
+    """Nearest codes, saturating at the ends; halves round away from zero as in TFLite.
+
+    Args:
+        values: Real values.
+        params: Scale and zero point.
+        shifts: Steps that are added to the values first, broadcast to their shape.
+    """
     with np.errstate(over="ignore"):  # infinity saturates like what is merely large
         steps = values * (np.float32(1) / np.float32(params.scale))
+    if shifts is not None:
+        steps += shifts
     codes = round_half_away(steps)
     codes += params.zero_point
     return clipped(codes, params.low, params.high).astype(np.int8)
@@ -69,8 +81,12 @@ def dequantize(codes: npt.NDArray[np.int8], params: AffineParams) -> npt.NDArray
     return real
 
 
-def fake_quantize(values: npt.NDArray[np.float32], params: AffineParams) -> npt.NDArray[np.float32]:
-    """Values after a round trip through int8 codes, float32 of the same shape.
+def fake_quantize(
+    values: npt.NDArray[np.float32],
+    params: AffineParams,
+    shifts: npt.NDArray[np.float32] | None = None,
+) -> npt.NDArray[np.float32]:
+    """Values after a round trip through int8 codes, float32 of the same shape; see ``quantize``.
 
     For searches, which call it thousands of times: exact halves round to even here, several times
     faster than away from zero. ``quantize`` is what the kernels do.
@@ -78,6 +94,8 @@ def fake_quantize(values: npt.NDArray[np.float32], params: AffineParams) -> npt.
     scale = np.float32(params.scale)
     # NumPy makes a number of an array without dimensions, which nothing can be written into.
     real: npt.NDArray[np.float32] = np.asarray(values * (np.float32(1) / scale))
+    if shifts is not None:
+        real += shifts
     np.rint(real, out=real)
     clipped(real, params.low - params.zero_point, params.high - params.zero_point)
     real *= scale

@@ -56,8 +56,37 @@ def bias_floor(bias: Float, input_scale: float) -> npt.NDArray[np.float32]:
     return np.nextafter(floor.astype(np.float32), np.float32(np.inf))
 
 
-def quantize_filters(filters: Float, scales: Float, grid: WeightGrid) -> npt.NDArray[np.int8]:
-    """Codes of filters [K, ...] under scales [K]: nearest point of the grid, saturating."""
+def quantize_filters(
+    filters: Float,
+    scales: Float,
+    grid: WeightGrid,
+    copies: npt.NDArray[np.int64] | None = None,
+) -> npt.NDArray[np.int8]:
+    """Codes of filters [K, ..., C] under scales [K]: nearest point of the grid, saturating.
+
+    Args:
+        filters: Real weights.
+        scales: Real units per code.
+        grid: The set codes are taken from.
+        copies: Which copy of an input channel each slice along the last axis reads, from 0, [C],
+            copies side by side. What rounding does to the weights on one copy is made up for by
+            those on the next, so that their sum is as good as on a grid of one step for them all.
+    """
+    if copies is None:
+        return _nearest_codes(filters, scales, grid)
+    codes = np.empty(filters.shape, np.int8)
+    wanted = filters.copy()
+    for number in range(int(copies.max()) + 1):
+        own = np.flatnonzero(copies == number)
+        codes[..., own] = _nearest_codes(np.ascontiguousarray(wanted[..., own]), scales, grid)
+        followed = own[np.append(copies, 0)[own + 1] > number]
+        if followed.size:
+            error = wanted[..., followed] - dequantize_filters(codes[..., followed], scales)
+            wanted[..., followed + 1] += error
+    return codes
+
+
+def _nearest_codes(filters: Float, scales: Float, grid: WeightGrid) -> npt.NDArray[np.int8]:
     if grid is WeightGrid.EVEN_TRIPLETS:
         return lattice.round_to_lattice(filters, scales)
     inverse = np.float32(1) / scales.reshape(-1, *([1] * (filters.ndim - 1)))

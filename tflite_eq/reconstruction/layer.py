@@ -45,6 +45,7 @@ class Settings:
         per_tensor: Whether all channels have one scale.
         search: Candidates for scales of the refitted filters; ``None`` keeps the scales.
         smallest_scales: Scales below which biases would leave their range, [K].
+        copies: Which copies of input channels the filters read, see ``quantize_filters``.
     """
 
     reconstruction: Reconstruction
@@ -52,6 +53,7 @@ class Settings:
     per_tensor: bool
     search: SearchSettings | None
     smallest_scales: Float
+    copies: npt.NDArray[np.int64] | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -202,7 +204,7 @@ def _rescaled(problem: _Rounding, start: QuantizedFilters, settings: Settings) -
     initial = initial_weight_scales(filters, start.grid, settings.per_tensor)
 
     def losses(scales: Float) -> Double:
-        codes = weights.quantize_filters(filters, scales, start.grid)
+        codes = weights.quantize_filters(filters, scales, start.grid, settings.copies)
         found = problem.errors(QuantizedFilters(codes, scales, start.grid))
         return np.full_like(found, found.sum()) if settings.per_tensor else found
 

@@ -44,5 +44,5 @@ def recorded_filters(layer: LinearLayer, record: LayerRecord) -> QuantizedFilter
     if record.codes:
         codes = decode_codes(record.codes, layer.filters.shape)
     else:
-        codes = weights.quantize_filters(layer.filters, scales, grid)
+        codes = weights.quantize_filters(layer.filters, scales, grid, layer.copies)
     return QuantizedFilters(codes, scales, grid)

@@ -25,6 +25,7 @@ def build_report(
     float_size: int,
     quantized_size: int,
     origin: str = "model",
+    allocations: Sequence[str] = (),
 ) -> Report:
     """Collect the figures of a finished quantization.
 
@@ -37,6 +38,8 @@ def build_report(
         float_size: Bytes of the float model.
         quantized_size: Bytes of the written one.
         origin: What to call the model.
+        allocations: What was given more precision than its bits say, at which price and for which
+            gain, or was not, in sentences.
     """
     tensors = {t.index: t for t in calibration.tensors}
     layers = []
@@ -79,6 +82,8 @@ def build_report(
         "in_float": list(in_float),
         "forms": forms,
     }
+    if allocations:
+        summary["allocations"] = list(allocations)
     if calibration.comparison is not None:
         summary["comparison"] = {
             **dataclasses.asdict(calibration.comparison),

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tflite_eq.evaluation.layerwise import corresponding_tensors
-from tflite_eq.graph.linear import LinearLayer, linear_layer
+from tflite_eq.graph.linear import LinearLayer, linear_layer, multiplications
 from tflite_eq.graph.model import Graph, Operator
 from tflite_eq.graph.properties import LinearKind
 from tflite_eq.numerics import certificates, weights
@@ -80,15 +80,6 @@ def layer_detail(
         certificates=_certificates(layer, written, source),
         claims=claims,
     )
-
-
-def multiplications(graph: Graph, layer: LinearLayer) -> int:
-    """Multiplications of one inference."""
-    if layer.kind is LinearKind.TRANSPOSE:
-        pixels = graph.tensors[layer.input].shape[:-1]
-    else:
-        pixels = graph.tensors[layer.output].shape[:-1]
-    return int(np.prod(pixels, dtype=np.int64)) * int(layer.filters.size)
 
 
 def total_runtime_multiplications(graph: Graph, layers: Mapping[int, LinearLayer]) -> float:

@@ -40,7 +40,7 @@ class FinishedQuantization:
 
     Attributes:
         given: The float network.
-        graph: The same with channels scaled as the record says, which is what was quantized.
+        graph: The same with channels split and scaled as the record says, which was quantized.
         layers: Linear layers of ``graph`` by operator index.
         skipped: Indices of operators that stay in float.
         calibration: The record.
@@ -118,11 +118,14 @@ def _models(subject: FinishedQuantization) -> list[ComparedModel]:
 
     The default one is that of the given network: nobody else scales its channels.
     """
+    copies = subject.graph.copies
+    factors = tensor_factors(subject.graph, subject.skipped, subject.calibration.equalization)
     written = ComparedModel(
         WRITTEN,
         subject.model,
         {tensor.index: tensor.window for tensor in subject.calibration.tensors},
-        tensor_factors(subject.given, subject.skipped, subject.calibration.equalization),
+        {i: copies[i].averaged(f) if i in copies else f for i, f in factors.items()},
+        copies,
     )
     if not subject.trace.extremes:
         return [written]

@@ -6,9 +6,8 @@ from collections.abc import Sequence, Set
 
 from tflite_eq.config import Config
 from tflite_eq.graph.float_islands import island_of, matching, with_movers
-from tflite_eq.graph.linear import LinearLayer
+from tflite_eq.graph.linear import LinearLayer, multiplications
 from tflite_eq.graph.model import Graph
-from tflite_eq.report.details import multiplications
 from tflite_eq.report.model import LayerReport, Suggestion
 
 # The longer list holds the layers that add this part of the noise, but no more than so many.

@@ -130,15 +130,21 @@ class Rows(Protocol):
 class SampledRows:
     """Rows of values that are quantized as they are."""
 
-    def __init__(self, values: Float) -> None:
-        """Take values before quantization, [groups, rows, D]."""
+    def __init__(self, values: Float, shifts: Float | None = None) -> None:
+        """Take values before quantization, [groups, rows, D].
+
+        Args:
+            values: The values.
+            shifts: Steps that are added to them before they are rounded, [groups, 1, D].
+        """
         self._values = {1: values}
+        self._shifts = shifts
 
     def under(self, params: AffineParams, share: int = 1) -> Float:
         """See ``Rows``."""
         if share not in self._values:  # copied once: values with gaps take twice as long each time
             self._values[share] = np.ascontiguousarray(self._values[1][:, ::share])
-        return fake_quantize(self._values[share], params)
+        return fake_quantize(self._values[share], params, self._shifts)
 
 
 class LayerReader:
@@ -164,6 +170,7 @@ class LayerReader:
         per_tensor: bool = False,
         share: int = 4,
         samples: Samples | None = None,
+        copies: npt.NDArray[np.int64] | None = None,
     ) -> None:
         """Start from the scales that clip nothing.
 
@@ -177,8 +184,10 @@ class LayerReader:
             per_tensor: Use one scale for all output channels.
             share: One of how many rows the activation scale is judged on.
             samples: Whose the rows are, see ``Reference``.
+            copies: Which copies of input channels the filters read, see ``quantize_filters``.
         """
         self._rows = rows
+        self._copies = copies
         self._share = share
         self._reference = Reference(output, criterion, samples)
         self._count = output.shape[1]
@@ -203,7 +212,7 @@ class LayerReader:
     def use(self, scales: Float) -> None:
         """Take these weight scales as the present ones."""
         self.scales = scales
-        self.codes = weights.quantize_filters(self._filters, scales, self._grid)
+        self.codes = self._rounded(scales)
         self._real = self._dequantized(self.codes, scales)
 
     def total(self, params: AffineParams) -> float:
@@ -230,14 +239,14 @@ class LayerReader:
         )
 
         def losses(scales: Float) -> npt.NDArray[np.float64]:
-            codes = weights.quantize_filters(self._filters, scales, self._grid)
+            codes = self._rounded(scales)
             candidate = self._dequantized(codes, scales)
             if self._per_tensor:
                 return np.full(len(scales), judge.total(candidate))
             return judge.losses(candidate)
 
         def estimates(scales: Float) -> Double:
-            codes = weights.quantize_filters(self._filters, scales, self._grid)
+            codes = self._rounded(scales)
             return judge.estimates(self._dequantized(codes, scales))
 
         def scales_of(factors: Double) -> Float:
@@ -275,6 +284,9 @@ class LayerReader:
             and not self._losses_may_clash
             and self._filters.size >= _MANY_WEIGHTS
         )
+
+    def _rounded(self, scales: Float) -> npt.NDArray[np.int8]:
+        return weights.quantize_filters(self._filters, scales, self._grid, self._copies)
 
     def _dequantized(self, codes: npt.NDArray[np.int8], scales: Float) -> Float:
         return self._grouped(weights.dequantize_filters(codes, scales))

@@ -26,6 +26,8 @@ class PassTrace:
         weight_searches: Candidates for the weight scales of a layer by operator index.
         keeps: How many of the calibration samples to keep, at most.
         kept: These, as arrays in input order, to run the finished models on.
+        allocations: What was given more precision than its bits say, at which price and for which
+            gain, or was not, in sentences.
     """
 
     extremes: dict[int, Interval] = dataclasses.field(default_factory=dict)
@@ -34,6 +36,7 @@ class PassTrace:
     weight_searches: dict[int, tuple[Trial, ...]] = dataclasses.field(default_factory=dict)
     keeps: int = 0
     kept: list[list[Array]] = dataclasses.field(default_factory=list)
+    allocations: tuple[str, ...] = ()
 
     def become(self, other: PassTrace) -> None:
         """Take what another pass over the same samples has seen; the samples kept stay."""

@@ -88,6 +88,7 @@ class LayerRunner(DecidedLayers):
             per_tensor=config.per_tensor,
             search=config.search if config.method is Method.EASYQUANT else None,
             smallest_scales=self._smallest_scales(layer),
+            copies=layer.copies,
         )
         folds = layer_moments(layer, self._twins, config.seed)
         return reconstruct(layer.filters, found, folds, settings)

@@ -125,6 +125,7 @@ def make_layer_reader(
         config.per_tensor,
         sampled.share,
         sampled.samples,
+        layer.copies,
     )
 
 
@@ -157,12 +158,22 @@ def sampled_layer(
                     for sample, at in positions
                 ],
                 axis=1,
-            )
+            ),
+            _row_shifts(layer, twins),
         )
     filters = grouped_filters(layer, layer.filters)
     output = np.matmul(np.concatenate(exact, axis=1), filters.transpose(0, 2, 1))
     ends = tuple(itertools.accumulate(len(at) for _, at in positions))
     return LayerSamples(rows, output, ends, whose(positions, twins), share)
+
+
+def _row_shifts(layer: LinearLayer, twins: TwinActivations) -> Float | None:
+    """What a layer's inputs are shifted by before they are rounded, [groups, 1, D]."""
+    shifts = twins.shifts.get(layer.input)
+    if shifts is None:
+        return None
+    taps = int(np.prod(layer.filters.shape[1:-1], dtype=np.int64))
+    return np.tile(shifts.reshape(layer.groups, 1, -1), (1, 1, taps))
 
 
 def whose(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -32,6 +32,8 @@ class SettledTensor:
         params: Scale and zero point.
         window: The codes that it is meant to use.
         table: Codes of a kernel that writes it and does not round to the nearest, if one does.
+        shifts: Steps that are added to its values before they are rounded, [C]; nothing if
+            ``None``.
         outside: How many of its values lay outside the window.
         seen: How many there were.
     """
@@ -39,6 +41,7 @@ class SettledTensor:
     params: AffineParams
     window: Window
     table: KernelTable | None = None
+    shifts: npt.NDArray[np.float32] | None = None
     outside: int = 0
     seen: int = 0
 
@@ -48,15 +51,22 @@ class SettledTensor:
         # Half a step beyond the last code still rounds to it.
         low = np.float32((window.low - 0.5 - params.zero_point) * params.scale)
         high = np.float32((window.high + 0.5 - params.zero_point) * params.scale)
-        flat = values.reshape(-1)
-        codes = np.empty(flat.shape, np.int8)
-        for start in range(0, flat.size, _BLOCK):
-            block = flat[start : start + _BLOCK]
+        if self.shifts is None or self.table is not None:
+            rows, shifts = values.reshape(-1), None
+            step = _BLOCK
+        else:
+            rows, shifts = values.reshape(-1, len(self.shifts)), self.shifts
+            step = max(1, _BLOCK // len(shifts))
+        codes = np.empty(rows.shape, np.int8)
+        for start in range(0, len(rows), step):
+            block = rows[start : start + step]
             self.outside += count_outside(block, low, high)
-            found = quantize(block, params) if self.table is None else self.table.encode(block)
+            found = (
+                quantize(block, params, shifts) if self.table is None else self.table.encode(block)
+            )
             if self.table is not None and params.is_limited:
                 found = found.clip(params.low, params.high)
-            codes[start : start + _BLOCK] = found
+            codes[start : start + step] = found
         self.seen += values.size
         return codes.reshape(values.shape)
 
@@ -71,6 +81,8 @@ class TwinActivations:
     Attributes:
         samples: Number of samples.
         shares: What each sample counts beside others, [samples]; all the same if ``None``.
+        shifts: Steps that are added to values before they are rounded, [C], by tensor index; see
+            ``graph.channel_splitting``.
         settled: What is decided about tensors, by index.
         notices: What a user should know about how codes were found, one sentence each.
     """
@@ -82,6 +94,7 @@ class TwinActivations:
         self._others = 0
         self.samples = samples
         self.shares: npt.NDArray[np.float64] | None = None
+        self.shifts: Mapping[int, npt.NDArray[np.float32]] = {}
         self.settled: dict[int, SettledTensor] = {}
         self.notices: list[str] = []
         self._present: set[int] = set()
@@ -171,7 +184,8 @@ class TwinActivations:
             written: Whether that kernel writes the tensor itself. Values that are only handed on
                 to it come as codes from now on, and would be looked up twice.
         """
-        settled = self.settled[tensor] = SettledTensor(params, window, table)
+        shifts = self.shifts.get(tensor)
+        settled = self.settled[tensor] = SettledTensor(params, window, table, shifts)
         if tensor in self._present:
             for sample in range(self.samples):
                 real = self._store.get(self._own, tensor, sample)
@@ -191,6 +205,7 @@ class TwinActivations:
         """
         found = TwinActivations(store, len(samples))
         found.shares = None if self.shares is None else self.shares[list(samples)]
+        found.shifts = self.shifts
         for index, settled in self.settled.items():
             found.settled[index] = dataclasses.replace(settled, outside=0, seen=0)
         for number, sample in enumerate(samples):
@@ -236,6 +251,7 @@ class TwinsBeside(TwinActivations):
         """Start from the float values of ``tensors``; see ``TwinActivations.beside``."""
         super().__init__(whole._store, len(samples))
         self.shares = None if whole.shares is None else whole.shares[list(samples)]
+        self.shifts = whole.shifts
         self._own = name
         self._whole = whole
         self._numbers = tuple(samples)

@@ -84,7 +84,7 @@ class WeightScales:
             scales = allowed(self._found.pop(index), layer, params.scale, self._config.per_tensor)
         else:
             scales = unclipped_scales(layer, params.scale, int7, self._config)
-        codes = weights.quantize_filters(layer.filters, scales, grid)
+        codes = weights.quantize_filters(layer.filters, scales, grid, layer.copies)
         return QuantizedFilters(codes, scales, grid)
 
     def _keep(self, index: int, reader: LayerReader) -> None:

@@ -36,13 +36,16 @@ class Codes:
     axis: int = 0
 
 
-def filter_and_bias(layer: LinearLayer, record: LayerRecord, input_scale: float) -> list[Codes]:
+def filter_and_bias(
+    layer: LinearLayer, record: LayerRecord, input_scale: float, output_scale: float
+) -> list[Codes]:
     """What a layer's record makes of its filter and its bias.
 
     Args:
         layer: The layer.
         record: Its record.
         input_scale: Scale of the activation that it reads.
+        output_scale: Scale of what it writes, which copies of channels are shifted by parts of.
 
     Returns:
         Filter and bias. Their scales are one per output channel, or a single one if the record has
@@ -52,6 +55,8 @@ def filter_and_bias(layer: LinearLayer, record: LayerRecord, input_scale: float)
     bias = layer.bias_values
     if record.bias_correction:
         bias = bias + np.asarray(record.bias_correction, np.float32)
+    if layer.shifts is not None:
+        bias = bias + layer.shifts * np.float32(output_scale)
     scales = filters.scales * np.float32(record.gain)
     bias_codes, bias_scales = weights.quantize_bias(bias, input_scale, scales)
     stored = slice(len(record.scales))  # all of one scale per tensor are the same

@@ -163,7 +163,9 @@ def _weights(
     activation, filters, bias = properties.linear_inputs(operator)
     scale = params[activation].scale
     if operator.index in layers:
-        codes = constants.filter_and_bias(layers[operator.index], records[operator.index], scale)
+        layer, record = layers[operator.index], records[operator.index]
+        written = params[operator.outputs[0]].scale
+        codes = constants.filter_and_bias(layer, record, scale, written)
         return {index: assembly.constant(index, c) for index, c in zip((filters, bias), codes)}
     if bias < 0:
         return {}

@@ -8,7 +8,7 @@ import json
 import os
 import subprocess
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -74,6 +74,9 @@ RUNTIMES = {
     "ai-edge-litert": "ai_edge_litert.interpreter",
 }
 
+# Folders that ``setup.sh`` puts LiteRT in, of those whose CompiledModel takes accelerators.
+LITERT = {"2.2": "litert-2.2", "2.3": "packages", "nightly": "litert-nightly"}
+
 
 class EmulationError(Exception):
     """The emulated Python is not set up, or failed."""
@@ -137,6 +140,36 @@ class Emulation:
         Raises:
             EmulationError: The script failed; the message ends with what it wrote to stderr.
         """
+        done = self.run(cpu, script, job, counts=counts, caches=caches, timeout=timeout)
+        return json.loads(done.stdout.splitlines()[-1])
+
+    def run(
+        self,
+        cpu: Cpu,
+        script: Path,
+        job: Any,
+        *,
+        counts: Path | None = None,
+        caches: Caches = (),
+        packages: Path | None = None,
+        environment: Mapping[str, str] | None = None,
+        timeout: float = 1800,
+    ) -> subprocess.CompletedProcess[str]:
+        """Run a script in the emulated Python, for what it writes beside its answer.
+
+        Args:
+            cpu: As for ``python``, like all that is not told here.
+            script: The script.
+            job: Its standard input, as JSON.
+            counts: File of counts.
+            caches: Caches to simulate.
+            packages: Folder whose packages go before those of the same name that are there.
+            environment: Variables beside the few that every script gets.
+            timeout: Seconds.
+
+        Raises:
+            EmulationError: The script failed.
+        """
         root = self.folder / "root"
         plain = [self.folder / "emulator/usr/bin/qemu-aarch64", "-cpu", cpu.model]
         emulator = (
@@ -151,7 +184,7 @@ class Emulation:
                 capture_output=True,
                 text=True,
                 timeout=timeout,
-                env=self._environment(),
+                env={**self._environment(packages), **(environment or {})},
                 check=False,
             )
         except subprocess.TimeoutExpired as error:
@@ -160,12 +193,18 @@ class Emulation:
             raise EmulationError(
                 f"{script.name} on {cpu.name}: exit code {done.returncode}\n{done.stderr[-4000:]}"
             )
-        return json.loads(done.stdout.splitlines()[-1])
+        return done
 
-    def _environment(self) -> dict[str, str]:
+    def _environment(self, packages: Path | None) -> dict[str, str]:
         """Nothing of this machine's, so that the same job executes the same instructions."""
+        paths = [
+            *([packages] if packages else []),
+            self.folder / "packages",
+            self.rivals,
+            _CHECKOUT,
+        ]
         return {
-            "PYTHONPATH": f"{self.folder / 'packages'}:{self.rivals}:{_CHECKOUT}",
+            "PYTHONPATH": ":".join(map(str, paths)),
             "PYTHONHASHSEED": "0",
             "OPENBLAS_NUM_THREADS": "1",
         }

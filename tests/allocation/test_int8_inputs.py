@@ -13,13 +13,17 @@ import pytest
 from tests import models, running
 from tests.guard import networks
 from tflite_eq import Config, calibrate, quantize
+from tflite_eq.allocation.int8_inputs import (
+    NarrowInput,
+    choose,
+    narrow_inputs,
+    with_kept_int8,
+)
 from tflite_eq.config import Bits
 from tflite_eq.data.stored_samples import StoredSamples
-from tflite_eq.graph.linear import linear_layers
+from tflite_eq.graph.linear import linear_layers, multiplications
 from tflite_eq.graph.model import Graph
-from tflite_eq.int8_inputs import NarrowInput, choose, narrow_inputs, with_kept_int8
 from tflite_eq.preparation import prepared
-from tflite_eq.report.details import multiplications
 
 Array = npt.NDArray[Any]
 
@@ -137,9 +141,9 @@ def test_the_tensor_that_loses_most_keeps_eight_bits(capsys: pytest.CaptureFixtu
 
 
 def test_what_is_named_comes_on_top() -> None:
-    model, data = networks.planted(), planted_samples()
+    model, data = networks.planted(), planted_samples(20)
     names = [layer.name for layer in linear_layers(prepared(model, "m").front).values()]
-    config = Config(bits="7", keep_int8=f"^{names[-1]}$", keep_int8_share=0.5)
+    config = dataclasses.replace(INT7, keep_int8=f"^{names[-1]}$", keep_int8_share=0.5)
     record = calibrate(model, data, config)
     bits = {t.index: t.bits for t in record.tensors}
     assert [bits[layer.input] for layer in record.layers][-2:] == [8, 8]
@@ -170,7 +174,7 @@ def test_where_no_tensor_would_have_seven_bits_nothing_is_kept() -> None:
 
 def test_a_run_that_is_repeated_makes_the_same_choice(tmp_path: Path) -> None:
     config = Config(bits="7", bias_correction="none", equalization="none", keep_int8_share=0.3)
-    model, data = models.build("conv_net"), models.data("conv_net")
+    model, data = models.build("conv_net"), models.data("conv_net", count=20)
     first, again = (quantize(model, data, config, resume_dir=tmp_path) for _ in range(2))
     assert first.model == again.model
     assert first.calibration.config.keep_int8
@@ -178,12 +182,13 @@ def test_a_run_that_is_repeated_makes_the_same_choice(tmp_path: Path) -> None:
 
 def test_fewer_bits_than_seven_are_called_so(capsys: pytest.CaptureFixture[str]) -> None:
     config = Config(bits="6", keep_int8_share=0.3, bias_correction="none", equalization="none")
-    record = calibrate(models.build("conv_net"), models.data("conv_net"), config)
+    record = calibrate(models.build("conv_net"), models.data("conv_net", count=20), config)
     assert {t.bits for t in record.tensors} == {6, 8}
     assert "% of the noise of 6-bit ones" in capsys.readouterr().err
 
 
 def test_the_written_file_has_both_widths() -> None:
-    result = running.quantized("conv_net", Config(bits="7", keep_int8_share=0.3))
+    config = Config(bits="7", keep_int8_share=0.3)
+    result = quantize(models.build("conv_net"), models.data("conv_net", count=20), config)
     assert {t.bits for t in result.calibration.tensors} == {7, 8}
     assert Graph.from_bytes(result.model).operators

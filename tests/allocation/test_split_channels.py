@@ -1,0 +1,182 @@
+"""Which channels are split: what that costs, what it takes away, and whether it is kept."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+import tensorflow as tf
+
+from tests import models, running
+from tflite_eq import Config, calibrate, quantize
+from tflite_eq.allocation.split_channels import choose
+from tflite_eq.allocation.trial import Gain, Trials
+from tflite_eq.data.stored_samples import StoredSamples
+from tflite_eq.graph.channel_splitting import copies_behind, split
+from tflite_eq.graph.linear import linear_layers, multiplications
+from tflite_eq.preparation import prepared
+from tflite_eq.runtimes import Kernels
+
+Array = npt.NDArray[Any]
+
+
+def narrow_network() -> bytes:
+    """Few multiplications in front, and all that is lost there goes through what follows."""
+
+    def network(x: Any) -> Any:
+        x = tf.nn.relu(models.conv(x, 4, seed=1, stride=2))
+        x = tf.nn.relu(models.conv(x, 8, size=1, seed=2))
+        for seed in range(3, 5):
+            x = tf.nn.relu(models.conv(x, 24, seed=seed))
+        return models.conv(x, 6, size=1, seed=6)
+
+    return models.convert(network, models.IMAGE)
+
+
+def work_of(graph: Any, starts: set[int]) -> int:
+    """Multiplications of the network that is really built."""
+    built = split(graph, copies_behind(graph, starts))
+    return sum(multiplications(built, layer) for layer in linear_layers(built).values())
+
+
+def test_noise_per_added_multiplication_decides_within_the_share() -> None:
+    graph = prepared(narrow_network(), "m").front
+    layers = linear_layers(graph)
+    indices = sorted(layers)[:-1]
+    noise = dict(zip(indices, (4.0, 3.0, 0.3, 0.2)))
+    total = work_of(graph, set())
+    for share in (0.0, 0.02, 0.05, 0.2, 1.0, 3.0):
+        chosen = choose(graph, layers, noise, share)
+        assert work_of(graph, chosen) <= (1 + share) * total
+        # Nothing that is left out would have fitted in as well.
+        for index in set(indices) - chosen:
+            assert work_of(graph, chosen | {index}) > (1 + share) * total
+    one = min(work_of(graph, {i}) for i in indices) / total - 1
+    best = max(indices, key=lambda i: noise[i] / (work_of(graph, {i}) - total))
+    cost = work_of(graph, {best}) / total - 1
+    assert one <= cost
+    assert choose(graph, layers, noise, cost) == {best}
+
+
+def test_layers_with_next_to_no_noise_are_left_alone() -> None:
+    graph = prepared(narrow_network(), "m").front
+    layers = linear_layers(graph)
+    first, second, *_ = sorted(layers)
+    assert choose(graph, layers, {first: 0.99, second: 0.001}, 100.0) == {first}
+    assert choose(graph, layers, {first: 0.0}, 100.0) == set()
+
+
+def test_named_layers_come_on_top_of_the_share() -> None:
+    graph = prepared(narrow_network(), "m").front
+    layers = linear_layers(graph)
+    first, second, *_ = sorted(layers)
+    total = work_of(graph, set())
+    added = work_of(graph, {first, second}) - work_of(graph, {first})
+    noise = {first: 1.0, second: 1.0}
+    assert choose(graph, layers, noise, 1.001 * added / total, {first}) == {second}
+    assert choose(graph, layers, noise, 0.999 * added / total, {first}) == set()
+
+
+def test_what_gains_is_split_named_and_told(capsys: pytest.CaptureFixture[str]) -> None:
+    model = narrow_network()
+    data, others = (models.samples(models.IMAGE, count=24, seed=seed) for seed in (0, 1))
+    config = Config(split_channels_share=0.3)
+    result = quantize(model, data, config)
+    record = result.calibration
+    assert record.config.split_channels is not None
+    assert record.config.split_channels_share == 0
+    said = capsys.readouterr().err
+    graph = prepared(model, "m", record.config)
+    layers = [linear_layers(g).values() for g in (graph.unsplit, graph.front)]
+    work = [
+        sum(multiplications(g, layer) for layer in found)
+        for g, found in zip((graph.unsplit, graph.front), layers)
+    ]
+    assert 0 < work[1] / work[0] - 1 <= 0.3
+    assert f"for {100 * (work[1] / work[0] - 1):.1f} % more multiplications and" in said
+    assert "dB on 24 samples held back from bias correction" in said
+    assert result.report.summary["allocations"][0] in said
+    named = Config(split_channels=record.config.split_channels)
+    assert quantize(model, data, named).model == result.model
+
+    def noise(quantized: bytes) -> float:
+        exact, found = (
+            np.concatenate(running.run_many(m, others, Kernels.BUILTIN)) for m in (model, quantized)
+        )
+        return float(((found - exact) ** 2).mean())
+
+    assert noise(result.model) < 0.85 * noise(quantize(model, data, Config()).model)
+
+
+def test_a_gain_is_one_beyond_chance() -> None:
+    before = np.exp(np.random.default_rng(0).normal(0, 1, 30))
+    ratio = np.exp(np.random.default_rng(1).normal(0, 0.2, 30))
+    assert Gain(before, before * 0.7 * ratio).is_beyond_chance
+    assert Gain(before, before * 0.7).decibels == pytest.approx(-10 * np.log10(0.7))
+    assert not Gain(before, before / 0.7).is_beyond_chance
+    chance = [
+        Gain(before, before * np.exp(np.random.default_rng(seed).normal(0, 0.2, 30)))
+        for seed in range(200)
+    ]
+    # One in forty is above two standard errors where there is nothing.
+    assert np.mean([gain.is_beyond_chance for gain in chance]) < 0.06
+
+
+@pytest.mark.parametrize(
+    "options", [{"split_channels_share": 0.3}, {"bits": "7", "keep_int8_share": 0.3}]
+)
+def test_what_gains_nothing_is_not_kept(
+    options: dict[str, Any], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    level = np.linspace(1, 2, 24)
+    gains = itertools.repeat(Gain(level, level * np.tile([0.9, 1.1], 12)))
+    monkeypatch.setattr(Trials, "gain", lambda *_: next(gains))
+    config = Config(method="minmax", **options)
+    record = calibrate(narrow_network(), models.samples(models.IMAGE, count=24), config)
+    assert record.config.split_channels is None
+    assert record.config.keep_int8 is None
+    assert "note: not kept, for it gains nothing beyond chance: " in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "options", [{"split_channels_share": 0.3}, {"bits": "7", "keep_int8_share": 0.3}]
+)
+def test_too_few_samples_tell_nothing(
+    options: dict[str, Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = Config(method="minmax", **options)
+    record = calibrate(narrow_network(), models.samples(models.IMAGE, count=11), config)
+    assert record.config.split_channels is None
+    assert record.config.keep_int8 is None
+    assert "note: no precision was added: only 12 samples or more" in capsys.readouterr().err
+
+
+def test_a_resumed_run_chooses_the_same(tmp_path: Path) -> None:
+    model, data = narrow_network(), models.samples(models.IMAGE, count=16)
+    config = Config(split_channels_share=0.3)
+    first = calibrate(model, data, config, resume_dir=tmp_path)
+    assert first.config.split_channels is not None
+    for saved in sorted(tmp_path.glob("layer_*"))[2:]:
+        saved.unlink()
+    assert calibrate(model, data, config, resume_dir=tmp_path).to_text() == first.to_text()
+
+
+def test_trials_are_made_once_and_judge_on_other_samples() -> None:
+    model = narrow_network()
+    graph = prepared(model, "m").front
+    first = next(iter(linear_layers(graph).values())).name
+    with StoredSamples(graph, models.samples(models.IMAGE, count=20)) as samples:
+        trials = Trials(graph, set(), samples, loud={3})
+        assert trials.can_judge
+        plain, finer = Config(), Config(split_channels=first.split(";")[0])
+        gain = trials.gain(plain, finer)
+        assert len(gain.before) == 19
+        again = trials.gain(finer, dataclasses.replace(plain, reconstruction="refit"))
+        np.testing.assert_array_equal(again.before, gain.after)
+        np.testing.assert_array_equal(again.after, gain.before)
+        assert not Trials(graph, set(), samples, loud=set(range(9))).can_judge
