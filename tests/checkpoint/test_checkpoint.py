@@ -422,7 +422,7 @@ def test_file_that_a_run_cannot_have_written_is_refused(
 
 def test_folder_of_an_earlier_version_is_named_as_such(half: Interrupted) -> None:
     run = half.resume_dir / "run.json"
-    run.write_text(run.read_text().replace("checkpoint 4", "checkpoint 3"))
+    run.write_text(run.read_text().replace("checkpoint 3", "checkpoint 2"))
     (half.resume_dir / "statistics").write_bytes(b"ranges")
     with pytest.raises(
         CheckpointError, match="another run: format is tflite_eq checkpoint 2 there"

@@ -43,7 +43,7 @@ from tflite_eq.record.calibration import LayerRecord, TensorRecord
 from tflite_eq.record.fit import check_equalization, check_part
 from tflite_eq.record.plausible import check_layer, check_tensor
 
-FORMAT = "tflite_eq checkpoint 4"
+FORMAT = "tflite_eq checkpoint 3"
 
 _S = TypeVar("_S")
 
