@@ -329,7 +329,9 @@ def run(args: argparse.Namespace) -> int:
         guarded = quantize_guarded(model, data, bound, config, num_workers=None, **common)
         result = guarded.result
     else:
-        comparison = _comparison(validation, unseen, fed) if args.report_dir else None
+        comparison = None
+        if args.report_dir:
+            comparison = _comparison(validation, unseen, judging is not None, fed)
         result = quantize(model, data, config, comparison=comparison, **common)
     files = {args.output: result.model}
     if args.save_calibration:
@@ -484,13 +486,18 @@ def _validation(
 
 
 def _comparison(
-    validation: Validation | ComparisonSet | None, left: ModelSamples | None, model: bytes
+    validation: Validation | ComparisonSet | None,
+    left: ModelSamples | None,
+    has_judging: bool,
+    model: bytes,
 ) -> ComparisonSet | None:
     """What the report runs the models on; ``None`` leaves that to the quantizer."""
     if validation is None:
         if left is None:
             return None
-        return ComparisonSet(left, f"{len(left)} samples that calibration did not use")
+        # Those held back say what is kept, and so do better by what is.
+        others = ", others than those held back" if has_judging else ""
+        return ComparisonSet(left, f"{len(left)} samples that calibration did not use{others}")
     if isinstance(validation, ComparisonSet):
         comparison = validation
     else:
