@@ -152,7 +152,7 @@ struct Int7Ops : WideningOps {
         Int7Bursts<count>::Add(*codes, plane_bytes, bursts, *weights, this->acc_);
       } else {
 #pragma GCC unroll 1
-        for (int i = 0; i < bursts; ++i) Burst<count>(*codes + i * count * plane_bytes, plane_bytes, *weights + i * count * kCout * kVector);
+        for (int i = 0; i < done; i += count) Burst<count>(*codes + i * plane_bytes, plane_bytes, *weights + i * kCout * kVector);
       }
       *codes += done * plane_bytes;
       *weights += static_cast<ptrdiff_t>(done) * kCout * kVector;

@@ -75,7 +75,7 @@ class DirectNeon {
   }
 
   static WorkPlan Plan(const ConvShape& shape, int workers) {
-    return PlanSegments(shape, workers, shape.output_width, kScratchTarget,
+    return PlanSegments(shape, workers, shape.output_width, ScratchTarget(shape),
                         [&shape](int rows, int columns) { return Planes::Bytes(shape, rows, columns); });
   }
 
@@ -93,7 +93,7 @@ class DirectNeon {
     const int top = row_begin * s.stride_height - s.pad_top;
     const bool non_negative = Ops::kSevenBits && IsNonNegative(context, from, top, top + PlaneRows(s, rows).input_rows);
     int8_t* to = output + (static_cast<size_t>(image) * s.output_height + row_begin) * s.output_width * s.output_channels;
-    const int segment = SegmentColumns(s.output_width, kScratchTarget,
+    const int segment = SegmentColumns(s.output_width, ScratchTarget(s),
                                        [&s](int rows, int columns) { return Planes::Bytes(s, rows, columns); });
     for (int column = 0; column < s.output_width; column += segment) {
       const int left = s.output_width - column;
@@ -115,9 +115,14 @@ class DirectNeon {
   static constexpr int kCout = 4 * Ops::kVectors;
   static constexpr size_t kVectorBytes = static_cast<size_t>(kCout) * kVector;
   static constexpr int kLongestFoldedRow = 2 * kVector;
-  // Half of the smallest first-level caches: planes are read once for every block of output channels. (Three quarters drive out what else
-  // is read on Cortex-A53, 5 % for 96 channels.) It is also what falls back at a time when codes leave the window.
-  static constexpr size_t kScratchTarget = 16 << 10;
+  // What planes take: half of the smallest first-level caches, for they are read once for every block of output channels. (Three quarters
+  // drive out what else is read on Cortex-A53, 5 % for 96 channels.) Weights that second-level caches do not hold are fetched from memory
+  // for all that planes hold. Where every input is multiplied by several of them, that takes longer than reading planes from the second
+  // level. It is also what falls back at a time when codes leave the window.
+  static size_t ScratchTarget(const ConvShape& s) {
+    constexpr size_t kHeldWeights = 384 << 10;
+    return s.filter_height > 1 && Layout(s).bytes() > kHeldWeights ? 128 << 10 : 16 << 10;
+  }
 
   struct Layout {
     explicit Layout(const ConvShape& s)
@@ -319,8 +324,8 @@ class DirectNeon {
     const size_t pixel = s.output_channels;
     for (int cout = 0; cout < s.output_channels; cout += kCout) {
       const StoreCodesNeon<Ops::kVectors> store(*context.requantization, cout, s.output_channels - cout);
-      RunCoutBlock({planes, lines, weights + cout / kCout * layout.block_bytes, bias + cout, weights[layout.long_sums() + cout / kCout] != 0,
-                    store, pixel, output + cout},
+      const bool long_sums = weights[layout.long_sums() + cout / kCout] != 0;
+      RunCoutBlock({planes, lines, weights + cout / kCout * layout.block_bytes, bias + cout, long_sums, store, pixel, output + cout},
                    rows * columns);
     }
     return true;

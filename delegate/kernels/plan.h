@@ -12,12 +12,14 @@
 //   x86 AVX2                   3x3 stride 1: F(4,3) or F(2,3), whichever  3x3 stride 1: same; others: direct_int7
 //                              is faster, where it pays; others: direct   where it pays
 //                              where it pays
-//   ARMv8.0, in order          3x3 stride 1: F(4,3) where it pays;        3x3 stride 1: same; others: direct_int7
-//   (Cortex-A53)               others: direct where it pays               where it pays
+//   ARMv8.0, in order          3x3 stride 1: F(4,3) where it pays, or     same with direct_int7 for direct, where
+//   (Cortex-A53)               direct where that is faster; others:       that pays
+//                              direct where it pays; depthwise likewise
 //   other ARMv8.0              3x3 stride 1: F(4,3) where it pays; else   same
 //                              none
 //   ARM dot products, i8mm     direct for 5x5 and larger filters up to    same; 3x3 stride 1: 1-D F(2,3) where it
-//                              four input channels; else none             pays
+//                              four input channels, without i8mm for      pays
+//                              smaller ones, too; else none
 //   any x86 with those sets    depthwise where it is estimated to be clearly   same
 //                              faster; AMX and AVX-VNNI have no such kernels
 //   anything else              none: scalar kernels only when asked for   same

@@ -139,10 +139,10 @@ namespace {
 // What the NEON direct kernels take to read weights that no cache holds: once for as many output rows as their planes hold.
 double WeightPasses(const ConvShape& s, const CpuProfile& cpu, double depth, double filters) {
   constexpr double kHeld = 384 << 10;  // of a second-level cache of 512 KiB
-  constexpr double kPlanes = 16 << 10;
+  const double planes = s.filter_height > 1 ? 128 << 10 : 16 << 10;  // direct_neon.h, where weights are that many
   const double bytes = depth * filters;
   if (bytes <= kHeld) return 0;
-  const double rows = kPlanes / (depth * s.output_width);
+  const double rows = planes / (depth * s.output_width);
   const int whole = rows < 1 ? 1 : rows < s.output_height ? static_cast<int>(rows) : s.output_height;
   return s.batch * static_cast<double>((s.output_height + whole - 1) / whole) * bytes * CostsOf(cpu).byte;
 }

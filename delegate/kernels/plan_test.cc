@@ -186,8 +186,9 @@ TEST(ChooseKernel, Armv8TakesInt16Winograd) {
   for (const CpuProfile& cpu : {kNeon, kInOrder}) {
     for (Values values : {Values::kInt8, Values::kEvenTriplets}) {
       EXPECT_EQ(Choose(56, 64, 64, values, cpu).algorithm, Algorithm::kWinogradF43);
-      EXPECT_EQ(Choose(7, 512, 512, values, cpu).algorithm, Algorithm::kWinogradF43);
+      EXPECT_EQ(Choose(14, 256, 256, values, cpu).algorithm, Algorithm::kWinogradF43);
     }
+    EXPECT_EQ(Choose(7, 512, 512, Values::kInt8, cpu, 3, 1, 5).algorithm, Algorithm::kWinogradF43);
     EXPECT_FALSE(Choose(56, 3, 64, Values::kInt8, cpu).claim);
   }
   EXPECT_FALSE(Choose(2, 64, 64, Values::kInt8, kNeon).claim) << "a quarter of a 4x4 tile";
@@ -242,15 +243,15 @@ TEST(ChooseKernel, ArmDotProductsLeaveInt8ButForFirstLayers) {
   EXPECT_FALSE(Choose(112, 3, 32, Values::kInt8, kI8mm, 3, 2).claim);
 }
 
-// Estimated cycles on Cortex-A53, in millions: 13.7 by Winograd's kernel for 16->32 channels of 112x112, 22.5 by XNNPACK's; 8.5 and 10.9 for
-// Winograd's and the direct kernel with 32->256 of 28x28; 28.7 and more than 30 with 512 of 7x7, whose weights the direct kernel reads again
-// for each row.
+// Estimated cycles on Cortex-A53, in millions: 13.7 by Winograd's kernel for 16->32 channels of 112x112, 22.5 by XNNPACK's; 8.5 and 10.9
+// for Winograd's and the direct kernel with 32->256 of 28x28. With 512 of 7x7 the transformed weights are 18.9 MB, which take longer to
+// fetch than the direct kernel for INT7 takes to multiply more.
 TEST(ChooseKernel, TransformsPayFromSixteenChannelsOnWhereCoresIssueInOrder) {
   for (Values values : {Values::kInt8, Values::kPlainInt7}) {
     EXPECT_EQ(Choose(112, 16, 32, values, kInOrder).algorithm, Algorithm::kWinogradF43);
     EXPECT_EQ(Choose(28, 32, 256, values, kInOrder).algorithm, Algorithm::kWinogradF43);
-    EXPECT_EQ(Choose(7, 512, 512, values, kInOrder).algorithm, Algorithm::kWinogradF43);
   }
+  EXPECT_EQ(Choose(7, 512, 512, Values::kPlainInt7, kInOrder).algorithm, Algorithm::kDirectInt7);
 }
 
 TEST(ChooseKernel, FasterInstructionsAreLeftToXnnpack) {

@@ -15,8 +15,6 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include <utility>
-
 namespace tflite_eq {
 namespace {
 
@@ -163,14 +161,15 @@ class Int7Bursts {
 };
 
 // Vectors of any codes and weights above -128: two products add up in 16 bits. Products are numbered by output and output channel; they
-// are begun, ended, and four numbers after they were begun added to `acc`, also from one vector to the next. All weights of a vector are held, 8
-// registers, and six of codes, each loaded for the next vector when it has been read for the last time.
+// are begun, ended, and four numbers after they were begun added to `acc`, also from one vector to the next. All weights of a vector
+// are held, 8 registers, and six of codes, each loaded for the next vector when it has been read for the last time.
 class Int8Pairs {
  public:
   static TFLITE_EQ_IN_ORDER void Add(const int8_t* codes, size_t step, int vectors, const int8_t* weights, TileSums& acc) {
     StoredBefore();
     Registers r;
-    LoadAll(codes, weights, &r, std::make_integer_sequence<int, kProducts>());
+    LoadAll<0>(codes, weights, &r);
+    LoadAll<1>(codes, weights, &r);
     for (int i = 0; i < kPending; ++i) r.products[kProducts - kPending + i] = vdupq_n_s16(0);
 #pragma GCC unroll 1
     for (; vectors > 0; --vectors) {
@@ -178,7 +177,7 @@ class Int8Pairs {
       const ptrdiff_t on = vectors > 1 ? 1 : 0;
       codes += on * static_cast<ptrdiff_t>(step);
       weights += on * kWeightBytes;
-      Multiply(codes, weights, &r, acc, std::make_integer_sequence<int, kProducts>());
+      Products<0>(codes, weights, &r, acc);
       End<kProducts - 1>(codes, weights, &r);
     }
     AddTo<kProducts - 4>(r, acc);
@@ -211,16 +210,21 @@ class Int8Pairs {
     if constexpr (i % kTileCout == kTileCout - 1) LoadCodes<half, i / kTileCout>(codes, r);
     if constexpr (i / kTileCout == kTileOutputs - 1) LoadWeights<half, i % kTileCout>(weights, r);
   }
-  template <int... i>
-  static TFLITE_EQ_IN_ORDER void LoadAll(const int8_t* codes, const int8_t* weights, Registers* r, std::integer_sequence<int, i...>) {
-    (Load<0, i>(codes, weights, r), ...);
-    (Load<1, i>(codes, weights, r), ...);
+  template <int half, int i = 0>
+  static TFLITE_EQ_IN_ORDER void LoadAll(const int8_t* codes, const int8_t* weights, Registers* r) {
+    if constexpr (i < kProducts) {
+      Load<half, i>(codes, weights, r);
+      LoadAll<half, i + 1>(codes, weights, r);
+    }
   }
 
-  template <int... i>
-  static TFLITE_EQ_IN_ORDER void Multiply(const int8_t* codes, const int8_t* weights, Registers* r, TileSums& acc,
-                                          std::integer_sequence<int, i...>) {
-    (Product<i>(codes, weights, r, acc), ...);
+  // The products from number i on.
+  template <int i>
+  static TFLITE_EQ_IN_ORDER void Products(const int8_t* codes, const int8_t* weights, Registers* r, TileSums& acc) {
+    if constexpr (i < kProducts) {
+      Product<i>(codes, weights, r, acc);
+      Products<i + 1>(codes, weights, r, acc);
+    }
   }
   template <int i>
   static TFLITE_EQ_IN_ORDER void Product(const int8_t* codes, const int8_t* weights, Registers* r, TileSums& acc) {
