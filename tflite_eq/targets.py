@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import dataclasses
 import enum
+import math
 
 from tflite_eq.numerics.grids import WeightGrid
 
@@ -70,7 +71,8 @@ class _DirectCosts:
         gathered: A value that is gathered under the filter of an output.
         peer: What XNNPACK takes for a value that it writes.
         outputs: Output channels that are computed at a time.
-        by_position: Whether every tap reads whole vectors of channels, not all taps together.
+        is_neon: Whether every tap reads whole vectors of channels, or every row where channels are
+            few, and begins a loop of its own; not all taps together.
     """
 
     multiply: float
@@ -78,13 +80,19 @@ class _DirectCosts:
     gathered: float
     peer: float
     outputs: int
-    by_position: bool
+    is_neon: bool
 
 
 _DIRECT_INT7 = {
-    Target.ARMV8_0: _DirectCosts(0.505, 32, 5, 11, 4, by_position=True),
-    Target.X86_AVX2: _DirectCosts(0.52, 19, 2, 15, 16, by_position=False),
+    Target.ARMV8_0: _DirectCosts(0.48, 36, 2, 11, 4, is_neon=True),
+    Target.X86_AVX2: _DirectCosts(0.52, 19, 2, 15, 16, is_neon=False),
 }
+# F(4x4,3x3) on ARMv8.0 for a tile: a product of channels, and a channel.
+_F43_MULTIPLY, _F43_TRANSFORM = 40, 437
+_BYTE = 2  # fetched from memory, on ARMv8.0
+_FIXED = 5e4  # of a layer with F(4x4,3x3)
+_HELD_WEIGHTS = 384 * 1024  # by a second-level cache
+_HELD_PLANES = 16 * 1024
 _LEAST_SAVED_SHARE = 0.08
 
 
@@ -129,20 +137,63 @@ def gains_from_int7(geometry: ConvGeometry, target: Target) -> bool:
     if min(geometry.input_channels, geometry.output_channels) < fewest_channels:
         return False
     if target in _DIRECT_INT7:
-        # 3x3 stride 1 takes F(4x4,3x3) in int16 there, which is exact for 8-bit codes too.
-        pays = _direct_int7_pays(geometry, _DIRECT_INT7[target])
-        return geometry.groups == 1 and not geometry.is_winograd and pays
+        return geometry.groups == 1 and _direct_int7_pays(geometry, _DIRECT_INT7[target])
     return geometry.is_winograd
 
 
 def _direct_int7_pays(geometry: ConvGeometry, costs: _DirectCosts) -> bool:
-    """Whether the direct kernel is clearly faster than XNNPACK, for an output pixel."""
-    taps, channels = geometry.kernel[0] * geometry.kernel[1], geometry.input_channels
-    depth = taps * _up(channels, 16) if costs.by_position else _up(taps * channels, 16)
+    """Whether it is clearly faster than XNNPACK, and than F(4x4,3x3), which takes 8-bit codes."""
+    taps = geometry.kernel[0] * geometry.kernel[1]
+    values = geometry.output_channels * math.prod(geometry.output_size)
+    peer = values * (taps * max(geometry.input_channels, 8) + costs.peer)
+    saved = peer - _direct_int7_work(geometry, costs)
+    if saved < _LEAST_SAVED_SHARE * peer:
+        return False
+    if not geometry.is_winograd:
+        return True
+    weights = taps * geometry.input_channels * geometry.output_channels
+    if not costs.is_neon:
+        return False
+    winograd_saved = _saved_by_f43(geometry, peer)
+    if winograd_saved is None:
+        return True
+    return weights <= _HELD_WEIGHTS and saved > winograd_saved
+
+
+def _direct_int7_work(geometry: ConvGeometry, costs: _DirectCosts) -> float:
+    """What ``direct_int7`` takes for a layer."""
+    (height, width), channels = geometry.kernel, geometry.input_channels
+    gathered, output, passes = costs.gathered, costs.output, 0.0
+    pixels = math.prod(geometry.output_size)
     outputs = _up(geometry.output_channels, costs.outputs)
-    work = outputs * (costs.multiply * depth + costs.output) + costs.gathered * depth
-    peer = geometry.output_channels * (taps * max(channels, 8) + costs.peer)
-    return work <= (1 - _LEAST_SAVED_SHARE) * peer
+    if not costs.is_neon:
+        depth = _up(height * width * channels, 16)
+    else:
+        is_folded = width > 1 and geometry.dilation[1] == 1 and width * channels <= 32
+        depth = height * (_up(width * channels, 16) if is_folded else width * _up(channels, 16))
+        gathered *= 2.5 if is_folded else 1
+        output *= 1 + 0.2 * (height - 1)
+        if depth * outputs > _HELD_WEIGHTS:
+            rows, most = geometry.output_size[0], _HELD_PLANES / (depth * geometry.output_size[1])
+            passes = math.ceil(rows / min(max(int(most), 1), rows)) * depth * outputs * _BYTE
+    return (
+        pixels * (costs.multiply * depth * outputs + output * outputs + gathered * depth) + passes
+    )
+
+
+def _saved_by_f43(geometry: ConvGeometry, peer: float) -> float | None:
+    """What F(4x4,3x3) saves on ARMv8.0; ``None`` if it is not clearly faster than XNNPACK."""
+    inputs, outputs = _up(geometry.input_channels, 16), _up(geometry.output_channels, 16)
+    tiles = math.prod(_up(size, 4) // 4 for size in geometry.output_size)
+    work = tiles * (_F43_MULTIPLY * inputs * outputs + _F43_TRANSFORM * (inputs + outputs)) + _FIXED
+    scratch = min(tiles * 36 * (2 * inputs + 4 * 32), 512 * 1024)
+    weights = 36 * 2 * inputs * outputs + scratch
+    more = max(weights - 9 * geometry.input_channels * geometry.output_channels, 0)
+    fetch = more * _BYTE
+    if work > (1 - _LEAST_SAVED_SHARE) * peer or work + fetch > peer:
+        return None
+    # Of what a second-level cache would hold, other layers leave a part in place.
+    return peer - work - (fetch if weights > 2 * 1024 * 1024 else fetch / 2)
 
 
 def _up(value: int, multiple: int) -> int:
