@@ -69,33 +69,36 @@ MAIN = (
 )
 
 
-def quantized(case: Case, variant: str, draw: int) -> tuple[bytes, float]:
-    """One model quantized one way, and the CPU seconds it took."""
+def quantized(case: Case, variant: str, draw: int) -> tuple[bytes, dict[str, Any]]:
+    """One model quantized one way, the CPU seconds it took and what it spends on more precision."""
     started = time.process_time()
+    allocations: list[str] = []
     if variant in TENSORFLOW:
         model = tensorflow_default.quantize(case.path, case.draw(draw, TENSORFLOW[variant]))
     else:
         options = {"preset": "default", **VARIANTS[variant]}
         samples = case.draw(draw, preset_samples(options["preset"]))
         config = preset_config(seed=draw, **options)
-        model = tflite_eq.quantize(case.model, [[x] for x in samples], config).model
-    return model, round(time.process_time() - started, 1)
+        result = tflite_eq.quantize(case.model, [[x] for x in samples], config)
+        model, allocations = result.model, result.report.summary.get("allocations", [])
+    seconds = round(time.process_time() - started, 1)
+    return model, {"cpu_seconds": seconds, "allocations": allocations}
 
 
 def measure(case: Case, wanted: list[tuple[str, int]]) -> list[dict[str, Any]]:
     """Quantize one model in several ways and evaluate all of them against its float version."""
     models, entries = [], []
     for variant, draw in wanted:
-        model, seconds = quantized(case, variant, draw)
-        print(f"{case.name}: {variant}, draw {draw}: {seconds} CPU seconds", flush=True)
+        model, took = quantized(case, variant, draw)
+        print(f"{case.name}: {variant}, draw {draw}: {took['cpu_seconds']} CPU seconds", flush=True)
         models.append(NamedModel(f"{variant} {draw}", model))
         entries.append(
             {
                 "model": case.name,
                 "variant": variant,
                 "draw": draw,
-                "cpu_seconds": seconds,
                 "bytes": len(model),
+                **took,
             }
         )
     for entry, figures in zip(entries, case.compare(models)):

@@ -12,6 +12,7 @@ import numpy.typing as npt
 import pytest
 import tensorflow as tf
 
+from benchmarks import accuracy_page
 from tests import models, running
 from tflite_eq import Config, calibrate, quantize
 from tflite_eq.allocation.split_channels import choose
@@ -109,7 +110,9 @@ def test_what_gains_is_split_named_and_told(capsys: pytest.CaptureFixture[str]) 
     assert 0 < work[1] / work[0] - 1 <= 0.3
     assert f"for {100 * (work[1] / work[0] - 1):.1f} % more multiplications and" in said
     assert "dB on 24 samples held back from bias correction" in said
-    assert result.report.summary["allocations"][0] in said
+    told = result.report.summary["allocations"]
+    assert told[0] in said
+    assert accuracy_page.spent(told) == f"split +{100 * (work[1] / work[0] - 1):.1f} %"
     named = dataclasses.replace(plain, split_channels=record.config.split_channels)
     assert quantize(model, data, named).model == result.model
 

@@ -69,4 +69,14 @@ def test_the_page_has_means_and_every_draw() -> None:
     second = {**run("int7", figures(82, 16, 2)), "draw": 1}
     text = accuracy_page.render([run("int7", figures(80, 15, 2)), second])
     assert "| a (1000, 70.0) | 81.0 / 15.5 / 2.0 |" in text
-    assert "| a | INT7 | 1 | 82.0 [81.0, 83.0] | 16.0 [15.0, 17.0] | 2.0 [1.0, 3.0] | 1 |" in text
+    line = "| a | INT7 | 1 | 82.0 [81.0, 83.0] | 16.0 [15.0, 17.0] | 2.0 [1.0, 3.0] | 1 |  |"
+    assert line in text
+
+
+def test_what_is_spent_on_precision_is_what_was_kept_of_it() -> None:
+    kept = "5 layers with 9.0 % of the multiplications keep 8-bit inputs, which cause 87 % of"
+    split = (
+        "channels of 1 layer are written twice, half a step apart, for 7.8 % more multiplications"
+    )
+    assert accuracy_page.spent([kept, f"{split} and 2.2 KiB"]) == "split +7.8 %, 8 bits 9.0 %"
+    assert accuracy_page.spent([f"not kept, for it gains nothing beyond chance: {split}"]) == ""
