@@ -1,5 +1,5 @@
-// Which steps are run as one, left out, or write where others would copy to, and that graphs give the same codes with and without that: those of
-// the stand-in's operators, which are written apart from the delegate's.
+// Which steps are run as one, left out, or write where others would copy to, and that graphs give the same codes with and without that:
+// those of the stand-in's operators, which are written apart from the delegate's.
 #include "delegate/fusion.h"
 
 #include <cmath>

@@ -284,7 +284,8 @@ TEST_P(ConvKernelTest, AsMuchPaddingOnEitherSideAsFiltersReach) {
         if (winograd() && (filter != 3 || stride != 1 || dilation != 1)) continue;
         const int reach = (filter - 1) * dilation;
         for (int sides = 1; sides < 16; ++sides) {
-          const int top = sides & 1 ? reach : 0, bottom = sides & 2 ? reach : 0, left = sides & 4 ? reach : 0, right = sides & 8 ? reach : 0;
+          const int top = sides & 1 ? reach : 0, bottom = sides & 2 ? reach : 0;
+          const int left = sides & 4 ? reach : 0, right = sides & 8 ? reach : 0;
           for (int size : {1, 2, 9}) {
             const int in = 1 + static_cast<int>(random_() % 40), out = 1 + static_cast<int>(random_() % 40);
             ConvShape s = ShapeOf({1 + size % 2, size, size % 5 + 1, in, out, filter, filter, stride, stride, dilation, dilation});
