@@ -1,5 +1,5 @@
-// Which steps are run as one, left out, or write where others would copy to, and that graphs give the same codes with and without that: those of
-// the stand-in's operators, which are written apart from the delegate's.
+// Which steps are run as one, left out, or write where others would copy to, and that graphs give the same codes with and without that:
+// those of the stand-in's operators, which are written apart from the delegate's.
 #include "delegate/fusion.h"
 
 #include <cmath>
@@ -503,6 +503,88 @@ TEST(Paddings, AreLeftOutInFrontOfConvolutions) {
       }
     }
   }
+}
+
+// --- all of that, and operators that write over their input, in one network ---
+
+// Appends something that reads any of `live`, all of one height and width, and whose output is of their size.
+void AppendAny(JoinedMaker* maker, std::vector<int>* live) {
+  TestGraph& graph = maker->graph;
+  const auto any = [&] { return (*live)[static_cast<size_t>(maker->Integer(0, static_cast<int>(live->size()) - 1))]; };
+  const auto channels = [&](int tensor) { return graph.tensors[static_cast<size_t>(tensor)].shape[3]; };
+  const auto append = [&](int code, const std::vector<int>& inputs, int output_channels) {
+    TestNode node;
+    node.code = code;
+    node.inputs = inputs;
+    node.outputs = {maker->Part(output_channels)};
+    graph.nodes.push_back(node);
+    return node.outputs[0];
+  };
+  const int input = maker->Integer(0, 2) > 0 ? live->back() : any();
+  const int activation = maker->Integer(0, 1) == 0 ? kTfLiteActNone : kTfLiteActRelu;
+  const int filters = std::vector<int>{3, 8, 16, 20, 40}[static_cast<size_t>(maker->Integer(0, 4))];
+  switch (maker->Integer(0, 8)) {
+    default:
+      live->push_back(maker->Convolve(input, channels(input), filters, maker->Integer(0, 1) == 0 ? 1 : 3, activation));
+      return;
+    case 0:
+      live->push_back(append(kOperatorRelu, {input}, channels(input)));
+      return;
+    case 1:
+      live->push_back(append(kOperatorAdd, {input, append(kOperatorRelu6, {input}, channels(input))}, channels(input)));
+      return;
+    case 2: {
+      const int pads = maker->Constant({4, 2});
+      const int top = maker->Integer(0, 2), left = maker->Integer(0, 2);
+      const int32_t values[] = {0, 0, top, 2 - top, left, 2 - left, 0, 0};
+      TestTensor& tensor = graph.tensors.back();
+      tensor.type = kTfLiteInt32;
+      tensor.data.resize(sizeof(values));
+      memcpy(tensor.data.data(), values, sizeof(values));
+      const int padded = append(kOperatorPad, {input, pads}, channels(input));
+      live->push_back(maker->Convolve(padded, channels(input), filters, 3, activation));
+      graph.nodes.back().geometry.padding = kTfLitePaddingValid;
+      return;
+    }
+    case 3:
+    case 4: {
+      std::vector<int> parts = {input};
+      int sum = channels(input);
+      for (int i = maker->Integer(1, 3); i > 0; --i) {
+        const int source = any();
+        const int part = maker->Integer(0, 1) == 0 ? source : maker->Convolve(source, channels(source), 16, 1, activation);
+        sum += channels(part);
+        parts.push_back(part);
+      }
+      if (sum > 200) return;
+      live->push_back(maker->Join(parts, maker->Integer(0, 1) == 0 ? -1 : 3));
+      return;
+    }
+  }
+}
+
+TEST(FusedNetworks, GiveWhatTheirNodesGive) {
+  const std::vector<std::vector<int>> sizes = {{1, 5, 4, 8}, {2, 9, 7, 8}, {0, 5, 4, 8}, {1, 1, 1, 8}};
+  int fused = 0;
+  for (unsigned seed = 0; seed < 60; ++seed) {
+    JoinedMaker maker(seed, 8);
+    std::vector<int> live = {maker.Part(8)};
+    maker.graph.inputs = live;
+    for (int i = 0; i < 10; ++i) AppendAny(&maker, &live);
+    maker.graph.outputs = {live.back()};
+    // Now and then one in the middle is the runtime's, too.
+    const int other = live[live.size() / 2];
+    if (seed % 3 == 0 && other != live.front() && other != live.back()) maker.graph.outputs.push_back(other);
+    if (live.back() == live.front()) continue;
+    const Ran expected = Invoke(maker.graph, sizes, nullptr);
+    for (Isa isa : Isas()) {
+      const DelegateOptions options = Options(true, false, isa, seed % 4 == 0 ? 2 : 1);
+      const Ran run = Invoke(maker.graph, sizes, &options);
+      ASSERT_EQ(run.outputs, expected.outputs) << seed << ' ' << IsaName(isa);
+      fused += Fused(run);
+    }
+  }
+  EXPECT_GE(fused, 50);
 }
 
 }  // namespace

@@ -5,9 +5,11 @@
 // one finds steps without units and passes on.
 //
 // Steps that fusion.h finds are run as one, in the place of the last of them; the others have no units then, and what they would write
-// takes no memory. A convolution whose output is a part of a CONCATENATION's writes it there, if its kernel can and nobody else reads it;
-// that takes no memory of its own either. A PAD in front of a convolution is left out where that can do without it. With the option `verify` their reference kernels run in their places nonetheless, so that what the group writes is
+// takes no memory. With the option `verify` their reference kernels run in their places nonetheless, so that what the group writes is
 // compared with what its steps write one after the other.
+//
+// A convolution whose output is a part of a CONCATENATION's writes it there, if its kernel can and nobody else reads it; that takes no
+// memory of its own either. A PAD in front of a convolution is left out where that can do without it. Neither is done with `verify`.
 #ifndef TFLITE_EQ_DELEGATE_PROGRAM_H_
 #define TFLITE_EQ_DELEGATE_PROGRAM_H_
 

@@ -276,6 +276,37 @@ TEST_P(ConvKernelTest, DilationsOnTallImages) {
   }
 }
 
+// As many rows and columns of padding on either side as a PAD in front may have added: twice what SAME adds, and more outputs than inputs.
+TEST_P(ConvKernelTest, AsMuchPaddingOnEitherSideAsFiltersReach) {
+  for (int filter : {3, 5}) {
+    for (int stride : {1, 2}) {
+      for (int dilation : {1, 2}) {
+        if (winograd() && (filter != 3 || stride != 1 || dilation != 1)) continue;
+        const int reach = (filter - 1) * dilation;
+        for (int sides = 1; sides < 16; ++sides) {
+          const int top = sides & 1 ? reach : 0, bottom = sides & 2 ? reach : 0;
+          const int left = sides & 4 ? reach : 0, right = sides & 8 ? reach : 0;
+          for (int size : {1, 2, 9}) {
+            const int in = 1 + static_cast<int>(random_() % 40), out = 1 + static_cast<int>(random_() % 40);
+            ConvShape s = ShapeOf({1 + size % 2, size, size % 5 + 1, in, out, filter, filter, stride, stride, dilation, dilation});
+            if (s.input_height + top + bottom <= reach || s.input_width + left + right <= reach) continue;
+            s.output_height = (s.input_height + top + bottom - reach - 1) / stride + 1;
+            s.output_width = (s.input_width + left + right - reach - 1) / stride + 1;
+            s.pad_top = top;
+            s.pad_left = left;
+            RandomProblem p;
+            ProblemOptions options;
+            options.values = ordinary();
+            FillRandomProblem(s, options, &random_, &p);
+            Check(p, 1 + size % 2);
+            if (HasFatalFailure()) return;
+          }
+        }
+      }
+    }
+  }
+}
+
 // As parts of another's pixels; codes outside the window among them.
 TEST_P(ConvKernelTest, OutputsWithinLargerPixels) {
   if (!FindKernel(GetParam().algorithm, GetParam().isa)->places_outputs) GTEST_SKIP() << "pixels follow each other";

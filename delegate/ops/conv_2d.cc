@@ -106,7 +106,7 @@ bool Conv2d::Prepare(const Environment& environment, int workers, Reason* reason
   *reason = plan.reason;
   if (!plan.claim || !conv_.Prepare(problem_, plan.algorithm, plan.isa, workers, reason)) return false;
   places_output_ = conv_.kernel().places_outputs;
-  // As many as SAME may add.
+  // As far as filters reach, so that each output still sees some of the image.
   const ConvShape& s = problem_.shape;
   const int rows = (s.filter_height - 1) * s.dilation_height, columns = (s.filter_width - 1) * s.dilation_width;
   if (padding_ == Padding::kValid) most_edges_ = {rows, rows, columns, columns};

@@ -266,7 +266,9 @@ void Concatenation::Copy(const Codes& codes, int64_t begin, int64_t end) const {
     int8_t* const place = codes.output + at;
     // What was written here is not to be read as one after the other.
     if (bytes == 0 || codes.inputs[i] == place) continue;
-    for (int64_t row = begin; row < end; ++row) memcpy(place + row * item_bytes_, codes.inputs[i] + static_cast<size_t>(row) * bytes, bytes);
+    for (int64_t row = begin; row < end; ++row) {
+      memcpy(place + row * item_bytes_, codes.inputs[i] + static_cast<size_t>(row) * bytes, bytes);
+    }
   }
 }
 

@@ -12,7 +12,7 @@ Takes a JSON object from its standard input and prints another on the last line:
 ``drops``    orders in which environment, models and buffers are let go; everything is done anew
              for each
 
-Answer: ``{"errors": [...]}``, one message or ``null`` per model, of the last order.
+Answer: ``{"errors": [...]}``, one message or ``null`` per model: the first of all orders.
 """
 
 from __future__ import annotations
@@ -32,9 +32,9 @@ from ai_edge_litert.environment import Environment
 def main() -> None:
     """The whole job."""
     job = json.load(sys.stdin)
-    errors: list[str | None] = []
+    errors: list[str | None] = [None] * len(job["models"])
     for order in job.get("drops", [["buffers", "models", "environment"]]):
-        errors = _run_all(job, order)
+        errors = [earlier or own for earlier, own in zip(errors, _run_all(job, order))]
     print(json.dumps({"errors": errors}))
 
 

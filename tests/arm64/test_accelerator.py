@@ -38,7 +38,8 @@ def packages(request: pytest.FixtureRequest, emulation: Emulation) -> Path:
     """Where a LiteRT is; the nightly build was asked for or not."""
     folder = emulation.folder / LITERT[request.param]
     if not folder.is_dir():
-        pytest.skip(f"{folder} is missing: tools/arm64/setup.sh {emulation.folder} {folder.name}")
+        asked_for = " litert-nightly" if request.param == "nightly" else ""
+        pytest.skip(f"{folder} is missing: tools/arm64/setup.sh {emulation.folder}{asked_for}")
     return folder
 
 
