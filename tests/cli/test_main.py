@@ -105,16 +105,17 @@ def test_interruption_of_an_import_is_one_line(
 
 
 def test_terminated_process_leaves_no_temporary_files(workspace: Workspace, tmp_path: Path) -> None:
-    temporary = tmp_path / "spilled"
+    temporary = tmp_path / "tmp"
     temporary.mkdir()
     workspace.write(
         "slow.py",
-        b"import numpy, pathlib, time\n"
+        b"import numpy, pathlib, tempfile, time\n"
         b"def samples():\n"
-        b"    for sample in numpy.load('data.npy'):\n"
-        b"        yield [sample[None]]\n"
-        b"        pathlib.Path('waiting').touch()\n"
-        b"        time.sleep(100)\n",
+        b"    with tempfile.TemporaryDirectory():\n"
+        b"        for sample in numpy.load('data.npy'):\n"
+        b"            yield [sample[None]]\n"
+        b"            pathlib.Path('waiting').touch()\n"
+        b"            time.sleep(100)\n",
     )
     files = ("--model", workspace.model, "--output", workspace.output)
     process = subprocess.Popen(
