@@ -207,7 +207,7 @@ def calibrate_as(request: Request, trace: PassTrace | None = None) -> Calibratio
         config = allocation.config
         trace.allocations = allocation.sentences
         for sentence in allocation.sentences:
-            note(f"note: {sentence}")
+            note(f"note: {sentence}", of_result=True)
         graph = with_split_channels(graph, config.split_channels)
         judges = Judges(graph, skipped, samples, followed, spare, config, heard.shares.keys())
         stack.callback(judges.close)

@@ -52,7 +52,7 @@ from tflite_eq.guard.validation import Validation
 from tflite_eq.numerics.windows import ActivationMode
 from tflite_eq.preparation import as_fed
 from tflite_eq.presets import Preset, preset_config, preset_samples
-from tflite_eq.progress import note, peak_memory_mib, track
+from tflite_eq.progress import note, peak_memory_mib, track, without_notes_of_result
 from tflite_eq.quantizer import (
     COMPARED_SAMPLES,
     QuantizationResult,
@@ -276,6 +276,7 @@ def _add_options(options: Any) -> None:
 
 
 @json_alone
+@without_notes_of_result()
 def run(args: argparse.Namespace) -> int:
     """Run the sub-command.
 

@@ -85,7 +85,7 @@ class CandidateModels:
         self._config = allocation.config  # chosen once: what the guard keeps comes on top
         self._allocations = allocation.sentences
         for sentence in self._allocations:
-            note(f"note: {sentence}")
+            note(f"note: {sentence}", of_result=True)
         self._graph = with_split_channels(network.unsplit, self._config.split_channels)
         self._layers = linear_layers(self._graph)
         self._held_back = None
