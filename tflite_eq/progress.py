@@ -59,7 +59,7 @@ def track(items: Iterable[T], description: str, total: int | None = None) -> Ite
     with tqdm(
         total=total if total is not None else _length(items),
         desc=description,
-        disable=not sys.stderr.isatty(),
+        disable=sys.stderr is None or not sys.stderr.isatty(),
         leave=False,
         dynamic_ncols=True,
     ) as bar:
@@ -76,7 +76,8 @@ class _BesideBars(logging.Handler):
     """Writes on stderr, terminal or not, without tearing a bar apart."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        tqdm.write(self.format(record), file=sys.stderr)
+        if sys.stderr is not None:  # closed by whoever started this
+            tqdm.write(self.format(record), file=sys.stderr)
 
 
 def _logger() -> logging.Logger:

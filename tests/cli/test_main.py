@@ -154,3 +154,20 @@ def test_full_disk_behind_stdout_is_told(
         )
     assert done.returncode == 1
     assert "No space left on device" in one_line(done.stderr)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs a shell that closes streams")
+@pytest.mark.parametrize("closed", ["1", "2"])
+def test_a_closed_stream_does_not_end_the_command(workspace: Workspace, closed: str) -> None:
+    files = ("--model", workspace.model, "--output", workspace.output)
+    options = ("--calibration", workspace.data, "--preset", "fast")
+    command = [sys.executable, "-m", "tflite_eq", "quantize", *files, *options]
+    done = subprocess.run(
+        ["sh", "-c", f'exec "$@" {closed}>&-', "sh", *map(str, command)],
+        env={**os.environ, "PYTHONPATH": os.getcwd()},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "Traceback" not in done.stdout + done.stderr
+    assert workspace.output.exists()
