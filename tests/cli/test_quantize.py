@@ -231,6 +231,17 @@ def test_ends_of_a_record_hold_unless_others_are_given(workspace: Workspace) -> 
     assert input_type(io="float32", bits="8") == "FLOAT32"
 
 
+def test_a_record_of_a_preset_with_shares_is_loaded_with_it(workspace: Workspace) -> None:
+    record = workspace.folder / "record.json"
+    assert workspace.quantize(preset="best", save_calibration=record).code == 0
+    first = workspace.output.read_bytes()
+    loaded = {"calibration": None, "load_calibration": record}
+    assert workspace.quantize(preset="best", **loaded).code == 0
+    assert workspace.output.read_bytes() == first
+    message = workspace.refused("--split_channels_share", "0.1", **loaded)
+    assert "--split_channels_share 0.1: what a share is spent on is found when" in message
+
+
 def test_dynamic_batch(workspace: Workspace) -> None:
     model = workspace.write("batch.tflite", models.keras_net())
     assert Graph.from_bytes(models.keras_net()).tensors[0].dynamic
