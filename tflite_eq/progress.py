@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import sys
 from collections.abc import Iterable, Iterator, Sized
@@ -21,6 +22,9 @@ T = TypeVar("T")
 # Where messages go: INFO for notes, WARNING for warnings, DEBUG for steps that have a bar.
 LOGGER = "tflite_eq"
 _WARNING = "warning: "
+
+# Of log records: whether the result tells the same.
+_OF_RESULT = "of_result"
 
 
 def peak_memory_mib() -> int | None:
@@ -55,7 +59,7 @@ def track(items: Iterable[T], description: str, total: int | None = None) -> Ite
     with tqdm(
         total=total if total is not None else _length(items),
         desc=description,
-        disable=not sys.stderr.isatty(),
+        disable=sys.stderr is None or not sys.stderr.isatty(),
         leave=False,
         dynamic_ncols=True,
     ) as bar:
@@ -72,7 +76,8 @@ class _BesideBars(logging.Handler):
     """Writes on stderr, terminal or not, without tearing a bar apart."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        tqdm.write(self.format(record), file=sys.stderr)
+        if sys.stderr is not None:  # closed by whoever started this
+            tqdm.write(self.format(record), file=sys.stderr)
 
 
 def _logger() -> logging.Logger:
@@ -89,10 +94,29 @@ def _logger() -> logging.Logger:
 _LOGGER = _logger()
 
 
-def note(text: str) -> None:
-    """Say something: on stderr, unless the application has given the logger another handler."""
-    is_warning = text.startswith(_WARNING)
-    _LOGGER.log(logging.WARNING if is_warning else logging.INFO, "%s", text)
+def note(text: str, of_result: bool = False) -> None:
+    """Say something: on stderr, unless the application has given the logger another handler.
+
+    Args:
+        text: What; a warning begins with ``warning: ``.
+        of_result: Whether the result tells it, too, for who prints that.
+    """
+    level = logging.WARNING if text.startswith(_WARNING) else logging.INFO
+    _LOGGER.log(level, "%s", text, extra={_OF_RESULT: of_result})
+
+
+@contextlib.contextmanager
+def without_notes_of_result() -> Iterator[None]:
+    """Leave out what is printed with the result: on a terminal it would be there twice."""
+
+    def is_wanted(record: logging.LogRecord) -> bool:
+        return not getattr(record, _OF_RESULT, False)
+
+    _LOGGER.addFilter(is_wanted)
+    try:
+        yield
+    finally:
+        _LOGGER.removeFilter(is_wanted)
 
 
 def _length(items: Iterable[T]) -> int | None:

@@ -193,9 +193,9 @@ def calibrate_as(request: Request, trace: PassTrace | None = None) -> Calibratio
         samples = heard.samples
         if checkpoint:
             checkpoint.check_data(samples.count, samples.digest)
-        config = with_heads(network.front, graph, seen.ends.extremes, config)
-        skipped = skipped_operators(network.front, config)
         seen = observed(graph, skipped, samples, config, heard.shares.keys())
+        config = with_heads(network.front, graph, seen.extremes, config)
+        skipped = skipped_operators(network.front, config)
         followed = followed_samples(graph, samples.count)
         if len(followed) < samples.count:
             note(
@@ -207,7 +207,7 @@ def calibrate_as(request: Request, trace: PassTrace | None = None) -> Calibratio
         config = allocation.config
         trace.allocations = allocation.sentences
         for sentence in allocation.sentences:
-            note(f"note: {sentence}")
+            note(f"note: {sentence}", of_result=True)
         graph = with_split_channels(graph, config.split_channels)
         judges = Judges(graph, skipped, samples, followed, spare, config, heard.shares.keys())
         stack.callback(judges.close)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
+import re
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ import tensorflow as tf
 from benchmarks import accuracy_page
 from tests import models, running
 from tflite_eq import Config, calibrate, quantize
+from tflite_eq.allocation.activation_noise import RoundedAlone
 from tflite_eq.allocation.split_channels import choose
 from tflite_eq.allocation.trial import Gain, Trials
 from tflite_eq.data.stored_samples import StoredSamples
@@ -26,8 +28,8 @@ from tflite_eq.runtimes import Kernels
 Array = npt.NDArray[Any]
 
 
-def narrow_network() -> bytes:
-    """Few multiplications in front, and most of the noise.
+def narrow_network(with_zeros: bool = False) -> bytes:
+    """Few multiplications in front, and most of the noise; another output is 0 if asked for.
 
     One of the first layer's channels is larger than the others by a factor that the second layer's
     weights take back, which leaves the others few codes.
@@ -42,7 +44,8 @@ def narrow_network() -> bytes:
         x = tf.nn.relu(tf.nn.conv2d(x, second, 1, "SAME") + models.biases(8, seed=2))
         for seed in range(3, 5):
             x = tf.nn.relu(models.conv(x, 24, seed=seed))
-        return models.conv(x, 6, size=1, seed=6)
+        found = models.conv(x, 6, size=1, seed=6)
+        return [found, tf.nn.relu(models.conv(x, 6, seed=7) - 1e4)] if with_zeros else found
 
     return models.convert(network, models.IMAGE)
 
@@ -165,7 +168,9 @@ def test_too_few_samples_tell_nothing(
     record = calibrate(narrow_network(), models.samples(models.IMAGE, count=11), config)
     assert record.config.split_channels is None
     assert record.config.keep_int8 is None
-    assert "note: no precision was added: only 12 samples or more" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "note: no precision was added: its gain cannot be told (12 samples are needed" in said
+    assert "there are 11); " in said
 
 
 def test_a_resumed_run_chooses_the_same(tmp_path: Path) -> None:
@@ -184,11 +189,37 @@ def test_trials_are_made_once_and_judge_on_other_samples() -> None:
     first = next(iter(linear_layers(graph).values())).name
     with StoredSamples(graph, models.samples(models.IMAGE, count=20)) as samples:
         trials = Trials(graph, set(), samples, loud={3})
-        assert trials.can_judge
+        assert trials.reason == ""
         plain, finer = Config(), Config(split_channels=first.split(";")[0])
         gain = trials.gain(plain, finer)
         assert len(gain.before) == 19
         again = trials.gain(finer, dataclasses.replace(plain, reconstruction="refit"))
         np.testing.assert_array_equal(again.before, gain.after)
         np.testing.assert_array_equal(again.after, gain.before)
-        assert not Trials(graph, set(), samples, loud=set(range(9))).can_judge
+        few = Trials(graph, set(), samples, loud=set(range(9))).reason
+        assert few == "12 samples are needed, there are 11"
+
+
+def test_an_output_that_is_always_zero_decides_nothing() -> None:
+    plain = Config(equalization="none")
+    gains = []
+    for zeros in (False, True):
+        model = narrow_network(zeros)
+        graph = prepared(model, "m").front
+        first = next(iter(linear_layers(graph).values())).name
+        with StoredSamples(graph, models.samples(models.IMAGE, count=16)) as samples:
+            finer = dataclasses.replace(plain, split_channels=re.escape(first))
+            gains.append(Trials(graph, set(), samples).gain(plain, finer))
+            alone = RoundedAlone(graph, set(), samples, plain)
+            tensors = [{layer.output} for layer in alone.network.layers.values()]
+            assert all(0 < noise < 10 for noise in alone.noise(tensors[:3], ""))
+    assert gains[1].decibels == pytest.approx(gains[0].decibels, abs=1)
+    assert gains[1].is_beyond_chance
+
+
+def test_a_share_that_nothing_fits_into_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    config = Config(method="minmax", split_channels_share=1e-6)
+    record = calibrate(narrow_network(), models.samples(models.IMAGE, count=12), config)
+    assert record.config.split_channels is None
+    said = "note: no layer was found that split_channels_share 1e-06 could be spent on"
+    assert said in capsys.readouterr().err

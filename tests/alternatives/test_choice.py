@@ -333,3 +333,19 @@ def test_the_command_line_compares_on_left_over_samples(
     assert space.output.read_bytes() == (space.folder / "b.tflite").read_bytes()
     told = "10 samples that calibration did not use, others than those held back"
     assert told in (tmp_path / "report/report.json").read_text()
+
+
+def test_what_is_kept_is_said_once(
+    wrong_biases: None, tmp_path: pathlib.Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    space = Workspace(tmp_path, capsys)
+    samples = space.array("samples.npy", np.concatenate([x for [x] in SAMPLES]))
+    done = space.run(
+        *("quantize", "--model", space.model, "--calibration", samples, "--output", space.output),
+        *("--preset", "fast", "--method", "easyquant"),
+    )
+    assert done.code == 0, done.err
+    [said] = [line for line in done.out.splitlines() if NO_BIAS in line]
+    assert said not in done.err
+    calibrate(models.build(NETWORK), SAMPLES, Config(fixed=("method",)))
+    assert NO_BIAS in capsys.readouterr().err

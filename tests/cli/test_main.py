@@ -105,16 +105,17 @@ def test_interruption_of_an_import_is_one_line(
 
 
 def test_terminated_process_leaves_no_temporary_files(workspace: Workspace, tmp_path: Path) -> None:
-    temporary = tmp_path / "spilled"
+    temporary = tmp_path / "tmp"
     temporary.mkdir()
     workspace.write(
         "slow.py",
-        b"import numpy, pathlib, time\n"
+        b"import numpy, pathlib, tempfile, time\n"
         b"def samples():\n"
-        b"    for sample in numpy.load('data.npy'):\n"
-        b"        yield [sample[None]]\n"
-        b"        pathlib.Path('waiting').touch()\n"
-        b"        time.sleep(100)\n",
+        b"    with tempfile.TemporaryDirectory():\n"
+        b"        for sample in numpy.load('data.npy'):\n"
+        b"            yield [sample[None]]\n"
+        b"            pathlib.Path('waiting').touch()\n"
+        b"            time.sleep(100)\n",
     )
     files = ("--model", workspace.model, "--output", workspace.output)
     process = subprocess.Popen(
@@ -153,3 +154,20 @@ def test_full_disk_behind_stdout_is_told(
         )
     assert done.returncode == 1
     assert "No space left on device" in one_line(done.stderr)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs a shell that closes streams")
+@pytest.mark.parametrize("closed", ["1", "2"])
+def test_a_closed_stream_does_not_end_the_command(workspace: Workspace, closed: str) -> None:
+    files = ("--model", workspace.model, "--output", workspace.output)
+    options = ("--calibration", workspace.data, "--preset", "fast")
+    command = [sys.executable, "-m", "tflite_eq", "quantize", *files, *options]
+    done = subprocess.run(
+        ["sh", "-c", f'exec "$@" {closed}>&-', "sh", *map(str, command)],
+        env={**os.environ, "PYTHONPATH": os.getcwd()},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "Traceback" not in done.stdout + done.stderr
+    assert workspace.output.exists()

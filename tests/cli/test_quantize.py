@@ -83,8 +83,9 @@ def test_a_share_of_the_work_keeps_eight_bits(workspace: Workspace) -> None:
     workspace.data = workspace.array("more.npy", np.concatenate(samples))
     finished = workspace.quantize(preset="fast", bits="7", keep_int8_share="0.5")
     assert finished.code == 0
-    assert "Precision: " in finished.out
-    assert "keep 8-bit inputs, which cause" in finished.err
+    [said] = [line for line in finished.out.splitlines() if line.startswith("Precision: ")]
+    assert "keep 8-bit inputs, which cause" in said
+    assert "keep 8-bit inputs" not in finished.err
     record = metadata.read(Graph.from_bytes(workspace.output.read_bytes()).model)
     assert record is not None
     assert record.config["keep_int8_share"] == 0
@@ -228,6 +229,17 @@ def test_ends_of_a_record_hold_unless_others_are_given(workspace: Workspace) -> 
     assert input_type() == "INT8"
     assert input_type(io="uint8") == "UINT8"
     assert input_type(io="float32", bits="8") == "FLOAT32"
+
+
+def test_a_record_of_a_preset_with_shares_is_loaded_with_it(workspace: Workspace) -> None:
+    record = workspace.folder / "record.json"
+    assert workspace.quantize(preset="best", save_calibration=record).code == 0
+    first = workspace.output.read_bytes()
+    loaded = {"calibration": None, "load_calibration": record}
+    assert workspace.quantize(preset="best", **loaded).code == 0
+    assert workspace.output.read_bytes() == first
+    message = workspace.refused("--split_channels_share", "0.1", **loaded)
+    assert "--split_channels_share 0.1: what a share is spent on is found when" in message
 
 
 def test_dynamic_batch(workspace: Workspace) -> None:

@@ -1,9 +1,15 @@
 from __future__ import annotations
 
 import errno
+import io
 import os
 import pathlib
+import signal
+import subprocess
+import sys
 import tempfile
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
@@ -18,13 +24,21 @@ def values(seed: int, size: int = 10) -> np.ndarray:
 
 
 @pytest.fixture
-def spill_root(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> pathlib.Path:
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    return tmp_path
+def spilled(monkeypatch: pytest.MonkeyPatch) -> list[io.FileIO]:
+    """Receives the temporary files that are made."""
+    made: list[io.FileIO] = []
+    make: Callable[..., io.FileIO] = tempfile.TemporaryFile
+
+    def recorded(**options: Any) -> io.FileIO:
+        made.append(make(**options))
+        return made[-1]
+
+    monkeypatch.setattr(tempfile, "TemporaryFile", recorded)
+    return made
 
 
-def files_in(folder: pathlib.Path) -> list[pathlib.Path]:
-    return [p for p in folder.rglob("*") if p.is_file()]
+def size_of(file: io.FileIO) -> int:
+    return os.fstat(file.fileno()).st_size
 
 
 @pytest.mark.parametrize("budget", [0, 100, 1 << 20])
@@ -85,15 +99,15 @@ def test_changes_are_those_of_the_values_they_were_made_to(budget: int) -> None:
         np.testing.assert_array_equal(store.get("float", 0, 0), values(2))
 
 
-def test_what_is_replaced_or_dropped_makes_room(spill_root: pathlib.Path) -> None:
+def test_what_is_replaced_or_dropped_makes_room(spilled: list[io.FileIO]) -> None:
     rng = np.random.default_rng(0)
     with ActivationStore(0) as store:
         for tensor in range(3):
             for sample in range(4):
                 store.put("float", tensor, sample, values(sample, 3000))
         held = {(t, n): values(n, 3000) for t in range(3) for n in range(4)}
-        [path] = files_in(spill_root)
-        size = path.stat().st_size
+        [file] = spilled
+        size = size_of(file)
         for seed in range(100):
             tensor, sample = int(rng.integers(3)), int(rng.integers(4))
             if seed % 10 == 0:
@@ -103,38 +117,38 @@ def test_what_is_replaced_or_dropped_makes_room(spill_root: pathlib.Path) -> Non
             store.put("float", tensor, sample, held[tensor, sample])
             for (t, n), expected in held.items():
                 np.testing.assert_array_equal(store.get("float", t, n), expected)
-        assert path.stat().st_size <= 1.1 * size
+        assert size_of(file) <= 1.1 * size
 
 
-def test_only_what_exceeds_the_budget_goes_to_disk(spill_root: pathlib.Path) -> None:
+def test_only_what_exceeds_the_budget_goes_to_disk(spilled: list[io.FileIO]) -> None:
     with ActivationStore(memory_budget=100) as store:
         store.put("float", 0, 0, values(0))  # 40 bytes
         store.put("float", 0, 1, values(1))
-        assert files_in(spill_root) == []
+        assert spilled == []
         store.put("float", 0, 2, values(2))
-        assert len(files_in(spill_root)) == 1
+        assert len(spilled) == 1
 
 
-def test_dropping_frees_memory_and_disk(spill_root: pathlib.Path) -> None:
+def test_dropping_frees_memory_and_disk(spilled: list[io.FileIO]) -> None:
     with ActivationStore(memory_budget=40) as store:
         for sample in range(3):
             store.put("float", 0, sample, values(sample))
-        [path] = files_in(spill_root)
-        size = path.stat().st_size
+        [file] = spilled
+        size = size_of(file)
         store.drop("float", 0)
         for sample in range(3):
             store.put("float", 1, sample, values(5))
-        assert files_in(spill_root) == [path]
-        assert path.stat().st_size == size
+        assert spilled == [file]
+        assert size_of(file) == size
         with pytest.raises(KeyError):
             store.get("float", 0, 0)
 
 
-def test_replacing_does_not_use_up_the_budget(spill_root: pathlib.Path) -> None:
+def test_replacing_does_not_use_up_the_budget(spilled: list[io.FileIO]) -> None:
     with ActivationStore(memory_budget=40) as store:
         for seed in range(10):
             store.put("float", 0, 0, values(seed))
-        assert files_in(spill_root) == []
+        assert spilled == []
 
 
 def test_dropping_the_unknown_is_harmless() -> None:
@@ -142,22 +156,34 @@ def test_dropping_the_unknown_is_harmless() -> None:
         store.drop("float", 7)
 
 
-def test_spill_directory_vanishes(spill_root: pathlib.Path) -> None:
-    with ActivationStore(0) as store:
-        store.put("float", 0, 0, values(0))
-        assert os.listdir(spill_root)
-    assert os.listdir(spill_root) == []
-
-
-def test_spill_directory_vanishes_after_an_error(spill_root: pathlib.Path) -> None:
+def test_file_is_closed_after_an_error(spilled: list[io.FileIO]) -> None:
     def fail() -> None:
         with ActivationStore(0) as store:
             store.put("float", 0, 0, values(0))
+            assert not spilled[0].closed
             raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
         fail()
-    assert os.listdir(spill_root) == []
+    assert [file.closed for file in spilled] == [True]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no signal that kills")
+@pytest.mark.parametrize("budget", [0, 1 << 20])
+def test_killed_process_leaves_nothing_in_the_temporary_folder(
+    budget: int, tmp_path: pathlib.Path
+) -> None:
+    code = (
+        "import os, signal, numpy\n"
+        "from tflite_eq.data.store import ActivationStore\n"
+        f"store = ActivationStore({budget})\n"
+        "store.put('float', 0, 0, numpy.zeros(10))\n"
+        "os.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+    environment = {**os.environ, "TMPDIR": str(tmp_path), "PYTHONPATH": os.getcwd()}
+    done = subprocess.run([sys.executable, "-c", code], env=environment, check=False)
+    assert done.returncode == -signal.SIGKILL
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_full_disk_is_an_error_with_a_remedy(monkeypatch: pytest.MonkeyPatch) -> None:

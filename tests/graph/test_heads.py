@@ -11,7 +11,7 @@ import pytest
 import tensorflow as tf
 
 from tests import models, running
-from tflite_eq import Config, quantize
+from tflite_eq import Config, calibrate, quantize
 from tflite_eq.graph import schema
 from tflite_eq.graph.heads import head_operators, split_heads
 from tflite_eq.graph.model import Graph
@@ -121,6 +121,20 @@ def test_parts_of_like_range_stay_codes() -> None:
     assert result.report.summary["in_float"] == []
     plain = quantize(models.build("conv_net"), models.data("conv_net"), Config())
     assert plain.calibration.config == Config()  # there is nothing to decide
+
+
+def test_samples_that_are_dropped_do_not_decide() -> None:
+    def network(x: Any) -> Any:
+        x = tf.nn.relu(models.conv(x, 8, seed=1))
+        return tf.concat([models.conv(x, 4, seed=2), tf.sigmoid(models.conv(x, 4, seed=3))], -1)
+
+    model, data = models.convert(network, IMAGE), models.samples(IMAGE, count=24)
+    data[5] = [x * np.float32(100) for x in data[5]]
+    for treatment, heads in (("drop", "joint"), ("keep", "float")):
+        config = Config(method="minmax", outlier_samples=treatment)
+        record = calibrate(model, data, config)
+        assert record.outliers is not None
+        assert record.config.heads.value == heads
 
 
 def test_a_concatenation_that_layers_read_is_no_head() -> None:

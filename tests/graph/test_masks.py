@@ -57,6 +57,8 @@ def masked(mask: str, value: float, end: str = "SOFTMAX") -> bytes:
         x = net.elementwise("ADD", x, net.upper(value))
     elif mask == "SUB":
         x = net.elementwise("SUB", x, net.upper(-value))
+    elif mask == "SUB from":
+        x = net.operator("SUB", [net.upper(value), x], (1, 4, 4), ("SubOptions", {}))
     elif mask == "SELECT_V2":
         x = net.chosen(x, value)
     elif mask == "MUL":
@@ -84,6 +86,7 @@ def kinds_of_mask(data: bytes) -> list[str]:
     [
         ("ADD", ["ADD", "SOFTMAX"]),
         ("SUB", ["SUB", "SOFTMAX"]),
+        ("SUB from", ["SUB", "SOFTMAX"]),
         ("SELECT_V2", ["SELECT_V2", "SOFTMAX"]),
         ("moved", ["ADD", "RESHAPE", "SOFTMAX"]),
     ],
@@ -103,6 +106,8 @@ def test_products_are_masks_once_they_are_added() -> None:
     [
         ("ADD", -20.0, "SOFTMAX"),  # a score like others
         ("ADD", -1e9, "LOGISTIC"),
+        ("SUB", 60.0, "SOFTMAX"),  # takes nothing down
+        ("SUB from", 60.0, "SOFTMAX"),
         ("MUL", -50.0, "SOFTMAX"),  # a large weight
         ("ADD", -1e9, "REDUCE_MAX"),
         ("SELECT_V2", 1e9, "REDUCE_MAX"),

@@ -171,6 +171,18 @@ def test_inputs_that_keep_eight_bits_for_their_noise_are_chosen_once(
     assert quantize(networks.planted(), CALIBRATION, found.config).model == found.result.model
 
 
+def test_loud_samples_decide_no_more_about_precision_than_without_a_guard(
+    validation: Validation,
+) -> None:
+    data = [[x * np.float32(40 if number == 7 else 1)] for number, [x] in enumerate(CALIBRATION)]
+    config = Config(bits="7", method="minmax", keep_int8_share=0.5)
+    model = networks.planted()
+    alone = quantize(model, data, config).report.summary["allocations"]
+    assert "dB on 29 samples" in alone[0]
+    found = quantize_guarded(model, data, Guard(100.0, validation), config)
+    assert found.result.report.summary["allocations"] == alone
+
+
 @pytest.mark.parametrize("bound", [-0.1, 100.1, float("nan"), float("inf"), "0.5", None])
 def test_bounds_without_meaning_are_refused(validation: Validation, bound: Any) -> None:
     with pytest.raises(ConfigError, match="must be percentage points from 0 to 100"):

@@ -66,9 +66,3 @@ def test_few_samples_do_not_tell_what_is_usual() -> None:
     peaks = alike(5, count=19)
     peaks[:, 3] *= 50
     assert ends_of(peaks).loud_samples() == []
-
-
-def test_extremes_are_those_of_all_samples() -> None:
-    peaks = alike(2)
-    peaks[1, 8] = 30.0
-    assert ends_of(peaks).extremes[1] == (-10.0, 30.0)

@@ -33,6 +33,9 @@ from tflite_eq.statistics.channels import observe_channels
 # Samples that tensors are judged on; each is run once per tensor.
 _SAMPLES = 8
 
+# Variance by energy of an output; below that, it is rounding of the sums.
+_LEAST_SIGNAL = 1e-12
+
 
 class RoundedAlone:
     """A network in which single tensors are rounded.
@@ -73,7 +76,8 @@ class RoundedAlone:
             title: Of the progress bar.
 
         Returns:
-            One ratio per unit; none where the network has no output to judge by.
+            One ratio per unit; none where the network has no output to judge by. Outputs that are
+            the same for all samples count for nothing.
         """
         graph = self.network.graph
         targets = computed_logits(graph)
@@ -95,7 +99,8 @@ class RoundedAlone:
                 found = network.run_with(values, changed, targets, rounding)
                 added += [np.square(x - y).sum() for x, y in zip(found, exact)]
         signal = squares - total**2 / np.maximum(count, 1)
-        return [float((added / np.maximum(signal, 1e-300)).sum()) for added in errors]
+        varies = signal > _LEAST_SIGNAL * squares
+        return [float((added[varies] / signal[varies]).sum()) for added in errors]
 
     def _params(self, samples: Sequence[Sample]) -> dict[int, AffineParams]:
         """Scales of all tensors by index: those that clip as the values themselves want it."""

@@ -54,8 +54,9 @@ def allocated(
     if not (config.keep_int8_share or config.split_channels_share):
         return Allocation(config)
     trials = Trials(graph, skipped, samples, loud)
-    if not trials.can_judge:
-        return _nothing(config, f"{trials.needed} tell what it gains")
+    if trials.reason:
+        named = "layers that keep_int8 or split_channels names have it without trials"
+        return _nothing(config, f"its gain cannot be told ({trials.reason}); {named}")
     try:
         return _tried(graph, skipped, samples, config, trials)
     except BackendError as error:
@@ -72,8 +73,14 @@ def _tried(
 ) -> Allocation:
     """What trials leave of the proposals, each made with what was kept of those before."""
     sentences = []
-    for propose in (with_kept_int8, with_split_layers):
+    for share, propose in (
+        ("keep_int8_share", with_kept_int8),
+        ("split_channels_share", with_split_layers),
+    ):
+        given = getattr(config, share)
         proposal = propose(graph, skipped, samples, config)
+        if given and not proposal.sentence:
+            sentences.append(f"no layer was found that {share} {given:g} could be spent on")
         if proposal.sentence:
             gain = trials.gain(config, proposal.config)
             sentences.append(_told(proposal, gain))

@@ -12,7 +12,7 @@ import dataclasses
 from collections.abc import Sequence, Set
 
 from tflite_eq.allocation.activation_noise import RoundedAlone
-from tflite_eq.allocation.proposal import Proposal
+from tflite_eq.allocation.proposal import LEAST_NOISE, ROUNDING, Proposal
 from tflite_eq.config import Bits, Config
 from tflite_eq.data.stored_samples import StoredSamples
 from tflite_eq.graph.float_islands import matching
@@ -20,12 +20,6 @@ from tflite_eq.graph.linear import multiplications
 from tflite_eq.graph.model import Graph
 from tflite_eq.precision import wants_int7
 from tflite_eq.text import counted
-
-# Tensors with less of the noise of all keep 7 bits, however little 8 would cost.
-_LEAST_NOISE = 0.02
-
-# By how much sums of shares may be off.
-_ROUNDING = 1e-9
 
 
 @dataclasses.dataclass(frozen=True)
@@ -85,11 +79,11 @@ def choose(inputs: Sequence[NarrowInput], share: float) -> list[NarrowInput]:
     Those with most noise per multiplication come first; one that would go beyond the share is left
     out for others that do not.
     """
-    least = _LEAST_NOISE * sum(entry.noise for entry in inputs)
+    least = LEAST_NOISE * sum(entry.noise for entry in inputs)
     worth = [entry for entry in inputs if entry.noise > 0 and entry.noise >= least]
     chosen, spent = set(), 0.0
     for entry in sorted(worth, key=lambda e: e.noise / max(e.work, 1e-12), reverse=True):
-        if spent + entry.work <= share + _ROUNDING:
+        if spent + entry.work <= share + ROUNDING:
             chosen.add(entry)
             spent += entry.work
     return [entry for entry in inputs if entry in chosen]

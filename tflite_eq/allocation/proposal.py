@@ -6,6 +6,12 @@ import dataclasses
 
 from tflite_eq.config import Config
 
+# What has less of the noise of all is left alone, however little precision would cost there.
+LEAST_NOISE = 0.02
+
+# By how much sums of shares may be off.
+ROUNDING = 1e-9
+
 
 @dataclasses.dataclass(frozen=True)
 class Proposal:

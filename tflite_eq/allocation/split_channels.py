@@ -16,7 +16,7 @@ from collections.abc import Mapping, Set
 import numpy as np
 
 from tflite_eq.allocation.activation_noise import RoundedAlone
-from tflite_eq.allocation.proposal import Proposal
+from tflite_eq.allocation.proposal import LEAST_NOISE, ROUNDING, Proposal
 from tflite_eq.config import Config
 from tflite_eq.data.stored_samples import StoredSamples
 from tflite_eq.graph import properties
@@ -32,12 +32,6 @@ from tflite_eq.graph.float_islands import matching
 from tflite_eq.graph.linear import LinearLayer, linear_layers
 from tflite_eq.graph.model import Graph
 from tflite_eq.text import counted
-
-# Layers with less of the noise of all are left alone, however little copies would cost.
-_LEAST_NOISE = 0.02
-
-# By how much sums of shares may be off.
-_ROUNDING = 1e-9
 
 
 def with_split_layers(
@@ -105,7 +99,7 @@ def choose(
     Returns:
         Operator indices, without ``named``.
     """
-    least = _LEAST_NOISE * sum(noise.values())
+    least = LEAST_NOISE * sum(noise.values())
     left = [i for i in sorted(noise) if noise[i] > 0 and noise[i] >= least and i not in named]
     chosen: set[int] = set()
     total = max(work_with(graph, layers, {}), 1)
@@ -114,7 +108,7 @@ def choose(
         costs = {
             i: work_with(graph, layers, copies_behind(graph, {*named, *chosen, i})) for i in left
         }
-        possible = [i for i in left if costs[i] - start <= (share + _ROUNDING) * total]
+        possible = [i for i in left if costs[i] - start <= (share + ROUNDING) * total]
         if not possible:
             return chosen
         best = max(possible, key=lambda i: noise[i] / max(costs[i] - spent, 1))
@@ -141,7 +135,7 @@ def _affordable(
             copies = copies_behind(graph, {index})
         except CannotSplitError:
             continue
-        if work_with(graph, layers, copies) <= (1 + share + _ROUNDING) * total:
+        if work_with(graph, layers, copies) <= (1 + share + ROUNDING) * total:
             found[index] = copies
     return found
 

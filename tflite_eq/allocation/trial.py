@@ -8,13 +8,14 @@ network whose biases the other half has corrected.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import math
 from collections.abc import Container, Set
 
 import numpy as np
 
-from tflite_eq.alternatives.judges import FEWEST_SAMPLES, Judges
+from tflite_eq.alternatives.judges import Judges
 from tflite_eq.alternatives.verdict import Energies
 from tflite_eq.calibration.calibrate_once import CalibrationTask, calibrated
 from tflite_eq.calibration.followed_samples import followed_samples
@@ -23,14 +24,10 @@ from tflite_eq.config import BiasCorrection, Config, Method, Reconstruction
 from tflite_eq.data.stored_samples import SomeSamples, StoredSamples
 from tflite_eq.graph.channel_splitting import with_split_channels
 from tflite_eq.graph.model import Graph
-from tflite_eq.graph.outputs import computed_logits
 from tflite_eq.search.trace import PassTrace
 
 # More samples would cost more than the answer is worth.
 _SAMPLES = 32
-
-# Fewer halves judge nothing.
-_FEWEST = 2 * FEWEST_SAMPLES
 
 # A gain of fewer standard errors is taken for chance.
 _STANDARD_ERRORS = 2.0
@@ -74,8 +71,7 @@ class Trials:
     """Quick calibrations of one network, each made once.
 
     Attributes:
-        can_judge: Whether there is what is needed to tell a gain.
-        needed: What that is, in words.
+        reason: Why they tell no gain; empty if they do.
     """
 
     def __init__(
@@ -97,8 +93,8 @@ class Trials:
         self._samples = SomeSamples(samples, chosen)
         self._samples.facts = {}  # what is known of all samples is not of these
         self._known: dict[Config, Energies] = {}
-        self.can_judge = count >= _FEWEST and bool(computed_logits(graph))
-        self.needed = f"only {_FEWEST} samples or more, and a float output,"
+        with contextlib.closing(self._judges(graph, Config())) as judges:
+            self.reason = judges.reason
 
     def gain(self, before: Config, after: Config) -> Gain:
         """What some options gain on others.
@@ -128,12 +124,16 @@ class Trials:
         graph = with_split_channels(self._graph, config.split_channels)
         samples = self._samples
         followed = followed_samples(graph, samples.count)
-        judges = Judges(graph, self._skipped, samples, followed, None, config)
-        try:
+        with contextlib.closing(self._judges(graph, config)) as judges:
             heard = HeardSamples(samples, {}, None, [])
             task = CalibrationTask(graph, self._skipped, "", heard, followed, [], judges)
             found = calibrated(task, config, PassTrace(), None)
             errors = judges.errors([found.judged], "Trying where precision pays")
-        finally:
-            judges.close()
-        return np.asarray((errors.noise[0] / errors.signal.sum(axis=0)).sum(axis=1))
+        noise, signal = errors.noise[0], errors.signal.sum(axis=0)
+        # An output that is 0 for all samples tells nothing.
+        ratios = np.divide(noise, signal, out=np.zeros_like(noise), where=signal > 0)
+        return np.asarray(np.maximum(ratios.sum(axis=1), np.finfo(np.float64).tiny))
+
+    def _judges(self, graph: Graph, config: Config) -> Judges:
+        followed = followed_samples(graph, self._samples.count)
+        return Judges(graph, self._skipped, self._samples, followed, None, config)

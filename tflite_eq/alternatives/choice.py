@@ -107,7 +107,7 @@ def best_of(
         return dataclasses.replace(record, comparison=unknown)
     comparison = figures.comparison(graph, [MIN_MAX, ASKED, *found], kept or ASKED, is_default)
     if kept:
-        note(comparison.text())
+        note(comparison.text(), of_result=True)
         record = found[kept].record
     if figures.below(kept or ASKED).any():
         warning = _lost(comparison)

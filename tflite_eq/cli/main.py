@@ -142,7 +142,8 @@ def run() -> None:
         try:
             app.run(main, flags_parser=parse)
         finally:
-            sys.stdout.flush()  # here, so that what it meets is told in one line
+            if sys.stdout is not None:  # closed by whoever started this
+                sys.stdout.flush()  # here, so that what it meets is told in one line
     except KeyboardInterrupt:  # while modules were imported
         print("error: interrupted", file=sys.stderr)
         sys.exit(_INTERRUPTED)

@@ -52,7 +52,7 @@ from tflite_eq.guard.validation import Validation
 from tflite_eq.numerics.windows import ActivationMode
 from tflite_eq.preparation import as_fed
 from tflite_eq.presets import Preset, preset_config, preset_samples
-from tflite_eq.progress import note, peak_memory_mib, track
+from tflite_eq.progress import note, peak_memory_mib, track, without_notes_of_result
 from tflite_eq.quantizer import (
     COMPARED_SAMPLES,
     QuantizationResult,
@@ -73,6 +73,7 @@ _OPTIONS = (
     *("keep_int8_share", "split_channels", "split_channels_share", "outlier_samples", "heads"),
     *("forms", "signature", "input_shape", "fix_input_shape"),
 )
+_SHARES = ("keep_int8_share", "split_channels_share")
 
 
 def register(subparsers: Any, summary: str) -> None:
@@ -276,6 +277,7 @@ def _add_options(options: Any) -> None:
 
 
 @json_alone
+@without_notes_of_result()
 def run(args: argparse.Namespace) -> int:
     """Run the sub-command.
 
@@ -361,11 +363,12 @@ def _given_flags(args: argparse.Namespace) -> dict[str, Any]:
 
 
 def _given_options(args: argparse.Namespace) -> dict[str, Any]:
-    """The same with what a preset that is given sets."""
+    """The same with what a preset that is given sets, but for shares: a record names layers."""
     if args.preset is None:
         return _given_flags(args)
     preset, default = preset_config(args.preset).as_dict(), Config().as_dict()
-    chosen = {name: preset[name] for name in _OPTIONS if preset[name] != default[name]}
+    names = set(_OPTIONS) - set(_SHARES)
+    chosen = {name: preset[name] for name in names if preset[name] != default[name]}
     return {**chosen, **_given_flags(args)}
 
 
@@ -418,6 +421,13 @@ def _same_path(one: str, other: str) -> bool:
 def _check_options(given: dict[str, Any], calibration: Calibration) -> None:
     """Refuse options that a loaded record contradicts: they would have no effect."""
     recorded = calibration.config.as_dict()
+    for name in _SHARES:
+        if given.get(name):
+            raise ConfigError(
+                f"--{name} {given[name]}: what a share is spent on is found when calibrating, and "
+                "the loaded calibration record names it; leave the option out, or calibrate again "
+                "with it"
+            )
     for name in _OPTIONS:
         if given.get(name, recorded[name]) != recorded[name]:
             raise ConfigError(

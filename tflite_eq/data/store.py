@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import io
-import pathlib
 import tempfile
 from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
@@ -39,7 +38,7 @@ class Closing:
 class ActivationStore(Closing):
     """Arrays by (key, sample); peak memory does not depend on the number of samples.
 
-    Use as a context manager: the spill directory vanishes on exit.
+    Use as a context manager: what is on disk vanishes on exit.
     """
 
     def __init__(self, memory_budget: int | None = None) -> None:
@@ -48,15 +47,13 @@ class ActivationStore(Closing):
         self._used = 0
         self._memory: dict[tuple[str, int], dict[int, Array]] = {}
         self._places: dict[tuple[str, int], dict[int, _Place]] = {}
-        self._directory = tempfile.TemporaryDirectory(prefix="tflite_eq_")
-        self._file = _SpillFile(pathlib.Path(self._directory.name) / "values")
+        self._file = _SpillFile()
 
     def close(self) -> None:
         """Forget everything."""
         self._memory.clear()
         self._places.clear()
         self._file.close()
-        self._directory.cleanup()
 
     def put(self, network: str, tensor: int, sample: int, values: Array) -> None:
         """Store one sample's values of a tensor, replacing earlier ones.
@@ -79,7 +76,7 @@ class ActivationStore(Closing):
             self._places.setdefault(key, {})[sample] = self._file.write(values)
         except OSError as error:
             raise TfliteEqError(
-                f"{self._directory.name}: values beyond {self._budget >> 20} MiB cannot be kept "
+                f"{tempfile.gettempdir()}: values beyond {self._budget >> 20} MiB cannot be kept "
                 f"there: {error.strerror or error}; name a folder with more room by TMPDIR, "
                 "or give fewer samples"
             ) from error
@@ -137,15 +134,15 @@ class _Place:
 
 
 class _SpillFile:
-    """Values on disk.
+    """Values in a file that is made when it is needed.
 
-    What is not needed any more is overwritten: giving a file pages that it does not have yet takes
-    the system eight times as long as writing to those that it has.
+    The file has no name where the system allows that, so that nothing is left of it however this
+    process ends. What is not needed any more is overwritten: giving a file pages that it does not
+    have yet takes the system eight times as long as writing to those that it has.
     """
 
-    def __init__(self, path: pathlib.Path) -> None:
-        """Take the name of a file that is made when it is needed."""
-        self._path = path
+    def __init__(self) -> None:
+        """Make no file yet."""
         self._opened: io.FileIO | None = None
         self._end = 0
         self._free: list[tuple[int, int]] = []  # first byte and size of stretches, ascending
@@ -171,7 +168,7 @@ class _SpillFile:
         return values
 
     def close(self) -> None:
-        """Let the file be deleted."""
+        """Delete the file."""
         if self._opened is not None:
             self._opened.close()
             self._opened = None
@@ -179,7 +176,9 @@ class _SpillFile:
     def _at(self, start: int) -> io.FileIO:
         """The file, open and unbuffered, at a byte."""
         if self._opened is None:
-            self._opened = io.FileIO(self._path, "x+")
+            self._opened = tempfile.TemporaryFile(  # noqa: SIM115 - `close` closes it
+                buffering=0, prefix="tflite_eq_"
+            )
         self._opened.seek(start)
         return self._opened
 

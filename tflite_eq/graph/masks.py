@@ -80,9 +80,7 @@ class _Carriers:
             return
         if kind in _CHOOSES and _reaches(graph, operator, -1, _HIDES):
             self._chosen.update(operator.outputs)
-        elif kind in _ADDS and (
-            _reaches(graph, operator, 1 if kind == "SUB" else -1, _HIDES) or read & self._products
-        ):
+        elif kind in _ADDS and (_hides(graph, operator) or read & self._products):
             self._added.update(operator.outputs)
         elif kind == "MUL" and any(_reaches(graph, operator, sign, _FACTOR) for sign in (-1, 1)):
             self._products.update(operator.outputs)
@@ -90,6 +88,16 @@ class _Carriers:
             for carried in (self._chosen, self._added, self._products):
                 if read & carried:
                     carried.update(operator.outputs)
+
+
+def _hides(graph: Graph, operator: Operator) -> bool:
+    """Whether an ADD or SUB takes some values down by far."""
+    for position, index in enumerate(operator.inputs):
+        sign = 1 if operator.kind == "SUB" and position else -1
+        found = _farthest(graph, index, sign)
+        if found is not None and abs(found) >= _HIDES:
+            return True
+    return False
 
 
 def _reaches(graph: Graph, operator: Operator, sign: int, size: float) -> bool:
@@ -100,9 +108,13 @@ def _reaches(graph: Graph, operator: Operator, sign: int, size: float) -> bool:
 
 def _extreme(graph: Graph, operator: Operator, sign: int) -> float | None:
     """The value farthest from 0 on one side of the constants that an operator reads."""
-    extremes = []
-    for index in operator.inputs:
-        if index < 0 or not (graph.tensors[index].is_constant and graph.tensors[index].is_float):
-            continue
-        extremes.append(float(np.max(sign * graph.constant(index), initial=0.0)))
+    found = [_farthest(graph, index, sign) for index in operator.inputs]
+    extremes = [sign * value for value in found if value is not None]
     return sign * max(extremes) if extremes else None
+
+
+def _farthest(graph: Graph, index: int, sign: int) -> float | None:
+    """The value of a float constant farthest from 0 on one side; ``None`` of other tensors."""
+    if index < 0 or not (graph.tensors[index].is_constant and graph.tensors[index].is_float):
+        return None
+    return sign * float(np.max(sign * graph.constant(index), initial=0.0))

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from collections.abc import Set
 
-from tflite_eq.allocation.allocate import allocated
+from tflite_eq.allocation.allocate import Allocation, allocated
+from tflite_eq.calibration.crops import CroppedSamples, for_parts
+from tflite_eq.calibration.float_pass import observed
+from tflite_eq.calibration.outlier_samples import heard_samples
 from tflite_eq.config import Config
 from tflite_eq.conformance.samples import CHECKED_SAMPLES
 from tflite_eq.data.stored_samples import StoredSamples
@@ -23,7 +27,7 @@ from tflite_eq.guard.measures import measure
 from tflite_eq.guard.price import price
 from tflite_eq.guard.search import Drop, KeptLayers, OperatorNames
 from tflite_eq.guard.sensitivity import layer_noise
-from tflite_eq.preparation import as_fed, prepared
+from tflite_eq.preparation import Prepared, as_fed, prepared
 from tflite_eq.progress import note
 from tflite_eq.quantizer import (
     QuantizationResult,
@@ -35,6 +39,7 @@ from tflite_eq.report.guard_record import Price
 from tflite_eq.request import Request
 from tflite_eq.search.trace import PassTrace
 from tflite_eq.selection import check_selection, skipped_operators
+from tflite_eq.threads import one_thread_of_blas
 
 # Calibration samples that sensitivity is measured on. Ranking needs fewer than calibrating: every
 # one of them gives as many errors as there are values in the outputs.
@@ -81,11 +86,11 @@ class CandidateModels:
         self.float_ranking: Ranking = []
         self.impossible: set[KeptLayers] = set()
         self._samples = StoredSamples(self._graph, request.dataset, request.num_samples)
-        allocation = allocated(network.unsplit, self._skipped, self._samples, config)
+        allocation = _allocated(network, self._skipped, self._samples, config)
         self._config = allocation.config  # chosen once: what the guard keeps comes on top
         self._allocations = allocation.sentences
         for sentence in self._allocations:
-            note(f"note: {sentence}")
+            note(f"note: {sentence}", of_result=True)
         self._graph = with_split_channels(network.unsplit, self._config.split_channels)
         self._layers = linear_layers(self._graph)
         self._held_back = None
@@ -227,3 +232,17 @@ class CandidateModels:
         spread = self._samples.spread(_SENSITIVITY_SAMPLES)
         samples = [dict(zip(graph.inputs, values)) for values in spread]
         return layer_noise(graph, linear_layers(graph), calibration, samples)
+
+
+@one_thread_of_blas()
+def _allocated(
+    network: Prepared, skipped: Set[int], samples: StoredSamples, config: Config
+) -> Allocation:
+    """What ``calibrate`` would decide, by the samples that it would look at."""
+    graph = network.unsplit
+    smaller = for_parts(graph)
+    if smaller is not None:
+        graph, samples = smaller, CroppedSamples(samples, smaller, config.seed)
+    seen = observed(graph, skipped, samples, config)
+    heard = heard_samples(graph, samples, seen.ends, config)
+    return allocated(graph, skipped, heard.samples, config, heard.shares.keys())

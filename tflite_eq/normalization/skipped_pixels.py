@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from tflite_eq.graph import schema
-from tflite_eq.graph.linear import is_same_padding
+from tflite_eq.graph.linear import is_same_padding, padding_before
 from tflite_eq.graph.model import Graph, Operator
 from tflite_eq.graph.rewrite import Rewrite
 from tflite_eq.normalization.padding import steps_over
@@ -56,8 +56,7 @@ def _around(size: int, window: int, stride: int) -> tuple[int, int]:
     """Zeros in front of and behind an axis that is padded to SAME."""
     if size < 0:  # a window of one pixel
         return 0, 0
-    total = max((-(-size // stride) - 1) * stride + window - size, 0)
-    return total // 2, total - total // 2
+    return padding_before(size, -(-size // stride), window, stride, 1, same=True)
 
 
 def _pad_in_front(

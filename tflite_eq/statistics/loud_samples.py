@@ -15,8 +15,6 @@ from collections.abc import Mapping
 import numpy as np
 import numpy.typing as npt
 
-from tflite_eq.statistics.ranges import Interval
-
 Double = npt.NDArray[np.float64]
 
 # Fewer samples do not tell what is usual.
@@ -71,14 +69,6 @@ class SampleEnds:
     def __init__(self, ends: Mapping[int, npt.ArrayLike]) -> None:
         """Take the ends by tensor index, [samples, 2] each."""
         self._ends = {index: np.asarray(found, np.float64) for index, found in ends.items()}
-
-    @property
-    def extremes(self) -> dict[int, Interval]:
-        """Smallest and largest value over all samples, by tensor index."""
-        return {
-            index: (float(ends[:, 0].min()), float(ends[:, 1].max()))
-            for index, ends in self._ends.items()
-        }
 
     def loud_samples(self) -> list[LoudSample]:
         """The loud samples by their number; none of fewer than 20 samples."""
