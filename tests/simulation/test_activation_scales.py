@@ -79,12 +79,16 @@ def test_no_input_makes_windows_that_saturate_leak(name: str, kernels: Kernels) 
 
 def test_constants_below_count_for_the_window() -> None:
     """Behind a ReLU alone the window would begin at 0, with the constant at a negative code."""
+    edges = [[0, 0], [1, 1], [1, 1], [0, 0]]
     model = models.convert(
-        lambda x: models.conv(tf.maximum(tf.nn.relu(models.conv(x, 4)), -0.4), 4), models.IMAGE
+        lambda x: models.conv(
+            tf.pad(tf.nn.relu(models.conv(x, 4)), edges, constant_values=-0.4), 4
+        ),
+        models.IMAGE,
     )
     result = quantize(model, models.samples(models.IMAGE), Config(bits="7"))
-    maximum = next(o for o in Graph.from_bytes(model).operators if o.kind == "MAXIMUM")
-    record = next(t for t in result.calibration.tensors if t.index == maximum.outputs[0])
+    padding = next(o for o in Graph.from_bytes(model).operators if o.kind == "PADV2")
+    record = next(t for t in result.calibration.tensors if t.index == padding.outputs[0])
     assert (record.window, record.saturates) == ((0, 127), True)
     assert record.zero_point * record.scale >= 0.4 * (1 - 1e-6)
 
