@@ -1,7 +1,5 @@
 #include "delegate/kernels/plan_estimates.h"
 
-#include <math.h>
-
 namespace tflite_eq {
 namespace {
 
@@ -51,7 +49,7 @@ Estimate EstimateWinograd2d(const ConvShape& s, const CpuProfile& cpu, const Cpu
   const double filters = RoundUp(s.output_channels, blocks.filters);
   const int outputs = blocks.outputs;
   const double image = RoundUp(s.output_height, outputs) * RoundUp(s.output_width, outputs) / (outputs * outputs);
-  const double tiles = ceil(image / blocks.tiles) * blocks.tiles;
+  const double tiles = RoundUp(static_cast<int>(image), blocks.tiles);
   const double positions = (outputs + 2) * (outputs + 2);
   const double tile_bytes = positions * (sizeof(int16_t) * inputs + sizeof(int32_t) * blocks.sums);
   const double scratch = tiles * tile_bytes < blocks.scratch ? tiles * tile_bytes : blocks.scratch;
