@@ -168,8 +168,8 @@ def _able(graph: Graph, layers: Mapping[int, LinearLayer], skipped: Set[int]) ->
         is_told = names[layer.name] == 1 and layer.name
         if index in skipped or not is_told or not is_splittable(graph, layer.operator):
             continue
-        try:
-            copies_behind(graph, {index})
+        try:  # with counts that differ, which not all readers allow
+            copies_behind(graph, {index: range(1, layer.channels + 1)})
         except CannotSplitError:
             continue
         found.append(index)

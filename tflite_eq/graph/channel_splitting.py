@@ -160,6 +160,7 @@ def copies_behind(
             _check_filter(graph, operator)
             channels = graph.tensors[operator.outputs[0]].shape[-1]
             counts = counts_of[operator.index] or [COPIES] * channels
+            _check_groups(graph, operator, counts)
             copies[operator.outputs[0]] = ChannelCopies.of(counts)
     given_out = sorted(copies.keys() & set(graph.outputs))
     if given_out:
@@ -298,6 +299,18 @@ def _check_reader(graph: Graph, operator: Operator, copies: Mapping[int, Channel
         raise CannotSplitError(
             f"split_channels: {describe(graph, operator)} reads {taken} of {channels} channels at "
             f"a time, which copies do not allow; {_REMEDY}"
+        )
+
+
+def _check_groups(graph: Graph, operator: Operator, counts: Sequence[int]) -> None:
+    """Refuse different counts of what a grouped convolution writes: its groups are of one size."""
+    activation, filters, _ = properties.linear_inputs(operator)
+    read, taken = graph.tensors[activation].shape[-1], graph.tensors[filters].shape[-1]
+    is_grouped = operator.kind == LinearKind.CONV.value and read != taken
+    if is_grouped and len(set(counts)) > 1:
+        raise CannotSplitError(
+            f"channel_copies: {describe(graph, operator)} has groups of channels, which must "
+            f"stay of one size; give one count for all of its channels, or {_REMEDY}"
         )
 
 
