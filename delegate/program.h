@@ -21,6 +21,7 @@
 #include "delegate/ops/channelwise_group.h"
 #include "delegate/ops/registry.h"
 #include "delegate/options.h"
+#include "delegate/stripes.h"
 #include "delegate/tflite_abi.h"
 #include "delegate/tflite_eq_observer.h"
 #include "delegate/work_shares.h"
@@ -69,6 +70,7 @@ class Program {
     // A step that adds edges to the first input, which this one can do without; at the present size that one `is_left_out`.
     int padding = kNone;
     bool is_left_out = false;
+    int chain = kNone;  // among chains_, of a step that is run with others in stripes, at the present size
     // Of the present invocation.
     Array<const int8_t*> addresses;
     Codes codes;
@@ -83,18 +85,32 @@ class Program {
     bool runs = false;   // at the present size
   };
 
+  // Steps that are run in stripes, in the place of the last of them. They follow each other among links_.
+  struct Chain {
+    Stripes stripes;
+    int first = 0;
+    int count = 0;
+    int last = kNone;  // the step
+  };
+
   bool FindGroups();
   void MakeGroups(TfLiteContext* context, const Environment& environment, int workers);
   bool IsFused(const Step& step) const { return step.group != kNone && groups_[step.group].runs; }
   void ChooseGroups();
-  void RunUnit(const Step& step, int unit, void* scratch) const;
+  const RowWork& RowWorkOf(const Step& step) const;
+  int SourceOf(const Step& step) const;
+  bool IsOnlyReader(const Step& step, int value) const;
+  bool GoesInStripes(const Step& writer, const Step& reader) const;
+  void FindChains();
+  void RunUnit(const Step& step, int unit, void* scratch, double* milliseconds) const;
   bool ReadSteps(TfLiteContext* context, const PartitionView& view);
   bool Connect(TfLiteContext* context, const PartitionView& view);
-  bool JoinChannels();
-  bool FindPaddings();
-  bool CountReaders(Array<int>* readers) const;
+  bool CountReaders();
+  void JoinChannels();
+  void FindPaddings();
   void LeavePaddingOut(Step* step);
   bool IsInside(const Value& value) const;
+  bool WritesNothing(const Step& step) const;
   bool IsInPlace(const Step& step) const;
   bool ShareMemory();
   void PlaceOutputs();
@@ -106,6 +122,7 @@ class Program {
   bool HasItsTensors(TfLiteContext* context) const;
   void Locate(TfLiteContext* context);
   void Work(int worker);
+  void AddTime(Step* step, double milliseconds, const double* parts);
   TfLiteStatus RunVerified(TfLiteContext* context, WorkerPool* pool);
   TfLiteStatus Verify(TfLiteContext* context, const Step& step);
   Description Describe(const Step& step) const;
@@ -115,6 +132,11 @@ class Program {
   WorkShares shares_;  // of the steps
   Fusions fusions_;
   Array<Group> groups_;
+  Array<int> readers_;  // by value
+  Array<Chain> chains_;
+  Array<Stripes::Link> links_;
+  Array<int> link_steps_;  // by link
+  Array<int> last_uses_;   // by storage, where nothing is run in stripes
   Array<Value> values_;
   MemoryPlan memory_;
   Buffer arena_;

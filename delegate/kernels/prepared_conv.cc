@@ -130,6 +130,13 @@ size_t PreparedConv::memory_bytes() const {
   return packed_.size() + constants + lines_.memory_bytes() + (fallback_ != nullptr ? fallback_->memory_bytes() : 0);
 }
 
+void PreparedConv::RunRows(int row_begin, int row_end, const int8_t* input, int8_t* output, void* scratch) const {
+  for (int row = row_begin, end; row < row_end; row = end) {
+    end = plan_.unit_size < row_end - row ? row + plan_.unit_size : row_end;
+    kernel_->run_rows(context_, /*image=*/0, row, end, input, output, scratch);
+  }
+}
+
 void PreparedConv::Run(const int8_t* input, int8_t* output, void* scratch, ThreadPool* pool) const {
   RunState state = {this, input, output, static_cast<char*>(scratch)};
   pool->Run(RunTask, &state, plan_.units);

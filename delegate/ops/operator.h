@@ -18,6 +18,7 @@
 #include "delegate/kernels/cpu_profile.h"
 #include "delegate/kernels/reason.h"
 #include "delegate/graph/shape.h"
+#include "delegate/ops/row_work.h"
 #include "delegate/options.h"
 
 namespace tflite_eq {
@@ -140,6 +141,9 @@ class Operator {
   // Which of them are not, before Resize.
   void LeaveOut(const Edges& edges) { edges_ = edges; }
 
+  // Of an operator whose output is images, each computed from one of the first input's, how it is computed by rows; after Divide.
+  const RowWork& row_work() const { return row_work_; }
+
   virtual Sharing sharing() const { return Sharing::kNone; }
   virtual Description Describe() const { return {}; }
 
@@ -150,6 +154,7 @@ class Operator {
   bool joins_channels_ = false;
   int output_stride_ = 0;  // 0 where pixels follow each other
   Edges pads_, most_edges_, edges_;
+  RowWork row_work_;
 };
 
 }  // namespace tflite_eq

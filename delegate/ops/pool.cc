@@ -54,6 +54,19 @@ bool Pool::Resize(const Shape* inputs, Shape* output, Reason* reason) {
   shape_.channels = input.dims[3];
   items_ = int64_t{batch_} * shape_.rows.output;
   item_bytes_ = int64_t{shape_.columns.output} * shape_.channels;
+  row_work_.run = [](const void* of, const int8_t* from, Rows rows, int8_t* to, void*) {
+    const Pool& pool = *static_cast<const Pool*>(of);
+    pool.kernel()(pool.shape_, from, rows.begin, rows.end, to);
+  };
+  row_work_.of = this;
+  row_work_.stride = s.stride_height;
+  row_work_.pad = s.pad_top;
+  row_work_.reach = s.filter_height;
+  row_work_.input_rows = s.input_height;
+  row_work_.output_rows = s.output_height;
+  row_work_.images = s.batch;
+  row_work_.input_row_bytes = static_cast<size_t>(s.input_width) * static_cast<size_t>(shape_.channels);
+  row_work_.output_row_bytes = static_cast<size_t>(item_bytes_);
   return true;
 }
 

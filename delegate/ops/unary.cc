@@ -13,6 +13,13 @@ bool Unary::Read(const GraphView& graph, const NodeView& node, Reason* reason) {
 bool Unary::Resize(const Shape* inputs, Shape* output, Reason*) {
   *output = inputs[0];
   items_ = output->elements();
+  row_work_.run = [](const void* of, const int8_t* from, Rows rows, int8_t* to, void*) {
+    const Unary& unary = *static_cast<const Unary*>(of);
+    const size_t bytes = unary.row_work_.output_row_bytes, begin = static_cast<size_t>(rows.begin) * bytes;
+    unary.kernels_.look_up(unary.table_, from + begin, to + begin, static_cast<size_t>(rows.end - rows.begin) * bytes);
+  };
+  row_work_.of = this;
+  row_work_.SetEach(*output);
   return true;
 }
 
