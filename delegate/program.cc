@@ -352,11 +352,28 @@ bool Program::PrepareSteps(TfLiteContext* context, const Environment& environmen
   ReadInputShapes(context, &reason);
   for (Step& step : steps_) {
     ResizeStep(&step, &reason);
+    if (step.inputs.size() > 0) step.op->SetInputCodes(values_[step.inputs[0]].codes);
+    values_[step.output].codes = CodesOf(step);
     if (step.op->Prepare(environment, workers, &reason)) continue;
     context->ReportError(context, "tflite_eq: node %d was claimed but cannot be prepared: %s", step.node_index, reason.text);
     return false;
   }
   return true;
+}
+
+// What a step writes; of its inputs that is known already, if other steps write them.
+CodeRange Program::CodesOf(const Step& step) const {
+  CodeRange codes = step.op->codes();
+  if (!step.op->stays_among_inputs()) return codes;
+  CodeRange inputs = {127, -128};
+  for (int index : step.inputs) {
+    const CodeRange& input = values_[index].codes;
+    if (input.least < inputs.least) inputs.least = input.least;
+    if (input.greatest > inputs.greatest) inputs.greatest = input.greatest;
+  }
+  // Clamped to what it lets through, which may have none of these.
+  const auto clamped = [&codes](int code) { return code < codes.least ? codes.least : code > codes.greatest ? codes.greatest : code; };
+  return {clamped(inputs.least), clamped(inputs.greatest)};
 }
 
 bool Program::ResizeStep(Step* step, Reason* reason) {

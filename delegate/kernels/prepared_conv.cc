@@ -12,6 +12,14 @@ namespace {
 
 size_t RoundUp(size_t bytes) { return (bytes + Buffer::kAlignment - 1) / Buffer::kAlignment * Buffer::kAlignment; }
 
+// Whether no input holds codes that a kernel which needs a fallback would leave to it: all are in one window of 128 codes, the padding,
+// too.
+bool IsAlwaysInWindow(const ConvQuantization& q) {
+  const int32_t least = q.input_zero_point < q.input_min ? q.input_zero_point : q.input_min;
+  const int32_t greatest = q.input_zero_point > q.input_max ? q.input_zero_point : q.input_max;
+  return (least >= 0 && greatest <= 127) || (least >= -64 && greatest <= 63);
+}
+
 struct RunState {
   const PreparedConv* conv;
   const int8_t* input;
@@ -73,7 +81,7 @@ bool PreparedConv::Prepare(const ConvProblem& problem, Algorithm algorithm, Isa 
     return false;
   }
 
-  if (kernel_->needs_fallback && fallback_ == nullptr) {
+  if (kernel_->needs_fallback && !IsAlwaysInWindow(problem.quantization) && fallback_ == nullptr) {
     void* memory = malloc(sizeof(PreparedConv));
     if (memory == nullptr) {
       reason->Set("out of memory");

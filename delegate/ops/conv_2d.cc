@@ -104,6 +104,8 @@ bool Conv2d::Prepare(const Environment& environment, int workers, Reason* reason
   if (!plan.claim && environment.options.any_kernel) plan = ChooseKernelBetween(Judged(), AllowedCpu(environment));
   if (!plan.claim) plan = Choose(environment, /*insist=*/true);
   *reason = plan.reason;
+  problem_.quantization.input_min = input_codes_.least;
+  problem_.quantization.input_max = input_codes_.greatest;
   if (!plan.claim || !conv_.Prepare(problem_, plan.algorithm, plan.isa, workers, reason)) return false;
   places_output_ = conv_.kernel().places_outputs;
   // As far as filters reach, so that each output still sees some of the image.

@@ -82,6 +82,12 @@ struct Edges {
   int right = 0;
 };
 
+// Codes from the least to the greatest that a tensor may hold.
+struct CodeRange {
+  int least = -128;
+  int greatest = 127;
+};
+
 // How an output may lie in memory.
 enum class Sharing {
   kNone,     // apart from every input
@@ -131,6 +137,12 @@ class Operator {
   // Whether it does nothing but lay the channels of tensors of four dimensions side by side, and leaves alone what lies there already.
   bool joins_channels() const { return joins_channels_; }
 
+  // What the output's codes are among, whatever the inputs hold; and whether none of them is less or greater than all of the inputs'.
+  const CodeRange& codes() const { return codes_; }
+  bool stays_among_inputs() const { return stays_among_inputs_; }
+  // What the first input is known to hold; before Prepare.
+  void SetInputCodes(const CodeRange& codes) { input_codes_ = codes; }
+
   // Of an operator that does nothing but add edges that have the zero point for a code, how many; none of others.
   const Edges& pads() const { return pads_; }
   // Whether edges of zero points need not be there for it to be computed as if they were; once it is prepared.
@@ -152,6 +164,8 @@ class Operator {
   int output_ = kNoTensor;
   bool places_output_ = false;
   bool joins_channels_ = false;
+  bool stays_among_inputs_ = false;
+  CodeRange codes_, input_codes_;
   int output_stride_ = 0;  // 0 where pixels follow each other
   Edges pads_, most_edges_, edges_;
   RowWork row_work_;

@@ -20,8 +20,13 @@ bool Pool::Read(const GraphView& graph, const NodeView& node, Reason* reason) {
   shape_.columns.filter = parameters->filter_width;
   shape_.rows.stride = parameters->stride_height;
   shape_.columns.stride = parameters->stride_width;
-  return ReadActivationRange(parameters->activation, output.scale(), output.zero_point(), &shape_.activation_min, &shape_.activation_max,
-                             reason);
+  stays_among_inputs_ = true;
+  if (!ReadActivationRange(parameters->activation, output.scale(), output.zero_point(), &shape_.activation_min, &shape_.activation_max,
+                           reason)) {
+    return false;
+  }
+  codes_ = {shape_.activation_min, shape_.activation_max};
+  return true;
 }
 
 bool Pool::Resize(const Shape* inputs, Shape* output, Reason* reason) {

@@ -7,7 +7,13 @@ namespace tflite_eq {
 bool Unary::Read(const GraphView& graph, const NodeView& node, Reason* reason) {
   if (!ReadInt8(graph, node, 1, 1, reason)) return false;
   reason->Set("its scales are none that the reference kernel takes");
-  return MakeTable(node, QuantizationOf(graph.tensor(inputs_[0])), QuantizationOf(graph.tensor(output_)), reason);
+  if (!MakeTable(node, QuantizationOf(graph.tensor(inputs_[0])), QuantizationOf(graph.tensor(output_)), reason)) return false;
+  codes_ = {table_[0], table_[0]};
+  for (int code : table_) {
+    if (code < codes_.least) codes_.least = code;
+    if (code > codes_.greatest) codes_.greatest = code;
+  }
+  return true;
 }
 
 bool Unary::Resize(const Shape* inputs, Shape* output, Reason*) {
