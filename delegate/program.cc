@@ -35,13 +35,15 @@ bool OutOfMemory(TfLiteContext* context, int nodes) {
 
 }  // namespace
 
-bool Program::Init(TfLiteContext* context, const TfLiteDelegateParams& params, const Environment& environment, int workers) {
+bool Program::Init(TfLiteContext* context, const TfLiteDelegateParams& params, const Environment& environment, int workers,
+                   Workspace* workspace) {
   const double start = Milliseconds();
   verify_ = environment.options.verify;
   profile_ = environment.options.profile;
   reference_in_place_ = environment.options.reference_in_place;
   fuse_ = environment.options.fuse && !reference_in_place_;
   workers_ = workers;
+  workspace_ = workspace;
   const PartitionView view(params);
   if (!ReadSteps(context, view) || !Connect(context, view) || !PrepareSteps(context, environment, workers)) return false;
   MakeGroups(context, environment, workers);
@@ -451,7 +453,7 @@ bool Program::GoesInStripes(const Step& writer, const Step& reader) const {
   const int source = SourceOf(reader);
   if (above.run == nullptr || below.run == nullptr || source != writer.output || SourceOf(writer) == kNone) return false;
   const Value& value = values_[source];
-  constexpr size_t kLeast = 160 << 10;
+  constexpr size_t kLeast = 256 << 10;
   return !value.outside && value.joined == kNone && IsOnlyReader(reader, source) && above.images == below.images &&
          above.output_rows == below.input_rows && above.output_row_bytes == below.input_row_bytes && Bytes(value.shape) >= kLeast;
 }
@@ -468,16 +470,20 @@ void Program::FindChains() {
     before = i;
     if (writer == kNone || !GoesInStripes(steps_[writer], step)) continue;
     int& of_writer = steps_[writer].chain;
-    if (of_writer != kNone && chains_[of_writer].count == Stripes::kMostSteps) continue;
-    if (of_writer == kNone) {
-      of_writer = chains++;
-      chains_[of_writer].first = links;
-      chains_[of_writer].count = 1;
-      link_steps_[links++] = writer;
+    const bool begins = of_writer == kNone;
+    Chain& chain = chains_[begins ? chains : of_writer];
+    if (begins) {
+      chain.first = links;
+      chain.count = 1;
+      links_[links].work = RowWorkOf(steps_[writer]);
+      link_steps_[links] = writer;
     }
+    links_[chain.first + chain.count].work = RowWorkOf(step);
+    link_steps_[chain.first + chain.count] = i;
+    if (!Stripes::Pay(&links_[chain.first], chain.count + 1)) continue;
+    if (begins) of_writer = chains++;
     step.chain = of_writer;
-    ++chains_[of_writer].count;
-    link_steps_[links++] = i;
+    links = chain.first + ++chain.count;
   }
   for (int c = 0; c < chains; ++c) {
     Chain& chain = chains_[c];
@@ -485,7 +491,6 @@ void Program::FindChains() {
     for (int k = 0; k < chain.count; ++k) {
       chain.last = link_steps_[chain.first + k];
       Step& step = steps_[chain.last];
-      links_[chain.first + k].work = RowWorkOf(step);
       if (step.units.scratch_bytes > scratch) scratch = step.units.scratch_bytes;
       step.units = Units();
     }
@@ -543,10 +548,8 @@ TfLiteStatus Program::Prepare(TfLiteContext* context) {
     }
   }
   memory_.Place();
-  size_t scratch;
-  bool allocated = !__builtin_mul_overflow(worker_scratch_, static_cast<size_t>(workers_), &scratch) &&
-                   (scratch_.size() >= scratch || scratch_.Allocate(scratch)) &&
-                   (arena_.size() >= memory_.bytes() || arena_.Allocate(memory_.bytes()));
+  size_.tensors = memory_.bytes();
+  bool allocated = !__builtin_mul_overflow(worker_scratch_, static_cast<size_t>(workers_), &size_.scratch) && workspace_->Grow(size_);
   if (allocated && verify_) allocated = expected_.size() >= largest || expected_.Allocate(largest);
   if (!allocated) {
     context->ReportError(context, "tflite_eq: out of memory: %zu bytes of scratch, %zu of tensors", worker_scratch_, memory_.bytes());
@@ -561,6 +564,8 @@ bool Program::HasItsTensors(TfLiteContext* context) const {
     context->ReportError(context, "tflite_eq: %d nodes are to run that were not prepared: allocate tensors first", steps_.size());
     return false;
   }
+  // Another program may have failed to make it larger.
+  if (!workspace_->Holds(size_)) return OutOfMemory(context, steps_.size());
   for (const Step& step : steps_) {
     for (int index : step.inputs) {
       const Value& value = values_[index];
@@ -578,7 +583,7 @@ int8_t* Program::AddressOf(TfLiteContext* context, const Value& value) {
     return whole != nullptr ? whole + value.channel : nullptr;  // none without values
   }
   if (value.outside) return static_cast<int8_t*>(GraphView(context).tensor(value.tensor).data());
-  return arena_.as<int8_t>() + memory_[value.storage].offset;
+  return workspace_->tensors() + memory_[value.storage].offset;
 }
 
 // Where the values of this invocation are: the runtime may have moved its own.
@@ -607,7 +612,7 @@ void Program::RunUnit(const Step& step, int unit, void* scratch, double* millise
 }
 
 void Program::Work(int worker) {
-  char* scratch = scratch_.as<char>() + worker * worker_scratch_;
+  char* scratch = workspace_->scratch() + worker * worker_scratch_;
   for (int i = 0; i < steps_.size(); ++i) {
     Step& step = steps_[i];
     const bool profiled = profile_ && worker == 0;

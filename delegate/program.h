@@ -26,13 +26,15 @@
 #include "delegate/tflite_eq_observer.h"
 #include "delegate/work_shares.h"
 #include "delegate/worker_pool.h"
+#include "delegate/workspace.h"
 
 namespace tflite_eq {
 
 class Program {
  public:
-  // Reads the nodes and prepares their operators. False after reporting to the context.
-  bool Init(TfLiteContext* context, const TfLiteDelegateParams& params, const Environment& environment, int workers);
+  // Reads the nodes and prepares their operators. The workspace lives at least as long as this. False after reporting to the context.
+  bool Init(TfLiteContext* context, const TfLiteDelegateParams& params, const Environment& environment, int workers,
+            Workspace* workspace);
   // Computes shapes from the group's inputs, resizes its outputs, and allocates what invocations need.
   TfLiteStatus Prepare(TfLiteContext* context);
   // Refuses, before anything is written, when Prepare did not succeed or the runtime's tensors are no longer those it saw.
@@ -141,8 +143,8 @@ class Program {
   Array<int> last_uses_;   // by storage, where nothing is run in stripes
   Array<Value> values_;
   MemoryPlan memory_;
-  Buffer arena_;
-  Buffer scratch_;
+  Workspace* workspace_ = nullptr;
+  Workspace::Size size_;
   size_t worker_scratch_ = 0;
   int workers_ = 1;
   Buffer expected_;  // verify

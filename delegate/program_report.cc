@@ -22,7 +22,7 @@ TfLiteStatus Program::RunVerified(TfLiteContext* context, WorkerPool* pool) {
         [](void* opaque, int index, int worker) {
           const Unit& at = *static_cast<const Unit*>(opaque);
           const Program& program = *at.program;
-          char* scratch = const_cast<char*>(program.scratch_.as<char>()) + worker * program.worker_scratch_;
+          char* scratch = program.workspace_->scratch() + worker * program.worker_scratch_;
           program.RunUnit(*at.step, index, scratch, nullptr);
         },
         &unit, step.units.count);
@@ -61,7 +61,7 @@ size_t Program::packed_bytes() const {
   return bytes;
 }
 
-size_t Program::memory_bytes() const { return packed_bytes() + scratch_.size() + arena_.size() + expected_.size(); }
+size_t Program::memory_bytes() const { return packed_bytes() + size_.scratch + size_.tensors + expected_.size(); }
 
 // What runs in place of it, too.
 Description Program::Describe(const Step& step) const {
@@ -120,7 +120,7 @@ void Program::Report(const TfLiteEqObserver& observer) const {
   }
   if (observer.partition_finished == nullptr) return;
   const TfLiteEqPartitionProfile profile = {steps_.size(), prepare_milliseconds_, static_cast<int64_t>(packed_bytes()),
-                                            static_cast<int64_t>(scratch_.size()), static_cast<int64_t>(arena_.size())};
+                                            static_cast<int64_t>(size_.scratch), static_cast<int64_t>(size_.tensors)};
   observer.partition_finished(observer.user_data, &profile);
 }
 

@@ -49,40 +49,52 @@ class Stripes::Walk {
 };
 
 // What a worker needs for stripes of so many rows.
-size_t Stripes::Layout(int rows, size_t scratch_bytes) {
+size_t Stripes::Layout(Link* links, int count, int rows, size_t scratch_bytes) {
   size_t bytes = RoundUp(scratch_bytes);
   int64_t most = rows;
-  for (int i = count_ - 1; i > 0; --i) {
-    const RowWork& work = links_[i].work;
+  for (int i = count - 1; i > 0; --i) {
+    const RowWork& work = links[i].work;
     most = (most - 1) * work.stride + work.reach;
     if (most > work.input_rows) most = work.input_rows;
-    links_[i - 1].offset = bytes;
+    links[i - 1].offset = bytes;
     bytes += RoundUp(static_cast<size_t>(most) * work.input_row_bytes);
   }
   return bytes;
+}
+
+// The most for which what lies in between suits the caches; one where none does.
+int Stripes::MostRows(Link* links, int count) {
+  // What lies in between is to stay in a second-level cache, beside weights; each stripe fetches these from there anew.
+  constexpr size_t kTarget = 256 << 10;
+  int low = 1, high = links[count - 1].work.output_rows;
+  while (low < high) {
+    const int middle = high - (high - low) / 2;
+    if (Layout(links, count, middle, 0) <= kTarget) {
+      low = middle;
+    } else {
+      high = middle - 1;
+    }
+  }
+  return low;
+}
+
+bool Stripes::Pay(Link* links, int count) {
+  constexpr int kFewest = 16;
+  const int rows = links[count - 1].work.output_rows;
+  return count <= kMostSteps && MostRows(links, count) >= (rows < kFewest ? rows : kFewest);
 }
 
 Units Stripes::Divide(Link* links, int count, size_t scratch_bytes, int workers) {
   links_ = links;
   count_ = count;
   const RowWork& last = links[count - 1].work;
-  // What lies in between is to stay in a second-level cache, beside weights; each stripe fetches these from there anew.
-  constexpr size_t kTarget = 128 << 10;
-  int low = 1, high = last.output_rows;
-  while (low < high) {
-    const int middle = high - (high - low) / 2;
-    if (Layout(middle, 0) <= kTarget) {
-      low = middle;
-    } else {
-      high = middle - 1;
-    }
-  }
+  const int most = MostRows(links, count);
   // As many rows in each stripe.
   bands_ = workers == 1 ? 1 : workers < last.output_rows ? workers : last.output_rows;
   const int band = (last.output_rows - 1) / bands_ + 1;
-  const int stripes = (band - 1) / low + 1;
+  const int stripes = (band - 1) / most + 1;
   rows_ = (band - 1) / stripes + 1;
-  return {last.images * bands_, Layout(rows_, scratch_bytes)};
+  return {last.images * bands_, Layout(links, count, rows_, scratch_bytes)};
 }
 
 void Stripes::Run(const int8_t* input, int8_t* output, int unit, void* scratch, double* milliseconds) const {

@@ -29,6 +29,9 @@ class Stripes {
     size_t offset = 0;
   };
 
+  // Whether as many rows fit in a stripe as steps take a few at a time as fast as all.
+  static bool Pay(Link* links, int count);
+
   // For steps of which each writes what the next reads, images that are not empty. The links stay the caller's, as long as this runs.
   // `scratch_bytes`: the most that one of them needs.
   Units Divide(Link* links, int count, size_t scratch_bytes, int workers);
@@ -40,7 +43,8 @@ class Stripes {
 
  private:
   class Walk;
-  size_t Layout(int rows, size_t scratch_bytes);
+  static size_t Layout(Link* links, int count, int rows, size_t scratch_bytes);
+  static int MostRows(Link* links, int count);
 
   Link* links_ = nullptr;
   int count_ = 0;

@@ -57,7 +57,8 @@ typedef struct {
   int32_t nodes;
   double prepare_milliseconds;  // transforming the weights
   int64_t packed_bytes;         // the sum over its nodes
-  int64_t scratch_bytes;        // shared by them
+  // What they need while they run, of memory that all groups of an interpreter share: the largest figures are what it takes.
+  int64_t scratch_bytes;
   int64_t tensor_bytes;         // between them
 } TfLiteEqPartitionProfile;
 

@@ -26,6 +26,11 @@ bool Pool::Read(const GraphView& graph, const NodeView& node, Reason* reason) {
     return false;
   }
   codes_ = {shape_.activation_min, shape_.activation_max};
+  // Edges of the least code are never a maximum, as long as every window sees some of the image. An average counts them.
+  if (kind_ == SimpleOperator::kMaxPool && padding_ == Padding::kValid && output.zero_point() == -128) {
+    const int rows = shape_.rows.filter - 1, columns = shape_.columns.filter - 1;
+    most_edges_ = {rows, rows, columns, columns};
+  }
   return true;
 }
 
@@ -38,14 +43,18 @@ bool Pool::Resize(const Shape* inputs, Shape* output, Reason* reason) {
   // The windows are those of a convolution of one channel.
   ConvShape s;
   s.batch = input.dims[0];
-  s.input_height = input.dims[1];
-  s.input_width = input.dims[2];
+  s.input_height = input.dims[1] + edges_.top + edges_.bottom;
+  s.input_width = input.dims[2] + edges_.left + edges_.right;
   s.input_channels = s.output_channels = 1;
   s.filter_height = shape_.rows.filter;
   s.filter_width = shape_.columns.filter;
   s.stride_height = shape_.rows.stride;
   s.stride_width = shape_.columns.stride;
   if (!ResolvePadding(padding_, &s, reason)) return false;
+  s.input_height = input.dims[1];
+  s.input_width = input.dims[2];
+  s.pad_top += edges_.top;
+  s.pad_left += edges_.left;
   *output = {4, {s.batch, s.output_height, s.output_width, input.dims[3]}};
   // Kernels count the bytes of a row, of a window and of a step in ints.
   const int64_t columns = int64_t{s.input_width} + s.output_width + s.filter_width + s.stride_width;
