@@ -44,10 +44,10 @@ bool Program::Init(TfLiteContext* context, const TfLiteDelegateParams& params, c
   fuse_ = environment.options.fuse && !reference_in_place_;
   workers_ = workers;
   workspace_ = workspace;
+  stripe_limits_ = environment.options.stripes;
   const PartitionView view(params);
   if (!ReadSteps(context, view) || !Connect(context, view) || !PrepareSteps(context, environment, workers)) return false;
   MakeGroups(context, environment, workers);
-  if (!CountReaders()) return OutOfMemory(context, steps_.size());
   JoinChannels();
   FindPaddings();
   const int count = steps_.size();
@@ -132,7 +132,29 @@ bool Program::Connect(TfLiteContext* context, const PartitionView& view) {
     }
     values_[value].outside = true;
   }
+  if (!CountReaders()) return OutOfMemory(context, count);
+  PutMaximaFirst();
   return FindGroups() || OutOfMemory(context, count);
+}
+
+// Has a pool that takes maxima of what a table gives take them of what the table reads, so that fewer codes are looked up. The value
+// between the two is another one from then on.
+void Program::PutMaximaFirst() {
+  for (int i = 0; i < steps_.size(); ++i) {
+    for (int at = i; steps_[at].op->is_maximum();) {
+      Step& pool = steps_[at];
+      Value& between = values_[pool.inputs[0]];
+      if (between.producer == kNone || between.outside || readers_[pool.inputs[0]] != 1) break;
+      Step& table = steps_[between.producer];
+      if (!table.op->never_falls()) break;
+      at = between.producer;
+      pool.op.Swap(&table.op);
+      const int node = pool.node_index;
+      pool.node_index = table.node_index;
+      table.node_index = node;
+      between.tensor = values_[table.inputs[0]].tensor;  // for its quantization
+    }
+  }
 }
 
 bool Program::FindGroups() {
@@ -453,9 +475,8 @@ bool Program::GoesInStripes(const Step& writer, const Step& reader) const {
   const int source = SourceOf(reader);
   if (above.run == nullptr || below.run == nullptr || source != writer.output || SourceOf(writer) == kNone) return false;
   const Value& value = values_[source];
-  constexpr size_t kLeast = 256 << 10;
   return !value.outside && value.joined == kNone && IsOnlyReader(reader, source) && above.images == below.images &&
-         above.output_rows == below.input_rows && above.output_row_bytes == below.input_row_bytes && Bytes(value.shape) >= kLeast;
+         above.output_rows == below.input_rows && above.output_row_bytes == below.input_row_bytes && Bytes(value.shape) >= stripe_limits_.least;
 }
 
 // Steps that run one after the other, as others between them might write over what the first reads.
@@ -480,7 +501,7 @@ void Program::FindChains() {
     }
     links_[chain.first + chain.count].work = RowWorkOf(step);
     link_steps_[chain.first + chain.count] = i;
-    if (!Stripes::Pay(&links_[chain.first], chain.count + 1)) continue;
+    if (!Stripes::Pay(&links_[chain.first], chain.count + 1, stripe_limits_)) continue;
     if (begins) of_writer = chains++;
     step.chain = of_writer;
     links = chain.first + ++chain.count;
@@ -494,7 +515,7 @@ void Program::FindChains() {
       if (step.units.scratch_bytes > scratch) scratch = step.units.scratch_bytes;
       step.units = Units();
     }
-    steps_[chain.last].units = chain.stripes.Divide(&links_[chain.first], chain.count, scratch, workers_);
+    steps_[chain.last].units = chain.stripes.Divide(&links_[chain.first], chain.count, scratch, workers_, stripe_limits_);
     const Value& source = values_[SourceOf(steps_[link_steps_[chain.first]])];
     if (IsInside(source) && memory_[source.storage].last < chain.last) memory_[source.storage].last = chain.last;
   }

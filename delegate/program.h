@@ -107,6 +107,7 @@ class Program {
   void FindChains();
   void RunUnit(const Step& step, int unit, void* scratch, double* milliseconds) const;
   bool ReadSteps(TfLiteContext* context, const PartitionView& view);
+  void PutMaximaFirst();
   bool Connect(TfLiteContext* context, const PartitionView& view);
   bool CountReaders();
   void JoinChannels();
@@ -152,6 +153,7 @@ class Program {
   bool profile_ = false;
   bool reference_in_place_ = false;
   bool fuse_ = true;
+  StripeLimits stripe_limits_;
   bool prepared_ = false;
   double prepare_milliseconds_ = 0;
 };

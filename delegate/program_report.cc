@@ -84,9 +84,11 @@ Description Program::Describe(const Step& step) const {
 void Program::PrintProfile() const {
   for (const Step& step : steps_) {
     const Description description = Describe(step);
-    Log(Severity::kInfo, "node %3d  %-18s %-24s %dx%d  %-12s %-11s %8.4f ms x %ld", step.node_index, step.op.kind().name,
+    Reason stripes;
+    if (step.chain != kNone) stripes.Set("  in stripes of %d rows", chains_[step.chain].stripes.rows());
+    Log(Severity::kInfo, "node %3d  %-18s %-24s %dx%d  %-12s %-11s %8.4f ms x %ld%s", step.node_index, step.op.kind().name,
         ShapeText(values_[step.output].shape).text.text, description.filter_height, description.filter_width, description.kernel,
-        IsaName(description.isa), step.runs > 0 ? step.milliseconds / static_cast<double>(step.runs) : 0.0, step.runs);
+        IsaName(description.isa), step.runs > 0 ? step.milliseconds / static_cast<double>(step.runs) : 0.0, step.runs, stripes.text);
   }
 }
 
@@ -116,6 +118,7 @@ void Program::Report(const TfLiteEqObserver& observer) const {
     profile.packed_bytes = static_cast<int64_t>(description.packed_bytes);
     profile.runs = step.runs;
     profile.milliseconds = step.milliseconds;
+    profile.stripe_rows = step.chain != kNone ? chains_[step.chain].stripes.rows() : 0;
     if (observer.node_finished != nullptr) observer.node_finished(observer.user_data, &profile);
   }
   if (observer.partition_finished == nullptr) return;

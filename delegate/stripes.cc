@@ -62,14 +62,12 @@ size_t Stripes::Layout(Link* links, int count, int rows, size_t scratch_bytes) {
   return bytes;
 }
 
-// The most for which what lies in between suits the caches; one where none does.
-int Stripes::MostRows(Link* links, int count) {
-  // What lies in between is to stay in a second-level cache, beside weights; each stripe fetches these from there anew.
-  constexpr size_t kTarget = 256 << 10;
+// The most for which what lies in between takes no more; one where none does.
+int Stripes::MostRows(Link* links, int count, size_t target) {
   int low = 1, high = links[count - 1].work.output_rows;
   while (low < high) {
     const int middle = high - (high - low) / 2;
-    if (Layout(links, count, middle, 0) <= kTarget) {
+    if (Layout(links, count, middle, 0) <= target) {
       low = middle;
     } else {
       high = middle - 1;
@@ -78,17 +76,17 @@ int Stripes::MostRows(Link* links, int count) {
   return low;
 }
 
-bool Stripes::Pay(Link* links, int count) {
-  constexpr int kFewest = 16;
+bool Stripes::Pay(Link* links, int count, const StripeLimits& limits) {
   const int rows = links[count - 1].work.output_rows;
-  return count <= kMostSteps && MostRows(links, count) >= (rows < kFewest ? rows : kFewest);
+  const int fewest = rows < limits.fewest_rows ? rows : limits.fewest_rows;
+  return count <= kMostSteps && MostRows(links, count, limits.target) >= fewest;
 }
 
-Units Stripes::Divide(Link* links, int count, size_t scratch_bytes, int workers) {
+Units Stripes::Divide(Link* links, int count, size_t scratch_bytes, int workers, const StripeLimits& limits) {
   links_ = links;
   count_ = count;
   const RowWork& last = links[count - 1].work;
-  const int most = MostRows(links, count);
+  const int most = MostRows(links, count, limits.target);
   // As many rows in each stripe.
   bands_ = workers == 1 ? 1 : workers < last.output_rows ? workers : last.output_rows;
   const int band = (last.output_rows - 1) / bands_ + 1;

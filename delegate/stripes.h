@@ -16,6 +16,7 @@
 #include <stdint.h>
 
 #include "delegate/ops/operator.h"
+#include "delegate/options.h"
 
 namespace tflite_eq {
 
@@ -29,22 +30,22 @@ class Stripes {
     size_t offset = 0;
   };
 
-  // Whether as many rows fit in a stripe as steps take a few at a time as fast as all.
-  static bool Pay(Link* links, int count);
+  // Whether stripes have as many rows as the limits ask for, or all.
+  static bool Pay(Link* links, int count, const StripeLimits& limits);
 
   // For steps of which each writes what the next reads, images that are not empty. The links stay the caller's, as long as this runs.
   // `scratch_bytes`: the most that one of them needs.
-  Units Divide(Link* links, int count, size_t scratch_bytes, int workers);
+  Units Divide(Link* links, int count, size_t scratch_bytes, int workers, const StripeLimits& limits);
 
   // A band of an image. Adds to `milliseconds`, if it is not null, what each of the steps takes.
   void Run(const int8_t* input, int8_t* output, int unit, void* scratch, double* milliseconds) const;
 
-  int size() const { return count_; }
+  int rows() const { return rows_; }
 
  private:
   class Walk;
   static size_t Layout(Link* links, int count, int rows, size_t scratch_bytes);
-  static int MostRows(Link* links, int count);
+  static int MostRows(Link* links, int count, size_t target);
 
   Link* links_ = nullptr;
   int count_ = 0;

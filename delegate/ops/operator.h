@@ -143,6 +143,11 @@ class Operator {
   // What the first input is known to hold; before Prepare.
   void SetInputCodes(const CodeRange& codes) { input_codes_ = codes; }
 
+  // Of a table whether its codes nowhere fall, and of a pool whether each of its codes is the greatest of some of the input's: it does not
+  // matter then which of the two comes first.
+  bool never_falls() const { return never_falls_; }
+  bool is_maximum() const { return is_maximum_; }
+
   // Of an operator that does nothing but add edges that have the zero point for a code, how many; none of others.
   const Edges& pads() const { return pads_; }
   // Whether edges of zero points need not be there for it to be computed as if they were; once it is prepared.
@@ -165,6 +170,8 @@ class Operator {
   bool places_output_ = false;
   bool joins_channels_ = false;
   bool stays_among_inputs_ = false;
+  bool never_falls_ = false;
+  bool is_maximum_ = false;
   CodeRange codes_, input_codes_;
   int output_stride_ = 0;  // 0 where pixels follow each other
   Edges pads_, most_edges_, edges_;

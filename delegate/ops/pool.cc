@@ -26,6 +26,7 @@ bool Pool::Read(const GraphView& graph, const NodeView& node, Reason* reason) {
     return false;
   }
   codes_ = {shape_.activation_min, shape_.activation_max};
+  is_maximum_ = kind_ == SimpleOperator::kMaxPool && codes_.least == -128 && codes_.greatest == 127;
   // Edges of the least code are never a maximum, as long as every window sees some of the image. An average counts them.
   if (kind_ == SimpleOperator::kMaxPool && padding_ == Padding::kValid && output.zero_point() == -128) {
     const int rows = shape_.rows.filter - 1, columns = shape_.columns.filter - 1;

@@ -9,6 +9,8 @@ bool Unary::Read(const GraphView& graph, const NodeView& node, Reason* reason) {
   reason->Set("its scales are none that the reference kernel takes");
   if (!MakeTable(node, QuantizationOf(graph.tensor(inputs_[0])), QuantizationOf(graph.tensor(output_)), reason)) return false;
   codes_ = {table_[0], table_[0]};
+  never_falls_ = true;
+  for (int i = 1; i < kCodes; ++i) never_falls_ = never_falls_ && table_[i] >= table_[i - 1];
   for (int code : table_) {
     if (code < codes_.least) codes_.least = code;
     if (code > codes_.greatest) codes_.greatest = code;
