@@ -386,12 +386,12 @@ bool Program::PrepareSteps(TfLiteContext* context, const Environment& environmen
 }
 
 // What a step writes; of its inputs that is known already, if other steps write them.
-CodeRange Program::CodesOf(const Step& step) const {
-  CodeRange codes = step.op->codes();
+CodeBounds Program::CodesOf(const Step& step) const {
+  CodeBounds codes = step.op->codes();
   if (!step.op->stays_among_inputs()) return codes;
-  CodeRange inputs = {127, -128};
+  CodeBounds inputs = {127, -128};
   for (int index : step.inputs) {
-    const CodeRange& input = values_[index].codes;
+    const CodeBounds& input = values_[index].codes;
     if (input.least < inputs.least) inputs.least = input.least;
     if (input.greatest > inputs.greatest) inputs.greatest = input.greatest;
   }

@@ -59,7 +59,7 @@ class Program {
     int joined = kNone;        // the value whose channels it is a part of: it is written there, and no CONCATENATION copies it
     int channel = 0;           // the first of these
     Shape shape;
-    CodeRange codes;  // that it is known to be among
+    CodeBounds codes;  // that it is known to be among
   };
   struct Step {
     int node_index = kNone;
@@ -120,7 +120,7 @@ class Program {
   void PlaceOutputs();
   int8_t* AddressOf(TfLiteContext* context, const Value& value);
   bool PrepareSteps(TfLiteContext* context, const Environment& environment, int workers);
-  CodeRange CodesOf(const Step& step) const;
+  CodeBounds CodesOf(const Step& step) const;
   bool ResizeStep(Step* step, Reason* reason);
   bool ReadInputShapes(TfLiteContext* context, Reason* reason);
   bool ResizeOutput(TfLiteContext* context, const Value& value, int node);

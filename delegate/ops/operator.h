@@ -83,7 +83,7 @@ struct Edges {
 };
 
 // Codes from the least to the greatest that a tensor may hold.
-struct CodeRange {
+struct CodeBounds {
   int least = -128;
   int greatest = 127;
 };
@@ -138,10 +138,10 @@ class Operator {
   bool joins_channels() const { return joins_channels_; }
 
   // What the output's codes are among, whatever the inputs hold; and whether none of them is less or greater than all of the inputs'.
-  const CodeRange& codes() const { return codes_; }
+  const CodeBounds& codes() const { return codes_; }
   bool stays_among_inputs() const { return stays_among_inputs_; }
   // What the first input is known to hold; before Prepare.
-  void SetInputCodes(const CodeRange& codes) { input_codes_ = codes; }
+  void SetInputCodes(const CodeBounds& codes) { input_codes_ = codes; }
 
   // Of a table whether its codes nowhere fall, and of a pool whether each of its codes is the greatest of some of the input's: it does not
   // matter then which of the two comes first.
@@ -172,7 +172,7 @@ class Operator {
   bool stays_among_inputs_ = false;
   bool never_falls_ = false;
   bool is_maximum_ = false;
-  CodeRange codes_, input_codes_;
+  CodeBounds codes_, input_codes_;
   int output_stride_ = 0;  // 0 where pixels follow each other
   Edges pads_, most_edges_, edges_;
   RowWork row_work_;
