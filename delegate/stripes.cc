@@ -57,7 +57,8 @@ size_t Stripes::Layout(Link* links, int count, int rows, size_t scratch_bytes) {
     most = (most - 1) * work.stride + work.reach;
     if (most > work.input_rows) most = work.input_rows;
     links[i - 1].offset = bytes;
-    bytes += RoundUp(static_cast<size_t>(most) * work.input_row_bytes);
+    // Kernels read whole vectors, of which a part may lie behind the last row.
+    bytes += RoundUp(static_cast<size_t>(most) * work.input_row_bytes + Buffer::kAlignment);
   }
   return bytes;
 }

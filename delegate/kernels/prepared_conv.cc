@@ -139,9 +139,12 @@ size_t PreparedConv::memory_bytes() const {
 }
 
 void PreparedConv::RunRows(int row_begin, int row_end, const int8_t* input, int8_t* output, void* scratch) const {
+  // There are no images behind this one, into which kernels may read.
+  KernelContext context = context_;
+  context.shape.batch = 1;
   for (int row = row_begin, end; row < row_end; row = end) {
     end = plan_.unit_size < row_end - row ? row + plan_.unit_size : row_end;
-    kernel_->run_rows(context_, /*image=*/0, row, end, input, output, scratch);
+    kernel_->run_rows(context, /*image=*/0, row, end, input, output, scratch);
   }
 }
 
