@@ -27,6 +27,7 @@ struct Ran {
   std::vector<std::string> kernels;                       // of nodes, in the order in which they run
   std::vector<int> nodes;                                 // these
   int striped = 0;                                        // that run in stripes
+  int partitions = 0;
   int64_t packed_bytes = 0, scratch_bytes = 0, tensor_bytes = 0;
   int delegated = 0;
 };
@@ -45,6 +46,7 @@ inline Ran Invoke(const TestGraph& graph, const std::vector<std::vector<int>>& s
   };
   observer.partition_finished = [](void* self, const TfLiteEqPartitionProfile* profile) {
     auto* run = static_cast<Ran*>(self);
+    ++run->partitions;
     run->packed_bytes += profile->packed_bytes;
     run->scratch_bytes += profile->scratch_bytes;
     run->tensor_bytes += profile->tensor_bytes;
