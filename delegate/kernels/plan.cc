@@ -166,6 +166,9 @@ Plan ChooseDepthwise(const ConvShape& s, const CpuProfile& cpu) {
 Plan ChooseKernel(const ConvProblem& problem, const CpuProfile& cpu) {
   // Whatever instructions XNNPACK has for others, depthwise convolutions run on its plain vectors.
   if (problem.shape.depthwise) return ChooseDepthwise(problem.shape, cpu);
+  if (!Includes(cpu.isa, Isa::kAvx2) && !Includes(cpu.isa, Isa::kNeon)) {
+    return Leave("this CPU has no instruction set with fast kernels; scalar ones run only when asked for by name");
+  }
   // Nor do INT7's gains make up for it: on AMX the 1-D kernel ran at half of XNNPACK's speed. AVX-VNNI was not measured.
   if (cpu.peer == Peer::kAmx || cpu.peer == Peer::kSme || cpu.peer == Peer::kAvxVnni) {
     Reason reason;
@@ -173,8 +176,7 @@ Plan ChooseKernel(const ConvProblem& problem, const CpuProfile& cpu) {
     return Leave(reason);
   }
   if (Includes(cpu.isa, Isa::kAvx2)) return ChooseX86(problem, cpu);
-  if (Includes(cpu.isa, Isa::kNeon)) return ChooseArm(problem, cpu);
-  return Leave("this CPU has no instruction set with fast kernels; scalar ones run only when asked for by name");
+  return ChooseArm(problem, cpu);
 }
 
 Plan ChooseKernelBetween(const ConvProblem& problem, const CpuProfile& cpu) {
