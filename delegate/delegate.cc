@@ -12,6 +12,14 @@
 namespace tflite_eq {
 namespace {
 
+// The workspace of an interpreter, known by its context, of which there is one for every subgraph.
+struct SharedWorkspace {
+  Workspace workspace;
+  TfLiteContext* context = nullptr;
+  int programs = 0;
+  SharedWorkspace* next = nullptr;
+};
+
 struct Delegate {
   TfLiteDelegate base = {};  // first: the runtime holds a pointer to it
   DelegateOptions options;
@@ -25,11 +33,13 @@ struct Delegate {
   int instances = 0;  // in interpreters
   bool closed = false;
   bool deleted = false;
+  SharedWorkspace* workspaces = nullptr;
 };
 
 // A group of nodes with the delegate whose threads it uses.
 struct Instance {
   Delegate* delegate = nullptr;
+  SharedWorkspace* shared = nullptr;
   Program program;
 };
 
@@ -58,6 +68,42 @@ void Leave(Delegate* delegate) {
   if (unowned) DeleteObject(delegate);
 }
 
+// Null when memory runs out.
+SharedWorkspace* ShareWorkspace(Delegate* delegate, TfLiteContext* context) {
+  delegate->mutex.Lock();
+  SharedWorkspace* shared = delegate->workspaces;
+  while (shared != nullptr && shared->context != context) shared = shared->next;
+  if (shared == nullptr && (shared = NewObject<SharedWorkspace>()) != nullptr) {
+    shared->context = context;
+    shared->next = delegate->workspaces;
+    delegate->workspaces = shared;
+  }
+  if (shared != nullptr) ++shared->programs;
+  delegate->mutex.Unlock();
+  return shared;
+}
+
+void LeaveWorkspace(Delegate* delegate, SharedWorkspace* shared) {
+  if (shared == nullptr) return;
+  delegate->mutex.Lock();
+  const bool last = --shared->programs == 0;
+  if (last) {
+    SharedWorkspace** at = &delegate->workspaces;
+    while (*at != shared) at = &(*at)->next;
+    *at = shared->next;
+  }
+  delegate->mutex.Unlock();
+  if (last) DeleteObject(shared);
+}
+
+void DeleteInstance(Instance* instance) {
+  Delegate* delegate = instance->delegate;
+  SharedWorkspace* shared = instance->shared;
+  DeleteObject(instance);
+  LeaveWorkspace(delegate, shared);
+  Leave(delegate);
+}
+
 void* InitInstance(TfLiteContext* context, const char* buffer, size_t) {
   const auto* params = reinterpret_cast<const TfLiteDelegateParams*>(buffer);
   Instance* instance = params != nullptr && params->delegate != nullptr ? NewObject<Instance>() : nullptr;
@@ -70,13 +116,14 @@ void* InitInstance(TfLiteContext* context, const char* buffer, size_t) {
   const DelegateOptions& options = instance->delegate->options;
   CpuProfile cpu = instance->delegate->cpu;
   cpu.threads = options.ThreadsFor(context->recommended_num_threads);  // as when the nodes were selected
-  if (!instance->program.Init(context, *params, {options, cpu}, workers)) {
-    Delegate* delegate = instance->delegate;
-    DeleteObject(instance);
-    Leave(delegate);
-    return nullptr;
+  instance->shared = ShareWorkspace(instance->delegate, context);
+  if (instance->shared == nullptr) {
+    context->ReportError(context, "tflite_eq: out of memory for a group of nodes");
+  } else if (instance->program.Init(context, *params, {options, cpu}, workers, &instance->shared->workspace)) {
+    return instance;
   }
-  return instance;
+  DeleteInstance(instance);
+  return nullptr;
 }
 
 void FreeInstance(TfLiteContext*, void* opaque) {
@@ -85,8 +132,7 @@ void FreeInstance(TfLiteContext*, void* opaque) {
   Delegate* delegate = instance->delegate;
   if (delegate->options.profile && delegate->observer.node_finished == nullptr) instance->program.PrintProfile();
   instance->program.Report(delegate->observer);
-  DeleteObject(instance);
-  Leave(delegate);
+  DeleteInstance(instance);
 }
 
 bool IsClosed(Delegate* delegate) {

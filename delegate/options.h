@@ -14,6 +14,13 @@ namespace tflite_eq {
 // More are neither accepted nor taken from an interpreter.
 inline constexpr int kMostThreads = 256;
 
+// When steps are run in stripes of rows (stripes.h). No option says so; tests choose others.
+struct StripeLimits {
+  size_t least = 256 << 10;   // bytes between two steps: fewer stay in a cache as they are
+  size_t target = 256 << 10;  // bytes that a worker holds, to stay in a second-level cache beside weights
+  int fewest_rows = 16;       // in a stripe: with fewer, what steps do once for each stripe takes longer than is gained
+};
+
 struct DelegateOptions {
   int num_threads = 0;  // 0: the interpreter's
   // For an interpreter that has so many.
@@ -31,6 +38,7 @@ struct DelegateOptions {
   bool profile = false;
   bool reference_in_place = false;
   bool fuse = true;  // fusion.h
+  StripeLimits stripes;
   // By the names of their output tensors: layers that are never claimed, and layers that are wherever a kernel is exact, what the
   // policy says notwithstanding. The former goes before the latter.
   NamePattern leave;

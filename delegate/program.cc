@@ -1,37 +1,13 @@
 #include "delegate/program.h"
 
-#include <string.h>
-#include <time.h>
-
+#include "delegate/clock.h"
 #include "delegate/graph/index_map.h"
-#include "delegate/log.h"
 #include "delegate/ops/tensor_checks.h"
 #include "delegate/quoted.h"
+#include "delegate/shape_text.h"
 
 namespace tflite_eq {
 namespace {
-
-double Milliseconds() {
-  timespec now;
-  clock_gettime(CLOCK_MONOTONIC, &now);
-  return static_cast<double>(now.tv_sec) * 1e3 + static_cast<double>(now.tv_nsec) * 1e-6;
-}
-
-size_t Bytes(const Shape& shape) { return static_cast<size_t>(shape.elements()); }
-
-// "[1, 224, 224, 3]"
-struct ShapeText {
-  explicit ShapeText(const Shape& shape) {
-    text.Set("[");
-    for (int i = 0; i < shape.rank; ++i) {
-      Reason before = text;
-      text.Set("%.100s%s%d", before.text, i > 0 ? ", " : "", shape.dims[i]);
-    }
-    Reason before = text;
-    text.Set("%.150s]", before.text);
-  }
-  Reason text;
-};
 
 // Whether a tensor of the runtime is what a step was prepared for, and has memory for it.
 bool Holds(TfLiteContext* context, int node, const char* role, int tensor, const Shape& shape) {
@@ -59,17 +35,25 @@ bool OutOfMemory(TfLiteContext* context, int nodes) {
 
 }  // namespace
 
-bool Program::Init(TfLiteContext* context, const TfLiteDelegateParams& params, const Environment& environment, int workers) {
+bool Program::Init(TfLiteContext* context, const TfLiteDelegateParams& params, const Environment& environment, int workers,
+                   Workspace* workspace) {
   const double start = Milliseconds();
   verify_ = environment.options.verify;
   profile_ = environment.options.profile;
   reference_in_place_ = environment.options.reference_in_place;
   fuse_ = environment.options.fuse && !reference_in_place_;
   workers_ = workers;
+  workspace_ = workspace;
+  stripe_limits_ = environment.options.stripes;
   const PartitionView view(params);
   if (!ReadSteps(context, view) || !Connect(context, view) || !PrepareSteps(context, environment, workers)) return false;
   MakeGroups(context, environment, workers);
-  if (!JoinChannels() || !FindPaddings() || !ShareMemory()) return OutOfMemory(context, steps_.size());
+  JoinChannels();
+  FindPaddings();
+  const int count = steps_.size();
+  if (!ShareMemory() || !chains_.Allocate(count / 2) || !links_.Allocate(count) || !link_steps_.Allocate(count)) {
+    return OutOfMemory(context, count);
+  }
   prepare_milliseconds_ = Milliseconds() - start;
   return true;
 }
@@ -148,126 +132,20 @@ bool Program::Connect(TfLiteContext* context, const PartitionView& view) {
     }
     values_[value].outside = true;
   }
+  if (!CountReaders()) return OutOfMemory(context, count);
+  PutMaximaFirst();
   return FindGroups() || OutOfMemory(context, count);
-}
-
-bool Program::FindGroups() {
-  if (!fuse_) return true;
-  const int count = steps_.size();
-  Array<FusibleStep> fusible;
-  Array<bool> kept;
-  if (!fusible.Allocate(count) || !kept.Allocate(values_.size())) return false;
-  for (int i = 0; i < count; ++i) {
-    const Step& step = steps_[i];
-    fusible[i] = {step.inputs.begin(), step.inputs.size(), step.output, step.op->channelwise()};
-  }
-  for (int v = 0; v < values_.size(); ++v) kept[v] = values_[v].outside;
-  if (!fusions_.Find(fusible, kept)) return false;
-  int groups = 0;
-  for (int i = 0; i < count; ++i) groups += fusions_.last_of(i) == i;
-  if (!groups_.Allocate(groups)) return false;
-  for (int i = count - 1; i >= 0; --i) {
-    const int last = fusions_.last_of(i);
-    if (last == kNone) continue;
-    if (last == i) {
-      --groups;
-      steps_[i].is_last = true;
-      steps_[i].group = groups;
-      groups_[groups].source = fusions_.source_of(i);
-    }
-    steps_[i].group = steps_[last].group;
-  }
-  return true;
-}
-
-// Those of which a function can be made; the steps of the others run one by one.
-void Program::MakeGroups(TfLiteContext* context, const Environment& environment, int workers) {
-  ChannelwiseGroup::Member members[Fusions::kMostSteps];
-  int places[Fusions::kMostSteps][2];
-  for (int last = 0; last < steps_.size(); ++last) {
-    if (!steps_[last].is_last) continue;
-    Group& group = groups_[steps_[last].group];
-    int count = 0;
-    int outputs[Fusions::kMostSteps];
-    for (int i = 0; i <= last; ++i) {
-      const Step& step = steps_[i];
-      if (step.group != steps_[last].group) continue;
-      for (int k = 0; k < step.inputs.size() && k < 2; ++k) {
-        places[count][k] = ChannelwiseGroup::kSource;
-        for (int m = 0; m < count; ++m) {
-          if (outputs[m] == step.inputs[k]) places[count][k] = m;
-        }
-      }
-      members[count] = {&*step.op, places[count]};
-      outputs[count++] = step.output;
-    }
-    const int kink = GraphView(context).tensor(values_[group.source].tensor).zero_point();
-    if (group.function.Make(members, count, fusions_.channels_of(last), kink, environment, workers)) continue;
-    for (Step& step : steps_) {
-      if (step.group == steps_[last].group && &step != &steps_[last]) step.group = kNone;
-    }
-    steps_[last].group = kNone;
-    steps_[last].is_last = false;
-  }
-}
-
-// At the present sizes: where a source has one channel, constants may make more of it.
-void Program::ChooseGroups() {
-  for (Group& group : groups_) group.runs = group.function.Takes(values_[group.source].shape);
-}
-
-// By value; as if everything were read more than once where nothing is to be left out: what is verified are whole tensors, one by one.
-bool Program::CountReaders(Array<int>* readers) const {
-  if (!readers->Allocate(values_.size())) return false;
-  for (int& count : *readers) count = fuse_ && !verify_ ? 0 : 2;
-  for (const Step& step : steps_) {
-    for (int value : step.inputs) ++(*readers)[value];
-  }
-  return true;
-}
-
-// Finds the values that are written where a CONCATENATION of channels would copy them to.
-bool Program::JoinChannels() {
-  Array<int> readers;
-  if (!CountReaders(&readers)) return false;
-  for (const Step& step : steps_) {
-    if (!step.op->joins_channels()) continue;
-    for (int index : step.inputs) {
-      Value& value = values_[index];
-      if (value.producer == kNone || value.outside || readers[index] != 1) continue;
-      const Step& writer = steps_[value.producer];
-      if (writer.group == kNone && writer.op->places_output()) value.joined = step.output;
-    }
-  }
-  return true;
-}
-
-// Finds steps that need not be run for the only one that reads what they write.
-bool Program::FindPaddings() {
-  Array<int> readers;
-  if (!CountReaders(&readers)) return false;
-  for (Step& step : steps_) {
-    if (step.inputs.size() != 1 || step.group != kNone) continue;
-    const Value& padded = values_[step.inputs[0]];
-    if (padded.producer == kNone || padded.outside || readers[step.inputs[0]] != 1) continue;
-    const Edges& pads = steps_[padded.producer].op->pads();
-    const bool none = pads.top + int64_t{pads.bottom} + pads.left + pads.right == 0;
-    if (!none && step.op->TakesEdges(pads)) step.padding = padded.producer;
-  }
-  return true;
-}
-
-// Where there is an image to add edges to. Once the shape of that is known.
-void Program::LeavePaddingOut(Step* step) {
-  Step& padding = steps_[step->padding];
-  padding.is_left_out = Bytes(values_[padding.inputs[0]].shape) > 0;
-  step->inputs[0] = padding.is_left_out ? padding.inputs[0] : padding.output;
-  step->op->LeaveOut(padding.is_left_out ? padding.op->pads() : Edges());
 }
 
 // Whether it lies in memory of the program.
 bool Program::IsInside(const Value& value) const {
   return value.producer != kNone && !value.outside && (value.joined == kNone || !values_[value.joined].outside);
+}
+
+// Whether what it would write is not there as a whole: it is run with others, in the place of one that comes later.
+bool Program::WritesNothing(const Step& step) const {
+  if (IsFused(step) && !step.is_last) return !verify_;
+  return step.chain != kNone && &step != &steps_[chains_[step.chain].last];
 }
 
 // Whether all that the step would copy is written there.
@@ -336,11 +214,11 @@ bool Program::ShareMemory() {
     const int to = find(v);  // which comes before the others
     values_[v].storage = to == v ? storages++ : values_[to].storage;
   }
-  if (!memory_.Allocate(storages, count)) return false;
+  if (!memory_.Allocate(storages, count) || !last_uses_.Allocate(storages)) return false;
   for (int v = 0; v < values_.size(); ++v) {
     if (values_[v].storage == kNone || root[v] != v) continue;
     memory_[values_[v].storage].first = values_[v].producer;
-    memory_[values_[v].storage].last = last[v];
+    last_uses_[values_[v].storage] = last[v];
   }
   return true;
 }
@@ -370,11 +248,28 @@ bool Program::PrepareSteps(TfLiteContext* context, const Environment& environmen
   ReadInputShapes(context, &reason);
   for (Step& step : steps_) {
     ResizeStep(&step, &reason);
+    if (step.inputs.size() > 0) step.op->SetInputCodes(values_[step.inputs[0]].codes);
+    values_[step.output].codes = CodesOf(step);
     if (step.op->Prepare(environment, workers, &reason)) continue;
     context->ReportError(context, "tflite_eq: node %d was claimed but cannot be prepared: %s", step.node_index, reason.text);
     return false;
   }
   return true;
+}
+
+// What a step writes; of its inputs that is known already, if other steps write them.
+CodeBounds Program::CodesOf(const Step& step) const {
+  CodeBounds codes = step.op->codes();
+  if (!step.op->stays_among_inputs()) return codes;
+  CodeBounds inputs = {127, -128};
+  for (int index : step.inputs) {
+    const CodeBounds& input = values_[index].codes;
+    if (input.least < inputs.least) inputs.least = input.least;
+    if (input.greatest > inputs.greatest) inputs.greatest = input.greatest;
+  }
+  // Clamped to what it lets through, which may have none of these.
+  const auto clamped = [&codes](int code) { return code < codes.least ? codes.least : code > codes.greatest ? codes.greatest : code; };
+  return {clamped(inputs.least), clamped(inputs.greatest)};
 }
 
 bool Program::ResizeStep(Step* step, Reason* reason) {
@@ -431,7 +326,10 @@ TfLiteStatus Program::Prepare(TfLiteContext* context) {
     context->ReportError(context, "tflite_eq: %s", reason.text);
     return kTfLiteError;
   }
-  for (int i = 0; i < memory_.size(); ++i) memory_[i].bytes = 0;
+  for (int i = 0; i < memory_.size(); ++i) {
+    memory_[i].bytes = 0;
+    memory_[i].last = last_uses_[i];
+  }
   for (Step& step : steps_) {
     if (step.padding != kNone) LeavePaddingOut(&step);
     if (ResizeStep(&step, &reason)) continue;
@@ -441,23 +339,25 @@ TfLiteStatus Program::Prepare(TfLiteContext* context) {
   ChooseGroups();
   PlaceOutputs();
   for (Step& step : steps_) {
-    const Value& value = values_[step.output];
-    const size_t bytes = Bytes(value.shape);
-    if (IsFused(step)) {
-      step.units = step.is_last ? groups_[step.group].function.Divide(value.shape) : Units();
-      if (!step.is_last && !verify_) continue;
-    } else {
+    const size_t bytes = Bytes(values_[step.output].shape);
+    step.units = Units();
+    if (step.is_left_out) continue;
+    if (!IsFused(step)) {
       step.units = step.op->Divide();
-    }
-    if (step.is_left_out) {
-      step.units = Units();
-      continue;
+    } else if (step.is_last) {
+      step.units = groups_[step.group].function.Divide(values_[step.output].shape);
     }
     if (bytes == 0) step.units.count = 0;
     if (step.units.count > 0 && reference_in_place_) step.units = {1, 0};
+    if (IsInPlace(step)) step.units = Units();
+  }
+  FindChains();
+  for (Step& step : steps_) {
+    const Value& value = values_[step.output];
+    const size_t bytes = Bytes(value.shape);
     if (step.units.scratch_bytes > worker_scratch_) worker_scratch_ = step.units.scratch_bytes;
     if (bytes > largest) largest = bytes;
-    if (IsInPlace(step)) step.units = Units();
+    if (step.is_left_out || WritesNothing(step)) continue;
     if (value.outside) {
       if (!ResizeOutput(context, value, step.node_index)) return kTfLiteError;
     } else if (IsInside(value) && bytes > memory_[value.storage].bytes) {
@@ -465,10 +365,8 @@ TfLiteStatus Program::Prepare(TfLiteContext* context) {
     }
   }
   memory_.Place();
-  size_t scratch;
-  bool allocated = !__builtin_mul_overflow(worker_scratch_, static_cast<size_t>(workers_), &scratch) &&
-                   (scratch_.size() >= scratch || scratch_.Allocate(scratch)) &&
-                   (arena_.size() >= memory_.bytes() || arena_.Allocate(memory_.bytes()));
+  size_.tensors = memory_.bytes();
+  bool allocated = !__builtin_mul_overflow(worker_scratch_, static_cast<size_t>(workers_), &size_.scratch) && workspace_->Grow(size_);
   if (allocated && verify_) allocated = expected_.size() >= largest || expected_.Allocate(largest);
   if (!allocated) {
     context->ReportError(context, "tflite_eq: out of memory: %zu bytes of scratch, %zu of tensors", worker_scratch_, memory_.bytes());
@@ -483,6 +381,8 @@ bool Program::HasItsTensors(TfLiteContext* context) const {
     context->ReportError(context, "tflite_eq: %d nodes are to run that were not prepared: allocate tensors first", steps_.size());
     return false;
   }
+  // Another program may have failed to make it larger.
+  if (!workspace_->Holds(size_)) return OutOfMemory(context, steps_.size());
   for (const Step& step : steps_) {
     for (int index : step.inputs) {
       const Value& value = values_[index];
@@ -500,7 +400,7 @@ int8_t* Program::AddressOf(TfLiteContext* context, const Value& value) {
     return whole != nullptr ? whole + value.channel : nullptr;  // none without values
   }
   if (value.outside) return static_cast<int8_t*>(GraphView(context).tensor(value.tensor).data());
-  return arena_.as<int8_t>() + memory_[value.storage].offset;
+  return workspace_->tensors() + memory_[value.storage].offset;
 }
 
 // Where the values of this invocation are: the runtime may have moved its own.
@@ -517,27 +417,44 @@ void Program::Locate(TfLiteContext* context) {
   }
 }
 
-void Program::RunUnit(const Step& step, int unit, void* scratch) const {
+void Program::RunUnit(const Step& step, int unit, void* scratch, double* milliseconds) const {
+  if (step.chain != kNone) {
+    const Chain& chain = chains_[step.chain];
+    const Step& first = steps_[link_steps_[chain.first]];
+    return chain.stripes.Run(IsFused(first) ? first.source : first.addresses[0], step.codes.output, unit, scratch, milliseconds);
+  }
   if (IsFused(step)) return groups_[step.group].function.Run(step.source, step.codes.output, unit);
   if (reference_in_place_) return step.op->Reference(step.codes);
   step.op->Run(step.codes, unit, scratch);
 }
 
 void Program::Work(int worker) {
-  char* scratch = scratch_.as<char>() + worker * worker_scratch_;
+  char* scratch = workspace_->scratch() + worker * worker_scratch_;
   for (int i = 0; i < steps_.size(); ++i) {
     Step& step = steps_[i];
-    const double start = profile_ && worker == 0 ? Milliseconds() : 0;
+    const bool profiled = profile_ && worker == 0;
+    const double start = profiled ? Milliseconds() : 0;
+    double parts[Stripes::kMostSteps] = {};  // of what is run in stripes
     int ran = 0;
     for (int unit; (unit = shares_.Take(i, worker)) != WorkShares::kNone; ++ran) {
-      RunUnit(step, unit, scratch);
+      RunUnit(step, unit, scratch, profiled ? parts : nullptr);
     }
     shares_.Finish(i, ran);
-    if (profile_ && worker == 0 && step.units.count > 0) {
-      step.milliseconds += Milliseconds() - start;
-      ++step.runs;
-    }
+    if (profiled && step.units.count > 0) AddTime(&step, Milliseconds() - start, parts);
   }
+}
+
+// The last of those in stripes waits for others.
+void Program::AddTime(Step* step, double milliseconds, const double* parts) {
+  const int others = step->chain != kNone ? chains_[step->chain].count - 1 : 0;
+  for (int k = 0; k < others; ++k) {
+    Step& other = steps_[link_steps_[chains_[step->chain].first + k]];
+    other.milliseconds += parts[k];
+    ++other.runs;
+    milliseconds -= parts[k];
+  }
+  step->milliseconds += milliseconds;
+  ++step->runs;
 }
 
 TfLiteStatus Program::Invoke(TfLiteContext* context, WorkerPool* pool) {
@@ -551,124 +468,6 @@ TfLiteStatus Program::Invoke(TfLiteContext* context, WorkerPool* pool) {
   const WorkerPool::AwakeScope awake(pool);
   pool->Run([](void* self, int, int worker) { static_cast<Program*>(self)->Work(worker); }, this, workers_);
   return kTfLiteOk;
-}
-
-// Step by step, each compared before the next reads what it wrote.
-TfLiteStatus Program::RunVerified(TfLiteContext* context, WorkerPool* pool) {
-  struct Unit {
-    const Program* program;
-    const Step* step;
-  };
-  for (int i = 0; i < steps_.size(); ++i) {
-    Step& step = steps_[i];
-    if (IsFused(step) && !step.is_last && Bytes(values_[step.output].shape) > 0) step.op->Reference(step.codes);
-    if (shares_.units(i) == 0) continue;
-    Unit unit = {this, &step};
-    const double start = Milliseconds();
-    pool->Run(
-        [](void* opaque, int index, int worker) {
-          const Unit& at = *static_cast<const Unit*>(opaque);
-          const Program& program = *at.program;
-          char* scratch = const_cast<char*>(program.scratch_.as<char>()) + worker * program.worker_scratch_;
-          program.RunUnit(*at.step, index, scratch);
-        },
-        &unit, step.units.count);
-    if (profile_) {
-      step.milliseconds += Milliseconds() - start;
-      ++step.runs;
-    }
-    if (Verify(context, step) != kTfLiteOk) return kTfLiteError;
-  }
-  return kTfLiteOk;
-}
-
-TfLiteStatus Program::Verify(TfLiteContext* context, const Step& step) {
-  int8_t* expected = expected_.as<int8_t>();
-  step.op->Reference({step.codes.inputs, expected});
-  const Shape& shape = values_[step.output].shape;
-  for (size_t i = 0; i < Bytes(shape); ++i) {
-    if (step.codes.output[i] == expected[i]) continue;
-    Shape position = shape;
-    size_t left = i;
-    for (int k = shape.rank - 1; k >= 0; --k) {
-      position.dims[k] = static_cast<int>(left % static_cast<size_t>(shape.dims[k]));
-      left /= static_cast<size_t>(shape.dims[k]);
-    }
-    context->ReportError(context, "tflite_eq: verify: node %d, %s %s: code %d instead of %d at %s", step.node_index,
-                         step.op.kind().name, step.op->Describe().kernel, step.codes.output[i], expected[i],
-                         ShapeText(position).text.text);
-    return kTfLiteError;
-  }
-  return kTfLiteOk;
-}
-
-size_t Program::packed_bytes() const {
-  size_t bytes = 0;
-  for (const Step& step : steps_) bytes += step.op->Describe().packed_bytes;
-  return bytes;
-}
-
-size_t Program::memory_bytes() const { return packed_bytes() + scratch_.size() + arena_.size() + expected_.size(); }
-
-// What runs in place of it, too.
-Description Program::Describe(const Step& step) const {
-  Description description = step.op->Describe();
-  if (IsFused(step) && step.is_last) {
-    const Description function = groups_[step.group].function.Describe();
-    description.kernel = function.kernel;
-    description.isa = function.isa;
-    description.packed_bytes += function.packed_bytes;
-  } else if (IsFused(step) || IsInPlace(step) || step.is_left_out) {
-    description.kernel = "fused";
-  }
-  if (reference_in_place_) {
-    description.kernel = AlgorithmName(Algorithm::kReference);
-    description.isa = Isa::kScalar;
-  }
-  return description;
-}
-
-void Program::PrintProfile() const {
-  for (const Step& step : steps_) {
-    const Description description = Describe(step);
-    Log(Severity::kInfo, "node %3d  %-18s %-24s %dx%d  %-12s %-11s %8.4f ms x %ld", step.node_index, step.op.kind().name,
-        ShapeText(values_[step.output].shape).text.text, description.filter_height, description.filter_width, description.kernel,
-        IsaName(description.isa), step.runs > 0 ? step.milliseconds / static_cast<double>(step.runs) : 0.0, step.runs);
-  }
-}
-
-void Program::Report(const TfLiteEqObserver& observer) const {
-  for (const Step& step : steps_) {
-    const Description description = Describe(step);
-    // Images; what has another rank is one of a single column or pixel.
-    const auto size = [](const Shape& shape, int from_last, int absent) {
-      return shape.rank > from_last ? shape.dims[shape.rank - 1 - from_last] : absent;
-    };
-    const Shape none;
-    const Shape& input = step.inputs.size() > 0 ? values_[step.inputs[0]].shape : none;
-    TfLiteEqNodeProfile profile = {};
-    profile.node = step.node_index;
-    profile.op = step.op.kind().name;
-    profile.batch = size(input, 3, 1);
-    profile.input_height = size(input, 2, 1);
-    profile.input_width = size(input, 1, 1);
-    profile.input_channels = size(input, 0, 1);
-    profile.output_channels = size(values_[step.output].shape, 0, 1);
-    profile.filter_height = description.filter_height;
-    profile.filter_width = description.filter_width;
-    profile.stride_height = description.stride_height;
-    profile.stride_width = description.stride_width;
-    profile.kernel = description.kernel;
-    profile.isa = IsaName(description.isa);
-    profile.packed_bytes = static_cast<int64_t>(description.packed_bytes);
-    profile.runs = step.runs;
-    profile.milliseconds = step.milliseconds;
-    if (observer.node_finished != nullptr) observer.node_finished(observer.user_data, &profile);
-  }
-  if (observer.partition_finished == nullptr) return;
-  const TfLiteEqPartitionProfile profile = {steps_.size(), prepare_milliseconds_, static_cast<int64_t>(packed_bytes()),
-                                            static_cast<int64_t>(scratch_.size()), static_cast<int64_t>(arena_.size())};
-  observer.partition_finished(observer.user_data, &profile);
 }
 
 }  // namespace tflite_eq

@@ -21,17 +21,20 @@
 #include "delegate/ops/channelwise_group.h"
 #include "delegate/ops/registry.h"
 #include "delegate/options.h"
+#include "delegate/stripes.h"
 #include "delegate/tflite_abi.h"
 #include "delegate/tflite_eq_observer.h"
 #include "delegate/work_shares.h"
 #include "delegate/worker_pool.h"
+#include "delegate/workspace.h"
 
 namespace tflite_eq {
 
 class Program {
  public:
-  // Reads the nodes and prepares their operators. False after reporting to the context.
-  bool Init(TfLiteContext* context, const TfLiteDelegateParams& params, const Environment& environment, int workers);
+  // Reads the nodes and prepares their operators. The workspace lives at least as long as this. False after reporting to the context.
+  bool Init(TfLiteContext* context, const TfLiteDelegateParams& params, const Environment& environment, int workers,
+            Workspace* workspace);
   // Computes shapes from the group's inputs, resizes its outputs, and allocates what invocations need.
   TfLiteStatus Prepare(TfLiteContext* context);
   // Refuses, before anything is written, when Prepare did not succeed or the runtime's tensors are no longer those it saw.
@@ -56,6 +59,7 @@ class Program {
     int joined = kNone;        // the value whose channels it is a part of: it is written there, and no CONCATENATION copies it
     int channel = 0;           // the first of these
     Shape shape;
+    CodeBounds codes;  // that it is known to be among
   };
   struct Step {
     int node_index = kNone;
@@ -69,6 +73,7 @@ class Program {
     // A step that adds edges to the first input, which this one can do without; at the present size that one `is_left_out`.
     int padding = kNone;
     bool is_left_out = false;
+    int chain = kNone;  // among chains_, of a step that is run with others in stripes, at the present size
     // Of the present invocation.
     Array<const int8_t*> addresses;
     Codes codes;
@@ -83,29 +88,46 @@ class Program {
     bool runs = false;   // at the present size
   };
 
+  // Steps that are run in stripes, in the place of the last of them. They follow each other among links_.
+  struct Chain {
+    Stripes stripes;
+    int first = 0;
+    int count = 0;
+    int last = kNone;  // the step
+  };
+
   bool FindGroups();
   void MakeGroups(TfLiteContext* context, const Environment& environment, int workers);
   bool IsFused(const Step& step) const { return step.group != kNone && groups_[step.group].runs; }
   void ChooseGroups();
-  void RunUnit(const Step& step, int unit, void* scratch) const;
+  const RowWork& RowWorkOf(const Step& step) const;
+  int SourceOf(const Step& step) const;
+  bool IsOnlyReader(const Step& step, int value) const;
+  bool GoesInStripes(const Step& writer, const Step& reader) const;
+  void FindChains();
+  void RunUnit(const Step& step, int unit, void* scratch, double* milliseconds) const;
   bool ReadSteps(TfLiteContext* context, const PartitionView& view);
+  void PutMaximaFirst();
   bool Connect(TfLiteContext* context, const PartitionView& view);
-  bool JoinChannels();
-  bool FindPaddings();
-  bool CountReaders(Array<int>* readers) const;
+  bool CountReaders();
+  void JoinChannels();
+  void FindPaddings();
   void LeavePaddingOut(Step* step);
   bool IsInside(const Value& value) const;
+  bool WritesNothing(const Step& step) const;
   bool IsInPlace(const Step& step) const;
   bool ShareMemory();
   void PlaceOutputs();
   int8_t* AddressOf(TfLiteContext* context, const Value& value);
   bool PrepareSteps(TfLiteContext* context, const Environment& environment, int workers);
+  CodeBounds CodesOf(const Step& step) const;
   bool ResizeStep(Step* step, Reason* reason);
   bool ReadInputShapes(TfLiteContext* context, Reason* reason);
   bool ResizeOutput(TfLiteContext* context, const Value& value, int node);
   bool HasItsTensors(TfLiteContext* context) const;
   void Locate(TfLiteContext* context);
   void Work(int worker);
+  void AddTime(Step* step, double milliseconds, const double* parts);
   TfLiteStatus RunVerified(TfLiteContext* context, WorkerPool* pool);
   TfLiteStatus Verify(TfLiteContext* context, const Step& step);
   Description Describe(const Step& step) const;
@@ -115,10 +137,15 @@ class Program {
   WorkShares shares_;  // of the steps
   Fusions fusions_;
   Array<Group> groups_;
+  Array<int> readers_;  // by value
+  Array<Chain> chains_;
+  Array<Stripes::Link> links_;
+  Array<int> link_steps_;  // by link
+  Array<int> last_uses_;   // by storage, where nothing is run in stripes
   Array<Value> values_;
   MemoryPlan memory_;
-  Buffer arena_;
-  Buffer scratch_;
+  Workspace* workspace_ = nullptr;
+  Workspace::Size size_;
   size_t worker_scratch_ = 0;
   int workers_ = 1;
   Buffer expected_;  // verify
@@ -126,6 +153,7 @@ class Program {
   bool profile_ = false;
   bool reference_in_place_ = false;
   bool fuse_ = true;
+  StripeLimits stripe_limits_;
   bool prepared_ = false;
   double prepare_milliseconds_ = 0;
 };

@@ -17,7 +17,7 @@ extern "C" {
 struct TfLiteDelegate;
 
 // Counts changes of the structures below.
-#define TFLITE_EQ_OBSERVER_VERSION 2
+#define TFLITE_EQ_OBSERVER_VERSION 3
 
 // All strings live as long as the call they are handed to.
 
@@ -50,6 +50,9 @@ typedef struct {
   int64_t packed_bytes;   // transformed weights and constants
   int64_t runs;           // 0 without the option `profile`
   double milliseconds;    // of all these runs together
+  // Of a node that runs in turns with its neighbours, some rows at a time, so that what lies between them is never there as a whole: the
+  // rows that the last of them writes at a time. Else 0.
+  int32_t stripe_rows;
 } TfLiteEqNodeProfile;
 
 // One group of claimed nodes that run in a row, when its interpreter goes.
@@ -57,7 +60,8 @@ typedef struct {
   int32_t nodes;
   double prepare_milliseconds;  // transforming the weights
   int64_t packed_bytes;         // the sum over its nodes
-  int64_t scratch_bytes;        // shared by them
+  // What they need while they run, of memory that all groups of an interpreter share: the largest figures are what it takes.
+  int64_t scratch_bytes;
   int64_t tensor_bytes;         // between them
 } TfLiteEqPartitionProfile;
 

@@ -50,8 +50,9 @@ TfLiteEqPartitionProfile DelegateObservation::total() const {
     total.nodes += partition.nodes;
     total.prepare_milliseconds += partition.prepare_milliseconds;
     total.packed_bytes += partition.packed_bytes;
-    total.scratch_bytes += partition.scratch_bytes;
-    total.tensor_bytes += partition.tensor_bytes;
+    // They share that memory.
+    if (partition.scratch_bytes > total.scratch_bytes) total.scratch_bytes = partition.scratch_bytes;
+    if (partition.tensor_bytes > total.tensor_bytes) total.tensor_bytes = partition.tensor_bytes;
   }
   return total;
 }

@@ -73,7 +73,7 @@ void WriteLayers(const ModelResult& result, JsonWriter* json) {
         json->Fields("output_channels", p.output_channels);
         WriteSizes("filter", {p.filter_height, p.filter_width}, json);
         WriteSizes("stride", {p.stride_height, p.stride_width}, json);
-        json->Fields("packed_bytes", p.packed_bytes);
+        json->Fields("packed_bytes", p.packed_bytes, "stripe_rows", p.stripe_rows);
         if (timed) json->Fields("mean_ms", layer.milliseconds_per_run());
       });
     }

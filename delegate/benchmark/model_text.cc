@@ -57,9 +57,10 @@ void PrintLayers(const DelegateObservation& profiled) {
   printf("\nDelegated operators (mean ms over the profiled runs)\n");
   for (const DelegateObservation::Layer& layer : profiled.layers()) {
     const TfLiteEqNodeProfile& p = layer.profile;
-    printf("  node %3d  %-18s %9.4f  %4dx%-4d %4d->%-4d %dx%d/%d  %-12s %-12s %6.2f MiB\n", p.node, layer.op, layer.milliseconds_per_run(),
+    printf("  node %3d  %-18s %9.4f  %4dx%-4d %4d->%-4d %dx%d/%d  %-12s %-12s %6.2f MiB%s\n", p.node, layer.op, layer.milliseconds_per_run(),
            p.input_height, p.input_width, p.input_channels, p.output_channels, p.filter_height, p.filter_width,
-           p.stride_height, layer.kernel, layer.isa, static_cast<double>(p.packed_bytes) / kMebi);
+           p.stride_height, layer.kernel, layer.isa, static_cast<double>(p.packed_bytes) / kMebi,
+           p.stripe_rows > 0 ? ", in stripes" : "");
   }
 }
 

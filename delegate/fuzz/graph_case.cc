@@ -83,7 +83,11 @@ GraphCase DecodeGraphCase(const uint8_t* data, size_t size) {
   c.mutated = mutations > 0;
   for (int i = 0; i < mutations; ++i) MutateGraph(&bytes, &c.graph);
   for (int i = 0; i < steps; ++i) c.steps.push_back(ReadStep(&bytes, c.graph));
-  c.options.fuse = bytes.Between(0, 3) < 3;
+  const int fuse = bytes.Between(0, 3);
+  c.options.fuse = fuse < 3;
+  // Images are small.
+  constexpr size_t kTargets[] = {0, 1 << 10, 4 << 10};
+  if (fuse > 0) c.options.stripes = {0, kTargets[fuse - 1], 1};
   return c;
 }
 

@@ -52,6 +52,9 @@ struct ConvShape {
 // are read during preparation only.
 struct ConvQuantization {
   int32_t input_zero_point = 0;
+  // Codes that the input is known to have, whatever is computed: those that what writes it lets through.
+  int32_t input_min = -128;
+  int32_t input_max = 127;
   int32_t output_zero_point = 0;
   // The fused activation, in output codes; [-128, 127] when there is none.
   int32_t activation_min = -128;

@@ -50,18 +50,32 @@ inline void StoreCodes(int8_t* to, typename V::Vec codes, int count, const int8_
 // output = block(input), a vector of codes at a time.
 template <class V, class Block>
 inline void ForEachBlock(const int8_t* input, int8_t* output, size_t count, const Block& block) {
-  size_t i = 0;
-  for (; i + V::kBytes <= count; i += V::kBytes) V::Store(output + i, block(V::Load(input + i)));
-  if (i < count) V::StorePartial(output + i, block(V::LoadPartial(input + i, count - i)), count - i);
+  // There is one block, for whole vectors and the rest.
+  for (size_t i = 0; i < count; i += V::kBytes) {
+    const size_t left = count - i;
+    const bool whole = left >= V::kBytes;
+    const auto codes = block(whole ? V::Load(input + i) : V::LoadPartial(input + i, left));
+    if (whole) {
+      V::Store(output + i, codes);
+    } else {
+      V::StorePartial(output + i, codes, left);
+    }
+  }
 }
 
 template <class V, class Block>
 inline void ForEachPair(const int8_t* first, const int8_t* second, int8_t* output, size_t count, const Block& block) {
-  size_t i = 0;
-  for (; i + V::kBytes <= count; i += V::kBytes) V::Store(output + i, block(V::Load(first + i), V::Load(second + i)));
-  if (i < count) {
+  // Blocks are long: there is one, for whole vectors and the rest.
+  for (size_t i = 0; i < count; i += V::kBytes) {
     const size_t left = count - i;
-    V::StorePartial(output + i, block(V::LoadPartial(first + i, left), V::LoadPartial(second + i, left)), left);
+    const bool whole = left >= V::kBytes;
+    const auto codes = block(whole ? V::Load(first + i) : V::LoadPartial(first + i, left),
+                             whole ? V::Load(second + i) : V::LoadPartial(second + i, left));
+    if (whole) {
+      V::Store(output + i, codes);
+    } else {
+      V::StorePartial(output + i, codes, left);
+    }
   }
 }
 

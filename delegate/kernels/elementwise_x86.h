@@ -187,10 +187,9 @@ template <class V>
 inline void Add(const AddConstants& c, const int8_t* first, const int8_t* second, int8_t* output, size_t count) {
   if (c.scale[0].IsHalf() && c.scale[1].IsHalf()) {
     ForEachPair<V>(first, second, output, count, AddBlock<V, true>(c, 0));
-  } else if (c.scale[0].IsHalf()) {
-    ForEachPair<V>(first, second, output, count, AddBlock<V, false>(c, 0));
   } else {
-    ForEachPair<V>(second, first, output, count, AddBlock<V, false>(c, 1));
+    const bool is_first = c.scale[0].IsHalf();
+    ForEachPair<V>(is_first ? first : second, is_first ? second : first, output, count, AddBlock<V, false>(c, is_first ? 0 : 1));
   }
 }
 
@@ -222,24 +221,42 @@ inline void Mul(const MulConstants& c, const int8_t* first, const int8_t* second
   ForEachPair<V>(first, second, output, count, MulBlock<V>(c, MakeOneMultiplication(c.scale, kProductBits)));
 }
 
-// MEAN, where sums times 2^(left + 2) are int32; 255 * pixels is the largest.
+// MEAN. By one multiplication where sums times 2^(left + 2) are int32, 255 * pixels being the largest; else in 64 bits.
 template <class V>
 struct MeanScale {
+  const MeanConstants& constants;
+  bool fits;
   Multiplication<V> multiplication;
   __m128i pre_shift;
   typename V::Vec offset;
   Narrow<V> narrow;
 
-  MeanScale(const MeanConstants& c, const OneMultiplication& scale)
-      : multiplication(scale),
+  MeanScale(const MeanConstants& c, bool fits, const OneMultiplication& scale)
+      : constants(c),
+        fits(fits),
+        multiplication(scale),
         pre_shift(_mm_cvtsi32_si128(scale.pre_shift)),
         offset(V::Set32(c.pixels * c.input_zero_point)),
         narrow(c.output_zero_point, -128, 127) {}
 
   typename V::Vec operator()(const Quad<V>& sums) const {
+    if (!fits) return InFull(sums);
     Quad<V> z;
     for (int i = 0; i < 4; ++i) z.part[i] = multiplication(V::ShiftLeft32By(V::Sub32(sums.part[i], offset), pre_shift));
     return narrow.Unclamped(z);
+  }
+
+  typename V::Vec InFull(const Quad<V>& sums) const {
+    int32_t values[V::kBytes];
+    int8_t codes[V::kBytes];
+    V::StoreWideSums(values, sums);
+    for (int i = 0; i < V::kBytes; ++i) {
+      const int32_t sum = values[i] - constants.pixels * constants.input_zero_point;
+      const int64_t z = int64_t{MultiplyByQuantizedMultiplier(sum, constants.scale.multiplier, constants.scale.shift)} +
+                        constants.output_zero_point;
+      codes[i] = static_cast<int8_t>(z < -128 ? -128 : z > 127 ? 127 : z);
+    }
+    return V::Load(codes);
   }
 };
 
@@ -247,20 +264,9 @@ template <class V>
 inline void Mean(const MeanConstants& c, const int8_t* input, int channels, int8_t* output) {
   int bits = 8;
   while (bits < 31 && c.pixels > 1 << (bits - 8)) ++bits;
-  if (bits + (c.scale.shift > 0 ? c.scale.shift : 0) <= 29) {
-    return MeanOfImage<V>(c.pixels, input, channels, output, MeanScale<V>(c, MakeOneMultiplication(c.scale, bits)));
-  }
-  MeanOfImage<V>(c.pixels, input, channels, output, [&c](const Quad<V>& sums) {
-    int32_t values[V::kBytes];
-    int8_t codes[V::kBytes];
-    V::StoreWideSums(values, sums);
-    for (int i = 0; i < V::kBytes; ++i) {
-      const int32_t sum = values[i] - c.pixels * c.input_zero_point;
-      const int64_t z = int64_t{MultiplyByQuantizedMultiplier(sum, c.scale.multiplier, c.scale.shift)} + c.output_zero_point;
-      codes[i] = static_cast<int8_t>(z < -128 ? -128 : z > 127 ? 127 : z);
-    }
-    return V::Load(codes);
-  });
+  const bool fits = bits + (c.scale.shift > 0 ? c.scale.shift : 0) <= 29;
+  MeanOfImage<V>(c.pixels, input, channels, output,
+                 MeanScale<V>(c, fits, fits ? MakeOneMultiplication(c.scale, bits) : OneMultiplication()));
 }
 
 template <class V>

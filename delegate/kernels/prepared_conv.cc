@@ -12,6 +12,14 @@ namespace {
 
 size_t RoundUp(size_t bytes) { return (bytes + Buffer::kAlignment - 1) / Buffer::kAlignment * Buffer::kAlignment; }
 
+// Whether no input holds codes that a kernel which needs a fallback would leave to it: all are in one window of 128 codes, the padding,
+// too.
+bool IsAlwaysInWindow(const ConvQuantization& q) {
+  const int32_t least = q.input_zero_point < q.input_min ? q.input_zero_point : q.input_min;
+  const int32_t greatest = q.input_zero_point > q.input_max ? q.input_zero_point : q.input_max;
+  return (least >= 0 && greatest <= 127) || (least >= -64 && greatest <= 63);
+}
+
 struct RunState {
   const PreparedConv* conv;
   const int8_t* input;
@@ -73,7 +81,7 @@ bool PreparedConv::Prepare(const ConvProblem& problem, Algorithm algorithm, Isa 
     return false;
   }
 
-  if (kernel_->needs_fallback && fallback_ == nullptr) {
+  if (kernel_->needs_fallback && !IsAlwaysInWindow(problem.quantization) && fallback_ == nullptr) {
     void* memory = malloc(sizeof(PreparedConv));
     if (memory == nullptr) {
       reason->Set("out of memory");
@@ -128,6 +136,16 @@ size_t PreparedConv::memory_bytes() const {
   constexpr int kRequantizationArrays = 6;
   const size_t constants = kRequantizationArrays * sizeof(int32_t) * context_.shape.output_channels;
   return packed_.size() + constants + lines_.memory_bytes() + (fallback_ != nullptr ? fallback_->memory_bytes() : 0);
+}
+
+void PreparedConv::RunRows(int row_begin, int row_end, const int8_t* input, int8_t* output, void* scratch) const {
+  // There are no images behind this one, into which kernels may read.
+  KernelContext context = context_;
+  context.shape.batch = 1;
+  for (int row = row_begin, end; row < row_end; row = end) {
+    end = plan_.unit_size < row_end - row ? row + plan_.unit_size : row_end;
+    kernel_->run_rows(context, /*image=*/0, row, end, input, output, scratch);
+  }
 }
 
 void PreparedConv::Run(const int8_t* input, int8_t* output, void* scratch, ThreadPool* pool) const {

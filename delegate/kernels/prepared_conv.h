@@ -46,6 +46,9 @@ class PreparedConv {
   void RunUnit(int unit, const int8_t* input, int8_t* output, void* scratch) const {
     kernel_->run(context_, plan_, unit, input, output, scratch);
   }
+  // Output rows of one image, some at least, where the kernel can (ConvKernel::run_rows). `input` and `output` are where the image's
+  // first rows are, or would be: only what is read or written has to be there.
+  void RunRows(int row_begin, int row_end, const int8_t* input, int8_t* output, void* scratch) const;
 
  private:
   void Replan();

@@ -228,6 +228,36 @@ double Gap(const Room& room) {
   return room.below > room.above ? (room.below - room.above) * 0.51 : 0;
 }
 
+// A channel that training left nearly constant has few steps far apart, next to which floats are coarse; but for few a scale need not be
+// close to the oracle's. Tries lines through the middles of any two. Returns 1 less than the exceptions of the best, or the most that there
+// may be.
+int ThroughTwoSteps(const ConvQuantization& q, int channel, const Steps& steps, RequantizeLine* line) {
+  constexpr int kFew = 8;
+  double accumulators[kFew], codes[kFew];
+  int few = 0;
+  for (int i = 0; i < steps.count; ++i) {
+    if (steps.at[i] == INFINITY || steps.minus_before[i] == INFINITY) continue;
+    if (few == kFew) return RequantizeLine::kMostExceptions;
+    accumulators[few] = steps.at[i] - 0.5;
+    codes[few++] = (steps.above[i] - steps.minus_below[i]) / 2;
+  }
+  int most = RequantizeLine::kMostExceptions;
+  for (int i = 0; i < few; ++i) {
+    for (int j = i + 1; j < few && most >= 0; ++j) {
+      const double scale = (codes[j] - codes[i]) / (accumulators[j] - accumulators[i]);
+      RequantizeLine candidate = {};
+      // The offset is as coarse as the codes; the scale makes up for that.
+      candidate.offset = static_cast<float>(codes[i] - scale * accumulators[i]);
+      candidate.scale = static_cast<float>((codes[i] - candidate.offset) / accumulators[i]);
+      const Misses misses = FindMisses(steps, candidate, most);
+      if (misses.count > most || !Except(q, channel, misses, &candidate)) continue;
+      *line = candidate;
+      most = misses.count - 1;
+    }
+  }
+  return most;
+}
+
 }  // namespace
 
 bool FindRequantizeLine(const ConvQuantization& q, int channel, const AccumulatorRange& range, RequantizeLine* line) {
@@ -295,6 +325,7 @@ bool FindRequantizeLine(const ConvQuantization& q, int channel, const Accumulato
       }
     }
   }
+  if (most == RequantizeLine::kMostExceptions) most = ThroughTwoSteps(q, channel, steps, line);
   return most < RequantizeLine::kMostExceptions;
 }
 

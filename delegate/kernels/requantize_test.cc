@@ -150,6 +150,32 @@ TEST(RequantizeLine, TakesNoStepThatLiesBeyondWhatAccumulatorsReach) {
   EXPECT_GT(found, 0);
 }
 
+// One that training left nearly constant has few steps, far from zero, whose accumulators are hardly further apart than floats.
+TEST(RequantizeLine, OfAChannelWithFewStepsIsExact) {
+  std::mt19937 random(3);
+  int found = 0;
+  constexpr int kRounds = 100;
+  for (int round = 0; round < kRounds; ++round) {
+    OneChannel channel;
+    QuantizeMultiplier(std::exp2(-16.5) * (1 + static_cast<int>(random() % 100) / 300.0), &channel.multiplier, &channel.shift);
+    ConvQuantization& q = channel.quantization;
+    q.multiplier = &channel.multiplier;
+    q.shift = &channel.shift;
+    q.output_zero_point = -128;
+    q.activation_min = -128;
+    const int64_t least = 800000 + static_cast<int>(random() % 200000);
+    const AccumulatorRange range = {least, least + 400000};
+    RequantizeLine line;
+    if (!FindRequantizeLine(q, 0, range, &line)) continue;
+    ++found;
+    for (int64_t acc = range.min; acc <= range.max; ++acc) {
+      ASSERT_EQ(CodeByLine(line, q, static_cast<int32_t>(acc)), channel.Code(static_cast<int32_t>(acc)))
+          << acc << " * " << channel.multiplier << " * 2^" << channel.shift;
+    }
+  }
+  EXPECT_GT(found, kRounds * 9 / 10);
+}
+
 // A channel that training left all but zero has a tiny scale and a large bias, or none of either.
 TEST(RequantizeLine, OfAChannelWithOneCodeIsThatCode) {
   OneChannel channel = {{}, 1204481003, -23};

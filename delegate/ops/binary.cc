@@ -181,9 +181,12 @@ bool Sum::MakeConstants(const NodeView& node, const Quantization (&inputs)[2], c
   const auto* parameters = ReadParameters<TfLiteAddParams>(node, reason);
   Activation activation;
   int32_t min, max;
-  return parameters != nullptr && ReadActivation(parameters->activation, &activation, reason) &&
-         ReadActivationRange(parameters->activation, output.scale, output.zero_point, &min, &max, reason) &&
-         MakeAddConstants(inputs[0], inputs[1], output, activation, subtract_, &constants_);
+  if (parameters == nullptr || !ReadActivation(parameters->activation, &activation, reason) ||
+      !ReadActivationRange(parameters->activation, output.scale, output.zero_point, &min, &max, reason)) {
+    return false;
+  }
+  codes_ = {min, max};
+  return MakeAddConstants(inputs[0], inputs[1], output, activation, subtract_, &constants_);
 }
 
 bool Sum::Prepare(const Environment& environment, int workers, Reason* reason) {
@@ -201,9 +204,12 @@ bool Product::MakeConstants(const NodeView& node, const Quantization (&inputs)[2
   const auto* parameters = ReadParameters<TfLiteMulParams>(node, reason);
   Activation activation;
   int32_t min, max;
-  return parameters != nullptr && ReadActivation(parameters->activation, &activation, reason) &&
-         ReadActivationRange(parameters->activation, output.scale, output.zero_point, &min, &max, reason) &&
-         MakeMulConstants(inputs[0], inputs[1], output, activation, &constants_);
+  if (parameters == nullptr || !ReadActivation(parameters->activation, &activation, reason) ||
+      !ReadActivationRange(parameters->activation, output.scale, output.zero_point, &min, &max, reason)) {
+    return false;
+  }
+  codes_ = {min, max};
+  return MakeMulConstants(inputs[0], inputs[1], output, activation, &constants_);
 }
 
 void Product::ReferenceRun(const int8_t* first, const int8_t* second, int8_t* output, size_t count) const {

@@ -43,6 +43,14 @@ bool ChannelwiseGroup::Make(const Member* members, int count, int channels, int 
 
 Units ChannelwiseGroup::Divide(const Shape& shape) {
   units_ = EvenUnits(shape.elements() / channels_, channels_, workers_);
+  row_work_.run = [](const void* of, const int8_t* from, Rows rows, int8_t* to, void*) {
+    const ChannelwiseGroup& group = *static_cast<const ChannelwiseGroup*>(of);
+    const size_t bytes = group.row_work_.output_row_bytes, begin = static_cast<size_t>(rows.begin) * bytes;
+    const size_t pixels = static_cast<size_t>(rows.end - rows.begin) * bytes / static_cast<size_t>(group.channels_);
+    group.function_.Run(group.kernels_, from + begin, to + begin, pixels);
+  };
+  row_work_.of = this;
+  row_work_.SetEach(shape);
   return {units_.count(), 0};
 }
 

@@ -30,6 +30,8 @@ class ChannelwiseGroup {
   Units Divide(const Shape& shape);
   // In place if wanted.
   void Run(const int8_t* source, int8_t* output, int unit) const;
+  // By rows; after Divide.
+  const RowWork& row_work() const { return row_work_; }
   Description Describe() const;
 
  private:
@@ -40,6 +42,7 @@ class ChannelwiseGroup {
   int channels_ = 1;
   EvenUnits units_;
   int workers_ = 1;
+  RowWork row_work_;
 };
 
 }  // namespace tflite_eq

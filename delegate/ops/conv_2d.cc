@@ -104,6 +104,8 @@ bool Conv2d::Prepare(const Environment& environment, int workers, Reason* reason
   if (!plan.claim && environment.options.any_kernel) plan = ChooseKernelBetween(Judged(), AllowedCpu(environment));
   if (!plan.claim) plan = Choose(environment, /*insist=*/true);
   *reason = plan.reason;
+  problem_.quantization.input_min = input_codes_.least;
+  problem_.quantization.input_max = input_codes_.greatest;
   if (!plan.claim || !conv_.Prepare(problem_, plan.algorithm, plan.isa, workers, reason)) return false;
   places_output_ = conv_.kernel().places_outputs;
   // As far as filters reach, so that each output still sees some of the image.
@@ -118,7 +120,27 @@ Units Conv2d::Divide() {
   if (IsEmpty(problem_.shape)) return {};
   conv_.Reshape(problem_.shape);
   conv_.PlaceOutputs(output_stride_);
+  SetRowWork();
   return {conv_.units(), conv_.worker_scratch_bytes()};
+}
+
+// Where kernels gather rows for a stride at a time, they read up to the next that is not looked at.
+void Conv2d::SetRowWork() {
+  const ConvShape& s = problem_.shape;
+  row_work_.run = nullptr;
+  if (conv_.kernel().run_rows == nullptr) return;
+  row_work_.run = [](const void* of, const int8_t* input, Rows rows, int8_t* output, void* scratch) {
+    static_cast<const Conv2d*>(of)->conv_.RunRows(rows.begin, rows.end, input, output, scratch);
+  };
+  row_work_.of = this;
+  row_work_.stride = s.stride_height;
+  row_work_.pad = s.pad_top;
+  row_work_.reach = (int64_t{s.filter_height} - 1) * s.dilation_height + s.stride_height;
+  row_work_.input_rows = s.input_height;
+  row_work_.output_rows = s.output_height;
+  row_work_.images = s.batch;
+  row_work_.input_row_bytes = static_cast<size_t>(s.input_width) * static_cast<size_t>(s.input_channels);
+  row_work_.output_row_bytes = static_cast<size_t>(s.output_width) * static_cast<size_t>(output_stride_ > 0 ? output_stride_ : s.output_channels);
 }
 
 void Conv2d::Run(const Codes& codes, int unit, void* scratch) const { conv_.RunUnit(unit, codes.inputs[0], codes.output, scratch); }

@@ -24,6 +24,7 @@ class Conv2d : public ConvolutionOperator {
  private:
   Plan Choose(const Environment& environment, bool insist) const;
   ConvProblem Judged() const;
+  void SetRowWork();
   bool ReadGeometry(TensorView input, TensorView filter, TensorView output, const TfLiteConvParams& parameters, Reason* reason);
 
   PreparedConv conv_;

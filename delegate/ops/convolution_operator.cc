@@ -78,6 +78,7 @@ bool ConvolutionOperator::ReadQuantization(TensorView input, TensorView filter, 
   q.input_zero_point = input.zero_point();
   q.output_zero_point = output.zero_point();
   if (!ReadActivationRange(number, output.scale(), q.output_zero_point, &q.activation_min, &q.activation_max, reason)) return false;
+  codes_ = {q.activation_min, q.activation_max};
   q.multiplier = multiplier_.begin();
   q.shift = shift_.begin();
   return true;

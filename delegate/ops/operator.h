@@ -18,6 +18,7 @@
 #include "delegate/kernels/cpu_profile.h"
 #include "delegate/kernels/reason.h"
 #include "delegate/graph/shape.h"
+#include "delegate/ops/row_work.h"
 #include "delegate/options.h"
 
 namespace tflite_eq {
@@ -81,6 +82,12 @@ struct Edges {
   int right = 0;
 };
 
+// Codes from the least to the greatest that a tensor may hold.
+struct CodeBounds {
+  int least = -128;
+  int greatest = 127;
+};
+
 // How an output may lie in memory.
 enum class Sharing {
   kNone,     // apart from every input
@@ -130,6 +137,17 @@ class Operator {
   // Whether it does nothing but lay the channels of tensors of four dimensions side by side, and leaves alone what lies there already.
   bool joins_channels() const { return joins_channels_; }
 
+  // What the output's codes are among, whatever the inputs hold; and whether none of them is less or greater than all of the inputs'.
+  const CodeBounds& codes() const { return codes_; }
+  bool stays_among_inputs() const { return stays_among_inputs_; }
+  // What the first input is known to hold; before Prepare.
+  void SetInputCodes(const CodeBounds& codes) { input_codes_ = codes; }
+
+  // Of a table whether its codes nowhere fall, and of a pool whether each of its codes is the greatest of some of the input's: it does not
+  // matter then which of the two comes first.
+  bool never_falls() const { return never_falls_; }
+  bool is_maximum() const { return is_maximum_; }
+
   // Of an operator that does nothing but add edges that have the zero point for a code, how many; none of others.
   const Edges& pads() const { return pads_; }
   // Whether edges of zero points need not be there for it to be computed as if they were; once it is prepared.
@@ -140,6 +158,9 @@ class Operator {
   // Which of them are not, before Resize.
   void LeaveOut(const Edges& edges) { edges_ = edges; }
 
+  // Of an operator whose output is images, each computed from one of the first input's, how it is computed by rows; after Divide.
+  const RowWork& row_work() const { return row_work_; }
+
   virtual Sharing sharing() const { return Sharing::kNone; }
   virtual Description Describe() const { return {}; }
 
@@ -148,8 +169,13 @@ class Operator {
   int output_ = kNoTensor;
   bool places_output_ = false;
   bool joins_channels_ = false;
+  bool stays_among_inputs_ = false;
+  bool never_falls_ = false;
+  bool is_maximum_ = false;
+  CodeBounds codes_, input_codes_;
   int output_stride_ = 0;  // 0 where pixels follow each other
   Edges pads_, most_edges_, edges_;
+  RowWork row_work_;
 };
 
 }  // namespace tflite_eq

@@ -20,8 +20,19 @@ bool Pool::Read(const GraphView& graph, const NodeView& node, Reason* reason) {
   shape_.columns.filter = parameters->filter_width;
   shape_.rows.stride = parameters->stride_height;
   shape_.columns.stride = parameters->stride_width;
-  return ReadActivationRange(parameters->activation, output.scale(), output.zero_point(), &shape_.activation_min, &shape_.activation_max,
-                             reason);
+  stays_among_inputs_ = true;
+  if (!ReadActivationRange(parameters->activation, output.scale(), output.zero_point(), &shape_.activation_min, &shape_.activation_max,
+                           reason)) {
+    return false;
+  }
+  codes_ = {shape_.activation_min, shape_.activation_max};
+  is_maximum_ = kind_ == SimpleOperator::kMaxPool && codes_.least == -128 && codes_.greatest == 127;
+  // Edges of the least code are never a maximum, as long as every window sees some of the image. An average counts them.
+  if (kind_ == SimpleOperator::kMaxPool && padding_ == Padding::kValid && output.zero_point() == -128) {
+    const int rows = shape_.rows.filter - 1, columns = shape_.columns.filter - 1;
+    most_edges_ = {rows, rows, columns, columns};
+  }
+  return true;
 }
 
 bool Pool::Resize(const Shape* inputs, Shape* output, Reason* reason) {
@@ -33,14 +44,18 @@ bool Pool::Resize(const Shape* inputs, Shape* output, Reason* reason) {
   // The windows are those of a convolution of one channel.
   ConvShape s;
   s.batch = input.dims[0];
-  s.input_height = input.dims[1];
-  s.input_width = input.dims[2];
+  s.input_height = input.dims[1] + edges_.top + edges_.bottom;
+  s.input_width = input.dims[2] + edges_.left + edges_.right;
   s.input_channels = s.output_channels = 1;
   s.filter_height = shape_.rows.filter;
   s.filter_width = shape_.columns.filter;
   s.stride_height = shape_.rows.stride;
   s.stride_width = shape_.columns.stride;
   if (!ResolvePadding(padding_, &s, reason)) return false;
+  s.input_height = input.dims[1];
+  s.input_width = input.dims[2];
+  s.pad_top += edges_.top;
+  s.pad_left += edges_.left;
   *output = {4, {s.batch, s.output_height, s.output_width, input.dims[3]}};
   // Kernels count the bytes of a row, of a window and of a step in ints.
   const int64_t columns = int64_t{s.input_width} + s.output_width + s.filter_width + s.stride_width;
@@ -54,6 +69,19 @@ bool Pool::Resize(const Shape* inputs, Shape* output, Reason* reason) {
   shape_.channels = input.dims[3];
   items_ = int64_t{batch_} * shape_.rows.output;
   item_bytes_ = int64_t{shape_.columns.output} * shape_.channels;
+  row_work_.run = [](const void* of, const int8_t* from, Rows rows, int8_t* to, void*) {
+    const Pool& pool = *static_cast<const Pool*>(of);
+    pool.kernel()(pool.shape_, from, rows.begin, rows.end, to);
+  };
+  row_work_.of = this;
+  row_work_.stride = s.stride_height;
+  row_work_.pad = s.pad_top;
+  row_work_.reach = s.filter_height;
+  row_work_.input_rows = s.input_height;
+  row_work_.output_rows = s.output_height;
+  row_work_.images = s.batch;
+  row_work_.input_row_bytes = static_cast<size_t>(s.input_width) * static_cast<size_t>(shape_.channels);
+  row_work_.output_row_bytes = static_cast<size_t>(item_bytes_);
   return true;
 }
 

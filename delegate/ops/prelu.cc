@@ -40,6 +40,13 @@ bool Prelu::Resize(const Shape* inputs, Shape* output, Reason* reason) {
   }
   item_bytes_ = slopes_.size();
   items_ = output->elements() / item_bytes_;
+  row_work_.run = [](const void* of, const int8_t* from, Rows rows, int8_t* to, void*) {
+    const Prelu& prelu = *static_cast<const Prelu*>(of);
+    const int64_t pixels = static_cast<int64_t>(prelu.row_work_.output_row_bytes) / prelu.item_bytes_;
+    prelu.RunPixels(from, to, pixels * rows.begin, pixels * rows.end);
+  };
+  row_work_.of = this;
+  row_work_.SetEach(*output);
   return true;
 }
 
@@ -61,10 +68,13 @@ bool Prelu::Prepare(const Environment& environment, int workers, Reason* reason)
 }
 
 void Prelu::Run(const Codes& codes, int unit, void*) const {
-  const int64_t begin = units_.begin(unit);
-  const auto pixels = static_cast<size_t>(units_.begin(unit + 1) - begin);
-  const int8_t* input = codes.inputs[0] + begin * item_bytes_;
-  int8_t* output = codes.output + begin * item_bytes_;
+  RunPixels(codes.inputs[0], codes.output, units_.begin(unit), units_.begin(unit + 1));
+}
+
+void Prelu::RunPixels(const int8_t* input, int8_t* output, int64_t begin, int64_t end) const {
+  const auto pixels = static_cast<size_t>(end - begin);
+  input += begin * item_bytes_;
+  output += begin * item_bytes_;
   if (kernels_.prelu == nullptr) return function_.Run(kernels_, input, output, pixels);
   kernels_.prelu(constants_, slopes_.begin(), input, output, pixels, slopes_.size());
 }

@@ -24,6 +24,8 @@ class Prelu final : public ElementwiseOperator {
   // Each has a table while the operator is prepared.
   static constexpr int kMostSlopes = 1 << 16;
 
+  void RunPixels(const int8_t* input, int8_t* output, int64_t begin, int64_t end) const;
+
   PreluConstants constants_;
   ChannelFunction function_;  // where there is no kernel of PRELU
   Array<int16_t> slopes_;

@@ -38,6 +38,14 @@ class OperatorHolder {
 
   // Of the node's kind, read from it. False with a reason.
   bool Read(const GraphView& graph, const NodeView& node, Reason* reason);
+  void Swap(OperatorHolder* other) {
+    Operator* const held = held_;
+    const OperatorKind* const kind = kind_;
+    held_ = other->held_;
+    kind_ = other->kind_;
+    other->held_ = held;
+    other->kind_ = kind;
+  }
   const OperatorKind& kind() const { return *kind_; }
   Operator* operator->() const { return held_; }
   Operator& operator*() const { return *held_; }

@@ -199,6 +199,7 @@ bool Concatenation::Read(const GraphView& graph, const NodeView& node, Reason* r
   if (parameters == nullptr || !ReadInputs(graph, node, reason)) return false;
   axis_ = parameters->axis;
   joins_channels_ = axis_ == 3 || axis_ == -1;
+  stays_among_inputs_ = true;
   if (parameters->activation == kTfLiteActNone) return true;
   reason->Set("it has a fused activation");
   return false;

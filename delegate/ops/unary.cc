@@ -7,12 +7,27 @@ namespace tflite_eq {
 bool Unary::Read(const GraphView& graph, const NodeView& node, Reason* reason) {
   if (!ReadInt8(graph, node, 1, 1, reason)) return false;
   reason->Set("its scales are none that the reference kernel takes");
-  return MakeTable(node, QuantizationOf(graph.tensor(inputs_[0])), QuantizationOf(graph.tensor(output_)), reason);
+  if (!MakeTable(node, QuantizationOf(graph.tensor(inputs_[0])), QuantizationOf(graph.tensor(output_)), reason)) return false;
+  codes_ = {table_[0], table_[0]};
+  never_falls_ = true;
+  for (int i = 1; i < kCodes; ++i) never_falls_ = never_falls_ && table_[i] >= table_[i - 1];
+  for (int code : table_) {
+    if (code < codes_.least) codes_.least = code;
+    if (code > codes_.greatest) codes_.greatest = code;
+  }
+  return true;
 }
 
 bool Unary::Resize(const Shape* inputs, Shape* output, Reason*) {
   *output = inputs[0];
   items_ = output->elements();
+  row_work_.run = [](const void* of, const int8_t* from, Rows rows, int8_t* to, void*) {
+    const Unary& unary = *static_cast<const Unary*>(of);
+    const size_t bytes = unary.row_work_.output_row_bytes, begin = static_cast<size_t>(rows.begin) * bytes;
+    unary.kernels_.look_up(unary.table_, from + begin, to + begin, static_cast<size_t>(rows.end - rows.begin) * bytes);
+  };
+  row_work_.of = this;
+  row_work_.SetEach(*output);
   return true;
 }
 

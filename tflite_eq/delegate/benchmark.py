@@ -40,9 +40,11 @@ Array = npt.NDArray[Any]
 Options = Mapping[str, library.Option]
 
 # The library writes one such line per claimed node when the interpreter is gone: its index,
-# operator, output's shape, filter, the kernel if it has a name, instruction set, time.
+# operator, output's shape, filter, the kernel if it has a name, instruction set, time, and whether
+# it runs with its neighbours a few rows at a time.
 _PROFILE = re.compile(
-    r"^tflite_eq: node +(\d+) +\S+ +\[.*?\] +\d+x\d+ +(?:(\S+) +)?(\S+) +([\d.]+) ms x \d+$",
+    r"^tflite_eq: node +(\d+) +\S+ +\[.*?\] +\d+x\d+ +(?:(\S+) +)?(\S+) +([\d.]+) ms x \d+"
+    r"(?:  in stripes of \d+ rows)?$",
     re.MULTILINE,
 )
 _MOST_LAYERS = 10  # to cut out; the others hardly matter, and hundreds would take minutes
