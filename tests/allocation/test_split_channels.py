@@ -17,7 +17,7 @@ from benchmarks import accuracy_page
 from tests import models, running
 from tflite_eq import Config, calibrate, quantize
 from tflite_eq.allocation.activation_noise import RoundedAlone, shared_out
-from tflite_eq.allocation.split_channels import choose
+from tflite_eq.allocation.split_channels import choose, unit_of
 from tflite_eq.allocation.trial import Gain, Trials
 from tflite_eq.config import MOST_COPIES
 from tflite_eq.data.stored_samples import StoredSamples
@@ -137,6 +137,23 @@ def test_named_layers_come_on_top_of_the_share() -> None:
     noise = {first: np.ones(sizes[first]), second: loud}
     assert choose(graph, layers, noise, 1.001 * added / total, own) == {second: counts}
     assert choose(graph, layers, noise, 0.999 * added / total, own) == {}
+
+
+def test_channels_are_followed_to_where_their_copies_end() -> None:
+    def network(x: Any) -> Any:
+        y = tf.nn.relu(models.depthwise(tf.nn.relu(models.conv(x, 5, seed=1)), seed=2))
+        z = tf.concat([models.conv(x, 3, seed=3), y], axis=-1)
+        z = tf.nn.relu(models.depthwise(z, seed=4))
+        return models.conv(z, 4, seed=5)
+
+    graph = prepared(models.convert(network, models.IMAGE), "m").front
+    wide = next(i for i, x in linear_layers(graph).items() if x.channels == 5)
+    units = unit_of(graph, wide, set())
+    assert sorted(units.values()) == [[-1, -1, -1, 0, 1, 2, 3, 4], *[[0, 1, 2, 3, 4]] * 2]
+    assert {graph.tensors[t].shape[-1] for t in units} == {5, 8}
+    first_joined = next(t for t, channels in units.items() if len(channels) == 8)
+    skipped = {graph.producer(first_joined).index}
+    assert first_joined not in unit_of(graph, wide, skipped)
 
 
 def test_energies_of_channels_are_found_from_those_of_groups() -> None:

@@ -40,6 +40,9 @@ Ints = npt.NDArray[np.int64]
 # Copies that are added at a time: kernels compute channels in multiples of four.
 _QUANTUM = 4
 
+# Layers of more channels are given them faster: what decides is still one in so many.
+_WIDE = 256
+
 # One percent of the multiplications has to take away this many percent of what is left of the
 # noise of activations.
 _LEAST_RATE = 0.3
@@ -144,9 +147,9 @@ def choose(
 
 
 def _with_quantum(energies: Double, counts: Ints) -> Ints:
-    """Counts with ``_QUANTUM`` copies more, each where it takes away most."""
+    """Counts with ``_QUANTUM`` copies more, or as many times that, each where it gains most."""
     more = counts.copy()
-    for _ in range(_QUANTUM):
+    for _ in range(_QUANTUM * (1 + len(counts) // _WIDE)):
         gains = np.where(
             more < MOST_COPIES, energies * (1.0 / more**2 - 1.0 / (more + 1.0) ** 2), -1.0
         )
@@ -169,7 +172,7 @@ def _able(graph: Graph, layers: Mapping[int, LinearLayer], skipped: Set[int]) ->
         if index in skipped or not is_told or not is_splittable(graph, layer.operator):
             continue
         try:  # with counts that differ, which not all readers allow
-            copies_behind(graph, {index: range(1, layer.channels + 1)})
+            copies_behind(graph, {index: [2] + [1] * (layer.channels - 1)})
         except CannotSplitError:
             continue
         found.append(index)
@@ -188,7 +191,7 @@ def _noise(
     Of layers that have less than ``LEAST_NOISE`` of it all nothing is looked at any further.
     """
     alone = RoundedAlone(graph, skipped, samples, config)
-    units = {index: _unit(graph, index, skipped) for index in able}
+    units = {index: unit_of(graph, index, skipped) for index in able}
     whole = alone.noise([set(unit) for unit in units.values()], "Looking for layers to split")
     least = LEAST_NOISE * sum(whole)
     heard = [index for index, noise in zip(units, whole) if noise > 0 and noise >= least]
@@ -198,17 +201,23 @@ def _noise(
     return dict(zip(heard, found))
 
 
-def _unit(graph: Graph, index: int, skipped: Set[int]) -> dict[int, list[int]]:
-    """The tensors whose copies a layer's copies end in, and which of its channels theirs are."""
-    written = graph.operators[index].outputs[0]
-    channels = graph.tensors[written].shape[-1]
-    # Counts that tell channels apart.
-    behind = copies_behind(graph, {index: range(2, channels + 2)})
-    found = {}
-    for tensor, copies in behind.items():
-        if _is_shifted(graph, tensor, skipped):
-            found[tensor] = [max(int(n) - 2, -1) for n in np.bincount(copies.source)]
-    return found
+def unit_of(graph: Graph, index: int, skipped: Set[int]) -> dict[int, list[int]]:
+    """The tensors whose copies a layer's copies end in, and which of its channels theirs are.
+
+    -1 stands for a channel that the layer has no part in, where others are joined to its own.
+    """
+    channels = np.arange(graph.tensors[graph.operators[index].outputs[0]].shape[-1])
+
+    def counts_behind(counts: Ints) -> dict[int, Ints]:
+        behind = copies_behind(graph, {index: counts.tolist()})
+        return {t: np.bincount(c.source) for t, c in behind.items()}
+
+    found = {t: n - 2 for t, n in counts_behind(np.full_like(channels, 2)).items()}
+    # Digit by digit: one more copy tells a channel whose number has it from one whose has not.
+    for digit in range(int(channels[-1]).bit_length()):
+        for tensor, counts in counts_behind(1 + (channels >> digit & 1)).items():
+            found[tensor] += (counts - 1) << digit
+    return {t: n.tolist() for t, n in found.items() if _is_shifted(graph, t, skipped)}
 
 
 def _is_shifted(graph: Graph, tensor: int, skipped: Set[int]) -> bool:
