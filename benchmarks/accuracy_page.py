@@ -44,7 +44,7 @@ of the comparison: its 1/256 grid makes ties.
 
 - *INT8* and *INT7* are `tflite-eq quantize` with `--bits 8` and `--bits 7`; *7 bits at
   3x3 inputs* is `--bits auto --target armv8.2-dotprod`.
-- *best* is the same with `--preset best`, which may write channels several times for up to 15 %
+- *best* is the same with `--preset best`, which may write channels several times for up to 25 %
   more multiplications, and with fewer than 8 bits keep 8 at layers that have up to 10 % of them,
   where trials on calibration images show a gain. What it did is the last column of *Every run*.
 - *TFLite default* is `tf.lite.TFLiteConverter` with the same images.
