@@ -194,7 +194,13 @@ def forget(process: ProcessApart) -> None:
 
 
 class InterpreterApart:
-    """An interpreter in another process: its methods, each of them a question to that process."""
+    """An interpreter in another process: its methods, each of them a question to that process.
+
+    Attributes:
+        is_apart: That its tensors are not in the memory of this one.
+    """
+
+    is_apart = True
 
     def __init__(self, runtime: Any, *arguments: Any) -> None:
         """Make the interpreter; arguments as of ``Runtime.bare_interpreter``.

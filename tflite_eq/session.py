@@ -7,13 +7,25 @@ invokes it, or takes its outputs.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, Protocol
 
+import numpy as np
 import numpy.typing as npt
 
 Array = npt.NDArray[Any]
 Shape = tuple[int, ...]
 Detail = dict[str, Any]
+
+
+class Writable(Protocol):
+    """Values that are not there yet, and are best made where they are needed."""
+
+    @property
+    def shape(self) -> Shape:
+        """Their shape."""
+
+    def write_to(self, values: Array) -> None:
+        """Write them into a contiguous array of their shape."""
 
 
 class Session:
@@ -34,6 +46,7 @@ class Session:
         self._shapes: list[Shape] = [tuple(detail["shape"]) for detail in self.inputs]
         self._is_allocated = False
         self._fetched: list[int] | None = None
+        self._is_apart = bool(getattr(interpreter, "is_apart", False))
 
     @property
     def outputs(self) -> list[Detail]:
@@ -54,10 +67,18 @@ class Session:
         self.interpreter.allocate_tensors()
         self._is_allocated = True
 
-    def feed(self, values: Sequence[Array]) -> None:
+    def feed(self, values: Sequence[Array | Writable]) -> None:
         """Set the inputs, in their order, to values of their types and allocated shapes."""
         for detail, value in zip(self.inputs, values):
-            self.interpreter.set_tensor(detail["index"], value)
+            if isinstance(value, np.ndarray):
+                self.interpreter.set_tensor(detail["index"], value)
+                continue
+            memory = self._memory(detail["index"])
+            made = np.empty(value.shape, detail["dtype"]) if memory is None else memory
+            value.write_to(made)
+            if memory is None:
+                self.interpreter.set_tensor(detail["index"], made)
+            del memory, made
 
     def invoke(self) -> None:
         """Compute the outputs of what was fed last."""
@@ -65,13 +86,45 @@ class Session:
 
     def results(self) -> Iterator[Array]:
         """Copies of the outputs, one after the other: all at once may take much memory."""
+        return map(self.interpreter.get_tensor, self._indices())
+
+    def _memory(self, index: int) -> Array | None:
+        """A tensor where the interpreter keeps it; ``None`` if it is in another process, or empty.
+
+        While anybody holds it, interpreters refuse to run.
+        """
+        if self._is_apart:
+            return None
+        try:
+            return np.asarray(self.interpreter.tensor(index)())
+        except ValueError:
+            return None
+
+    def _indices(self) -> list[int]:
         if self._fetched is None:
             self._fetched = [detail["index"] for detail in self.outputs]
-        return map(self.interpreter.get_tensor, self._fetched)
+        return self._fetched
 
-    def run(self, values: Sequence[Array]) -> list[Array]:
+    def views(self) -> Iterator[Array]:
+        """The outputs as ``results`` has them, but read-only and where the interpreter keeps them.
+
+        Whoever still holds one when the next sample is run has it fail.
+        """
+        for index in self._indices():
+            view = self._memory(index)
+            if view is None:
+                view = self.interpreter.get_tensor(index)
+            view.flags.writeable = False
+            yield view
+            del view
+
+    def run(self, values: Sequence[Array | Writable]) -> list[Array]:
         """Outputs for values of the inputs' types, in the model's order."""
+        self.compute(values)
+        return list(self.results())
+
+    def compute(self, values: Sequence[Array | Writable]) -> None:
+        """The same, but for taking the outputs."""
         self.allocate([value.shape for value in values])
         self.feed(values)
         self.invoke()
-        return list(self.results())

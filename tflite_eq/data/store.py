@@ -55,8 +55,17 @@ class ActivationStore(Closing):
         self._places.clear()
         self._file.close()
 
-    def put(self, network: str, tensor: int, sample: int, values: Array) -> None:
+    def put(
+        self, network: str, tensor: int, sample: int, values: Array, lent: bool = False
+    ) -> None:
         """Store one sample's values of a tensor, replacing earlier ones.
+
+        Args:
+            network: Whose tensor it is.
+            tensor: Its index.
+            sample: Number of the sample.
+            values: The values; they are not copied
+            lent: unless somebody else will overwrite them.
 
         Raises:
             TfliteEqError: The disk is full.
@@ -69,7 +78,7 @@ class ActivationStore(Closing):
         if place is not None:
             self._file.free([place])
         if self._used + values.nbytes <= self._budget:
-            self._memory.setdefault(key, {})[sample] = values
+            self._memory.setdefault(key, {})[sample] = values.copy() if lent else values
             self._used += values.nbytes
             return
         try:

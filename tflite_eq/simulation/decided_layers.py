@@ -115,8 +115,8 @@ class DecidedLayers:
     def _put_float_pre_activations(self, layer: LinearLayer) -> None:
         runner = OperatorRunner(self._graph, layer.operator, drop_activation=True)
         for sample in range(self._twins.samples):
-            values = runner.run([self._twins.float_values(i, sample) for i in runner.feeds])[0]
-            self._twins.put_float(layer.output, sample, values)
+            put = functools.partial(self._twins.put_float, layer.output, sample, lent=True)
+            runner.hand_on([self._twins.float_values(i, sample) for i in runner.feeds], [put])
 
     def _put_quantized_pre_activations(
         self, layer: LinearLayer, filters: QuantizedFilters
@@ -129,8 +129,8 @@ class DecidedLayers:
 
     def _run_quantized(self, layer: LinearLayer, runner: OperatorRunner) -> None:
         for sample in range(self._twins.samples):
-            feeds = [self._twins.quantized_values(i, sample) for i in runner.feeds]
-            self._twins.put_waiting(layer.output, sample, runner.run(feeds)[0])
+            put = functools.partial(self._twins.put_waiting, layer.output, sample, lent=True)
+            runner.hand_on([self._twins.quantized_feed(i, sample) for i in runner.feeds], [put])
 
     def _sampled_outputs(self, layer: LinearLayer) -> SampledOutputs:
         """Pre-activation outputs of both networks at the positions that corrections look at."""

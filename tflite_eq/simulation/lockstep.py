@@ -13,6 +13,7 @@ of writing after every layer.
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Mapping, Sequence, Set
 
 from tflite_eq.checkpoint.checkpoint import Checkpoint, LayerState
@@ -175,11 +176,16 @@ def _run_operator(
 ) -> None:
     runner = OperatorRunner(graph, operator)
     for sample in range(twins.samples):
-        exact = runner.run([twins.float_values(i, sample) for i in runner.feeds])
-        for index, values in zip(operator.outputs, exact):
-            twins.put_float(index, sample, values)
+        runner.hand_on(
+            [twins.float_values(i, sample) for i in runner.feeds],
+            [functools.partial(twins.put_float, i, sample, lent=True) for i in operator.outputs],
+        )
     for holder in (twins, *beside):
         for sample in range(holder.samples):
-            found = runner.run([holder.quantized_values(i, sample) for i in runner.feeds])
-            for index, values in zip(operator.outputs, found):
-                holder.put_quantized(index, sample, values)
+            runner.hand_on(
+                [holder.quantized_feed(i, sample) for i in runner.feeds],
+                [
+                    functools.partial(holder.put_quantized, i, sample, lent=True)
+                    for i in operator.outputs
+                ],
+            )

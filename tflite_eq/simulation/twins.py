@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tflite_eq.data.store import ActivationStore
-from tflite_eq.numerics.affine import AffineParams, dequantize, quantize
+from tflite_eq.numerics.affine import AffineParams, dequantize, ends_of, quantize
 from tflite_eq.numerics.clipping import count_outside
 from tflite_eq.numerics.windows import Window
 from tflite_eq.simulation.kernel_tables import KernelTable
@@ -60,15 +60,39 @@ class SettledTensor:
         codes = np.empty(rows.shape, np.int8)
         for start in range(0, len(rows), step):
             block = rows[start : start + step]
-            self.outside += count_outside(block, low, high)
-            found = (
-                quantize(block, params, shifts) if self.table is None else self.table.encode(block)
-            )
-            if self.table is not None and params.is_limited:
-                found = found.clip(params.low, params.high)
+            ends = ends_of(block)
+            self.outside += count_outside(block, low, high, ends)
+            if self.table is None:
+                found = quantize(block, params, shifts, ends)
+            else:
+                found = self.table.encode(block)
+                if params.is_limited:
+                    found = found.clip(params.low, params.high)
             codes[start : start + step] = found
         self.seen += values.size
         return codes.reshape(values.shape)
+
+
+@dataclasses.dataclass(frozen=True)
+class RealOfCodes:
+    """What codes stand for, which is computed where it is needed.
+
+    Attributes:
+        codes: int8 codes.
+        params: Their scale and zero point.
+    """
+
+    codes: Array
+    params: AffineParams
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Of the codes, and of the values."""
+        return self.codes.shape
+
+    def write_to(self, values: Array) -> None:
+        """Write the real values into a contiguous array of that shape."""
+        dequantize(self.codes, self.params, values)
 
 
 class TwinActivations:
@@ -110,20 +134,20 @@ class TwinActivations:
         found = ((index, tensor.table) for index, tensor in self.settled.items())
         return {index: table for index, table in found if table is not None}
 
-    def put_float(self, tensor: int, sample: int, values: Array) -> None:
-        """Store values of the float network."""
-        self._store.put(_FLOAT, tensor, sample, values)
+    def put_float(self, tensor: int, sample: int, values: Array, lent: bool = False) -> None:
+        """Store values of the float network; of ``lent`` ones a copy."""
+        self._store.put(_FLOAT, tensor, sample, values, lent)
 
-    def put_quantized(self, tensor: int, sample: int, values: Array) -> None:
+    def put_quantized(self, tensor: int, sample: int, values: Array, lent: bool = False) -> None:
         """Store real values of the quantized network, as codes if the tensor is settled."""
         self._present.add(tensor)
         if tensor in self.settled:
-            values = self.settled[tensor].encode(values)
-        self._store.put(self._own, tensor, sample, values)
+            values, lent = self.settled[tensor].encode(values), False
+        self._store.put(self._own, tensor, sample, values, lent)
 
-    def put_waiting(self, tensor: int, sample: int, values: Array) -> None:
+    def put_waiting(self, tensor: int, sample: int, values: Array, lent: bool = False) -> None:
         """Store values that are not final yet: they stay real whatever the tensor's scale."""
-        self._store.put(self._own, tensor, sample, values)
+        self._store.put(self._own, tensor, sample, values, lent)
 
     def change_float(self, tensor: int, sample: int, function: Callable[[Array], None]) -> None:
         """Have a function change values of the float network in place, see ``ActivationStore``."""
@@ -152,6 +176,12 @@ class TwinActivations:
         stored = self._store.get(self._own, tensor, sample)
         settled = self.settled.get(tensor)
         return stored if settled is None else dequantize(stored, settled.params)
+
+    def quantized_feed(self, tensor: int, sample: int) -> Array | RealOfCodes:
+        """The same for an interpreter, which can have codes turned into values in its memory."""
+        stored = self._store.get(self._own, tensor, sample)
+        settled = self.settled.get(tensor)
+        return stored if settled is None else RealOfCodes(stored, settled.params)
 
     def quantized_range(self, tensor: int) -> tuple[float, float]:
         """Smallest and largest value the quantized network has computed for a present tensor."""
