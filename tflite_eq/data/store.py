@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import io
+import math
+import mmap
+import os
 import tempfile
 from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
@@ -19,7 +23,10 @@ _Closing = TypeVar("_Closing", bound="Closing")
 
 MEMORY_BUDGET = 160 << 20  # bytes
 
-_PAGE = 4096
+# Files are mapped page by page. Elsewhere than on POSIX systems what is written to a file need not
+# show in its pages.
+_MAPS = os.name == "posix"
+_PAGE = mmap.ALLOCATIONGRANULARITY
 
 
 class Closing:
@@ -91,7 +98,7 @@ class ActivationStore(Closing):
             ) from error
 
     def get(self, network: str, tensor: int, sample: int) -> Array:
-        """Values stored before; treat them as read-only."""
+        """Values stored before, read-only; those of a file until others are stored in their place."""
         key = (network, tensor)
         held = self._memory.get(key, {}).get(sample)
         return self._file.read(self._places[key][sample]) if held is None else held
@@ -167,7 +174,16 @@ class _SpillFile:
         return place
 
     def read(self, place: _Place) -> Array:
-        """Stored values with their changes."""
+        """Stored values with their changes; without any, the file's own pages."""
+        if _MAPS and not place.changes and 0 not in place.shape:
+            self._at(place.start)
+            assert self._opened is not None
+            size = math.prod(place.shape) * place.dtype.itemsize
+            with contextlib.suppress(OSError):  # where files cannot be mapped
+                pages = mmap.mmap(
+                    self._opened.fileno(), size, access=mmap.ACCESS_COPY, offset=place.start
+                )
+                return np.frombuffer(pages, place.dtype).reshape(place.shape)
         values = np.empty(place.shape, place.dtype)
         file, left = self._at(place.start), _bytes_of(values)
         while left and (count := file.readinto(left)):

@@ -241,8 +241,8 @@ class TwinActivations:
         for number, sample in enumerate(samples):
             for tensor in tensors:
                 values = self.float_values(tensor, sample)
-                found.put_float(tensor, number, values)
-                found.put_quantized(tensor, number, values)
+                found.put_float(tensor, number, values, lent=True)
+                found.put_quantized(tensor, number, values, lent=True)
         return found
 
     def beside(self, tensors: Sequence[int], samples: Sequence[int]) -> TwinsBeside:
@@ -287,7 +287,8 @@ class TwinsBeside(TwinActivations):
         self._numbers = tuple(samples)
         for sample in range(self.samples):
             for tensor in tensors:
-                self.put_quantized(tensor, sample, self.float_values(tensor, sample))
+                values = self.float_values(tensor, sample)
+                self.put_quantized(tensor, sample, values, lent=True)
 
     def float_values(self, tensor: int, sample: int) -> Array:
         """Values of the float network; read-only."""
