@@ -106,15 +106,15 @@ class Session:
         return self._fetched
 
     def views(self) -> Iterator[Array]:
-        """The outputs as ``results`` has them, but read-only and where the interpreter keeps them.
+        """The outputs as ``results`` has them, where the interpreter keeps them.
 
-        Whoever still holds one when the next sample is run has it fail.
+        They may be changed, and the next run overwrites them. While anybody still holds one, it
+        fails.
         """
         for index in self._indices():
             view = self._memory(index)
             if view is None:
                 view = self.interpreter.get_tensor(index)
-            view.flags.writeable = False
             yield view
             del view
 

@@ -98,7 +98,7 @@ class ActivationStore(Closing):
             ) from error
 
     def get(self, network: str, tensor: int, sample: int) -> Array:
-        """Values stored before, read-only; those of a file until others are stored in their place."""
+        """Values stored before, read-only; of a file they hold until their place is used again."""
         key = (network, tensor)
         held = self._memory.get(key, {}).get(sample)
         return self._file.read(self._places[key][sample]) if held is None else held

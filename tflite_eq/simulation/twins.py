@@ -273,7 +273,11 @@ class TwinActivations:
 
 
 class TwinsBeside(TwinActivations):
-    """Another quantized twin of a float network whose values others keep, for some samples."""
+    """Another quantized twin of a float network whose values others keep, for some samples.
+
+    Attributes:
+        numbers: Those of its samples in the other one.
+    """
 
     def __init__(
         self, whole: TwinActivations, name: str, tensors: Sequence[int], samples: Sequence[int]
@@ -284,7 +288,7 @@ class TwinsBeside(TwinActivations):
         self.shifts = whole.shifts
         self._own = name
         self._whole = whole
-        self._numbers = tuple(samples)
+        self.numbers = tuple(samples)
         for sample in range(self.samples):
             for tensor in tensors:
                 values = self.float_values(tensor, sample)
@@ -292,7 +296,7 @@ class TwinsBeside(TwinActivations):
 
     def float_values(self, tensor: int, sample: int) -> Array:
         """Values of the float network; read-only."""
-        return self._whole.float_values(tensor, self._numbers[sample])
+        return self._whole.float_values(tensor, self.numbers[sample])
 
     def drop(self, tensor: int) -> None:
         """Forget a tensor; its float values are not kept here."""
