@@ -134,9 +134,10 @@ class OutputRows:
         self._quantized[self._places[sample]] = rows[self._positions[sample]]
 
     def outputs(self) -> SampledOutputs:
-        """All that were taken."""
+        """All that were taken; those of the quantized network are not kept any longer."""
         end = max((place.stop for place in self._places.values()), default=0)
-        return SampledOutputs(self._exact[:end], self._quantized[:end])
+        quantized, self._quantized = self._quantized[:end], np.empty_like(self._exact[:0])
+        return SampledOutputs(self._exact[:end], quantized)
 
 
 def spread(available: int, count: int, rng: np.random.Generator) -> npt.NDArray[np.int64] | slice:
