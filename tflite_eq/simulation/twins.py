@@ -47,10 +47,7 @@ class SettledTensor:
 
     def encode(self, values: Array) -> Array:
         """Codes of real values, which are counted."""
-        params, window = self.params, self.window
-        # Half a step beyond the last code still rounds to it.
-        low = np.float32((window.low - 0.5 - params.zero_point) * params.scale)
-        high = np.float32((window.high + 0.5 - params.zero_point) * params.scale)
+        low, high = self._ends
         if self.shifts is None or self.table is not None:
             rows, shifts = values.reshape(-1), None
             step = _BLOCK
@@ -62,15 +59,42 @@ class SettledTensor:
             block = rows[start : start + step]
             ends = ends_of(block)
             self.outside += count_outside(block, low, high, ends)
-            if self.table is None:
-                found = quantize(block, params, shifts, ends)
-            else:
-                found = self.table.encode(block)
-                if params.is_limited:
-                    found = found.clip(params.low, params.high)
-            codes[start : start + step] = found
+            codes[start : start + step] = self._codes(block, ends, shifts)
         self.seen += values.size
         return codes.reshape(values.shape)
+
+    def encode_results(self, codes: Array, results: Array) -> Array:
+        """Codes of what a function makes of other codes, which are counted.
+
+        Args:
+            codes: int8 codes of its argument.
+            results: Real values that it has for them, [256], by the code as an unsigned number.
+        """
+        low, high = self._ends
+        is_outside = (results < low) | (results > high)
+        if is_outside.any():
+            self.outside += int(np.count_nonzero(_looked_up(is_outside, codes)))
+        self.seen += codes.size
+        return _looked_up(self._codes(results, ends_of(results), None), codes)
+
+    @property
+    def _ends(self) -> tuple[np.float32, np.float32]:
+        """The least and the largest value inside the window."""
+        params, window = self.params, self.window
+        # Half a step beyond the last code still rounds to it.
+        low = np.float32((window.low - 0.5 - params.zero_point) * params.scale)
+        return low, np.float32((window.high + 0.5 - params.zero_point) * params.scale)
+
+    def _codes(self, values: Array, ends: tuple[float, float], shifts: Array | None) -> Array:
+        if self.table is None:
+            return quantize(values, self.params, shifts, ends)
+        found = self.table.encode(values)
+        return found.clip(self.params.low, self.params.high) if self.params.is_limited else found
+
+
+def _looked_up(by_code: Array, codes: Array) -> Array:
+    """Entries [256] of int8 codes, by these as unsigned numbers."""
+    return by_code.take(codes.view(np.uint8), mode="clip")  # none is cut off; checking takes longer
 
 
 @dataclasses.dataclass(frozen=True)
@@ -122,6 +146,9 @@ class TwinActivations:
         self.settled: dict[int, SettledTensor] = {}
         self.notices: list[str] = []
         self._present: set[int] = set()
+        # Of tensors that elementwise functions of codes give: the function's 256 values. They are
+        # stored as these codes.
+        self._results: dict[int, Array] = {}
 
     @property
     def params(self) -> dict[int, AffineParams]:
@@ -144,6 +171,28 @@ class TwinActivations:
         if tensor in self.settled:
             values, lent = self.settled[tensor].encode(values), False
         self._store.put(self._own, tensor, sample, values, lent)
+
+    def put_results(self, tensor: int, source: int, results: Array) -> None:
+        """Store what an elementwise function makes of a settled tensor, for all samples.
+
+        Args:
+            tensor: The function's result, of the quantized network.
+            source: The settled tensor.
+            results: What the function makes of every code, [256], by it as an unsigned number.
+        """
+        self._present.add(tensor)
+        settled = self.settled.get(tensor)
+        if settled is None:
+            self._results[tensor] = results
+        for sample in range(self.samples):
+            codes = self._store.get(self._own, source, sample)
+            if settled is not None:
+                codes = settled.encode_results(codes, results)
+            self._store.put(self._own, tensor, sample, codes, lent=settled is None)
+
+    def rounds_alike(self, tensor: int) -> bool:
+        """Whether all channels of a tensor are rounded in the same way."""
+        return tensor not in self.shifts
 
     def put_waiting(self, tensor: int, sample: int, values: Array, lent: bool = False) -> None:
         """Store values that are not final yet: they stay real whatever the tensor's scale."""
@@ -174,11 +223,15 @@ class TwinActivations:
     def quantized_values(self, tensor: int, sample: int) -> Array:
         """Real values of the quantized network; read-only."""
         stored = self._store.get(self._own, tensor, sample)
+        if tensor in self._results:
+            return _looked_up(self._results[tensor], stored)
         settled = self.settled.get(tensor)
         return stored if settled is None else dequantize(stored, settled.params)
 
     def quantized_feed(self, tensor: int, sample: int) -> Array | RealOfCodes:
         """The same for an interpreter, which can have codes turned into values in its memory."""
+        if tensor in self._results:
+            return self.quantized_values(tensor, sample)
         stored = self._store.get(self._own, tensor, sample)
         settled = self.settled.get(tensor)
         return stored if settled is None else RealOfCodes(stored, settled.params)
@@ -216,10 +269,14 @@ class TwinActivations:
         """
         shifts = self.shifts.get(tensor)
         settled = self.settled[tensor] = SettledTensor(params, window, table, shifts)
-        if tensor in self._present:
-            for sample in range(self.samples):
-                real = self._store.get(self._own, tensor, sample)
-                self._store.put(self._own, tensor, sample, settled.encode(real))
+        results = self._results.pop(tensor, None)
+        for sample in range(self.samples) if tensor in self._present else ():
+            stored = self._store.get(self._own, tensor, sample)
+            if results is None:
+                codes = settled.encode(stored)
+            else:
+                codes = settled.encode_results(stored, results)
+            self._store.put(self._own, tensor, sample, codes)
         if not written:
             settled.table = None
 
@@ -259,12 +316,14 @@ class TwinActivations:
         """Take the quantized network's values of a tensor for not computed yet."""
         self._store.drop(self._own, tensor)
         self._present.discard(tensor)
+        self._results.pop(tensor, None)
 
     def drop(self, tensor: int) -> None:
         """Forget a tensor that no operator will read any more."""
         self._store.drop(_FLOAT, tensor)
         self._store.drop(self._own, tensor)
         self._present.discard(tensor)
+        self._results.pop(tensor, None)
 
     def outside(self, tensor: int) -> float:
         """Part of the tensor's values that lay outside its window, in [0, 1]."""
