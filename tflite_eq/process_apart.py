@@ -29,6 +29,11 @@ _START = (
 )
 
 
+# What it says behind a model that ran, and behind one that did not.
+RAN = b"ran\n"
+FAILED = b"failed\n"
+
+
 class NotStartedError(Exception):
     """A process ended, or never was, before it came to what it was asked."""
 
@@ -97,8 +102,8 @@ class ProcessApart:
         self._released: list[int] = []
         self._send(sys.path)
 
-    def answer(self, runtime: Any, job: Any) -> None:
-        """Have it run a model.
+    def answer(self, runtime: Any, job: Any) -> bool:
+        """Have it run a model; whether that went as far as it was to, without an error.
 
         Raises:
             NotStartedError: It did not come to that.
@@ -111,8 +116,10 @@ class ProcessApart:
             if not stream.readline():
                 self.stop()
                 raise NotStartedError
-            if not stream.readline():
+            last = stream.readline()
+            if not last:
                 raise EOFError
+            return last == RAN
 
     def call(self, target: Any, method: str, *arguments: Any, keeps: bool = False) -> Any:
         """What a method returns there; with ``keeps`` the number under which it stays there.

@@ -6,6 +6,7 @@ invokes it, or takes its outputs.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Sequence
 from typing import Any, Protocol
 
@@ -15,6 +16,11 @@ import numpy.typing as npt
 Array = npt.NDArray[Any]
 Shape = tuple[int, ...]
 Detail = dict[str, Any]
+
+# What interpreters say that do not run because somebody holds a view of their memory, and for how
+# many seconds to wait before they are asked again.
+_HELD = "reference to internal data"
+_WAITS = (0.001, 0.01, 0.1, 1.0, None)
 
 
 class Writable(Protocol):
@@ -82,7 +88,15 @@ class Session:
 
     def invoke(self) -> None:
         """Compute the outputs of what was fed last."""
-        self.interpreter.invoke()
+        for seconds in _WAITS:
+            try:
+                self.interpreter.invoke()
+                return
+            except RuntimeError as error:
+                # A thread that looks at this one's frames, as profilers do, holds views a while.
+                if _HELD not in str(error) or seconds is None:
+                    raise
+                time.sleep(seconds)
 
     def results(self) -> Iterator[Array]:
         """Copies of the outputs, one after the other: all at once may take much memory."""

@@ -16,7 +16,7 @@ from tflite_eq.progress import note
 from tflite_eq.runtimes import Kernels, Runtime, available_runtimes
 from tflite_eq.session import Session
 from tflite_eq.text import counted
-from tflite_eq.trial import Job, death, would_end
+from tflite_eq.trial import Job, death, has_run, would_end
 
 Array = npt.NDArray[Any]
 
@@ -141,9 +141,12 @@ def _failure(
     runtime: Runtime, model: bytes, kernels: Kernels, sample: Sequence[Array]
 ) -> str | None:
     """Why a runtime does not run a model; ``None`` if it does."""
-    how = death(runtime, Job(model, kernels, sample))
+    job = Job(model, kernels, sample)
+    how = death(runtime, job)
     if how is not None:
         return would_end(runtime, kernels, how)
+    if has_run(runtime, job):
+        return None
     try:
         session = Session(runtime.interpreter(model, kernels))
         session.allocate([value.shape for value in sample])
