@@ -100,7 +100,13 @@ class ProcessApart:
         self._lock = threading.Lock()
         self._serial = 0
         self._released: list[int] = []
+        self._held = 0
         self._send(sys.path)
+
+    @property
+    def is_needed(self) -> bool:
+        """Whether it holds objects that somebody here works with."""
+        return self._held > 0
 
     def answer(self, runtime: Any, job: Any) -> bool:
         """Have it run a model; whether that went as far as it was to, without an error.
@@ -142,11 +148,13 @@ class ProcessApart:
                 raise EOFError from error  # it ended while it was answering
             if not is_right:
                 raise value
+            self._held += keeps
             return self._serial if keeps else value
 
     def release(self, target: int) -> None:
         """Have it forget an object, with the next call."""
         self._released.append(target)  # from finalizers: these must not wait for a lock
+        self._held -= 1
 
     def how_it_ended(self) -> str:
         """Name of a signal, or an exit code."""
@@ -192,6 +200,14 @@ def process_apart() -> ProcessApart:
     if key not in processes:
         processes[key] = ProcessApart()
     return processes[key]
+
+
+def renew() -> None:
+    """Have the next question answered by a process that has loaded nothing yet, if one may end."""
+    process = processes.get(os.getpid())
+    if process is not None and not process.is_needed:
+        forget(process)
+        process.stop()
 
 
 def forget(process: ProcessApart) -> None:

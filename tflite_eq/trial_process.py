@@ -118,7 +118,7 @@ def _runs(runtime: Runtime, job: Job) -> bool:
         ]
         session.feed(encoded(values, session.inputs))
         session.invoke()
-        for _ in session.results():
+        for _ in session.views():
             pass
     except Exception:  # of any type
         return False

@@ -12,6 +12,7 @@ from tflite_eq.evaluation.feeding import encoded
 from tflite_eq.graph.checks import describe
 from tflite_eq.graph.float_islands import matching
 from tflite_eq.graph.model import Graph
+from tflite_eq.process_apart import renew
 from tflite_eq.progress import note
 from tflite_eq.runtimes import Kernels, Runtime, available_runtimes
 from tflite_eq.session import Session
@@ -68,6 +69,7 @@ def check_runs(model: bytes, sample: Sequence[Array], runtime: Runtime, kernels:
     Raises:
         VerificationError: It does not run.
     """
+    renew()  # large pictures take memory, and the libraries of all runtimes some 250 MiB
     failure = _failure(runtime, model, kernels, sample)
     if failure is not None:
         raise VerificationError(

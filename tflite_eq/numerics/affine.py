@@ -84,7 +84,7 @@ def quantize(
         ends = None
     with np.errstate(over="ignore"):  # infinity saturates like what is merely large
         steps = np.asarray(values * inverse)
-        first, last = _ENDLESS if ends is None else (end * inverse for end in np.float32(ends))
+        first, last = np.array(_ENDLESS if ends is None else ends, np.float32) * inverse
     if shifts is not None:
         steps += shifts
     low, high = params.low - params.zero_point, params.high - params.zero_point
@@ -137,8 +137,8 @@ def fake_quantize(
         real += shifts
         ends = None
     np.rint(real, out=real)
-    reached = _ENDLESS if ends is None else tuple(np.rint(np.float32(ends) * inverse))
-    _clip(real, params.low - params.zero_point, params.high - params.zero_point, reached)
+    first, last = np.rint(np.array(_ENDLESS if ends is None else ends, np.float32) * inverse)
+    _clip(real, params.low - params.zero_point, params.high - params.zero_point, (first, last))
     real *= scale
     return real
 
