@@ -76,12 +76,13 @@ class Session:
     def feed(self, values: Sequence[Array | Writable]) -> None:
         """Set the inputs, in their order, to values of their types and allocated shapes."""
         for detail, value in zip(self.inputs, values):
-            if isinstance(value, np.ndarray):
+            write_to = getattr(value, "write_to", None)
+            if write_to is None:  # an array, or a number without dimensions
                 self.interpreter.set_tensor(detail["index"], value)
                 continue
             memory = self._memory(detail["index"])
             made = np.empty(value.shape, detail["dtype"]) if memory is None else memory
-            value.write_to(made)
+            write_to(made)
             if memory is None:
                 self.interpreter.set_tensor(detail["index"], made)
             del memory, made
