@@ -28,7 +28,8 @@ class Target(enum.Enum):
     kernel is no faster than the runtime's, and 7 bits gain nothing.
 
     ``X86_AMX`` (Intel's server cores from Sapphire Rapids on) and ``ARMV9_SME2`` have units that
-    multiply whole matrices, which the runtime's own kernels use: everything is left to them.
+    multiply whole matrices, which the runtime's own kernels use: there is nothing for 7 bits to
+    gain over them.
 
     Example:
         >>> import tflite_eq

@@ -7,7 +7,7 @@ The peers are the TFLite
 runtimes importable from this Python: TensorFlow, LiteRT, tflite-runtime. TensorFlow is also what
 makes the int8 models.
 
-    bazel build //delegate/benchmark:libkernel_chain.so //delegate/benchmark:libhide_avx512.so
+    bazel build //delegate/benchmark:libkernel_chain.so //delegate/benchmark:libhide_instructions.so
     python delegate/benchmark/compare_xnnpack.py [--rounds 100] [--isa avx512_vnni] [--shape
     56x64x64[x3[x1]]] [--depthwise 112x32[x3[x1]]] [--json FILE]
 
@@ -306,7 +306,7 @@ def main() -> int:
     built = pathlib.Path(__file__).resolve().parents[2] / "bazel-bin/delegate/benchmark"
     library_path = arguments.library or built / "libkernel_chain.so"
     # The peer of an AVX2 kernel is XNNPACK's AVX2 kernel.
-    preload = built / "libhide_avx512.so" if arguments.isa == "avx2" else None
+    preload = built / "libhide_instructions.so" if arguments.isa == "avx2" else None
     for path in (library_path, preload):
         if path is not None and not path.exists():
             print(

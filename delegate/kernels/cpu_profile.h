@@ -100,6 +100,17 @@ struct CpuCosts {
     double input;
   };
   Depthwise depthwise;
+  // XNNPACK's time with a unit that multiplies matrices, for a layer that is not depthwise: for each row that the unit takes, each filter
+  // tap of it, each value that is written, each product, each weight, and for the layer. Zeros where there is no such unit or it was not measured.
+  struct Matrix {
+    double row;
+    double tap;
+    double output;
+    double product;
+    double weight;
+    double layer;
+  };
+  Matrix amx;
   // To fetch a byte of weights or scratch that other layers have driven out of the caches.
   double byte;
   // Claiming nodes in the middle of what XNNPACK runs cuts its subgraph in two: each is set up anew at every invocation, and

@@ -38,22 +38,22 @@ bool BestKernel(Algorithm algorithm, Isa has, Isa* needed) {
   return false;
 }
 
-Plan Claim(const ConvShape& shape, Algorithm algorithm, Isa has, double saved_share, const char* why) {
+Plan Claim(Algorithm algorithm, Isa has, double saved, const char* why) {
   Plan plan;
   plan.claim = BestKernel(algorithm, has, &plan.isa);
   plan.algorithm = algorithm;
-  plan.saved_multiplications = (saved_share > 0 ? saved_share : 0) * XnnpackMultiplications(shape);
+  plan.saved_multiplications = saved;
   plan.reason.Set("%s on %s: %s", AlgorithmName(algorithm), IsaName(plan.isa), why);
   return plan;
 }
 
-Plan ClaimWinograd2d(const ConvProblem& problem, Algorithm algorithm, Isa has, double saved_share, const char* why) {
+Plan ClaimWinograd2d(const ConvProblem& problem, Algorithm algorithm, Isa has, double saved, const char* why) {
   const int bits = algorithm == Algorithm::kWinogradF43 ? kWinogradF43Bits : kWinogradF23Bits;
   Reason text;
   const int parts = WinogradParts(problem, bits, 0, problem.shape.output_channels, &text);
-  if (parts < 2) return Claim(problem.shape, algorithm, has, saved_share, why);
+  if (parts < 2) return Claim(algorithm, has, saved, why);
   text.Set("%s, in %d parts of the input channels", why, parts);
-  return Claim(problem.shape, algorithm, has, saved_share, text.text);
+  return Claim(algorithm, has, saved, text.text);
 }
 
 Plan Leave(const Reason& reason) {
@@ -100,10 +100,9 @@ DirectChoice BetterDirect(const ConvProblem& problem, const CpuProfile& cpu) {
   return seven.work < any.work ? DirectChoice{true, seven} : DirectChoice{false, any};
 }
 
-Plan ClaimDirect(const ConvProblem& problem, const CpuProfile& cpu, const DirectChoice& choice, const char* why) {
-  Plan plan = Claim(problem.shape, choice.seven_bits ? Algorithm::kDirectInt7 : Algorithm::kDirect, cpu.isa, /*saved_share=*/0, why);
-  plan.saved_multiplications = choice.estimate.peer - choice.estimate.expected;
-  return plan;
+Plan ClaimDirect(const CpuProfile& cpu, const DirectChoice& choice, const char* why) {
+  const Algorithm algorithm = choice.seven_bits ? Algorithm::kDirectInt7 : Algorithm::kDirect;
+  return Claim(algorithm, cpu.isa, choice.estimate.saved(), why);
 }
 
 }  // namespace
@@ -117,13 +116,13 @@ Plan ChooseDirect(const ConvProblem& problem, const CpuProfile& cpu) {
     left.Set("XNNPACK is as fast here: %.150s", reason.text);
     return Leave(left);
   }
-  return ClaimDirect(problem, cpu, choice, choice.seven_bits ? "INT7, more products in 16 bits" : "as estimated");
+  return ClaimDirect(cpu, choice, choice.seven_bits ? "INT7, more products in 16 bits" : "as estimated");
 }
 
 Plan ChooseDirectBetween(const ConvProblem& problem, const CpuProfile& cpu) {
   const DirectChoice choice = BetterDirect(problem, cpu);
   if (choice.estimate.peer <= 0) return Leave("not measured on such a CPU");
-  return ClaimDirect(problem, cpu, choice, "between layers that pay");
+  return ClaimDirect(cpu, choice, "between layers that pay");
 }
 
 bool HasManyTaps(const ConvShape& s) {
@@ -156,9 +155,7 @@ Plan ChooseDepthwise(const ConvShape& s, const CpuProfile& cpu) {
     left.Set("XNNPACK is as fast here: %.150s", reason.text);
     return Leave(left);
   }
-  Plan plan = Claim(s, Algorithm::kDepthwise, cpu.isa, /*saved_share=*/0, "taps of a channel side by side");
-  plan.saved_multiplications = estimate.peer - estimate.expected;
-  return plan;
+  return Claim(Algorithm::kDepthwise, cpu.isa, estimate.saved(), "taps of a channel side by side");
 }
 
 }  // namespace
@@ -166,26 +163,28 @@ Plan ChooseDepthwise(const ConvShape& s, const CpuProfile& cpu) {
 Plan ChooseKernel(const ConvProblem& problem, const CpuProfile& cpu) {
   // Whatever instructions XNNPACK has for others, depthwise convolutions run on its plain vectors.
   if (problem.shape.depthwise) return ChooseDepthwise(problem.shape, cpu);
-  // Nor do INT7's gains make up for it: on AMX the 1-D kernel ran at half of XNNPACK's speed. AVX-VNNI was not measured.
-  if (cpu.peer == Peer::kAmx || cpu.peer == Peer::kSme || cpu.peer == Peer::kAvxVnni) {
+  if (!Includes(cpu.isa, Isa::kAvx2) && !Includes(cpu.isa, Isa::kNeon)) {
+    return Leave("this CPU has no instruction set with fast kernels; scalar ones run only when asked for by name");
+  }
+  // SME and AVX-VNNI were not measured. Which layers AMX is slow at is known, and that the kernels for AVX2 do not keep up with it.
+  if (cpu.peer == Peer::kSme || cpu.peer == Peer::kAvxVnni || (cpu.peer == Peer::kAmx && !Includes(cpu.isa, Isa::kAvx512Vnni))) {
     Reason reason;
     reason.Set("XNNPACK is faster here: its int8 kernels use %s", PeerInstructions(cpu));
     return Leave(reason);
   }
   if (Includes(cpu.isa, Isa::kAvx2)) return ChooseX86(problem, cpu);
-  if (Includes(cpu.isa, Isa::kNeon)) return ChooseArm(problem, cpu);
-  return Leave("this CPU has no instruction set with fast kernels; scalar ones run only when asked for by name");
+  return ChooseArm(problem, cpu);
 }
 
 Plan ChooseKernelBetween(const ConvProblem& problem, const CpuProfile& cpu) {
-  if (IsEmpty(problem.shape) || cpu.peer != Peer::kSameInstructions) return Leave("not measured against such a runtime");
+  if (IsEmpty(problem.shape) || (cpu.peer != Peer::kSameInstructions && cpu.peer != Peer::kAmx)) {
+    return Leave("not measured against such a runtime");
+  }
   if (Includes(cpu.isa, Isa::kAvx512Vnni)) return ChooseX86Between(problem, cpu);
   if (!problem.shape.depthwise) return ChooseDirectBetween(problem, cpu);
   const Estimate estimate = EstimateDepthwise(problem.shape, cpu);
   if (estimate.peer <= 0) return Leave("not measured on such a CPU");
-  Plan plan = Claim(problem.shape, Algorithm::kDepthwise, cpu.isa, /*saved_share=*/0, "between layers that pay");
-  plan.saved_multiplications = estimate.peer - estimate.expected;
-  return plan;
+  return Claim(Algorithm::kDepthwise, cpu.isa, estimate.saved(), "between layers that pay");
 }
 
 namespace {
@@ -240,7 +239,7 @@ Plan ForceKernel(const ConvProblem& problem, Algorithm algorithm, Isa isa) {
     return Leave(reason);
   }
   if (!Certify(problem, algorithm, &reason)) return Leave(reason);
-  return Claim(problem.shape, algorithm, isa, /*saved_share=*/0, "asked for by name");
+  return Claim(algorithm, isa, /*saved=*/0, "asked for by name");
 }
 
 Plan ForceBestKernel(const ConvProblem& problem, Algorithm algorithm, Isa most) {

@@ -2,10 +2,11 @@
 // the problem and a CPU profile, never at the running machine, so that it can answer for another one.
 //
 //   CPU                        INT8 weights or codes                      INT7 range and qualifying weights
-//   AMX, SME; AVX-VNNI         none: XNNPACK's kernels are faster         same
-//   without AVX-512
+//   SME; AVX-VNNI without      none: XNNPACK's kernels are faster, or     same
+//   AVX-512                    were not measured
+//   x86 AMX                    as below, where it pays: few channels      as INT8
 //   x86 AVX-512 VNNI,          F(4,3) where it pays and saves more        1-D F(2,3) where it pays; two taps only
-//   two units (Intel servers)  than direct; else direct                   where F(4,3) does not
+//   two units (Intel servers)  than direct; else direct where it pays     where F(4,3) does not
 //   x86 AVX-512 VNNI,          F(4,3) where it pays; else direct where    F(4,3) where it is faster than the 1-D
 //   one unit                   that pays, with few products for an        kernel; else that where it pays; else
 //                              output and in first layers; else none      direct likewise
@@ -21,7 +22,7 @@
 //                              four input channels, without i8mm for      pays
 //                              smaller ones, too; else none
 //   any x86 with those sets    depthwise where it is estimated to be clearly   same
-//                              faster; AMX and AVX-VNNI have no such kernels
+//                              faster; XNNPACK has no other kernels for these
 //   anything else              none: scalar kernels only when asked for   same
 //
 // A kernel pays where it is estimated to be clearly faster than XNNPACK (plan_estimates.h).

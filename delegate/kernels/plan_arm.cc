@@ -25,7 +25,7 @@ Plan ChooseInt16Winograd(const ConvProblem& problem, const CpuProfile& cpu) {
     return Leave(left);
   }
   if (!CertifyWinogradF43(problem, &reason)) return Leave(reason);
-  Plan plan = ClaimWinograd2d(problem, Algorithm::kWinogradF43, cpu.isa, /*saved_share=*/0, "certified");
+  Plan plan = ClaimWinograd2d(problem, Algorithm::kWinogradF43, cpu.isa, /*saved=*/0, "certified");
   plan.saved_multiplications = estimate.peer > estimate.expected ? estimate.peer - estimate.expected : 0;
   return plan;
 }
@@ -55,10 +55,10 @@ Plan ChooseDotProduct(const ConvProblem& problem, const CpuProfile& cpu) {
   const ConvShape& s = problem.shape;
   Reason reason;
   if (IsLargeFirstLayer(s) && s.output_channels >= kFewestChannels) {
-    return Claim(s, Algorithm::kDirect, cpu.isa, kSavedByDenseRows, "few input channels; here filter rows are dense");
+    return Claim(Algorithm::kDirect, cpu.isa, kSavedByDenseRows * XnnpackMultiplications(s), "few input channels; here filter rows are dense");
   }
   if (IsFirstLayer(s) && !Includes(cpu.isa, Isa::kNeonI8mm) && s.output_channels >= kFewestChannels) {
-    return Claim(s, Algorithm::kDirect, cpu.isa, kSavedByDenseShortRows, "few input channels; here filter rows are dense");
+    return Claim(Algorithm::kDirect, cpu.isa, kSavedByDenseShortRows * XnnpackMultiplications(s), "few input channels; here filter rows are dense");
   }
   if (!s.is_3x3_stride_1()) {
     return Leave("XNNPACK is as fast here: ARM with dot products, not a 3x3 convolution with stride 1");
@@ -83,7 +83,7 @@ Plan ChooseDotProduct(const ConvProblem& problem, const CpuProfile& cpu) {
     left.Set("XNNPACK is as fast here: ARM with dot products, %.120s", reason.text);
     return Leave(left);
   }
-  return Claim(s, Algorithm::kWinograd1d, cpu.isa, estimate.saved_share(),
+  return Claim(Algorithm::kWinograd1d, cpu.isa, estimate.saved(),
                two_taps ? "INT7 weights, two-tap form" : "INT7 weights, sums of taps fit in int8");
 }
 

@@ -1,5 +1,7 @@
 #include "delegate/kernels/plan_estimates.h"
 
+#include <stdint.h>
+
 namespace tflite_eq {
 namespace {
 
@@ -18,18 +20,42 @@ double RoundUp(int value, int multiple) { return static_cast<double>((value + mu
 // Bytes of an 8-bit 3x3 filter, as XNNPACK packs it.
 double PlainWeightBytes(const ConvShape& s) { return 9.0 * s.input_channels * s.output_channels; }
 
+constexpr int kVector = 16;  // output channels that AVX-512 kernels compute at a time, XNNPACK's too
+
+double PeerTimeOnAmx(const ConvShape& s, const CpuCosts::Matrix& costs) {
+  constexpr int kRows = 16;
+  constexpr int kGroup = 4;
+  const int64_t pixels = static_cast<int64_t>(s.output_height) * s.output_width;
+  const double rows = static_cast<double>(s.batch) * static_cast<double>((pixels + kRows - 1) / kRows * kRows);
+  const double taps = static_cast<double>(s.filter_height) * s.filter_width;
+  const double filters = RoundUp(s.output_channels, kVector);
+  const double products = taps * RoundUp(s.input_channels, kGroup) * filters;
+  const double weights = static_cast<double>(s.filter_size()) * s.output_channels;
+  return rows * (costs.row + costs.tap * taps + costs.output * filters + costs.product * products) + costs.weight * weights + costs.layer;
+}
+
+// XNNPACK's time where its vectors take `vectors`. Nobody can tell whether the runtime is an older one, which does not use AMX: what is
+// won from one that does must not be lost there, or by a few per cent at most.
+double PeerTime(const ConvShape& s, const CpuProfile& cpu, double vectors) {
+  const CpuCosts::Matrix& amx = CostsOf(cpu).amx;
+  if (cpu.peer != Peer::kAmx || amx.row <= 0) return vectors;
+  constexpr double kMost = 1.15;
+  const double matrices = PeerTimeOnAmx(s, amx);
+  return matrices < kMost * vectors ? matrices : kMost * vectors;
+}
+
+// What XNNPACK's vectors take for values that are written counts where there are few products for them.
+double PeerTimeForOutputs(const ConvShape& s, const CpuProfile& cpu) {
+  return CostsOf(cpu).direct.peer * s.batch * s.output_height * s.output_width * s.output_channels;
+}
+
 Estimate Finish(const ConvShape& s, const CpuProfile& cpu, double work, double bytes) {
   const double more = bytes - PlainWeightBytes(s);
   const bool shared = bytes > kOwnCache;
   const double fetch = (more > 0 ? more : 0) * CostsOf(cpu).byte * (shared ? cpu.threads : 1);
   // Of what would fit, other layers leave a part in place.
   const double anew = shared ? fetch : fetch / 2;
-  return {work + kFixed, fetch, more, XnnpackMultiplications(s), work + kFixed + anew};
-}
-
-// What XNNPACK takes for each output, which counts where there are few products for it.
-void AddOutputs(const ConvShape& s, const CpuProfile& cpu, Estimate* estimate) {
-  estimate->peer += CostsOf(cpu).direct.peer * s.batch * s.output_height * s.output_width * s.output_channels;
+  return {work + kFixed, fetch, more, PeerTime(s, cpu, XnnpackMultiplications(s)), work + kFixed + anew};
 }
 
 // How a form of the 2-D kernels takes what it computes: padded to whole blocks.
@@ -70,10 +96,9 @@ Estimate EstimateDirectVnni(const ConvShape& s, const CpuProfile& cpu) {
   const CpuCosts::Direct& costs = CostsOf(cpu).direct;
   if (costs.multiply <= 0) return {};
   const double pixels = static_cast<double>(s.batch) * s.output_height * s.output_width;
-  // Both compute 16 output channels at a time. Here vectors that are not paired wait for their operands, most where there is no pair at
-  // all: 128->16 of 1x1 and 32->16 of 3x3 take 1.2 and 1.3 times as long for a product.
-  constexpr int kVector = 16;
-  const double unpaired_costs = s.output_channels <= kVector ? 1.2 : 1.08;
+  // Vectors that are not paired wait for their operands, with one unit most where there is no pair at all: 128->16 of 1x1 and 32->16 of
+  // 3x3 take 1.2 and 1.3 times as long for a product.
+  const double unpaired_costs = cpu.two_vnni_units ? 1.5 : s.output_channels <= kVector ? 1.2 : 1.08;
   const double filters = RoundUp(s.output_channels, kVector);
   const bool unpaired = RoundUp(s.output_channels, kVector) < RoundUp(s.output_channels, kChannelBlock);
   const double alone = unpaired ? kVector : 0;
@@ -91,7 +116,7 @@ Estimate EstimateDirectVnni(const ConvShape& s, const CpuProfile& cpu) {
   if (pixels < kFewPixels) work *= 1.18;
   ConvShape padded = s;
   padded.output_channels = static_cast<int>(filters);
-  const double peer = XnnpackMultiplications(padded) + costs.peer * outputs;
+  const double peer = PeerTime(s, cpu, XnnpackMultiplications(padded) + PeerTimeForOutputs(s, cpu));
   return {work + kFixed, 0, 0, peer, work + kFixed};
 }
 
@@ -101,13 +126,13 @@ Estimate EstimateWinogradF43(const ConvShape& s, const CpuProfile& cpu) {
     Estimate estimate = EstimateWinograd2d(s, cpu, CostsOf(cpu).f43_few_channels,
                                            {/*outputs=*/4, /*tiles=*/4, /*inputs=*/kChannelBlock, /*multiplied=*/2,
                                             /*filters=*/16, /*scratch=*/128 << 10, /*sums=*/0});
-    AddOutputs(s, cpu, &estimate);
+    estimate.peer = PeerTime(s, cpu, XnnpackMultiplications(s) + PeerTimeForOutputs(s, cpu));
     return estimate;
   }
   if (Includes(cpu.isa, Isa::kNeon) && !Includes(cpu.isa, Isa::kNeonDotprod)) {  // half as many channels at a time
     constexpr int kBlock = kChannelBlock / 2;
     Estimate estimate = EstimateWinograd2d(s, cpu, CostsOf(cpu).f43, {/*outputs=*/4, /*tiles=*/1, kBlock, kBlock, kBlock});
-    AddOutputs(s, cpu, &estimate);
+    estimate.peer += PeerTimeForOutputs(s, cpu);
     return estimate;
   }
   return EstimateWinograd2d(s, cpu, CostsOf(cpu).f43, {/*outputs=*/4});
@@ -128,7 +153,7 @@ Estimate EstimateWinograd1d(const ConvShape& s, const CpuProfile& cpu, bool two_
   const double work = pixels * (costs.multiply * inputs * filters + costs.transform * (inputs + filters));
   const double taps = two_taps ? 15 : 12;  // of three rows
   Estimate estimate = Finish(s, cpu, work, taps * inputs * filters);
-  AddOutputs(s, cpu, &estimate);
+  estimate.peer = PeerTime(s, cpu, XnnpackMultiplications(s) + PeerTimeForOutputs(s, cpu));
   return estimate;
 }
 
@@ -150,7 +175,6 @@ double WeightPasses(const ConvShape& s, const CpuProfile& cpu, double depth, dou
 Estimate EstimateDirect(const ConvShape& s, const CpuProfile& cpu, bool seven_bits) {
   const CpuCosts::Direct& costs = seven_bits ? CostsOf(cpu).direct_int7 : CostsOf(cpu).direct;
   const bool x86 = Includes(cpu.isa, Isa::kAvx2);
-  constexpr int kVector = 16;
   const int row = s.filter_width * s.input_channels;
   // What is gathered for an output: all of it side by side, or vectors of channels, in which few channels share one with their row.
   const bool folded = s.filter_width > 1 && s.dilation_width == 1 && row <= 2 * kVector;

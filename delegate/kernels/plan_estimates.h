@@ -16,11 +16,11 @@ struct Estimate {
   double work;      // with all data in caches
   double fetch;     // what more it takes to get weights and scratch from memory than XNNPACK to get its weights
   double bytes;     // that it fetches more
-  double peer;      // XNNPACK's
+  double peer;      // XNNPACK's; on AMX with that, or hardly more than without it if that is less
   double expected;  // between layers that pass through the same caches
 
-  // The part of XNNPACK's time that is saved; negative where it is exceeded.
-  double saved_share() const { return 1 - expected / peer; }
+  // Negative where XNNPACK's time is exceeded.
+  double saved() const { return peer - expected; }
 };
 
 Estimate EstimateWinogradF43(const ConvShape& shape, const CpuProfile& cpu);

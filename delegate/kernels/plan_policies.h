@@ -14,11 +14,11 @@ Plan ChooseArm(const ConvProblem& problem, const CpuProfile& cpu);
 // As ChooseKernelBetween, for x86.
 Plan ChooseX86Between(const ConvProblem& problem, const CpuProfile& cpu);
 
-// The layer is taken by the best of the algorithm's kernels for a CPU with `has`, saving `saved_share` of the time that XNNPACK spends on
-// it.
-Plan Claim(const ConvShape& shape, Algorithm algorithm, Isa has, double saved_share, const char* why);
+// The layer is taken by the best of the algorithm's kernels for a CPU with `has`, saving what XNNPACK would do `saved`
+// multiplications in.
+Plan Claim(Algorithm algorithm, Isa has, double saved, const char* why);
 // Likewise a two-dimensional Winograd kernel that is certified; the reason says in how many parts it multiplies.
-Plan ClaimWinograd2d(const ConvProblem& problem, Algorithm algorithm, Isa has, double saved_share, const char* why);
+Plan ClaimWinograd2d(const ConvProblem& problem, Algorithm algorithm, Isa has, double saved, const char* why);
 // The layer is left to whoever else runs it.
 Plan Leave(const Reason& reason);
 Plan Leave(const char* why);

@@ -15,13 +15,6 @@ constexpr int kFewestAvx2Channels = 16;
 // The direct kernel computes 32 output channels at a time.
 constexpr int kFewestOutputChannels = 16;
 
-// What the direct kernel saves of XNNPACK's time with two VNNI units, as measured (delegate/README.md), on the low side; 3x3 over
-// three channels was not. A 1x1 layer gains a few per cent at best: claimed in passing, between layers that pay, never for its own sake.
-double SavedByDirect(const ConvShape& s) {
-  if (IsFirstLayer(s) && !HasManyTaps(s)) return 0;
-  return s.filter_height * s.filter_width > 1 ? 0.25 : 0;
-}
-
 bool HasChannels(const ConvShape& s, int fewest, Reason* reason) {
   if (s.input_channels >= fewest && s.output_channels >= fewest) return true;
   reason->Set("%d->%d channels are few", s.input_channels, s.output_channels);
@@ -54,12 +47,13 @@ bool ChooseWinograd(const ConvProblem& problem, const CpuProfile& cpu, Plan* pla
   const bool int7 = CertifyWinograd1d(problem, &two_taps, &ignored);
   const Estimate one = EstimateWinograd1d(s, cpu, two_taps);
   const Estimate two = EstimateWinogradF43(s, cpu);
-  const bool one_pays = int7 && Winograd1dPays(problem, one, &ignored);
+  // Beside AMX only layers of few channels are left, for which it saves hardly more than the others: no reason to have 7 bits.
+  const bool one_pays = int7 && cpu.peer != Peer::kAmx && Winograd1dPays(problem, one, &ignored);
   const bool two_pays = F43Pays(problem, two, reason);
   // Where they are close, the one with less to fetch.
   constexpr double kClose = 1.05;
   if (one_pays && (!two_pays || one.expected < kClose * two.expected)) {
-    *plan = Claim(s, Algorithm::kWinograd1d, cpu.isa, one.saved_share(),
+    *plan = Claim(Algorithm::kWinograd1d, cpu.isa, one.saved(),
                   two_taps ? "INT7 weights, two-tap form" : "INT7 weights, sums of taps fit in int8");
     return true;
   }
@@ -69,50 +63,34 @@ bool ChooseWinograd(const ConvProblem& problem, const CpuProfile& cpu, Plan* pla
     reason->Set("F(4x4,3x3) takes longer than the direct kernel");
     return false;
   }
-  if (cpu.two_vnni_units && two.saved_share() < SavedByDirect(s)) {
-    reason->Set("F(4x4,3x3) would save %.0f %%, with its weights from memory", 100 * two.saved_share());
-    return false;
-  }
-  *plan = ClaimWinograd2d(problem, Algorithm::kWinogradF43, cpu.isa, two.saved_share(), "certified");
+  *plan = ClaimWinograd2d(problem, Algorithm::kWinogradF43, cpu.isa, two.saved(), "certified");
   return true;
-}
-
-// The direct kernel with one VNNI unit, which multiplies no faster than XNNPACK, but takes less for what it writes.
-Plan ChooseDirectOneUnit(const ConvShape& s, const CpuProfile& cpu, const char* why, const Reason& no_winograd) {
-  const Estimate estimate = EstimateDirectVnni(s, cpu);
-  Reason reason;
-  if (!Pays(estimate, "the direct kernel", &reason)) {
-    reason.Set("XNNPACK is as fast here: AVX-512 VNNI, direct convolution (%.120s)", no_winograd.text);
-    return Leave(reason);
-  }
-  Plan plan = Claim(s, Algorithm::kDirect, cpu.isa, /*saved_share=*/0, why != nullptr ? why : "few products for each output");
-  plan.saved_multiplications = estimate.peer - estimate.expected;
-  return plan;
 }
 
 Plan ChooseAvx512(const ConvProblem& problem, const CpuProfile& cpu) {
   const ConvShape& s = problem.shape;
-  Reason reason;
+  Reason no_winograd;
   if (s.is_3x3_stride_1()) {
     Plan plan;
-    if (ChooseWinograd(problem, cpu, &plan, &reason)) return plan;
+    if (ChooseWinograd(problem, cpu, &plan, &no_winograd)) return plan;
   } else {
-    reason.Set("%dx%d stride %d", s.filter_height, s.filter_width, s.stride_width);
+    no_winograd.Set("%dx%d stride %d", s.filter_height, s.filter_width, s.stride_width);
   }
-  if (s.output_channels < kFewestOutputChannels) {
+  Reason reason;
+  if (!cpu.two_vnni_units && s.output_channels < kFewestOutputChannels) {
     reason.Set("XNNPACK is as fast here: %d output channels leave half of the vectors empty", s.output_channels);
     return Leave(reason);
   }
-  const char* why = IsFirstLayer(s) ? "XNNPACK pads so few input channels to eight; here filter rows are dense" : nullptr;
-  if (!cpu.two_vnni_units) return ChooseDirectOneUnit(s, cpu, why, reason);
-  if (why != nullptr) return Claim(s, Algorithm::kDirect, cpu.isa, SavedByDirect(s), why);
-  Reason few;
-  if (!HasChannels(s, kFewestChannels, &few)) {
-    Reason left;
-    left.Set("XNNPACK is as fast here: %.150s", few.text);
-    return Leave(left);
+  // With one VNNI unit it multiplies no faster than XNNPACK's, but takes less for what it writes.
+  const Estimate estimate = EstimateDirectVnni(s, cpu);
+  if (!Pays(estimate, "the direct kernel", &reason)) {
+    reason.Set("XNNPACK is as fast here: %s, direct convolution (%.120s)", PeerInstructions(cpu), no_winograd.text);
+    return Leave(reason);
   }
-  return Claim(s, Algorithm::kDirect, cpu.isa, SavedByDirect(s), reason.text);
+  const char* why = IsFirstLayer(s)       ? "XNNPACK pads so few input channels to eight; here filter rows are dense"
+                    : cpu.two_vnni_units ? "no sign flips between products"
+                                          : "few products for each output";
+  return Claim(Algorithm::kDirect, cpu.isa, estimate.saved(), why);
 }
 
 Plan ChooseAvx2(const ConvProblem& problem, const CpuProfile& cpu) {
@@ -132,29 +110,18 @@ Plan ChooseAvx2(const ConvProblem& problem, const CpuProfile& cpu) {
     return Leave(left);
   }
   if (large) {
-    return ClaimWinograd2d(problem, Algorithm::kWinogradF23, cpu.isa, estimate.saved_share(),
+    return ClaimWinograd2d(problem, Algorithm::kWinogradF23, cpu.isa, estimate.saved(),
                            "certified, F(4x4,3x3) has too many weights");
   }
-  return ClaimWinograd2d(problem, Algorithm::kWinogradF43, cpu.isa, estimate.saved_share(), "certified");
+  return ClaimWinograd2d(problem, Algorithm::kWinogradF43, cpu.isa, estimate.saved(), "certified");
 }
 
 }  // namespace
 
 Plan ChooseX86Between(const ConvProblem& problem, const CpuProfile& cpu) {
   const ConvShape& s = problem.shape;
-  Plan plan = Claim(s, s.depthwise ? Algorithm::kDepthwise : Algorithm::kDirect, cpu.isa, 0, "between layers that pay");
   const Estimate estimate = s.depthwise ? EstimateDepthwise(s, cpu) : EstimateDirectVnni(s, cpu);
-  if (estimate.peer > 0) {
-    plan.saved_multiplications = estimate.peer - estimate.expected;
-    return plan;
-  }
-  // Two units, not measured: what one took before its requantization was as fast as it is.
-  const bool few_pixels = static_cast<int64_t>(s.batch) * s.output_height * s.output_width < 8;
-  double lost = s.filter_height * s.filter_width == 1 ? 0.06 : 0.03;
-  if (s.output_channels <= 16) lost = 0.2;
-  if (few_pixels) lost = 0.15;
-  plan.saved_multiplications = -lost * XnnpackMultiplications(s);
-  return plan;
+  return Claim(s.depthwise ? Algorithm::kDepthwise : Algorithm::kDirect, cpu.isa, estimate.saved(), "between layers that pay");
 }
 
 Plan ChooseX86(const ConvProblem& problem, const CpuProfile& cpu) {

@@ -5,7 +5,8 @@
 namespace tflite_eq {
 
 // Times of two vpdpbusd and a vpxord over those of the two vpdpbusd alone, all of 512 bits and independent of each other: the
-// quotients of `count` measurements next to each other. Only for CPUs that support Isa::kAvx512Vnni.
+// quotients of `count` measurements next to each other, 0 for one that an interrupt made useless. Only for CPUs that support
+// Isa::kAvx512Vnni.
 void MeasureSignFlips(double* quotients, int count);
 
 }  // namespace tflite_eq

@@ -15,7 +15,12 @@ def test_partitions_too_small_to_pay_are_left(runtime, delegate_path, capfd):
     # A model that is claimed whole has no switch: the runtime is to be before it and behind.
     pair = Pair(runtime, delegate_path, model, log_level="2", leave="^output[02]$")
     assert not pair.delegate_nodes()
-    assert "a switch of delegates costs more than this node saves" in capfd.readouterr().err
+    said = capfd.readouterr().err
+    # AMX is so fast at such layers that they do not even pay by themselves.
+    assert (
+        "a switch of delegates costs more than this node saves" in said
+        or "XNNPACK is as fast here: AMX" in said
+    )
 
 
 def test_claims_nothing_it_should_not(runtime, delegate_path):
