@@ -104,16 +104,18 @@ class Session:
         return map(self.interpreter.get_tensor, self._indices())
 
     def _memory(self, index: int) -> Array | None:
-        """A tensor where the interpreter keeps it; ``None`` if it is in another process, or empty.
+        """A tensor where the interpreter keeps it.
 
-        While anybody holds it, interpreters refuse to run.
+        ``None`` if that is in another process, if it is empty, or a number without dimensions, of
+        which NumPy makes a copy. While anybody holds it, interpreters refuse to run.
         """
         if self._is_apart:
             return None
         try:
-            return np.asarray(self.interpreter.tensor(index)())
+            found = self.interpreter.tensor(index)()
         except ValueError:
             return None
+        return found if isinstance(found, np.ndarray) else None
 
     def _indices(self) -> list[int]:
         if self._fetched is None:
