@@ -1,12 +1,12 @@
 """Networks that no setting was chosen on: docs/held_back.md.
 
 Takes a folder of float models as ``python -m benchmarks.zoo --zoo`` does, with a ``zoo.csv`` that
-says how they are fed (columns model, mean, std, what it brings; without it pixels are 0..1), and
-measures each as ``benchmarks.accuracy`` does the shared ones: on three draws of calibration
-photographs, beside TensorFlow's own quantizer at the same ones. Nothing is labelled: the float
-model is the truth. For reporting only; whoever chooses a setting by these figures has to look for
-other networks. Needs the shared photographs: see tests/shared_data.py for where they are looked
-for.
+says how they are fed (columns model, mean, std, what it brings, and task where there is one, as
+``classification``; without the file pixels are 0..1), and measures each as ``benchmarks.accuracy``
+does the shared ones: on three draws of calibration photographs, beside TensorFlow's own quantizer
+at the same ones. Nothing is labelled: the float model is the truth. For reporting only; whoever
+chooses a setting by these figures has to look for other networks. Needs the shared photographs:
+see tests/shared_data.py for where they are looked for.
 
     python -m benchmarks.held_back --models downloads/ --output results.json [--draws 1]
     python -m benchmarks.held_back --render results.json > docs/held_back.md
@@ -27,10 +27,10 @@ import numpy as np
 import numpy.typing as npt
 
 import tflite_eq
-from benchmarks import held_back_page, results_file
-from benchmarks.accuracy import VARIANTS
+from benchmarks import accuracy, held_back_page, results_file
 from benchmarks.cases import SAMPLES
 from benchmarks.command_line import measure_or_render
+from benchmarks.paper import BITS, METHODS
 from benchmarks.zoo import inputs
 from benchmarks.zoo.__main__ import entries
 from tflite_eq.cli.models import load_float_model
@@ -44,6 +44,12 @@ from tflite_eq.presets import preset_config, preset_samples
 Float = npt.NDArray[np.float32]
 
 MAIN = ("default", "int8", "int7")
+
+# The paper's tables in kind, beside what is measured of the shared models.
+VARIANTS: dict[str, dict[str, Any]] = {
+    **accuracy.VARIANTS,
+    **{f"{m} {b}": {"bits": b, **options} for m, options in METHODS.items() for b in BITS},
+}
 
 # Photographs that calibration draws from, and how many of the others judge. These are taken evenly
 # from their list, whose parts come from different collections.
@@ -128,6 +134,7 @@ def measure(
         rows.append(
             {
                 **{"model": entry["model"], "brings": entry["what it brings"]},
+                **{"task": entry.get("task", "")},
                 **{"variant": variant, "draw": number, "cpu_seconds": seconds},
                 **{"runtime": compared.runtime, "quantized": kept},
                 "lost": [int(n) for n in np.flatnonzero(~output.scores["agrees"])],

@@ -12,6 +12,7 @@ import pytest
 from PIL import Image
 
 from benchmarks import held_back, held_back_page, results_file
+from benchmarks.paper import METHODS
 from tests import models
 from tests.evaluation.several_outputs import network
 from tflite_eq.errors import ConfigError
@@ -133,3 +134,17 @@ def test_a_score_alone_has_no_agreement() -> None:
     for row in rows:
         row["quantized"]["agreement"] = None
     assert "| INT8 | 1 |  | 20.0 [19.5, 20.5] |  | 3 |" in held_back_page.main_table(rows)
+
+
+def test_an_embedding_has_no_first_class() -> None:
+    rows = [measured("a", v, 0, [], 20.0) for v in ("default", "int8")]
+    for row in rows:
+        row["task"] = "embedding"
+    assert "| INT8 | 1 |  | 20.0 [19.5, 20.5] |  | 3 |" in held_back_page.main_table(rows)
+
+
+def test_methods_of_the_paper_have_a_table_of_their_own() -> None:
+    rows = [measured("a", v, 0, [], db) for v, db in (("trt 8", 11.0), ("ours 8", 24.0))]
+    assert "| a | 8 | 11.0 [10.5, 11.5] |  | 24.0 [23.5, 24.5] |" in held_back_page.render(rows)
+    assert not held_back_page.paper_table([measured("a", "int8", 0, [], 20.0)])
+    assert set(held_back_page.METHODS) == set(METHODS)
