@@ -2,9 +2,10 @@
 
 Both are given the same float ``.tflite`` and the same samples, in processes of their own and in
 turns: time depends on the machine and on what else it does, the ratio hardly does. Figures are
-those of whole processes, with imports and with the processes that they start, on one thread; of
-several runs the medians. TensorFlow's side is what ``tf.lite.TFLiteConverter`` does after it has
-made the float model, and one run of the result, see ``benchmarks/zoo/stock.py``.
+those of whole processes, with imports - of compiled modules, as pip leaves them - and with the
+processes that they start, on one thread; of several runs the medians. TensorFlow's side is what
+``tf.lite.TFLiteConverter`` does after it has made the float model, and one run of the result, see
+``benchmarks/zoo/stock.py``.
 
 Models are the trained ones of the shared data, those of the zoo beside them, and two shapes with
 random weights. Prints one line per run and a JSON line.
@@ -15,6 +16,7 @@ random weights. Prints one line per run and a JSON line.
 from __future__ import annotations
 
 import argparse
+import compileall
 import csv
 import dataclasses
 import json
@@ -29,6 +31,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
+import tflite_eq
 from tests import shared_data
 from tflite_eq.graph.inputs import model_inputs
 from tflite_eq.graph.model import Graph
@@ -53,6 +56,12 @@ class Usage:
     cpu_seconds: float
     seconds: float
     peak_memory_mib: int
+
+
+def compile_modules() -> None:
+    """Compile this tree's modules, as pip does with those that it installs."""
+    for folder in (pathlib.Path(tflite_eq.__file__).parent, pathlib.Path(__file__).parent):
+        compileall.compile_dir(folder, quiet=1)
 
 
 def usage_of(command: Sequence[str]) -> Usage | None:
@@ -132,7 +141,6 @@ def make_float_model(name: str, path: pathlib.Path) -> None:
 
 def quantize_once(path: pathlib.Path, arrays: pathlib.Path, preset: str) -> None:
     """Quantize a model with all samples."""
-    import tflite_eq
     from benchmarks.zoo.measure import in_order, samples_of
     from tflite_eq.presets import preset_config
 
@@ -160,6 +168,7 @@ def main() -> None:
         model, arrays = map(pathlib.Path, args.quantize)
         quantize_once(model, arrays, args.preset)
         return
+    compile_modules()
     found = {}
     with tempfile.TemporaryDirectory() as scratch:
         folder = pathlib.Path(scratch)

@@ -16,8 +16,11 @@ from tflite_eq import process_apart, runtimes
 from tflite_eq.errors import BackendError
 from tflite_eq.graph import schema
 from tflite_eq.known_model import EXPECTED, INPUT, known_model
+from tflite_eq.numerics.affine import AffineParams
 from tflite_eq.process_apart import InterpreterApart
 from tflite_eq.runtimes import Kernels, Runtime, preferred_runtime
+from tflite_eq.session import Session
+from tflite_eq.simulation.twins import RealOfCodes
 
 
 @pytest.fixture
@@ -109,3 +112,28 @@ def test_large_models_are_sent_whole(runtime: Runtime) -> None:
     made.set_tensor(source["index"], np.zeros(source["shape"], source["dtype"]))
     made.invoke()
     assert np.isfinite(made.get_tensor(made.get_output_details()[0]["index"])).all()
+
+
+def test_it_is_renewed_where_nobody_needs_what_it_holds(runtime: Runtime) -> None:
+    made = runtime.interpreter(known_model())
+    before = process_apart.process_apart()
+    process_apart.renew()
+    assert process_apart.process_apart() is before
+    np.testing.assert_array_equal(run(made), EXPECTED)
+    del made
+    if not before.is_needed:  # other tests' interpreters may be there yet
+        process_apart.renew()
+        assert process_apart.process_apart() is not before
+        assert before._child.poll() is not None
+    np.testing.assert_array_equal(run(runtime.interpreter(known_model())), EXPECTED)
+
+
+def test_its_memory_is_not_looked_at(runtime: Runtime) -> None:
+    codes = np.random.default_rng(0).integers(-128, 128, INPUT.shape).astype(np.int8)
+    values = RealOfCodes(codes, AffineParams(0.1, 3))
+    found = []
+    for place in (runtime, preferred_runtime()):
+        session = Session(place.interpreter(known_model()))
+        session.compute([values])
+        found.append([view.copy() for view in session.views()])
+    np.testing.assert_array_equal(*found)

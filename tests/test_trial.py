@@ -23,7 +23,7 @@ from tflite_eq.evaluation.task import NamedModel
 from tflite_eq.graph import schema
 from tflite_eq.outlook import outlook
 from tflite_eq.runtimes import Kernels, Runtime, available_runtimes, preferred_runtime
-from tflite_eq.trial import Bounds, Job, Step, check_survives, death
+from tflite_eq.trial import Bounds, Job, Step, check_survives, death, has_run
 
 IMAGE = np.random.default_rng(3).standard_normal((1, 4, 4, 3)).astype(np.float32)
 
@@ -116,6 +116,18 @@ def test_a_real_death_is_told_after_a_life_and_before_another(runtime: Runtime) 
     assert found == (None if runtime.name == "ai-edge-litert" else "SIGABRT")
     trial._endings.clear()
     assert death(runtime, alive) is None
+
+
+def test_it_is_known_what_ran_without_an_error() -> None:
+    runtime = preferred_runtime()
+    for job, runs in (
+        (Job(network(), Kernels.DEFAULT, [IMAGE]), True),
+        (Job(b"no model", Kernels.DEFAULT, [IMAGE]), False),
+        (Job(network(), Kernels.DEFAULT, [IMAGE[..., :1]]), False),
+    ):
+        assert death(runtime, job) is None
+        assert has_run(runtime, job) is runs
+    assert not has_run(runtime, Job(network("another"), Kernels.DEFAULT, [IMAGE]))
 
 
 def test_kernels_that_survive_are_named(aborting: Runtime) -> None:

@@ -29,6 +29,11 @@ _START = (
 )
 
 
+# What it says behind a model that ran, and behind one that did not.
+RAN = b"ran\n"
+FAILED = b"failed\n"
+
+
 class NotStartedError(Exception):
     """A process ended, or never was, before it came to what it was asked."""
 
@@ -95,10 +100,16 @@ class ProcessApart:
         self._lock = threading.Lock()
         self._serial = 0
         self._released: list[int] = []
+        self._held = 0
         self._send(sys.path)
 
-    def answer(self, runtime: Any, job: Any) -> None:
-        """Have it run a model.
+    @property
+    def is_needed(self) -> bool:
+        """Whether it holds objects that somebody here works with."""
+        return self._held > 0
+
+    def answer(self, runtime: Any, job: Any) -> bool:
+        """Have it run a model; whether that went as far as it was to, without an error.
 
         Raises:
             NotStartedError: It did not come to that.
@@ -111,8 +122,10 @@ class ProcessApart:
             if not stream.readline():
                 self.stop()
                 raise NotStartedError
-            if not stream.readline():
+            last = stream.readline()
+            if not last:
                 raise EOFError
+            return last == RAN
 
     def call(self, target: Any, method: str, *arguments: Any, keeps: bool = False) -> Any:
         """What a method returns there; with ``keeps`` the number under which it stays there.
@@ -135,11 +148,13 @@ class ProcessApart:
                 raise EOFError from error  # it ended while it was answering
             if not is_right:
                 raise value
+            self._held += keeps
             return self._serial if keeps else value
 
     def release(self, target: int) -> None:
         """Have it forget an object, with the next call."""
         self._released.append(target)  # from finalizers: these must not wait for a lock
+        self._held -= 1
 
     def how_it_ended(self) -> str:
         """Name of a signal, or an exit code."""
@@ -187,6 +202,14 @@ def process_apart() -> ProcessApart:
     return processes[key]
 
 
+def renew() -> None:
+    """Have the next question answered by a process that has loaded nothing yet, if one may end."""
+    process = processes.get(os.getpid())
+    if process is not None and not process.is_needed:
+        forget(process)
+        process.stop()
+
+
 def forget(process: ProcessApart) -> None:
     """Start another one the next time: this one has ended."""
     for key in [key for key, other in processes.items() if other is process]:
@@ -194,7 +217,13 @@ def forget(process: ProcessApart) -> None:
 
 
 class InterpreterApart:
-    """An interpreter in another process: its methods, each of them a question to that process."""
+    """An interpreter in another process: its methods, each of them a question to that process.
+
+    Attributes:
+        is_apart: That its tensors are not in the memory of this one.
+    """
+
+    is_apart = True
 
     def __init__(self, runtime: Any, *arguments: Any) -> None:
         """Make the interpreter; arguments as of ``Runtime.bare_interpreter``.

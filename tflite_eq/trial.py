@@ -86,6 +86,11 @@ def death(runtime: Runtime, job: Job) -> str | None:
         return _endings[key]
 
 
+def has_run(runtime: Runtime, job: Job) -> bool:
+    """Whether a process apart was asked by ``death``, and ran the model without an error."""
+    return (runtime, *job.key()) in _ran
+
+
 def check_survives(runtime: Runtime, job: Job, name: str) -> None:
     """Refuse a model at which a runtime ends the process.
 
@@ -139,6 +144,7 @@ class Bounds:
 
 _lock = threading.Lock()
 _endings: dict[tuple[Any, ...], str | None] = {}
+_ran: set[tuple[Any, ...]] = set()  # keys of these
 _untried: set[Runtime] = set()  # no process can be started for
 
 
@@ -157,7 +163,8 @@ def _ask(runtime: Runtime, job: Job) -> str | None:
         process = None
         try:
             process = process_apart()
-            process.answer(runtime, job)
+            if process.answer(runtime, job):
+                _ran.add((runtime, *job.key()))
             return None
         except NotStartedError:
             if process is not None:

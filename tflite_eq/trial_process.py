@@ -18,7 +18,7 @@ import numpy as np
 from tflite_eq.errors import TfliteEqError
 from tflite_eq.evaluation.feeding import encoded
 from tflite_eq.known_model import known_model
-from tflite_eq.process_apart import Call, Task
+from tflite_eq.process_apart import FAILED, RAN, Call, Task
 from tflite_eq.runtimes import Kernels, Runtime
 from tflite_eq.session import Session
 from tflite_eq.trial import Job, Step
@@ -57,8 +57,7 @@ def serve() -> None:
             if task.call is None:
                 runtime = _ready(task.runtime, runtimes)
                 _say(answers, b"begun\n")
-                _run(runtime, task.job)
-                _say(answers, b"done\n")
+                _say(answers, RAN if _runs(runtime, task.job) else FAILED)
                 continue
             for number in task.call.released:
                 held.pop(number, None)
@@ -104,23 +103,26 @@ def _answer(call: Call, held: dict[int, Any], runtimes: dict[Runtime, Runtime]) 
     return True, value
 
 
-def _run(runtime: Runtime, job: Job) -> None:
-    """What the other process is going to do; errors are found there again."""
-    with contextlib.suppress(Exception):
+def _runs(runtime: Runtime, job: Job) -> bool:
+    """Run a model; whether there was no error. What it was is found in the other process."""
+    try:
         session = Session(runtime.bare_interpreter(job.model, job.kernels))
         if job.until is Step.BUILD:
-            return
+            return True
         session.allocate([v if isinstance(v, tuple) else v.shape for v in job.inputs])
         if job.until is Step.ALLOCATE:
-            return
+            return True
         values = [
             np.zeros(value, detail["dtype"]) if isinstance(value, tuple) else value
             for detail, value in zip(session.inputs, job.inputs)
         ]
         session.feed(encoded(values, session.inputs))
         session.invoke()
-        for _ in session.results():
+        for _ in session.views():
             pass
+    except Exception:  # of any type
+        return False
+    return True
 
 
 def _say(answers: BinaryIO, line: bytes) -> None:

@@ -12,11 +12,12 @@ from tflite_eq.evaluation.feeding import encoded
 from tflite_eq.graph.checks import describe
 from tflite_eq.graph.float_islands import matching
 from tflite_eq.graph.model import Graph
+from tflite_eq.process_apart import renew
 from tflite_eq.progress import note
 from tflite_eq.runtimes import Kernels, Runtime, available_runtimes
 from tflite_eq.session import Session
 from tflite_eq.text import counted
-from tflite_eq.trial import Job, death, would_end
+from tflite_eq.trial import Job, death, has_run, would_end
 
 Array = npt.NDArray[Any]
 
@@ -68,6 +69,7 @@ def check_runs(model: bytes, sample: Sequence[Array], runtime: Runtime, kernels:
     Raises:
         VerificationError: It does not run.
     """
+    renew()  # large pictures take memory, and the libraries of all runtimes some 250 MiB
     failure = _failure(runtime, model, kernels, sample)
     if failure is not None:
         raise VerificationError(
@@ -141,9 +143,12 @@ def _failure(
     runtime: Runtime, model: bytes, kernels: Kernels, sample: Sequence[Array]
 ) -> str | None:
     """Why a runtime does not run a model; ``None`` if it does."""
-    how = death(runtime, Job(model, kernels, sample))
+    job = Job(model, kernels, sample)
+    how = death(runtime, job)
     if how is not None:
         return would_end(runtime, kernels, how)
+    if has_run(runtime, job):
+        return None
     try:
         session = Session(runtime.interpreter(model, kernels))
         session.allocate([value.shape for value in sample])

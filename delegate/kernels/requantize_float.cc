@@ -164,7 +164,7 @@ struct Misses {
   int neighbour[kMost + 1];
 };
 
-Misses FindMisses(const Steps& steps, const RequantizeLine& line, int most) {
+__attribute__((noinline)) Misses FindMisses(const Steps& steps, const RequantizeLine& line, int most) {
   Misses misses;
   const auto add = [&misses](int32_t acc, int neighbour) {
     misses.acc[misses.count] = acc;
@@ -184,14 +184,14 @@ Misses FindMisses(const Steps& steps, const RequantizeLine& line, int most) {
   return misses;
 }
 
-int32_t OraclesCode(const ConvQuantization& q, int channel, int32_t acc) {
+__attribute__((noinline)) int32_t OraclesCode(const ConvQuantization& q, int channel, int32_t acc) {
   const int64_t code = int64_t{MultiplyByQuantizedMultiplier(acc, q.multiplier[channel], q.shift[channel])} + q.output_zero_point;
   const int64_t low = code < q.activation_min ? q.activation_min : code;
   return static_cast<int32_t>(low > q.activation_max ? q.activation_max : low);
 }
 
 // Whether every miss has a neighbour with the same code that the line gets right, and makes exceptions of them.
-bool Except(const ConvQuantization& q, int channel, const Misses& misses, RequantizeLine* line) {
+__attribute__((noinline)) bool Except(const ConvQuantization& q, int channel, const Misses& misses, RequantizeLine* line) {
   for (int i = 0; i < misses.count; ++i) {
     const int32_t acc = misses.acc[i] + misses.neighbour[i];
     const int32_t code = OraclesCode(q, channel, acc);
@@ -231,7 +231,7 @@ double Gap(const Room& room) {
 // A channel that training left nearly constant has few steps far apart, next to which floats are coarse; but for few a scale need not be
 // close to the oracle's. Tries lines through the middles of any two. Returns 1 less than the exceptions of the best, or the most that there
 // may be.
-int ThroughTwoSteps(const ConvQuantization& q, int channel, const Steps& steps, RequantizeLine* line) {
+__attribute__((noinline, minsize)) int ThroughTwoSteps(const ConvQuantization& q, int channel, const Steps& steps, RequantizeLine* line) {
   constexpr int kFew = 8;
   double accumulators[kFew], codes[kFew];
   int few = 0;
@@ -329,7 +329,8 @@ bool FindRequantizeLine(const ConvQuantization& q, int channel, const Accumulato
   return most < RequantizeLine::kMostExceptions;
 }
 
-bool FloatRequantization::Prepare(const ConvQuantization& quantization, int channels, const AccumulatorRange* ranges) {
+// Small, for what takes time is to find lines.
+__attribute__((minsize)) bool FloatRequantization::Prepare(const ConvQuantization& quantization, int channels, const AccumulatorRange* ranges) {
   const int blocks = (channels + kBlock - 1) / kBlock;
   const size_t bytes = static_cast<size_t>(blocks) * kBlock * sizeof(float);
   if (!scale_.Allocate(bytes) || !offset_.Allocate(bytes) || !half_.Allocate(bytes) || !found_.Allocate(blocks)) return false;

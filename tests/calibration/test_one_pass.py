@@ -29,9 +29,9 @@ def test_every_sample_goes_through_the_float_network_once(
     runs: Counter[int] = Counter()
     run = FloatNetwork.run
 
-    def counted(network: FloatNetwork, sample: Any, number: int) -> Any:
+    def counted(network: FloatNetwork, sample: Any, number: int, **options: Any) -> Any:
         runs[number] += 1
-        return run(network, sample, number)
+        return run(network, sample, number, **options)
 
     monkeypatch.setattr(FloatNetwork, "run", counted)
     record = calibrate(

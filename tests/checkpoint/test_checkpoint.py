@@ -337,14 +337,15 @@ def test_layer_of_another_run_is_refused(half: Interrupted, tmp_path: Path) -> N
 def test_machine_that_computes_otherwise_is_refused(
     half: Interrupted, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    original = OperatorRunner.run
+    original = OperatorRunner.hand_on
 
-    def differently(self: Any, values: Any) -> Any:
-        return [
-            v * np.float32(1 + 1e-6) if v.dtype == np.float32 else v for v in original(self, values)
-        ]
+    def differently(self: Any, values: Any, takers: Any) -> None:
+        def altered(take: Any) -> Any:
+            return lambda v: take(v * np.float32(1 + 1e-6) if v.dtype == np.float32 else v)
 
-    monkeypatch.setattr(OperatorRunner, "run", differently)
+        original(self, values, [altered(take) for take in takers])
+
+    monkeypatch.setattr(OperatorRunner, "hand_on", differently)
     with pytest.raises(CheckpointError, match="does not come out as in the interrupted run"):
         half.go_on()
 

@@ -193,3 +193,18 @@ def test_a_full_disk_is_an_error_with_a_remedy(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(data_store._SpillFile, "write", full)
     with ActivationStore(0) as store, pytest.raises(TfliteEqError, match=r"No space .* by TMPDIR"):
         store.put("float", 0, 0, values(0))
+
+
+@pytest.mark.parametrize("maps", [False, True])
+def test_values_of_a_file_can_be_changed_by_who_reads_them(
+    maps: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(data_store, "_MAPS", maps and data_store._MAPS)
+    with ActivationStore(0) as store:
+        store.put("float", 0, 0, values(1, 5000))
+        store.put("float", 0, 1, np.empty((0, 3), np.float32))
+        store.get("float", 0, 0)[:] = 0
+        np.testing.assert_array_equal(store.get("float", 0, 0), values(1, 5000))
+        assert store.get("float", 0, 1).shape == (0, 3)
+        kept = store.get("float", 0, 0)
+    np.testing.assert_array_equal(kept, values(1, 5000))

@@ -10,8 +10,8 @@ import numpy.typing as npt
 import pytest
 
 from tests.golden import vectors
+from tests.oracles import integer_conv
 from tflite_eq.errors import BackendError
-from tflite_eq.numerics import integer_conv
 
 try:
     from tflite_eq.delegate.binding import kernels

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import threading
+
 import numpy as np
 import pytest
 
@@ -8,6 +10,8 @@ from tflite_eq.errors import ModelError
 from tflite_eq.execution.operator_runner import OperatorRunner
 from tflite_eq.graph import edit, properties
 from tflite_eq.graph.model import Graph
+from tflite_eq.numerics.affine import AffineParams, dequantize
+from tflite_eq.simulation.twins import RealOfCodes
 
 
 @pytest.mark.parametrize("name", ["residual_net", "concat_pool_net", "leaky_net", "two_input_net"])
@@ -67,3 +71,37 @@ def test_the_root_of_nothing_is_what_kernels_for_codes_can_take() -> None:
     values = np.array([[0.0, 4.0] * 8], np.float32)
     (found,) = OperatorRunner(graph, graph.operators[0]).run([values])
     np.testing.assert_array_equal(found, [[np.inf, 0.5] * 8])
+
+
+def test_results_can_be_looked_at_without_copying_them() -> None:
+    graph = edit.with_biases(Graph.from_bytes(models.keras_net()))
+    runner = OperatorRunner(graph, graph.operators[0])
+    images = np.random.default_rng(0).standard_normal((2, 1, 8, 8, 3)).astype(np.float32)
+    seen: list[np.ndarray] = []
+    for image in images:
+        runner.hand_on([image], [lambda values: seen.append(values.copy())])
+    for image, found in zip(images, seen):
+        np.testing.assert_array_equal(found, runner.run([image])[0])
+
+
+def test_results_may_be_held_for_a_moment_longer_and_not_for_good() -> None:
+    graph = edit.with_biases(Graph.from_bytes(models.keras_net()))
+    runner = OperatorRunner(graph, graph.operators[0])
+    image = np.ones((1, 8, 8, 3), np.float32)
+    held: list[np.ndarray] = []
+    runner.hand_on([image], [held.append])
+    threading.Timer(0.05, held.clear).start()
+    expected = runner.run([image])[0]
+    runner.hand_on([image], [held.append])
+    np.testing.assert_array_equal(held[0], expected)
+    with pytest.raises(ModelError, match="reference to internal data"):
+        runner.run([image])
+
+
+def test_values_may_be_made_in_the_memory_of_the_interpreter() -> None:
+    graph = edit.with_biases(Graph.from_bytes(models.keras_net()))
+    runner = OperatorRunner(graph, graph.operators[0])
+    codes = np.random.default_rng(0).integers(-128, 128, (1, 8, 8, 3)).astype(np.int8)
+    params = AffineParams(0.1, 3)
+    found = runner.run([RealOfCodes(codes, params)])[0]
+    np.testing.assert_array_equal(found, runner.run([dequantize(codes, params)])[0])

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from tflite_eq.numerics.integer_conv import (
+from tests.oracles.integer_conv import (
     IntegerConv,
     activation_range,
     effective_scale,

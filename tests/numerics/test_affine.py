@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from tflite_eq.numerics.affine import (
     AffineParams,
     dequantize,
+    ends_of,
     fake_quantize,
     quantize,
     round_half_away,
@@ -164,3 +165,34 @@ def test_value_without_dimensions() -> None:
     assert (codes.shape, codes.dtype, int(codes)) == ((), np.int8, 6)
     assert float(dequantize(codes, params)) == 1.5
     assert float(fake_quantize(value, params)) == 1.0  # halves to even
+
+
+@given(st.lists(reals, min_size=1, max_size=40), params, st.booleans(), st.floats(0, 1e5, width=32))
+def test_known_ends_change_nothing(
+    numbers: list[float], params: AffineParams, is_positive: bool, beyond: float
+) -> None:
+    values = np.array(numbers, np.float32)
+    values = np.abs(values) if is_positive else values
+    low, high = ends_of(values)
+    for ends in ((low, high), (max(low - beyond, 0.0) if is_positive else low - beyond, high)):
+        np.testing.assert_array_equal(quantize(values, params, ends=ends), quantize(values, params))
+        np.testing.assert_array_equal(
+            fake_quantize(values, params, ends=ends), fake_quantize(values, params)
+        )
+
+
+@pytest.mark.parametrize(("zero_point", "low", "high"), [(100, 0, 63), (-100, -64, 63), (0, 3, 9)])
+def test_codes_of_positive_values_end_where_they_are_to(
+    zero_point: int, low: int, high: int
+) -> None:
+    limited = AffineParams(0.5, zero_point, low, high)
+    values = np.arange(0, 200, 0.25, dtype=np.float32)
+    expected = [min(max(rounded_exactly(v / 0.5) + zero_point, low), high) for v in values.tolist()]
+    assert quantize(values, limited, ends=ends_of(values)).tolist() == expected
+
+
+def test_real_values_are_written_where_they_are_wanted() -> None:
+    codes = np.random.default_rng(0).integers(-128, 128, (3, 20_000)).astype(np.int8)
+    params, out = AffineParams(0.37, -5), np.empty((3, 20_000), np.float32)
+    assert dequantize(codes, params, out) is out
+    np.testing.assert_array_equal(out, (codes.astype(np.float32) + 5) * np.float32(params.scale))

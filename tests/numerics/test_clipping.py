@@ -41,5 +41,7 @@ def test_values_outside_are_counted() -> None:
     for low, high in ((-1, 1), (-9, 9), (-1, 2.5), (-2, 2), (5, 9)):
         expected = sum(bool(v < low or v > high) for v in values[~np.isnan(values)])
         numbers = values[~np.isnan(values)]
-        assert count_outside(numbers, np.float32(low), np.float32(high)) == expected
-    assert count_outside(values[:0], np.float32(0), np.float32(0)) == 0
+        ends = float(numbers.min()), float(numbers.max())
+        assert count_outside(numbers, np.float32(low), np.float32(high), ends) == expected
+    nothing = values[:0]
+    assert count_outside(nothing, np.float32(0), np.float32(0), (np.inf, -np.inf)) == 0

@@ -22,8 +22,8 @@ import math
 import numpy as np
 
 from tests.models import Array
+from tests.oracles.integer_conv import multiply_by_quantized_multiplier, quantize_multiplier
 from tflite_eq.numerics.affine import INT8_MAX, INT8_MIN, AffineParams
-from tflite_eq.numerics.integer_conv import multiply_by_quantized_multiplier, quantize_multiplier
 
 
 def slopes(alpha: float, source: AffineParams, result: AffineParams) -> tuple[float, float]:

@@ -5,10 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tflite_eq.data.store import ActivationStore
 from tflite_eq.simulation import outputs as module
-from tflite_eq.simulation.outputs import finish, sampled_outputs, spread
-from tflite_eq.simulation.twins import TwinActivations
+from tflite_eq.simulation.outputs import OutputRows, SampledOutputs, finish, spread
 
 CHANNELS = 3
 
@@ -23,33 +21,67 @@ def test_positions_are_spread_and_each_is_taken_once(available: int, count: int)
     assert (np.abs(found - (np.arange(len(found)) + 0.5) * stretch) <= stretch + 0.5).all()
 
 
-def twins_of(store: ActivationStore, pixels: int, samples: int = 4) -> TwinActivations:
+def outputs_of(pixels: int, samples: int = 4) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Outputs of both networks for every sample."""
     rng = np.random.default_rng(0)
-    twins = TwinActivations(store, samples)
-    for sample in range(samples):
+    found = []
+    for _ in range(samples):
         exact = rng.standard_normal((1, pixels, 1, CHANNELS)).astype(np.float32)
         noise = rng.standard_normal(exact.shape).astype(np.float32) + np.float32([1, 0, -2])
-        twins.put_float(7, sample, exact)
-        twins.put_waiting(7, sample, exact + noise)
-    return twins
+        found.append((exact, exact + noise))
+    return found
+
+
+def rows_of(outputs: list[tuple[np.ndarray, np.ndarray]]) -> OutputRows:
+    """Rows that have seen outputs in the order in which both networks compute them."""
+    rows = OutputRows(CHANNELS, len(outputs), None, np.random.default_rng(0))
+    for sample, (exact, _) in enumerate(outputs):
+        rows.take_exact(sample, exact)
+    for sample, (_, quantized) in enumerate(outputs):
+        rows.take_quantized(sample, quantized)
+    return rows
+
+
+def found_in(outputs: list[tuple[np.ndarray, np.ndarray]]) -> SampledOutputs:
+    return rows_of(outputs).outputs()
 
 
 def test_where_positions_are_few_all_are_taken() -> None:
-    with ActivationStore() as store:
-        twins = twins_of(store, 50)
-        found = sampled_outputs(twins, 7, CHANNELS, np.random.default_rng(0))
-        every = np.concatenate([twins.float_values(7, n).reshape(-1, CHANNELS) for n in range(4)])
-    np.testing.assert_array_equal(found.exact, every)
+    outputs = outputs_of(50)
+    found = found_in(outputs)
+    exact, quantized = (np.concatenate(all_of).reshape(-1, CHANNELS) for all_of in zip(*outputs))
+    np.testing.assert_array_equal(found.exact, exact)
+    np.testing.assert_array_equal(found.quantized, quantized)
 
 
 def test_the_work_does_not_grow_with_the_picture_and_the_mean_is_known_as_well_as_stated() -> None:
-    with ActivationStore() as store:
-        twins = twins_of(store, 30_000)
-        found = sampled_outputs(twins, 7, CHANNELS, np.random.default_rng(0))
+    found = found_in(outputs_of(30_000))
     assert len(found.exact) == module._ROWS
     # Of errors with a deviation of 1, within three standard errors.
     expected = np.array([1, 0, -2])
     assert np.abs(found.error_sums.mean_shift - expected).max() < 3 / np.sqrt(module._ROWS)
+
+
+def test_a_sample_that_counts_less_gives_fewer_rows() -> None:
+    outputs = outputs_of(100)
+    rows = OutputRows(CHANNELS, 4, np.array([1, 0.25, 0, 1]), np.random.default_rng(0))
+    for sample, (exact, quantized) in enumerate(outputs):
+        rows.take_exact(sample, exact)
+        rows.take_quantized(sample, quantized)
+    assert len(rows.outputs().exact) == 100 + 25 + 0 + 100
+
+
+def test_a_part_has_the_positions_of_the_whole_and_quantized_outputs_of_its_own() -> None:
+    outputs = outputs_of(30_000)
+    whole = rows_of(outputs)
+    part = whole.part([1, 3])
+    for own, number in enumerate([1, 3]):
+        part.take_quantized(own, outputs[number][1] + 5)
+    found, of_whole = part.outputs(), whole.outputs()
+    quarter = len(of_whole.exact) // 4
+    chosen = [*range(quarter, 2 * quarter), *range(3 * quarter, 4 * quarter)]
+    np.testing.assert_array_equal(found.exact, of_whole.exact[chosen])
+    np.testing.assert_array_equal(found.quantized, of_whole.quantized[chosen] + np.float32(5))
 
 
 @pytest.mark.parametrize("activation", ["NONE", "RELU", "RELU6", "RELU_N1_TO_1"])

@@ -8,7 +8,7 @@ import pytest
 from tflite_eq.data.store import ActivationStore
 from tflite_eq.numerics.affine import AffineParams, dequantize, quantize
 from tflite_eq.numerics.windows import Window
-from tflite_eq.simulation.twins import TwinActivations
+from tflite_eq.simulation.twins import RealOfCodes, TwinActivations
 
 PARAMS = AffineParams(0.5, 10)
 FULL = Window(-128, 127, True)
@@ -83,3 +83,52 @@ def test_what_waits_becomes_final_values_or_codes(twins: TwinActivations, is_set
     expected = dequantize(quantize(VALUES / 2, PARAMS), PARAMS) if is_settled else VALUES / 2
     np.testing.assert_array_equal(twins.quantized_values(3, 0), expected)
     assert twins.has_values(3)
+
+
+@pytest.mark.parametrize("settles_first", [False, True])
+def test_results_of_codes_are_those_of_their_values(
+    twins: TwinActivations, settles_first: bool
+) -> None:
+    codes = np.arange(256, dtype=np.uint8).view(np.int8)
+    results = np.tanh(dequantize(codes, PARAMS)) * np.float32(60)
+    values = np.random.default_rng(0).uniform(-80, 80, (1, 500)).astype(np.float32)
+    window = Window(-64, 63, False)
+    twins.put_quantized(3, 0, values)
+    twins.settle(3, PARAMS, FULL)
+    real = np.tanh(twins.quantized_values(3, 0)) * np.float32(60)
+    if settles_first:
+        twins.settle(4, PARAMS, window)
+    twins.put_results(4, 3, results)
+    assert twins.has_values(4)
+    if not settles_first:
+        np.testing.assert_array_equal(twins.quantized_values(4, 0), real)
+        np.testing.assert_array_equal(twins.quantized_feed(4, 0), real)
+        twins.settle(4, PARAMS, window)
+    twins.settle(5, PARAMS, window)
+    twins.put_quantized(5, 0, real)
+    np.testing.assert_array_equal(twins.quantized_values(4, 0), twins.quantized_values(5, 0))
+    assert twins.outside(4) == twins.outside(5) > 0
+    twins.forget_quantized(4)
+    twins.put_quantized(4, 0, values)
+    np.testing.assert_array_equal(
+        twins.quantized_values(4, 0), dequantize(quantize(values, PARAMS), PARAMS)
+    )
+
+
+def test_what_is_lent_is_copied(twins: TwinActivations) -> None:
+    borrowed = VALUES.copy()
+    twins.put_float(3, 0, borrowed, lent=True)
+    twins.put_waiting(3, 0, borrowed, lent=True)
+    borrowed[:] = 7
+    np.testing.assert_array_equal(twins.float_values(3, 0), VALUES)
+    np.testing.assert_array_equal(twins.waiting_values(3, 0), VALUES)
+
+
+def test_interpreters_are_given_what_codes_stand_for(twins: TwinActivations) -> None:
+    twins.settle(3, PARAMS, FULL)
+    twins.put_quantized(3, 0, VALUES)
+    feed = twins.quantized_feed(3, 0)
+    assert isinstance(feed, RealOfCodes)
+    memory = np.empty(feed.shape, np.float32)
+    feed.write_to(memory)
+    np.testing.assert_array_equal(memory, ROUNDED)

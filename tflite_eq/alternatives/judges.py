@@ -211,7 +211,7 @@ class Judges:
     def _keep(self, number: int, values: Sequence[Array]) -> None:
         self._known.add(number)
         for index, found in zip(self.outputs, values):
-            self._exact.put(_KEY, index, number, found)
+            self._exact.put(_KEY, index, number, found, lent=True)
 
     def _model(self, record: Calibration) -> Instrumented:
         """The written model with what is compared among its outputs."""

@@ -72,14 +72,14 @@ class ErrorSums:
             self._add(y, d)
 
     def _add(self, y: Float, d: Float) -> None:
-        error = d.sum(axis=0, dtype=np.float64)
+        error = _sum(d)
         self._error += error
         if self._y_origin.any():
             y = y - self._y_origin
         if self._d_origin.any():
             d = d - self._d_origin
-            error = d.sum(axis=0, dtype=np.float64)
-        self._y += y.sum(axis=0, dtype=np.float64)
+            error = _sum(d)
+        self._y += _sum(y)
         self._d += error
         self._yy += np.einsum("nk,nk->k", y, y)
         self._yd += np.einsum("nk,nk->k", y, d)
@@ -129,6 +129,13 @@ class ErrorSums:
     def _variation(self, products: Double, one: Double, other: Double) -> Double:
         """Sum of products of what varies around the means, from sums around the origins, [K]."""
         return products - one * other / max(self.count, 1)
+
+
+def _sum(rows: Float) -> Double:
+    """Sums over at most some thousand rows [n, K], which float32 has the precision for, [K]."""
+    ones = np.ones(len(rows), np.float32)
+    sums: Double = np.matmul(ones, rows).astype(np.float64)
+    return sums
 
 
 def _origin(pieces: tuple[Float, ...]) -> Float:

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import io
+import math
+import mmap
+import os
 import tempfile
 from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
@@ -19,7 +23,10 @@ _Closing = TypeVar("_Closing", bound="Closing")
 
 MEMORY_BUDGET = 160 << 20  # bytes
 
-_PAGE = 4096
+# Files are mapped page by page. Elsewhere than on POSIX systems what is written to a file need not
+# show in its pages.
+_MAPS = os.name == "posix"
+_PAGE = mmap.ALLOCATIONGRANULARITY
 
 
 class Closing:
@@ -55,8 +62,17 @@ class ActivationStore(Closing):
         self._places.clear()
         self._file.close()
 
-    def put(self, network: str, tensor: int, sample: int, values: Array) -> None:
+    def put(
+        self, network: str, tensor: int, sample: int, values: Array, lent: bool = False
+    ) -> None:
         """Store one sample's values of a tensor, replacing earlier ones.
+
+        Args:
+            network: Whose tensor it is.
+            tensor: Its index.
+            sample: Number of the sample.
+            values: The values; they are not copied
+            lent: unless somebody else will overwrite them.
 
         Raises:
             TfliteEqError: The disk is full.
@@ -69,7 +85,7 @@ class ActivationStore(Closing):
         if place is not None:
             self._file.free([place])
         if self._used + values.nbytes <= self._budget:
-            self._memory.setdefault(key, {})[sample] = values
+            self._memory.setdefault(key, {})[sample] = values.copy() if lent else values
             self._used += values.nbytes
             return
         try:
@@ -82,7 +98,7 @@ class ActivationStore(Closing):
             ) from error
 
     def get(self, network: str, tensor: int, sample: int) -> Array:
-        """Values stored before; treat them as read-only."""
+        """Values stored before, read-only; of a file they hold until their place is used again."""
         key = (network, tensor)
         held = self._memory.get(key, {}).get(sample)
         return self._file.read(self._places[key][sample]) if held is None else held
@@ -158,7 +174,16 @@ class _SpillFile:
         return place
 
     def read(self, place: _Place) -> Array:
-        """Stored values with their changes."""
+        """Stored values with their changes; without any, the file's own pages."""
+        if _MAPS and not place.changes and 0 not in place.shape:
+            self._at(place.start)
+            assert self._opened is not None
+            size = math.prod(place.shape) * place.dtype.itemsize
+            with contextlib.suppress(OSError):  # where files cannot be mapped
+                pages = mmap.mmap(
+                    self._opened.fileno(), size, access=mmap.ACCESS_COPY, offset=place.start
+                )
+                return np.frombuffer(pages, place.dtype).reshape(place.shape)
         values = np.empty(place.shape, place.dtype)
         file, left = self._at(place.start), _bytes_of(values)
         while left and (count := file.readinto(left)):

@@ -64,6 +64,10 @@ _MOST_VALUES = 1 << 17
 # Candidate ends of the range as fractions of the largest value.
 _CLIPS_PER_OCTAVE = 4
 _CLIPS = 2.0 ** (-np.arange(0, 13) / _CLIPS_PER_OCTAVE)
+_CLIPPED_OCTAVES = (len(_CLIPS) - 1) / _CLIPS_PER_OCTAVE
+
+# Octaves that rounding cannot take a logarithm across.
+_MARGIN = 1e-9
 
 
 @dataclasses.dataclass(frozen=True)
@@ -129,11 +133,17 @@ class _Side:
         ``slope`` is what the function that reads the tensor leaves of errors here.
         """
         self._tensor = tensor
-        self._channels, rows = np.nonzero(values.T)
-        self._values = values[rows, self._channels]
-        self._logs = np.log2(self._values)
-        self._counts = np.count_nonzero(values, axis=0)
         self._largest = values.max(axis=0, initial=0.0)
+        channels, rows = np.nonzero(values.T)
+        logs = np.log2(values[rows, channels])
+        # Where a channel's largest value is below all ends whatever the factors, so are others:
+        # most of them, which need not be looked at each time.
+        reached = np.log2(np.where(self._largest > 0, self._largest, 1.0))
+        chosen = np.flatnonzero(logs >= reached[channels] - _CLIPPED_OCTAVES - _MARGIN)
+        self._channels, self._logs = channels[chosen], logs[chosen]
+        self._values = values[rows[chosen], self._channels]
+        self._kept = np.bincount(self._channels, minlength=values.shape[1])
+        self._counts = np.count_nonzero(values, axis=0)
         self._own = own
         self._share = slope**2 / max(len(values), 1)
 
@@ -152,7 +162,7 @@ class _Side:
             return np.zeros(len(_CLIPS)), inside
         # Most values lie below all ends: only the others are looked at any further.
         reach = np.log2(largest) + np.log2(own)
-        lowest = np.repeat(reach - (len(_CLIPS) - 1) / _CLIPS_PER_OCTAVE, self._counts)
+        lowest = np.repeat(reach - _CLIPPED_OCTAVES, self._kept)
         chosen = np.flatnonzero(self._logs >= lowest)
         channels = self._channels[chosen]
         # The first end that a value lies above.

@@ -67,12 +67,16 @@ class FloatNetwork:
         tensors = (*self._graph.inputs, *self.computed)
         return [index for index in tensors if self._graph.tensors[index].is_float]
 
-    def run(self, sample: Sample, number: int) -> Iterator[tuple[int, npt.NDArray[Any]]]:
+    def run(
+        self, sample: Sample, number: int, lent: bool = False
+    ) -> Iterator[tuple[int, npt.NDArray[Any]]]:
         """Values of the inputs and all computed tensors by index.
 
         Args:
             sample: Input values by tensor index.
             number: Position of the sample, for messages.
+            lent: Give computed values to look at instead of copies. While anybody holds one, the
+                network does not run again.
 
         Raises:
             BackendError: The runtime would end the process over the sample.
@@ -94,10 +98,12 @@ class FloatNetwork:
             raise ModelError(
                 f"{self._graph.origin}: the network fails on calibration sample {number}: {error}"
             ) from error
-        for index, value in zip(self.computed, self._session.results()):
+        values_of = self._session.views if lent else self._session.results
+        for index, value in zip(self.computed, values_of()):
             self._check_declared(index, value.shape, value.dtype)
             self._check(index, value, number)
             yield index, value
+            del value
 
     def _check_declared(self, tensor: int, shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
         """Layers are looked at and weighed by the shapes that the file declares."""

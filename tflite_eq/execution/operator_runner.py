@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import contextlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from tflite_eq.graph import edit
 from tflite_eq.graph.checks import describe
 from tflite_eq.graph.model import Graph, Operator
 from tflite_eq.runtimes import Kernels, preferred_runtime
-from tflite_eq.session import Session
+from tflite_eq.session import Session, Writable
 from tflite_eq.threads import thread_count
 
 Array = npt.NDArray[Any]
@@ -57,13 +58,33 @@ class OperatorRunner:
                 f"{self._name} cannot be run by the TFLite runtime: {error}"
             ) from error
 
-    def run(self, values: list[Array]) -> list[Array]:
+    def run(self, values: Sequence[Array | Writable]) -> list[Array]:
         """Outputs of the operator for one sample.
 
         Args:
             values: One array per entry of ``feeds``, in that order.
         """
-        try:
+        with self._naming_itself():
             return self._session.run(values)
+
+    def hand_on(
+        self, values: Sequence[Array | Writable], takers: Sequence[Callable[[Array], None]]
+    ) -> None:
+        """Compute one sample and let others look at the outputs, which saves copying them.
+
+        Args:
+            values: As for ``run``.
+            takers: One for each output, in the operator's order; none keeps what it is given.
+        """
+        with self._naming_itself():
+            self._session.compute(values)
+        for take, view in zip(takers, self._session.views()):
+            take(view)
+            del view
+
+    @contextlib.contextmanager
+    def _naming_itself(self) -> Iterator[None]:
+        try:
+            yield
         except (ValueError, RuntimeError) as error:
             raise ModelError(f"{self._name} failed on calibration data: {error}") from error

@@ -12,6 +12,13 @@ from tflite_eq.numerics.clipping import cut_to, raise_to
 INT8_MIN = -128
 INT8_MAX = 127
 
+Ends = tuple[float, float]
+
+_ENDLESS: Ends = (-np.inf, np.inf)
+
+# Values that the caches hold while several operations go over them.
+_BLOCK = 1 << 15
+
 
 @dataclasses.dataclass(frozen=True)
 class AffineParams:
@@ -52,10 +59,16 @@ class AffineParams:
         return (self.low, self.high) != (INT8_MIN, INT8_MAX)
 
 
+def ends_of(values: npt.NDArray[np.float32]) -> Ends:
+    """The smallest and largest of values; of none, ends that any others lie beyond."""
+    return float(values.min(initial=np.inf)), float(values.max(initial=-np.inf))
+
+
 def quantize(
     values: npt.NDArray[np.float32],
     params: AffineParams,
     shifts: npt.NDArray[np.float32] | None = None,
+    ends: Ends | None = None,
 ) -> npt.NDArray[np.int8]:
     """Nearest codes, saturating at the ends; halves round away from zero as in TFLite.
 
@@ -63,21 +76,45 @@ def quantize(
         values: Real values.
         params: Scale and zero point.
         shifts: Steps that are added to the values first, broadcast to their shape.
+        ends: The smallest and largest of the values, where these are known: what cannot be needed
+            is left out then.
     """
+    inverse = np.float32(1) / np.float32(params.scale)
+    if shifts is not None:
+        ends = None
     with np.errstate(over="ignore"):  # infinity saturates like what is merely large
-        steps = values * (np.float32(1) / np.float32(params.scale))
+        steps = np.asarray(values * inverse)
+        first, last = np.array(_ENDLESS if ends is None else ends, np.float32) * inverse
     if shifts is not None:
         steps += shifts
-    codes = round_half_away(steps)
-    codes += params.zero_point
-    return clipped(codes, params.low, params.high).astype(np.int8)
+    low, high = params.low - params.zero_point, params.high - params.zero_point
+    # Whole numbers are what is left when fractions are dropped, which conversions to integers do.
+    if first >= 0 and high >= 0:
+        steps += _ALMOST_HALF
+        _clip(steps, low, high, (first, last + _ALMOST_HALF))
+        codes = steps.astype(np.uint8)
+        codes += np.uint8(params.zero_point & 0xFF)  # modulo 256, as int8 wraps around
+        return codes.view(np.int8)
+    steps = _with_half_away(steps)
+    _clip(steps, low, high, (first - 1, last + 1))
+    wide = steps.astype(np.int16)
+    wide += np.int16(params.zero_point)
+    return wide.astype(np.int8)
 
 
-def dequantize(codes: npt.NDArray[np.int8], params: AffineParams) -> npt.NDArray[np.float32]:
-    """Real values of int8 codes."""
-    real = codes.astype(np.float32)
-    real -= np.float32(params.zero_point)
-    real *= np.float32(params.scale)
+def dequantize(
+    codes: npt.NDArray[np.int8],
+    params: AffineParams,
+    out: npt.NDArray[np.float32] | None = None,
+) -> npt.NDArray[np.float32]:
+    """Real values of int8 codes, in ``out`` [codes' shape, contiguous] if that is given."""
+    real = np.empty(codes.shape, np.float32) if out is None else out
+    flat, found = np.ascontiguousarray(codes).reshape(-1), real.reshape(-1)
+    for start in range(0, flat.size, _BLOCK):
+        block = found[start : start + _BLOCK]
+        np.copyto(block, flat[start : start + _BLOCK])
+        block -= np.float32(params.zero_point)
+        block *= np.float32(params.scale)
     return real
 
 
@@ -85,6 +122,7 @@ def fake_quantize(
     values: npt.NDArray[np.float32],
     params: AffineParams,
     shifts: npt.NDArray[np.float32] | None = None,
+    ends: Ends | None = None,
 ) -> npt.NDArray[np.float32]:
     """Values after a round trip through int8 codes, float32 of the same shape; see ``quantize``.
 
@@ -92,14 +130,25 @@ def fake_quantize(
     faster than away from zero. ``quantize`` is what the kernels do.
     """
     scale = np.float32(params.scale)
+    inverse = np.float32(1) / scale
     # NumPy makes a number of an array without dimensions, which nothing can be written into.
-    real: npt.NDArray[np.float32] = np.asarray(values * (np.float32(1) / scale))
+    real: npt.NDArray[np.float32] = np.asarray(values * inverse)
     if shifts is not None:
         real += shifts
+        ends = None
     np.rint(real, out=real)
-    clipped(real, params.low - params.zero_point, params.high - params.zero_point)
+    first, last = np.rint(np.array(_ENDLESS if ends is None else ends, np.float32) * inverse)
+    _clip(real, params.low - params.zero_point, params.high - params.zero_point, (first, last))
     real *= scale
     return real
+
+
+def _clip(values: npt.NDArray[np.float32], low: float, high: float, reached: Ends) -> None:
+    """Cut values off in place, at those ends that they may reach beyond."""
+    if not reached[0] >= low:
+        raise_to(values, low)
+    if not reached[1] <= high:
+        cut_to(values, high)
 
 
 def clipped(values: npt.NDArray[np.float32], low: float, high: float) -> npt.NDArray[np.float32]:
@@ -111,16 +160,23 @@ def clipped(values: npt.NDArray[np.float32], low: float, high: float) -> npt.NDA
 
 # The float32 below one half. Added to x and rounded to float32, it reaches the next integer exactly
 # where the fraction of x is one half or more; one half itself would take 0.49999997 to 1, too.
-_ALMOST_HALF = np.nextafter(np.float32(0.5), np.float32(0)).view(np.uint32)
+_ALMOST_HALF = np.nextafter(np.float32(0.5), np.float32(0))
+_ALMOST_HALF_BITS = _ALMOST_HALF.view(np.uint32)
 _SIGN = np.uint32(1 << 31)
 
 
 def round_half_away(values: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
     """Nearest integers, halves away from zero (``std::round``), as a new float32 array."""
+    nearest = _with_half_away(values)
+    np.trunc(nearest, out=nearest)
+    return nearest
+
+
+def _with_half_away(values: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """Numbers whose whole parts are the nearest integers, halves away from zero."""
     # ``copysign``, which NumPy computes value by value, by the bits of the numbers.
     bits = np.asarray(np.asarray(values).view(np.uint32) & _SIGN)
-    bits |= _ALMOST_HALF
+    bits |= _ALMOST_HALF_BITS
     nearest: npt.NDArray[np.float32] = bits.view(np.float32)
     nearest += values
-    np.trunc(nearest, out=nearest)
     return nearest

@@ -28,12 +28,21 @@ def cut_to(values: Float, high: float) -> None:
     _compare(np.minimum, values, high)
 
 
-def count_outside(values: Float, low: np.float32, high: np.float32) -> int:
-    """How many values are below ``low`` or above ``high``; mostly none, which extremes tell."""
+def count_outside(
+    values: Float, low: np.float32, high: np.float32, ends: tuple[float, float]
+) -> int:
+    """How many values are below ``low`` or above ``high``; mostly none, as ``ends`` tell.
+
+    Args:
+        values: The values.
+        low: The least that is inside.
+        high: The largest that is inside.
+        ends: The smallest and largest of the values.
+    """
     found = 0
-    if values.size and values.max() > high:
+    if ends[1] > high:
         found += np.count_nonzero(values > high)
-    if values.size and values.min() < low:
+    if ends[0] < low:
         found += np.count_nonzero(values < low)
     return int(found)
 

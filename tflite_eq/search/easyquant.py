@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from tflite_eq.config import Objective, SearchSettings
 from tflite_eq.numerics import weights
-from tflite_eq.numerics.affine import AffineParams, fake_quantize
+from tflite_eq.numerics.affine import AffineParams, ends_of, fake_quantize
 from tflite_eq.numerics.grids import WeightGrid
 from tflite_eq.search.candidates import best_factors
 from tflite_eq.search.objective import Criterion, QuantizedInput, Reference, output_total
@@ -100,15 +100,20 @@ class ValueReader:
             Reference(exact[::share].reshape(1, -1, 1), criterion, few),
         )
         self.few = self._few[0].shape[1]
+        self._ends = ends_of(values)
         self._identity = np.ones((1, 1, 1), np.float32)
 
     def total(self, params: AffineParams) -> float:
         """See ``Reader``."""
-        return output_total(fake_quantize(self._all[0], params), self._identity, self._all[1])
+        return self._loss(*self._all, params)
 
     def quick_total(self, params: AffineParams) -> float:
         """See ``Reader``."""
-        return output_total(fake_quantize(self._few[0], params), self._identity, self._few[1])
+        return self._loss(*self._few, params)
+
+    def _loss(self, values: Float, reference: Reference, params: AffineParams) -> float:
+        rounded = fake_quantize(values, params, ends=self._ends)
+        return output_total(rounded, self._identity, reference)
 
     def search_weights(
         self, params: AffineParams, settings: SearchSettings, from_scratch: bool = True
@@ -138,13 +143,14 @@ class SampledRows:
             shifts: Steps that are added to them before they are rounded, [groups, 1, D].
         """
         self._values = {1: values}
+        self._ends = ends_of(values)
         self._shifts = shifts
 
     def under(self, params: AffineParams, share: int = 1) -> Float:
         """See ``Rows``."""
         if share not in self._values:  # copied once: values with gaps take twice as long each time
             self._values[share] = np.ascontiguousarray(self._values[1][:, ::share])
-        return fake_quantize(self._values[share], params, self._shifts)
+        return fake_quantize(self._values[share], params, self._shifts, self._ends)
 
 
 class LayerReader:

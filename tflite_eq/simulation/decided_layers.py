@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from tflite_eq.config import BiasCorrection, Config
+from tflite_eq.config import BiasCorrection, Config, Reconstruction
 from tflite_eq.errors import CheckpointError
 from tflite_eq.execution.operator_runner import OperatorRunner
 from tflite_eq.graph import properties
@@ -18,8 +18,8 @@ from tflite_eq.graph.model import Graph
 from tflite_eq.numerics import weights
 from tflite_eq.record.calibration import LayerRecord
 from tflite_eq.record.filters import QuantizedFilters, recorded_filters
-from tflite_eq.simulation.outputs import SampledOutputs, finish, sampled_outputs
-from tflite_eq.simulation.twins import TwinActivations
+from tflite_eq.simulation.outputs import OutputRows, SampledOutputs, finish
+from tflite_eq.simulation.twins import TwinActivations, TwinsBeside
 
 Float = npt.NDArray[np.float32]
 
@@ -39,6 +39,8 @@ class DecidedLayers:
         self._graph = graph
         self._twins = twins
         self._config = config
+        # Filters are fitted to linear outputs; otherwise values are final when they are stored.
+        self._fits_filters = config.reconstruction is not Reconstruction.NONE
 
     def run_again(self, layer: LinearLayer, record: LayerRecord) -> None:
         """Put the outputs of a layer that an interrupted run has decided.
@@ -49,7 +51,7 @@ class DecidedLayers:
         Raises:
             CheckpointError: The figures differ.
         """
-        outputs, scales, runner = self._pre_activations(layer, record)
+        rows, outputs, scales, runner = self._outputs_of(layer, record)
         correction = np.zeros(layer.channels, np.float32)
         if record.bias_correction:
             correction[:] = record.bias_correction
@@ -63,7 +65,7 @@ class DecidedLayers:
                 "numerical libraries. Go on where the run was started, or start afresh with a new "
                 "resume folder"
             )
-        self._run_beside(layer, record, runner)
+        self._run_beside(layer, record, runner, rows)
         self._put_outputs(layer, record.gain, offset)
 
     def correct_again(self, layer: LinearLayer, record: LayerRecord) -> LayerRecord:
@@ -72,7 +74,7 @@ class DecidedLayers:
         Returns:
             The record with that correction; its figures stay those of the samples before.
         """
-        outputs, scales, _ = self._pre_activations(layer, record)
+        _, outputs, scales, _ = self._outputs_of(layer, record)
         offset, correction = self._bias_correction(layer, outputs, scales)
         self._put_outputs(layer, record.gain, offset)
         return dataclasses.replace(record, bias_correction=correction.tolist())
@@ -93,49 +95,59 @@ class DecidedLayers:
                 return corrected, shift
         return plain, np.zeros(0, np.float32)
 
-    def _pre_activations(
+    def _outputs_of(
         self, layer: LinearLayer, record: LayerRecord
-    ) -> tuple[SampledOutputs, Float, OperatorRunner]:
+    ) -> tuple[OutputRows, SampledOutputs, Float, OperatorRunner]:
         """Put both networks' outputs without correction.
 
         Returns:
-            Some of them, with the gain; the weight scales with gain; what runs the quantized layer.
+            Some of them; these with the gain; the weight scales with gain; what runs the
+            quantized layer.
         """
         filters = recorded_filters(layer, record)
-        self._put_float_pre_activations(layer)
-        runner = self._put_quantized_pre_activations(layer, filters)
-        outputs = self._sampled_outputs(layer).with_gain(record.gain, layer.bias_values)
-        return outputs, filters.scales * np.float32(record.gain), runner
+        rows = self._run_float(layer)
+        runner = self._quantized_runner(layer, filters)
+        self._run_quantized(layer, runner, rows)
+        outputs = rows.outputs().with_gain(record.gain, layer.bias_values)
+        return rows, outputs, filters.scales * np.float32(record.gain), runner
 
-    def _run_beside(self, layer: LinearLayer, record: LayerRecord, runner: OperatorRunner) -> None:
-        """Run a decided layer for those beside, while the float outputs are pre-activations."""
+    def _run_beside(
+        self, layer: LinearLayer, record: LayerRecord, runner: OperatorRunner, rows: OutputRows
+    ) -> None:
+        """Run a decided layer for those beside, of whose float outputs there are some rows."""
         for other in self._beside:
-            other.correct(layer, record, runner)
+            other.correct(layer, record, runner, rows)
 
-    def _put_float_pre_activations(self, layer: LinearLayer) -> None:
+    def _run_float(self, layer: LinearLayer) -> OutputRows:
+        """Put the float outputs; returns the pre-activation ones that corrections look at."""
         runner = OperatorRunner(self._graph, layer.operator, drop_activation=True)
-        for sample in range(self._twins.samples):
-            values = runner.run([self._twins.float_values(i, sample) for i in runner.feeds])[0]
-            self._twins.put_float(layer.output, sample, values)
+        rng = np.random.default_rng([self._config.seed, layer.operator.index, 2])
+        rows = OutputRows(layer.channels, self._twins.samples, self._twins.shares, rng)
+        activation = properties.fused_activation(layer.operator)
 
-    def _put_quantized_pre_activations(
-        self, layer: LinearLayer, filters: QuantizedFilters
-    ) -> OperatorRunner:
+        def take(values: Float) -> None:
+            rows.take_exact(sample, values)
+            if not self._fits_filters:
+                finish(values, activation)
+            self._twins.put_float(layer.output, sample, values, lent=True)
+
+        for sample in range(self._twins.samples):
+            runner.hand_on([self._twins.float_values(i, sample) for i in runner.feeds], [take])
+        return rows
+
+    def _quantized_runner(self, layer: LinearLayer, filters: QuantizedFilters) -> OperatorRunner:
+        """What runs a layer with its quantized filter, without activation function."""
         real = weights.dequantize_filters(filters.codes, filters.scales)
         constants = {layer.filter: layer.stored_filters(real)}
-        runner = OperatorRunner(self._graph, layer.operator, constants, drop_activation=True)
-        self._run_quantized(layer, runner)
-        return runner
+        return OperatorRunner(self._graph, layer.operator, constants, drop_activation=True)
 
-    def _run_quantized(self, layer: LinearLayer, runner: OperatorRunner) -> None:
+    def _run_quantized(self, layer: LinearLayer, runner: OperatorRunner, rows: OutputRows) -> None:
+        def take(values: Float) -> None:
+            rows.take_quantized(sample, values)
+            self._twins.put_waiting(layer.output, sample, values, lent=True)
+
         for sample in range(self._twins.samples):
-            feeds = [self._twins.quantized_values(i, sample) for i in runner.feeds]
-            self._twins.put_waiting(layer.output, sample, runner.run(feeds)[0])
-
-    def _sampled_outputs(self, layer: LinearLayer) -> SampledOutputs:
-        """Pre-activation outputs of both networks at the positions that corrections look at."""
-        rng = np.random.default_rng([self._config.seed, layer.operator.index, 2])
-        return sampled_outputs(self._twins, layer.output, layer.channels, rng)
+            runner.hand_on([self._twins.quantized_feed(i, sample) for i in runner.feeds], [take])
 
     def _rounded_bias(self, layer: LinearLayer, correction: Float, scales: Float) -> Float:
         """What the int32 bias really adds beyond the float bias, per channel."""
@@ -158,7 +170,8 @@ class DecidedLayers:
     def _put_outputs(self, layer: LinearLayer, gain: float, offset: Float) -> None:
         """Put the layer's final outputs: gain and offset, then the activation function."""
         activation = properties.fused_activation(layer.operator)
-        for sample in range(self._twins.samples) if activation != "NONE" else ():
+        is_linear = activation != "NONE" and self._fits_filters
+        for sample in range(self._twins.samples) if is_linear else ():
             self._twins.change_float(
                 layer.output, sample, functools.partial(finish, activation=activation)
             )
@@ -181,22 +194,26 @@ class LayersBeside(DecidedLayers):
         records: The layers so far, with their corrections.
     """
 
-    def __init__(self, graph: Graph, twins: TwinActivations, config: Config) -> None:
+    def __init__(self, graph: Graph, twins: TwinsBeside, config: Config) -> None:
         """Run layers of ``graph`` on ``twins``, see ``TwinActivations.beside``."""
         super().__init__(graph, twins, config)
         self.twins = twins
         self.records: list[LayerRecord] = []
 
-    def correct(self, layer: LinearLayer, record: LayerRecord, runner: OperatorRunner) -> None:
+    def correct(
+        self, layer: LinearLayer, record: LayerRecord, runner: OperatorRunner, whole: OutputRows
+    ) -> None:
         """Put the quantized outputs of a decided layer, corrected by these samples alone.
 
         Args:
-            layer: The layer; its float outputs are pre-activations.
+            layer: The layer.
             record: What was decided.
             runner: Runs it with its quantized filter, without activation function.
+            whole: Outputs of the float network for all samples of the pass.
         """
-        self._run_quantized(layer, runner)
-        outputs = self._sampled_outputs(layer).with_gain(record.gain, layer.bias_values)
+        rows = whole.part(self.twins.numbers)
+        self._run_quantized(layer, runner, rows)
+        outputs = rows.outputs().with_gain(record.gain, layer.bias_values)
         scales = recorded_filters(layer, record).scales * np.float32(record.gain)
         offset, correction = self._bias_correction(layer, outputs, scales)
         self._put_quantized_outputs(layer, record.gain, offset)

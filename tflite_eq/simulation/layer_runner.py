@@ -38,13 +38,14 @@ class LayerRunner(DecidedLayers):
 
         First the gain, then the bias: a gain moves the means.
         """
-        self._put_float_pre_activations(layer)
+        rows = self._run_float(layer)
         filters = self._weight_scales.decide(layer, self._scales.is_int7(layer.input))
         reconstructed = self._reconstructed(layer, filters)
         if reconstructed is not None:
             filters = reconstructed.filters
-        runner = self._put_quantized_pre_activations(layer, filters)
-        outputs = self._sampled_outputs(layer)
+        runner = self._quantized_runner(layer, filters)
+        self._run_quantized(layer, runner, rows)
+        outputs = rows.outputs()
         before = outputs.error_sums
         gain = self._gain(before)
         outputs = outputs.with_gain(gain, layer.bias_values)
@@ -70,7 +71,7 @@ class LayerRunner(DecidedLayers):
             metrics=metrics,
             codes="" if reconstructed is None else encode_codes(filters.codes),
         )
-        self._run_beside(layer, record, runner)
+        self._run_beside(layer, record, runner, rows)
         self._put_outputs(layer, gain, offset)
         return record
 

@@ -13,7 +13,10 @@ of writing after every layer.
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Mapping, Sequence, Set
+
+import numpy as np
 
 from tflite_eq.checkpoint.checkpoint import Checkpoint, LayerState
 from tflite_eq.config import Config
@@ -21,8 +24,10 @@ from tflite_eq.data.store import ActivationStore
 from tflite_eq.execution.operator_runner import OperatorRunner
 from tflite_eq.graph.linear import LinearLayer
 from tflite_eq.graph.model import Graph, Operator
+from tflite_eq.numerics.affine import dequantize
 from tflite_eq.progress import note, track
 from tflite_eq.record.calibration import LayerRecord, TensorRecord
+from tflite_eq.search.through import ELEMENTWISE
 from tflite_eq.search.trace import PassTrace
 from tflite_eq.simulation.activation_scales import ActivationScales
 from tflite_eq.simulation.decided_layers import DecidedLayers
@@ -30,6 +35,9 @@ from tflite_eq.simulation.layer_runner import LayerRunner
 from tflite_eq.simulation.lockstep_pass import LockstepPass
 from tflite_eq.simulation.twins import TwinActivations
 from tflite_eq.simulation.weight_scales import WeightScales
+
+# All codes, by what they are as unsigned numbers.
+_CODES = np.arange(256, dtype=np.uint8).view(np.int8)
 
 
 def run_lockstep(
@@ -175,11 +183,33 @@ def _run_operator(
 ) -> None:
     runner = OperatorRunner(graph, operator)
     for sample in range(twins.samples):
-        exact = runner.run([twins.float_values(i, sample) for i in runner.feeds])
-        for index, values in zip(operator.outputs, exact):
-            twins.put_float(index, sample, values)
+        runner.hand_on(
+            [twins.float_values(i, sample) for i in runner.feeds],
+            [functools.partial(twins.put_float, i, sample, lent=True) for i in operator.outputs],
+        )
+    if _is_looked_up(graph, operator, twins):
+        [source], [result] = runner.feeds, operator.outputs
+        real = dequantize(_CODES, twins.settled[source].params)
+        [results] = runner.run([real.reshape(1, -1, *[1] * (len(graph.tensors[source].shape) - 2))])
+        for holder in (twins, *beside):
+            holder.put_results(result, source, results.ravel())
+        return
     for holder in (twins, *beside):
         for sample in range(holder.samples):
-            found = runner.run([holder.quantized_values(i, sample) for i in runner.feeds])
-            for index, values in zip(operator.outputs, found):
-                holder.put_quantized(index, sample, values)
+            runner.hand_on(
+                [holder.quantized_feed(i, sample) for i in runner.feeds],
+                [
+                    functools.partial(holder.put_quantized, i, sample, lent=True)
+                    for i in operator.outputs
+                ],
+            )
+
+
+def _is_looked_up(graph: Graph, operator: Operator, twins: TwinActivations) -> bool:
+    """Whether an operator of the quantized network is a function of 256 codes, value by value."""
+    return (
+        operator.kind in ELEMENTWISE
+        and operator.inputs[0] in twins.settled
+        and twins.rounds_alike(operator.outputs[0])
+        and len(graph.tensors[operator.inputs[0]].shape) > 1
+    )

@@ -7,6 +7,7 @@ its deviation, which leaves 0.012 % of its energy. So their cost does not grow w
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import functools
 from collections.abc import Sequence
@@ -16,7 +17,6 @@ import numpy.typing as npt
 
 from tflite_eq.bias.iterative import ErrorSums
 from tflite_eq.numerics.activation import activate
-from tflite_eq.simulation.twins import TwinActivations
 
 Float = npt.NDArray[np.float32]
 
@@ -73,34 +73,71 @@ class SampledOutputs:
         return totals
 
 
-def sampled_outputs(
-    twins: TwinActivations, tensor: int, channels: int, rng: np.random.Generator
-) -> SampledOutputs:
-    """Outputs at random positions, evenly spread over samples and positions.
+class OutputRows:
+    """Outputs of both networks at the same positions, taken while they are computed.
 
-    Args:
-        twins: Activations of both networks; the tensor's wait for their corrections.
-        tensor: The layer's output, channels last.
-        channels: Their number, K.
-        rng: Decides the positions.
+    Positions are random, evenly spread over samples and over the picture.
     """
-    rows = min(_ROWS, max(_FEWEST_ROWS, _VALUES // channels))
-    per_sample = -(-rows // twins.samples)
-    shape = per_sample * twins.samples, channels
-    exact, quantized = np.empty(shape, np.float32), np.empty(shape, np.float32)
-    end = 0
-    for sample in range(twins.samples):
-        # A sample that counts less gives fewer rows.
-        part = 1.0 if twins.shares is None else twins.shares[sample]
-        y = twins.float_values(tensor, sample).reshape(-1, channels)
-        z = twins.waiting_values(tensor, sample).reshape(-1, channels)
-        count = per_sample if part == 1 else round(part * min(per_sample, len(y)))
-        if not count:
-            continue
-        chosen = spread(len(y), count, rng)
-        start, end = end, end + len(y[chosen])
-        exact[start:end], quantized[start:end] = y[chosen], z[chosen]
-    return SampledOutputs(exact[:end], quantized[:end])
+
+    def __init__(
+        self,
+        channels: int,
+        samples: int,
+        shares: npt.NDArray[np.float64] | None,
+        rng: np.random.Generator,
+    ) -> None:
+        """Take none yet.
+
+        Args:
+            channels: Of the layer's output, where they come last, K.
+            samples: Number of samples.
+            shares: What each of them counts, [samples]: one that counts less gives fewer rows.
+            rng: Decides the positions.
+        """
+        rows = min(_ROWS, max(_FEWEST_ROWS, _VALUES // channels))
+        self._per_sample = -(-rows // samples)
+        shape = self._per_sample * samples, channels
+        self._exact, self._quantized = np.empty(shape, np.float32), np.empty(shape, np.float32)
+        self._shares = shares
+        self._rng = rng
+        self._positions: dict[int, npt.NDArray[np.int64] | slice] = {}
+        self._places: dict[int, slice] = {}
+
+    def part(self, samples: Sequence[int]) -> OutputRows:
+        """Those of some samples, numbered anew, for another quantized network to give its own."""
+        found = copy.copy(self)
+        found._exact = np.concatenate([self._exact[self._places[number]] for number in samples])
+        found._quantized = np.empty_like(found._exact)
+        found._positions, found._places, end = {}, {}, 0
+        for own, number in enumerate(samples):
+            place = self._places[number]
+            found._positions[own] = self._positions[number]
+            found._places[own] = slice(end, end := end + place.stop - place.start)
+        return found
+
+    def take_exact(self, sample: int, values: Float) -> None:
+        """Take pre-activation outputs [..., K] of the float network, sample by sample."""
+        rows = values.reshape(-1, values.shape[-1])
+        part = 1.0 if self._shares is None else self._shares[sample]
+        most = self._per_sample
+        count = most if part == 1 else round(part * min(most, len(rows)))
+        chosen = spread(len(rows), count, self._rng) if count else slice(0)
+        found = rows[chosen]
+        self._positions[sample] = chosen
+        start = max((place.stop for place in self._places.values()), default=0)
+        self._places[sample] = place = slice(start, start + len(found))
+        self._exact[place] = found
+
+    def take_quantized(self, sample: int, values: Float) -> None:
+        """Take those of the quantized network, of a sample whose exact ones were taken."""
+        rows = values.reshape(-1, values.shape[-1])
+        self._quantized[self._places[sample]] = rows[self._positions[sample]]
+
+    def outputs(self) -> SampledOutputs:
+        """All that were taken; those of the quantized network are not kept any longer."""
+        end = max((place.stop for place in self._places.values()), default=0)
+        quantized, self._quantized = self._quantized[:end], np.empty_like(self._exact[:0])
+        return SampledOutputs(self._exact[:end], quantized)
 
 
 def spread(available: int, count: int, rng: np.random.Generator) -> npt.NDArray[np.int64] | slice:

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tflite_eq.data.store import ActivationStore
-from tflite_eq.numerics.affine import AffineParams, dequantize, quantize
+from tflite_eq.numerics.affine import AffineParams, dequantize, ends_of, quantize
 from tflite_eq.numerics.clipping import count_outside
 from tflite_eq.numerics.windows import Window
 from tflite_eq.simulation.kernel_tables import KernelTable
@@ -47,10 +47,7 @@ class SettledTensor:
 
     def encode(self, values: Array) -> Array:
         """Codes of real values, which are counted."""
-        params, window = self.params, self.window
-        # Half a step beyond the last code still rounds to it.
-        low = np.float32((window.low - 0.5 - params.zero_point) * params.scale)
-        high = np.float32((window.high + 0.5 - params.zero_point) * params.scale)
+        low, high = self._ends
         if self.shifts is None or self.table is not None:
             rows, shifts = values.reshape(-1), None
             step = _BLOCK
@@ -60,15 +57,66 @@ class SettledTensor:
         codes = np.empty(rows.shape, np.int8)
         for start in range(0, len(rows), step):
             block = rows[start : start + step]
-            self.outside += count_outside(block, low, high)
-            found = (
-                quantize(block, params, shifts) if self.table is None else self.table.encode(block)
-            )
-            if self.table is not None and params.is_limited:
-                found = found.clip(params.low, params.high)
-            codes[start : start + step] = found
+            ends = ends_of(block)
+            self.outside += count_outside(block, low, high, ends)
+            codes[start : start + step] = self._codes(block, ends, shifts)
         self.seen += values.size
         return codes.reshape(values.shape)
+
+    def encode_results(self, codes: Array, results: Array) -> Array:
+        """Codes of what a function makes of other codes, which are counted.
+
+        Args:
+            codes: int8 codes of its argument.
+            results: Real values that it has for them, [256], by the code as an unsigned number.
+        """
+        low, high = self._ends
+        is_outside = (results < low) | (results > high)
+        if is_outside.any():
+            self.outside += int(np.count_nonzero(_looked_up(is_outside, codes)))
+        self.seen += codes.size
+        return _looked_up(self._codes(results, ends_of(results), None), codes)
+
+    @property
+    def _ends(self) -> tuple[np.float32, np.float32]:
+        """The least and the largest value inside the window."""
+        params, window = self.params, self.window
+        # Half a step beyond the last code still rounds to it.
+        low = np.float32((window.low - 0.5 - params.zero_point) * params.scale)
+        return low, np.float32((window.high + 0.5 - params.zero_point) * params.scale)
+
+    def _codes(self, values: Array, ends: tuple[float, float], shifts: Array | None) -> Array:
+        if self.table is None:
+            return quantize(values, self.params, shifts, ends)
+        found = self.table.encode(values)
+        return found.clip(self.params.low, self.params.high) if self.params.is_limited else found
+
+
+def _looked_up(by_code: Array, codes: Array) -> Array:
+    """Entries [256] of int8 codes, by these as unsigned numbers."""
+    return by_code.take(codes.view(np.uint8), mode="clip")  # none is cut off; checking takes longer
+
+
+@dataclasses.dataclass(frozen=True)
+class RealOfCodes:
+    """What codes stand for, which is computed where it is needed.
+
+    Attributes:
+        codes: int8 codes.
+        params: Their scale and zero point.
+    """
+
+    codes: Array
+    params: AffineParams
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Of the codes, and of the values."""
+        return self.codes.shape
+
+    def write_to(self, values: Array) -> None:
+        """Write the real values into a contiguous array of that shape."""
+        dequantize(self.codes, self.params, values)
 
 
 class TwinActivations:
@@ -98,6 +146,9 @@ class TwinActivations:
         self.settled: dict[int, SettledTensor] = {}
         self.notices: list[str] = []
         self._present: set[int] = set()
+        # Of tensors that elementwise functions of codes give: the function's 256 values. They are
+        # stored as these codes.
+        self._results: dict[int, Array] = {}
 
     @property
     def params(self) -> dict[int, AffineParams]:
@@ -110,20 +161,42 @@ class TwinActivations:
         found = ((index, tensor.table) for index, tensor in self.settled.items())
         return {index: table for index, table in found if table is not None}
 
-    def put_float(self, tensor: int, sample: int, values: Array) -> None:
-        """Store values of the float network."""
-        self._store.put(_FLOAT, tensor, sample, values)
+    def put_float(self, tensor: int, sample: int, values: Array, lent: bool = False) -> None:
+        """Store values of the float network; of ``lent`` ones a copy."""
+        self._store.put(_FLOAT, tensor, sample, values, lent)
 
-    def put_quantized(self, tensor: int, sample: int, values: Array) -> None:
+    def put_quantized(self, tensor: int, sample: int, values: Array, lent: bool = False) -> None:
         """Store real values of the quantized network, as codes if the tensor is settled."""
         self._present.add(tensor)
         if tensor in self.settled:
-            values = self.settled[tensor].encode(values)
-        self._store.put(self._own, tensor, sample, values)
+            values, lent = self.settled[tensor].encode(values), False
+        self._store.put(self._own, tensor, sample, values, lent)
 
-    def put_waiting(self, tensor: int, sample: int, values: Array) -> None:
+    def put_results(self, tensor: int, source: int, results: Array) -> None:
+        """Store what an elementwise function makes of a settled tensor, for all samples.
+
+        Args:
+            tensor: The function's result, of the quantized network.
+            source: The settled tensor.
+            results: What the function makes of every code, [256], by it as an unsigned number.
+        """
+        self._present.add(tensor)
+        settled = self.settled.get(tensor)
+        if settled is None:
+            self._results[tensor] = results
+        for sample in range(self.samples):
+            codes = self._store.get(self._own, source, sample)
+            if settled is not None:
+                codes = settled.encode_results(codes, results)
+            self._store.put(self._own, tensor, sample, codes, lent=settled is None)
+
+    def rounds_alike(self, tensor: int) -> bool:
+        """Whether all channels of a tensor are rounded in the same way."""
+        return tensor not in self.shifts
+
+    def put_waiting(self, tensor: int, sample: int, values: Array, lent: bool = False) -> None:
         """Store values that are not final yet: they stay real whatever the tensor's scale."""
-        self._store.put(self._own, tensor, sample, values)
+        self._store.put(self._own, tensor, sample, values, lent)
 
     def change_float(self, tensor: int, sample: int, function: Callable[[Array], None]) -> None:
         """Have a function change values of the float network in place, see ``ActivationStore``."""
@@ -150,8 +223,18 @@ class TwinActivations:
     def quantized_values(self, tensor: int, sample: int) -> Array:
         """Real values of the quantized network; read-only."""
         stored = self._store.get(self._own, tensor, sample)
+        if tensor in self._results:
+            return _looked_up(self._results[tensor], stored)
         settled = self.settled.get(tensor)
         return stored if settled is None else dequantize(stored, settled.params)
+
+    def quantized_feed(self, tensor: int, sample: int) -> Array | RealOfCodes:
+        """The same for an interpreter, which can have codes turned into values in its memory."""
+        if tensor in self._results:
+            return self.quantized_values(tensor, sample)
+        stored = self._store.get(self._own, tensor, sample)
+        settled = self.settled.get(tensor)
+        return stored if settled is None else RealOfCodes(stored, settled.params)
 
     def quantized_range(self, tensor: int) -> tuple[float, float]:
         """Smallest and largest value the quantized network has computed for a present tensor."""
@@ -186,10 +269,14 @@ class TwinActivations:
         """
         shifts = self.shifts.get(tensor)
         settled = self.settled[tensor] = SettledTensor(params, window, table, shifts)
-        if tensor in self._present:
-            for sample in range(self.samples):
-                real = self._store.get(self._own, tensor, sample)
-                self._store.put(self._own, tensor, sample, settled.encode(real))
+        results = self._results.pop(tensor, None)
+        for sample in range(self.samples) if tensor in self._present else ():
+            stored = self._store.get(self._own, tensor, sample)
+            if results is None:
+                codes = settled.encode(stored)
+            else:
+                codes = settled.encode_results(stored, results)
+            self._store.put(self._own, tensor, sample, codes)
         if not written:
             settled.table = None
 
@@ -211,8 +298,8 @@ class TwinActivations:
         for number, sample in enumerate(samples):
             for tensor in tensors:
                 values = self.float_values(tensor, sample)
-                found.put_float(tensor, number, values)
-                found.put_quantized(tensor, number, values)
+                found.put_float(tensor, number, values, lent=True)
+                found.put_quantized(tensor, number, values, lent=True)
         return found
 
     def beside(self, tensors: Sequence[int], samples: Sequence[int]) -> TwinsBeside:
@@ -229,12 +316,14 @@ class TwinActivations:
         """Take the quantized network's values of a tensor for not computed yet."""
         self._store.drop(self._own, tensor)
         self._present.discard(tensor)
+        self._results.pop(tensor, None)
 
     def drop(self, tensor: int) -> None:
         """Forget a tensor that no operator will read any more."""
         self._store.drop(_FLOAT, tensor)
         self._store.drop(self._own, tensor)
         self._present.discard(tensor)
+        self._results.pop(tensor, None)
 
     def outside(self, tensor: int) -> float:
         """Part of the tensor's values that lay outside its window, in [0, 1]."""
@@ -243,7 +332,11 @@ class TwinActivations:
 
 
 class TwinsBeside(TwinActivations):
-    """Another quantized twin of a float network whose values others keep, for some samples."""
+    """Another quantized twin of a float network whose values others keep, for some samples.
+
+    Attributes:
+        numbers: Those of its samples in the other one.
+    """
 
     def __init__(
         self, whole: TwinActivations, name: str, tensors: Sequence[int], samples: Sequence[int]
@@ -254,14 +347,15 @@ class TwinsBeside(TwinActivations):
         self.shifts = whole.shifts
         self._own = name
         self._whole = whole
-        self._numbers = tuple(samples)
+        self.numbers = tuple(samples)
         for sample in range(self.samples):
             for tensor in tensors:
-                self.put_quantized(tensor, sample, self.float_values(tensor, sample))
+                values = self.float_values(tensor, sample)
+                self.put_quantized(tensor, sample, values, lent=True)
 
     def float_values(self, tensor: int, sample: int) -> Array:
         """Values of the float network; read-only."""
-        return self._whole.float_values(tensor, self._numbers[sample])
+        return self._whole.float_values(tensor, self.numbers[sample])
 
     def drop(self, tensor: int) -> None:
         """Forget a tensor; its float values are not kept here."""

@@ -219,10 +219,11 @@ def observe_channels(
     kept: dict[int, dict[int, npt.NDArray[np.float32]]] = {}
     for number, sample in enumerate(track(samples, "Calibrating: FP32 ranges")):
         wanted = keep.get(number, ()) if keep else ()
-        for tensor, values in network.run(sample, number):
+        for tensor, values in network.run(sample, number, lent=True):
             if tensor in wanted:
                 kept.setdefault(number, {})[tensor] = np.array(values)
             if tensor not in observers:
+                del values
                 continue
             ends[tensor].append(network.ends or (0.0, 0.0))
             is_loud = number in loud and network.ends is not None
@@ -232,4 +233,5 @@ def observe_channels(
                 observers[tensor].reach(ends[tensor][-1], values.size)
             else:
                 observers[tensor].update(values, network.ends)
+            del values  # they are lent
     return Observed(SampleEnds(ends), channels, observers, kept)

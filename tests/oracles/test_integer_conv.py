@@ -7,7 +7,7 @@ import pytest
 
 from tests.delegate.oracle import reference_output
 from tests.golden import vectors
-from tflite_eq.numerics.integer_conv import (
+from tests.oracles.integer_conv import (
     activation_range,
     multiply_by_quantized_multiplier,
     quantize_multiplier,
