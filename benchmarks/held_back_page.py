@@ -38,7 +38,7 @@ quantizer sees the same 50. {n} other photographs judge, the same for all, squee
 whole scenes, also where a network expects a face cut out. Agreement is the share of them with the
 float model's first class, in %; SQNR that of the values in front of a final softmax, in dB;
 computed by {runtime}. Brackets hold 95 % intervals for other photographs and, where there are
-several draws, for other calibration images.
+several draws, for other calibration images; those of a single draw leave these out.
 """
 
 
