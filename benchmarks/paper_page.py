@@ -82,6 +82,7 @@ _FACES = """
 No embedder with pairs of faces is at hand. {model} of the zoo finds 468 landmarks in a face: mean
 distance from the float version's, in % of that between the outer corners of the eyes, on {images}
 faces that the detector above is sure of (calibrated on {calibrated} others). Less is better.
+The values of an embedder without such pairs: [held_back.md](held_back.md).
 """
 
 _DIFFERENCES = """
