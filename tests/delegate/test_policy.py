@@ -161,13 +161,14 @@ def test_transposed_convolutions_are_claimed_where_they_were_measured() -> None:
 
     def claim(cpu: kernels.Cpu) -> Claim:
         claims = explain(Graph.from_bytes(case.model()), cpu)
-        return next(one for one in claims if one.operator == case.kind)
+        return next(one for one in claims if one.kind == case.kind)
 
-    # XNNPACK takes 100 ns for each of 1440 pixels.
+    # XNNPACK takes 100 ns for each of 288 pixels, many times what its vectors take.
     amx = claim(kernels.Cpu("avx512_vnni", two_vnni_units=True, peer="AMX"))
     vnni = claim(kernels.Cpu("avx512_vnni", two_vnni_units=True))
     assert amx.claimed
-    assert amx.saved_multiplications > vnni.saved_multiplications + 3e7
+    assert amx.saved_multiplications > 5e6
+    assert not vnni.claimed
     # With one unit AMX was not measured, nor what AVX2 is worth beside it.
     for cpu in (
         kernels.Cpu("avx512_vnni", two_vnni_units=False, peer="AMX"),
