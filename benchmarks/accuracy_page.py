@@ -44,10 +44,9 @@ of the comparison: its 1/256 grid makes ties.
 
 - *INT8* and *INT7* are `tflite-eq quantize` with `--bits 8` and `--bits 7`; *7 bits at
   3x3 inputs* is `--bits auto --target armv8.2-dotprod`.
-- *best* is the same with `--preset best`, which may write the channels of layers twice for up to
-  15 % more multiplications, and with fewer than 8 bits keep 8 at layers that have up to 10 % of
-  them, where trials on calibration images show a gain. What it did is the last column of *Every
-  run*.
+- *best* is the same with `--preset best`, which may write channels several times for up to 25 %
+  more multiplications, and with fewer than 8 bits keep 8 at layers that have up to 10 % of them,
+  where trials on calibration images show a gain. What it did is the last column of *Every run*.
 - *TFLite default* is `tf.lite.TFLiteConverter` with the same images.
 
 Other quantizers on the same models and images: [peers.md](peers.md).
@@ -75,8 +74,8 @@ _EVERY_RUN = """
 
 Brackets hold 95 % confidence intervals for other validation images, n being in the table above: of
 the agreement Wilson's, of the SQNR by the delta method, of the drop Bonett and Price's, image by
-image. *Split* is what writing channels twice adds to the multiplications, *8 bits* the share of
-them at layers that kept these.
+image. *Split* is what writing channels several times adds to the multiplications, *8 bits* the
+share of them at layers that kept these.
 """
 
 # What a sentence about more precision means for a table, by what it says.

@@ -47,6 +47,7 @@ def test_dictionary_round_trip() -> None:
         keep_int8="c$",
         keep_int8_share=0.25,
         split_channels="d",
+        channel_copies={"e": [1, 2], "f": [3]},
         split_channels_share=0.5,
         seed=7,
         search=SearchSettings(steps=9, rows=3),
@@ -74,6 +75,11 @@ def test_dictionary_round_trip() -> None:
             for share in (-0.1, 1.5, float("nan"), "much", True)
         ),
         ({"split_channels": "("}, r"split_channels: '\(' is not a valid regular expression"),
+        *(
+            ({"channel_copies": value}, "channel_copies is .*give a dict of counts from 1 to 8")
+            for value in ("a", 3, {"a": []}, {"a": 2}, {"a": [0]}, {"a": [9]}, {"a": [1.5]}, ["a"])
+        ),
+        ({"channel_copies": [("a", [1]), ("a", [2])]}, "channel_copies: counts are given twice"),
         ({"split_channels_share": 2}, "split_channels_share must be a share .* 0 to 1, got 2"),
         (
             {"per_tensor": True, "equalization": "activations"},

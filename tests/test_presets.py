@@ -20,7 +20,7 @@ DOCUMENTED: dict[str, tuple[int, dict[str, Any]]] = {
         {
             "reconstruction": "refit",
             "search": SearchSettings(max_rounds=4),
-            "split_channels_share": 0.15,
+            "split_channels_share": 0.25,
         },
     ),
     "paper": (

@@ -257,11 +257,61 @@ def _no_shapes(field: str, value: Any) -> ConfigError:
     )
 
 
+NamedCounts = tuple[tuple[str, tuple[int, ...]], ...]
+
+
+class _Counts:
+    """A field that is set to counts by name, and holds pairs of name and counts."""
+
+    def __set_name__(self, owner: type[Any], name: str) -> None:
+        self._name = name
+
+    def __get__(self, instance: Any, owner: type[Any] | None = None) -> NamedCounts:
+        # Without an instance, dataclasses ask for the default.
+        found: NamedCounts = () if instance is None else instance.__dict__[self._name]
+        return found
+
+    def __set__(
+        self,
+        instance: Any,
+        value: Mapping[str, Sequence[int]] | Sequence[tuple[str, Sequence[int]]],
+    ) -> None:
+        instance.__dict__[self._name] = _named_counts(self._name, value)
+
+
+def _named_counts(field: str, value: Any) -> NamedCounts:
+    if not isinstance(value, (Mapping, tuple, list)):
+        raise _no_counts(field, value)
+    found = {}
+    for pair in value.items() if isinstance(value, Mapping) else value:
+        if not isinstance(pair, (tuple, list)) or len(pair) != 2 or not isinstance(pair[0], str):
+            raise _no_counts(field, value)
+        name, counts = pair
+        if not isinstance(counts, (tuple, list, np.ndarray)) or not len(counts):
+            raise _no_counts(field, value)
+        if not all(is_integer(count) and 1 <= count <= MOST_COPIES for count in counts):
+            raise _no_counts(field, value)
+        if name in found:
+            raise ConfigError(f"{field}: counts are given twice for '{name}'; give them once")
+        found[name] = tuple(int(count) for count in counts)
+    return tuple(found.items())
+
+
+def _no_counts(field: str, value: Any) -> ConfigError:
+    return ConfigError(
+        f"{field} is {described(value)}; give a dict of counts from 1 to {MOST_COPIES}, one for "
+        "each channel, by names of layers' outputs, such as {'conv1/Relu': [1, 2, 1, 3]}"
+    )
+
+
 _FEWEST_ROWS = 250
 
 # Input values of a layer that are looked at. A row of a depthwise layer has as many as its filters
 # have weights together, and few of them for each channel.
 _MOST_VALUES = 1 << 21
+
+# Of one channel. The rounding errors of so many take each other away but for a sixty-fourth.
+MOST_COPIES = 8
 
 # Finer than float32 tells scales apart.
 _MOST_STEPS = 1 << 20
@@ -372,9 +422,11 @@ class Config:
         split_channels: Regular expression; convolutions and dense layers whose output tensor name
             it matches write every channel twice, shifted by half a step, which halves the step for
             those that read them (``graph.channel_splitting``).
-        split_channels_share: By which share of the multiplications, 0 to 1, more layers may do so:
-            those whose rounded outputs add most noise for it, found on some of the calibration
-            samples, kept if others show a gain, and added to ``split_channels``.
+        channel_copies: How often other convolutions and dense layers write each of their channels:
+            counts, one per channel, by names of outputs. Becomes pairs of name and counts.
+        split_channels_share: By which share of the multiplications, 0 to 1, further channels may be
+            written several times: those whose rounding adds most noise for it, found on some of
+            the calibration samples, kept if others show a gain, and put into ``channel_copies``.
         signature: Which signature is quantized, where the model has several.
         input_shape: Sizes of inputs that leave them open: a shape such as ``(1, 224, 224, 3)``, or
             shapes by name of the input. Becomes pairs of name and shape; the name is empty where
@@ -415,6 +467,7 @@ class Config:
     keep_int8: str | None = None
     keep_int8_share: float = 0.0
     split_channels: str | None = None
+    channel_copies: _Counts = _Counts()
     split_channels_share: float = 0.0
     signature: str | None = None
     input_shape: _Shapes = _Shapes()
@@ -490,7 +543,7 @@ class Config:
                 f"bits: 'auto' does not go with method '{self.method.value}', which has one width "
                 "for all layers; give 8, 7, 6 or 5"
             )
-        for name in ("split_channels", "split_channels_share"):
+        for name in ("split_channels", "channel_copies", "split_channels_share"):
             if getattr(self, name):
                 raise ConfigError(
                     f"{name}: the method '{self.method.value}' is a setting as published, in which "
@@ -518,7 +571,8 @@ class Config:
     def as_dict(self) -> dict[str, Any]:
         """Plain values, in a form ``from_dict`` takes back and JSON can hold."""
         plain = {**dataclasses.asdict(self), "fixed": list(self.fixed)}
-        plain["input_shape"] = [[name, list(shape)] for name, shape in self.input_shape]
+        for name in ("input_shape", "channel_copies"):
+            plain[name] = [[key, list(numbers)] for key, numbers in getattr(self, name)]
         return {name: v.value if isinstance(v, enum.Enum) else v for name, v in plain.items()}
 
     @classmethod

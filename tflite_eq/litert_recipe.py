@@ -150,8 +150,8 @@ def _lost(calibration: Calibration) -> list[str]:
     on_grid = sum(layer.grid != WeightGrid.INT8.value for layer in layers)
     if on_grid:
         lost.append(f"grids of 7-bit or even weights of {on_grid} layers, which kernels gain from")
-    if calibration.config.split_channels is not None:
-        lost.append("channels that are written twice: it reads the model as it is")
+    if calibration.config.split_channels is not None or calibration.config.channel_copies:
+        lost.append("channels that are written several times: it reads the model as it is")
     limited = sum(tensor.limited for tensor in calibration.tensors)
     if limited:
         lost.append(f"what ends the codes of {limited} tensors at their windows")

@@ -71,7 +71,8 @@ def prepared(model: bytes, origin: str, config: Config | None = None) -> Prepare
                 "without it"
             )
     whole, front = (
-        with_split_channels(g, config.split_channels) for g in (parts.whole, parts.front)
+        with_split_channels(g, config.split_channels, config.channel_copies)
+        for g in (parts.whole, parts.front)
     )
     changes = (*chosen.changes, *network.changes)
     return Prepared(whole, front, parts.tail, changes, parts.front)

@@ -61,7 +61,7 @@ _CONTENTS = {
             "reconstruction": Reconstruction.REFIT,
             "search": SearchSettings(max_rounds=4),
         },
-        shares={"keep_int8_share": 0.1, "split_channels_share": 0.15},
+        shares={"keep_int8_share": 0.1, "split_channels_share": 0.25},
     ),
     # Layer by layer, with what is told of it in docs/method.md, section 1.
     Preset.PAPER: _Contents(

@@ -208,7 +208,7 @@ def calibrate_as(request: Request, trace: PassTrace | None = None) -> Calibratio
         trace.allocations = allocation.sentences
         for sentence in allocation.sentences:
             note(f"note: {sentence}", of_result=True)
-        graph = with_split_channels(graph, config.split_channels)
+        graph = with_split_channels(graph, config.split_channels, config.channel_copies)
         judges = Judges(graph, skipped, samples, followed, spare, config, heard.shares.keys())
         stack.callback(judges.close)
         task = CalibrationTask(graph, skipped, sha256, heard, followed, warnings, judges)

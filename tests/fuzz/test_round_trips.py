@@ -60,6 +60,7 @@ _configs = st.builds(
     keep_int8=st.none() | st.sampled_from(["a|b", "^x$"]),
     keep_int8_share=st.floats(0, 1),
     split_channels=st.none() | st.sampled_from(["a|b", "^x$"]),
+    channel_copies=st.dictionaries(_text, st.lists(st.integers(1, 8), min_size=1), max_size=2),
     split_channels_share=st.floats(0, 1),
     seed=st.integers(0, 2**32 - 1),
     search=st.builds(SearchSettings, low=st.floats(0.1, 1), high=st.floats(1, 9)),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from typing import Any
 
@@ -17,7 +18,13 @@ from tflite_eq.evaluation.instrumented import Instrumented
 from tflite_eq.evaluation.layerwise import corresponding_tensors
 from tflite_eq.graph import schema
 from tflite_eq.graph.channel_copies import ChannelCopies
-from tflite_eq.graph.channel_splitting import copies_behind, split, with_split_channels, work_with
+from tflite_eq.graph.channel_splitting import (
+    CannotSplitError,
+    copies_behind,
+    split,
+    with_split_channels,
+    work_with,
+)
 from tflite_eq.graph.linear import linear_layers, multiplications
 from tflite_eq.graph.model import Graph
 from tflite_eq.numerics.affine import AffineParams
@@ -84,6 +91,46 @@ def test_the_float_network_stays_the_same_function(seed: int) -> None:
     layers = linear_layers(found)
     assert told == sum(multiplications(found, layer) for layer in layers.values())
     assert told > work_with(plain, linear_layers(plain), {})
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_channels_may_have_counts_of_their_own(seed: int) -> None:
+    model, _ = random_network(seed)
+    plain = prepared(model, "m").front
+    rng = np.random.default_rng(seed)
+    counts = []
+    for index, layer in linear_layers(plain).items():
+        own = tuple(rng.integers(1, 5, layer.channels).tolist())
+        # Depthwise layers hand copies on, and groups and callers take channels as they are.
+        if layer.kind.value == "CONV_2D":
+            with contextlib.suppress(CannotSplitError):
+                copies_behind(plain, {index: own})
+                counts.append((layer.name, own))
+    assert counts
+    config = Config(channel_copies=counts)
+    found = prepared(model, "m", config).front
+    for name, own in counts:
+        index = next(t.index for t in found.tensors if t.name == name)
+        np.testing.assert_array_equal(np.bincount(found.copies[index].source), own)
+    for inputs in models.samples(models.IMAGE, count=2, seed=seed):
+        exact, other = (
+            running.run(schema.serialize(g.model), inputs, Kernels.BUILTIN)[0]
+            for g in (plain, found)
+        )
+        np.testing.assert_allclose(other, exact, atol=1e-5 * np.abs(exact).max())
+    told = work_with(plain, linear_layers(plain), found.copies)
+    layers = linear_layers(found)
+    assert told == sum(multiplications(found, layer) for layer in layers.values())
+
+
+def test_counts_that_fit_nothing_are_refused() -> None:
+    model = models.build("conv_net")
+    first = next(iter(linear_layers(prepared(model, "m").front).values()))
+    with pytest.raises(ConfigError, match="channel_copies: 'nothing' is the output of no CONV_2D"):
+        prepared(model, "m", Config(channel_copies={"nothing": [2]}))
+    short = f"has {first.channels} channels, and 1 counts are given; give one for each channel"
+    with pytest.raises(ConfigError, match=short):
+        prepared(model, "m", Config(channel_copies={first.name: [2]}))
 
 
 def test_dense_layers_are_split_too() -> None:
@@ -194,10 +241,16 @@ def test_codes_of_a_written_file_are_as_good_as_those_of_half_a_step() -> None:
 @pytest.mark.parametrize("options", [{}, {"bits": "7"}, {"bits": "auto", "target": "x86-vnni"}])
 def test_a_record_gives_the_same_file_again(options: dict[str, Any]) -> None:
     model, data = models.build("concat_pool_net"), models.data("concat_pool_net")
-    config = Config(split_channels=names(model, 0, 1), reconstruction="refit", **options)
+    layer = list(linear_layers(prepared(model, "m").front).values())[1]
+    counts = {layer.name: [1 + channel % 3 for channel in range(layer.channels)]}
+    config = Config(
+        split_channels=names(model, 0), channel_copies=counts, reconstruction="refit", **options
+    )
     result = quantize(model, data, config)
     record = Calibration.from_text(result.calibration.to_text())
+    assert record.config == result.calibration.config
     assert record.config.split_channels == config.split_channels
+    assert record.config.channel_copies == config.channel_copies
     assert quantize(model, record).model == result.model
     assert len(result.model) > len(quantize(model, data, Config(reconstruction="refit")).model)
 

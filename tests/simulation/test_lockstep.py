@@ -118,7 +118,7 @@ def simulate_model(
     model: bytes, data: list[list[Array]], config: Config, memory_budget: int = 1 << 30
 ) -> tuple[Graph, list[LayerRecord], RememberingTwins]:
     graph = edit.with_biases(Graph.from_bytes(model))
-    graph = with_split_channels(graph, config.split_channels)
+    graph = with_split_channels(graph, config.split_channels, config.channel_copies)
     skipped = skipped_operators(graph, config)
     network = Network.of(graph, skipped)
     with ActivationStore(memory_budget) as store:
@@ -243,6 +243,19 @@ def test_split_channels_are_what_integer_kernels_compute(name: str, pattern: str
     # average, M being what one of them is in codes of the output: 0.02 here, or 0.04 with 7 bits.
     assert_operators_agree(name, _config(split_channels=pattern), 0.005)
     narrow = _config(split_channels=pattern, bits="7", reconstruction="refit")
+    assert_operators_agree(name, narrow, 0.01)
+
+
+@pytest.mark.parametrize(
+    ("name", "start"),
+    [("concat_pool_net", "Relu_1;"), ("depthwise_net", "Relu6;"), ("leaky_net", "BiasAdd;")],
+)
+def test_copies_by_channel_are_what_integer_kernels_compute(name: str, start: str) -> None:
+    graph = edit.with_biases(Graph.from_bytes(models.build(name)))
+    layer = next(x for x in linear_layers(graph).values() if x.name.startswith(start))
+    counts = {layer.name: [1 + channel % 4 for channel in range(layer.channels)]}
+    assert_operators_agree(name, _config(channel_copies=counts), 0.005)
+    narrow = _config(channel_copies=counts, bits="7", reconstruction="refit")
     assert_operators_agree(name, narrow, 0.01)
 
 

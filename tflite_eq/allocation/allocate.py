@@ -100,6 +100,6 @@ def _without(proposal: Proposal, config: Config) -> Proposal:
     """A proposal that leaves the layers named as the options have them."""
     return Proposal(
         dataclasses.replace(
-            proposal.config, keep_int8=config.keep_int8, split_channels=config.split_channels
+            proposal.config, keep_int8=config.keep_int8, channel_copies=config.channel_copies
         )
     )

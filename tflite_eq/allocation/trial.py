@@ -121,7 +121,7 @@ class Trials:
         return self._known[quick]
 
     def _measured(self, config: Config) -> Energies:
-        graph = with_split_channels(self._graph, config.split_channels)
+        graph = with_split_channels(self._graph, config.split_channels, config.channel_copies)
         samples = self._samples
         followed = followed_samples(graph, samples.count)
         with contextlib.closing(self._judges(graph, config)) as judges:

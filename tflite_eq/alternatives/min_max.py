@@ -51,6 +51,7 @@ def default_model(
         bits=Bits.INT8,
         keep_int8=None,
         split_channels=None,
+        channel_copies=(),
         activation_mode=ActivationMode.ASYMMETRIC,
         per_tensor=False,
     )
@@ -76,6 +77,7 @@ def is_tflite_default(config: Config) -> bool:
         and config.activation_mode is ActivationMode.ASYMMETRIC
         and not config.per_tensor
         and config.split_channels is None
+        and not config.channel_copies
     )
 
 

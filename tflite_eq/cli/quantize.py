@@ -253,8 +253,9 @@ def _add_options(options: Any) -> None:
         "--split_channels_share",
         type=float,
         metavar="SHARE",
-        help="split the channels of more layers, those whose rounding adds most noise, for up to "
-        "this share of the multiplications (0 to 1) more, if that gains beyond chance",
+        help="write further channels several times, fractions of a step apart: those whose "
+        "rounding adds most noise, for up to this share of the multiplications (0 to 1) more, if "
+        "that gains beyond chance",
     )
     options.add_argument(
         "--max_drop",

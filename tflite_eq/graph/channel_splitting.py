@@ -7,14 +7,14 @@ together they are as good as codes of half the step, in kernels that know nothin
 on the copies, too, are together on a grid of half the step (``numerics.weights``).
 
 Splitting a channel in two and halving what reads it is outlier channel splitting (arXiv
-1901.09504), which does it to channels with outliers, to make the range smaller; here whole tensors
-are split to make the step finer.
+1901.09504), which does it to channels with outliers, to make the range smaller; here those whose
+rounding errors the outputs show most are split, to make their step finer.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Set
+from collections.abc import Mapping, Sequence, Set
 
 import numpy as np
 
@@ -26,7 +26,7 @@ from tflite_eq.graph.linear import LinearLayer, linear_layers, multiplications
 from tflite_eq.graph.model import Graph, Operator
 from tflite_eq.graph.properties import LinearKind
 
-# Copies of each channel: halving the step a second time would cost twice as much again.
+# Copies of each channel of a layer that is named without counts.
 COPIES = 2
 
 _SPLIT_BY_FILTER = (LinearKind.CONV, LinearKind.DENSE)
@@ -49,7 +49,11 @@ class CannotSplitError(ConfigError):
     """The network reads what a layer writes in a way that copies of its channels do not allow."""
 
 
-def with_split_channels(graph: Graph, pattern: str | None) -> Graph:
+def with_split_channels(
+    graph: Graph,
+    pattern: str | None,
+    counted: Sequence[tuple[str, Sequence[int]]] = (),
+) -> Graph:
     """The network with channels of some layers' results in several copies; it computes the same.
 
     Tensors and operators keep their names and positions. ``graph`` stays as it is; the two share
@@ -57,34 +61,84 @@ def with_split_channels(graph: Graph, pattern: str | None) -> Graph:
 
     Args:
         graph: The float network; every linear layer has a bias.
-        pattern: Regular expression for names of the outputs of convolutions and dense layers.
+        pattern: Regular expression for names of the outputs of convolutions and dense layers, whose
+            channels are all written in ``COPIES`` copies.
+        counted: Names of such outputs, and how often each of their channels is written, [K].
 
     Raises:
-        ConfigError: It matches none, or one whose channels cannot be split.
+        ConfigError: The pattern or a name matches none, or one whose channels cannot be split, or
+            there are more or fewer counts than channels.
+    """
+    starts = {**dict.fromkeys(matched(graph, pattern)), **_counted(graph, counted)}
+    return split(graph, copies_behind(graph, starts)) if starts else graph
+
+
+def matched(graph: Graph, pattern: str | None) -> set[int]:
+    """Operator indices of the convolutions and dense layers whose output a pattern matches.
+
+    Raises:
+        ConfigError: There is a pattern and it matches none.
     """
     if pattern is None:
-        return graph
-    names = {
+        return set()
+    names = _splittable_names(graph)
+    found = {index for index, name in names.items() if re.search(pattern, name)}
+    if not found:
+        raise ConfigError(
+            f"split_channels: {pattern!r} matches no CONV_2D or FULLY_CONNECTED of "
+            f"{graph.origin}; {_first_names(names)}"
+        )
+    return found
+
+
+def _counted(
+    graph: Graph, counted: Sequence[tuple[str, Sequence[int]]]
+) -> dict[int, Sequence[int]]:
+    """Counts of copies by operator index."""
+    names = _splittable_names(graph) if counted else {}
+    found: dict[int, Sequence[int]] = {}
+    for wanted, counts in counted:
+        indices = [index for index, name in names.items() if name == wanted]
+        if not indices:
+            raise ConfigError(
+                f"channel_copies: {wanted!r} is the output of no CONV_2D or FULLY_CONNECTED of "
+                f"{graph.origin}; {_first_names(names)}"
+            )
+        for index in indices:
+            channels = graph.tensors[graph.operators[index].outputs[0]].shape[-1]
+            if len(counts) != channels:
+                raise ConfigError(
+                    f"channel_copies: {wanted!r} of {graph.origin} has {channels} channels, and "
+                    f"{len(counts)} counts are given; give one for each channel, 1 where it is "
+                    "not copied"
+                )
+            found[index] = counts
+    return found
+
+
+def _splittable_names(graph: Graph) -> dict[int, str]:
+    """Names of outputs by operator index."""
+    return {
         o.index: graph.tensors[o.outputs[0]].name
         for o in graph.operators
         if is_splittable(graph, o) and o.outputs
     }
-    starts = {index for index, name in names.items() if re.search(pattern, name)}
-    if not starts:
-        shown = ", ".join(f"'{name.split(';')[0]}'" for name in list(names.values())[:5])
-        raise ConfigError(
-            f"split_channels: {pattern!r} matches no CONV_2D or FULLY_CONNECTED of "
-            f"{graph.origin}; the first names are {shown}"
-        )
-    return split(graph, copies_behind(graph, starts))
 
 
-def copies_behind(graph: Graph, starts: Set[int]) -> dict[int, ChannelCopies]:
-    """The tensors that hold copies if some layers write every channel in ``COPIES`` copies.
+def _first_names(names: Mapping[int, str]) -> str:
+    shown = ", ".join(f"'{name.split(';')[0]}'" for name in list(names.values())[:5])
+    return f"the first names are {shown}"
+
+
+def copies_behind(
+    graph: Graph, starts: Set[int] | Mapping[int, Sequence[int] | None]
+) -> dict[int, ChannelCopies]:
+    """The tensors that hold copies if some layers write channels several times.
 
     Args:
         graph: The float network.
-        starts: Operator indices of convolutions and dense layers.
+        starts: Operator indices of convolutions and dense layers, and how often each of their
+            channels is written; ``COPIES`` times without.
 
     Returns:
         Copies by tensor index: what these layers write, and what is computed from it channel by
@@ -93,6 +147,7 @@ def copies_behind(graph: Graph, starts: Set[int]) -> dict[int, ChannelCopies]:
     Raises:
         CannotSplitError: Something else reads copies, or they would be given out.
     """
+    counts_of = starts if isinstance(starts, Mapping) else dict.fromkeys(starts)
     copies: dict[int, ChannelCopies] = {}
     for operator in graph.operators:
         read = [index for index in operator.inputs if index in copies]
@@ -101,15 +156,17 @@ def copies_behind(graph: Graph, starts: Set[int]) -> dict[int, ChannelCopies]:
             _check_reader(graph, operator, copies)
         elif read:
             copies[operator.outputs[0]] = _handed_on(graph, operator, copies)
-        if operator.index in starts:
+        if operator.index in counts_of:
             _check_filter(graph, operator)
             channels = graph.tensors[operator.outputs[0]].shape[-1]
-            copies[operator.outputs[0]] = ChannelCopies.of([COPIES] * channels)
+            counts = counts_of[operator.index] or [COPIES] * channels
+            _check_groups(graph, operator, counts)
+            copies[operator.outputs[0]] = ChannelCopies.of(counts)
     given_out = sorted(copies.keys() & set(graph.outputs))
     if given_out:
         raise CannotSplitError(
             f"split_channels: tensor '{graph.tensors[given_out[0]].name}' would hold channels "
-            f"twice, but is an output of {graph.origin}; {_REMEDY}"
+            f"several times, but is an output of {graph.origin}; {_REMEDY}"
         )
     return copies
 
@@ -219,8 +276,8 @@ def _handed_on(
         return ChannelCopies.joined(parts)
     tensor = next(index for index in operator.inputs if index in copies)
     raise CannotSplitError(
-        f"split_channels: tensor '{graph.tensors[tensor].name}' would hold channels twice, but is "
-        f"read by {describe(graph, operator)}, which cannot take them apart; {_REMEDY}"
+        f"split_channels: tensor '{graph.tensors[tensor].name}' would hold channels several times, "
+        f"but is read by {describe(graph, operator)}, which cannot take them apart; {_REMEDY}"
     )
 
 
@@ -242,6 +299,18 @@ def _check_reader(graph: Graph, operator: Operator, copies: Mapping[int, Channel
         raise CannotSplitError(
             f"split_channels: {describe(graph, operator)} reads {taken} of {channels} channels at "
             f"a time, which copies do not allow; {_REMEDY}"
+        )
+
+
+def _check_groups(graph: Graph, operator: Operator, counts: Sequence[int]) -> None:
+    """Refuse different counts of what a grouped convolution writes: its groups are of one size."""
+    activation, filters, _ = properties.linear_inputs(operator)
+    read, taken = graph.tensors[activation].shape[-1], graph.tensors[filters].shape[-1]
+    is_grouped = operator.kind == LinearKind.CONV.value and read != taken
+    if is_grouped and len(set(counts)) > 1:
+        raise CannotSplitError(
+            f"channel_copies: {describe(graph, operator)} has groups of channels, which must "
+            f"stay of one size; give one count for all of its channels, or {_REMEDY}"
         )
 
 

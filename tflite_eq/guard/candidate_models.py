@@ -91,7 +91,9 @@ class CandidateModels:
         self._allocations = allocation.sentences
         for sentence in self._allocations:
             note(f"note: {sentence}", of_result=True)
-        self._graph = with_split_channels(network.unsplit, self._config.split_channels)
+        self._graph = with_split_channels(
+            network.unsplit, self._config.split_channels, self._config.channel_copies
+        )
         self._layers = linear_layers(self._graph)
         self._held_back = None
         if request.held_back is not None:
