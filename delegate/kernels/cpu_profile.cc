@@ -58,7 +58,8 @@ constexpr CpuCosts kOneVnniUnit = {
 // third-level cache), minima of 30 runs in turns with LiteRT 2.3 on AVX-512 VNNI, where that does 268 multiplications a nanosecond. The
 // direct kernel does 350 and takes .09 ns for an output, XNNPACK .11; of depthwise multiplications XNNPACK does 15.6 a nanosecond. On AMX
 // (96 layers, 1x1 and 3x3, 7x7 to 112x112, 8 to 512 channels; half are within 8 %, the worst within 43 %) it does 1500 multiplications a
-// nanosecond, but takes 9.2 ns for each of its rows, which are output pixels by sixteens, and 2.2 for each tap of one.
+// nanosecond, but takes 9.2 ns for each of its rows, which are output pixels by sixteens, and 2.2 for each tap of one. Transposed
+// convolutions: ops/transpose_conv.cc.
 constexpr CpuCosts kTwoVnniUnits = {
     /*f43=*/{68, 900}, /*f43_few_channels=*/{85, 900}, /*f23=*/{}, /*triplets=*/{4.12, 30}, /*two_taps=*/{5.3, 20},
     /*direct=*/{.75, 25, 3, 30}, /*direct_int7=*/{},

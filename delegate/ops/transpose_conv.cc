@@ -144,8 +144,13 @@ Worth TransposeConv::Judge(const Environment& environment, bool insist) const {
   worth.reason = plan.reason;
   if (!plan.claim || !environment.options.any_kernel || insist) return worth;
   const ConvShape& s = problem_.shape;
-  const CpuProfile cpu = AllowedCpu(environment);
+  CpuProfile cpu = AllowedCpu(environment);
   worth.possible = false;
+  // On AMX XNNPACK takes about 100 ns for each output pixel, eleven times what it takes for one of a convolution, beside what its vectors
+  // take (delegate/README.md). Nor does this kernel lose where a runtime does not use AMX: it was 1.7 times as fast as those vectors.
+  constexpr double kRows = 11;
+  const double amx_pixel = cpu.peer == Peer::kAmx ? kRows * CostsOf(cpu).amx.row : 0;
+  if (amx_pixel > 0) cpu.peer = Peer::kSameInstructions;
   if (cpu.peer != Peer::kSameInstructions) {
     worth.reason.Set("not measured against XNNPACK with %s", PeerInstructions(cpu));
     return worth;
@@ -164,11 +169,13 @@ Worth TransposeConv::Judge(const Environment& environment, bool insist) const {
     own += estimate.expected;
   }
   worth.possible = true;
+  worth.runtime += amx_pixel * s.batch * s.output_height * s.output_width;
   // What else is written between, and then moved to its place.
   const double moved = is_one_convolution() ? 0 : static_cast<double>(s.output_height) * s.output_width * s.output_channels;
   own += CostsOf(cpu).of(SimpleOperator::kCopy).own * moved;
   worth.saved_multiplications = worth.runtime - own;
-  worth.only_between = true;
+  // Measured by itself with two VNNI units.
+  worth.only_between = !cpu.two_vnni_units || !Includes(cpu.isa, Isa::kAvx512Vnni);
   return worth;
 }
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tests.delegate import networks
+from tests.delegate import every_operator, networks
 from tflite_eq.delegate.claims import Claim
 from tflite_eq.delegate.validate import validate
 from tflite_eq.errors import BackendError
@@ -154,3 +154,26 @@ def test_explain_counts_the_cost_of_small_partitions() -> None:
 def test_explain_of_a_float_model() -> None:
     claims = explain(Graph.from_bytes(networks.float_network()), cpu_of(Target.X86_VNNI))
     assert claims[0] == Claim(0, "CONV_2D", claims[0].name, False, "input is float32, not int8")
+
+
+def test_transposed_convolutions_are_claimed_where_they_were_measured() -> None:
+    case = next(case for case in every_operator.cases() if case.kind == "TRANSPOSE_CONV")
+
+    def claim(cpu: kernels.Cpu) -> Claim:
+        claims = explain(Graph.from_bytes(case.model()), cpu)
+        return next(one for one in claims if one.kind == case.kind)
+
+    # XNNPACK takes 100 ns for each of 288 pixels, many times what its vectors take.
+    amx = claim(kernels.Cpu("avx512_vnni", two_vnni_units=True, peer="AMX"))
+    vnni = claim(kernels.Cpu("avx512_vnni", two_vnni_units=True))
+    assert amx.claimed
+    assert amx.saved_multiplications > 5e6
+    assert not vnni.claimed
+    # With one unit AMX was not measured, nor what AVX2 is worth beside it.
+    for cpu in (
+        kernels.Cpu("avx512_vnni", two_vnni_units=False, peer="AMX"),
+        kernels.Cpu("avx2", peer="AMX"),
+    ):
+        left = claim(cpu)
+        assert not left.claimed
+        assert "not measured against XNNPACK with AMX" in left.reason
