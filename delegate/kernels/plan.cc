@@ -160,14 +160,23 @@ Plan ChooseDepthwise(const ConvShape& s, const CpuProfile& cpu) {
 
 }  // namespace
 
+namespace {
+
+// Whether XNNPACK multiplies with what was not measured. Of AMX it is known what layers it is slow at, beside two VNNI units; every CPU
+// that has it has two.
+bool IsUnknown(const CpuProfile& cpu) {
+  return cpu.peer == Peer::kSme || cpu.peer == Peer::kAvxVnni || (cpu.peer == Peer::kAmx && CostsOf(cpu).amx.row <= 0);
+}
+
+}  // namespace
+
 Plan ChooseKernel(const ConvProblem& problem, const CpuProfile& cpu) {
   // Whatever instructions XNNPACK has for others, depthwise convolutions run on its plain vectors.
   if (problem.shape.depthwise) return ChooseDepthwise(problem.shape, cpu);
   if (!Includes(cpu.isa, Isa::kAvx2) && !Includes(cpu.isa, Isa::kNeon)) {
     return Leave("this CPU has no instruction set with fast kernels; scalar ones run only when asked for by name");
   }
-  // SME and AVX-VNNI were not measured. Which layers AMX is slow at is known, and that the kernels for AVX2 do not keep up with it.
-  if (cpu.peer == Peer::kSme || cpu.peer == Peer::kAvxVnni || (cpu.peer == Peer::kAmx && !Includes(cpu.isa, Isa::kAvx512Vnni))) {
+  if (IsUnknown(cpu)) {
     Reason reason;
     reason.Set("XNNPACK is faster here: its int8 kernels use %s", PeerInstructions(cpu));
     return Leave(reason);
@@ -177,7 +186,7 @@ Plan ChooseKernel(const ConvProblem& problem, const CpuProfile& cpu) {
 }
 
 Plan ChooseKernelBetween(const ConvProblem& problem, const CpuProfile& cpu) {
-  if (IsEmpty(problem.shape) || (cpu.peer != Peer::kSameInstructions && cpu.peer != Peer::kAmx)) {
+  if (IsEmpty(problem.shape) || IsUnknown(cpu) || cpu.peer == Peer::kAvx512) {
     return Leave("not measured against such a runtime");
   }
   if (Includes(cpu.isa, Isa::kAvx512Vnni)) return ChooseX86Between(problem, cpu);

@@ -254,9 +254,12 @@ TEST(ChooseKernel, FasterInstructionsAreLeftToXnnpack) {
       EXPECT_EQ(Choose(112, 3, 64, values, cpu, 7, 2).claim, cpu.peer == Peer::kAmx);
     }
   }
-  CpuProfile avx2 = kAmx;
-  avx2.isa = Isa::kAvx2;
-  EXPECT_STREQ(Choose(112, 3, 64, Values::kInt8, avx2, 7, 2).reason.text, "XNNPACK is faster here: its int8 kernels use AMX");
+  CpuProfile other = kAmx;
+  other.isa = Isa::kAvx2;
+  EXPECT_STREQ(Choose(112, 3, 64, Values::kInt8, other, 7, 2).reason.text, "XNNPACK is faster here: its int8 kernels use AMX");
+  other.isa = Isa::kAvx512Vnni;
+  other.two_vnni_units = false;
+  EXPECT_FALSE(Choose(112, 3, 64, Values::kInt8, other, 7, 2).claim) << "no AMX was measured beside one unit";
   EXPECT_STREQ(Choose(56, 64, 64, Values::kInt8, kSme).reason.text,
                "XNNPACK is faster here: its int8 kernels use SME");
   // What a process gets that may not use tiles.
