@@ -51,12 +51,15 @@ def test_layers_are_left_and_claimed_by_name(runtime, delegate_path, capfd):
     rng = np.random.default_rng(3)
     convs = [random_conv(rng, 32, 32, size=size) for size in (3, 1, 3, 1, 3)]
     model = build(Chain((1, 6, 6, 32), 0.05, 0, convs))
-    claims, _ = claims_of(runtime, delegate_path, capfd, model)
-    assert not any(claims.values())
+    by_policy, _ = claims_of(runtime, delegate_path, capfd, model, min_saving="1000000")
+    assert not any(by_policy.values())
+    # Some CPUs gain a little by the last one, which neither option speaks of.
+    by_policy, _ = claims_of(runtime, delegate_path, capfd, model, leave="output[0-3]")
     claims, log = claims_of(
         runtime, delegate_path, capfd, model, claim="output[0-3]", leave="^output(1|2)$"
     )
-    assert [name for name, claimed in claims.items() if claimed] == ["output0", "output3"]
+    assert [claims[f"output{i}"] for i in range(4)] == [True, False, False, True]
+    assert claims["output4"] >= by_policy["output4"]
     assert "node 1 CONV_2D refused (output1): option leave matches its name" in log
     assert "option claim matches its name" in log
     # What the policy does not want is exact all the same.
@@ -73,8 +76,9 @@ def test_a_pattern_without_layers_is_told(runtime, delegate_path, capfd):
 
 def test_what_must_be_saved_is_an_option(runtime, delegate_path, capfd):
     model = build(chain_of_convs(np.random.default_rng(5)))
-    has_avx2 = "avx2" in pathlib.Path("/proc/cpuinfo").read_text(encoding="ascii")
-    options = {"isa": "avx2"} if has_avx2 else {}
+    flags = pathlib.Path("/proc/cpuinfo").read_text(encoding="ascii").split()
+    # Beside AMX nothing is claimed for AVX2.
+    options = {"isa": "avx2"} if "avx2" in flags and "amx_int8" not in flags else {}
     claims, _ = claims_of(runtime, delegate_path, capfd, model, min_saving="0", **options)
     if not any(claims.values()):
         pytest.skip("nothing is faster here")
