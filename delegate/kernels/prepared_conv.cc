@@ -76,9 +76,11 @@ bool PreparedConv::Prepare(const ConvProblem& problem, Algorithm algorithm, Isa 
     return false;
   }
   kernel_->pack(problem, packed_.as<void>());
-  if (kernel_->uses_lines && !lines_.Prepare(problem.quantization, channels, ranges.as<AccumulatorRange>())) {
-    reason->Set("out of memory");
-    return false;
+  if constexpr (kKernelsUseLines) {
+    if (kernel_->uses_lines && !lines_.Prepare(problem.quantization, channels, ranges.as<AccumulatorRange>())) {
+      reason->Set("out of memory");
+      return false;
+    }
   }
 
   if (kernel_->needs_fallback && !IsAlwaysInWindow(problem.quantization) && fallback_ == nullptr) {

@@ -30,6 +30,13 @@
 
 namespace tflite_eq {
 
+// Whether kernels of this architecture requantize by lines: libraries for others are spared the search.
+#if defined(__x86_64__)
+inline constexpr bool kKernelsUseLines = true;
+#else
+inline constexpr bool kKernelsUseLines = false;
+#endif
+
 // The line of one channel. An accumulator exception[i] has to be taken for substitute[i]; where they are equal there is none.
 struct RequantizeLine {
   static constexpr int kMostExceptions = 2;
