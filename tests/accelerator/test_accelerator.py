@@ -183,7 +183,7 @@ def test_gpu_is_asked_where_a_model_is_for_it(folder: str, compiled: Compiled) -
     """There is no GPU here, so that its accelerator says so as it does without the delegate."""
     model, samples = networks.convolutions(), networks.codes(1)
     alone = compiled.run(model, folder=None, samples=samples, hardware="GPU")
-    both = compiled.run(model, folder=folder, samples=samples, hardware="GPU")
+    both = compiled.run(model, folder=folder, samples=samples, hardware="GPU", options=ALL)
     if "does not tell accelerators whether" in both.log:
         assert both.errors == [None]
         assert_equal(both.outputs[0], reference(model, samples))
