@@ -5,7 +5,7 @@
 namespace tflite_eq {
 
 // Has a pool that takes maxima of what a table gives take them of what the table reads, so that fewer codes are looked up. The value
-// between the two is another one from then on.
+// between the two is another one from then on, and the code of its edges need not be the least.
 void Program::PutMaximaFirst() {
   for (int i = 0; i < steps_.size(); ++i) {
     for (int at = i; steps_[at].op->is_maximum();) {
@@ -20,6 +20,7 @@ void Program::PutMaximaFirst() {
       pool.node_index = table.node_index;
       table.node_index = node;
       between.tensor = values_[table.inputs[0]].tensor;  // for its quantization
+      table.op->TakeNoEdges();
     }
   }
 }
@@ -162,7 +163,8 @@ bool Program::GoesInStripes(const Step& writer, const Step& reader) const {
   const int source = SourceOf(reader);
   if (above.run == nullptr || below.run == nullptr || source != writer.output || SourceOf(writer) == kNone) return false;
   const Value& value = values_[source];
-  return !value.outside && value.joined == kNone && IsOnlyReader(reader, source) && above.images == below.images &&
+  const bool has_rows = above.images > 0 && above.output_rows > 0 && below.output_rows > 0;
+  return has_rows && !value.outside && value.joined == kNone && IsOnlyReader(reader, source) && above.images == below.images &&
          above.output_rows == below.input_rows && above.output_row_bytes == below.input_row_bytes && Bytes(value.shape) >= stripe_limits_.least;
 }
 

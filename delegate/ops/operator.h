@@ -155,6 +155,8 @@ class Operator {
     return edges.top <= most_edges_.top && edges.bottom <= most_edges_.bottom && edges.left <= most_edges_.left &&
            edges.right <= most_edges_.right;
   }
+  // Has it need them from then on, for inputs whose zero point is not the one that it was read with.
+  void TakeNoEdges() { most_edges_ = Edges(); }
   // Which of them are not, before Resize.
   void LeaveOut(const Edges& edges) { edges_ = edges; }
 
