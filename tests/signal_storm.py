@@ -87,6 +87,9 @@ class Storm:
         self._thread.join()
         for timer in TIMERS.values():
             signal.setitimer(timer, 0)
+        # Threads that have not run since get theirs yet, when handlers may be gone.
+        for number in (signal.SIGUSR1, *TIMERS):
+            signal.signal(number, signal.SIG_IGN)
 
     def _handle(self, *_: object) -> None:
         self.handled += 1
