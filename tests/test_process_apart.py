@@ -137,3 +137,12 @@ def test_its_memory_is_not_looked_at(runtime: Runtime) -> None:
         session.compute([values])
         found.append([view.copy() for view in session.views()])
     np.testing.assert_array_equal(*found)
+
+
+def test_it_is_not_renewed_while_it_answers(runtime: Runtime) -> None:
+    process = process_apart.process_apart()
+    with process._lock:  # as a thread has it that waits for an answer
+        process_apart.renew()
+    assert process_apart.process_apart() is process
+    assert process._child.poll() is None
+    np.testing.assert_array_equal(run(runtime.interpreter(known_model())), EXPECTED)

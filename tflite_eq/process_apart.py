@@ -165,6 +165,21 @@ class ProcessApart:
         except ValueError:
             return f"exit code {code & 0xFFFFFFFF:#x}" if code else "exit code 0"
 
+    def stop_if_idle(self) -> bool:
+        """End it unless somebody needs it; whether it was ended.
+
+        Who waits meanwhile to ask it something finds that it has ended before, and asks another.
+        """
+        if not self._lock.acquire(blocking=False):
+            return False  # another thread is being answered
+        try:
+            if self.is_needed:
+                return False
+            self.stop()
+            return True
+        finally:
+            self._lock.release()
+
     def stop(self) -> None:
         """End it, whatever it does."""
         self._child.kill()
@@ -205,9 +220,8 @@ def process_apart() -> ProcessApart:
 def renew() -> None:
     """Have the next question answered by a process that has loaded nothing yet, if one may end."""
     process = processes.get(os.getpid())
-    if process is not None and not process.is_needed:
+    if process is not None and process.stop_if_idle():
         forget(process)
-        process.stop()
 
 
 def forget(process: ProcessApart) -> None:

@@ -293,3 +293,13 @@ def test_one_filter_of_two_layers_is_left_alone() -> None:
     first = next(iter(linear_layers(graph)))
     with pytest.raises(ConfigError, match="split_channels"):
         split(graph, copies_behind(graph, {first}))
+
+
+def test_counts_of_one_copy_nothing() -> None:
+    """Not even where copies would be given out."""
+    model, _ = random_network(0)
+    graph = prepared(model, "m").front
+    last = list(linear_layers(graph).values())[-1]
+    channels = graph.tensors[last.output].shape[-1]
+    same = with_split_channels(graph, None, [(last.name, [1] * channels)])
+    assert schema.serialize(same.model) == schema.serialize(graph.model)

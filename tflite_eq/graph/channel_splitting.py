@@ -112,7 +112,8 @@ def _counted(
                     f"{len(counts)} counts are given; give one for each channel, 1 where it is "
                     "not copied"
                 )
-            found[index] = counts
+            if any(count > 1 for count in counts):  # else nothing is copied
+                found[index] = counts
     return found
 
 
