@@ -171,7 +171,7 @@ bool Program::GoesInStripes(const Step& writer, const Step& reader) const {
 // Steps that run one after the other, as others between them might write over what the first reads.
 void Program::FindChains() {
   for (Step& step : steps_) step.chain = kNone;
-  if (!Stripes::kSupported || !fuse_ || verify_) return;
+  if (!fuse_ || verify_) return;
   int chains = 0, links = 0, before = kNone;
   for (int i = 0; i < steps_.size(); ++i) {
     Step& step = steps_[i];

@@ -22,12 +22,6 @@ namespace tflite_eq {
 
 class Stripes {
  public:
-  // On ARM, results of kernels on dot products differed where their rows come one by one: until it is known why, nothing runs in stripes there.
-#if defined(__x86_64__)
-  static constexpr bool kSupported = true;
-#else
-  static constexpr bool kSupported = false;
-#endif
   static constexpr int kMostSteps = 8;
 
   // A step, and where in scratch lie the rows that it writes, but for the last's.

@@ -228,7 +228,7 @@ TEST(StripedGraphs, GiveWhatTheirNodesGive) {
       EXPECT_EQ(run.striped, 0);
     }
   }
-  EXPECT_GE(striped, Stripes::kSupported ? nodes / 3 : 0) << "of " << nodes;
+  EXPECT_GE(striped, nodes / 3) << "of " << nodes;
 }
 
 // What MobileNets begin with. All that lies between is in scratch.
@@ -246,7 +246,6 @@ TEST(StripedGraphs, HoldNothingAsAWhole) {
   DelegateOptions apart = Options(false, false, CpuIsa());
   const Ran one = Invoke(maker.graph, sizes, &striped), many = Invoke(maker.graph, sizes, &apart);
   EXPECT_EQ(one.outputs, many.outputs);
-  if (!Stripes::kSupported) GTEST_SKIP() << "nothing runs in stripes here";
   EXPECT_EQ(one.striped, 4);
   EXPECT_EQ(one.tensor_bytes, 0);
   EXPECT_GE(many.tensor_bytes, 2 * 64 * 64 * 8);

@@ -1,5 +1,8 @@
 // Images, filters, strides and dilations of every size, in units and rows of every length.
+#include <algorithm>
+
 #include "delegate/kernels/conv_kernel_fixture.h"
+#include "delegate/kernels/reference.h"
 
 namespace tflite_eq {
 namespace {
@@ -332,6 +335,58 @@ TEST_P(ConvKernelTest, OutputsWithinLargerPixels) {
           }
           conv.PlaceOutputs(0);
           CheckPrepared(p, conv, workers);
+        }
+      }
+    }
+  }
+}
+
+// Some rows at a time, and of the input those under them alone (Conv2d::SetRowWork): what lies around may be anything.
+TEST_P(ConvKernelTest, RowsOneByOne) {
+  if (FindKernel(GetParam().algorithm, GetParam().isa)->run_rows == nullptr) GTEST_SKIP() << "computes whole images";
+  constexpr int kGuard = 64;
+  for (int filter : {1, 2, 3, 5}) {
+    for (int stride : {1, 2, 3}) {
+      for (int dilation : {1, 2}) {
+        for (int width : {1, 5, 8, 20}) {
+          const int in = 1 + static_cast<int>(random_() % 44), out = depthwise() ? in : 1 + static_cast<int>(random_() % 40);
+          ConvShape s = ShapeOf({1, 9, width, in, out, filter, filter, stride, random_() % 2 ? stride : 1, dilation, 1});
+          if (!ResolvePadding(random_() % 2 || width < filter ? Padding::kSame : Padding::kValid, &s) || IsEmpty(s)) continue;
+          RandomProblem p;
+          ProblemOptions options;
+          options.values = ordinary();
+          FillRandomProblem(s, options, &random_, &p);
+          PreparedConv conv;
+          Reason reason;
+          ASSERT_TRUE(conv.Prepare(p.problem, GetParam().algorithm, GetParam().isa, 1, &reason)) << reason.text;
+          conv.Reshape(s);
+          const size_t pixels = static_cast<size_t>(s.output_height) * s.output_width;
+          std::vector<int8_t> expected(pixels * s.output_channels), output(expected.size());
+          ReferenceConv(p.problem, p.input.data(), expected.data());
+          Buffer scratch;
+          ASSERT_TRUE(scratch.Allocate(conv.worker_scratch_bytes() + kGuard));
+          memset(scratch.as<char>() + conv.worker_scratch_bytes(), 0x5a, kGuard);
+          const size_t row_bytes = static_cast<size_t>(s.input_width) * s.input_channels;
+          for (int rows : {1, 2, 4}) {
+            std::fill(output.begin(), output.end(), int8_t{99});
+            for (int row = 0; row < s.output_height; row += rows) {
+              const int end = std::min(row + rows, s.output_height);
+              const int first = row * s.stride_height - s.pad_top;
+              const int last = (end - 1) * s.stride_height - s.pad_top + (filter - 1) * dilation + s.stride_height;
+              std::vector<int8_t> input(p.input.size() + 128);
+              for (int8_t& code : input) code = static_cast<int8_t>(random_());
+              for (int y = std::max(first, 0); y < std::min(last, s.input_height); ++y) {
+                std::copy_n(p.input.data() + y * row_bytes, row_bytes, input.data() + y * row_bytes);
+              }
+              conv.RunRows(row, end, input.data(), output.data(), scratch.as<void>());
+              for (int i = 0; i < kGuard; ++i) {
+                ASSERT_EQ(scratch.as<char>()[conv.worker_scratch_bytes() + i], 0x5a) << "wrote past the scratch";
+              }
+              memset(scratch.as<void>(), static_cast<int>(random_() % 256), conv.worker_scratch_bytes());
+            }
+            ASSERT_EQ(output, expected) << filter << 'x' << filter << '/' << s.stride_height << ',' << s.stride_width << " dilation " << dilation
+                                        << " width " << width << ' ' << in << "->" << out << " rows " << rows;
+          }
         }
       }
     }

@@ -44,7 +44,7 @@ static inline size_t SaturatingProduct(size_t a, size_t b) {
   return __builtin_mul_overflow(a, b, &product) ? SIZE_MAX : product;
 }
 
-// The largest size in [1, most] for which bytes(size), which grows with it, is at most `target`; 1 where none is.
+// The largest size in [1, most] for which bytes(size), which grows with it but for roundings, is at most `target`; 1 where none is.
 template <typename Bytes>
 static inline int LargestWithin(int most, size_t target, Bytes bytes) {
   if (most < 1 || bytes(most) <= target) return most < 1 ? 1 : most;
@@ -83,7 +83,12 @@ static inline WorkPlan PlanSegments(const ConvShape& shape, int workers, int col
   const int segment = SegmentColumns(columns, target, bytes);
   const int most = segment < columns ? 1 : LargestWithin(shape.output_height, target, [&](int rows) { return bytes(rows, columns); });
   WorkPlan plan = PlanRows(shape, workers, most);
-  plan.scratch_bytes = bytes(plan.unit_size, segment);
+  // The last unit of an image has fewer rows, which may take more: each filter row has planes of its own then (plane_rows.h), and each
+  // plane is rounded up.
+  for (int rows = 1; rows <= plan.unit_size; ++rows) {
+    const size_t needed = bytes(rows, segment);
+    if (needed > plan.scratch_bytes) plan.scratch_bytes = needed;
+  }
   return plan;
 }
 
