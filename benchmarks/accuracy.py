@@ -23,7 +23,7 @@ from typing import Any
 import tflite_eq
 from benchmarks import accuracy_page, results_file
 from benchmarks.cases import MOST_SAMPLES, SAMPLES, Case, open_case
-from benchmarks.command_line import measure_or_render
+from benchmarks.command_line import add_choices, measure_or_render
 from benchmarks.peers.runners import tensorflow_default
 from tests import shared_data
 from tflite_eq.evaluation.task import NamedModel
@@ -130,8 +130,7 @@ def main() -> None:
     """Measure, or render what was measured."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--model", action="append", help="only this shared model")
-    parser.add_argument("--variant", action="append", choices=VARIANTS, help="only this variant")
-    parser.add_argument("--draws", type=int, default=3, help="draws of calibration images (3)")
+    add_choices(parser, VARIANTS)
     measure_or_render(parser, run, accuracy_page.render)
 
 

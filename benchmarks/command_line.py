@@ -6,7 +6,7 @@ import argparse
 import os
 import pathlib
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from benchmarks import results_file
 from benchmarks.tables import Results
@@ -41,3 +41,9 @@ def measure_or_render(
         run(args, folder)
     except TfliteEqError as error:
         sys.exit(f"error: {error}")
+
+
+def add_choices(parser: argparse.ArgumentParser, variants: Iterable[str]) -> None:
+    """Add what is measured of each model: ``--variant``, several times, and ``--draws``."""
+    parser.add_argument("--variant", action="append", choices=variants, help="only this variant")
+    parser.add_argument("--draws", type=int, default=3, help="draws of calibration images (3)")

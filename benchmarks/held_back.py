@@ -29,7 +29,7 @@ import numpy.typing as npt
 import tflite_eq
 from benchmarks import accuracy, held_back_page, results_file
 from benchmarks.cases import SAMPLES
-from benchmarks.command_line import measure_or_render
+from benchmarks.command_line import add_choices, measure_or_render
 from benchmarks.paper import BITS, METHODS
 from benchmarks.zoo import inputs
 from benchmarks.zoo.__main__ import entries
@@ -172,8 +172,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--models", type=pathlib.Path, metavar="FOLDER", help="the float models")
     parser.add_argument("--model", action="append", help="only this file of the folder")
-    parser.add_argument("--variant", action="append", choices=VARIANTS, help="only this variant")
-    parser.add_argument("--draws", type=int, default=3, help="draws of calibration images (3)")
+    add_choices(parser, VARIANTS)
     measure_or_render(parser, run, held_back_page.render)
 
 

@@ -19,7 +19,7 @@ LAYERS = (
     {"threads"},
     {"errors"},
     {"arguments", "files", "tensorflow_import"},
-    {"user_functions"},
+    {"named_numbers", "user_functions"},
     {"demonstration", "deprecated"},
     # The arithmetic, which imports nothing; and options in its terms.
     {"numerics"},

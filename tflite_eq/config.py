@@ -5,13 +5,14 @@ from __future__ import annotations
 import dataclasses
 import enum
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, Generic, TypeVar
 
 import numpy as np
 
 from tflite_eq.arguments import check_kind, described, is_integer, is_number
 from tflite_eq.errors import ConfigError
+from tflite_eq.named_numbers import NamedNumbers, named_counts, named_shapes
 from tflite_eq.numerics.windows import ActivationMode as ActivationMode
 from tflite_eq.targets import Target
 
@@ -207,111 +208,13 @@ class _Choice(Generic[_E]):
         instance.__dict__[self._name] = member_of(type(self._default), value, self._name)
 
 
-NamedShapes = tuple[tuple[str, tuple[int, ...]], ...]
-
-
-class _Shapes:
-    """A field that is set to one shape or to shapes by name, and holds pairs of name and shape."""
-
-    def __set_name__(self, owner: type[Any], name: str) -> None:
-        self._name = name
-
-    def __get__(self, instance: Any, owner: type[Any] | None = None) -> NamedShapes:
-        # Without an instance, dataclasses ask for the default.
-        found: NamedShapes = () if instance is None else instance.__dict__[self._name]
-        return found
-
-    def __set__(
-        self,
-        instance: Any,
-        value: Sequence[int] | Mapping[str, Sequence[int]] | Sequence[tuple[str, Sequence[int]]],
-    ) -> None:
-        instance.__dict__[self._name] = _named_shapes(self._name, value)
-
-
-def _named_shapes(field: str, value: Any) -> NamedShapes:
-    pairs = value.items() if isinstance(value, Mapping) else value
-    if not isinstance(value, (Mapping, Sequence, np.ndarray)) or isinstance(value, str):
-        raise _no_shapes(field, value)
-    if len(value) and all(is_integer(size) for size in pairs):
-        pairs = [("", value)]
-    found = {}
-    for pair in pairs:
-        if not isinstance(pair, (tuple, list)) or len(pair) != 2 or not isinstance(pair[0], str):
-            raise _no_shapes(field, value)
-        name, shape = pair
-        if not isinstance(shape, (tuple, list, np.ndarray)) or not len(shape):
-            raise _no_shapes(field, value)
-        if not all(is_integer(size) and size > 0 for size in shape):
-            raise _no_shapes(field, value)
-        if name in found:
-            raise ConfigError(f"{field}: two shapes for the input '{name}'; give one")
-        found[name] = tuple(int(size) for size in shape)
-    return tuple(found.items())
-
-
-def _no_shapes(field: str, value: Any) -> ConfigError:
-    return ConfigError(
-        f"{field} is {described(value)}; give a shape of whole numbers above 0, such as "
-        "(1, 224, 224, 3), or a dict of such shapes by the inputs' names"
-    )
-
-
-NamedCounts = tuple[tuple[str, tuple[int, ...]], ...]
-
-
-class _Counts:
-    """A field that is set to counts by name, and holds pairs of name and counts."""
-
-    def __set_name__(self, owner: type[Any], name: str) -> None:
-        self._name = name
-
-    def __get__(self, instance: Any, owner: type[Any] | None = None) -> NamedCounts:
-        # Without an instance, dataclasses ask for the default.
-        found: NamedCounts = () if instance is None else instance.__dict__[self._name]
-        return found
-
-    def __set__(
-        self,
-        instance: Any,
-        value: Mapping[str, Sequence[int]] | Sequence[tuple[str, Sequence[int]]],
-    ) -> None:
-        instance.__dict__[self._name] = _named_counts(self._name, value)
-
-
-def _named_counts(field: str, value: Any) -> NamedCounts:
-    if not isinstance(value, (Mapping, tuple, list)):
-        raise _no_counts(field, value)
-    found = {}
-    for pair in value.items() if isinstance(value, Mapping) else value:
-        if not isinstance(pair, (tuple, list)) or len(pair) != 2 or not isinstance(pair[0], str):
-            raise _no_counts(field, value)
-        name, counts = pair
-        if not isinstance(counts, (tuple, list, np.ndarray)) or not len(counts):
-            raise _no_counts(field, value)
-        if not all(is_integer(count) and 1 <= count <= MOST_COPIES for count in counts):
-            raise _no_counts(field, value)
-        if name in found:
-            raise ConfigError(f"{field}: counts are given twice for '{name}'; give them once")
-        found[name] = tuple(int(count) for count in counts)
-    return tuple(found.items())
-
-
-def _no_counts(field: str, value: Any) -> ConfigError:
-    return ConfigError(
-        f"{field} is {described(value)}; give a dict of counts from 1 to {MOST_COPIES}, one for "
-        "each channel, by names of layers' outputs, such as {'conv1/Relu': [1, 2, 1, 3]}"
-    )
-
+_COUNTS, _SHAPES = NamedNumbers(named_counts), NamedNumbers(named_shapes)
 
 _FEWEST_ROWS = 250
 
 # Input values of a layer that are looked at. A row of a depthwise layer has as many as its filters
 # have weights together, and few of them for each channel.
 _MOST_VALUES = 1 << 21
-
-# Of one channel. The rounding errors of so many take each other away but for a sixty-fourth.
-MOST_COPIES = 8
 
 # Finer than float32 tells scales apart.
 _MOST_STEPS = 1 << 20
@@ -467,10 +370,10 @@ class Config:
     keep_int8: str | None = None
     keep_int8_share: float = 0.0
     split_channels: str | None = None
-    channel_copies: _Counts = _Counts()
+    channel_copies: NamedNumbers = _COUNTS
     split_channels_share: float = 0.0
     signature: str | None = None
-    input_shape: _Shapes = _Shapes()
+    input_shape: NamedNumbers = _SHAPES
     fix_input_shape: bool = False
     seed: int = 0
     search: SearchSettings = dataclasses.field(default_factory=SearchSettings)

@@ -19,10 +19,10 @@ from tflite_eq import Config, calibrate, quantize
 from tflite_eq.allocation.activation_noise import RoundedAlone, shared_out
 from tflite_eq.allocation.split_channels import choose, unit_of
 from tflite_eq.allocation.trial import Gain, Trials
-from tflite_eq.config import MOST_COPIES
 from tflite_eq.data.stored_samples import StoredSamples
 from tflite_eq.graph.channel_splitting import copies_behind, split
 from tflite_eq.graph.linear import linear_layers, multiplications
+from tflite_eq.named_numbers import MOST_COPIES
 from tflite_eq.preparation import prepared
 from tflite_eq.runtimes import Kernels
 

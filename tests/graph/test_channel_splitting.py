@@ -272,6 +272,17 @@ def test_what_cannot_be_split_is_refused(
         calibrate(model, models.data(network), Config(split_channels=names(model, *positions)))
 
 
+@pytest.mark.parametrize(("network", "position"), [("conv_net", -1), ("residual_net", 0)])
+def test_counts_that_cannot_be_given_are_refused_by_their_own_name(
+    network: str, position: int
+) -> None:
+    model = models.build(network)
+    layer = list(linear_layers(prepared(model, "m").front).values())[position]
+    counts = {layer.name: [2] * layer.channels}
+    with pytest.raises(ConfigError, match=r"^channel_copies: tensor .* split channels of other"):
+        prepared(model, "m", Config(channel_copies=counts))
+
+
 def test_an_expression_that_matches_nothing_is_refused() -> None:
     with pytest.raises(ConfigError, match=r"split_channels: 'nothing' matches no CONV_2D or FULLY"):
         prepared(models.build("conv_net"), "m", Config(split_channels="nothing"))

@@ -19,7 +19,7 @@ import numpy.typing as npt
 
 from tflite_eq.allocation.activation_noise import RoundedAlone
 from tflite_eq.allocation.proposal import LEAST_NOISE, ROUNDING, Proposal
-from tflite_eq.config import MOST_COPIES, Config
+from tflite_eq.config import Config
 from tflite_eq.data.stored_samples import StoredSamples
 from tflite_eq.graph import properties
 from tflite_eq.graph.channel_splitting import (
@@ -32,6 +32,7 @@ from tflite_eq.graph.channel_splitting import (
 )
 from tflite_eq.graph.linear import LinearLayer, linear_layers
 from tflite_eq.graph.model import Graph
+from tflite_eq.named_numbers import MOST_COPIES
 from tflite_eq.text import counted
 
 Double = npt.NDArray[np.float64]

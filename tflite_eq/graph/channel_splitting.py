@@ -46,7 +46,16 @@ _REMEDY = "split channels of other layers"
 
 
 class CannotSplitError(ConfigError):
-    """The network reads what a layer writes in a way that copies of its channels do not allow."""
+    """The network reads what a layer writes in a way that copies of its channels do not allow.
+
+    Attributes:
+        reason: Why, without the option.
+    """
+
+    def __init__(self, reason: str, option: str = "split_channels") -> None:
+        """``option``: What asked for copies."""
+        super().__init__(f"{option}: {reason}")
+        self.reason = reason
 
 
 def with_split_channels(
@@ -70,7 +79,14 @@ def with_split_channels(
             there are more or fewer counts than channels.
     """
     starts = {**dict.fromkeys(matched(graph, pattern)), **_counted(graph, counted)}
-    return split(graph, copies_behind(graph, starts)) if starts else graph
+    if not starts:
+        return graph
+    try:
+        return split(graph, copies_behind(graph, starts))
+    except CannotSplitError as error:
+        if pattern is not None:
+            raise
+        raise CannotSplitError(error.reason, "channel_copies") from error
 
 
 def matched(graph: Graph, pattern: str | None) -> set[int]:
@@ -166,8 +182,8 @@ def copies_behind(
     given_out = sorted(copies.keys() & set(graph.outputs))
     if given_out:
         raise CannotSplitError(
-            f"split_channels: tensor '{graph.tensors[given_out[0]].name}' would hold channels "
-            f"several times, but is an output of {graph.origin}; {_REMEDY}"
+            f"tensor '{graph.tensors[given_out[0]].name}' would hold channels several times, but "
+            f"is an output of {graph.origin}; {_REMEDY}"
         )
     return copies
 
@@ -277,7 +293,7 @@ def _handed_on(
         return ChannelCopies.joined(parts)
     tensor = next(index for index in operator.inputs if index in copies)
     raise CannotSplitError(
-        f"split_channels: tensor '{graph.tensors[tensor].name}' would hold channels several times, "
+        f"tensor '{graph.tensors[tensor].name}' would hold channels several times, "
         f"but is read by {describe(graph, operator)}, which cannot take them apart; {_REMEDY}"
     )
 
@@ -287,19 +303,19 @@ def _check_reader(graph: Graph, operator: Operator, copies: Mapping[int, Channel
     activation, filters, _ = properties.linear_inputs(operator)
     if activation not in copies or not properties.has_constant_filter(graph, operator):
         raise CannotSplitError(
-            f"split_channels: {describe(graph, operator)} reads copies of channels, but its filter "
-            f"is no constant; {_REMEDY}"
+            f"{describe(graph, operator)} reads copies of channels, but its filter is no constant; "
+            f"{_REMEDY}"
         )
     _check_filter(graph, operator)
     own = copies[activation]
     channels, taken = graph.tensors[activation].shape[-1], graph.tensors[filters].shape[-1]
     is_uniform = len(set(own.counts.tolist())) == 1
-    if taken != channels and not (
-        is_uniform and operator.kind == LinearKind.CONV.value and channels % taken == 0
-    ):
+    has_groups = operator.kind == LinearKind.CONV.value and channels % taken == 0
+    if taken != channels and not (is_uniform and has_groups):
+        allowed = "give one count for all of these channels, or " if has_groups else ""
         raise CannotSplitError(
-            f"split_channels: {describe(graph, operator)} reads {taken} of {channels} channels at "
-            f"a time, which copies do not allow; {_REMEDY}"
+            f"{describe(graph, operator)} reads {taken} of {channels} channels at a time, which "
+            f"such copies do not allow; {allowed}{_REMEDY}"
         )
 
 
@@ -310,8 +326,9 @@ def _check_groups(graph: Graph, operator: Operator, counts: Sequence[int]) -> No
     is_grouped = operator.kind == LinearKind.CONV.value and read != taken
     if is_grouped and len(set(counts)) > 1:
         raise CannotSplitError(
-            f"channel_copies: {describe(graph, operator)} has groups of channels, which must "
-            f"stay of one size; give one count for all of its channels, or {_REMEDY}"
+            f"{describe(graph, operator)} has groups of channels, which must stay of one size; "
+            f"give one count for all of its channels, or {_REMEDY}",
+            "channel_copies",
         )
 
 
@@ -321,7 +338,7 @@ def _check_filter(graph: Graph, operator: Operator) -> None:
     for index in (filters, bias):
         if len(graph.consumers(index)) > 1 or not graph.tensors[index].is_constant:
             raise CannotSplitError(
-                f"split_channels: the constant '{graph.tensors[index].name}' of "
+                f"the constant '{graph.tensors[index].name}' of "
                 f"{describe(graph, operator)} has other readers; {_REMEDY}"
             )
 
