@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import pathlib
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -14,11 +14,12 @@ from tests import models, running
 from tests.cli.commands import Workspace
 from tests.equalization import networks
 from tflite_eq import Calibration, Config, calibrate, quantize
-from tflite_eq.alternatives import judges
+from tflite_eq.alternatives import choice, judges
 from tflite_eq.alternatives.min_max import min_max_config, min_max_record
 from tflite_eq.alternatives.options import NO_BIAS, NO_EQUALIZATION, WITH_MIN_MAX
 from tflite_eq.alternatives.stand_ins import unequalized
 from tflite_eq.bias.iterative import ErrorSums
+from tflite_eq.calibration import calibrate_once
 from tflite_eq.data.stored_samples import StoredSamples
 from tflite_eq.equalization.factors import with_factors
 from tflite_eq.errors import ConfigError
@@ -80,7 +81,8 @@ def test_bias_correction_that_does_harm_is_left_out(wrong_biases: None, held_bac
     assert (kept.tensors, kept.layers) == (alone.tensors, alone.layers)
     text = found(kept).text()
     assert f", {NO_BIAS}, and" in text
-    assert f"on {found(kept).samples} samples held back" in text
+    kind = "calibration samples, which flatter" if held_back is None else "samples held back"
+    assert f"on {found(kept).samples} {kind}" in text
 
 
 @pytest.mark.parametrize("bits", ["8", "7"])
@@ -168,6 +170,47 @@ def test_without_samples_held_back_all_judge_and_the_float_network_is_not_run_ag
     assert kept.sqnr_db[MIN_MAX] == pytest.approx([sqnr], abs=0.01)
 
 
+def test_biases_are_corrected_on_halves_only_where_it_could_decide(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Halves leave larger errors than the whole leaves on itself, and the files are the same."""
+    model, corrected = models.build(NETWORK), []
+    plain = calibrate_once.corrected_on
+
+    def counted(*arguments: Any) -> Any:
+        corrected.append(arguments)
+        return plain(*arguments)
+
+    monkeypatch.setattr(calibrate_once, "corrected_on", counted)
+    monkeypatch.setattr(judges, "_OPTIMISM", 0.1)
+    clear = calibrate(model, SAMPLES)
+    assert not corrected
+    assert found(clear).optimism_db > 0
+    monkeypatch.setattr(judges, "_OPTIMISM", 1000.0)
+    doubtful = calibrate(model, SAMPLES)
+    assert len(corrected) == 2
+    assert found(doubtful).optimism_db == 0
+    assert "samples held back from bias correction" in found(doubtful).text()
+    assert found(doubtful).sqnr_db[MIN_MAX] == found(clear).sqnr_db[MIN_MAX]
+    assert found(doubtful).sqnr_db[ASKED] < found(clear).sqnr_db[ASKED]
+    assert doubtful.layers == clear.layers
+
+
+def test_a_lead_counts_if_it_is_larger_than_what_samples_flatter_by() -> None:
+    """Two others, as much worse in every sample of one output: min-max scales and less."""
+    cases = ((3.0, 3.0, True), (1.0, 3.0, False), (3.0, 1.0, False))
+    for lead_db, on_other_db, is_clear in cases:
+        figures = choice._Figures(cast(Any, None))
+        errors = np.random.default_rng(0).uniform(1, 2, (20, 2))
+        figures._noise = {
+            ASKED: errors,
+            MIN_MAX: errors * 10 ** (np.array([lead_db, 9.0]) / 10),
+            NO_BIAS: errors * 10 ** (np.array([on_other_db, 0.0]) / 10),
+        }
+        assert figures.is_clear([MIN_MAX, NO_BIAS], 2.0) == is_clear
+        assert figures.is_clear([MIN_MAX, NO_BIAS], 0.5)
+
+
 def test_fitted_filters_are_compared_with_enough_samples() -> None:
     data = models.data(NETWORK, count=24)
     kept = found(calibrate(models.build(NETWORK), data, Config(reconstruction="refit")))
@@ -175,7 +218,10 @@ def test_fitted_filters_are_compared_with_enough_samples() -> None:
     assert kept.sqnr_db[ASKED][0] > kept.sqnr_db[MIN_MAX][0]
 
 
-def test_biases_that_are_trained_are_judged_as_correction_leaves_them() -> None:
+def test_biases_that_are_trained_are_judged_as_correction_leaves_them(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(judges, "_OPTIMISM", 1000.0)
     config = Config(bias_correction="finetune")
     trained = calibrate(models.build(NETWORK), SAMPLES, config)
     assert trained.fine_tuning is not None

@@ -1,9 +1,10 @@
 """The calibration that is kept: the one asked for, unless something less of it is closer.
 
 The model asked for is measured beside that of min-max scales and beside itself without corrections,
-which cost no calibration. Only if one of these is to be preferred, stand-ins that cost none either
-tell what should be left out, and the network is calibrated again that way. What it comes to is
-measured like the first one, and min-max scales are there if it falls short.
+which cost no calibration. Samples that have corrected it flatter it: where that could decide, it is
+measured as others of them correct it. Only if one of these is to be preferred, stand-ins that cost
+none either tell what should be left out, and the network is calibrated again that way. What it
+comes to is measured like the first one, and min-max scales are there if it falls short.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from tflite_eq.alternatives.options import (
 )
 from tflite_eq.alternatives.stand_ins import uncorrected, unequalized
 from tflite_eq.alternatives.verdict import Energies, best, falls_below, gains_db
-from tflite_eq.config import Config
+from tflite_eq.config import BiasCorrection, Config
 from tflite_eq.errors import BackendError
 from tflite_eq.graph.model import Graph
 from tflite_eq.progress import note
@@ -45,15 +46,20 @@ class Candidate:
 
     Attributes:
         record: What it found on all samples.
-        judged: The records to judge it by, whose biases the judging samples have not corrected: one
-            for every fold, or one for all.
         observed: Smallest and largest FP32 value over the calibration data by tensor index, in the
             network that it equalized.
+        by_fold: Makes the records, one for every fold, whose biases the judging samples have not
+            corrected; ``None`` if they have corrected nothing.
     """
 
     record: Calibration
-    judged: Judged
     observed: Mapping[int, Interval]
+    by_fold: Callable[[], Judged] | None = None
+
+    @property
+    def judged(self) -> Judged:
+        """The records to judge it by without flattering it."""
+        return self.by_fold() if self.by_fold else [self.record]
 
 
 def best_of(
@@ -86,16 +92,26 @@ def best_of(
     figures = _Figures(judges)
     found: dict[str, Candidate] = {}
     kept = None
+    # Biases that were trained are judged as correction has left them.
+    is_flattered = bool(asked.by_fold and record.fine_tuning is None)
     try:
-        figures.measure({MIN_MAX: [base], ASKED: asked.judged})
-        less = less_of(record)
+        models: dict[str, Judged] = {MIN_MAX: [base]}
         if may_leave_out_bias(record.config):
-            figures.measure({_stand_in(NO_BIAS): [uncorrected(record)]})
-        if figures.best([MIN_MAX, _stand_in(NO_BIAS)]):
+            models[_stand_in(NO_BIAS)] = [uncorrected(record)]
+        others = list(models)
+        figures.measure({**models, ASKED: [record] if is_flattered else asked.judged})
+        less = less_of(record)
+        if is_flattered and not figures.is_clear(others, judges.optimism_db):
+            figures.measure({ASKED: asked.judged})
+            is_flattered = False
+        if figures.best(others):
             if NEITHER in less:
                 other = unequalized(graph, skipped, base, asked.observed, record)
                 figures.measure({_stand_in(NEITHER): [other]})
             for name in _worth_calibrating(figures, less):
+                if is_flattered and less[name].bias_correction is not BiasCorrection.NONE:
+                    figures.measure({ASKED: asked.judged})
+                    is_flattered = False
                 found[name] = calibrated(name, less[name])
                 if not figures.knows(name):
                     figures.measure({name: found[name].judged})
@@ -106,6 +122,8 @@ def best_of(
         unknown = Comparison(reason=str(error), is_default=is_default)
         return dataclasses.replace(record, comparison=unknown)
     comparison = figures.comparison(graph, [MIN_MAX, ASKED, *found], kept or ASKED, is_default)
+    if is_flattered:
+        comparison = dataclasses.replace(comparison, optimism_db=round(judges.optimism_db, 1))
     if kept:
         note(comparison.text(), of_result=True)
         record = found[kept].record
@@ -156,6 +174,16 @@ class _Figures:
     def below(self, name: str) -> npt.NDArray[np.bool_]:
         """In which outputs a model falls below min-max scales."""
         return falls_below(self._noise[name], self._noise[MIN_MAX])
+
+    def is_clear(self, others: list[str], optimism_db: float) -> bool:
+        """Whether what was asked for could be so much worse and be judged in the same way."""
+        asked, base = self._noise[ASKED], self._noise[MIN_MAX]
+        noise = {name: self._noise[name] for name in others}
+        verdicts = [
+            (falls_below(own, base).tolist(), best(own, noise, base))
+            for own in (asked, asked * 10 ** (optimism_db / 10))
+        ]
+        return verdicts[0] == verdicts[1]
 
     def least_gain(self, name: str) -> float:
         """Decibels by which a model is closer than min-max scales where it is so by least."""

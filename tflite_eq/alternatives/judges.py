@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Container, Sequence, Set
 from typing import Any
 
@@ -33,6 +34,10 @@ FEWEST_FITTED = 24
 # than is needed: so many judge at most, and so many correct the biases of what they judge.
 _MOST_JUDGING = 64
 _MOST_LEARNED = 32
+
+# What samples that have corrected biases flatter a network by at most, as a multiple of what they
+# flatter a single layer by (docs/experiments.md).
+_OPTIMISM = 6.0
 
 # Bytes of the float network's outputs to keep in memory; others wait on disk.
 _MEMORY_BUDGET = 64 << 20
@@ -113,6 +118,7 @@ class Judges:
         """
         self._graph = graph
         self._skipped = skipped
+        self._followed = len(followed)
         self.outputs = _judged_tensors(graph)
         self.are_held_back = held_back is not None and held_back.count >= FEWEST_SAMPLES
         chosen = held_back if self.are_held_back else samples
@@ -148,6 +154,17 @@ class Judges:
                 )
                 for start in (0, 1)
             )
+
+    @property
+    def optimism_db(self) -> float:
+        """Decibels by which a model may look better on samples that have corrected its biases.
+
+        Without its mean over n samples the error of a layer has 1 - 1 / n of its energy left on
+        these, and 1 + 1 / n on others.
+        """
+        count = self._followed
+        is_learned = any(fold.learned for fold in self.folds)
+        return _OPTIMISM * 10 * math.log10((count + 1) / (count - 1)) if is_learned else 0.0
 
     @property
     def count(self) -> int:
