@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from tflite_eq.alternatives.choice import Candidate
 from tflite_eq.alternatives.judges import Judges
 from tflite_eq.alternatives.trained_biases import with_trained_biases
-from tflite_eq.calibration.float_pass import observe_ranges, observed
+from tflite_eq.calibration.float_pass import forget, observe_ranges, observed
 from tflite_eq.calibration.outlier_samples import HeardSamples
 from tflite_eq.checkpoint.checkpoint import Checkpoint, SavedEqualization
 from tflite_eq.config import BiasCorrection, Config, Method
@@ -79,7 +79,8 @@ def calibrated(
     equalization = _equalization(task, seen, config, checkpoint)
     graph = with_factors(task.graph, equalization)
     known = seen.scaled(tensor_factors(task.graph, skipped, equalization))
-    seen.channels.clear()  # megabytes; another calibration, which is rare, looks again
+    if seen.channels:  # megabytes
+        forget(task.graph, samples, config, task.heard.shares.keys())
     network = Network.of(graph, skipped)
     with contextlib.closing(ActivationStore()) as store:
         twins = TwinActivations(store, samples=0)
