@@ -180,7 +180,7 @@ class _Figures:
         asked, base = self._noise[ASKED], self._noise[MIN_MAX]
         noise = {name: self._noise[name] for name in others}
         verdicts = [
-            (falls_below(own, base).tolist(), best(own, noise, base))
+            (bool(falls_below(own, base).any()), best(own, noise, base))
             for own in (asked, asked * 10 ** (optimism_db / 10))
         ]
         return verdicts[0] == verdicts[1]
