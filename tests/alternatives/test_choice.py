@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import pathlib
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,7 +14,7 @@ from tests import models, running
 from tests.cli.commands import Workspace
 from tests.equalization import networks
 from tflite_eq import Calibration, Config, calibrate, quantize
-from tflite_eq.alternatives import choice, judges
+from tflite_eq.alternatives import judges
 from tflite_eq.alternatives.min_max import min_max_config, min_max_record
 from tflite_eq.alternatives.options import NO_BIAS, NO_EQUALIZATION, WITH_MIN_MAX
 from tflite_eq.alternatives.stand_ins import unequalized
@@ -196,21 +196,6 @@ def test_biases_are_corrected_on_halves_only_where_it_could_decide(
     assert doubtful.layers == clear.layers
 
 
-def test_a_lead_counts_if_it_is_larger_than_what_samples_flatter_by() -> None:
-    """Two others, as much worse in every sample of one output: min-max scales and less."""
-    cases = ((3.0, 3.0, True), (1.0, 3.0, False), (3.0, 1.0, False))
-    for lead_db, on_other_db, is_clear in cases:
-        figures = choice._Figures(cast(Any, None))
-        errors = np.random.default_rng(0).uniform(1, 2, (20, 2))
-        figures._noise = {
-            ASKED: errors,
-            MIN_MAX: errors * 10 ** (np.array([lead_db, 9.0]) / 10),
-            NO_BIAS: errors * 10 ** (np.array([on_other_db, 0.0]) / 10),
-        }
-        assert figures.is_clear([MIN_MAX, NO_BIAS], 2.0) == is_clear
-        assert figures.is_clear([MIN_MAX, NO_BIAS], 0.5)
-
-
 def test_fitted_filters_are_compared_with_enough_samples() -> None:
     data = models.data(NETWORK, count=24)
     kept = found(calibrate(models.build(NETWORK), data, Config(reconstruction="refit")))
@@ -269,8 +254,15 @@ def test_too_few_samples_are_said_to_be_too_few() -> None:
     assert fitted.reason == "24 samples are needed to judge fitted filters, there are 16"
 
 
-def test_calibration_samples_judge_where_none_are_held_back() -> None:
+def test_calibration_samples_judge_where_none_are_held_back(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     many = models.data(NETWORK, count=80)
+    monkeypatch.setattr(judges, "_OPTIMISM", 0.1)
+    for count, judging in ((12, 12), (13, 13), (80, 16)):
+        kept = found(calibrate(models.build(NETWORK), many[:count]))
+        assert (kept.samples, kept.held_back) == (judging, False)
+    monkeypatch.setattr(judges, "_OPTIMISM", 1000.0)
     for count, judging in ((12, 12), (13, 13), (80, 64)):
         kept = found(calibrate(models.build(NETWORK), many[:count]))
         assert (kept.samples, kept.held_back) == (judging, False)

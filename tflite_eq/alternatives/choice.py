@@ -26,7 +26,7 @@ from tflite_eq.alternatives.options import (
     may_leave_out_bias,
 )
 from tflite_eq.alternatives.stand_ins import uncorrected, unequalized
-from tflite_eq.alternatives.verdict import Energies, best, falls_below, gains_db
+from tflite_eq.alternatives.verdict import Energies, best, falls_below, gains_db, lead_db
 from tflite_eq.config import BiasCorrection, Config
 from tflite_eq.errors import BackendError
 from tflite_eq.graph.model import Graph
@@ -92,18 +92,14 @@ def best_of(
     figures = _Figures(judges)
     found: dict[str, Candidate] = {}
     kept = None
-    # Biases that were trained are judged as correction has left them.
-    is_flattered = bool(asked.by_fold and record.fine_tuning is None)
+    is_flattered = False
     try:
         models: dict[str, Judged] = {MIN_MAX: [base]}
         if may_leave_out_bias(record.config):
             models[_stand_in(NO_BIAS)] = [uncorrected(record)]
         others = list(models)
-        figures.measure({**models, ASKED: [record] if is_flattered else asked.judged})
+        is_flattered = _measured(figures, asked, models, judges.optimism_db)
         less = less_of(record)
-        if is_flattered and not figures.is_clear(others, judges.optimism_db):
-            figures.measure({ASKED: asked.judged})
-            is_flattered = False
         if figures.best(others):
             if NEITHER in less:
                 other = unequalized(graph, skipped, base, asked.observed, record)
@@ -134,6 +130,31 @@ def best_of(
     return dataclasses.replace(record, comparison=comparison)
 
 
+def _measured(
+    figures: _Figures, asked: Candidate, models: Mapping[str, Judged], optimism_db: float
+) -> bool:
+    """Measure what was asked for and other models.
+
+    Samples that have corrected it will do where it leads by more than they flatter it by, which a
+    few of them tell, or falls below min-max scales all the same.
+
+    Returns:
+        Whether such samples were what it was measured on.
+    """
+    flattered = {**models, ASKED: [asked.record]}
+    # Biases that were trained are judged as correction has left them.
+    if asked.by_fold and asked.record.fine_tuning is None:
+        figures.measure(flattered, few=True)
+        if figures.lead_db(list(models)) > optimism_db:
+            return True
+        if figures.below(ASKED).any():
+            figures.measure(flattered)
+            if figures.below(ASKED).any():
+                return True
+    figures.measure({**models, ASKED: asked.judged})
+    return False
+
+
 def _stand_in(name: str) -> str:
     """What a model is called that stands in for a calibration; no record shows it."""
     return f"{name}, not calibrated"
@@ -161,9 +182,9 @@ class _Figures:
         self._noise: dict[str, Energies] = {}
         self._signal: Energies = np.zeros((0, 0))
 
-    def measure(self, models: Mapping[str, Judged]) -> None:
-        """Run models on the judging samples."""
-        errors = self._judges.errors(list(models.values()))
+    def measure(self, models: Mapping[str, Judged], few: bool = False) -> None:
+        """Run models on the judging samples, or on a few of them; all on the same ones."""
+        errors = self._judges.errors(list(models.values()), few=few)
         self._signal = errors.signal
         self._noise.update(zip(models, errors.noise))
 
@@ -175,15 +196,9 @@ class _Figures:
         """In which outputs a model falls below min-max scales."""
         return falls_below(self._noise[name], self._noise[MIN_MAX])
 
-    def is_clear(self, others: list[str], optimism_db: float) -> bool:
-        """Whether what was asked for could be so much worse and be judged in the same way."""
-        asked, base = self._noise[ASKED], self._noise[MIN_MAX]
-        noise = {name: self._noise[name] for name in others}
-        verdicts = [
-            (bool(falls_below(own, base).any()), best(own, noise, base))
-            for own in (asked, asked * 10 ** (optimism_db / 10))
-        ]
-        return verdicts[0] == verdicts[1]
+    def lead_db(self, others: list[str]) -> float:
+        """Decibels by which what was asked for is closer than others, where it is so by least."""
+        return min(lead_db(self._noise[ASKED], self._noise[name]) for name in others)
 
     def least_gain(self, name: str) -> float:
         """Decibels by which a model is closer than min-max scales where it is so by least."""
@@ -199,7 +214,7 @@ class _Figures:
         signal = self._signal.sum(axis=0)
         gains = gains_db(self._noise[kept], self._noise[MIN_MAX])
         return Comparison(
-            samples=self._judges.count,
+            samples=len(self._signal),
             held_back=self._judges.are_held_back,
             outputs=tuple(graph.tensors[index].name for index in self._judges.outputs),
             sqnr_db={

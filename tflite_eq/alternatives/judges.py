@@ -35,9 +35,12 @@ FEWEST_FITTED = 24
 _MOST_JUDGING = 64
 _MOST_LEARNED = 32
 
+# Of those that judge, so many tell whether there is any doubt.
+_FEW = 16
+
 # What samples that have corrected biases flatter a network by at most, as a multiple of what they
 # flatter a single layer by (docs/experiments.md).
-_OPTIMISM = 6.0
+_OPTIMISM = 8.0
 
 # Bytes of the float network's outputs to keep in memory; others wait on disk.
 _MEMORY_BUDGET = 64 << 20
@@ -189,18 +192,25 @@ class Judges:
         self._exact.close()
 
     def errors(
-        self, models: Sequence[Judged], title: str = "Comparing with min-max scales"
+        self,
+        models: Sequence[Judged],
+        title: str = "Comparing with min-max scales",
+        few: bool = False,
     ) -> Errors:
         """Run the float network, unless its outputs are known, and quantized ones.
 
         Args:
             models: What the quantized ones are written from.
             title: Of the progress bar.
+            few: Whether to run on few samples of every fold, evenly spread.
 
         Raises:
             BackendError: The runtime cannot run a model.
         """
-        order = [(n, position) for position, fold in enumerate(self.folds) for n in fold.judging]
+        most = -(-_FEW // len(self.folds)) if few else self.count
+        order = [
+            (n, at) for at, fold in enumerate(self.folds) for n in _at_most(fold.judging, most)
+        ]
         signal = np.zeros((len(order), len(self.outputs)))
         noise = [np.zeros_like(signal) for _ in models]
         runners = {id(record): self._model(record) for judged in models for record in judged}
