@@ -213,16 +213,26 @@ class Judges:
         ]
         signal = np.zeros((len(order), len(self.outputs)))
         noise = [np.zeros_like(signal) for _ in models]
-        runners = {id(record): self._model(record) for judged in models for record in judged}
-        for row, (number, position) in enumerate(track(order, title)):
-            sample = self._samples[number]
-            inputs = [sample[index] for index in self._graph.inputs]
-            exact = self._exact_outputs(number, inputs)
-            signal[row] = [np.vdot(values, values) for values in exact]
-            for energies, judged in zip(noise, models):
-                found = runners[id(judged[position % len(judged)])].run(inputs)
+        runs = [
+            (
+                energies,
+                record,
+                [row for row, (_, at) in enumerate(order) if at % len(judged) == own],
+            )
+            for energies, judged in zip(noise, models)
+            for own, record in enumerate(judged)
+        ]
+        for energies, record, rows in track(runs, title):  # one after the other: each takes memory
+            model = self._model(record)
+            for row in rows:
+                sample = self._samples[order[row][0]]
+                inputs = [sample[index] for index in self._graph.inputs]
+                exact = self._exact_outputs(order[row][0], inputs)
+                signal[row] = [np.vdot(values, values) for values in exact]
+                found = model.run(inputs)
                 differences = (found[index] - e for index, e in zip(self.outputs, exact))
                 energies[row] = [np.vdot(d, d) for d in differences]
+            del model
         return Errors(signal, [floored(energies, signal) for energies in noise])
 
     def _exact_outputs(self, number: int, inputs: Sequence[Array]) -> list[Energies]:
