@@ -80,7 +80,7 @@ def test_rounding_noise_of_weights_is_that_of_a_uniform_error() -> None:
 
 
 def test_weights_that_decayed_to_nothing_are_no_risk() -> None:
-    """Two thirds of a filter behind dead inputs, as networks trained with weight decay have them."""
+    """Two thirds of a filter behind dead inputs, as training with weight decay leaves them."""
 
     def network(x: Any) -> Any:
         y = tf.nn.relu(models.conv(x, 24, seed=1))
