@@ -101,7 +101,7 @@ constexpr CpuCosts kNeon = {
 // for a value that it writes.
 constexpr CpuCosts kNeonInOrder = {
     /*f43=*/{40, 437}, /*f43_few_channels=*/{}, /*f23=*/{}, /*triplets=*/{}, /*two_taps=*/{},
-    /*direct=*/{.63, 36, 2, 11}, /*direct_int7=*/{.48, 36, 2, 11},
+    /*direct=*/{.58, 27, 2, 11}, /*direct_int7=*/{.43, 27, 2, 11},
     /*depthwise=*/{3, 8.5, .9, 3.5},
     /*amx=*/{},
     /*byte=*/2,        /*delegate_switch=*/6e5, /*wake=*/1.2e6, /*simple=*/TFLITE_EQ_NEON_IN_ORDER_SIMPLE(3)};

@@ -131,13 +131,13 @@ class DirectNeon {
   static constexpr int kCout = 4 * Ops::kVectors;
   static constexpr size_t kVectorBytes = static_cast<size_t>(kCout) * kVector;
   static constexpr int kLongestFoldedRow = 2 * kVector;
-  // What planes take: half of the smallest first-level caches, for they are read once for every block of output channels. (Three quarters
-  // drive out what else is read on Cortex-A53, 5 % for 96 channels.) Weights that second-level caches do not hold are fetched from memory
-  // for all that planes hold. Where every input is multiplied by several of them, that takes longer than reading planes from the second
-  // level. It is also what falls back at a time when codes leave the window.
+  // What planes take: little more than half of the smallest first-level caches, for they are read once for every block of output channels
+  // (three rows of 14x14x384; three quarters drive out what else is read on Cortex-A53, 5 % for 96 channels). Weights that second-level
+  // caches do not hold are fetched from memory for all that planes hold. Where every input is multiplied by several of them, that takes
+  // longer than reading planes from the second level. It is also what falls back at a time when codes leave the window.
   static size_t ScratchTarget(const ConvShape& s) {
     constexpr size_t kHeldWeights = 384 << 10;
-    return s.filter_height > 1 && Layout(s).bytes() > kHeldWeights ? 128 << 10 : 16 << 10;
+    return s.filter_height > 1 && Layout(s).bytes() > kHeldWeights ? 128 << 10 : 18 << 10;
   }
 
   struct Layout {

@@ -181,8 +181,8 @@ TEST(ChooseKernel, Armv8TakesInt16Winograd) {
       EXPECT_EQ(Choose(14, 256, 256, values, cpu).algorithm, Algorithm::kWinogradF43);
     }
     EXPECT_EQ(Choose(7, 512, 512, Values::kInt8, cpu, 3, 1, 5).algorithm, Algorithm::kWinogradF43);
-    EXPECT_FALSE(Choose(56, 3, 64, Values::kInt8, cpu).claim);
   }
+  EXPECT_FALSE(Choose(56, 3, 64, Values::kInt8, kNeon).claim);
   EXPECT_FALSE(Choose(2, 64, 64, Values::kInt8, kNeon).claim) << "a quarter of a 4x4 tile";
 }
 
@@ -197,12 +197,15 @@ TEST(ChooseKernel, Armv8TakesOtherConvolutionsWhereItsCoresIssueInOrder) {
     EXPECT_FALSE(Choose(14, 256, 256, Values::kPlainInt7, kNeon, 1, stride).claim);
   }
   EXPECT_FALSE(Choose(112, 24, 48, Values::kPlainInt7, kInOrder, 1, 1).claim);
-  EXPECT_FALSE(Choose(112, 3, 24, Values::kInt8, kInOrder, 3, 2).claim);
+  // A first layer's whole filter is two vectors, which XNNPACK's kernel takes apart.
+  EXPECT_EQ(Choose(112, 3, 24, Values::kInt8, kInOrder, 3, 2).algorithm, Algorithm::kDirect);
+  EXPECT_EQ(Choose(112, 3, 16, Values::kInt8, kInOrder).algorithm, Algorithm::kDirect);
+  EXPECT_EQ(Choose(112, 3, 64, Values::kInt8, kInOrder, 7, 2).algorithm, Algorithm::kDirect);
 }
 
 TEST(ChooseKernelBetween, TakesWhatLosesLittleWhereThatIsKnown) {
   RandomProblem p;
-  MakeLayer(56, 32, 64, Values::kPlainInt7, &p, 1);
+  MakeLayer(56, 16, 64, Values::kPlainInt7, &p, 1);
   p.problem.quantization.input_zero_point = 0;
   const Plan plan = ChooseKernelBetween(p.problem, kInOrder);
   EXPECT_TRUE(plan.claim) << plan.reason.text;
