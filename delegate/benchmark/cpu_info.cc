@@ -1,11 +1,8 @@
 #include "delegate/benchmark/cpu_info.h"
 
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
-#include "delegate/benchmark/list.h"
 #include "delegate/kernels/cpu_features.h"
 
 namespace tflite_eq {
@@ -33,24 +30,6 @@ struct CoreKind {
   int count;
 };
 
-void DescribeCores(const List<CoreKind>& kinds, CpuInfo* info) {
-  info->model[0] = '\0';
-  for (const CoreKind& kind : kinds) {
-    const char* name = nullptr;
-    for (const ArmCore& core : kArmCores) {
-      if (kind.implementer == 0x41 && core.part == kind.part) name = core.name;
-    }
-    const size_t used = strlen(info->model);
-    const char* comma = used > 0 ? ", " : "";
-    if (name != nullptr) {
-      snprintf(info->model + used, sizeof(info->model) - used, "%s%dx %s", comma, kind.count, name);
-    } else {
-      snprintf(info->model + used, sizeof(info->model) - used, "%s%dx implementer 0x%x part 0x%x", comma, kind.count,
-               kind.implementer, kind.part);
-    }
-  }
-}
-
 void CountCore(unsigned implementer, unsigned part, List<CoreKind>* kinds) {
   for (CoreKind& kind : *kinds) {
     if (kind.implementer == implementer && kind.part == part) {
@@ -61,64 +40,71 @@ void CountCore(unsigned implementer, unsigned part, List<CoreKind>* kinds) {
   kinds->Add({implementer, part, 1});
 }
 
-bool HasWord(const char* line, size_t length, const char* word) {
+void AppendKind(const CoreKind& kind, Message* model) {
+  model->Append("%s%dx ", model->text[0] != '\0' ? ", " : "", kind.count);
+  for (const ArmCore& core : kArmCores) {
+    if (kind.implementer == 0x41 && core.part == kind.part) return model->Append("%s", core.name);
+  }
+  model->Append("implementer 0x%x part 0x%x", kind.implementer, kind.part);
+}
+
+bool HasWord(const char* words, int length, const char* word) {
   const size_t word_length = strlen(word);
-  for (const char* at = line; (at = strstr(at, word)) != nullptr && at + word_length <= line + length; ++at) {
-    const bool begins = at == line || at[-1] == ' ' || at[-1] == '\t' || at[-1] == ':';
-    const char after = at[word_length];
-    if (begins && (after == ' ' || after == '\n' || after == '\0')) return true;
+  for (const char* at = words; at < words + length; at += strcspn(at, " \t\n"), at += strspn(at, " \t\n")) {
+    if (strcspn(at, " \t\n") == word_length && strncmp(at, word, word_length) == 0) return true;
   }
   return false;
 }
 
-void CollectFeatures(const char* line, size_t length, CpuInfo* info) {
-  info->features[0] = '\0';
-  for (const char* feature : kFeaturesThatMatter) {
-    if (!HasWord(line, length, feature)) continue;
-    const size_t used = strlen(info->features);
-    snprintf(info->features + used, sizeof(info->features) - used, "%s%s", used > 0 ? " " : "", feature);
-  }
-}
-
-bool BeginsWith(const char* text, const char* prefix) { return strncmp(text, prefix, strlen(prefix)) == 0; }
-
 }  // namespace
 
-void ParseCpuInfo(const char* text, CpuInfo* info) {
+CpuInfo ParseCpuInfo(const char* text) {
+  CpuInfo info;
   List<CoreKind> kinds;
   unsigned implementer = 0;
-  for (const char* line = text; *line != '\0';) {
-    const size_t length = strcspn(line, "\n");
-    const char* colon = static_cast<const char*>(memchr(line, ':', length));
-    const char* value = colon != nullptr ? colon + 1 + (colon[1] == ' ') : line + length;
-    const int value_length = static_cast<int>(line + length - value);
-    if (BeginsWith(line, "model name")) {
-      snprintf(info->model, sizeof(info->model), "%.*s", value_length, value);
-    } else if (BeginsWith(line, "CPU implementer")) {
+  for (const char* line = text; *line != '\0'; line += strcspn(line, "\n"), line += *line == '\n') {
+    const char* end = line + strcspn(line, "\n");
+    const char* colon = static_cast<const char*>(memchr(line, ':', static_cast<size_t>(end - line)));
+    const char* value = colon != nullptr ? colon + 1 + (colon[1] == ' ') : end;
+    const int length = static_cast<int>(end - value);
+    const auto begins = [line](const char* name) { return strncmp(line, name, strlen(name)) == 0; };
+    if (begins("model name")) {
+      info.model.Set("%.*s", length, value);
+    } else if (begins("CPU implementer")) {
       implementer = static_cast<unsigned>(strtoul(value, nullptr, 16));
-    } else if (BeginsWith(line, "CPU part")) {
+    } else if (begins("CPU part")) {
       CountCore(implementer, static_cast<unsigned>(strtoul(value, nullptr, 16)), &kinds);
-    } else if (BeginsWith(line, "flags") || BeginsWith(line, "Features")) {
+    } else if (begins("flags") || begins("Features")) {
       // Cores of one system may differ; the last one's are shown.
-      CollectFeatures(line, length, info);
+      info.features = Message();
+      for (const char* feature : kFeaturesThatMatter) {
+        if (HasWord(value, length, feature)) info.features.Append("%s%s", info.features.text[0] != '\0' ? " " : "", feature);
+      }
     }
-    line += length + (line[length] == '\n');
   }
-  if (kinds.size() > 0) DescribeCores(kinds, info);
+  if (kinds.size() > 0) info.model = Message();
+  for (const CoreKind& kind : kinds) AppendKind(kind, &info.model);
+  return info;
 }
 
-CpuInfo ReadCpuInfo() {
-  CpuInfo info;
-  info.cores = static_cast<int>(sysconf(_SC_NPROCESSORS_ONLN));
-  info.isa = CpuIsa();
-  FILE* file = fopen("/proc/cpuinfo", "r");
-  if (file == nullptr) return info;
+void WriteCpu(Report* report) {
   List<char> text;
-  for (int c = fgetc(file); c != EOF; c = fgetc(file)) text.Add(static_cast<char>(c));
-  fclose(file);
+  if (FILE* file = fopen("/proc/cpuinfo", "r")) {
+    for (int c = fgetc(file); c != EOF; c = fgetc(file)) text.Add(static_cast<char>(c));
+    fclose(file);
+  }
   text.Add('\0');
-  ParseCpuInfo(text.begin(), &info);
-  return info;
+  const CpuInfo info = ParseCpuInfo(text.begin());
+  report->Object("cpu", [&] {
+    report->Fields("model", info.model.text[0] != '\0' ? info.model.text : "unknown", "cores",
+                   static_cast<int>(sysconf(_SC_NPROCESSORS_ONLN)), "features", info.features.text, "xnnpack",
+                   PeerInstructions(DetectCpu()));
+    report->Array("isa", [&] {
+      for (Isa isa : kIsas) {
+        if (CpuSupports(isa)) report->Fields(nullptr, IsaName(isa));
+      }
+    });
+  });
 }
 
 }  // namespace tflite_eq

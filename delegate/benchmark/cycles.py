@@ -9,8 +9,8 @@ checkout, after ``make setup-arm64`` and
 
     python -m delegate.benchmark.cycles --model resnet18 --cpu a53 --cpu a76 --rival ncnn
 
-A model is one of the shapes of compare_models.py, one of the shared models by name, or an int8
-``.tflite``. The first two are counted as INT8 and as INT7: compare_models.py's version, and for
+A model is one of the shapes of networks.py, one of the shared models by name, or an int8
+``.tflite``. The first two are counted as INT8 and as INT7: networks.py's version, and for
 shared models what ``--bits auto --target`` makes for the CPU. With --layers every convolution is
 also cut out and counted alone; with --hottest the code that takes the most cycles is named.
 --calibrate runs ncnn on networks whose milliseconds on a board are published instead.
@@ -33,14 +33,13 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import numpy as np
 
-from delegate.benchmark import compare_models
+from delegate.benchmark import networks
 from tests import shared_data
 from tests.arm64 import cases
 from tflite_eq.delegate.claims import Claim, insisting
 from tflite_eq.delegate.inputs import ordinary_inputs, values_inside
 from tflite_eq.graph import edit
 from tflite_eq.graph.model import Graph
-from tflite_eq.quiet import quiet
 from tflite_eq.runtimes import preferred_runtime
 from tools.arm64.cores import CORES, Core
 from tools.arm64.counting import RIVALS, Count, Inference, count
@@ -53,7 +52,7 @@ from tools.arm64.rivals.published import NCNN_MILLISECONDS
 from tools.arm64.rivals.writers import WRITERS
 
 ROOT = Path(__file__).resolve().parents[2]
-SHAPES = tuple(compare_models.SHAPES)
+SHAPES = tuple(networks.SHAPES)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -245,9 +244,8 @@ def _versions(name: str, cpus: Sequence[str]) -> Iterator[tuple[str, str, str, b
 @functools.cache
 def _shape(name: str, *, int7: bool) -> bytes:
     if int7:
-        return compare_models.to_int7(_shape(name, int7=False))
-    with quiet():
-        return compare_models.load(name)
+        return networks.to_int7(_shape(name, int7=False))
+    return networks.load(name)
 
 
 def _row(

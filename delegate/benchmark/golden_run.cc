@@ -54,23 +54,19 @@ bool TensorBytes(const uint8_t* record, size_t* bytes) {
 
 bool GoldenRun::Parse(const uint8_t* data, size_t size, Message* error) {
   if (size < kHeader || memcmp(data, kMagic, 8) != 0) {
-    error->Set("it is no golden file: those of tflite-eq validate --golden begin with %s", kMagic);
-    return false;
+    return error->Set("it is no golden file: those of tflite-eq validate --golden begin with %s", kMagic);
   }
   if (Word(data + 8) != kFormat) {
-    error->Set("it is a golden file of format %u, and this program reads format %u", Word(data + 8), kFormat);
-    return false;
+    return error->Set("it is a golden file of format %u, and this program reads format %u", Word(data + 8), kFormat);
   }
   const uint32_t samples = Word(data + 12), inputs = Word(data + 16), outputs = Word(data + 20);
   if (samples < 1 || samples > INT32_MAX || inputs > kMostTensors || outputs < 1 || outputs > kMostTensors ||
       !EndsWithin(data + 56, 32)) {
-    error->Set("it is damaged: %u samples of %u inputs and %u outputs", samples, inputs, outputs);
-    return false;
+    return error->Set("it is damaged: %u samples of %u inputs and %u outputs", samples, inputs, outputs);
   }
   const size_t records = size_t{kRecord} * (inputs + outputs);
   if (size - kHeader < records) {
-    error->Set("it is cut off: %zu bytes are too few for %u tensors", size, inputs + outputs);
-    return false;
+    return error->Set("it is cut off: %zu bytes are too few for %u tensors", size, inputs + outputs);
   }
   sample_bytes_ = 0;
   for (uint32_t i = 0; i < inputs + outputs; ++i) {
@@ -78,16 +74,14 @@ bool GoldenRun::Parse(const uint8_t* data, size_t size, Message* error) {
     size_t bytes = 0;
     if (ElementBytes(Word(record)) == 0 || Word(record + 4) > kMostDimensions || !EndsWithin(record + kName, kRecord - kName) ||
         !TensorBytes(record, &bytes) || __builtin_add_overflow(sample_bytes_, bytes, &sample_bytes_)) {
-      error->Set("it is damaged: the record of tensor %u has type %u, %u dimensions, or no name", i, Word(record), Word(record + 4));
-      return false;
+      return error->Set("it is damaged: the record of tensor %u has type %u, %u dimensions, or no name", i, Word(record), Word(record + 4));
     }
   }
   size_t expected;
   if (__builtin_mul_overflow(sample_bytes_, size_t{samples}, &expected) ||
       __builtin_add_overflow(expected, kHeader + records, &expected) || size != expected) {
-    error->Set("it is damaged or cut off: %zu bytes are not %u samples of %zu bytes behind %zu", size, samples, sample_bytes_,
+    return error->Set("it is damaged or cut off: %zu bytes are not %u samples of %zu bytes behind %zu", size, samples, sample_bytes_,
                kHeader + records);
-    return false;
   }
   data_ = data;
   samples_ = static_cast<int>(samples);

@@ -5,7 +5,6 @@
 #include "delegate/benchmark/flags.h"
 #include "delegate/benchmark/layer_chain.h"
 #include "delegate/benchmark/list.h"
-#include "delegate/benchmark/message.h"
 
 namespace tflite_eq {
 

@@ -1,46 +1,19 @@
-#!/usr/bin/env python3
-"""Times whole int8 models with and without the delegate, in turns, same runtime, XNNPACK on in
-both.
-
-    bazel build //delegate:libtflite_eq_delegate.so
-    python delegate/benchmark/compare_models.py --model resnet18 --model vgg16 --model
-    path/to/model_float.tflite
-
-A model is one of the shapes this script can build (resnet18, vgg16, mobilenet_v1,
-squeezenet: random weights, the layers of the original networks),
-or an int8 .tflite, or a Keras .h5, quantized here on random inputs. --int7 also times an INT7
-version: weights on
-the even-triplet lattice, 7-bit activation codes.
-"""
+"""Int8 networks and layers to time kernels with: random weights, the layers of the original
+networks, quantized here on random inputs."""
 
 from __future__ import annotations
 
-import argparse
 import dataclasses
 import importlib
-import json
-import multiprocessing
 import os
 import pathlib
-import statistics
-import sys
-import time
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import flatbuffers
 import numpy as np
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT))
-
-from tflite_eq.delegate.peer import peer_instructions  # noqa: E402
-from tflite_eq.delegate.verdict import judge  # noqa: E402
-
-RUNTIMES = {
-    "tensorflow": "tensorflow.lite.python.interpreter",
-    "ai_edge_litert": "ai_edge_litert.interpreter",
-}
+from tflite_eq.quiet import quiet
 
 
 def resnet18():
@@ -139,6 +112,77 @@ SHAPES = {
 }
 
 
+@dataclasses.dataclass(frozen=True)
+class Chain:
+    """Convolutions with distinct weights, as a network runs them: a single layer run over and over
+    would keep its weights in cache and flatter kernels with large ones. SAME padding, depthwise
+    ones with ReLU6.
+
+    With stride 1 each reads the one before, there and back between the numbers of channels; else
+    all read the model's input.
+    """
+
+    size: int
+    inputs: int
+    outputs: int
+    filter: int = 3
+    stride: int = 1
+    depthwise: bool = False
+
+    LAYERS = 5
+
+    @classmethod
+    def parse(cls, text: str) -> Chain:
+        """``SIZExINxOUT[xFILTER[xSTRIDE]]``."""
+        size, inputs, outputs, *rest = map(int, text.split("x"))
+        return cls(size, inputs, outputs, *rest)
+
+    @classmethod
+    def parse_depthwise(cls, text: str) -> Chain:
+        """``SIZExCHANNELS[xFILTER[xSTRIDE]]``."""
+        size, channels, *rest = map(int, text.split("x"))
+        return dataclasses.replace(cls(size, channels, channels, *rest), depthwise=True)
+
+    @property
+    def multiplications(self) -> int:
+        """Of one layer."""
+        inputs = 1 if self.depthwise else self.inputs
+        return (-(-self.size // self.stride) * self.filter) ** 2 * inputs * self.outputs
+
+    def __str__(self) -> str:
+        tensor = f"{self.size}x{self.size}x{self.inputs}"
+        tensor += " depthwise" if self.depthwise else f"->{self.outputs}"
+        return f"{tensor} {self.filter}x{self.filter}/{self.stride}"
+
+    def model(self) -> bytes:
+        """In int8."""
+        tf = importlib.import_module("tensorflow")
+        layers, initializers = tf.keras.layers, tf.keras.initializers
+        x = inputs = tf.keras.Input((self.size, self.size, self.inputs), batch_size=1)
+        outputs = []
+        for index in range(self.LAYERS):
+            there = self.stride > 1 or index % 2 == 0
+            fan_in = self.filter**2 * (self.inputs if there else self.outputs)
+            if self.depthwise:
+                start = initializers.RandomNormal(stddev=1 / self.filter, seed=index)
+                layer = layers.DepthwiseConv2D(
+                    self.filter,
+                    self.stride,
+                    "same",
+                    activation=tf.nn.relu6,
+                    depthwise_initializer=start,
+                )
+            else:
+                start = initializers.RandomNormal(stddev=fan_in**-0.5, seed=index)
+                channels = self.outputs if there else self.inputs
+                layer = layers.Conv2D(
+                    channels, self.filter, self.stride, "same", kernel_initializer=start
+                )
+            outputs.append(layer(inputs if self.stride > 1 else x))
+            x = outputs[-1]
+        return quantize(tf.keras.Model(inputs, outputs if self.stride > 1 else x))
+
+
 def quantize(model) -> bytes:
     tf = importlib.import_module("tensorflow")
     rng = np.random.default_rng(0)
@@ -150,7 +194,8 @@ def quantize(model) -> bytes:
     )
     converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
     converter.inference_input_type = converter.inference_output_type = tf.int8
-    return converter.convert()
+    with quiet():
+        return converter.convert()
 
 
 def load(name: str) -> bytes:
@@ -163,19 +208,20 @@ def load(name: str) -> bytes:
 
 
 def to_even_triplets(weights: np.ndarray) -> np.ndarray:
-    """Weights that the one-dimensional kernel takes: w0+w1+w2 even, |w0 +- w1 + w2| <= 254."""
+    """Weights that the 1-D kernel takes as triplets: w0+w1+w2 even, |w0 +- w1 + w2| <= 254."""
     w = weights.astype(np.int32) * 2 // 3
     odd = w.sum(axis=2) % 2 != 0
     w[:, :, 1] = np.where(odd, w[:, :, 1] + np.where(w[:, :, 1] > 0, -1, 1), w[:, :, 1])
     return w.astype(np.int8)
 
 
-def to_int7(model: bytes) -> bytes:
+def to_int7(model: bytes, *, plain: bool = False) -> bytes:
     """The same network on coarser codes: activations in 0..127 behind a ReLU and in [-64, 63]
-    elsewhere, 3x3 weights on the even-triplet lattice. For timing only."""
+    elsewhere, 3x3 weights on the even-triplet lattice, or plain ones of 7 bits. For timing only."""
     schema = importlib.import_module("tensorflow.lite.python.schema_py_generated")
     parsed = schema.ModelT.InitFromObj(schema.Model.GetRootAsModel(model, 0))
     (graph,) = parsed.subgraphs
+    coarser = (lambda w: w // 2) if plain else to_even_triplets
     for operator in graph.operators:
         code = parsed.operatorCodes[operator.opcodeIndex].builtinCode
         if code not in (
@@ -188,7 +234,7 @@ def to_int7(model: bytes) -> bytes:
         if code == schema.BuiltinOperator.CONV_2D and tuple(filter_tensor.shape[1:3]) == (3, 3):
             buffer = parsed.buffers[filter_tensor.buffer]
             weights = np.frombuffer(bytes(buffer.data), np.int8).reshape(filter_tensor.shape)
-            buffer.data = np.frombuffer(to_even_triplets(weights).tobytes(), np.uint8)
+            buffer.data = np.frombuffer(coarser(weights).tobytes(), np.uint8)
         if len(operator.inputs) > 2 and operator.inputs[2] >= 0:
             bias_tensor = graph.tensors[operator.inputs[2]]
             buffer = parsed.buffers[bias_tensor.buffer]
@@ -220,125 +266,3 @@ def to_int7(model: bytes) -> bytes:
     packer = flatbuffers.Builder(1 << 20)
     packer.Finish(parsed.Pack(packer), b"TFL3")
     return bytes(packer.Output())
-
-
-def serve(path: str, model: bytes, delegate: str | None, threads: int, pipe) -> None:
-    """Runs in a process of its own; times one invocation for every message. First sends
-    milliseconds of preparation, and what the runtime's own kernels compute with."""
-    runtime = importlib.import_module(path)
-    start = time.perf_counter()
-    delegates = [runtime.load_delegate(delegate, {"log_level": "0"})] if delegate else None
-    interpreter = runtime.Interpreter(
-        model_content=model, num_threads=threads, experimental_delegates=delegates
-    )
-    interpreter.allocate_tensors()
-    details = interpreter.get_input_details()[0]
-    rng = np.random.default_rng(1)
-    real = rng.normal(size=details["shape"])
-    scale, zero_point = details["quantization"]
-    if details["dtype"] == np.int8:
-        real = np.clip(np.round(real / scale) + zero_point, -128, 127)
-    interpreter.set_tensor(details["index"], real.astype(details["dtype"]))
-    interpreter.invoke()
-    first = (time.perf_counter() - start) * 1e3
-    # Of this process: what lies around it may hide instructions or deny them.
-    pipe.send((first, peer_instructions(path.split(".")[0].replace("_", "-"), "")))
-    while pipe.recv():
-        start = time.perf_counter()
-        interpreter.invoke()
-        pipe.send((time.perf_counter() - start) * 1e3)
-
-
-class Contender:
-    def __init__(self, *arguments) -> None:
-        context = multiprocessing.get_context("spawn")
-        self._pipe, theirs = context.Pipe()
-        self._process = context.Process(target=serve, args=(*arguments, theirs), daemon=True)
-        self._process.start()
-        theirs.close()
-        self.first_milliseconds, self.peer = self._pipe.recv()
-        self.times: list[float] = []
-
-    def run(self) -> None:
-        self._pipe.send(True)
-        self.times.append(self._pipe.recv())
-
-    def close(self) -> None:
-        self._pipe.send(False)
-        self._process.join()
-
-
-def compare(name: str, model: bytes, delegate: str, threads: int, rounds: int) -> list[dict]:
-    contenders = {
-        (r, with_it): Contender(path, model, delegate if with_it else None, threads)
-        for r, path in RUNTIMES.items()
-        for with_it in (False, True)
-    }
-    for index in range(rounds + 3):
-        # Either side is first as often.
-        for contender in list(contenders.values())[:: 1 if index % 2 == 0 else -1]:
-            contender.run()
-            if index < 3:
-                contender.times.clear()
-    results = []
-    for runtime in RUNTIMES:
-        without, with_it = contenders[runtime, False], contenders[runtime, True]
-        row = {
-            "model": name,
-            "runtime": runtime,
-            "threads": threads,
-            "peer": without.peer,
-            "verdict": dataclasses.asdict(judge(without.times, with_it.times)),
-            "xnnpack_ms": {"min": min(without.times), "median": statistics.median(without.times)},
-            "delegate_ms": {"min": min(with_it.times), "median": statistics.median(with_it.times)},
-            "first_run_ms": {
-                "xnnpack": without.first_milliseconds,
-                "delegate": with_it.first_milliseconds,
-            },
-        }
-        results.append(row)
-        alone, helped = row["xnnpack_ms"], row["delegate_ms"]
-        print(
-            f"{name:24s} {runtime:15s} {threads} thread(s)  {without.peer} {alone['min']:8.3f} min "
-            f"{alone['median']:8.3f} median  delegate {helped['min']:8.3f} min "
-            f"{helped['median']:8.3f} median  {alone['min'] / helped['min']:.2f}x min "
-            f"{alone['median'] / helped['median']:.2f}x median  {row['verdict']['speed']} "
-            f"({row['verdict']['low']:.2f} to {row['verdict']['high']:.2f})  "
-            f"first run {without.first_milliseconds:.0f} -> {with_it.first_milliseconds:.0f} ms",
-            flush=True,
-        )
-    for contender in contenders.values():
-        contender.close()
-    return results
-
-
-def main() -> int:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--model", action="append", required=True)
-    parser.add_argument("--int7", action="store_true")
-    parser.add_argument("--threads", type=int, action="append")
-    parser.add_argument("--rounds", type=int, default=30)
-    parser.add_argument("--json", type=pathlib.Path)
-    parser.add_argument(
-        "--delegate", default=str(ROOT / "bazel-bin/delegate/libtflite_eq_delegate.so")
-    )
-    arguments = parser.parse_args()
-    results = []
-    for name in arguments.model:
-        model = load(name)
-        label = pathlib.Path(name).stem
-        for threads in arguments.threads or [1, 2]:
-            results += compare(label, model, arguments.delegate, threads, arguments.rounds)
-            if arguments.int7:
-                results += compare(
-                    label + " INT7", to_int7(model), arguments.delegate, threads, arguments.rounds
-                )
-    if arguments.json:
-        arguments.json.write_text(json.dumps(results, indent=2))
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())
