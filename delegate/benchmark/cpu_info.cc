@@ -48,10 +48,11 @@ void AppendKind(const CoreKind& kind, Message* model) {
   model->Append("implementer 0x%x part 0x%x", kind.implementer, kind.part);
 }
 
-bool HasWord(const char* words, int length, const char* word) {
-  const size_t word_length = strlen(word);
-  for (const char* at = words; at < words + length; at += strcspn(at, " \t\n"), at += strspn(at, " \t\n")) {
-    if (strcspn(at, " \t\n") == word_length && strncmp(at, word, word_length) == 0) return true;
+bool HasWord(const char* words, const char* end, const char* word) {
+  for (const char* at = words; at < end;) {
+    const size_t length = strcspn(at, " \t\n");
+    if (length == strlen(word) && strncmp(at, word, length) == 0) return true;
+    at += length + 1;
   }
   return false;
 }
@@ -66,10 +67,9 @@ CpuInfo ParseCpuInfo(const char* text) {
     const char* end = line + strcspn(line, "\n");
     const char* colon = static_cast<const char*>(memchr(line, ':', static_cast<size_t>(end - line)));
     const char* value = colon != nullptr ? colon + 1 + (colon[1] == ' ') : end;
-    const int length = static_cast<int>(end - value);
     const auto begins = [line](const char* name) { return strncmp(line, name, strlen(name)) == 0; };
     if (begins("model name")) {
-      info.model.Set("%.*s", length, value);
+      info.model.Set("%.*s", static_cast<int>(end - value), value);
     } else if (begins("CPU implementer")) {
       implementer = static_cast<unsigned>(strtoul(value, nullptr, 16));
     } else if (begins("CPU part")) {
@@ -78,7 +78,7 @@ CpuInfo ParseCpuInfo(const char* text) {
       // Cores of one system may differ; the last one's are shown.
       info.features = Message();
       for (const char* feature : kFeaturesThatMatter) {
-        if (HasWord(value, length, feature)) info.features.Append("%s%s", info.features.text[0] != '\0' ? " " : "", feature);
+        if (HasWord(value, end, feature)) info.features.Append("%s%s", info.features.text[0] != '\0' ? " " : "", feature);
       }
     }
   }
