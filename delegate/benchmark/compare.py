@@ -5,15 +5,21 @@ same runtime, XNNPACK on in both: a slow spell of the machine hits all alike.
     bazel build //delegate:libtflite_eq_delegate.so
     python -m delegate.benchmark.compare --model resnet18 --model path/to/model.tflite --int7
     python -m delegate.benchmark.compare --layer 56x64x64 --layer 28x64x128x1 --depthwise 112x32x3x2
+    python -m delegate.benchmark.compare --operator PRELU:56x96 --operator MAX_POOL_2D:56x96x3x2
     python -m delegate.benchmark.compare --model path/to/model.tflite --load --limit_ms 5
 
 A model is one of the shapes of networks.py, a .tflite, or a Keras .h5, which is quantized here on
 random inputs. --int7 also times an INT7 version: weights on the even-triplet lattice, 7-bit
-activation codes. --layer takes SIZExINxOUT[xFILTER[xSTRIDE]], --depthwise the same without OUT; of
-a layer every kernel that may pay is timed by name beside the policy's choice, claimed however
-little it saves, and the exit code is 1 if a layer that the policy claims ran at less than 0.98
-times the runtime's speed. --load times what the delegate adds to loading a model instead, opening
-its library included; with --limit_ms the exit code is 1 if that is as much by median.
+activation codes.
+
+--layer takes SIZExINxOUT[xFILTER[xSTRIDE]], --depthwise the same without OUT; of a layer every
+kernel that may pay is timed by name beside the policy's choice, claimed however little it saves,
+and the exit code is 1 if a layer that the policy claims ran at less than 0.98 times the runtime's
+speed. --operator, KIND:SIZExCHANNELS[xFILTERxSTRIDE], times an operator without weights alone in a
+model, on every instruction set.
+
+--load times what the delegate adds to loading a model instead, opening its library included; with
+--limit_ms the exit code is 1 if that is as much by median.
 
 Preloaded (LD_PRELOAD), bazel-bin/delegate/benchmark/libhide_instructions.so makes all sides run on
 AVX2, or without AMX.
@@ -37,6 +43,7 @@ import numpy as np
 from delegate.benchmark import networks
 from tflite_eq.delegate import library
 from tflite_eq.delegate.benchmark import Contender, Options, Times, serve_model
+from tflite_eq.delegate.binding import kernels
 from tflite_eq.delegate.inputs import typed_inputs
 from tflite_eq.delegate.verdict import judge
 from tflite_eq.graph.inputs import model_inputs
@@ -64,7 +71,8 @@ class Case:
     model: bytes
     contenders: dict[str, Options]
     layers: int = 1
-    multiplications: int = 0
+    multiplications: int = 0  # of a layer
+    values: int = 0  # of an operator's input, or output where that has more
 
 
 def cases(arguments: argparse.Namespace) -> Iterator[Case]:
@@ -76,11 +84,19 @@ def cases(arguments: argparse.Namespace) -> Iterator[Case]:
     for chain in arguments.layer:
         model = chain.model()
         for version in arguments.values or VERSIONS:
-            kernels = ("depthwise",) if chain.depthwise else KERNELS[version.split()[0]]
+            named = ("depthwise",) if chain.depthwise else KERNELS[version.split()[0]]
             contenders: dict[str, Options] = {DELEGATE: {"min_saving": 0}}
-            contenders.update({kernel: {"kernel": kernel} for kernel in kernels})
+            contenders.update({kernel: {"kernel": kernel} for kernel in named})
             label, changed = f"{chain} {version}", VERSIONS[version](model)
             yield Case(label, changed, contenders, chain.LAYERS, chain.multiplications)
+    for alone in arguments.operator:
+        size, channels, *_ = alone.sizes
+        values = size * size * channels * (4 if alone.kind == "RESIZE_BILINEAR" else 1)
+        instructions = dict.fromkeys(isa for _, isa in kernels.kernels())
+        on_each: dict[str, Options] = {
+            isa: {"isa": isa, "claim": "."} for isa in instructions if kernels.cpu_supports(isa)
+        }
+        yield Case(str(alone), alone.model(), on_each, values=values)
 
 
 def compare(
@@ -119,6 +135,7 @@ def compare(
         "peer": contenders[ALONE].greeting[3],
         "threads": threads,
         "multiplications": case.multiplications,
+        "values": case.values,
         "milliseconds": {n: dataclasses.asdict(Times.of(t)) for n, t in times.items()},
         "gain": {n: dataclasses.asdict(judge(times[ALONE], times[n])) for n in case.contenders},
         "first_run_ms": {n: c.greeting[0] for n, c in contenders.items()},
@@ -144,6 +161,8 @@ def text(row: dict[str, Any]) -> str:
         line = f"  {name:14s} {times['min']:9.4f} min {times['median']:9.4f} median ms"
         if row["multiplications"]:
             line += f"  {row['multiplications'] / times['min'] / 1e6:6.1f} GMAC/s"
+        if row["values"]:
+            line += f"  {times['min'] / row['values'] * 1e6:6.3f} ns a value"
         line += f"  first run {row['first_run_ms'][name]:.0f} ms"
         if name != ALONE:
             gain = row["gain"][name]
@@ -191,6 +210,7 @@ def main() -> int:
     parser.add_argument(
         "--depthwise", action="append", dest="layer", type=networks.Chain.parse_depthwise
     )
+    parser.add_argument("--operator", action="append", type=networks.Alone.parse, default=[])
     parser.add_argument("--int7", action="store_true")
     parser.add_argument("--values", action="append", choices=VERSIONS, help="of layers; all")
     parser.add_argument("--threads", type=int, action="append", help="may be repeated (1)")
@@ -208,8 +228,8 @@ def main() -> int:
     parser.add_argument("--limit_ms", type=float)
     parser.add_argument("--json", type=pathlib.Path)
     arguments = parser.parse_args()
-    if not arguments.model and not arguments.layer:
-        parser.error("nothing to time: --model or --layer")
+    if not (arguments.model or arguments.layer or arguments.operator):
+        parser.error("nothing to time: --model, --layer or --operator")
     runtimes = [runtime_named(n) for n in arguments.runtime or []] or [preferred_runtime()]
     rows, slow = [], False
     if arguments.load:

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "delegate/benchmark/message.h"
 #include "delegate/kernels/cpu_features.h"
 
 namespace tflite_eq {
@@ -12,11 +13,10 @@ constexpr const char* kFeaturesThatMatter[] = {"avx2",  "avx512f",  "avx512bw", 
                                                "fphp",  "asimdhp",  "asimddp",  "i8mm",        "bf16",     "sve",      "sve2"};
 
 // "CPU part" of implementer 0x41, Arm (Linux, arch/arm64/include/asm/cputype.h, and Arm's manuals).
-struct ArmCore {
+constexpr struct {
   unsigned part;
   const char* name;
-};
-constexpr ArmCore kArmCores[] = {
+} kArmCores[] = {
     {0xd03, "Cortex-A53"},  {0xd04, "Cortex-A35"},  {0xd05, "Cortex-A55"},  {0xd07, "Cortex-A57"},  {0xd08, "Cortex-A72"},
     {0xd09, "Cortex-A73"},  {0xd0a, "Cortex-A75"},  {0xd0b, "Cortex-A76"},  {0xd0c, "Neoverse-N1"}, {0xd0d, "Cortex-A77"},
     {0xd40, "Neoverse-V1"}, {0xd41, "Cortex-A78"},  {0xd44, "Cortex-X1"},   {0xd46, "Cortex-A510"}, {0xd47, "Cortex-A710"},
@@ -30,19 +30,9 @@ struct CoreKind {
   int count;
 };
 
-void CountCore(unsigned implementer, unsigned part, List<CoreKind>* kinds) {
-  for (CoreKind& kind : *kinds) {
-    if (kind.implementer == implementer && kind.part == part) {
-      ++kind.count;
-      return;
-    }
-  }
-  kinds->Add({implementer, part, 1});
-}
-
 void AppendKind(const CoreKind& kind, Message* model) {
   model->Append("%s%dx ", model->text[0] != '\0' ? ", " : "", kind.count);
-  for (const ArmCore& core : kArmCores) {
+  for (const auto& core : kArmCores) {
     if (kind.implementer == 0x41 && core.part == kind.part) return model->Append("%s", core.name);
   }
   model->Append("implementer 0x%x part 0x%x", kind.implementer, kind.part);
@@ -59,8 +49,8 @@ bool HasWord(const char* words, const char* end, const char* word) {
 
 }  // namespace
 
-CpuInfo ParseCpuInfo(const char* text) {
-  CpuInfo info;
+void WriteCpuInfo(const char* text, Report* report) {
+  Message model, features;
   List<CoreKind> kinds;
   unsigned implementer = 0;
   for (const char* line = text; *line != '\0'; line += strcspn(line, "\n"), line += *line == '\n') {
@@ -69,22 +59,29 @@ CpuInfo ParseCpuInfo(const char* text) {
     const char* value = colon != nullptr ? colon + 1 + (colon[1] == ' ') : end;
     const auto begins = [line](const char* name) { return strncmp(line, name, strlen(name)) == 0; };
     if (begins("model name")) {
-      info.model.Set("%.*s", static_cast<int>(end - value), value);
+      model.Set("%.*s", static_cast<int>(end - value), value);
     } else if (begins("CPU implementer")) {
       implementer = static_cast<unsigned>(strtoul(value, nullptr, 16));
     } else if (begins("CPU part")) {
-      CountCore(implementer, static_cast<unsigned>(strtoul(value, nullptr, 16)), &kinds);
+      const auto part = static_cast<unsigned>(strtoul(value, nullptr, 16));
+      CoreKind* kind = kinds.begin();
+      while (kind != kinds.end() && (kind->implementer != implementer || kind->part != part)) ++kind;
+      if (kind != kinds.end()) {
+        ++kind->count;
+      } else {
+        kinds.Add({implementer, part, 1});
+      }
     } else if (begins("flags") || begins("Features")) {
       // Cores of one system may differ; the last one's are shown.
-      info.features = Message();
+      features = Message();
       for (const char* feature : kFeaturesThatMatter) {
-        if (HasWord(value, end, feature)) info.features.Append("%s%s", info.features.text[0] != '\0' ? " " : "", feature);
+        if (HasWord(value, end, feature)) features.Append("%s%s", features.text[0] != '\0' ? " " : "", feature);
       }
     }
   }
-  if (kinds.size() > 0) info.model = Message();
-  for (const CoreKind& kind : kinds) AppendKind(kind, &info.model);
-  return info;
+  if (kinds.size() > 0) model = Message();
+  for (const CoreKind& kind : kinds) AppendKind(kind, &model);
+  report->Fields("model", model.text[0] != '\0' ? model.text : "unknown", "features", features.text);
 }
 
 void WriteCpu(Report* report) {
@@ -94,11 +91,9 @@ void WriteCpu(Report* report) {
     fclose(file);
   }
   text.Add('\0');
-  const CpuInfo info = ParseCpuInfo(text.begin());
   report->Object("cpu", [&] {
-    report->Fields("model", info.model.text[0] != '\0' ? info.model.text : "unknown", "cores",
-                   static_cast<int>(sysconf(_SC_NPROCESSORS_ONLN)), "features", info.features.text, "xnnpack",
-                   PeerInstructions(DetectCpu()));
+    WriteCpuInfo(text.begin(), report);
+    report->Fields("cores", static_cast<int>(sysconf(_SC_NPROCESSORS_ONLN)), "xnnpack", PeerInstructions(DetectCpu()));
     report->Array("isa", [&] {
       for (Isa isa : kIsas) {
         if (CpuSupports(isa)) report->Fields(nullptr, IsaName(isa));

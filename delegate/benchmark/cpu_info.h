@@ -2,23 +2,15 @@
 #ifndef TFLITE_EQ_DELEGATE_BENCHMARK_CPU_INFO_H_
 #define TFLITE_EQ_DELEGATE_BENCHMARK_CPU_INFO_H_
 
-#include "delegate/benchmark/message.h"
 #include "delegate/benchmark/report.h"
 
 namespace tflite_eq {
 
-struct CpuInfo {
-  // As the system names it, or "4x Cortex-A55, 4x Cortex-A76" from the numbers it gives on ARM.
-  Message model;
-  // The instruction set extensions, of those that matter to int8 kernels, that the system reports.
-  Message features;
-};
+// From the text of a /proc/cpuinfo: "model", as the system names it, or "4x Cortex-A55, 4x Cortex-A76" from the numbers it gives on ARM;
+// and "features", the instruction set extensions, of those that matter to int8 kernels, that it reports.
+void WriteCpuInfo(const char* text, Report* report);
 
-// From the text of a /proc/cpuinfo.
-CpuInfo ParseCpuInfo(const char* text);
-
-// Of this machine: model and features, how many cores are on, what XNNPACK's int8 kernels use here, and for what this library has
-// kernels.
+// Those of this machine, how many cores are on, what XNNPACK's int8 kernels use here, and for what this library has kernels.
 void WriteCpu(Report* report);
 
 }  // namespace tflite_eq

@@ -170,19 +170,11 @@ def _compare(meter: Meter, arguments: argparse.Namespace) -> int:
             sys.exit(f"error: {name} is no .tflite and none of {', '.join(_known())}")
         if name.endswith(".tflite") and not Path(name).is_file():
             sys.exit(f"error: {name}: no such file")
-    counter = functools.partial(
-        _row,
-        meter,
-        arguments.runtime,
-        dict(arguments.option),
-        arguments.rival,
-        arguments.layers,
-    )
     rows = []
     with concurrent.futures.ThreadPoolExecutor(arguments.jobs) as pool:
         for name in arguments.model:
             versions = list(_versions(name, arguments.cpu or list(CORES)))
-            for row in pool.map(lambda version: counter(*version), versions):
+            for row in pool.map(lambda version: _row(meter, arguments, *version), versions):
                 rows.append(row)
                 print(_table(row), flush=True)
                 if arguments.json:
@@ -249,16 +241,9 @@ def _shape(name: str, *, int7: bool) -> bytes:
 
 
 def _row(
-    meter: Meter,
-    runtime: str,
-    options: dict[str, str],
-    rivals: Sequence[str],
-    layers: bool,
-    name: str,
-    bits: str,
-    cpu: str,
-    model: bytes,
+    meter: Meter, arguments: argparse.Namespace, name: str, bits: str, cpu: str, model: bytes
 ) -> Row:
+    runtime, options = arguments.runtime, dict(arguments.option)
     core = CORES[cpu]
     (values,) = ordinary_inputs(Graph.from_bytes(model))
     inference = Inference(model, values)
@@ -269,9 +254,11 @@ def _row(
     )
     convolutions = [claim for claim in runs[1].claims if claim.kind == "CONV_2D"]
     graph = Graph.from_bytes(model)
-    found = _layers(meter, core, runtime, options, graph, convolutions) if layers else []
+    found: list[Layer] = []
+    if arguments.layers:
+        found = _layers(meter, core, runtime, options, graph, convolutions)
     # To them INT7 is nothing else.
-    for rival in rivals if bits != "INT7" else ():
+    for rival in arguments.rival if bits != "INT7" else ():
         runs += meter.runs(core, rival, _rival(rival, model))
     return Row(name, bits, cpu, runs, found)
 

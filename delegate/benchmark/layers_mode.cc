@@ -1,9 +1,10 @@
-#include "delegate/benchmark/layers_mode.h"
-
 #include <stdio.h>
 #include <stdlib.h>
 
+#include <initializer_list>
+
 #include "delegate/benchmark/cpu_info.h"
+#include "delegate/benchmark/modes.h"
 #include "delegate/benchmark/timing.h"
 #include "delegate/kernels/cpu_features.h"
 #include "delegate/worker_pool.h"
@@ -45,34 +46,25 @@ struct LayersRun {
   }
 };
 
-// False with a reason when the kernel refuses the shape and values.
-bool AddEntry(const LayerShape& shape, Values values, Algorithm algorithm, Isa isa, LayersRun* run, List<Entry>* entries,
-              Reason* reason) {
-  LayerChain* chain = NewObject<LayerChain>();
-  if (chain == nullptr) {
-    reason->Set("out of memory");
-    return false;
-  }
-  if (!chain->Prepare(shape, values, algorithm, isa, run->pool.workers(), static_cast<uint64_t>(run->flags.seed), reason)) {
-    DeleteObject(chain);
-    return false;
-  }
-  entries->Add({chain, &run->pool, algorithm, isa, values});
-  return true;
-}
-
 // The most general values that the kernel takes; the one-dimensional kernel is timed in both of its forms.
 void AddKernel(const LayerShape& shape, Algorithm algorithm, Isa isa, LayersRun* run, List<Entry>* entries) {
+  const int before = entries->size();
   Reason reason;
-  const bool general = AddEntry(shape, Values::kInt8, algorithm, isa, run, entries, &reason) ||
-                       AddEntry(shape, Values::kPlainInt7, algorithm, isa, run, entries, &reason);
-  const bool two_forms = algorithm == Algorithm::kWinograd1d;
-  if (general && !two_forms) return;
-  if (!AddEntry(shape, Values::kEvenTriplets, algorithm, isa, run, entries, &reason) && !general) {
-    run->refused.Object(nullptr, [&] {
-      run->refused.Fields("kernel", AlgorithmName(algorithm), "isa", IsaName(isa), "reason", reason.text);
-    });
+  for (Values values : {Values::kInt8, Values::kPlainInt7, Values::kEvenTriplets}) {
+    if (entries->size() > before && (algorithm != Algorithm::kWinograd1d || values == Values::kPlainInt7)) continue;
+    LayerChain* chain = NewObject<LayerChain>();
+    if (chain == nullptr) {
+      reason.Set("out of memory");
+    } else if (chain->Prepare(shape, values, algorithm, isa, run->pool.workers(), static_cast<uint64_t>(run->flags.seed), &reason)) {
+      entries->Add({chain, &run->pool, algorithm, isa, values});
+    } else {
+      DeleteObject(chain);
+    }
   }
+  if (entries->size() > before) return;
+  run->refused.Object(nullptr, [&] {
+    run->refused.Fields("kernel", AlgorithmName(algorithm), "isa", IsaName(isa), "reason", reason.text);
+  });
 }
 
 // Scalar kernels are there for comparison, not for speed: only when asked for.

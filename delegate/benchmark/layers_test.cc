@@ -2,7 +2,7 @@
 #include <string>
 
 #include "delegate/benchmark/layer_chain.h"
-#include "delegate/benchmark/layers_mode.h"
+#include "delegate/benchmark/modes.h"
 #include "delegate/kernels/cpu_features.h"
 #include "delegate/worker_pool.h"
 #include "gtest/gtest.h"

@@ -1,8 +1,7 @@
-#include "delegate/benchmark/model_mode.h"
-
 #include "delegate/benchmark/cpu_info.h"
 #include "delegate/benchmark/first_run.h"
 #include "delegate/benchmark/model_check.h"
+#include "delegate/benchmark/modes.h"
 #include "delegate/benchmark/op_profiler.h"
 #include "delegate/benchmark/timing.h"
 

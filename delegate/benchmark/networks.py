@@ -31,17 +31,8 @@ def resnet18():
     inputs = tf.keras.Input((224, 224, 3), batch_size=1)
     x = layers.Conv2D(64, 7, 2, "same", activation="relu")(inputs)
     x = layers.MaxPool2D(3, 2, "same")(x)
-    for channels, stride in (
-        (64, 1),
-        (64, 1),
-        (128, 2),
-        (128, 1),
-        (256, 2),
-        (256, 1),
-        (512, 2),
-        (512, 1),
-    ):
-        x = block(x, channels, stride)
+    for channels in (64, 128, 256, 512):
+        x = block(block(x, channels, 1 if channels == 64 else 2), channels, 1)
     return tf.keras.Model(inputs, layers.Dense(1000)(layers.GlobalAveragePooling2D()(x)))
 
 
@@ -68,17 +59,10 @@ def mobilenet_v1():
     # With the usual ones nothing would be left of the input behind so many layers.
     start = tf.keras.initializers.HeNormal(0)
     depthwise = tf.keras.initializers.RandomNormal(stddev=(2 / 9) ** 0.5, seed=0)
-    for channels, stride in (
-        (64, 1),
-        (128, 2),
-        (128, 1),
-        (256, 2),
-        (256, 1),
-        (512, 2),
-        *[(512, 1)] * 5,
-        (1024, 2),
-        (1024, 1),
-    ):
+    before = 32
+    for channels in (64, 128, 128, 256, 256, *[512] * 6, 1024, 1024):
+        stride = 2 if channels > max(before, 64) else 1
+        before = channels
         x = layers.DepthwiseConv2D(
             3, stride, "same", activation="relu", depthwise_initializer=depthwise
         )(x)
@@ -183,14 +167,59 @@ class Chain:
         return quantize(tf.keras.Model(inputs, outputs if self.stride > 1 else x))
 
 
+# Operators without weights that are alone in a model, of one image, and of another of its shape or
+# a filter's size and stride.
+OPERATORS = {
+    "ADD": lambda layers, x, y, *_: layers.Add()([x, y]),
+    "MUL": lambda layers, x, y, *_: layers.Multiply()([x, y]),
+    "LEAKY_RELU": lambda layers, x, *_: layers.LeakyReLU(0.1)(x),
+    "LOGISTIC": lambda layers, x, *_: layers.Activation("sigmoid")(x),
+    "PRELU": lambda layers, x, *_: layers.PReLU("random_normal", shared_axes=[1, 2])(x),
+    "MAX_POOL_2D": lambda layers, x, _, *sizes: layers.MaxPool2D(*sizes)(x),
+    "AVERAGE_POOL_2D": lambda layers, x, _, *sizes: layers.AveragePooling2D(*sizes)(x),
+    "MEAN": lambda layers, x, *_: layers.GlobalAveragePooling2D()(x),
+    "RESIZE_BILINEAR": lambda layers, x, *_: layers.UpSampling2D(interpolation="bilinear")(x),
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Alone:
+    """One of OPERATORS on a square of pixels."""
+
+    kind: str
+    sizes: tuple[int, ...]
+
+    @classmethod
+    def parse(cls, text: str) -> Alone:
+        """``KIND:SIZExCHANNELS[xFILTERxSTRIDE]``."""
+        kind, _, sizes = text.partition(":")
+        if kind not in OPERATORS:
+            raise ValueError(f"{kind} is none of {', '.join(OPERATORS)}")
+        return cls(kind, tuple(map(int, sizes.split("x"))))
+
+    def __str__(self) -> str:
+        size, channels, *window = self.sizes
+        return f"{self.kind} {size}x{size}x{channels} {'/'.join(map(str, window))}".rstrip()
+
+    def model(self) -> bytes:
+        """In int8."""
+        tf = importlib.import_module("tensorflow")
+        size, channels, *window = self.sizes
+        inputs = [tf.keras.Input((size, size, channels), batch_size=1) for _ in range(2)]
+        output = OPERATORS[self.kind](tf.keras.layers, *inputs, *window)
+        return quantize(
+            tf.keras.Model(inputs if self.kind in ("ADD", "MUL") else inputs[0], output)
+        )
+
+
 def quantize(model) -> bytes:
     tf = importlib.import_module("tensorflow")
     rng = np.random.default_rng(0)
-    shape = (1, *model.input_shape[1:])
+    shapes = [(1, *tensor.shape[1:]) for tensor in model.inputs]
     converter = tf.lite.TFLiteConverter.from_keras_model(model)
     converter.optimizations = [tf.lite.Optimize.DEFAULT]
     converter.representative_dataset = lambda: (
-        [rng.normal(size=shape).astype(np.float32)] for _ in range(4)
+        [rng.normal(size=shape).astype(np.float32) for shape in shapes] for _ in range(4)
     )
     converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
     converter.inference_input_type = converter.inference_output_type = tf.int8
@@ -252,10 +281,8 @@ def to_int7(model: bytes, *, plain: bool = False) -> bytes:
     for index, tensor in enumerate(graph.tensors):
         if index in fixed:
             continue
-        constant = (
-            parsed.buffers[tensor.buffer].data is not None
-            and len(parsed.buffers[tensor.buffer].data) > 0
-        )
+        data = parsed.buffers[tensor.buffer].data
+        constant = data is not None and len(data) > 0
         if tensor.type == schema.TensorType.INT8 and not constant:
             tensor.quantization.scale = [tensor.quantization.scale[0] * 2]
             zero_point = tensor.quantization.zeroPoint[0]
