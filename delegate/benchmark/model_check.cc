@@ -1,6 +1,5 @@
 #include "delegate/benchmark/model_check.h"
 
-#include "delegate/benchmark/sha256.h"
 #include "delegate/quoted.h"
 
 namespace tflite_eq {
@@ -88,8 +87,8 @@ bool GoldenCheck::Open(const char* path, const char* graph, Message* error) {
   MappedFile model;
   if (!file_.Open(path, "golden", error) || !model.Open(graph, "graph", error)) return false;
   if (!run_.Parse(file_.data(), file_.size(), &reason)) return error->Set("--golden=%s: %s", name.text, reason.text);
-  const uint8_t* hash = run_.model_hash();
-  if (memcmp(Sha256Of(model.data(), model.size()).bytes, hash, sizeof(Sha256::bytes)) == 0) return true;
+  const uint8_t* hash = run_.header().model.bytes;
+  if (memcmp(Sha256Of(model.data(), model.size()).bytes, hash, sizeof(Sha256)) == 0) return true;
   return error->Set("--golden=%s: it is of another model than --graph=%s: the SHA-256 of the file that it is of begins with "
                     "%02x%02x%02x%02x",
                     name.text, Quoted(graph, Quoted::kLongest).text, hash[0], hash[1], hash[2], hash[3]);
@@ -97,7 +96,7 @@ bool GoldenCheck::Open(const char* path, const char* graph, Message* error) {
 
 int GoldenCheck::Run(const SessionOptions& options, Verdict* verdict, Message* error) const {
   InputOptions shapes;
-  for (int i = 0; i < run_.inputs(); ++i) shapes.FixShape(run_.input(i).dims, run_.input(i).rank);
+  for (int i = 0; i < run_.inputs(); ++i) shapes.FixShape(run_.input(i).dims, static_cast<int>(run_.input(i).rank));
   SessionOptions shaped = options;
   shaped.inputs = &shapes;
   Session session;
@@ -108,20 +107,21 @@ int GoldenCheck::Run(const SessionOptions& options, Verdict* verdict, Message* e
   }
   for (int sample = 0; sample < run_.samples(); ++sample) {
     for (int i = 0; i < run_.inputs(); ++i) {
-      if (!session.SetInput(i, run_.input_bytes(sample, i), run_.input(i).bytes, error)) return kExitRunFailed;
+      if (!session.SetInput(i, run_.input_bytes(sample, i), run_.input(i).bytes(), error)) return kExitRunFailed;
     }
     if (!session.Invoke(error)) return kExitRunFailed;
     for (int i = 0; i < run_.outputs(); ++i) {
       const TfLiteTensor& tensor = session.output(i);
-      const GoldenRun::Tensor expected = run_.output(i);
-      if (tensor.type != expected.type || tensor.bytes != expected.bytes || (tensor.data.raw == nullptr && expected.bytes > 0)) {
+      const GoldenRun::Tensor& expected = run_.output(i);
+      const size_t bytes = expected.bytes();
+      if (tensor.type != static_cast<int>(expected.type) || tensor.bytes != bytes || (tensor.data.raw == nullptr && bytes > 0)) {
         verdict->difference.Set("sample %d, output %d (%s): %zu bytes of type %d instead of %zu of type %d", sample, i,
-                                Quoted(expected.name).text, tensor.bytes, tensor.type, expected.bytes, expected.type);
+                                Quoted(expected.name).text, tensor.bytes, tensor.type, bytes, static_cast<int>(expected.type));
         return Different(verdict);
       }
       char place[24];
       snprintf(place, sizeof(place), "sample %d, ", sample);
-      if (CountDifferences(place, i, tensor, expected.name, run_.output_bytes(sample, i), expected.bytes, &verdict->difference) > 0) {
+      if (CountDifferences(place, i, tensor, expected.name, run_.output_bytes(sample, i), bytes, &verdict->difference) > 0) {
         return Different(verdict);
       }
     }

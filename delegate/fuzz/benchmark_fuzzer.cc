@@ -30,10 +30,10 @@ void CheckGolden(const uint8_t* data, size_t size) {
   CheckMessage(good, message);
   if (!good) return;
   const int last = run.samples() - 1;
-  const uint8_t* end = run.output_bytes(last, run.outputs() - 1) + run.output(run.outputs() - 1).bytes;
+  const uint8_t* end = run.output_bytes(last, run.outputs() - 1) + run.output(run.outputs() - 1).bytes();
   if (end != data + size) Fail("samples that end elsewhere than the file");
   for (int i = 0; i < run.inputs(); ++i) {
-    if (run.input(i).bytes > 0 && *run.input_bytes(last, i) + strlen(run.input(i).name) > size + 255) Fail("a name without an end");
+    if (run.input(i).bytes() > 0 && *run.input_bytes(last, i) + strlen(run.input(i).name) > size + 255) Fail("a name without an end");
   }
 }
 
