@@ -209,12 +209,12 @@ TEST_F(SessionTest, FillsEveryTypeItKnows) {
 
 // Two sessions share the one output here: the second's is looked at elsewhere in memory.
 TEST_F(SessionTest, OutputsAreComparedByteByByte) {
+  TfliteCApi elsewhere = api_;
   Session other;
   ASSERT_TRUE(session_.Open(Options(), &error_) && other.Open(Options(), &error_));
   EXPECT_EQ(CompareOutputs(session_, other, &error_).different, 0);
   EXPECT_EQ(CompareOutputs(session_, other, &error_).all, 12);
   EXPECT_STREQ(error_.text, "");
-  TfliteCApi elsewhere = api_;
   elsewhere.InterpreterGetOutputTensor = [](const TfLiteInterpreter*, int32_t) {
     static TfLiteTensor tensor;
     tensor = fake.output;
