@@ -1,16 +1,15 @@
-// What eq_benchmark is handed: the bytes of a .tflite or golden file, its command line, and names for its JSON. Any bytes are taken or refused
-// by one line.
+// What eq_benchmark is handed: the bytes of a golden file, its command line, and names for its report. Any bytes are taken or refused by
+// one line.
 //
 // A file cannot begin with a hyphen, nor with a quotation mark: behind a hyphen the bytes are command line arguments that end with a
-// zero byte, behind a quotation mark a string that is written as JSON.
+// zero byte, behind a quotation mark a string that is reported.
 #include <cstring>
 #include <memory>
 #include <string>
 
 #include "delegate/benchmark/flags.h"
 #include "delegate/benchmark/golden_run.h"
-#include "delegate/benchmark/json_writer.h"
-#include "delegate/benchmark/model_file.h"
+#include "delegate/benchmark/report.h"
 #include "delegate/fuzz/fail.h"
 
 namespace tflite_eq {
@@ -23,12 +22,6 @@ void CheckMessage(bool good, const Message& message) {
   if (length + 1 >= sizeof(message.text)) Fail(std::string("an error that was cut off: ") + message.text);
 }
 
-void CheckFile(const uint8_t* data, size_t size) {
-  Message message;
-  const bool good = CheckModel(data, size, &message);
-  CheckMessage(good, message);
-}
-
 // Every byte of a golden file that is taken for good is there.
 void CheckGolden(const uint8_t* data, size_t size) {
   Message message;
@@ -37,10 +30,10 @@ void CheckGolden(const uint8_t* data, size_t size) {
   CheckMessage(good, message);
   if (!good) return;
   const int last = run.samples() - 1;
-  const uint8_t* end = run.output_bytes(last, run.outputs() - 1) + run.output(run.outputs() - 1).bytes;
+  const uint8_t* end = run.output_bytes(last, run.outputs() - 1) + run.output(run.outputs() - 1).bytes();
   if (end != data + size) Fail("samples that end elsewhere than the file");
   for (int i = 0; i < run.inputs(); ++i) {
-    if (run.input(i).bytes > 0 && *run.input_bytes(last, i) + strlen(run.input(i).name) > size + 255) Fail("a name without an end");
+    if (run.input(i).bytes() > 0 && *run.input_bytes(last, i) + strlen(run.input(i).name) > size + 255) Fail("a name without an end");
   }
 }
 
@@ -59,10 +52,13 @@ void CheckCommandLine(const char* text, size_t size) {
 }
 
 // RFC 8259: a string holds no quotation mark, backslash or control character but as part of an escape.
-void CheckJson(const char* text) {
-  JsonWriter json;
-  json.String(text);
-  const char* c = json.text();
+void CheckReport(const char* text) {
+  Report report;
+  report.Fields(nullptr, text);
+  for (const char* c = report.text(); *c != '\0'; ++c) {
+    if (*c < 0x20 || *c > 0x7e) Fail("text that a terminal may not show");
+  }
+  const char* c = report.json();
   if (*c++ != '"') Fail("a string that does not begin");
   for (; *c != '"'; ++c) {
     if (static_cast<unsigned char>(*c) < 0x20) Fail("a string with a control character, or without an end");
@@ -83,7 +79,6 @@ void CheckJson(const char* text) {
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   if (size == 0 || (data[0] != '-' && data[0] != '"')) {
-    tflite_eq::CheckFile(data, size);
     tflite_eq::CheckGolden(data, size);
     return 0;
   }
@@ -93,7 +88,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   if (data[0] == '-') {
     tflite_eq::CheckCommandLine(text.get(), size - 1);
   } else {
-    tflite_eq::CheckJson(text.get());
+    tflite_eq::CheckReport(text.get());
   }
   return 0;
 }
