@@ -1,6 +1,7 @@
 #pragma once
 #include <sys/types.h>
 #define F_OK 0
+#define _SC_PAGESIZE 0x27
 #define _SC_NPROCESSORS_ONLN 0x61
 #ifdef __cplusplus
 extern "C" {
@@ -10,6 +11,7 @@ int close(int);
 void _exit(int) __attribute__((noreturn));
 pid_t fork(void);
 pid_t getpid(void);
+ssize_t pread(int, void*, size_t, off_t);
 ssize_t read(int, void*, size_t);
 long sysconf(int);
 #ifdef __cplusplus
