@@ -46,6 +46,35 @@ def called(subgraph: schema.SubGraphT) -> list[int]:
     return list(dict.fromkeys(index for index in found if index >= 0))
 
 
+def append_subgraphs(
+    model: schema.ModelT, source: schema.ModelT, shares_buffers: bool = False
+) -> None:
+    """Put all but the main subgraph of a model behind the main one that was made from its own.
+
+    At the same positions, with operator codes and tensors of their own, which may then be changed.
+
+    Args:
+        model: A model with one subgraph.
+        source: The model.
+        shares_buffers: Whether the former has begun with the latter's buffers; they are added if
+            not.
+    """
+    codes, buffers = len(model.operatorCodes), 0
+    model.operatorCodes += [copy.copy(code) for code in source.operatorCodes]
+    if not shares_buffers:
+        buffers = len(model.buffers)
+        model.buffers += source.buffers
+    for body in source.subgraphs[1:]:
+        made = copy.copy(body)
+        made.tensors = [copy.copy(tensor) for tensor in body.tensors or []]
+        made.operators = [copy.copy(operator) for operator in body.operators or []]
+        for operator in made.operators:
+            operator.opcodeIndex += codes
+        for tensor in made.tensors:
+            tensor.buffer += buffers
+        model.subgraphs.append(made)
+
+
 def _renumbered(subgraph: schema.SubGraphT, position: dict[int, int]) -> schema.SubGraphT:
     made = copy.copy(subgraph)
     made.operators = [copy.copy(operator) for operator in subgraph.operators or []]
