@@ -93,6 +93,8 @@ def test_check_says_what_stays_in_float() -> None:
     said = " ".join(outlook(controlled_net(), "net").in_float)
     assert "WHILE" in said
     assert "IF" in said
+    # A dense layer in the loop, a convolution in each branch.
+    assert "run 3 layers with weights of their own as the float model does" in said
 
 
 def test_nothing_outside_of_branches_is_nothing_to_quantize() -> None:

@@ -12,6 +12,8 @@ from tflite_eq.graph import schema
 _PART_OF_NAME = "subgraph"
 _OTHER_NAME = "calledComputations"
 
+_LAYERS = frozenset({"CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "TRANSPOSE_CONV"})
+
 
 def with_main(model: schema.ModelT, main: int) -> schema.ModelT:
     """A copy with one subgraph in front, and behind it only those that it calls.
@@ -44,6 +46,16 @@ def called(subgraph: schema.SubGraphT) -> list[int]:
         for index in _positions(getattr(options, field))
     ]
     return list(dict.fromkeys(index for index in found if index >= 0))
+
+
+def layers_in_subgraphs(model: schema.ModelT) -> int:
+    """How many convolutions and dense layers all but the main subgraph have."""
+    kinds = (
+        schema.operator_kind(model.operatorCodes[operator.opcodeIndex])
+        for body in model.subgraphs[1:]
+        for operator in body.operators or []
+    )
+    return sum(kind in _LAYERS for kind in kinds)
 
 
 def append_subgraphs(
