@@ -89,6 +89,18 @@ def test_recurrent_layers_of_keras() -> None:
     assert running.sqnr_db(*map(np.array, found)) > 25
 
 
+@pytest.mark.parametrize(
+    ("position", "message"),
+    [(99, "runs subgraph 99 of 5.*corrupt"), (0, "a subgraph runs itself")],
+)
+def test_subgraphs_that_cannot_be_run_are_refused(position: int, message: str) -> None:
+    model = schema.parse(controlled_net())
+    [loop] = [o for o in Graph(model).operators if o.kind == "WHILE"]
+    loop.options.bodySubgraphIndex = position
+    with pytest.raises(ModelError, match=message):
+        prepared(schema.serialize(model), "net")
+
+
 def test_check_says_what_stays_in_float() -> None:
     said = " ".join(outlook(controlled_net(), "net").in_float)
     assert "WHILE" in said

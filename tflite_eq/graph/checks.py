@@ -8,6 +8,7 @@ from tflite_eq.errors import ModelError
 from tflite_eq.graph import properties, schema
 from tflite_eq.graph.model import Graph, Operator
 from tflite_eq.graph.moved_codes import moved_codes
+from tflite_eq.graph.subgraphs import calls_itself
 from tflite_eq.numerics.activation import is_fusable
 from tflite_eq.text import counted_kinds
 
@@ -35,6 +36,11 @@ def check_float_network(graph: Graph) -> None:
     Raises:
         ModelError: Names the operator or tensor at fault and the remedy.
     """
+    if calls_itself(graph.model):
+        raise ModelError(
+            f"{graph.origin}: a subgraph runs itself, which no runtime can compute; convert the "
+            "model again"
+        )
     _refuse_state_in_subgraphs(graph)
     if not graph.operators:
         raise ModelError(

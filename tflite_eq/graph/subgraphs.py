@@ -48,6 +48,20 @@ def called(subgraph: schema.SubGraphT) -> list[int]:
     return list(dict.fromkeys(index for index in found if index >= 0))
 
 
+def calls_itself(model: schema.ModelT) -> bool:
+    """Whether a subgraph is among those that it runs, directly or through others."""
+    pairs = [set(called(subgraph)) for subgraph in model.subgraphs]
+    for number, reached in enumerate(pairs):
+        waiting = list(reached)
+        while waiting:
+            more = pairs[waiting.pop()] - reached
+            reached |= more
+            waiting += more
+        if number in reached:
+            return True
+    return False
+
+
 def layers_in_subgraphs(model: schema.ModelT) -> int:
     """How many convolutions and dense layers all but the main subgraph have."""
     kinds = (
