@@ -96,7 +96,8 @@ def test_dense_layers_on_rows(runtime: Runtime, capfd: pytest.CaptureFixture[str
     model = dense_on_rows()
     found = validate(model, runtime, samples=3, options={"claim": "."}, keep_run=True)
     assert found.first_wrong is None
-    assert [claim.kind for claim in found.claims if claim.claimed][-1] == "ADD"
+    # None of what stands in for a layer is told as the model's.
+    assert [claim.kind for claim in found.claims if claim.claimed] == ["ADD"]
     assert ("leaves values" in capfd.readouterr().err) == ("2.14" in runtime.version)
     assert found.golden is not None
     again = validate(model, runtime, options={"claim": "."}, golden=found.golden)

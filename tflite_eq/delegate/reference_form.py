@@ -65,6 +65,18 @@ def reference_form(model: bytes, runtime: Runtime, origin: str) -> bytes:
     return schema.serialize(_with_rows(graph, layers).model)
 
 
+def belongs_to_form(graph: Graph, operator: Operator) -> bool:
+    """Whether an operator of a model in that form is none of the model's own."""
+    if operator.kind != "RESHAPE":
+        return False
+    rows, result = (graph.tensors[i].name for i in (operator.inputs[0], operator.outputs[0]))
+    return rows == _rows_of(result)
+
+
+def _rows_of(name: str) -> str:
+    return f"{name}/rows"
+
+
 def _with_known_versions(model: bytes, runtime: Runtime, origin: str) -> bytes:
     """What else the runtime says of the model is for the caller to hear."""
     changed = Graph.from_bytes(model, origin).model
@@ -123,7 +135,7 @@ def _with_rows(graph: Graph, layers: list[Operator]) -> Graph:
         (result,) = operator.outputs
         tensor = graph.tensors[result]
         shape = tensor.shape
-        rows = rewrite.add_tensor(result, f"{tensor.name}/rows", (math.prod(shape[:-1]), shape[-1]))
+        rows = rewrite.add_tensor(result, _rows_of(tensor.name), (math.prod(shape[:-1]), shape[-1]))
         rewrite.tensor(rows).quantization = graph.subgraph.tensors[result].quantization
         wanted = rewrite.add_constant(f"{tensor.name}/shape", np.array(shape, np.int32))
         rewrite.connect(operator, outputs=[rows])

@@ -15,7 +15,7 @@ from tflite_eq.delegate.claims import Claim, captured_stderr, parse_claims, pass
 from tflite_eq.delegate.golden import GoldenRun, GoldenSample, golden_run
 from tflite_eq.delegate.inputs import ordinary_inputs, random_inputs, typed_inputs
 from tflite_eq.delegate.process import CrashError, call_apart
-from tflite_eq.delegate.reference_form import NoReferenceError, reference_form
+from tflite_eq.delegate.reference_form import NoReferenceError, belongs_to_form, reference_form
 from tflite_eq.delegate.work import check_computes_with_codes
 from tflite_eq.errors import BackendError, ConfigError
 from tflite_eq.graph import edit
@@ -201,7 +201,7 @@ def _validate(
     # As it is: partitions with tensors of their own inside.
     plain = _Pair(model, runtime, options)
     pass_on_warnings(plain.log)
-    claims = plain.claims
+    claims = [c for c in plain.claims if not belongs_to_form(graph, graph.operators[c.operator])]
     claimed = {claim.operator: claim for claim in claims if claim.claimed}
     if not claimed and not keep_run and golden is None:
         return Validation(runtime.description, claims, [], "", "")
