@@ -454,7 +454,7 @@ class DirectNeon {
   // Sums become codes many at a time, so that constants are read, and the order of instructions is found, once for all of them.
   static void RunCoutBlock(const TileArguments& arguments, int pixels) {
     constexpr int kTile = Ops::kMaxSteps * Ops::kStep;
-    constexpr int kHeld = 16 * kTile;
+    constexpr int kHeld = 32 / Ops::kVectors * kTile;
     int32x4_t values[kHeld * Ops::kVectors + 4];
     for (int begin = 0; begin < pixels; begin += kHeld) {
       // What is left over is computed by a whole tile, some outputs twice.
