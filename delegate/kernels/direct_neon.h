@@ -17,6 +17,7 @@
 //     static constexpr int kPlaneChannels;  // channels side by side in a plane
 //     static constexpr int kStep;           // a tile holds 1 to kMaxSteps times so many outputs
 //     static constexpr int kMaxSteps;
+//     static constexpr int kStepsWithoutTiles;  // where Tiles does nothing
 //     // Whether the weights of an output channel, [row][column][input channel], allow the long way of adding up products.
 //     static bool AllowsLongSums(const int8_t* filter, int rows, int columns, int channels);
 //     // Byte of the weight for output channel `cout` and input channel `channel` in [0, 16), in kVectors * 4 * 16 bytes.
@@ -479,12 +480,13 @@ class DirectNeon {
   }
 
   static void RunSteps(const TileArguments& arguments, int begin, int count, int32x4_t* values) {
+    constexpr int kMost = Ops::kStepsWithoutTiles;
     const int steps = (count + Ops::kStep - 1) / Ops::kStep;
     for (int step = 0, tile; step < steps; step += tile) {
       // The last two are of nearly equal size.
       const int left = steps - step;
-      tile = left <= Ops::kMaxSteps ? left : left < 2 * Ops::kMaxSteps ? (left + 1) / 2 : Ops::kMaxSteps;
-      RunTile<Ops::kMaxSteps>(tile, arguments, begin + step * Ops::kStep, values + step * Ops::kStep * Ops::kVectors);
+      tile = left <= kMost ? left : left < 2 * kMost ? (left + 1) / 2 : kMost;
+      RunTile<kMost>(tile, arguments, begin + step * Ops::kStep, values + step * Ops::kStep * Ops::kVectors);
     }
   }
 };
