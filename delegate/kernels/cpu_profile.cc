@@ -39,11 +39,11 @@ namespace {
   }
 
 // Measured on AMD EPYC (Zen 4), 512-bit instructions in two halves: chains of five 3x3 layers of 32 to 256 channels and 4x4 to
-// 56x56 pixels against LiteRT 2.3 (delegate/benchmark/compare_layers.py), where XNNPACK does 216 multiplications a nanosecond.
+// 56x56 pixels against LiteRT 2.3 (delegate/benchmark/compare.py --layer), where XNNPACK does 216 multiplications a nanosecond.
 // F(4,3) takes .33 ns for a product of channels of a tile and 3.4 for a channel, 3.0 in its form for few channels. A layer whose data come
 // from memory takes longer by what its bytes take at 20 GB/s. A switch takes up to 26 us, growing with the tensors; with two threads 50
 // and more. Two layers of squeezenet1_1 that save 16 us each gained its whole nothing. XNNPACK does 18.3 depthwise multiplications a nanosecond; the kernel here
-// takes .43 ns for 16 outputs, .14 for each tap and .55 for the inputs of each (compare_xnnpack.py --depthwise). The direct kernel does
+// takes .43 ns for 16 outputs, .14 for each tap and .55 for the inputs of each (compare.py --depthwise). The direct kernel does
 // 222 multiplications a nanosecond and takes .07 for an output where XNNPACK takes .125 (1x1 layers of 16 to 512 channels).
 constexpr CpuCosts kOneVnniUnit = {
     /*f43=*/{72, 736}, /*f43_few_channels=*/{72, 650}, /*f23=*/{}, /*triplets=*/{6.15, 15}, /*two_taps=*/{7, 21},

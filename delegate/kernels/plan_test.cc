@@ -317,7 +317,7 @@ TEST(ChooseKernel, LayersTooSmallForWhatF43FetchesAreLeft) {
       << plan.reason.text;
 }
 
-// XNNPACK's time over the kernels', in chains on Zen 4 against LiteRT 2.3 (benchmark/compare_layers.py).
+// XNNPACK's time over the kernels', in chains on Zen 4 against LiteRT 2.3 (benchmark/compare.py --layer).
 TEST(ChooseKernel, OneVnniUnitClaimsWhatWasMeasuredToWin) {
   struct Measured {
     int size, in, out;
