@@ -159,7 +159,8 @@ class DirectNeon {
 
   // The planes of `output_rows` rows of `output_columns` outputs.
   struct Planes : PlaneRows {
-    Planes(const ConvShape& s, int output_rows, int output_columns) : Planes(s, FilterTaps(s, kLongestFoldedRow, kVector), output_rows, output_columns) {}
+    Planes(const ConvShape& s, int output_rows, int output_columns)
+        : Planes(s, FilterTaps(s, kLongestFoldedRow, kVector), output_rows, output_columns) {}
     Planes(const ConvShape& s, const FilterTaps& filter, int output_rows, int output_columns)
         : PlaneRows(RowsOf(s, filter), output_rows),
           taps(filter),

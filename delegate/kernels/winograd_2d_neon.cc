@@ -166,8 +166,8 @@ struct NeonOps {
     }
   }
 
-  // The same for all rows of a tile, of which `rows` and `columns` lie inside the image, by the fast form: a step of all of them before the next step of any.
-  // Cores that issue in order would wait for each step of one.
+  // The same for all rows of a tile, of which `rows` and `columns` lie inside the image, by the fast form: a step of all of them before the
+  // next step of any. Cores that issue in order would wait for each step of one.
   template <int count>
   static void StoreTile(const Constants& constants, const I32 (&y)[count][count], int8_t* out, size_t line, size_t pixel,
                         int rows, int columns) {
