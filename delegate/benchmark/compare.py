@@ -223,6 +223,8 @@ def main() -> int:
     arguments = parser.parse_args()
     if not (arguments.model or arguments.layer or arguments.operator):
         parser.error("nothing to time: --model, --layer or --operator")
+    if arguments.load and not arguments.model:
+        parser.error("--load times models: --model")
     runtimes = [runtime_named(n) for n in arguments.runtime or []] or [preferred_runtime()]
     rows, slow = [], False
     if arguments.load:

@@ -73,6 +73,13 @@ def test_networks_and_what_loading_them_costs(
     assert measured(monkeypatch, tmp_path, *loading, "-100000")[0] == 1
 
 
+def test_loading_of_no_model_passes_no_limit(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        measured(monkeypatch, tmp_path, "--layer", "8x16x24", "--load", "--limit_ms", "0")
+
+
 @pytest.mark.parametrize("plain", [False, True])
 def test_int7_weights(plain: bool) -> None:
     model = networks.to_int7(networks.Chain(8, 4, 4).model(), plain=plain)

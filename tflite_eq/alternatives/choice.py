@@ -10,6 +10,7 @@ comes to is measured like the first one, and min-max scales are there if it fall
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Callable, Mapping, Set
 
 import numpy as np
@@ -124,7 +125,9 @@ def best_of(
         return dataclasses.replace(record, comparison=unknown)
     comparison = figures.comparison(graph, [MIN_MAX, ASKED, *found], kept or ASKED, is_default)
     if is_flattered:
-        comparison = dataclasses.replace(comparison, optimism_db=round(judges.optimism_db, 1))
+        # Upwards: it is a bound, and 0 says that others have corrected the biases.
+        optimism_db = math.ceil(10 * judges.optimism_db) / 10
+        comparison = dataclasses.replace(comparison, optimism_db=optimism_db)
     if kept:
         note(comparison.text(), of_result=True)
         record = found[kept].record
