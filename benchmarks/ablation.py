@@ -5,7 +5,9 @@ quantized weights and biases alone, one with the quantized activations alone (QU
 DEQUANTIZE around every tensor), one with both, which stands for the integer file. With ``--layers``
 also three per layer: its weights and bias alone, its input alone, both. The first are measured as
 benchmarks/accuracy.py does, on the validation images; single layers on the last 100 calibration
-images, which calibration does not see. Channels that were scaled stay scaled in all of them.
+images, which calibration does not see. Channels that were scaled stay scaled in all of them, and
+those that are written several times stay so; what their copies are shifted by counts as part of
+the activation that it rounds. What agreement smaller errors would give is computed from the logits.
 
     python -m benchmarks.ablation --model tiny_darknet --layers --output a.json
     python -m benchmarks.ablation --render a.json b.json > docs/ablation.md
@@ -30,9 +32,13 @@ from benchmarks.cases import Case, open_case
 from benchmarks.tables import markdown, with_interval
 from tests import shared_data
 from tflite_eq.equalization.factors import with_factors
+from tflite_eq.evaluation import intervals
+from tflite_eq.evaluation.dispatch import available_cores
+from tflite_eq.evaluation.evaluator import predict
 from tflite_eq.evaluation.task import NamedModel
 from tflite_eq.files import write_atomically
 from tflite_eq.graph import edit, properties, schema
+from tflite_eq.graph.linear import linear_layers
 from tflite_eq.graph.model import Graph
 from tflite_eq.preparation import prepared
 from tflite_eq.presets import preset_config, preset_samples
@@ -41,23 +47,38 @@ from tflite_eq.runtimes import preferred_runtime
 
 _HELD_BACK = 100
 
+# Decibels by which errors are made smaller.
+SMALLER = (0, 1, 2, 3, 4, 6)
+
 
 class Parts:
     """A float model and what quantization has made of its weights and activations."""
 
     def __init__(self, model: bytes, result: tflite_eq.QuantizationResult) -> None:
         """Take the result of quantizing ``model``."""
-        scaled = with_factors(prepared(model, "model").front, result.calibration.equalization)
-        self._model = schema.serialize(scaled.model)
+        calibration = result.calibration
+        front = prepared(model, "model", calibration.config).front
+        self._model = schema.serialize(with_factors(front, calibration.equalization).model)
         self._quantized = Graph.from_bytes(result.model)
-        self._tensors = {t.index: t for t in result.calibration.tensors}
-        self.layers = {layer.index: layer for layer in result.calibration.layers}
+        self._tensors = {t.index: t for t in calibration.tensors}
+        self.layers = {layer.index: layer for layer in calibration.layers}
+        # What each layer's bias holds for the rounding of its output, in the layer's own units.
+        self._shifts = {
+            index: layer.shifts * self._tensors[layer.output].scale
+            for index, layer in linear_layers(front).items()
+            if layer.shifts is not None and index in self.layers
+        }
 
     def assemble(self, weights: Collection[int], activations: Collection[int]) -> bytes:
         """The float model with these layers' weights and these tensors' values quantized."""
         graph = Graph.from_bytes(self._model)
         for index in weights:
             self._quantize_weights(graph, index)
+        for index, shifts in self._shifts.items():
+            is_rounded = graph.operators[index].outputs[0] in activations
+            if is_rounded != (index in weights):
+                _, _, bias = properties.linear_inputs(graph.operators[index])
+                _put(graph, bias, graph.constant(bias) + (shifts if is_rounded else -shifts))
         _insert_round_trips(graph, {i: self._tensors[i] for i in activations})
         return schema.serialize(graph.model)
 
@@ -151,6 +172,21 @@ def whole_model(case: Case, parts: Parts, result: bytes) -> list[dict[str, Any]]
     ]
 
 
+def smaller_errors(case: Case, result: bytes) -> list[dict[str, Any]]:
+    """Agreement on the validation images if the errors of all logits were some decibels smaller."""
+    exact, found = (
+        predict(model, case.validation, case.preprocessing, num_workers=available_cores()).logits
+        for model in (NamedModel("float", case.model), NamedModel("integer file", result))
+    )
+    entries = []
+    for decibels in SMALLER:
+        logits = exact + (found - exact) * 10 ** (-decibels / 20)
+        agrees = int((logits.argmax(axis=1) == exact.argmax(axis=1)).sum())
+        agreement = intervals.rate(agrees, len(exact)).to_dict()
+        entries.append({"decibels": decibels, "agreement": agreement})
+    return entries
+
+
 def layer_by_layer(case: Case, parts: Parts, images: list[np.ndarray]) -> list[dict[str, Any]]:
     """Each layer's weights, input, and both quantized alone, on held-back images.
 
@@ -237,6 +273,7 @@ def main() -> None:
     found: dict[str, Any] = {"model": args.model, "variant": args.variant}
     found["whole"] = whole_model(case, parts, result.model)
     print(whole_table(found["whole"]), flush=True)
+    found["smaller"] = smaller_errors(case, result.model)
     if args.layers:
         images = shared_data.last_calibration(args.model, _HELD_BACK)
         found["layers"] = layer_by_layer(case, parts, images)

@@ -7,6 +7,7 @@ from typing import Any
 
 from benchmarks.accuracy_page import TITLES
 from benchmarks.tables import MARK, has_marks, markdown, with_interval
+from tflite_eq.evaluation.intervals import shown
 from tflite_eq.report.table import short_names
 
 _MOST_LAYERS = 5
@@ -41,6 +42,15 @@ often one that does so. A layer is named after its output. The layers with most 
 """
 
 
+_SMALLER = """
+## What agreement would take
+
+Agreement with FP32 in % on the same images if the errors of all logits of the integer file were as
+many decibels smaller and otherwise the same, with Wilson's intervals. Where two classes are all but
+alike in FP32, no practical precision keeps the first one first.
+"""
+
+
 def render(results: Sequence[dict[str, Any]]) -> str:
     """The whole page."""
     rows = [["Quantized", *(_title(r) for r in results)]]
@@ -50,10 +60,23 @@ def render(results: Sequence[dict[str, Any]]) -> str:
     ]
     figures = [part for result in results for part in result["whole"]]
     marked = _MARKED if has_marks(figures) else ""
-    parts = [_INTRODUCTION.format(marked=marked), markdown(rows), _LAYERS]
+    parts = [_INTRODUCTION.format(marked=marked), markdown(rows)]
+    if all("smaller" in result for result in results):
+        parts += [_SMALLER, smaller_table(results)]
+    parts.append(_LAYERS)
     for result in results:
         parts += [f"**{_title(result)}**\n", layer_table(result["layers"][:_MOST_LAYERS]), ""]
     return "\n".join(parts)
+
+
+def smaller_table(results: Sequence[dict[str, Any]]) -> str:
+    """Agreement with errors that are smaller."""
+    first = results[0]["smaller"]
+    rows = [["", *("as measured" if not e["decibels"] else f"-{e['decibels']} dB" for e in first)]]
+    for result in results:
+        cells = [shown(entry["agreement"], 1) for entry in result["smaller"]]
+        rows.append([_title(result), *cells])
+    return markdown(rows)
 
 
 def layer_table(entries: Sequence[dict[str, Any]]) -> str:

@@ -54,15 +54,23 @@ def over_draws(runs: Results, key: str) -> Estimate:
     become less with the number of draws: its half width is the mean of the draws' own, and the
     half width of Student's interval for the mean of the draws is added to it in squares.
     """
-    values = [value(r["quantized"], key) for r in runs]
-    own = [r["quantized"][key] for r in runs]
-    images = statistics.fmean((e["high"] - e["low"]) / 2 for e in own)
+    return mean_of_draws([r["quantized"][key] for r in runs], 100.0 if key in _RATES else math.inf)
+
+
+def mean_of_draws(figures: Results, largest: float = math.inf) -> Estimate:
+    """The same of the figures themselves, each with its ``value``, ``low`` and ``high``.
+
+    Args:
+        figures: One per draw.
+        largest: No interval ends above it.
+    """
+    values = [figure["value"] for figure in figures]
+    images = statistics.fmean((figure["high"] - figure["low"]) / 2 for figure in figures)
     draws = 0.0
     if len(values) > 1:
         error = statistics.stdev(values) / math.sqrt(len(values))
         draws = student_quantile(len(values) - 1) * error
     centre, reach = statistics.fmean(values), math.hypot(images, draws)
-    largest = 100.0 if key in _RATES else math.inf
     return Estimate(centre, centre - reach, min(centre + reach, largest))
 
 

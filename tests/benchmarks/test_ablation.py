@@ -1,0 +1,84 @@
+"""Float models out of parts of a quantized one."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import numpy as np
+import pytest
+
+import tflite_eq
+from benchmarks.ablation import Parts
+from tests import models
+from tests.running import run
+from tflite_eq import Config
+from tflite_eq.graph.linear import linear_layers
+from tflite_eq.graph.model import Graph
+from tflite_eq.preparation import prepared
+
+
+@pytest.fixture(scope="module")
+def network() -> bytes:
+    def function(x: Any) -> Any:
+        import tensorflow as tf
+
+        return models.conv(tf.nn.relu(models.conv(x, 8, size=1, seed=1)), 4, seed=2)
+
+    return models.convert(function, models.IMAGE)
+
+
+def parts_of(model: bytes, **options: Any) -> tuple[Parts, tflite_eq.QuantizationResult]:
+    data = models.samples(models.IMAGE, count=12, seed=3)
+    config = Config(equalization="none", bias_correction="none", **options)
+    result = tflite_eq.quantize(model, data, config)
+    return Parts(model, result), result
+
+
+def first_layer(model: bytes) -> str:
+    layer = next(iter(linear_layers(prepared(model, "m").front).values()))
+    return f"^{re.escape(layer.name)}$"
+
+
+def noise(model: bytes, other: bytes) -> float:
+    """Mean squared difference of two models on samples that neither was made with."""
+    errors = [
+        run(model, sample)[0] - run(other, sample)[0]
+        for sample in models.samples(models.IMAGE, count=12, seed=4)
+    ]
+    return float(np.square(errors).mean())
+
+
+def test_without_any_part_it_is_the_float_model(network: bytes) -> None:
+    parts, _ = parts_of(network, split_channels=first_layer(network))
+    assert noise(parts.assemble([], []), network) < 1e-9
+
+
+@pytest.mark.parametrize("splits", [False, True])
+def test_all_parts_stand_for_the_integer_file(network: bytes, splits: bool) -> None:
+    options = {"split_channels": first_layer(network)} if splits else {}
+    parts, result = parts_of(network, **options)
+    both = parts.assemble(list(parts.layers), parts.activations())
+    assert noise(both, network) > 0
+    # Integer kernels round biases and products as well, and the outputs.
+    assert noise(both, result.model) < 0.5 * noise(result.model, network)
+
+
+def test_copies_of_channels_are_rounded_apart_without_their_layers_weights(network: bytes) -> None:
+    """Two copies, half a step apart, leave a quarter of the noise of one."""
+    found = []
+    for options in ({}, {"split_channels": first_layer(network)}):
+        parts, _ = parts_of(network, **options)
+        graph = Graph.from_bytes(network)
+        written = {layer.output for layer in linear_layers(graph).values()}
+        [tensor] = parts.activations() & written
+        found.append(noise(parts.assemble([], [tensor]), network))
+    assert found[1] < 0.4 * found[0]
+
+
+def test_copies_do_not_count_as_an_error_of_the_weights(network: bytes) -> None:
+    plain, _ = parts_of(network)
+    split, _ = parts_of(network, split_channels=first_layer(network))
+    layers = list(plain.layers)
+    noises = [noise(parts.assemble(layers, []), network) for parts in (plain, split)]
+    assert noises[1] < 1.5 * noises[0]
