@@ -45,7 +45,7 @@ from tflite_eq.presets import preset_config, preset_samples
 from tflite_eq.progress import track
 from tflite_eq.runtimes import preferred_runtime
 
-_HELD_BACK = 100
+_HELD_BACK = 50
 
 # Decibels by which errors are made smaller.
 SMALLER = (0, 1, 2, 3, 4, 6)

@@ -33,7 +33,7 @@ better than the activations alone.
 
 ## Layer by layer
 
-SQNR in dB on the last 100 calibration images, which calibration does not see, where only one
+SQNR in dB on the last 50 calibration images, which calibration does not see, where only one
 layer's weights, its input, or both are quantized; *noise* is that of the last in % of the noise
 with everything quantized. Layers that read the same tensor (conv2_1 and conv3_1 of
 squeezenet1_1_gluon) have its noise each, and later layers make up for what earlier ones get wrong,
