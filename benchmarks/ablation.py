@@ -4,7 +4,7 @@ Quantizes a shared model, then builds float models out of the parts of the resul
 quantized weights and biases alone, one with the quantized activations alone (QUANTIZE and
 DEQUANTIZE around every tensor), one with both, which stands for the integer file. With ``--layers``
 also three per layer: its weights and bias alone, its input alone, both. The first are measured as
-benchmarks/accuracy.py does, on the validation images; single layers on the last 100 calibration
+benchmarks/accuracy.py does, on the validation images; single layers on the last 50 calibration
 images, which calibration does not see. Channels that were scaled stay scaled in all of them, and
 those that are written several times stay so; what their copies are shifted by counts as part of
 the activation that it rounds. What agreement smaller errors would give is computed from the logits.

