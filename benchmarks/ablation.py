@@ -7,7 +7,7 @@ also three per layer: its weights and bias alone, its input alone, both. The fir
 benchmarks/accuracy.py does, on the validation images; single layers on the last 50 calibration
 images, which calibration does not see. Channels that were scaled stay scaled in all of them, and
 those that are written several times stay so; what their copies are shifted by counts as part of
-the activation that it rounds. What agreement smaller errors would give is computed from the logits.
+the activation that it rounds.
 
     python -m benchmarks.ablation --model tiny_darknet --layers --output a.json
     python -m benchmarks.ablation --render a.json b.json > docs/ablation.md
@@ -47,9 +47,6 @@ from tflite_eq.runtimes import preferred_runtime
 
 _HELD_BACK = 50
 
-# Decibels by which errors are made smaller.
-SMALLER = (0, 1, 2, 3, 4, 6)
-
 
 class Parts:
     """A float model and what quantization has made of its weights and activations."""
@@ -86,6 +83,12 @@ class Parts:
         """Tensors that are quantized, but for the network's outputs and what only they see."""
         graph = Graph.from_bytes(self._model)
         return {i for i in self._tensors if graph.consumers(i)}
+
+    def logits(self) -> set[int]:
+        """What a final softmax reads."""
+        graph = Graph.from_bytes(self._model)
+        last = [graph.producer(index) for index in graph.outputs]
+        return {o.inputs[0] for o in last if o is not None and o.kind == "SOFTMAX"}
 
     def _quantize_weights(self, graph: Graph, index: int) -> None:
         name = graph.tensors[graph.operators[index].outputs[0]].name
@@ -164,6 +167,7 @@ def whole_model(case: Case, parts: Parts, result: bytes) -> list[dict[str, Any]]
         NamedModel("weights only", parts.assemble(layers, [])),
         NamedModel("activations only", parts.assemble([], tensors)),
         NamedModel("both", parts.assemble(layers, tensors)),
+        NamedModel("both, logits as they are", parts.assemble(layers, tensors - parts.logits())),
         NamedModel("integer file", result),
     ]
     found = [entry["quantized"] for entry in case.compare(models)]
@@ -172,19 +176,35 @@ def whole_model(case: Case, parts: Parts, result: bytes) -> list[dict[str, Any]]
     ]
 
 
-def smaller_errors(case: Case, result: bytes) -> list[dict[str, Any]]:
-    """Agreement on the validation images if the errors of all logits were some decibels smaller."""
+def ties(case: Case, result: bytes) -> dict[str, Any]:
+    """``tie_shares`` of the integer file on the validation images."""
     exact, found = (
         predict(model, case.validation, case.preprocessing, num_workers=available_cores()).logits
         for model in (NamedModel("float", case.model), NamedModel("integer file", result))
     )
-    entries = []
-    for decibels in SMALLER:
-        logits = exact + (found - exact) * 10 ** (-decibels / 20)
-        agrees = int((logits.argmax(axis=1) == exact.argmax(axis=1)).sum())
-        agreement = intervals.rate(agrees, len(exact)).to_dict()
-        entries.append({"decibels": decibels, "agreement": agreement})
-    return entries
+    return tie_shares(exact, found)
+
+
+def tie_shares(exact: np.ndarray, found: np.ndarray) -> dict[str, Any]:
+    """How often several classes have the largest logit.
+
+    Args:
+        exact: Logits of the float model, [n, classes].
+        found: Those of the integer file.
+
+    Returns:
+        Of all samples, in %: *tied* with several largest logits, and *lost* with the float model's
+        first class among them, but not as the one that counts, the first of the list.
+    """
+    largest = found == found.max(axis=1, keepdims=True)
+    first = exact.argmax(axis=1)
+    could = largest[np.arange(len(first)), first]
+    lost = could & (found.argmax(axis=1) != first)
+    shares = {"tied": largest.sum(axis=1) > 1, "lost": lost}
+    return {
+        name: intervals.rate(int(share.sum()), len(first)).to_dict()
+        for name, share in shares.items()
+    }
 
 
 def layer_by_layer(case: Case, parts: Parts, images: list[np.ndarray]) -> list[dict[str, Any]]:
@@ -273,7 +293,7 @@ def main() -> None:
     found: dict[str, Any] = {"model": args.model, "variant": args.variant}
     found["whole"] = whole_model(case, parts, result.model)
     print(whole_table(found["whole"]), flush=True)
-    found["smaller"] = smaller_errors(case, result.model)
+    found["ties"] = ties(case, result.model)
     if args.layers:
         images = shared_data.last_calibration(args.model, _HELD_BACK)
         found["layers"] = layer_by_layer(case, parts, images)

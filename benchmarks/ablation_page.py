@@ -42,40 +42,49 @@ often one that does so. A layer is named after its output. The layers with most 
 """
 
 
-_SMALLER = """
-## What agreement would take
+_TIES = """
+## Ties of the logits
 
-Agreement with FP32 in % on the same images if the errors of all logits of the integer file were as
-many decibels smaller and otherwise the same, with Wilson's intervals. Where two classes are all but
-alike in FP32, no practical precision keeps the first one first.
+The codes of the logits, too, are 8 bits, and of two classes that are closer than a step both may
+have the largest one. Then the first of the list counts, which is the float model's by chance.
+*Tied* are images with several largest logits in the integer file, *lost* those of them whose first
+class in FP32 is among these and does not count, in % of all validation images; no finer scale
+inside the network would bring them back.
 """
 
 
 def render(results: Sequence[dict[str, Any]]) -> str:
     """The whole page."""
     rows = [["Quantized", *(_title(r) for r in results)]]
-    rows += [
-        [part["part"], *(_figures(r["whole"][position]) for r in results)]
-        for position, part in enumerate(results[0]["whole"])
-    ]
+    named = [{part["part"]: part for part in result["whole"]} for result in results]
+    for name in dict.fromkeys(name for parts in named for name in parts):
+        rows.append([name, *(_figures(parts[name]) if name in parts else "" for parts in named)])
     figures = [part for result in results for part in result["whole"]]
     marked = _MARKED if has_marks(figures) else ""
     parts = [_INTRODUCTION.format(marked=marked), markdown(rows)]
-    if all("smaller" in result for result in results):
-        parts += [_SMALLER, smaller_table(results)]
+    if all("ties" in result for result in results):
+        parts += [_TIES, ties_table(results)]
     parts.append(_LAYERS)
     for result in results:
         parts += [f"**{_title(result)}**\n", layer_table(result["layers"][:_MOST_LAYERS]), ""]
     return "\n".join(parts)
 
 
-def smaller_table(results: Sequence[dict[str, Any]]) -> str:
-    """Agreement with errors that are smaller."""
-    first = results[0]["smaller"]
-    rows = [["", *("as measured" if not e["decibels"] else f"-{e['decibels']} dB" for e in first)]]
+def ties_table(results: Sequence[dict[str, Any]]) -> str:
+    """How often the logits' codes leave several classes, and what that loses."""
+    rows = [["", "tied", "lost", "agreement", "agreement and lost"]]
     for result in results:
-        cells = [shown(entry["agreement"], 1) for entry in result["smaller"]]
-        rows.append([_title(result), *cells])
+        whole = next(p for p in result["whole"] if p["part"] == "integer file")["agreement"]
+        tied, lost = (result["ties"].get(name) for name in ("tied", "lost"))
+        rows.append(
+            [
+                _title(result),
+                shown(tied, 1) if tied else "",
+                shown(lost, 1),
+                shown(whole, 1),
+                f"{whole['value'] + lost['value']:.1f}",
+            ]
+        )
     return markdown(rows)
 
 

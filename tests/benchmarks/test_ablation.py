@@ -9,8 +9,10 @@ import numpy as np
 import pytest
 
 import tflite_eq
-from benchmarks.ablation import Parts
+from benchmarks import ablation_page
+from benchmarks.ablation import Parts, tie_shares
 from tests import models
+from tests.benchmarks.entries import figures
 from tests.running import run
 from tflite_eq import Config
 from tflite_eq.graph.linear import linear_layers
@@ -80,3 +82,23 @@ def test_copies_do_not_count_as_an_error_of_the_weights(network: bytes) -> None:
     layers = list(plain.layers)
     noises = [noise(parts.assemble(layers, []), network) for parts in (plain, split)]
     assert noises[1] < 1.5 * noises[0]
+
+
+def test_ties_are_lost_where_another_class_comes_first() -> None:
+    exact = np.array([[1.0, 2.0, 0.0], [2.0, 1.0, 0.0], [0.0, 0.0, 3.0], [0.0, 3.0, 1.0]])
+    found = np.array([[2.0, 2.0, 0.0], [2.0, 2.0, 0.0], [0.0, 1.0, 3.0], [2.0, 1.0, 2.0]])
+    shares = tie_shares(exact, found)
+    assert (shares["tied"]["value"], shares["lost"]["value"]) == (75, 25)
+
+
+def test_the_page_has_parts_that_some_results_lack() -> None:
+    first, second = ({"model": m, "variant": "best int8", "layers": []} for m in "ab")
+    plain = [{"part": p, **figures(90, 20, 0)} for p in ("both", "integer file")]
+    first["whole"] = plain
+    second["whole"] = [*plain[:1], {"part": "both, logits as they are", **figures(95, 22, 0)}]
+    second["whole"].append(plain[1])
+    ties = {"lost": {"value": 2.0, "low": 1.0, "high": 3.0}}
+    first["ties"], second["ties"] = ties, {**ties, "tied": ties["lost"]}
+    page = ablation_page.render([first, second])
+    assert "| both, logits as they are |  | 95.0 [94.0, 96.0] / 22.0 [21.0, 23.0] |" in page
+    assert "| a, best: INT8 |  | 2.0 [1.0, 3.0] | 90.0 [89.0, 91.0] | 92.0 |" in page
