@@ -66,7 +66,8 @@ def render(results: Sequence[dict[str, Any]]) -> str:
         parts += [_TIES, ties_table(results)]
     parts.append(_LAYERS)
     for result in results:
-        parts += [f"**{_title(result)}**\n", layer_table(result["layers"][:_MOST_LAYERS]), ""]
+        if "layers" in result:
+            parts += [f"**{_title(result)}**\n", layer_table(result["layers"][:_MOST_LAYERS]), ""]
     return "\n".join(parts)
 
 

@@ -92,7 +92,7 @@ def test_ties_are_lost_where_another_class_comes_first() -> None:
 
 
 def test_the_page_has_parts_that_some_results_lack() -> None:
-    first, second = ({"model": m, "variant": "best int8", "layers": []} for m in "ab")
+    first, second = ({"model": m, "variant": "best int8"} for m in "ab")
     plain = [{"part": p, **figures(90, 20, 0)} for p in ("both", "integer file")]
     first["whole"] = plain
     second["whole"] = [*plain[:1], {"part": "both, logits as they are", **figures(95, 22, 0)}]
