@@ -34,8 +34,8 @@ Written by `python -m benchmarks.held_back`. Trained networks that packages ship
 `.tflite` files without a change of their weights; no default of tflite_eq was chosen on any of
 them, and none may be: whoever chooses by these figures has to look for others. Calibration sees 50
 photographs, with the preset `best` 200, drawn as in [accuracy.md](accuracy.md); TensorFlow's own
-quantizer sees the same 50. {n} other photographs judge, for all rows of a network the same, squeezed:
-whole scenes, also where a network expects a face cut out. Agreement is the share of them with the
+quantizer sees the same 50. {n} other photographs judge, the same ones for all that is made of a
+network, squeezed: whole scenes, also where a network expects a face cut out. Agreement is the share of them with the
 float model's first class, in %; SQNR that of the values in front of a final softmax, in dB;
 computed by {runtime}. Brackets hold 95 % intervals for other photographs and, where there are
 several draws, for other calibration images; those of a single draw leave these out.
