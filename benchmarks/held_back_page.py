@@ -35,10 +35,10 @@ Written by `python -m benchmarks.held_back`. Trained networks that packages ship
 them, and none may be: whoever chooses by these figures has to look for others. Calibration sees 50
 photographs, with the preset `best` 200, drawn as in [accuracy.md](accuracy.md); TensorFlow's own
 quantizer sees the same 50. {n} other photographs judge, the same ones for all that is made of a
-network, squeezed: whole scenes, also where a network expects a face cut out. Agreement is the share of them with the
-float model's first class, in %; SQNR that of the values in front of a final softmax, in dB;
-computed by {runtime}. Brackets hold 95 % intervals for other photographs and, where there are
-several draws, for other calibration images; those of a single draw leave these out.
+network, squeezed: whole scenes, also where a network expects a face cut out. Agreement is the share
+of them with the float model's first class, in %; SQNR that of the values in front of a final
+softmax, in dB; computed by {runtime}. Brackets hold 95 % intervals for other photographs and, where
+there are several draws, for other calibration images; those of a single draw leave these out.
 """
 
 
