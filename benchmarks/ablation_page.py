@@ -26,10 +26,10 @@ standard errors wide on either side, rounded to a tenth, which is all that an ea
 evaluator gave."""
 
 _LAYERS = """
-Activations are the bound in all of these, most of all the first ones, which every layer behind
-inherits. Biases count as weights, with their corrections for what the activations do, and so do
-refitted weights: together they make up for part of it, which is why both parts quantized can be
-better than the activations alone.
+Activations are the bound in all of these: each layer behind inherits the errors of the first ones,
+and those of the last one, the logits, nothing makes up for. Biases count as weights, with their
+corrections for what the activations do, and so do refitted weights: together they make up for part
+of it, which is why both parts quantized can be better than the activations alone.
 
 ## Layer by layer
 
@@ -48,8 +48,10 @@ _TIES = """
 The codes of the logits, too, are 8 bits, and of two classes that are closer than a step both may
 have the largest one. Then the first of the list counts, which is the float model's by chance.
 *Tied* are images with several largest logits in the integer file, *lost* those of them whose first
-class in FP32 is among these and does not count, in % of all validation images; no finer scale
-inside the network would bring them back.
+class in FP32 is among these and does not count, in % of all validation images. No finer scale
+inside the network would decide them; *both, logits as they are* above has the tensor in front of
+the softmax, and no other, unrounded. With `--skip` an average pooling at the end can stay in float,
+which that needs; it is a float operator, so no default does it, and it was not measured as a file.
 """
 
 
@@ -57,7 +59,8 @@ def render(results: Sequence[dict[str, Any]]) -> str:
     """The whole page."""
     rows = [["Quantized", *(_title(r) for r in results)]]
     named = [{part["part"]: part for part in result["whole"]} for result in results]
-    for name in dict.fromkeys(name for parts in named for name in parts):
+    fullest = max(named, key=len)  # earlier runs lack a part
+    for name in fullest:
         rows.append([name, *(_figures(parts[name]) if name in parts else "" for parts in named)])
     figures = [part for result in results for part in result["whole"]]
     marked = _MARKED if has_marks(figures) else ""
