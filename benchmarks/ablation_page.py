@@ -48,10 +48,10 @@ _TIES = """
 The codes of the logits, too, are 8 bits, and of two classes that are closer than a step both may
 have the largest one. Then the first of the list counts, which is the float model's by chance.
 *Tied* are images with several largest logits in the integer file, *lost* those of them whose first
-class in FP32 is among these and does not count, in % of all validation images. No finer scale
-inside the network would decide them; *both, logits as they are* above has the tensor in front of
-the softmax, and no other, unrounded. With `--skip` an average pooling at the end can stay in float,
-which that needs; it is a float operator, so no default does it, and it was not measured as a file.
+class in FP32 is among these and does not count, in % of all validation images. That is the most
+that finer codes of the logits could bring back, since errors from inside the network decide close
+pairs by chance, too. What they do bring back is the difference between *both* and *both, logits as
+they are* above, where the tensor in front of the softmax, and no other, stays unrounded.
 """
 
 
