@@ -32,7 +32,6 @@ import numpy as np
 import numpy.typing as npt
 
 import tflite_eq
-from tests import shared_data
 from tflite_eq.graph.inputs import model_inputs
 from tflite_eq.graph.model import Graph
 from tflite_eq.presets import Preset
@@ -90,6 +89,8 @@ def median(runs: Sequence[Usage]) -> Usage:
 
 def prepare(name: str, count: int, folder: pathlib.Path) -> tuple[pathlib.Path, pathlib.Path]:
     """A float ``.tflite`` and an ``.npz`` of samples with an array for each of its inputs."""
+    from tests import shared_data  # with pytest, which no user imports to quantize
+
     if name in _SHAPES:
         path = folder / f"{name}.tflite"
         command = [sys.executable, "-m", "benchmarks.speed", "--make", name, str(path)]
@@ -105,6 +106,8 @@ def prepare(name: str, count: int, folder: pathlib.Path) -> tuple[pathlib.Path, 
 
 
 def _samples(name: str, graph: Graph, count: int) -> dict[str, npt.NDArray[np.float32]]:
+    from tests import shared_data
+
     inputs = model_inputs(graph)
     if name in _SHAPES:
         rng = np.random.default_rng(0)

@@ -1,6 +1,7 @@
 #include "delegate/program.h"
 
 #include "delegate/clock.h"
+#include "delegate/file_pages.h"
 #include "delegate/graph/index_map.h"
 #include "delegate/ops/tensor_checks.h"
 #include "delegate/quoted.h"
@@ -245,12 +246,17 @@ bool Program::ReadInputShapes(TfLiteContext* context, Reason* reason) {
 // sense: then a kernel is chosen without a size.
 bool Program::PrepareSteps(TfLiteContext* context, const Environment& environment, int workers) {
   Reason reason;
+  FilePages pages;
   ReadInputShapes(context, &reason);
   for (Step& step : steps_) {
     ResizeStep(&step, &reason);
     if (step.inputs.size() > 0) step.op->SetInputCodes(values_[step.inputs[0]].codes);
     values_[step.output].codes = CodesOf(step);
-    if (step.op->Prepare(environment, workers, &reason)) continue;
+    if (step.op->Prepare(environment, workers, &reason)) {
+      const Constants& packed = step.op->packed_constants();
+      if (!verify_ && !reference_in_place_) pages.LetGo(packed.data, packed.bytes);
+      continue;
+    }
     context->ReportError(context, "tflite_eq: node %d was claimed but cannot be prepared: %s", step.node_index, reason.text);
     return false;
   }

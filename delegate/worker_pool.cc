@@ -46,6 +46,7 @@ int WorkerPool::StartThreads(int count) {
   for (int i = 0; i < count; ++i) {
     threads_[i].pool = this;
     threads_[i].worker = i + 1;
+    threads_[i].is_asleep = false;
     if (pthread_create(&threads_[i].handle, nullptr, ThreadMain, &threads_[i]) != 0) return i;
   }
   return count;
@@ -97,14 +98,18 @@ void* WorkerPool::ThreadMain(void* opaque) {
   Thread* thread = static_cast<Thread*>(opaque);
   WorkerPool* pool = thread->pool;
   unsigned seen = 0;
+  thread->placement.BelongToThisThread();
   for (;;) {
     pool->LookForWork(seen);
     pthread_mutex_lock(&pool->state_.mutex);
     while (!pool->state_.stop && pool->state_.generation == seen) {
       ++pool->state_.asleep;
+      thread->is_asleep = true;
       pthread_cond_wait(&pool->state_.work, &pool->state_.mutex);
+      thread->is_asleep = false;
       --pool->state_.asleep;
     }
+    thread->placement.Release();
     const bool stop = pool->state_.stop;
     const bool join = !stop && pool->state_.open;
     seen = pool->state_.generation;
@@ -119,6 +124,13 @@ void* WorkerPool::ThreadMain(void* opaque) {
   }
 }
 
+void WorkerPool::Wake() {
+  for (int i = 0; i < threads_started_; ++i) {
+    if (threads_[i].is_asleep) threads_[i].placement.KeepFromThisCpu();
+  }
+  pthread_cond_broadcast(&state_.work);
+}
+
 void WorkerPool::Run(Task task, void* context, int count) {
   if (count < 2 || !IsReady() || pthread_mutex_trylock(&state_.busy) != 0) {
     for (int index = 0; index < count; ++index) task(context, index, 0);
@@ -131,7 +143,7 @@ void WorkerPool::Run(Task task, void* context, int count) {
   __atomic_store_n(&state_.next, 0, __ATOMIC_RELAXED);
   state_.open = true;
   __atomic_fetch_add(&state_.generation, 1, __ATOMIC_RELAXED);
-  if (state_.asleep > 0) pthread_cond_broadcast(&state_.work);
+  if (state_.asleep > 0) Wake();
   pthread_mutex_unlock(&state_.mutex);
   WorkUntilDone(0);
   // The others are at their last task: worth looking for a moment before going to sleep.

@@ -7,6 +7,7 @@
 #include "delegate/array.h"
 #include "delegate/kernels/thread_pool.h"
 #include "delegate/process_mark.h"
+#include "delegate/thread_placement.h"
 
 namespace tflite_eq {
 
@@ -16,7 +17,7 @@ namespace tflite_eq {
 // Waking a sleeping thread takes as long as a small convolution, 30 to 80 microseconds where the core went idle. So nobody waits
 // for a worker that has not yet woken: a job is over when every task is done, and late workers find nothing. And workers look for
 // the next job for a moment before they sleep: busily while an AwakeScope lives; after it they hand the core to whoever wants it,
-// XNNPACK's own threads above all, which then need not wait for an idle core either.
+// XNNPACK's own threads above all, which then need not wait for an idle core either. Sleepers are woken on other cores than the caller's.
 //
 // A forked child inherits the pool without its threads, in whatever state it was. The first thing that the child runs starts threads
 // of its own, as many as its parent had; a child that only deletes the pool starts and waits for none.
@@ -53,6 +54,8 @@ class WorkerPool final : public ThreadPool {
     pthread_t handle;
     WorkerPool* pool;
     int worker;
+    bool is_asleep;  // and has a placement; guarded by the mutex
+    ThreadPlacement placement;
   };
   // What threads share, all of it worthless in a child of the process that has the threads.
   struct State {
@@ -80,6 +83,7 @@ class WorkerPool final : public ThreadPool {
   // Returns at a job newer than `seen`, or after a moment without one.
   void LookForWork(unsigned seen) const;
   void WorkUntilDone(int worker);
+  void Wake();
 
   Array<Thread> threads_;
   // What Start achieved, and thereby what scratch is made for: a child starts no more.

@@ -19,7 +19,8 @@ import numpy.typing as npt
 import pytest
 
 from tflite_eq.data.preprocessing import Preprocessing
-from tflite_eq.data.sources import open_calibration
+from tflite_eq.data.sources import open_data
+from tflite_eq.graph.inputs import ModelInput
 
 _REPOSITORY = Path(__file__).resolve().parent.parent
 
@@ -99,5 +100,5 @@ def _calibration(name: str, chosen: slice) -> list[npt.NDArray[np.float32]]:
     with tempfile.TemporaryDirectory() as scratch:
         listing = Path(scratch) / "calibration.txt"
         listing.write_text("\n".join(str(images / n) for n in names))
-        shape = [1, entry["size"], entry["size"], 3]
-        return list(open_calibration(listing, shape, preprocessing(name), len(names), 0))
+        taker = ModelInput.of_shape([1, entry["size"], entry["size"], 3])
+        return list(open_data([listing], [taker], preprocessing(name)))

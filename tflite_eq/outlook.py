@@ -32,6 +32,10 @@ Float = npt.NDArray[np.float32]
 _POOR_WEIGHTS_DB = 27.0
 _DEVIATION_OF_MEDIAN = 1.4826
 
+# Weights so much smaller than the largest of their channel do nothing: training with weight decay
+# leaves such behind dead inputs, and of their number no deviation is to be told.
+_NOTHING = 2.0**-20
+
 # A constant operand so much larger than activations usually are takes nearly all codes.
 _LARGE_CONSTANT = 1000.0
 
@@ -151,7 +155,8 @@ def _layer(layer: LinearLayer, work: int) -> LayerOutlook:
     codes = quantize_filters(filters, scales, WeightGrid.INT8)
     weights = filters.reshape(len(filters), -1)
     errors = weights - dequantize_filters(codes, scales).reshape(weights.shape)
-    found = [_decibel(w[w != 0], e[w != 0]) for w, e in zip(weights, errors)]
+    counts = np.abs(weights) > _NOTHING * np.abs(weights).max(axis=1, initial=0.0, keepdims=True)
+    found = [_decibel(w[c], e[c]) for w, e, c in zip(weights, errors, counts)]
     finite = [ratio for ratio in found if math.isfinite(ratio)]
     ratio = float(np.mean(finite)) if finite else math.inf
     return LayerOutlook(layer.name, layer.kind.value, filters.shape, work, ratio)
@@ -219,8 +224,8 @@ def _operand_risks(graph: Graph, operator: Operator) -> list[str]:
         elif all(i in graph.outputs for i in operator.outputs) and len(operator.inputs) > 1:
             found.append(
                 f"{describe(graph, operator)} is an output in which {len(operator.inputs)} tensors "
-                "share one scale: if their ranges differ (boxes and scores), give each an output "
-                "of its own"
+                "share one scale: if their ranges differ (boxes and scores), --heads split gives "
+                "each an output of its own"
             )
     return found
 

@@ -149,11 +149,16 @@ def calibrate(
     return calibrate_as(request, trace)
 
 
-@one_thread_of_blas()
 def calibrate_as(request: Request, trace: PassTrace | None = None) -> Calibration:
     """The same as ``calibrate``, of a request that was checked before."""
+    return _calibrated(request, trace)[0]
+
+
+@one_thread_of_blas()
+def _calibrated(request: Request, trace: PassTrace | None) -> tuple[Calibration, Prepared]:
+    """The record, and the network that it is about if it has no more copies of channels."""
     model, config = request.model, request.config
-    network, _, skipped = _checked(model, request.origin, config)
+    network, skipped = _checked(model, request.origin, config)
     graph = network.unsplit
     for sentence in islands.sentences(network, skipped, config):
         note(sentence)
@@ -225,7 +230,7 @@ def calibrate_as(request: Request, trace: PassTrace | None = None) -> Calibratio
         found = best_of(asked, graph, skipped, trace.extremes, judges, less)
         if found.comparison and found.comparison.kept in traces:
             trace.become(traces[found.comparison.kept])
-        return found
+        return found, network
 
 
 def check_can_quantize(model: bytes, origin: str, config: Config) -> None:
@@ -239,17 +244,15 @@ def check_can_quantize(model: bytes, origin: str, config: Config) -> None:
     _checked(model, origin, config)
 
 
-def _checked(
-    model: bytes, origin: str, config: Config
-) -> tuple[Prepared, dict[int, LinearLayer], set[int]]:
-    """The network, its linear layers, and the operators that stay in float."""
+def _checked(model: bytes, origin: str, config: Config) -> tuple[Prepared, set[int]]:
+    """The network, and the operators that stay in float."""
     network = prepared(model, origin, config)
     layers = linear_layers(network.front)
     skipped = skipped_operators(network.front, config)
     check_selection(network.front, layers, skipped, config)
     if config.bias_correction is BiasCorrection.FINETUNE:
         check_can_fine_tune(network.front, layers)
-    return network, layers, skipped
+    return network, skipped
 
 
 def _doubts(graph: Graph, samples: StoredSamples, seen: Observed) -> list[str]:
@@ -327,17 +330,20 @@ def quantize(
                 ),
             )
         calibration.check_made_from(model, origin)
+        network = None
     else:
-        calibration = calibrate(
+        request = Request.checked(
             model,
             representative_dataset,
             config,
             num_samples=num_samples,
             origin=origin,
             held_back=held_back,
-            trace=trace,
             resume_dir=resume_dir,
         )
+        calibration, network = _calibrated(request, trace)
+        if calibration.config.channel_copies != request.config.channel_copies:
+            network = None
     return apply_calibration(
         model,
         calibration,
@@ -345,6 +351,7 @@ def quantize(
         trace=trace,
         report_dir=report_dir,
         comparison=comparison,
+        network=network,
     )
 
 
@@ -358,6 +365,7 @@ def apply_calibration(
     report_dir: PathLike | None = None,
     comparison: ComparisonSet | None = None,
     guard: GuardRecord | None = None,
+    network: Prepared | None = None,
 ) -> QuantizationResult:
     """Write and verify the model that a calibration record describes.
 
@@ -370,12 +378,13 @@ def apply_calibration(
         comparison: What the report runs the models on; the samples that the trace kept if
             ``None``.
         guard: What the accuracy guard found, for the report.
+        network: The model, prepared under the record's options, if somebody has it.
 
     Raises:
         TfliteEqError: The record does not fit the model, or the result is not as promised.
     """
     trace = trace or PassTrace()
-    result, subject = _apply(model, calibration, origin, trace)
+    result, subject = _apply(model, calibration, origin, trace, network)
     result = dataclasses.replace(result, report=dataclasses.replace(result.report, guard=guard))
     if report_dir is not None:
         report = complete(result.report, subject, comparison or _calibration_samples(trace))
@@ -393,9 +402,13 @@ def _calibration_samples(trace: PassTrace) -> ComparisonSet | None:
 
 
 def _apply(
-    model: bytes, calibration: Calibration, origin: str, trace: PassTrace
+    model: bytes,
+    calibration: Calibration,
+    origin: str,
+    trace: PassTrace,
+    network: Prepared | None,
 ) -> tuple[QuantizationResult, FinishedQuantization]:
-    network = prepared(model, origin, calibration.config)
+    network = network or prepared(model, origin, calibration.config)
     given = network.front
     config = calibration.config
     skipped = skipped_operators(given, config)

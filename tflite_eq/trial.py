@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import dataclasses
 import enum
+import functools
 import hashlib
 import os
 import threading
@@ -62,7 +63,11 @@ class Job:
     def key(self) -> tuple[Any, ...]:
         """What jobs share that end alike, as far as one can tell without running them."""
         inputs = tuple(getattr(value, "shape", value) for value in self.inputs)
-        return hashlib.sha256(self.model).digest(), self.kernels, inputs, self.until
+        return self._digest, self.kernels, inputs, self.until
+
+    @functools.cached_property
+    def _digest(self) -> bytes:
+        return hashlib.sha256(self.model).digest()
 
 
 def death(runtime: Runtime, job: Job) -> str | None:

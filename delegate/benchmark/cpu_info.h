@@ -2,24 +2,16 @@
 #ifndef TFLITE_EQ_DELEGATE_BENCHMARK_CPU_INFO_H_
 #define TFLITE_EQ_DELEGATE_BENCHMARK_CPU_INFO_H_
 
-#include "delegate/kernels/conv_types.h"
+#include "delegate/benchmark/report.h"
 
 namespace tflite_eq {
 
-struct CpuInfo {
-  // As the system names it, or "4x Cortex-A55, 4x Cortex-A76" from the numbers it gives on ARM.
-  char model[160] = "unknown";
-  int cores = 0;  // that are on
-  // The instruction set extensions, of those that matter to int8 kernels, that the system reports.
-  char features[256] = "";
-  // What kernels of this library can run here.
-  Isa isa = Isa::kScalar;
-};
+// From the text of a /proc/cpuinfo: "model", as the system names it, or "4x Cortex-A55, 4x Cortex-A76" from the numbers it gives on ARM;
+// and "features", the instruction set extensions, of those that matter to int8 kernels, that it reports.
+void WriteCpuInfo(const char* text, Report* report);
 
-CpuInfo ReadCpuInfo();
-
-// The same from the text of a /proc/cpuinfo, but for what is not in it: cores and isa.
-void ParseCpuInfo(const char* text, CpuInfo* info);
+// Those of this machine, how many cores are on, what XNNPACK's int8 kernels use here, and for what this library has kernels.
+void WriteCpu(Report* report);
 
 }  // namespace tflite_eq
 

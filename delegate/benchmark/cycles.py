@@ -9,8 +9,8 @@ checkout, after ``make setup-arm64`` and
 
     python -m delegate.benchmark.cycles --model resnet18 --cpu a53 --cpu a76 --rival ncnn
 
-A model is one of the shapes of compare_models.py, one of the shared models by name, or an int8
-``.tflite``. The first two are counted as INT8 and as INT7: compare_models.py's version, and for
+A model is one of the shapes of networks.py, one of the shared models by name, or an int8
+``.tflite``. The first two are counted as INT8 and as INT7: networks.py's version, and for
 shared models what ``--bits auto --target`` makes for the CPU. With --layers every convolution is
 also cut out and counted alone; with --hottest the code that takes the most cycles is named.
 --calibrate runs ncnn on networks whose milliseconds on a board are published instead.
@@ -33,14 +33,13 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import numpy as np
 
-from delegate.benchmark import compare_models
+from delegate.benchmark import networks
 from tests import shared_data
 from tests.arm64 import cases
 from tflite_eq.delegate.claims import Claim, insisting
 from tflite_eq.delegate.inputs import ordinary_inputs, values_inside
 from tflite_eq.graph import edit
 from tflite_eq.graph.model import Graph
-from tflite_eq.quiet import quiet
 from tflite_eq.runtimes import preferred_runtime
 from tools.arm64.cores import CORES, Core
 from tools.arm64.counting import RIVALS, Count, Inference, count
@@ -53,7 +52,7 @@ from tools.arm64.rivals.published import NCNN_MILLISECONDS
 from tools.arm64.rivals.writers import WRITERS
 
 ROOT = Path(__file__).resolve().parents[2]
-SHAPES = tuple(compare_models.SHAPES)
+SHAPES = tuple(networks.SHAPES)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -171,19 +170,11 @@ def _compare(meter: Meter, arguments: argparse.Namespace) -> int:
             sys.exit(f"error: {name} is no .tflite and none of {', '.join(_known())}")
         if name.endswith(".tflite") and not Path(name).is_file():
             sys.exit(f"error: {name}: no such file")
-    counter = functools.partial(
-        _row,
-        meter,
-        arguments.runtime,
-        dict(arguments.option),
-        arguments.rival,
-        arguments.layers,
-    )
     rows = []
     with concurrent.futures.ThreadPoolExecutor(arguments.jobs) as pool:
         for name in arguments.model:
             versions = list(_versions(name, arguments.cpu or list(CORES)))
-            for row in pool.map(lambda version: counter(*version), versions):
+            for row in pool.map(lambda version: _row(meter, arguments, *version), versions):
                 rows.append(row)
                 print(_table(row), flush=True)
                 if arguments.json:
@@ -245,22 +236,14 @@ def _versions(name: str, cpus: Sequence[str]) -> Iterator[tuple[str, str, str, b
 @functools.cache
 def _shape(name: str, *, int7: bool) -> bytes:
     if int7:
-        return compare_models.to_int7(_shape(name, int7=False))
-    with quiet():
-        return compare_models.load(name)
+        return networks.to_int7(_shape(name, int7=False))
+    return networks.load(name)
 
 
 def _row(
-    meter: Meter,
-    runtime: str,
-    options: dict[str, str],
-    rivals: Sequence[str],
-    layers: bool,
-    name: str,
-    bits: str,
-    cpu: str,
-    model: bytes,
+    meter: Meter, arguments: argparse.Namespace, name: str, bits: str, cpu: str, model: bytes
 ) -> Row:
+    runtime, options = arguments.runtime, dict(arguments.option)
     core = CORES[cpu]
     (values,) = ordinary_inputs(Graph.from_bytes(model))
     inference = Inference(model, values)
@@ -271,9 +254,11 @@ def _row(
     )
     convolutions = [claim for claim in runs[1].claims if claim.kind == "CONV_2D"]
     graph = Graph.from_bytes(model)
-    found = _layers(meter, core, runtime, options, graph, convolutions) if layers else []
+    found: list[Layer] = []
+    if arguments.layers:
+        found = _layers(meter, core, runtime, options, graph, convolutions)
     # To them INT7 is nothing else.
-    for rival in rivals if bits != "INT7" else ():
+    for rival in arguments.rival if bits != "INT7" else ():
         runs += meter.runs(core, rival, _rival(rival, model))
     return Row(name, bits, cpu, runs, found)
 

@@ -1,12 +1,8 @@
-// The on-device benchmark: a TFLite model with and without the delegate, or single convolutions. --help tells the rest.
-//
-// Like the library it measures, it needs no C++ runtime: one file to push to a device, beside the runtime and the delegate.
+// The on-device benchmark: a TFLite model with and without the delegate, or single convolutions; --help tells the rest. Like the
+// library it measures, it needs no C++ runtime: one file to push to a device, beside the runtime and the delegate.
 #include <stdio.h>
 
-#include "delegate/benchmark/exit_codes.h"
-#include "delegate/benchmark/flags.h"
-#include "delegate/benchmark/layers_mode.h"
-#include "delegate/benchmark/model_mode.h"
+#include "delegate/benchmark/modes.h"
 #include "delegate/version.h"
 
 int main(int argc, char** argv) {

@@ -2,13 +2,11 @@
 
 #include <errno.h>
 #include <signal.h>
-#include <stdio.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "delegate/benchmark/exit_codes.h"
-#include "delegate/benchmark/statistics.h"
+#include "delegate/clock.h"
 
 namespace tflite_eq {
 namespace {
@@ -20,19 +18,33 @@ struct Shared {
   Message error;
 };
 
+ProcessMemory ReadProcessMemory() {
+  ProcessMemory memory;
+  FILE* status = fopen("/proc/self/status", "r");
+  if (status == nullptr) return memory;
+  char line[256];
+  while (fgets(line, sizeof(line), status) != nullptr) {
+    long long kilobytes;
+    if (sscanf(line, "VmRSS: %lld kB", &kilobytes) == 1) memory.resident = kilobytes * 1024;
+    if (sscanf(line, "RssAnon: %lld kB", &kilobytes) == 1) memory.anonymous = kilobytes * 1024;
+  }
+  fclose(status);
+  return memory;
+}
+
+int64_t Growth(int64_t before, int64_t after) { return before < 0 || after < 0 ? -1 : after - before; }
+
 bool RunChild(const SessionOptions& options, uint64_t seed, Shared* shared) {
   Session session;
+  session.WatchSteps(&shared->step);
   const ProcessMemory before = ReadProcessMemory();
-  if (!session.Open(options, &shared->error, &shared->step)) return false;
-  shared->step = "filling the inputs";
-  if (!session.Fill(seed, &shared->error)) return false;
-  shared->step = "running the model";
-  const double start = NowMilliseconds();
+  if (!session.Open(options, &shared->error) || !session.Fill(seed, &shared->error)) return false;
+  const double start = Milliseconds();
   if (!session.Invoke(&shared->error)) return false;
-  shared->result.invoke = NowMilliseconds() - start;
-  shared->result.growth = Growth(before, ReadProcessMemory());
+  shared->result.invoke = Milliseconds() - start;
+  const ProcessMemory after = ReadProcessMemory();
+  shared->result.growth = {Growth(before.resident, after.resident), Growth(before.anonymous, after.anonymous)};
   shared->result.open = session.times();
-  shared->step = "deleting the interpreter";
   session.Close();
   return true;
 }

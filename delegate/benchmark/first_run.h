@@ -3,11 +3,15 @@
 #ifndef TFLITE_EQ_DELEGATE_BENCHMARK_FIRST_RUN_H_
 #define TFLITE_EQ_DELEGATE_BENCHMARK_FIRST_RUN_H_
 
-#include "delegate/benchmark/message.h"
-#include "delegate/benchmark/process_memory.h"
 #include "delegate/benchmark/session.h"
 
 namespace tflite_eq {
+
+// What a process has, as Linux and Android count it, in bytes; -1 where the system does not say.
+struct ProcessMemory {
+  int64_t resident = -1;   // VmRSS
+  int64_t anonymous = -1;  // RssAnon: without pages of files, such as the model's and the libraries' (Linux 4.5)
+};
 
 struct FirstRun {
   OpenTimes open;

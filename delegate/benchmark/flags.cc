@@ -21,57 +21,12 @@ struct Flag {
   double high;
 };
 
-constexpr Flag Text(const char* name, const char* meta, const char* Flags::*field, const char* help) {
-  return {name, meta, help, field, nullptr, nullptr, nullptr, 0, 0};
-}
-constexpr Flag Boolean(const char* name, bool Flags::*field, const char* help) {
-  return {name, "true|false", help, nullptr, field, nullptr, nullptr, 0, 0};
-}
-constexpr Flag Integer(const char* name, int Flags::*field, double low, double high, const char* help) {
-  return {name, "N", help, nullptr, nullptr, field, nullptr, low, high};
-}
-constexpr Flag Seconds(const char* name, double Flags::*field, const char* help) {
-  return {name, "SECONDS", help, nullptr, nullptr, nullptr, field, 0, 86400};
-}
-
 constexpr Flag kFlags[] = {
-    Text("graph", "FILE", &Flags::graph, "the .tflite model"),
-    Text("runtime_library", "FILE", &Flags::runtime_library,
-         "the TFLite or LiteRT shared library that runs it, with the C API:\n"
-         "libtensorflowlite_jni.so from the Android archive (AAR), libtensorflowlite_c.so,\n"
-         "or Debian's libtensorflow-lite.so"),
-    Text("external_delegate_path", "FILE", &Flags::external_delegate_path,
-         "libtflite_eq_delegate.so, or another external delegate; without it the\nmodel runs on the runtime alone"),
-    Text("external_delegate_options", "K:V;K:V", &Flags::external_delegate_options,
-         "the delegate's options, as in 'isa:neon;log_level:2'"),
-    Boolean("enable_op_profiling", &Flags::enable_op_profiling,
-            "time every operator, in runs of their own after the others"),
-    Text("golden", "FILE", &Flags::golden,
-         "compare the outputs with those of a file that tflite-eq validate --golden wrote,\n"
-         "byte for byte; the delegate takes all that it can then, as with the option claim:."),
-    Text("input_layer", "NAME,NAME", &Flags::input_layer, "inputs that --input_layer_shape is about"),
-    Text("input_layer_shape", "1,8,8,3:1,4", &Flags::input_layer_shape,
-         "their shapes, in that order; needed where the model leaves them open"),
-    Text("input_layer_value_range", "NAME,LOW,HIGH:...", &Flags::input_layer_value_range,
-         "the range of an input's random values, in the tensor's own numbers"),
-    Boolean("layers", &Flags::layers,
-            "time single convolutions instead, all kernels of this CPU in turns; needs no\n"
-            "model and no runtime. --layers=56x64x64,28x128x128x3x1 chooses them:\n"
-            "SIZExINPUTSxOUTPUTS[xFILTER[xSTRIDE]]"),
-    Text("kernel", "NAME", &Flags::kernel, "with --layers: this kernel only"),
-    Text("isa", "NAME", &Flags::isa, "with --layers: this instruction set only"),
-    Integer("num_threads", &Flags::num_threads, 1, 256, "threads of the runtime and the delegate"),
-    Integer("num_runs", &Flags::num_runs, 1, 1000000, "at least that many timed runs of each contender"),
-    Integer("warmup_runs", &Flags::warmup_runs, 0, 1000000, "untimed runs of each before them"),
-    Seconds("min_secs", &Flags::min_secs, "go on for that long even if the runs are done"),
-    Seconds("max_secs", &Flags::max_secs, "stop then even if they are not"),
-    Integer("seed", &Flags::seed, 0, 2147483647, "of the random inputs and weights"),
-    Boolean("verify", &Flags::verify,
-            "compare with the reference kernels, bit for bit: every delegated convolution\n"
-            "and the outputs of the model; with --layers, every kernel"),
-    Boolean("help", &Flags::help, "print this"),
-    Boolean("version", &Flags::version, "print the version"),
-};
+#define TFLITE_EQ_TEXT(name, meta, help) {#name, meta, help, &Flags::name, nullptr, nullptr, nullptr, 0, 0},
+#define TFLITE_EQ_BOOLEAN(name, help) {#name, "true|false", help, nullptr, &Flags::name, nullptr, nullptr, 0, 0},
+#define TFLITE_EQ_INTEGER(name, value, least, most, help) {#name, "N", help, nullptr, nullptr, &Flags::name, nullptr, least, most},
+#define TFLITE_EQ_SECONDS(name, value, help) {#name, "SECONDS", help, nullptr, nullptr, nullptr, &Flags::name, 0, 86400},
+    TFLITE_EQ_FLAGS(TFLITE_EQ_TEXT, TFLITE_EQ_BOOLEAN, TFLITE_EQ_INTEGER, TFLITE_EQ_SECONDS)};
 
 const Flag* Find(const char* name, size_t length) {
   for (const Flag& flag : kFlags) {
@@ -86,9 +41,8 @@ bool ParseNumber(const Flag& flag, const char* value, double* number, Message* e
   const bool whole = flag.integer == nullptr || *number == floor(*number);
   // Negated so that a NaN is refused too.
   if (value == nullptr || end == value || *end != '\0' || !whole || !(*number >= flag.low && *number <= flag.high)) {
-    error->Set("--%s=%s: %s from %.0f to %.0f is needed", flag.name, Quoted(value != nullptr ? value : "", Quoted::kLongest).text,
+    return error->Set("--%s=%s: %s from %.0f to %.0f is needed", flag.name, Quoted(value != nullptr ? value : "", Quoted::kLongest).text,
                flag.integer != nullptr ? "an integer" : "a number", flag.low, flag.high);
-    return false;
   }
   return true;
 }
@@ -96,8 +50,7 @@ bool ParseNumber(const Flag& flag, const char* value, double* number, Message* e
 bool ParseBoolean(const Flag& flag, const char* value, bool* result, Message* error) {
   *result = value == nullptr || strcmp(value, "true") == 0 || strcmp(value, "1") == 0;
   if (*result || strcmp(value, "false") == 0 || strcmp(value, "0") == 0) return true;
-  error->Set("--%s=%s: true or false is needed", flag.name, Quoted(value, Quoted::kLongest).text);
-  return false;
+  return error->Set("--%s=%s: true or false is needed", flag.name, Quoted(value, Quoted::kLongest).text);
 }
 
 bool SetFlag(const Flag& flag, const char* value, Flags* flags, Message* error) {
@@ -112,8 +65,7 @@ bool SetFlag(const Flag& flag, const char* value, Flags* flags, Message* error) 
   if (flag.boolean != nullptr) return ParseBoolean(flag, value, &(flags->*flag.boolean), error);
   if (flag.text != nullptr) {
     if (value == nullptr || *value == '\0') {
-      error->Set("--%s: a value is missing: --%s=%s", flag.name, flag.name, flag.meta);
-      return false;
+      return error->Set("--%s: a value is missing: --%s=%s", flag.name, flag.name, flag.meta);
     }
     flags->*flag.text = value;
     return true;
@@ -132,28 +84,29 @@ bool SetFlag(const Flag& flag, const char* value, Flags* flags, Message* error) 
 bool CheckTogether(const Flags& flags, Message* error) {
   if (flags.help || flags.version) return true;
   const auto given = [](const char* text) { return *text != '\0'; };
-  if (flags.min_secs > flags.max_secs) {
-    error->Set("--min_secs=%g is more than --max_secs=%g", flags.min_secs, flags.max_secs);
-  } else if (flags.layers && (given(flags.graph) || given(flags.golden) || given(flags.runtime_library) || given(flags.external_delegate_path) ||
-                              flags.enable_op_profiling)) {
-    error->Set("--layers times single convolutions: it goes with neither --graph, --golden, --runtime_library, "
-               "--external_delegate_path nor --enable_op_profiling");
-  } else if (!flags.layers && (given(flags.kernel) || given(flags.isa))) {
-    error->Set("--kernel and --isa belong to --layers; for a model use --external_delegate_options='kernel:...;isa:...'");
-  } else if (!flags.layers && !given(flags.graph)) {
-    error->Set("what shall be timed? --graph=FILE --runtime_library=FILE, or --layers; --help tells more");
-  } else if (!flags.layers && !given(flags.runtime_library)) {
-    error->Set("--graph needs --runtime_library=FILE, the TFLite or LiteRT library that runs it; --help tells more");
-  } else if (!given(flags.external_delegate_path) && given(flags.external_delegate_options)) {
-    error->Set("--external_delegate_options without --external_delegate_path");
-  } else if (!flags.layers && flags.verify && !given(flags.external_delegate_path)) {
-    error->Set("--verify without --external_delegate_path: there is nothing to compare");
-  } else if (given(flags.input_layer) != given(flags.input_layer_shape)) {
-    error->Set("--input_layer and --input_layer_shape go together");
-  } else {
-    return true;
+  const bool delegate = given(flags.external_delegate_path);
+  if (flags.min_secs > flags.max_secs) return error->Set("--min_secs=%g is more than --max_secs=%g", flags.min_secs, flags.max_secs);
+  const struct {
+    bool wrong;
+    const char* message;
+  } rules[] = {
+      {flags.layers && (given(flags.graph) || given(flags.golden) || given(flags.runtime_library) || delegate || flags.enable_op_profiling),
+       "--layers times single convolutions: it goes with neither --graph, --golden, --runtime_library, --external_delegate_path nor "
+       "--enable_op_profiling"},
+      {!flags.layers && (given(flags.kernel) || given(flags.isa)),
+       "--kernel and --isa belong to --layers; for a model use --external_delegate_options='kernel:...;isa:...'"},
+      {!flags.layers && !given(flags.graph),
+       "what shall be timed? --graph=FILE --runtime_library=FILE, or --layers; --help tells more"},
+      {!flags.layers && !given(flags.runtime_library),
+       "--graph needs --runtime_library=FILE, the TFLite or LiteRT library that runs it; --help tells more"},
+      {!delegate && given(flags.external_delegate_options), "--external_delegate_options without --external_delegate_path"},
+      {!flags.layers && flags.verify && !delegate, "--verify without --external_delegate_path: there is nothing to compare"},
+      {given(flags.input_layer) != given(flags.input_layer_shape), "--input_layer and --input_layer_shape go together"},
+  };
+  for (const auto& rule : rules) {
+    if (rule.wrong) return error->Set("%s", rule.message);
   }
-  return false;
+  return true;
 }
 
 }  // namespace

@@ -7,18 +7,10 @@ namespace {
 
 constexpr char kMagic[] = "TFEQGOLD";
 constexpr uint32_t kFormat = 1;
-constexpr size_t kHeader = 88;
-constexpr size_t kRecord = 256;
-constexpr size_t kName = 40;  // within a record
 // So that no product of sizes below overflows.
 constexpr uint32_t kMostTensors = 1 << 16;
-constexpr uint32_t kMostDimensions = 8;
 
-uint32_t Word(const uint8_t* at) {
-  uint32_t word;
-  memcpy(&word, at, sizeof(word));
-  return word;
-}
+static_assert(sizeof(GoldenRun::Header) == 88 && sizeof(GoldenRun::Tensor) == 256, "as golden.py writes them");
 
 size_t ElementBytes(uint32_t type) {
   switch (type) {
@@ -38,79 +30,56 @@ size_t ElementBytes(uint32_t type) {
   }
 }
 
-bool EndsWithin(const uint8_t* text, size_t room) { return memchr(text, 0, room) != nullptr; }
-
-// Of a record whose number of dimensions was checked. False where that overflows or a size is negative.
-bool TensorBytes(const uint8_t* record, size_t* bytes) {
-  *bytes = ElementBytes(Word(record));
-  for (uint32_t d = 0; d < Word(record + 4); ++d) {
-    const auto size = static_cast<int32_t>(Word(record + 8 + 4 * d));
-    if (size < 0 || __builtin_mul_overflow(*bytes, static_cast<size_t>(size), bytes)) return false;
-  }
-  return true;
+template <size_t N>
+bool Ends(const char (&text)[N]) {
+  return memchr(text, 0, N) != nullptr;
 }
 
 }  // namespace
 
-bool GoldenRun::Parse(const uint8_t* data, size_t size, Message* error) {
-  if (size < kHeader || memcmp(data, kMagic, 8) != 0) {
-    error->Set("it is no golden file: those of tflite-eq validate --golden begin with %s", kMagic);
-    return false;
+bool GoldenRun::Tensor::CountBytes(size_t* bytes) const {
+  *bytes = ElementBytes(type);
+  if (*bytes == 0 || rank > sizeof(dims) / sizeof(dims[0])) return false;
+  for (uint32_t d = 0; d < rank; ++d) {
+    if (dims[d] < 0 || __builtin_mul_overflow(*bytes, static_cast<size_t>(dims[d]), bytes)) return false;
   }
-  if (Word(data + 8) != kFormat) {
-    error->Set("it is a golden file of format %u, and this program reads format %u", Word(data + 8), kFormat);
-    return false;
-  }
-  const uint32_t samples = Word(data + 12), inputs = Word(data + 16), outputs = Word(data + 20);
-  if (samples < 1 || samples > INT32_MAX || inputs > kMostTensors || outputs < 1 || outputs > kMostTensors ||
-      !EndsWithin(data + 56, 32)) {
-    error->Set("it is damaged: %u samples of %u inputs and %u outputs", samples, inputs, outputs);
-    return false;
-  }
-  const size_t records = size_t{kRecord} * (inputs + outputs);
-  if (size - kHeader < records) {
-    error->Set("it is cut off: %zu bytes are too few for %u tensors", size, inputs + outputs);
-    return false;
-  }
-  sample_bytes_ = 0;
-  for (uint32_t i = 0; i < inputs + outputs; ++i) {
-    const uint8_t* record = data + kHeader + kRecord * i;
-    size_t bytes = 0;
-    if (ElementBytes(Word(record)) == 0 || Word(record + 4) > kMostDimensions || !EndsWithin(record + kName, kRecord - kName) ||
-        !TensorBytes(record, &bytes) || __builtin_add_overflow(sample_bytes_, bytes, &sample_bytes_)) {
-      error->Set("it is damaged: the record of tensor %u has type %u, %u dimensions, or no name", i, Word(record), Word(record + 4));
-      return false;
-    }
-  }
-  size_t expected;
-  if (__builtin_mul_overflow(sample_bytes_, size_t{samples}, &expected) ||
-      __builtin_add_overflow(expected, kHeader + records, &expected) || size != expected) {
-    error->Set("it is damaged or cut off: %zu bytes are not %u samples of %zu bytes behind %zu", size, samples, sample_bytes_,
-               kHeader + records);
-    return false;
-  }
-  data_ = data;
-  samples_ = static_cast<int>(samples);
-  inputs_ = static_cast<int>(inputs);
-  outputs_ = static_cast<int>(outputs);
   return true;
 }
 
-GoldenRun::Tensor GoldenRun::Record(int tensor) const {
-  const uint8_t* record = data_ + kHeader + kRecord * static_cast<size_t>(tensor);
-  Tensor result = {};
-  result.type = static_cast<int32_t>(Word(record));
-  result.rank = static_cast<int>(Word(record + 4));
-  memcpy(result.dims, record + 8, sizeof(result.dims));
-  result.name = reinterpret_cast<const char*>(record + kName);
-  TensorBytes(record, &result.bytes);
-  return result;
+bool GoldenRun::Parse(const uint8_t* data, size_t size, Message* error) {
+  if (size < sizeof(Header) || memcmp(data, kMagic, sizeof(Header::magic)) != 0) {
+    return error->Set("it is no golden file: those of tflite-eq validate --golden begin with %s", kMagic);
+  }
+  header_ = reinterpret_cast<const Header*>(data);
+  const Header& h = *header_;
+  if (h.format != kFormat) return error->Set("it is a golden file of format %u, and this program reads format %u", h.format, kFormat);
+  if (h.samples < 1 || h.samples > INT32_MAX || h.inputs > kMostTensors || h.outputs < 1 || h.outputs > kMostTensors || !Ends(h.version)) {
+    return error->Set("it is damaged: %u samples of %u inputs and %u outputs", h.samples, h.inputs, h.outputs);
+  }
+  const uint32_t count = h.inputs + h.outputs;
+  const size_t before = sizeof(Header) + size_t{count} * sizeof(Tensor);
+  if (size < before) return error->Set("it is cut off: %zu bytes are too few for %u tensors", size, count);
+  sample_bytes_ = 0;
+  for (uint32_t i = 0; i < count; ++i) {
+    const Tensor& tensor = tensors()[i];
+    size_t bytes = 0;
+    if (!tensor.CountBytes(&bytes) || !Ends(tensor.name) || __builtin_add_overflow(sample_bytes_, bytes, &sample_bytes_)) {
+      return error->Set("it is damaged: the record of tensor %u has type %u, %u dimensions, or no name", i, tensor.type, tensor.rank);
+    }
+  }
+  size_t expected;
+  if (__builtin_mul_overflow(sample_bytes_, size_t{h.samples}, &expected) || __builtin_add_overflow(expected, before, &expected) ||
+      size != expected) {
+    return error->Set("it is damaged or cut off: %zu bytes are not %u samples of %zu bytes behind %zu", size, h.samples, sample_bytes_,
+                      before);
+  }
+  return true;
 }
 
 const uint8_t* GoldenRun::Bytes(int sample, int tensor) const {
-  size_t at = kHeader + kRecord * static_cast<size_t>(inputs_ + outputs_) + sample_bytes_ * static_cast<size_t>(sample);
-  for (int i = 0; i < tensor; ++i) at += Record(i).bytes;
-  return data_ + at;
+  const auto* at = reinterpret_cast<const uint8_t*>(tensors() + inputs() + outputs()) + sample_bytes_ * static_cast<size_t>(sample);
+  for (int i = 0; i < tensor; ++i) at += tensors()[i].bytes();
+  return at;
 }
 
 }  // namespace tflite_eq

@@ -5,7 +5,6 @@
 #include <string>
 #include <vector>
 
-#include "delegate/benchmark/sha256.h"
 #include "delegate/tflite_abi.h"
 #include "gtest/gtest.h"
 
@@ -81,13 +80,13 @@ TEST(GoldenRun, HoldsWhatWasWritten) {
   EXPECT_EQ(run.samples(), 2);
   EXPECT_EQ(run.inputs(), 1);
   EXPECT_EQ(run.outputs(), 2);
-  EXPECT_STREQ(run.version(), "1.2.3");
-  EXPECT_EQ(run.model_hash()[31], 31);
+  EXPECT_STREQ(run.header().version, "1.2.3");
+  EXPECT_EQ(run.header().model.bytes[31], 31);
   EXPECT_STREQ(run.input(0).name, "image");
-  EXPECT_EQ(run.input(0).rank, 2);
-  EXPECT_EQ(run.input(0).dims[1], 3);
-  EXPECT_EQ(run.output(0).bytes, 4u);
-  EXPECT_EQ(run.output(1).type, kTfLiteInt8);
+  EXPECT_EQ(uint32_t{run.input(0).rank}, 2u);
+  EXPECT_EQ(int32_t{run.input(0).dims[1]}, 3);
+  EXPECT_EQ(run.output(0).bytes(), 4u);
+  EXPECT_EQ(uint32_t{run.output(1).type}, uint32_t{kTfLiteInt8});
   EXPECT_EQ(*run.input_bytes(0, 0), 100);
   EXPECT_EQ(*run.output_bytes(0, 1), 107);
   EXPECT_EQ(*run.input_bytes(1, 0), 109);

@@ -24,7 +24,6 @@ bool LayerChain::Prepare(const LayerShape& shape, Values values, Algorithm algor
   conv.output_channels = shape.output_channels;
   conv.filter_height = conv.filter_width = shape.filter;
   conv.stride_height = conv.stride_width = shape.stride;
-  conv.depthwise = shape.depthwise;
   if (!ResolvePadding(Padding::kSame, &conv, reason)) return false;
   const size_t channels = static_cast<size_t>(conv.output_channels);
   const size_t filter = channels * conv.filter_size();
@@ -42,12 +41,6 @@ bool LayerChain::Prepare(const LayerShape& shape, Values values, Algorithm algor
                                   constants + 2 * channels};
     ProblemOptions options;
     options.values = values;
-    // Trained depthwise filters have few weights near the largest: their scales are about 2^-6, and not what random ones call for.
-    // Kernels may depend on it (requantize_float.h), and on the ReLU that nearly all of them have.
-    if (shape.depthwise) {
-      options.output_range = 0.25;
-      options.relu = true;
-    }
     FillProblem(conv, options, uniform, arrays, &layer.problem);
     ConvQuantization& q = layer.problem.quantization;
     if (HasInt7Codes(values)) {

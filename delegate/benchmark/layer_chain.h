@@ -17,7 +17,6 @@ struct LayerShape {
   int output_channels;
   int filter = 3;
   int stride = 1;
-  bool depthwise = false;
 };
 
 class LayerChain {

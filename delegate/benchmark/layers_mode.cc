@@ -1,15 +1,11 @@
-#include "delegate/benchmark/layers_mode.h"
-
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "delegate/array.h"
+#include <initializer_list>
+
 #include "delegate/benchmark/cpu_info.h"
-#include "delegate/benchmark/exit_codes.h"
-#include "delegate/benchmark/json_writer.h"
-#include "delegate/benchmark/model_result.h"
-#include "delegate/benchmark/statistics.h"
-#include "delegate/benchmark/turns.h"
+#include "delegate/benchmark/modes.h"
+#include "delegate/benchmark/timing.h"
 #include "delegate/kernels/cpu_features.h"
 #include "delegate/worker_pool.h"
 
@@ -31,48 +27,44 @@ struct Entry {
   Algorithm algorithm;
   Isa isa;
   Values values;
-  Summary times;  // milliseconds per layer
 };
 
 struct LayersRun {
   const Flags& flags;
   WorkerPool pool;
-  JsonWriter json;
-  int different = 0;
+  Report report;
+  Report refused{3};   // by kernels, of the present layer
+  size_t printed = 0;  // of the report's text
   Message first_difference;
+
+  explicit LayersRun(const Flags& all) : flags(all) { pool.Start(all.num_threads); }
+  // What is known so far: kernels of large layers take their time.
+  void Print() {
+    fputs(report.text() + printed, stdout);
+    fflush(stdout);
+    printed = strlen(report.text());
+  }
 };
-
-bool RunChain(void* entry, Message*) {
-  static_cast<Entry*>(entry)->chain->Run(static_cast<Entry*>(entry)->pool);
-  return true;
-}
-
-// False with a reason when the kernel refuses the shape and values.
-bool AddEntry(const LayerShape& shape, Values values, Algorithm algorithm, Isa isa, LayersRun* run, List<Entry>* entries,
-              Reason* reason) {
-  LayerChain* chain = NewObject<LayerChain>();
-  if (chain == nullptr) {
-    reason->Set("out of memory");
-    return false;
-  }
-  if (!chain->Prepare(shape, values, algorithm, isa, run->pool.workers(), static_cast<uint64_t>(run->flags.seed), reason)) {
-    DeleteObject(chain);
-    return false;
-  }
-  entries->Add({chain, &run->pool, algorithm, isa, values, Summary()});
-  return true;
-}
 
 // The most general values that the kernel takes; the one-dimensional kernel is timed in both of its forms.
 void AddKernel(const LayerShape& shape, Algorithm algorithm, Isa isa, LayersRun* run, List<Entry>* entries) {
+  const int before = entries->size();
   Reason reason;
-  const bool general = AddEntry(shape, Values::kInt8, algorithm, isa, run, entries, &reason) ||
-                       AddEntry(shape, Values::kPlainInt7, algorithm, isa, run, entries, &reason);
-  const bool two_forms = algorithm == Algorithm::kWinograd1d;
-  if (general && !two_forms) return;
-  if (!AddEntry(shape, Values::kEvenTriplets, algorithm, isa, run, entries, &reason) && !general) {
-    printf("  %-12s %-12s refused: %s\n", AlgorithmName(algorithm), IsaName(isa), reason.text);
+  for (Values values : {Values::kInt8, Values::kPlainInt7, Values::kEvenTriplets}) {
+    if (entries->size() > before && (algorithm != Algorithm::kWinograd1d || values == Values::kPlainInt7)) continue;
+    LayerChain* chain = NewObject<LayerChain>();
+    if (chain == nullptr) {
+      reason.Set("out of memory");
+    } else if (chain->Prepare(shape, values, algorithm, isa, run->pool.workers(), static_cast<uint64_t>(run->flags.seed), &reason)) {
+      entries->Add({chain, &run->pool, algorithm, isa, values});
+    } else {
+      DeleteObject(chain);
+    }
   }
+  if (entries->size() > before) return;
+  run->refused.Object(nullptr, [&] {
+    run->refused.Fields("kernel", AlgorithmName(algorithm), "isa", IsaName(isa), "reason", reason.text);
+  });
 }
 
 // Scalar kernels are there for comparison, not for speed: only when asked for.
@@ -83,79 +75,62 @@ bool Selected(const Flags& flags, Algorithm algorithm, Isa isa) {
   return by_name || isa != Isa::kScalar || CpuIsa() == Isa::kScalar;
 }
 
-void WriteEntry(const Entry& entry, const char* verdict, JsonWriter* json) {
-  json->Object([&] {
-    json->Fields("kernel", AlgorithmName(entry.algorithm), "isa", IsaName(entry.isa), "values", ValuesName(entry.values));
-    WriteSummary("layer_ms", entry.times, json);
-    json->Fields("packed_bytes", static_cast<int64_t>(entry.chain->memory_bytes() / LayerChain::kLayers), "scratch_bytes",
-                 static_cast<int64_t>(entry.chain->scratch_bytes()), "verified", verdict);
-  });
-}
-
-void Report(const LayerShape& shape, Entry* entry, LayersRun* run) {
-  const double multiplications = static_cast<double>(shape.filter) * shape.filter * shape.input_channels *
-                                 shape.output_channels * ((shape.size + shape.stride - 1) / shape.stride) *
-                                 ((shape.size + shape.stride - 1) / shape.stride);
-  Verdict verdict = Verdict::kNotAsked;
+void WriteEntry(const LayerShape& shape, const Entry& entry, const Summary& times, LayersRun* run) {
+  const double outputs = (shape.size + shape.stride - 1) / shape.stride;
+  const double multiplications = outputs * outputs * shape.filter * shape.filter * shape.input_channels * shape.output_channels;
+  const char* verdict = "not asked";
   Reason difference;
-  if (run->flags.verify) {
-    verdict = entry->chain->Verify(&run->pool, &difference) ? Verdict::kEqual : Verdict::kDifferent;
+  if (run->flags.verify) verdict = entry.chain->Verify(&run->pool, &difference) ? "equal" : "different";
+  Report* report = &run->report;
+  report->Object(nullptr, [&] {
+    report->Fields("kernel", AlgorithmName(entry.algorithm), "isa", IsaName(entry.isa), "values", ValuesName(entry.values),
+                   "gmacs_per_second", multiplications / times.min * 1e-6, "packed_bytes",
+                   static_cast<int64_t>(entry.chain->memory_bytes() / LayerChain::kLayers), "scratch_bytes",
+                   static_cast<int64_t>(entry.chain->scratch_bytes()), "verified", verdict);
+    if (difference.text[0] != '\0') report->Fields("difference", difference.text);
+    WriteSummary("layer_ms", times, report);
+  });
+  if (difference.text[0] != '\0' && run->first_difference.text[0] == '\0') {
+    run->first_difference.Set("%dx%dx%dx%dx%d, %s, %s: %s", shape.size, shape.input_channels, shape.output_channels, shape.filter,
+                              shape.stride, AlgorithmName(entry.algorithm), IsaName(entry.isa), difference.text);
   }
-  printf("  %-12s %-12s %-19s min %9.4f   median %9.4f ms  %7.2f GMAC/s  %6.2f MiB%s\n", AlgorithmName(entry->algorithm),
-         IsaName(entry->isa), ValuesName(entry->values), entry->times.min, entry->times.median,
-         multiplications / entry->times.min * 1e-6, static_cast<double>(entry->chain->memory_bytes()) / LayerChain::kLayers / (1 << 20),
-         verdict == Verdict::kEqual ? "  equal" : "");
-  if (verdict == Verdict::kDifferent) {
-    printf("  VERIFICATION FAILED: %s\n", difference.text);
-    if (run->different++ == 0) {
-      run->first_difference.Set("%dx%dx%dx%dx%d, %s, %s: %s", shape.size, shape.input_channels, shape.output_channels,
-                                shape.filter, shape.stride, AlgorithmName(entry->algorithm), IsaName(entry->isa),
-                                difference.text);
-    }
-  }
-  WriteEntry(*entry, VerdictName(verdict), &run->json);
-}
-
-bool TimeEntries(const Flags& flags, List<Entry>* entries, Message* error) {
-  Array<Contender> contenders;
-  if (!contenders.Allocate(entries->size())) {
-    error->Set("out of memory");
-    return false;
-  }
-  for (int i = 0; i < entries->size(); ++i) {
-    contenders[i].context = &(*entries)[i];
-    contenders[i].run = RunChain;
-  }
-  if (!RunInTurns(contenders.begin(), contenders.size(), flags, error)) return false;
-  for (int i = 0; i < entries->size(); ++i) {
-    for (double& milliseconds : contenders[i].milliseconds) milliseconds /= LayerChain::kLayers;
-    (*entries)[i].times = Summarize(&contenders[i].milliseconds);
-  }
-  return true;
 }
 
 bool RunShape(const LayerShape& shape, LayersRun* run, Message* error) {
-  printf("\n%dx%d, %d->%d channels, %dx%d filter, stride %d\n", shape.size, shape.size, shape.input_channels,
-         shape.output_channels, shape.filter, shape.filter, shape.stride);
   List<Entry> entries;
-  for (Isa i : kIsas) {
-    for (int algorithm = 0; algorithm < kAlgorithmCount; ++algorithm) {
-      const auto a = static_cast<Algorithm>(algorithm);
-      if (CpuSupports(i) && FindKernel(a, i) != nullptr && Selected(run->flags, a, i)) AddKernel(shape, a, i, run, &entries);
+  for (Isa isa : kIsas) {
+    for (int i = 0; i < kAlgorithmCount; ++i) {
+      const auto algorithm = static_cast<Algorithm>(i);
+      if (!CpuSupports(isa) || FindKernel(algorithm, isa) == nullptr || !Selected(run->flags, algorithm, isa)) continue;
+      AddKernel(shape, algorithm, isa, run, &entries);
     }
   }
-  const bool good = TimeEntries(run->flags, &entries, error);
-  JsonWriter& json = run->json;
-  json.Object([&] {
-    json.Fields("size", shape.size, "input_channels", shape.input_channels, "output_channels", shape.output_channels, "filter",
-                shape.filter, "stride", shape.stride);
-    json.Array("kernels", [&] {
-      for (Entry& entry : entries) {
-        if (good) Report(shape, &entry, run);
-        DeleteObject(entry.chain);
+  Array<Contender> contenders;
+  bool good = contenders.Allocate(entries.size()) || error->Set("out of memory");
+  for (int i = 0; i < contenders.size(); ++i) {
+    contenders[i].context = &entries[i];
+    contenders[i].run = [](void* context, Message*) {
+      auto* entry = static_cast<Entry*>(context);
+      entry->chain->Run(entry->pool);
+      return true;
+    };
+  }
+  good = good && RunInTurns(contenders.begin(), contenders.size(), run->flags, error);
+  Report& report = run->report;
+  report.Object(nullptr, [&] {
+    report.Fields("size", shape.size, "input_channels", shape.input_channels, "output_channels", shape.output_channels, "filter",
+                  shape.filter, "stride", shape.stride);
+    report.Array("kernels", [&] {
+      for (int i = 0; i < entries.size() && good; ++i) {
+        for (double& milliseconds : contenders[i].milliseconds) milliseconds /= LayerChain::kLayers;
+        WriteEntry(shape, entries[i], Summarize(&contenders[i].milliseconds), run);
       }
     });
+    report.Array("refused", [&] { report.Elements(run->refused); });
+    run->refused.Clear();
   });
+  for (Entry& entry : entries) DeleteObject(entry.chain);
+  run->Print();
   return good;
 }
 
@@ -174,9 +149,7 @@ bool CheckNames(const Flags& flags, Message* error) {
     for (Isa one : kIsas) error->Append(" %s", IsaName(one));
     return false;
   }
-  if (CpuSupports(isa)) return true;
-  error->Set("--isa=%s: this CPU does not support it", flags.isa);
-  return false;
+  return CpuSupports(isa) || error->Set("--isa=%s: this CPU does not support it", flags.isa);
 }
 
 }  // namespace
@@ -198,8 +171,7 @@ bool ParseLayers(const char* text, List<LayerShape>* shapes, Message* error) {
       if (*end != 'x') break;
     }
     if (!complete || count < 3) {
-      error->Set("--layers: \"%.100s\" does not begin with SIZExINPUTSxOUTPUTS[xFILTER[xSTRIDE]], as in 56x64x64x3x1", text);
-      return false;
+      return error->Set("--layers: \"%.100s\" does not begin with SIZExINPUTSxOUTPUTS[xFILTER[xSTRIDE]], as in 56x64x64x3x1", text);
     }
     shapes->Add({numbers[0], numbers[1], numbers[2], numbers[3], numbers[4]});
     text = end + (*end == ',');
@@ -209,28 +181,23 @@ bool ParseLayers(const char* text, List<LayerShape>* shapes, Message* error) {
 
 int RunLayersMode(const Flags& flags, Message* error) {
   List<LayerShape> shapes;
-  if (!ParseLayers(*flags.layer_list != '\0' ? flags.layer_list : kDefaultLayers, &shapes, error) ||
-      !CheckNames(flags, error)) {
+  if (!ParseLayers(*flags.layer_list != '\0' ? flags.layer_list : kDefaultLayers, &shapes, error) || !CheckNames(flags, error)) {
     return kExitUsage;
   }
-  LayersRun run = {flags, {}, {}, 0, {}};
-  run.pool.Start(flags.num_threads);
-  const CpuInfo cpu = ReadCpuInfo();
-  PrintCpu(cpu);
-  printf("Chains of %d layers with distinct weights, kernels in turns, %d thread%s; times per layer\n", LayerChain::kLayers,
-         flags.num_threads, flags.num_threads > 1 ? "s" : "");
+  LayersRun run(flags);
+  Report& report = run.report;
   bool good = true;
-  run.json.Object([&] {
-    run.json.Fields("mode", "layers", "num_threads", flags.num_threads, "seed", flags.seed);
-    WriteCpu(cpu, &run.json);
-    run.json.Array("layers", [&] {
+  report.Object(nullptr, [&] {
+    report.Fields("mode", "layers", "num_threads", flags.num_threads, "seed", flags.seed, "layers_in_a_chain", LayerChain::kLayers);
+    WriteCpu(&report);
+    report.Array("layers", [&] {
       for (const LayerShape& shape : shapes) good = good && RunShape(shape, &run, error);
     });
   });
   if (!good) return kExitRunFailed;
-  printf("\n%s\n", run.json.text());
+  printf("\n\n%s\n", report.json());
   *error = run.first_difference;
-  return run.different == 0 ? kExitOk : kExitDifferent;
+  return error->text[0] == '\0' ? kExitOk : kExitDifferent;
 }
 
 }  // namespace tflite_eq

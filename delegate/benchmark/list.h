@@ -6,7 +6,7 @@
 #include <stdlib.h>
 
 #include "delegate/array.h"
-#include "delegate/benchmark/exit_codes.h"
+#include "delegate/benchmark/message.h"
 
 namespace tflite_eq {
 

@@ -2,11 +2,8 @@
 #ifndef TFLITE_EQ_DELEGATE_BENCHMARK_MODEL_INPUTS_H_
 #define TFLITE_EQ_DELEGATE_BENCHMARK_MODEL_INPUTS_H_
 
-#include <stdint.h>
-
 #include "delegate/benchmark/flags.h"
 #include "delegate/benchmark/list.h"
-#include "delegate/benchmark/message.h"
 #include "delegate/benchmark/tflite_c_api.h"
 
 namespace tflite_eq {
@@ -50,8 +47,7 @@ class InputOptions {
 
   bool ParseShapes(const char* names, const char* shapes, Message* error);
   bool ParseRanges(const char* text, Message* error);
-  bool NamesExist(const TfliteCApi& api, TfLiteInterpreter* interpreter, Message* error) const;
-  const Shape* FindShape(const TfLiteTensor& tensor) const;
+  bool Exists(const Name& name, const TfliteCApi& api, TfLiteInterpreter* interpreter, Message* error) const;
   bool FillTensor(TfLiteTensor* tensor, uint64_t seed, Message* error) const;
 
   List<Shape> shapes_;

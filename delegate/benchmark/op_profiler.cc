@@ -1,8 +1,8 @@
 #include "delegate/benchmark/op_profiler.h"
 
-#include <stdio.h>
+#include <string.h>
 
-#include "delegate/benchmark/statistics.h"
+#include "delegate/clock.h"
 
 namespace tflite_eq {
 
@@ -31,17 +31,29 @@ uint32_t OpProfiler::Begin(TfLiteTelemetryProfilerStruct* profiler, const char* 
     ops.Add(op);
   }
   // The search is not the operator's time.
-  ops[i].started = NowMilliseconds();
+  ops[i].started = Milliseconds();
   return static_cast<uint32_t>(i);
 }
 
 void OpProfiler::End(TfLiteTelemetryProfilerStruct* profiler, uint32_t handle) {
-  const double now = NowMilliseconds();
+  const double now = Milliseconds();
   List<Op>& ops = static_cast<OpProfiler*>(profiler->data)->ops_;
   if (handle >= static_cast<uint32_t>(ops.size())) return;
   Op& op = ops[static_cast<int>(handle)];
   op.milliseconds += now - op.started;
   ++op.runs;
+}
+
+void OpProfiler::Write(const char* key, Report* report) const {
+  report->Array(key, [&] {
+    for (const Op& op : ops_) {
+      if (op.runs == 0) continue;
+      report->Object(nullptr, [&] {
+        report->Fields("node", op.node, "subgraph", op.subgraph, "name", op.name, "runs", op.runs, "mean_ms",
+                       op.milliseconds / static_cast<double>(op.runs));
+      });
+    }
+  });
 }
 
 }  // namespace tflite_eq

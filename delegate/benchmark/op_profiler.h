@@ -1,24 +1,15 @@
 // Times of the operators of a model, told by the runtime's telemetry events. What another delegate runs, XNNPACK for one, is
-// one operator here; tflite_eq's partitions are too, and delegate_observation.h has their convolutions.
+// one operator here; tflite_eq's partitions are too, and DelegateObservation has their operators.
 #ifndef TFLITE_EQ_DELEGATE_BENCHMARK_OP_PROFILER_H_
 #define TFLITE_EQ_DELEGATE_BENCHMARK_OP_PROFILER_H_
 
-#include "delegate/benchmark/list.h"
-#include "delegate/benchmark/tflite_c_api.h"
+#include "delegate/benchmark/report.h"
+#include "delegate/benchmark/tflite_c_types.h"
 
 namespace tflite_eq {
 
 class OpProfiler {
  public:
-  struct Op {
-    char name[64];
-    int64_t node;      // index in its subgraph
-    int64_t subgraph;
-    int64_t runs;
-    double milliseconds;  // of all runs
-    double started;
-  };
-
   OpProfiler();
   OpProfiler(const OpProfiler&) = delete;
   OpProfiler& operator=(const OpProfiler&) = delete;
@@ -28,9 +19,17 @@ class OpProfiler {
   // Forgets warm-up runs.
   void Reset() { ops_.Clear(); }
   // In the order in which they first ran.
-  const List<Op>& ops() const { return ops_; }
+  void Write(const char* key, Report* report) const;
 
  private:
+  struct Op {
+    char name[64];
+    int64_t node;  // index in its subgraph
+    int64_t subgraph;
+    int64_t runs;
+    double milliseconds;  // of all runs
+    double started;
+  };
   static uint32_t Begin(TfLiteTelemetryProfilerStruct* profiler, const char* name, int64_t node, int64_t subgraph);
   static void End(TfLiteTelemetryProfilerStruct* profiler, uint32_t handle);
 

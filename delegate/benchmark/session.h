@@ -3,7 +3,6 @@
 #define TFLITE_EQ_DELEGATE_BENCHMARK_SESSION_H_
 
 #include "delegate/benchmark/external_delegate.h"
-#include "delegate/benchmark/message.h"
 #include "delegate/benchmark/model_inputs.h"
 #include "delegate/benchmark/tflite_c_api.h"
 
@@ -16,7 +15,7 @@ struct SessionOptions {
   const InputOptions* inputs = nullptr;
   // Null: the runtime alone.
   const ExternalDelegate* delegate = nullptr;
-  const DelegateOptionList* delegate_options = nullptr;
+  const DelegateOptions* delegate_options = nullptr;
   const TfLiteEqObserver* observer = nullptr;         // or null
   TfLiteTelemetryProfilerStruct* profiler = nullptr;  // or null; only where the runtime takes one
 };
@@ -36,9 +35,8 @@ class Session {
   Session& operator=(const Session&) = delete;
   ~Session() { Close(); }
 
-  // False with a message that says which step failed and what the runtime said. `step`, unless null, is set to the name of the
-  // step under way, for whoever watches a process that may crash.
-  bool Open(const SessionOptions& options, Message* error, const char** step = nullptr);
+  // False with a message that says which step failed and what the runtime said.
+  bool Open(const SessionOptions& options, Message* error);
   // Random inputs, as InputOptions::Fill.
   bool Fill(uint64_t seed, Message* error);
   // As many bytes as the input has, or false with a message.
@@ -51,13 +49,18 @@ class Session {
   int outputs() const { return options_.api->InterpreterGetOutputTensorCount(interpreter_); }
   const TfLiteTensor& output(int i) const { return *options_.api->InterpreterGetOutputTensor(interpreter_, i); }
 
+  // What is under way, for whoever watches a process that may crash; it must outlive the session.
+  void WatchSteps(const char** step) { step_ = step; }
+
  private:
   bool CreateInterpreter(Message* error);
-  bool Failed(const char* step, Message* error) const;
+  bool Failed(Message* error) const;
 
   SessionOptions options_;
   OpenTimes times_;
   Message runtime_errors_;
+  const char* own_step_ = nullptr;
+  const char** step_ = &own_step_;
   TfLiteModel* model_ = nullptr;
   TfLiteDelegate* delegate_ = nullptr;
   TfLiteInterpreter* interpreter_ = nullptr;

@@ -1,6 +1,6 @@
-#include "delegate/benchmark/sha256.h"
-
 #include <string.h>
+
+#include "delegate/benchmark/golden_run.h"
 
 namespace tflite_eq {
 namespace {

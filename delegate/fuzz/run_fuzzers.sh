@@ -3,7 +3,7 @@
 #
 # usage: delegate/fuzz/run_fuzzers.sh PROGRAMS CORPUS FINDINGS SECONDS [LIBFUZZER_OPTION...]
 #
-#   PROGRAMS   folder with graph_fuzzer, options_fuzzer and model_file_fuzzer, built with --config=fuzz
+#   PROGRAMS   folder with graph_fuzzer, options_fuzzer and benchmark_fuzzer, built with --config=fuzz
 #   CORPUS     folder for inputs that reach something new, one folder for each target; it grows from run to run
 #   FINDINGS   folder for failing inputs
 #   SECONDS    for each target
@@ -26,7 +26,7 @@ export UBSAN_OPTIONS=print_stacktrace=1
 export ASAN_OPTIONS=allocator_may_return_null=1
 
 failed=
-for target in model_file options graph; do
+for target in benchmark options graph; do
   program=$programs/${target}_fuzzer
   mkdir -p "$corpus/$target"
   # Longer inputs say the same again, and take longer.

@@ -39,11 +39,11 @@ namespace {
   }
 
 // Measured on AMD EPYC (Zen 4), 512-bit instructions in two halves: chains of five 3x3 layers of 32 to 256 channels and 4x4 to
-// 56x56 pixels against LiteRT 2.3 (delegate/benchmark/compare_layers.py), where XNNPACK does 216 multiplications a nanosecond.
+// 56x56 pixels against LiteRT 2.3 (delegate/benchmark/compare.py --layer), where XNNPACK does 216 multiplications a nanosecond.
 // F(4,3) takes .33 ns for a product of channels of a tile and 3.4 for a channel, 3.0 in its form for few channels. A layer whose data come
 // from memory takes longer by what its bytes take at 20 GB/s. A switch takes up to 26 us, growing with the tensors; with two threads 50
 // and more. Two layers of squeezenet1_1 that save 16 us each gained its whole nothing. XNNPACK does 18.3 depthwise multiplications a nanosecond; the kernel here
-// takes .43 ns for 16 outputs, .14 for each tap and .55 for the inputs of each (compare_xnnpack.py --depthwise). The direct kernel does
+// takes .43 ns for 16 outputs, .14 for each tap and .55 for the inputs of each (compare.py --depthwise). The direct kernel does
 // 222 multiplications a nanosecond and takes .07 for an output where XNNPACK takes .125 (1x1 layers of 16 to 512 channels).
 constexpr CpuCosts kOneVnniUnit = {
     /*f43=*/{72, 736}, /*f43_few_channels=*/{72, 650}, /*f23=*/{}, /*triplets=*/{6.15, 15}, /*two_taps=*/{7, 21},
@@ -87,12 +87,13 @@ constexpr CpuCosts kAvx2AgainstAvx512 = {
     /*amx=*/{},
     /*byte=*/8,        /*delegate_switch=*/2e6, /*wake=*/5e6, /*simple=*/TFLITE_EQ_AVX2_SIMPLE(96)};
 
-// Estimated by llvm-mca for Cortex-A72 (delegate/README.md), 8 multiplications a cycle. Bytes: 7 GB/s. A switch is taken to need three
-// times the cycles of Zen 4's; waking a thread 0.2 ms. F(2,3) would save
-// nothing there. Depthwise was neither measured nor estimated, here and below.
+// Estimated for Cortex-A72 (docs/arm64.md), 8 multiplications a cycle. The direct kernel saves what XNNPACK pads few channels with: first
+// layers (7x7x3->64 20.9 for 55.6 million cycles, 3x3x3->16 7.1 for 13.1); 1x1 layers take 4 % longer. Bytes: 7 GB/s. A switch is taken to
+// need three times the cycles of Zen 4's; waking a thread 0.2 ms. F(2,3) would save nothing there. Depthwise was neither measured nor
+// estimated, here and below.
 constexpr CpuCosts kNeon = {
     /*f43=*/{72, 246}, /*f43_few_channels=*/{}, /*f23=*/{}, /*triplets=*/{}, /*two_taps=*/{},
-    /*direct=*/{}, /*direct_int7=*/{},
+    /*direct=*/{1.03, 33, 2, 30}, /*direct_int7=*/{1.03, 33, 2, 30},
     /*depthwise=*/{},
     /*amx=*/{},
     /*byte=*/2,        /*delegate_switch=*/1.5e6, /*wake=*/3e6, /*simple=*/TFLITE_EQ_NEON_SIMPLE(8)};
@@ -101,7 +102,7 @@ constexpr CpuCosts kNeon = {
 // for a value that it writes.
 constexpr CpuCosts kNeonInOrder = {
     /*f43=*/{40, 437}, /*f43_few_channels=*/{}, /*f23=*/{}, /*triplets=*/{}, /*two_taps=*/{},
-    /*direct=*/{.63, 36, 2, 11}, /*direct_int7=*/{.48, 36, 2, 11},
+    /*direct=*/{.58, 27, 2, 11}, /*direct_int7=*/{.43, 27, 2, 11},
     /*depthwise=*/{3, 8.5, .9, 3.5},
     /*amx=*/{},
     /*byte=*/2,        /*delegate_switch=*/6e5, /*wake=*/1.2e6, /*simple=*/TFLITE_EQ_NEON_IN_ORDER_SIMPLE(3)};

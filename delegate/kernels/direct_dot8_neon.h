@@ -22,6 +22,10 @@ struct DirectDotOps {
   static size_t PackedOffset(int cout, int channel) {
     return static_cast<size_t>(channel / kDotChannels) * kDotBlockBytes + DotOps::PackedOffset(cout, channel % kDotChannels);
   }
+  template <typename RowOffset>
+  static bool Tiles(const NeonTiles&, RowOffset, int32x4_t*) {
+    return false;
+  }
   static void StoreColumn(int8_t* line, size_t plane_bytes, int8x16_t codes) { StoreDotBlocks(line, plane_bytes, codes); }
 
   template <int steps>

@@ -68,17 +68,57 @@ struct Int8Ops : WideningOps {
     return true;
   }
 
+  template <typename RowOffset>
+  static __attribute__((noinline)) bool Tiles(const NeonTiles& t, RowOffset offset, int32x4_t* values) {
+    if (!t.long_sums) return false;
+    constexpr int kWeightBytes = kCout * kVector;
+    const ptrdiff_t first_row = static_cast<ptrdiff_t>(offset(0));
+    // What is stored might be these, for all that compilers know.
+    const int rows = t.rows;
+    const int vectors = t.vectors;
+    const ptrdiff_t step = static_cast<ptrdiff_t>(t.step);
+    const int8_t* const weights = t.weights;
+    const int8_t* lines = t.codes;
+    TilePlace place = {lines + first_row, weights};
+    Int8Pairs pairs(place);
+    for (int left_outputs = t.outputs - kTileOutputs;;) {
+      TileSums acc;
+      const int advance = left_outputs < kTileOutputs ? left_outputs : kTileOutputs;
+      const int8_t* const next_lines = lines + advance * kVector;
+      TilePlace after = {next_lines + first_row, weights};  // behind the row
+      int left = vectors;
+      const auto next = [&]() -> TilePlace {
+        --left;
+        return left > 0 ? TilePlace{place.codes + step, place.weights + kWeightBytes} : after;
+      };
+      if (rows > 1) after = {lines + offset(1), place.weights + static_cast<ptrdiff_t>(vectors) * kWeightBytes};
+      place = next();
+      pairs.Add<true>(place, acc);
+      for (int row = 1;; ++row) {
+#pragma GCC unroll 1
+        while (left > 0) {
+          place = next();
+          pairs.Add<false>(place, acc);
+        }
+        if (row >= rows) break;
+        left = vectors;
+        after = row + 1 < rows ? TilePlace{lines + offset(row + 1), place.weights + static_cast<ptrdiff_t>(left) * kWeightBytes}
+                                 : TilePlace{next_lines + first_row, weights};
+      }
+      pairs.Finish(acc);
+      StoreSums(acc, values);
+      if (left_outputs == 0) return true;
+      left_outputs -= advance;
+      lines = next_lines;
+      values += advance;
+    }
+  }
+
   template <int pixels>
   class Sums : public Accumulators<pixels> {
    public:
     __attribute__((always_inline)) const int8_t* Accumulate(const int8_t* codes, size_t plane_bytes, int vectors,
                                                             const int8_t* weights, bool long_sums) {
-      if constexpr (pixels == kTileOutputs) {
-        if (long_sums) {
-          Int8Pairs::Add(codes, plane_bytes, vectors, weights, this->acc_);
-          return weights + static_cast<ptrdiff_t>(vectors) * kCout * kVector;
-        }
-      }
       return long_sums ? Add<true>(codes, plane_bytes, vectors, weights) : Add<false>(codes, plane_bytes, vectors, weights);
     }
 
@@ -112,6 +152,27 @@ struct Int7Ops : WideningOps {
   static constexpr bool kSevenBits = true;
   static constexpr int kBurst = 4;  // vectors of codes, two products of a lane each, between two additions to 32 bits; else half
 
+  // Bursts that follow each other.
+  struct RowOfBursts {
+    ptrdiff_t step;
+    int left;  // vectors of the row
+    TilePlace place;
+    TilePlace after;  // behind the row
+
+    template <int vectors, bool first>
+    __attribute__((always_inline)) void AddOne(Int7Bursts& rings, TileSums& acc) {
+      left -= vectors;
+      const TilePlace next = left > 0 ? TilePlace{place.codes + vectors * step, place.weights + vectors * kCout * kVector} : after;
+      rings.Add<vectors, first>(place, step, next, acc);
+      place = next;
+    }
+    template <int vectors>
+    __attribute__((always_inline)) void Add(int bursts, Int7Bursts& rings, TileSums& acc) {
+#pragma GCC unroll 1
+      for (; bursts > 0; --bursts) AddOne<vectors, false>(rings, acc);
+    }
+  };
+
   // The vectors of a filter row follow each other.
   static bool AllowsLongSums(const int8_t* filter, int rows, int columns, int channels) {
     const int vectors = VectorBlocks(channels);
@@ -127,6 +188,60 @@ struct Int7Ops : WideningOps {
       }
     }
     return true;
+  }
+
+  template <typename RowOffset>
+  static __attribute__((noinline)) bool Tiles(const NeonTiles& t, RowOffset offset, int32x4_t* values) {
+    const ptrdiff_t first_row = static_cast<ptrdiff_t>(offset(0));
+    const ptrdiff_t row_weights = static_cast<ptrdiff_t>(t.vectors) * kCout * kVector;
+    const int rows = t.rows;
+    const int vectors = t.vectors;
+    const int8_t* const weights = t.weights;
+    const int8_t* lines = t.codes;
+    RowOfBursts row = {static_cast<ptrdiff_t>(t.step), 0, {lines + first_row, weights}, {}};
+    Int7Bursts rings(row.place);
+    // Bursts of a row.
+    const int longest = t.long_sums ? vectors / kBurst : 0;
+    const int shorter = (vectors - longest * kBurst) / (kBurst / 2);
+    const int single = vectors % (kBurst / 2);
+    for (int left_outputs = t.outputs - kTileOutputs;;) {
+      TileSums acc;
+      const int advance = left_outputs < kTileOutputs ? left_outputs : kTileOutputs;
+      const int8_t* const next_lines = lines + advance * kVector;
+      row.left = vectors;
+      row.after = rows > 1 ? TilePlace{lines + offset(1), weights + row_weights} : TilePlace{next_lines + first_row, weights};
+      // The tile's first burst is of the longest that the row has.
+      int longest_left = longest;
+      int shorter_left = shorter;
+      int single_left = single;
+      if (longest > 0) {
+        row.AddOne<kBurst, true>(rings, acc);
+        --longest_left;
+      } else if (shorter > 0) {
+        row.AddOne<kBurst / 2, true>(rings, acc);
+        --shorter_left;
+      } else {
+        row.AddOne<1, true>(rings, acc);
+        --single_left;
+      }
+      for (int number = 1;; ++number) {
+        row.Add<kBurst>(longest_left, rings, acc);
+        row.Add<kBurst / 2>(shorter_left, rings, acc);
+        row.Add<1>(single_left, rings, acc);
+        if (number >= rows) break;
+        longest_left = longest;
+        shorter_left = shorter;
+        single_left = single;
+        row.left = vectors;
+        row.after = number + 1 < rows ? TilePlace{lines + offset(number + 1), row.place.weights + row_weights}
+                                        : TilePlace{next_lines + first_row, weights};
+      }
+      StoreSums(acc, values);
+      if (left_outputs == 0) return true;
+      left_outputs -= advance;
+      lines = next_lines;
+      values += advance;
+    }
   }
 
   template <int pixels>
@@ -148,12 +263,8 @@ struct Int7Ops : WideningOps {
       const int bursts = vectors / count;
       if (bursts == 0) return 0;
       const int done = bursts * count;
-      if constexpr (pixels == kTileOutputs) {
-        Int7Bursts<count>::Add(*codes, plane_bytes, bursts, *weights, this->acc_);
-      } else {
 #pragma GCC unroll 1
-        for (int i = 0; i < done; i += count) Burst<count>(*codes + i * plane_bytes, plane_bytes, *weights + i * kCout * kVector);
-      }
+      for (int i = 0; i < done; i += count) Burst<count>(*codes + i * plane_bytes, plane_bytes, *weights + i * kCout * kVector);
       *codes += done * plane_bytes;
       *weights += static_cast<ptrdiff_t>(done) * kCout * kVector;
       return done;

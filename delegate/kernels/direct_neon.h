@@ -2,8 +2,9 @@
 //
 // The input under a unit is first copied into planes, one per filter column and plane of plane_rows.h: it holds what output columns 0,
 // 1, 2 ... see through tap kx in some input rows. A filter row is then an offset of whole rows inside a plane, and outputs that are
-// neighbours, across rows too, are neighbours in the plane. Filters whose rows are short have one column (filter_taps.h). Where a
-// unit is one row and too long, it is computed in segments of columns.
+// neighbours, across rows too, are neighbours in the plane. Filters whose rows are short have one column, and one row where that saves
+// vectors (filter_taps.h): a plane then holds all that its outputs see. Where a unit is one row and too long, it is computed in segments of
+// columns.
 //
 // Weights are packed in the order of use: [cout block][filter position][16 channels][cout block * 16]. A tile holds the sums of some
 // neighbouring outputs and one cout block, for all filter positions, in registers. An instruction set says how:
@@ -20,6 +21,9 @@
 //     static bool AllowsLongSums(const int8_t* filter, int rows, int columns, int channels);
 //     // Byte of the weight for output channel `cout` and input channel `channel` in [0, 16), in kVectors * 4 * 16 bytes.
 //     static size_t PackedOffset(int cout, int channel);
+//     // Sums of outputs, [output][vector], by whole tiles; row `ky` of a filter begins offset(ky) bytes behind the codes. False, and
+//     // nothing is done, where there are no such tiles.
+//     template <typename RowOffset> static bool Tiles(const NeonTiles&, RowOffset offset, int32x4_t* values);
 //     // Stores 16 channels of a column.
 //     static void StoreColumn(int8_t* line, size_t plane_bytes, int8x16_t codes);
 //     template <int steps> class Sums {
@@ -41,6 +45,18 @@
 
 namespace tflite_eq {
 namespace {
+
+// Outputs that follow each other, at least as many as a tile has, kMaxSteps * kStep, and one block of output channels. The last tile may
+// overlap with the one before it.
+struct NeonTiles {
+  const int8_t* codes;  // of the first output
+  size_t step;          // bytes from one vector of channels to the next
+  int vectors;          // of a filter row
+  int rows;
+  const int8_t* weights;
+  bool long_sums;
+  int outputs;
+};
 
 template <typename Ops>
 class DirectNeon {
@@ -115,18 +131,18 @@ class DirectNeon {
   static constexpr int kCout = 4 * Ops::kVectors;
   static constexpr size_t kVectorBytes = static_cast<size_t>(kCout) * kVector;
   static constexpr int kLongestFoldedRow = 2 * kVector;
-  // What planes take: half of the smallest first-level caches, for they are read once for every block of output channels. (Three quarters
-  // drive out what else is read on Cortex-A53, 5 % for 96 channels.) Weights that second-level caches do not hold are fetched from memory
-  // for all that planes hold. Where every input is multiplied by several of them, that takes longer than reading planes from the second
-  // level. It is also what falls back at a time when codes leave the window.
+  // What planes take: little more than half of the smallest first-level caches, for they are read once for every block of output channels
+  // (three rows of 14x14x384; three quarters drive out what else is read on Cortex-A53, 5 % for 96 channels). Weights that second-level
+  // caches do not hold are fetched from memory for all that planes hold. Where every input is multiplied by several of them, that takes
+  // longer than reading planes from the second level. It is also what falls back at a time when codes leave the window.
   static size_t ScratchTarget(const ConvShape& s) {
     constexpr size_t kHeldWeights = 384 << 10;
-    return s.filter_height > 1 && Layout(s).bytes() > kHeldWeights ? 128 << 10 : 16 << 10;
+    return s.filter_height > 1 && Layout(s).bytes() > kHeldWeights ? 128 << 10 : 18 << 10;
   }
 
   struct Layout {
     explicit Layout(const ConvShape& s)
-        : taps(s, kLongestFoldedRow),
+        : taps(s, kLongestFoldedRow, kVector),
           blocks((s.output_channels + kCout - 1) / kCout),
           block_bytes(taps.positions() * position_bytes()) {}
     size_t position_bytes() const { return VectorBlocks(taps.channels) * kVectorBytes; }
@@ -142,21 +158,29 @@ class DirectNeon {
 
   // The planes of `output_rows` rows of `output_columns` outputs.
   struct Planes : PlaneRows {
-    Planes(const ConvShape& s, int output_rows, int output_columns)
-        : PlaneRows(s, output_rows),
-          taps(s, kLongestFoldedRow),
+    Planes(const ConvShape& s, int output_rows, int output_columns) : Planes(s, FilterTaps(s, kLongestFoldedRow, kVector), output_rows, output_columns) {}
+    Planes(const ConvShape& s, const FilterTaps& filter, int output_rows, int output_columns)
+        : PlaneRows(RowsOf(s, filter), output_rows),
+          taps(filter),
           columns(output_columns),
           vectors(VectorBlocks(taps.channels)),
           plane_bytes(PlaneBytes(static_cast<size_t>(rows) * columns)),
           seen_columns(SeenColumns(s, output_columns)),
-          row_copy_bytes(RowCopyBytes(s, taps, output_columns)) {
+          line_bytes(LineBytes(s, output_columns)) {
       for (int ky = 0; ky < kTabled && ky < taps.rows; ++ky) row_offsets[ky] = RowOffset(ky);
+    }
+
+    // A filter of one row: what output rows see are rows of a plane, whatever rows of the input that is.
+    static ConvShape RowsOf(const ConvShape& s, const FilterTaps& taps) {
+      ConvShape rows = s;
+      if (taps.whole) rows.filter_height = rows.stride_height = rows.dilation_height = 1;
+      return rows;
     }
 
     // What they take, for any sizes.
     static size_t Bytes(const ConvShape& s, int output_rows, int output_columns) {
-      const PlaneRows plane(s, output_rows);
-      const FilterTaps taps(s, kLongestFoldedRow);
+      const FilterTaps taps(s, kLongestFoldedRow, kVector);
+      const PlaneRows plane(RowsOf(s, taps), output_rows);
       const size_t plane_bytes = PlaneBytes(static_cast<size_t>(plane.rows) * output_columns);
       const size_t blocks = static_cast<size_t>(VectorBlocks(taps.channels)) * (kVector / Ops::kPlaneChannels);
       const size_t planes = SaturatingProduct(SaturatingProduct(plane_bytes, blocks), static_cast<size_t>(taps.columns) * plane.planes);
@@ -169,10 +193,20 @@ class DirectNeon {
       return (((columns + Ops::kStep - 1) * Ops::kPlaneChannels + kCacheLine - 1) / kCacheLine | 1) * kCacheLine;
     }
     static int SeenColumns(const ConvShape& s, int columns) { return (columns - 1) * s.stride_width + s.filter_width; }
-    // Folded taps: a row of the input with its padding, and a vector's length after it, is copied behind the planes.
+    // Folded taps: a row of the input with its padding, and vectors after it, is copied behind the planes; of filters that are folded as a
+    // whole all rows that an output sees, and behind them what some outputs see.
     static size_t RowCopyBytes(const ConvShape& s, const FilterTaps& taps, int columns) {
       if (!taps.folded) return 0;
-      return static_cast<size_t>(SeenColumns(s, columns)) * s.input_channels + static_cast<size_t>(VectorBlocks(taps.channels)) * kVector;
+      const size_t row = LineBytes(s, columns);
+      return taps.whole ? s.filter_height * row + kGathered * GatheredBytes(taps) : row;
+    }
+    static size_t LineBytes(const ConvShape& s, int columns) {
+      return static_cast<size_t>(SeenColumns(s, columns)) * s.input_channels + kLongestFoldedRow;
+    }
+    // The last row is stored with what lies behind it.
+    static constexpr int kGathered = 8;
+    static size_t GatheredBytes(const FilterTaps& taps) {
+      return static_cast<size_t>(VectorBlocks(taps.channels)) * kVector + kLongestFoldedRow;
     }
     size_t position_bytes() const { return plane_bytes * vectors * (kVector / Ops::kPlaneChannels); }
     size_t phase_bytes() const { return position_bytes() * taps.columns; }
@@ -187,7 +221,7 @@ class DirectNeon {
     int vectors;
     size_t plane_bytes;
     int seen_columns;
-    size_t row_copy_bytes;
+    size_t line_bytes;  // of a copied row
     // The divisions in RowOffset would show in the innermost loops.
     static constexpr int kTabled = 8;
     size_t row_offsets[kTabled];
@@ -268,11 +302,10 @@ class DirectNeon {
     return outside;
   }
 
-  // As FillRow, with all filter columns in one. Vectors may reach into the taps of the next output, where weights are zero.
-  static void FillFoldedRow(const KernelContext& context, const Corner& corner, int y, const CodeWindow& window,
-                            const Planes& planes, int8_t* row, int8_t* line, int8x16_t* outside) {
+  // What outputs see of input row y, with its padding.
+  static void CopyRow(const KernelContext& context, const Corner& corner, int y, const Planes& planes, int8_t* row) {
     const ConvShape& s = context.shape;
-    memset(row, static_cast<int8_t>(context.input_zero_point), planes.row_copy_bytes);
+    memset(row, static_cast<int8_t>(context.input_zero_point), planes.line_bytes);
     const int begin = corner.x > 0 ? corner.x : 0;
     const int end = planes.seen_columns < s.input_width - corner.x ? corner.x + planes.seen_columns : s.input_width;
     if (y >= 0 && y < s.input_height && begin < end) {
@@ -280,12 +313,53 @@ class DirectNeon {
              corner.image + (static_cast<size_t>(y) * s.input_width + begin) * s.input_channels,
              static_cast<size_t>(end - begin) * s.input_channels);
     }
+  }
+
+  // As FillRow, with all filter columns in one. Vectors may reach into the taps of the next output, where weights are zero.
+  static void FillFoldedRow(const KernelContext& context, const Corner& corner, int y, const CodeWindow& window,
+                            const Planes& planes, int8_t* row, int8_t* line, int8x16_t* outside) {
+    const ConvShape& s = context.shape;
+    CopyRow(context, corner, y, planes, row);
     const size_t step = static_cast<size_t>(s.stride_width) * s.input_channels;
     int8x16_t seen = *outside;
     for (int vector = 0; vector < planes.vectors; ++vector) {
       const int8_t* from = row + vector * kVector;
       seen = vorrq_s8(seen, CopyColumns(from, static_cast<ptrdiff_t>(step), planes.columns, window, planes.plane_bytes, line));
       line += planes.plane_bytes * (kVector / Ops::kPlaneChannels);
+    }
+    *outside = seen;
+  }
+
+  // As FillFoldedRow, with all filter rows in one, from the input row under output row and first filter row on. The rows that some
+  // outputs see are first put side by side, each over what was stored too much of the one before.
+  static void FillWhole(const KernelContext& context, const Corner& corner, int y, const CodeWindow& window, const Planes& planes,
+                        int8_t* copies, int8_t* line, int8x16_t* outside) {
+    const ConvShape& s = context.shape;
+    for (int ky = 0; ky < s.filter_height; ++ky) {
+      CopyRow(context, corner, y + ky * s.dilation_height, planes, copies + ky * planes.line_bytes);
+    }
+    int8_t* const gathered = copies + s.filter_height * planes.line_bytes;
+    const size_t gathered_bytes = Planes::GatheredBytes(planes.taps);
+    memset(gathered, static_cast<int8_t>(context.input_zero_point), Planes::kGathered * gathered_bytes);
+    const int row = s.filter_width * s.input_channels;
+    const size_t step = static_cast<size_t>(s.stride_width) * s.input_channels;
+    int8x16_t seen = *outside;
+    for (int column = 0; column < planes.columns; column += Planes::kGathered) {
+      const int left = planes.columns - column;
+      const int count = left < Planes::kGathered ? left : Planes::kGathered;
+      for (int i = 0; i < count; ++i) {
+        const int8_t* from = copies + (column + i) * step;
+        int8_t* to = gathered + i * gathered_bytes;
+        for (int ky = 0; ky < s.filter_height; ++ky, from += planes.line_bytes, to += row) {
+          vst1q_s8(to, vld1q_s8(from));
+          if (row > kVector) vst1q_s8(to + kVector, vld1q_s8(from + kVector));
+        }
+      }
+      int8_t* to = line + column * Ops::kPlaneChannels;
+      for (int vector = 0; vector < planes.vectors; ++vector, to += planes.plane_bytes * (kVector / Ops::kPlaneChannels)) {
+        const int8_t* from = gathered + vector * kVector;
+        seen = vorrq_s8(seen, CopyColumns(from, static_cast<ptrdiff_t>(gathered_bytes), count, window, planes.plane_bytes, to));
+      }
     }
     *outside = seen;
   }
@@ -299,7 +373,10 @@ class DirectNeon {
         int8_t* line = scratch + plane * planes.phase_bytes() + kx * planes.position_bytes();
         for (int row = 0; row < planes.rows; ++row, line += planes.row_bytes()) {
           const int y = corner.y + planes.input_row(plane, row);
-          if (planes.taps.folded) {
+          if (planes.taps.whole) {
+            FillWhole(context, corner, corner.y + row * context.shape.stride_height, window, planes, scratch + planes.plane_area(), line,
+                      &outside);
+          } else if (planes.taps.folded) {
             FillFoldedRow(context, corner, y, window, planes, scratch + planes.plane_area(), line, &outside);
           } else {
             FillRow(context, corner, y, kx, window, planes, line, &outside);
@@ -376,19 +453,38 @@ class DirectNeon {
 
   // Sums become codes many at a time, so that constants are read, and the order of instructions is found, once for all of them.
   static void RunCoutBlock(const TileArguments& arguments, int pixels) {
-    constexpr int kHeld = 16 * Ops::kMaxSteps * Ops::kStep;
+    constexpr int kTile = Ops::kMaxSteps * Ops::kStep;
+    constexpr int kHeld = 16 * kTile;
     int32x4_t values[kHeld * Ops::kVectors + 4];
     for (int begin = 0; begin < pixels; begin += kHeld) {
+      // What is left over is computed by a whole tile, some outputs twice.
+      if (pixels >= kTile && pixels - begin < kTile) begin = pixels - kTile;
       const int count = pixels - begin < kHeld ? pixels - begin : kHeld;
-      const int steps = (count + Ops::kStep - 1) / Ops::kStep;
-      for (int step = 0, tile; step < steps; step += tile) {
-        // The last two are of nearly equal size.
-        const int left = steps - step;
-        tile = left <= Ops::kMaxSteps ? left : left < 2 * Ops::kMaxSteps ? (left + 1) / 2 : Ops::kMaxSteps;
-        RunTile<Ops::kMaxSteps>(tile, arguments, begin + step * Ops::kStep, values + step * Ops::kStep * Ops::kVectors);
-      }
+      if (!RunTiles(arguments, begin, count, values)) RunSteps(arguments, begin, count, values);
       arguments.store.StoreRun(values, count, arguments.bias, arguments.out + begin * arguments.pixel,
                                static_cast<ptrdiff_t>(arguments.pixel));
+    }
+  }
+
+  static bool RunTiles(const TileArguments& arguments, int begin, int count, int32x4_t* values) {
+    constexpr int kTile = Ops::kMaxSteps * Ops::kStep;
+    const Planes& planes = arguments.planes;
+    const auto offset = [&planes](int ky) { return planes.row_offset(ky); };
+    // The planes of a row's filter columns follow each other, as if they were more channels.
+    const int vectors = planes.taps.columns * planes.vectors;
+    if (vectors < 1 || planes.taps.rows < 1 || count < kTile) return false;
+    return Ops::Tiles({arguments.lines + static_cast<size_t>(begin) * Ops::kPlaneChannels, planes.plane_bytes, vectors,
+                       planes.taps.rows, arguments.weights, arguments.long_sums, count},
+                      offset, values);
+  }
+
+  static void RunSteps(const TileArguments& arguments, int begin, int count, int32x4_t* values) {
+    const int steps = (count + Ops::kStep - 1) / Ops::kStep;
+    for (int step = 0, tile; step < steps; step += tile) {
+      // The last two are of nearly equal size.
+      const int left = steps - step;
+      tile = left <= Ops::kMaxSteps ? left : left < 2 * Ops::kMaxSteps ? (left + 1) / 2 : Ops::kMaxSteps;
+      RunTile<Ops::kMaxSteps>(tile, arguments, begin + step * Ops::kStep, values + step * Ops::kStep * Ops::kVectors);
     }
   }
 };

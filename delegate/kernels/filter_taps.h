@@ -11,15 +11,22 @@ namespace tflite_eq {
 namespace {
 
 struct FilterTaps {
-  // Rows of up to `longest_row` values are folded.
-  FilterTaps(const ConvShape& s, int longest_row)
+  // Rows of up to `longest_row` values are folded; all rows into one, where `vector` is not 0 and that makes fewer vectors of so many
+  // values.
+  FilterTaps(const ConvShape& s, int longest_row, int vector = 0)
       : folded(s.filter_width > 1 && s.dilation_width == 1 && s.input_channels > 0 &&
                 int64_t{s.filter_width} * s.input_channels <= longest_row),
-        rows(s.filter_height),
+        whole(folded && vector > 0 && WholeIsLess(s.filter_height, s.filter_width * s.input_channels, vector)),
+        rows(whole ? 1 : s.filter_height),
         columns(folded ? 1 : s.filter_width),
-        channels(folded ? s.filter_width * s.input_channels : s.input_channels) {}
+        channels((folded ? s.filter_width * s.input_channels : s.input_channels) * (whole ? s.filter_height : 1)) {}
+  static bool WholeIsLess(int rows, int row, int vector) {
+    constexpr int kMostRows = 32;  // what is gathered for an output stays small
+    return rows <= kMostRows && (rows * row + vector - 1) / vector < rows * ((row + vector - 1) / vector);
+  }
   int positions() const { return rows * columns; }
   bool folded;
+  bool whole;
   int rows;
   int columns;
   int channels;

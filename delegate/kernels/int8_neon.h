@@ -169,7 +169,7 @@ class StoreCodesNeon {
   template <bool fast, int fours>
   static __attribute__((always_inline)) void Convert(const RunConstants& c, const int32x4_t* sums, int8x16_t (&codes)[fours]) {
     int32x4_t z[fours][4];
-#pragma GCC unroll 8
+#pragma GCC unroll 16
     for (int i = 0; i < 4 * fours; ++i) {
       const RequantizeNeon constants(c.multiplier[i % vectors], c.shift[i % vectors]);
       const int32x4_t sum = vaddq_s32(sums[i], c.bias[i % vectors]);

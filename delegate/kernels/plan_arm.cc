@@ -13,9 +13,20 @@ constexpr int kFewestChannels = 16;
 // With dot products XNNPACK needs less while the transforms cost what they did: estimated for Cortex-A76, 32->256 channels take a tenth
 // longer than XNNPACK (docs/arm64.md).
 constexpr int kFewestDotProductChannels = 64;
-// What a large first layer saves, and a small one on Cortex-A76 (3->24 channels with stride 2: 1.44 to 1.09 million cycles).
-constexpr double kSavedByDenseRows = 0.3;
-constexpr double kSavedByDenseShortRows = 0.4;
+// What first layers save of XNNPACK's time, which pads three channels to eight and output channels to sixteen. By estimated cycles of
+// Cortex-A76 (docs/arm64.md): 7x7x3->64 10.9 to 6.1 million, 3x3x3->64 2.7 to 2.3; on Neoverse N2 it is more, 11.0 to 3.8 and 2.7 to 1.7.
+constexpr double kSavedByDenseRows = 0.43;
+constexpr double kSavedByDenseShortRows = 0.2;
+
+Plan ClaimFirstLayer(const ConvShape& s, const CpuProfile& cpu) {
+  constexpr int kXnnpackFilters = 16;
+  ConvShape padded = s;
+  padded.output_channels = (s.output_channels + kXnnpackFilters - 1) / kXnnpackFilters * kXnnpackFilters;
+  const double share = IsLargeFirstLayer(s) ? kSavedByDenseRows : kSavedByDenseShortRows;
+  const double saved = XnnpackMultiplications(padded) - (1 - share) * XnnpackMultiplications(s);
+  return Claim(Algorithm::kDirect, cpu.isa, saved, "few input channels; here filters are dense");
+}
+
 Plan ChooseInt16Winograd(const ConvProblem& problem, const CpuProfile& cpu) {
   const Estimate estimate = EstimateWinogradF43(problem.shape, cpu);
   Reason reason;
@@ -54,12 +65,7 @@ Plan ChooseNeon(const ConvProblem& problem, const CpuProfile& cpu) {
 Plan ChooseDotProduct(const ConvProblem& problem, const CpuProfile& cpu) {
   const ConvShape& s = problem.shape;
   Reason reason;
-  if (IsLargeFirstLayer(s) && s.output_channels >= kFewestChannels) {
-    return Claim(Algorithm::kDirect, cpu.isa, kSavedByDenseRows * XnnpackMultiplications(s), "few input channels; here filter rows are dense");
-  }
-  if (IsFirstLayer(s) && !Includes(cpu.isa, Isa::kNeonI8mm) && s.output_channels >= kFewestChannels) {
-    return Claim(Algorithm::kDirect, cpu.isa, kSavedByDenseShortRows * XnnpackMultiplications(s), "few input channels; here filter rows are dense");
-  }
+  if (IsFirstLayer(s) && s.output_channels >= kFewestChannels) return ClaimFirstLayer(s, cpu);
   if (!s.is_3x3_stride_1()) {
     return Leave("XNNPACK is as fast here: ARM with dot products, not a 3x3 convolution with stride 1");
   }

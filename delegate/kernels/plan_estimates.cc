@@ -162,7 +162,7 @@ namespace {
 // What the NEON direct kernels take to read weights that no cache holds: once for as many output rows as their planes hold.
 double WeightPasses(const ConvShape& s, const CpuProfile& cpu, double depth, double filters) {
   constexpr double kHeld = 384 << 10;  // of a second-level cache of 512 KiB
-  const double planes = s.filter_height > 1 ? 128 << 10 : 16 << 10;  // direct_neon.h, where weights are that many
+  const double planes = s.filter_height > 1 ? 128 << 10 : 18 << 10;  // direct_neon.h, where weights are that many
   const double bytes = depth * filters;
   if (bytes <= kHeld) return 0;
   const double rows = planes / (depth * s.output_width);
@@ -176,18 +176,20 @@ Estimate EstimateDirect(const ConvShape& s, const CpuProfile& cpu, bool seven_bi
   const CpuCosts::Direct& costs = seven_bits ? CostsOf(cpu).direct_int7 : CostsOf(cpu).direct;
   const bool x86 = Includes(cpu.isa, Isa::kAvx2);
   const int row = s.filter_width * s.input_channels;
-  // What is gathered for an output: all of it side by side, or vectors of channels, in which few channels share one with their row.
+  // What is gathered for an output: all of it side by side, or vectors of channels, in which few channels share one with their row, or
+  // with all rows.
   const bool folded = s.filter_width > 1 && s.dilation_width == 1 && row <= 2 * kVector;
-  const double depth = x86      ? RoundUp(s.filter_size(), seven_bits ? kVector : 2)
-                       : folded ? s.filter_height * RoundUp(row, kVector)
-                                : s.filter_height * s.filter_width * RoundUp(s.input_channels, kVector);
+  const bool whole = folded && RoundUp(s.filter_height * row, kVector) < s.filter_height * RoundUp(row, kVector);
+  const double depth = x86 || whole ? RoundUp(s.filter_size(), x86 && !seven_bits ? 2 : kVector)
+                       : folded     ? s.filter_height * RoundUp(row, kVector)
+                                    : s.filter_height * s.filter_width * RoundUp(s.input_channels, kVector);
   // A copied row takes more than twice as long as vectors of channels that lie side by side.
-  const double input = folded && !x86 ? 2.5 * costs.input : costs.input;
+  const double input = folded && !whole && !x86 ? 2.5 * costs.input : costs.input;
   const double pixels = static_cast<double>(s.batch) * s.output_height * s.output_width;
   const double filters = RoundUp(s.output_channels, x86 ? kVector : 4);
   // On NEON every filter row begins a loop of its own.
   constexpr double kRowOfOutput = .2;
-  const double output = x86 ? costs.output : costs.output * (1 + kRowOfOutput * (s.filter_height - 1));
+  const double output = x86 || whole ? costs.output : costs.output * (1 + kRowOfOutput * (s.filter_height - 1));
   const double passes = x86 ? 0 : WeightPasses(s, cpu, depth, filters);
   const double work = pixels * (costs.multiply * depth * filters + output * filters + input * depth) + passes;
   const double peer = costs.multiply > 0 ? XnnpackMultiplications(s) + costs.peer * pixels * s.output_channels : 0;

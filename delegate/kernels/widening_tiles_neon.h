@@ -4,7 +4,7 @@
 // Such a core (Cortex-A53) multiplies once a cycle and loads 64 bits beside that, or 128 instead. What is loaded can be read four cycles
 // later, and so can a product, but by the next one that is added to it. Compilers join loads to pairs that come right before they are
 // needed, so that a sixth of the time is waiting. Hence each instruction is an `asm volatile` of its own, which compilers keep in order;
-// registers are theirs to choose. Loops read nothing behind what they multiply.
+// registers are theirs to choose. Nothing is read behind what is multiplied: what would be loaded after the last tile is its own beginning.
 //
 // In memory, of 16 input channels at a time: codes, 16 bytes from one output to the next and `step` from one vector of channels to the
 // next; weights [half of the channels][output channel][8 channels], without gaps.
@@ -44,204 +44,223 @@ TFLITE_EQ_IN_ORDER void AddPairsHere(int32x4_t* sum, int16x8_t pairs) {
 // What was stored before is loaded after it: the instructions above do not say that they read memory.
 TFLITE_EQ_IN_ORDER void StoredBefore() { asm volatile("" ::: "memory"); }
 
-// Bursts of `vectors` vectors of 7-bit codes, whose products add up in 16 bits before they are added to `acc`: 12 registers of either.
-// What is left is a ring of four registers for codes and one of three for weights, each loaded anew when it has been read for the last
-// time.
-template <int vectors>
+TFLITE_EQ_IN_ORDER void SumPairsHere(int32x4_t* sum, int16x8_t pairs) {
+  asm volatile("saddlp %0.4s, %1.8h" : "=w"(*sum) : "w"(pairs));
+}
+// The first to be added to a sum replaces what was there.
+template <bool first>
+TFLITE_EQ_IN_ORDER void AddPairsHere(int32x4_t* sum, int16x8_t pairs) {
+  if constexpr (first) {
+    SumPairsHere(sum, pairs);
+  } else {
+    AddPairsHere(sum, pairs);
+  }
+}
+
+// The sums of a tile, a vector for each output, to where vectors lie. Nothing but the sums' own registers is used: the others hold what is
+// loaded already.
+TFLITE_EQ_IN_ORDER void AddUpHere(int32x4_t* sum, int32x4_t other) {
+  asm volatile("addp %0.4s, %0.4s, %1.4s" : "+w"(*sum) : "w"(other));
+}
+TFLITE_EQ_IN_ORDER void StoreSums(TileSums& acc, int32x4_t* values) {
+  for (int p = 0; p < kTileOutputs; ++p) {
+    AddUpHere(&acc[p][0], acc[p][1]);
+    AddUpHere(&acc[p][2], acc[p][3]);
+  }
+  for (int p = 0; p < kTileOutputs; ++p) AddUpHere(&acc[p][0], acc[p][2]);
+  for (int p = 0; p < kTileOutputs; ++p) values[p] = acc[p][0];
+}
+
+// Where something of an output begins: its codes, and the weights that they are multiplied by.
+struct TilePlace {
+  const int8_t* codes;
+  const int8_t* weights;
+};
+
+// Seven-bit codes: bursts of some vectors, whose products add up in 16 bits before they are added to `acc`: 12 registers of either. What is
+// left is a ring of four registers for codes and one of three for weights, each loaded anew when it has been read for the last time. They
+// begin with what comes first in the next burst, whatever its length, be it of the next row or tile.
 class Int7Bursts {
  public:
-  static TFLITE_EQ_IN_ORDER void Add(const int8_t* codes, size_t step, int bursts, const int8_t* weights, TileSums& acc) {
+  TFLITE_EQ_IN_ORDER explicit Int7Bursts(TilePlace place) {
     StoredBefore();
-    Rings rings;
-    Begin(codes, weights, &rings);
-#pragma GCC unroll 1
-    for (;; --bursts) {
-      int16x8_t products[kTileOutputs][kTileCout];
-      Halves<0>(&codes, step, weights, &rings, products);
-      // Of the last burst the beginning is loaded once more.
-      const ptrdiff_t on = bursts > 1 ? 1 : 0;
-      codes += on * static_cast<ptrdiff_t>(step) - (1 - on) * static_cast<ptrdiff_t>((vectors - 1) * step);
-      weights += on * kWeightBytes;
-      AddAll(codes, weights, &rings, products, acc);
-      if (bursts == 1) break;
-    }
+    LoadWeights<0>(place.weights);
+    LoadCodes<0>(place.codes);
+    LoadCodes<1>(place.codes);
+    LoadCodes<2>(place.codes);
+    LoadWeights<1>(place.weights);
+    LoadWeights<2>(place.weights);
+    LoadCodes<3>(place.codes);
+  }
+
+  // A burst from where rings were loaded from; loads them from `next`.
+  template <int vectors, bool first>
+  TFLITE_EQ_IN_ORDER void Add(TilePlace place, size_t step, TilePlace next, TileSums& acc) {
+    int16x8_t products[kTileOutputs][kTileCout];
+    Halves<2 * vectors, 0>(place, step, products);
+    AddAll<first>(next, products, acc);
   }
 
  private:
-  static constexpr int kHalves = 2 * vectors;
   static constexpr int kCodes = 4;
   static constexpr int kWeights = 3;
-  static constexpr int kWeightBytes = kHalves * kTileCout * 8;
-  struct Rings {
-    int8x8_t codes[kCodes];
-    int8x8_t weights[kWeights];
-  };
 
   // Code number i of a burst, [half][output], where `codes` is the vector that it is in.
   template <int i>
-  static TFLITE_EQ_IN_ORDER void LoadCodes(const int8_t* codes, Rings* rings) {
-    rings->codes[i % kCodes] = LoadHere<i % kTileOutputs * 16 + i / kTileOutputs % 2 * 8>(codes);
+  TFLITE_EQ_IN_ORDER void LoadCodes(const int8_t* codes) {
+    codes_[i % kCodes] = LoadHere<i % kTileOutputs * 16 + i / kTileOutputs % 2 * 8>(codes);
   }
   template <int i>
-  static TFLITE_EQ_IN_ORDER void LoadWeights(const int8_t* weights, Rings* rings) {
-    rings->weights[i % kWeights] = LoadHere<8 * i>(weights);
-  }
-
-  static TFLITE_EQ_IN_ORDER void Begin(const int8_t* codes, const int8_t* weights, Rings* rings) {
-    LoadWeights<0>(weights, rings);
-    LoadCodes<0>(codes, rings);
-    LoadCodes<1>(codes, rings);
-    LoadCodes<2>(codes, rings);
-    LoadWeights<1>(weights, rings);
-    LoadWeights<2>(weights, rings);
-    LoadCodes<3>(codes, rings);
+  TFLITE_EQ_IN_ORDER void LoadWeights(const int8_t* weights) {
+    weights_[i % kWeights] = LoadHere<8 * i>(weights);
   }
 
   // The halves from `half` on.
-  template <int half>
-  static TFLITE_EQ_IN_ORDER void Halves(const int8_t** codes, size_t step, const int8_t* weights, Rings* rings,
-                                        int16x8_t (&products)[kTileOutputs][kTileCout]) {
-    if constexpr (half < kHalves) {
-      Channel<half, 0>(codes, step, weights, rings, products);
-      Channel<half, 1>(codes, step, weights, rings, products);
-      Channel<half, 2>(codes, step, weights, rings, products);
-      Channel<half, 3>(codes, step, weights, rings, products);
-      Halves<half + 1>(codes, step, weights, rings, products);
+  template <int halves, int half>
+  TFLITE_EQ_IN_ORDER void Halves(TilePlace& place, size_t step, int16x8_t (&products)[kTileOutputs][kTileCout]) {
+    if constexpr (half < halves) {
+      Channel<halves, half, 0>(place, step, products);
+      Channel<halves, half, 1>(place, step, products);
+      Channel<halves, half, 2>(place, step, products);
+      Channel<halves, half, 3>(place, step, products);
+      Halves<halves, half + 1>(place, step, products);
     }
   }
 
-  template <int half, int k>
-  static TFLITE_EQ_IN_ORDER void Channel(const int8_t** codes, size_t step, const int8_t* weights, Rings* rings,
-                                         int16x8_t (&products)[kTileOutputs][kTileCout]) {
-    Output<half, k, 0>(codes, step, rings, products);
-    Output<half, k, 1>(codes, step, rings, products);
-    Output<half, k, 2>(codes, step, rings, products);
+  template <int halves, int half, int k>
+  TFLITE_EQ_IN_ORDER void Channel(TilePlace& place, size_t step, int16x8_t (&products)[kTileOutputs][kTileCout]) {
+    Output<halves, half, k, 0>(place, step, products);
+    Output<halves, half, k, 1>(place, step, products);
+    Output<halves, half, k, 2>(place, step, products);
     constexpr int kNext = half * kTileCout + k + kWeights;
-    if constexpr (kNext < kHalves * kTileCout) LoadWeights<kNext>(weights, rings);
+    if constexpr (kNext < halves * kTileCout) LoadWeights<kNext>(place.weights);
   }
 
-  template <int half, int k, int p>
-  static TFLITE_EQ_IN_ORDER void Output(const int8_t** codes, size_t step, Rings* rings,
-                                        int16x8_t (&products)[kTileOutputs][kTileCout]) {
+  template <int halves, int half, int k, int p>
+  TFLITE_EQ_IN_ORDER void Output(TilePlace& place, size_t step, int16x8_t (&products)[kTileOutputs][kTileCout]) {
     constexpr int kCode = half * kTileOutputs + p;
-    const int8x8_t x = rings->codes[kCode % kCodes];
-    const int8x8_t w = rings->weights[(half * kTileCout + k) % kWeights];
+    const int8x8_t x = codes_[kCode % kCodes];
+    const int8x8_t w = weights_[(half * kTileCout + k) % kWeights];
     if constexpr (half == 0) {
       products[p][k] = MultiplyHere(x, w);
     } else {
       MultiplyAddHere(&products[p][k], x, w);
     }
     constexpr int kNext = kCode + kCodes;
-    if constexpr (k == kTileCout - 1 && kNext < kHalves * kTileOutputs) {
-      if constexpr (kNext % (2 * kTileOutputs) == 0) *codes += step;
-      LoadCodes<kNext>(*codes, rings);
+    if constexpr (k == kTileCout - 1 && kNext < halves * kTileOutputs) {
+      if constexpr (kNext % (2 * kTileOutputs) == 0) place.codes += step;
+      LoadCodes<kNext>(place.codes);
     }
   }
 
-  static TFLITE_EQ_IN_ORDER void AddAll(const int8_t* codes, const int8_t* weights, Rings* rings,
-                                        const int16x8_t (&products)[kTileOutputs][kTileCout], TileSums& acc) {
-    LoadWeights<0>(weights, rings);
-    AddPairsHere(&acc[0][0], products[0][0]);
-    LoadCodes<0>(codes, rings);
-    AddPairsHere(&acc[1][0], products[1][0]);
-    LoadCodes<1>(codes, rings);
-    AddPairsHere(&acc[2][0], products[2][0]);
-    LoadCodes<2>(codes, rings);
-    AddPairsHere(&acc[0][1], products[0][1]);
-    LoadWeights<1>(weights, rings);
-    AddPairsHere(&acc[1][1], products[1][1]);
-    LoadWeights<2>(weights, rings);
-    AddPairsHere(&acc[2][1], products[2][1]);
-    LoadCodes<3>(codes, rings);
-    AddPairsHere(&acc[0][2], products[0][2]);
-    AddPairsHere(&acc[1][2], products[1][2]);
-    AddPairsHere(&acc[2][2], products[2][2]);
-    for (int p = 0; p < kTileOutputs; ++p) AddPairsHere(&acc[p][3], products[p][3]);
+  template <bool first>
+  TFLITE_EQ_IN_ORDER void AddAll(TilePlace next, const int16x8_t (&products)[kTileOutputs][kTileCout], TileSums& acc) {
+    LoadWeights<0>(next.weights);
+    AddPairsHere<first>(&acc[0][0], products[0][0]);
+    LoadCodes<0>(next.codes);
+    AddPairsHere<first>(&acc[1][0], products[1][0]);
+    LoadCodes<1>(next.codes);
+    AddPairsHere<first>(&acc[2][0], products[2][0]);
+    LoadCodes<2>(next.codes);
+    AddPairsHere<first>(&acc[0][1], products[0][1]);
+    LoadWeights<1>(next.weights);
+    AddPairsHere<first>(&acc[1][1], products[1][1]);
+    LoadWeights<2>(next.weights);
+    AddPairsHere<first>(&acc[2][1], products[2][1]);
+    LoadCodes<3>(next.codes);
+    AddPairsHere<first>(&acc[0][2], products[0][2]);
+    AddPairsHere<first>(&acc[1][2], products[1][2]);
+    AddPairsHere<first>(&acc[2][2], products[2][2]);
+    for (int p = 0; p < kTileOutputs; ++p) AddPairsHere<first>(&acc[p][3], products[p][3]);
   }
+
+  int8x8_t codes_[kCodes];
+  int8x8_t weights_[kWeights];
 };
 
-// Vectors of any codes and weights above -128: two products add up in 16 bits. Products are numbered by output and output channel; they
-// are begun, ended, and four numbers after they were begun added to `acc`, also from one vector to the next. All weights of a vector
-// are held, 8 registers, and six of codes, each loaded for the next vector when it has been read for the last time.
+// Any codes and weights above -128: two products add up in 16 bits. Products are numbered by output and output channel; they are begun,
+// ended, and four numbers after they were begun added to `acc`, also from one vector to the next. All weights of a vector are held, 8
+// registers, and six of codes, each loaded for the next vector, be it of the next row or tile, when it has been read for the last time.
 class Int8Pairs {
  public:
-  static TFLITE_EQ_IN_ORDER void Add(const int8_t* codes, size_t step, int vectors, const int8_t* weights, TileSums& acc) {
+  TFLITE_EQ_IN_ORDER explicit Int8Pairs(TilePlace place) {
     StoredBefore();
-    Registers r;
-    LoadAll<0>(codes, weights, &r);
-    LoadAll<1>(codes, weights, &r);
-    for (int i = 0; i < kPending; ++i) r.products[kProducts - kPending + i] = vdupq_n_s16(0);
-#pragma GCC unroll 1
-    for (; vectors > 0; --vectors) {
-      // The last vector is loaded once more.
-      const ptrdiff_t on = vectors > 1 ? 1 : 0;
-      codes += on * static_cast<ptrdiff_t>(step);
-      weights += on * kWeightBytes;
-      Products<0>(codes, weights, &r, acc);
-      End<kProducts - 1>(codes, weights, &r);
+    LoadAll<0>(place);
+    LoadAll<1>(place);
+  }
+
+  // The vector that was loaded; loads the next. After the first one the products that are pending are not yet in `acc`, whose last
+  // vectors are zero.
+  template <bool first>
+  TFLITE_EQ_IN_ORDER void Add(TilePlace next, TileSums& acc) {
+    Products<first, 0>(next, acc);
+    End<kProducts - 1>(next);
+    if constexpr (first) {
+      for (int i = kProducts - kPending; i < kProducts; ++i) acc[i / kTileCout][i % kTileCout] = vdupq_n_s32(0);
     }
-    AddTo<kProducts - 4>(r, acc);
-    AddTo<kProducts - 3>(r, acc);
-    AddTo<kProducts - 2>(r, acc);
-    AddTo<kProducts - 1>(r, acc);
+  }
+  // Adds what is pending behind the last vector.
+  TFLITE_EQ_IN_ORDER void Finish(TileSums& acc) {
+    AddTo<kProducts - 4>(acc);
+    AddTo<kProducts - 3>(acc);
+    AddTo<kProducts - 2>(acc);
+    AddTo<kProducts - 1>(acc);
   }
 
  private:
   static constexpr int kProducts = kTileOutputs * kTileCout;
   static constexpr int kPending = 4;
-  static constexpr int kWeightBytes = 2 * kTileCout * 8;
-  struct Registers {
-    int8x8_t codes[2][kTileOutputs];
-    int8x8_t weights[2][kTileCout];
-    int16x8_t products[kProducts];
-  };
 
   template <int half, int p>
-  static TFLITE_EQ_IN_ORDER void LoadCodes(const int8_t* codes, Registers* r) {
-    r->codes[half][p] = LoadHere<16 * p + 8 * half>(codes);
+  TFLITE_EQ_IN_ORDER void LoadCodes(const int8_t* codes) {
+    codes_[half][p] = LoadHere<16 * p + 8 * half>(codes);
   }
   template <int half, int k>
-  static TFLITE_EQ_IN_ORDER void LoadWeights(const int8_t* weights, Registers* r) {
-    r->weights[half][k] = LoadHere<(half * kTileCout + k) * 8>(weights);
+  TFLITE_EQ_IN_ORDER void LoadWeights(const int8_t* weights) {
+    weights_[half][k] = LoadHere<(half * kTileCout + k) * 8>(weights);
   }
   // What product i is the last to read, in one half of the channels.
   template <int half, int i>
-  static TFLITE_EQ_IN_ORDER void Load(const int8_t* codes, const int8_t* weights, Registers* r) {
-    if constexpr (i % kTileCout == kTileCout - 1) LoadCodes<half, i / kTileCout>(codes, r);
-    if constexpr (i / kTileCout == kTileOutputs - 1) LoadWeights<half, i % kTileCout>(weights, r);
+  TFLITE_EQ_IN_ORDER void Load(TilePlace place) {
+    if constexpr (i % kTileCout == kTileCout - 1) LoadCodes<half, i / kTileCout>(place.codes);
+    if constexpr (i / kTileCout == kTileOutputs - 1) LoadWeights<half, i % kTileCout>(place.weights);
   }
   template <int half, int i = 0>
-  static TFLITE_EQ_IN_ORDER void LoadAll(const int8_t* codes, const int8_t* weights, Registers* r) {
+  TFLITE_EQ_IN_ORDER void LoadAll(TilePlace place) {
     if constexpr (i < kProducts) {
-      Load<half, i>(codes, weights, r);
-      LoadAll<half, i + 1>(codes, weights, r);
+      Load<half, i>(place);
+      LoadAll<half, i + 1>(place);
     }
   }
 
   // The products from number i on.
-  template <int i>
-  static TFLITE_EQ_IN_ORDER void Products(const int8_t* codes, const int8_t* weights, Registers* r, TileSums& acc) {
+  template <bool first, int i>
+  TFLITE_EQ_IN_ORDER void Products(TilePlace next, TileSums& acc) {
     if constexpr (i < kProducts) {
-      Product<i>(codes, weights, r, acc);
-      Products<i + 1>(codes, weights, r, acc);
+      if constexpr (!first) {
+        AddTo<(i + kProducts - kPending) % kProducts>(acc);
+      } else if constexpr (i >= kPending) {
+        SumPairsHere(&acc[(i - kPending) / kTileCout][(i - kPending) % kTileCout], products_[i - kPending]);
+      }
+      products_[i] = MultiplyHere(codes_[0][i / kTileCout], weights_[0][i % kTileCout]);
+      Load<0, i>(next);
+      if constexpr (i > 0) End<i - 1>(next);
+      Products<first, i + 1>(next, acc);
     }
   }
   template <int i>
-  static TFLITE_EQ_IN_ORDER void Product(const int8_t* codes, const int8_t* weights, Registers* r, TileSums& acc) {
-    AddTo<(i + kProducts - kPending) % kProducts>(*r, acc);
-    r->products[i] = MultiplyHere(r->codes[0][i / kTileCout], r->weights[0][i % kTileCout]);
-    Load<0, i>(codes, weights, r);
-    if constexpr (i > 0) End<i - 1>(codes, weights, r);
+  TFLITE_EQ_IN_ORDER void End(TilePlace next) {
+    MultiplyAddHere(&products_[i], codes_[1][i / kTileCout], weights_[1][i % kTileCout]);
+    Load<1, i>(next);
   }
   template <int i>
-  static TFLITE_EQ_IN_ORDER void End(const int8_t* codes, const int8_t* weights, Registers* r) {
-    MultiplyAddHere(&r->products[i], r->codes[1][i / kTileCout], r->weights[1][i % kTileCout]);
-    Load<1, i>(codes, weights, r);
+  TFLITE_EQ_IN_ORDER void AddTo(TileSums& acc) {
+    AddPairsHere(&acc[i / kTileCout][i % kTileCout], products_[i]);
   }
-  template <int i>
-  static TFLITE_EQ_IN_ORDER void AddTo(const Registers& r, TileSums& acc) {
-    AddPairsHere(&acc[i / kTileCout][i % kTileCout], r.products[i]);
-  }
+
+  int8x8_t codes_[2][kTileOutputs];
+  int8x8_t weights_[2][kTileCout];
+  int16x8_t products_[kProducts];
 };
 
 #undef TFLITE_EQ_IN_ORDER

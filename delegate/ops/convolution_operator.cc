@@ -38,6 +38,7 @@ bool ConvolutionOperator::ReadWeights(TensorView filter, TensorView bias, Reason
     return false;
   }
   problem_.weights.filter = static_cast<const int8_t*>(filter.data());
+  packed_constants_ = {filter.data(), channels * static_cast<size_t>(s.filter_size())};
   problem_.weights.bias = bias.exists() ? static_cast<const int32_t*>(bias.data()) : nullptr;
   return true;
 }

@@ -74,6 +74,12 @@ struct Description {
   int stride_width = 1;
 };
 
+// Constants of the model.
+struct Constants {
+  const void* data = nullptr;
+  size_t bytes = 0;
+};
+
 // Rows and columns at the edges of images.
 struct Edges {
   int top = 0;
@@ -163,6 +169,9 @@ class Operator {
   // Of an operator whose output is images, each computed from one of the first input's, how it is computed by rows; after Divide.
   const RowWork& row_work() const { return row_work_; }
 
+  // What it has in a form of its own once it is prepared, and does not read again but for Reference.
+  const Constants& packed_constants() const { return packed_constants_; }
+
   virtual Sharing sharing() const { return Sharing::kNone; }
   virtual Description Describe() const { return {}; }
 
@@ -177,6 +186,7 @@ class Operator {
   CodeBounds codes_, input_codes_;
   int output_stride_ = 0;  // 0 where pixels follow each other
   Edges pads_, most_edges_, edges_;
+  Constants packed_constants_;
   RowWork row_work_;
 };
 

@@ -174,6 +174,7 @@ Worth TransposeConv::Judge(const Environment& environment, bool insist) const {
   const double moved = is_one_convolution() ? 0 : static_cast<double>(s.output_height) * s.output_width * s.output_channels;
   own += CostsOf(cpu).of(SimpleOperator::kCopy).own * moved;
   worth.saved_multiplications = worth.runtime - own;
+  worth.reason.Set("%s on %s: one convolution for each phase", AlgorithmName(plan.algorithm), IsaName(plan.isa));
   // Measured by itself with two VNNI units.
   worth.only_between = !cpu.two_vnni_units || !Includes(cpu.isa, Isa::kAvx512Vnni);
   return worth;

@@ -4,11 +4,12 @@ signals, two delegates, and every order of deletion. On every runtime."""
 import gc
 import itertools
 import pathlib
+import re
 import signal
 
 import numpy as np
 import pytest
-from one_conv_model import build
+from one_conv_model import Chain, build, random_conv
 from pair import Pair, chain_of_convs
 
 CHANNELS = 32
@@ -30,6 +31,18 @@ def sizes(count, seed):
 def resident_kib():
     pages = pathlib.Path("/proc/self/statm").read_text().split()[1]
     return int(pages) * 4
+
+
+def resident_kib_of_file(path):
+    """Of what this process has mapped of a file, how much is in its page table."""
+    total = 0
+    counts = False
+    for line in pathlib.Path("/proc/self/smaps").read_text().splitlines():
+        if re.match("[0-9a-f]+-[0-9a-f]+ ", line):
+            counts = line.endswith(str(path))
+        elif counts and line.startswith("Rss:"):
+            total += int(line.split()[1])
+    return total
 
 
 def reference(runtime, model, codes):
@@ -80,6 +93,40 @@ def test_memory_of_sizes_that_are_gone_is_given_back(runtime, delegate_path, mod
         run(shape)
     # One of the largest size's tensors kept per resize would be 29 MB.
     assert resident_kib() - before < 4 << 10
+
+
+def test_weights_that_are_packed_do_not_stay_in_memory_as_the_file_has_them(
+    runtime, delegate_path, tmp_path
+):
+    rng = np.random.default_rng(11)
+    wide = [random_conv(rng, a, b, padding="same") for a, b in [(32, 256), (256, 256), (256, 32)]]
+    content = build(Chain((1, 20, 20, CHANNELS), 0.05, 3, wide))
+    path = tmp_path / "wide.tflite"
+    path.write_bytes(content)
+
+    def run(**options):
+        delegate = runtime.load_delegate(
+            delegate_path, {"log_level": "0", "kernel": "direct", "num_threads": "1", **options}
+        )
+        interpreter = runtime.Interpreter(model_path=str(path), experimental_delegates=[delegate])
+        return interpreter, outcome(interpreter, codes)
+
+    codes = some_codes()
+    expected = reference(runtime, content, codes)
+    interpreter, codes_of_it = run()
+    left = resident_kib_of_file(path)
+    np.testing.assert_array_equal(codes_of_it, expected)
+    # Another that reads the file while the first one has let go of it.
+    second, codes_of_second = run(verify="1")
+    np.testing.assert_array_equal(codes_of_second, expected)
+    whole = len(content) >> 10
+    assert whole > 700
+    if resident_kib_of_file(path) < whole / 2:
+        pytest.skip("this system does not tell what is in memory")
+    # Pages that weights have only a part of, and those that are few.
+    assert left < whole / 4
+    np.testing.assert_array_equal(outcome(interpreter, codes), expected)
+    del second
 
 
 def test_signals_during_invocations(runtime, delegate_path, model):

@@ -202,7 +202,7 @@ def test_what_gains_is_split_named_and_told(capsys: pytest.CaptureFixture[str]) 
     ]
     assert 0 < work[1] / work[0] - 1 <= 0.3
     assert f"for {100 * (work[1] / work[0] - 1):.1f} % more multiplications and" in said
-    assert "dB on 24 samples held back from bias correction" in said
+    assert "dB on 24 calibration samples" in said
     told = result.report.summary["allocations"]
     assert told[0] in said
     assert accuracy_page.spent(told) == f"split +{100 * (work[1] / work[0] - 1):.1f} %"

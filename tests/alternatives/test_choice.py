@@ -19,6 +19,7 @@ from tflite_eq.alternatives.min_max import min_max_config, min_max_record
 from tflite_eq.alternatives.options import NO_BIAS, NO_EQUALIZATION, WITH_MIN_MAX
 from tflite_eq.alternatives.stand_ins import unequalized
 from tflite_eq.bias.iterative import ErrorSums
+from tflite_eq.calibration import calibrate_once
 from tflite_eq.data.stored_samples import StoredSamples
 from tflite_eq.equalization.factors import with_factors
 from tflite_eq.errors import ConfigError
@@ -80,7 +81,8 @@ def test_bias_correction_that_does_harm_is_left_out(wrong_biases: None, held_bac
     assert (kept.tensors, kept.layers) == (alone.tensors, alone.layers)
     text = found(kept).text()
     assert f", {NO_BIAS}, and" in text
-    assert f"on {found(kept).samples} samples held back" in text
+    kind = "calibration samples, which flatter" if held_back is None else "samples held back"
+    assert f"on {found(kept).samples} {kind}" in text
 
 
 @pytest.mark.parametrize("bits", ["8", "7"])
@@ -168,6 +170,32 @@ def test_without_samples_held_back_all_judge_and_the_float_network_is_not_run_ag
     assert kept.sqnr_db[MIN_MAX] == pytest.approx([sqnr], abs=0.01)
 
 
+def test_biases_are_corrected_on_halves_only_where_it_could_decide(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Halves leave larger errors than the whole leaves on itself, and the files are the same."""
+    model, corrected = models.build(NETWORK), []
+    plain = calibrate_once.corrected_on
+
+    def counted(*arguments: Any) -> Any:
+        corrected.append(arguments)
+        return plain(*arguments)
+
+    monkeypatch.setattr(calibrate_once, "corrected_on", counted)
+    monkeypatch.setattr(judges, "_OPTIMISM", 0.1)
+    clear = calibrate(model, SAMPLES)
+    assert not corrected
+    assert found(clear).optimism_db > 0
+    monkeypatch.setattr(judges, "_OPTIMISM", 1000.0)
+    doubtful = calibrate(model, SAMPLES)
+    assert len(corrected) == 2
+    assert found(doubtful).optimism_db == 0
+    assert "samples held back from bias correction" in found(doubtful).text()
+    assert found(doubtful).sqnr_db[MIN_MAX] == found(clear).sqnr_db[MIN_MAX]
+    assert found(doubtful).sqnr_db[ASKED] < found(clear).sqnr_db[ASKED]
+    assert doubtful.layers == clear.layers
+
+
 def test_fitted_filters_are_compared_with_enough_samples() -> None:
     data = models.data(NETWORK, count=24)
     kept = found(calibrate(models.build(NETWORK), data, Config(reconstruction="refit")))
@@ -175,7 +203,10 @@ def test_fitted_filters_are_compared_with_enough_samples() -> None:
     assert kept.sqnr_db[ASKED][0] > kept.sqnr_db[MIN_MAX][0]
 
 
-def test_biases_that_are_trained_are_judged_as_correction_leaves_them() -> None:
+def test_biases_that_are_trained_are_judged_as_correction_leaves_them(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(judges, "_OPTIMISM", 1000.0)
     config = Config(bias_correction="finetune")
     trained = calibrate(models.build(NETWORK), SAMPLES, config)
     assert trained.fine_tuning is not None
@@ -223,8 +254,15 @@ def test_too_few_samples_are_said_to_be_too_few() -> None:
     assert fitted.reason == "24 samples are needed to judge fitted filters, there are 16"
 
 
-def test_calibration_samples_judge_where_none_are_held_back() -> None:
+def test_calibration_samples_judge_where_none_are_held_back(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     many = models.data(NETWORK, count=80)
+    monkeypatch.setattr(judges, "_OPTIMISM", 0.1)
+    for count, judging in ((12, 12), (13, 13), (80, 16)):
+        kept = found(calibrate(models.build(NETWORK), many[:count]))
+        assert (kept.samples, kept.held_back) == (judging, False)
+    monkeypatch.setattr(judges, "_OPTIMISM", 1000.0)
     for count, judging in ((12, 12), (13, 13), (80, 64)):
         kept = found(calibrate(models.build(NETWORK), many[:count]))
         assert (kept.samples, kept.held_back) == (judging, False)

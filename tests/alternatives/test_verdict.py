@@ -6,7 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tflite_eq.alternatives.verdict import MARGIN_DB, best, falls_below, gains_db, is_closer
+from tflite_eq.alternatives.verdict import (
+    MARGIN_DB,
+    best,
+    falls_below,
+    gains_db,
+    is_closer,
+    lead_db,
+)
 
 Energies = npt.NDArray[np.float64]
 
@@ -32,6 +39,18 @@ def test_one_sample_is_no_majority() -> None:
     assert one.sum() < other.sum()
     assert not is_closer(one, other)
     assert not is_closer(one, one)
+
+
+def test_a_lead_is_that_of_the_worst_output_and_sure_in_both_measures() -> None:
+    base = energies(0.0, 0.0, samples=16)
+    assert lead_db(energies(-5.0, -2.0, samples=16, seed=1), base) == pytest.approx(1.7, abs=0.4)
+    assert lead_db(base, base) == 0
+    one_sample = base.copy()
+    one_sample[3] /= 1000.0
+    assert lead_db(one_sample, base) < 0.1
+    ahead_but_loud = base / 2
+    ahead_but_loud[3] = 3 * base.sum(axis=0)
+    assert lead_db(ahead_but_loud, base) < -4
 
 
 def test_a_tie_keeps_what_was_asked_for() -> None:

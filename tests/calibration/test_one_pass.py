@@ -53,7 +53,7 @@ def scaled_and_run(loud: tuple[int, ...] = ()) -> tuple[Observed, Any, Any]:
     factors = [ChannelFactors.of(d, 2.0 ** rng.uniform(-3, 3, d.channels)) for d in domains]
     seen = observe_channels(graph, tensors, reader, seed=0, loud=loud)
     scaled = with_factors(graph, factors)
-    again = observe_channels(scaled, tensors, reader, seed=0, loud=loud)
+    again = observe_channels(scaled, (), reader, seed=0, loud=loud)
     return seen, seen.scaled(tensor_factors(graph, set(), factors)), again.observers
 
 

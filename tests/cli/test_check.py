@@ -79,6 +79,20 @@ def test_rounding_noise_of_weights_is_that_of_a_uniform_error() -> None:
         assert abs(layer.weights_db - expected) < 4
 
 
+def test_weights_that_decayed_to_nothing_are_no_risk() -> None:
+    """Two thirds of a filter behind dead inputs, as training with weight decay leaves them."""
+
+    def network(x: Any) -> Any:
+        y = tf.nn.relu(models.conv(x, 24, seed=1))
+        filters = models.weights(3, 3, 24, 8, seed=2)
+        filters[:, :, 8:] *= 1e-15
+        return tf.nn.conv2d(y, filters, 1, "SAME")
+
+    found = outlook(models.convert(network, models.IMAGE), "m")
+    assert found.risks == ()
+    assert all(layer.weights_db > 35 for layer in found.layers)
+
+
 def test_what_cannot_be_quantized_is_refused_in_one_line(workspace: Workspace) -> None:
     workspace.quantize()
     finished = workspace.run("check", workspace.output)

@@ -53,6 +53,19 @@ def test_a_folder_without_images_is_refused(tmp_path: Path) -> None:
         find_samples(tmp_path)
 
 
+def test_formats_that_are_not_read_are_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Telephones store .HEIC: a folder of them holds images for whoever made them."""
+    for name in ("a.HEIC", "b.heic", "c.avif", ".d.heic"):
+        (tmp_path / name).write_bytes(b"\0\0\0\x18ftypheic")
+    with pytest.raises(DatasetError, match=r"there are 1 \.avif file, 2 \.heic files, of formats"):
+        find_samples(tmp_path)
+    (tmp_path / "e.png").touch()
+    assert [path.name for path in find_samples(tmp_path)[IMAGES]] == ["e.png"]
+    assert "left out 1 .avif file, 2 .heic files, of formats" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("source", "size"),
     [((224, 224), (224, 224)), ((100, 300), (32, 32)), ((300, 41), (32, 48)), ((1, 1), (7, 5))],

@@ -11,7 +11,7 @@ from PIL import Image
 
 from tflite_eq.data.preprocessing import Preprocessing
 from tflite_eq.data.samples import Samples
-from tflite_eq.data.sources import choose, left_over, open_calibration, open_data
+from tflite_eq.data.sources import choose, left_over, open_data, subset
 from tflite_eq.errors import ConfigError, DatasetError, ModelError
 from tflite_eq.graph.inputs import ModelInput
 
@@ -22,7 +22,9 @@ PIXELS = RNG.integers(0, 256, (6, 8, 8, 3)).astype(np.uint8)
 
 
 def opened(path: Path, shape: tuple[int, ...] = SHAPE, count: int = 50, seed: int = 0) -> Samples:
-    return open_calibration(path, shape, HALF, count, seed)
+    samples = open_data([path], [ModelInput.of_shape(shape)], HALF)
+    assert isinstance(samples, Samples)
+    return subset(samples, count, seed)
 
 
 def save_images(folder: Path, count: int) -> None:
@@ -273,8 +275,9 @@ def test_options_are_checked(tmp_path: Path) -> None:
     save_images(tmp_path, 1)
     with pytest.raises(ConfigError, match="at least one sample"):
         opened(tmp_path, count=0)
+    of_colours = Preprocessing((1.0, 2.0, 3.0))
     with pytest.raises(ConfigError, match="give one number"):
-        open_calibration(tmp_path, (1, 8, 8, 1), Preprocessing((1.0, 2.0, 3.0)), 5, 0)
+        open_data([tmp_path], [ModelInput.of_shape((1, 8, 8, 1))], of_colours)
     np.save(tmp_path / "x.npy", np.zeros((2, 5), np.uint8))
     with pytest.raises(ConfigError, match="give one number"):
-        open_calibration(tmp_path / "x.npy", (1, 5), Preprocessing((1.0, 2.0, 3.0)), 5, 0)
+        open_data([tmp_path / "x.npy"], [ModelInput.of_shape((1, 5))], of_colours)

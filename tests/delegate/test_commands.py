@@ -355,12 +355,12 @@ def test_benchmark_with_nothing_delegated(
 ) -> None:
     started: list[Any] = []
 
-    class Counted(benchmark._Contender):
+    class Counted(benchmark.Contender):
         def __init__(self, serve: Any, *arguments: Any) -> None:
             started.append(serve)
             super().__init__(serve, *arguments)
 
-    monkeypatch.setattr(benchmark, "_Contender", Counted)
+    monkeypatch.setattr(benchmark, "Contender", Counted)
     assert run(f"benchmark --model int8.tflite {RUNTIME} --num_runs 3 --isa scalar") == 0
     assert len(started) == 1  # nothing to compare with
     output = capsys.readouterr().out

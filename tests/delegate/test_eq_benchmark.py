@@ -183,7 +183,7 @@ class TestModel:
         strides = [layer["stride"] for layer in delegate["claimed_layers"]]
         assert strides.count([2, 2]) == 1
         assert {layer["op"] for layer in delegate["claimed_layers"]} == {"CONV_2D"}
-        assert "7 of 11 claimed" in finished.stdout
+        assert "claimed 7, known 11\n" in finished.stdout
 
     def test_gives_reasons_for_what_it_leaves(self, benchmark: Benchmark, network: Path) -> None:
         delegate = benchmark.result(network, "--external_delegate_options=isa:scalar")["delegate"]
@@ -293,7 +293,7 @@ class TestModel:
 
         model = benchmark.model(edited(networks.quantized("int8"), rename))
         finished = benchmark.run(model, *QUICK, SCALAR)
-        assert "(a\\x81\\x0ab)\n" in finished.stdout
+        assert "output a\\x81\\x0ab;c, reason" in finished.stdout
         outputs = [decision["output"] for decision in last_line(finished)["delegate"]["decisions"]]
         assert "a\ufffd\nb;c" in outputs
 

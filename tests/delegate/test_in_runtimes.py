@@ -16,8 +16,9 @@ import pytest
 from tests import models
 from tests.delegate import every_operator, inside, networks
 from tflite_eq import Config, QuantizationResult, quantize
+from tflite_eq.cli.main import main, parse
 from tflite_eq.delegate.process import call_apart
-from tflite_eq.delegate.validate import FUSED, OUTPUT, validate
+from tflite_eq.delegate.validate import FUSED, OUTPUT, NoReferenceError, validate
 from tflite_eq.errors import BackendError, ModelError, TfliteEqError
 from tflite_eq.graph import schema
 from tflite_eq.runtimes import Runtime, available_runtimes, preferred_runtime
@@ -73,6 +74,83 @@ def test_other_networks(runtime: Runtime, name: str, convolutions: int) -> None:
     whole = validate(model, runtime, samples=2, options={"claim": "."})
     assert whole.first_wrong is None
     assert sum(claim.claimed for claim in whole.claims) >= convolutions
+
+
+@functools.cache
+def dense_on_rows() -> bytes:
+    """Two dense layers with results of three dimensions, as in attention, and a sum."""
+
+    def network(x: Any) -> Any:
+        y = models.tf.nn.relu(models.dense(x, 12, seed=1))
+        return models.dense(y, 16, seed=2) + x
+
+    return quantize(
+        models.convert(network, (1, 24, 16)), models.samples((1, 24, 16), count=4)
+    ).model
+
+
+@on_every_runtime
+def test_dense_layers_on_rows(runtime: Runtime, capfd: pytest.CaptureFixture[str]) -> None:
+    """2.14's reference kernel leaves most of their results as memory was."""
+    model = dense_on_rows()
+    found = validate(model, runtime, samples=3, options={"claim": "."}, keep_run=True)
+    assert found.first_wrong is None
+    assert [claim.kind for claim in found.claims if claim.claimed][-1] == "ADD"
+    assert ("leaves values" in capfd.readouterr().err) == ("2.14" in runtime.version)
+    assert found.golden is not None
+    again = validate(model, runtime, options={"claim": "."}, golden=found.golden)
+    assert again.first_wrong is None
+
+
+@on_every_runtime
+def test_version_that_reference_kernels_do_not_list(runtime: Runtime) -> None:
+    """DEPTH_TO_SPACE of codes is version 2, and their registry has version 1 of the same kernel."""
+
+    def network(x: Any) -> Any:
+        return models.tf.nn.depth_to_space(models.conv(x, 16, seed=1), 2)
+
+    samples = models.samples(networks.IMAGE, count=4)
+    model = quantize(models.convert(network, networks.IMAGE), samples).model
+    found = validate(model, runtime, samples=2, options={"claim": "."})
+    assert found.first_wrong is None
+    assert "CONV_2D" in {claim.kind for claim in found.claims if claim.claimed}
+
+
+@functools.cache
+def product_of_five_dimensions() -> bytes:
+    """Groups of channels and a factor for each channel, as group normalisation has them."""
+
+    def network(x: Any) -> Any:
+        tf = models.tf
+        y = models.conv(x, 8, seed=1)
+        factors = tf.sigmoid(models.dense(tf.reduce_mean(y, [1, 2]), 8, seed=2))
+        groups = tf.reshape(y, (1, 16, 16, 2, 4)) * tf.reshape(factors, (1, 1, 1, 2, 4))
+        return models.conv(tf.reshape(groups, (1, 16, 16, 8)), 4, seed=3)
+
+    samples = models.samples(networks.IMAGE, count=4)
+    return quantize(models.convert(network, networks.IMAGE), samples).model
+
+
+@on_every_runtime
+def test_reference_kernels_that_crash_are_told_from_the_delegate(runtime: Runtime) -> None:
+    model = product_of_five_dimensions()
+    if "2.14" not in runtime.version:
+        assert validate(model, runtime, options={"claim": "."}).first_wrong is None
+        return
+    with pytest.raises(NoReferenceError, match="crash on this model without the delegate"):
+        validate(model, runtime, options={"claim": "."})
+
+
+@pytest.mark.skipif(len(RUNTIMES) < 2, reason="needs a runtime beside one of TFLite 2.14")
+def test_others_are_validated_beside_a_runtime_without_reference(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "m.tflite"
+    path.write_bytes(product_of_five_dimensions())
+    assert main(parse(["tflite-eq", "validate", "--model", str(path), "--claim", "."])) == 0
+    found = capfd.readouterr()
+    assert found.out.count("Bit for bit") == sum("2.14" not in r.version for r in RUNTIMES)
+    assert found.err.count("note: left out: ") == sum("2.14" in r.version for r in RUNTIMES)
 
 
 def test_every_output_of_an_operator_is_compared() -> None:

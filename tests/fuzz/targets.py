@@ -114,7 +114,7 @@ def model_to_benchmark(rng: Random, folder: Path) -> Ending:
     model = damaged(rng, quantized_network(rng))
     pipe = _Pipe(["run", "profile", None])
     options = {"num_threads": 1} if rng.random() < 0.7 else None
-    benchmark._guard(benchmark._serve_model, (model, None, preferred_runtime(), 1, options), pipe)
+    benchmark._guard(benchmark.serve_model, (model, None, preferred_runtime(), 1, options), pipe)
     failed = next((a for a in pipe.answers if isinstance(a, TfliteEqError)), None)
     return held(lambda: _raise(failed) if failed else len(pipe.answers))
 

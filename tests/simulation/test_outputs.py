@@ -71,19 +71,6 @@ def test_a_sample_that_counts_less_gives_fewer_rows() -> None:
     assert len(rows.outputs().exact) == 100 + 25 + 0 + 100
 
 
-def test_a_part_has_the_positions_of_the_whole_and_quantized_outputs_of_its_own() -> None:
-    outputs = outputs_of(30_000)
-    whole = rows_of(outputs)
-    part = whole.part([1, 3])
-    for own, number in enumerate([1, 3]):
-        part.take_quantized(own, outputs[number][1] + 5)
-    found, of_whole = part.outputs(), whole.outputs()
-    quarter = len(of_whole.exact) // 4
-    chosen = [*range(quarter, 2 * quarter), *range(3 * quarter, 4 * quarter)]
-    np.testing.assert_array_equal(found.exact, of_whole.exact[chosen])
-    np.testing.assert_array_equal(found.quantized, of_whole.quantized[chosen] + np.float32(5))
-
-
 @pytest.mark.parametrize("activation", ["NONE", "RELU", "RELU6", "RELU_N1_TO_1"])
 @pytest.mark.parametrize("gain", [1.0, 1.25])
 @pytest.mark.parametrize("rows", [1, module._BLOCK_VALUES])

@@ -2,8 +2,7 @@
 
 A calibration without searches and refitted filters, on some of the calibration samples, is a
 fraction of the work of the one that follows, and the rounding of activations does much the same in
-both. As with the finished calibration (``alternatives.judges``) each half of the samples judges a
-network whose biases the other half has corrected.
+both. The samples that judge have corrected the biases of both, which flatters both alike.
 """
 
 from __future__ import annotations
@@ -62,9 +61,7 @@ class Gain:
 
     def text(self) -> str:
         """The figures for people."""
-        return (
-            f"{self.decibels:+.1f} dB on {len(self.before)} samples held back from bias correction"
-        )
+        return f"{self.decibels:+.1f} dB on {len(self.before)} calibration samples"
 
 
 class Trials:
@@ -128,7 +125,7 @@ class Trials:
             heard = HeardSamples(samples, {}, None, [])
             task = CalibrationTask(graph, self._skipped, "", heard, followed, [], judges)
             found = calibrated(task, config, PassTrace(), None)
-            errors = judges.errors([found.judged], "Trying where precision pays")
+            errors = judges.errors([[found.record]], "Trying where precision pays")
         noise, signal = errors.noise[0], errors.signal.sum(axis=0)
         # An output that is 0 for all samples tells nothing.
         ratios = np.divide(noise, signal, out=np.zeros_like(noise), where=signal > 0)

@@ -1,9 +1,10 @@
 """The calibration that is kept: the one asked for, unless something less of it is closer.
 
 The model asked for is measured beside that of min-max scales and beside itself without corrections,
-which cost no calibration. Only if one of these is to be preferred, stand-ins that cost none either
-tell what should be left out, and the network is calibrated again that way. What it comes to is
-measured like the first one, and min-max scales are there if it falls short.
+which cost no calibration. Samples that have corrected it flatter it: where that could decide, it is
+measured as others of them correct it. Only if one of these is to be preferred, stand-ins that cost
+none either tell what should be left out, and the network is calibrated again that way. What it
+comes to is measured like the first one, and min-max scales are there if it falls short.
 """
 
 from __future__ import annotations
@@ -25,8 +26,8 @@ from tflite_eq.alternatives.options import (
     may_leave_out_bias,
 )
 from tflite_eq.alternatives.stand_ins import uncorrected, unequalized
-from tflite_eq.alternatives.verdict import Energies, best, falls_below, gains_db
-from tflite_eq.config import Config
+from tflite_eq.alternatives.verdict import Energies, best, falls_below, gains_db, lead_db
+from tflite_eq.config import BiasCorrection, Config
 from tflite_eq.errors import BackendError
 from tflite_eq.graph.model import Graph
 from tflite_eq.progress import note
@@ -45,15 +46,20 @@ class Candidate:
 
     Attributes:
         record: What it found on all samples.
-        judged: The records to judge it by, whose biases the judging samples have not corrected: one
-            for every fold, or one for all.
         observed: Smallest and largest FP32 value over the calibration data by tensor index, in the
             network that it equalized.
+        by_fold: Makes the records, one for every fold, whose biases the judging samples have not
+            corrected; ``None`` if they have corrected nothing.
     """
 
     record: Calibration
-    judged: Judged
     observed: Mapping[int, Interval]
+    by_fold: Callable[[], Judged] | None = None
+
+    @property
+    def judged(self) -> Judged:
+        """The records to judge it by without flattering it."""
+        return self.by_fold() if self.by_fold else [self.record]
 
 
 def best_of(
@@ -86,16 +92,22 @@ def best_of(
     figures = _Figures(judges)
     found: dict[str, Candidate] = {}
     kept = None
+    is_flattered = False
     try:
-        figures.measure({MIN_MAX: [base], ASKED: asked.judged})
-        less = less_of(record)
+        models: dict[str, Judged] = {MIN_MAX: [base]}
         if may_leave_out_bias(record.config):
-            figures.measure({_stand_in(NO_BIAS): [uncorrected(record)]})
-        if figures.best([MIN_MAX, _stand_in(NO_BIAS)]):
+            models[_stand_in(NO_BIAS)] = [uncorrected(record)]
+        others = list(models)
+        is_flattered = _measured(figures, asked, models, judges.optimism_db)
+        less = less_of(record)
+        if figures.best(others):
             if NEITHER in less:
                 other = unequalized(graph, skipped, base, asked.observed, record)
                 figures.measure({_stand_in(NEITHER): [other]})
             for name in _worth_calibrating(figures, less):
+                if is_flattered and less[name].bias_correction is not BiasCorrection.NONE:
+                    figures.measure({ASKED: asked.judged})
+                    is_flattered = False
                 found[name] = calibrated(name, less[name])
                 if not figures.knows(name):
                     figures.measure({name: found[name].judged})
@@ -106,6 +118,8 @@ def best_of(
         unknown = Comparison(reason=str(error), is_default=is_default)
         return dataclasses.replace(record, comparison=unknown)
     comparison = figures.comparison(graph, [MIN_MAX, ASKED, *found], kept or ASKED, is_default)
+    if is_flattered:
+        comparison = dataclasses.replace(comparison, optimism_db=round(judges.optimism_db, 1))
     if kept:
         note(comparison.text(), of_result=True)
         record = found[kept].record
@@ -114,6 +128,31 @@ def best_of(
         note(f"warning: {warning}")
         record = dataclasses.replace(record, warnings=[*record.warnings, warning])
     return dataclasses.replace(record, comparison=comparison)
+
+
+def _measured(
+    figures: _Figures, asked: Candidate, models: Mapping[str, Judged], optimism_db: float
+) -> bool:
+    """Measure what was asked for and other models.
+
+    Samples that have corrected it will do where it leads by more than they flatter it by, which a
+    few of them tell, or falls below min-max scales all the same.
+
+    Returns:
+        Whether such samples were what it was measured on.
+    """
+    flattered = {**models, ASKED: [asked.record]}
+    # Biases that were trained are judged as correction has left them.
+    if asked.by_fold and asked.record.fine_tuning is None:
+        figures.measure(flattered, few=True)
+        if figures.lead_db(list(models)) > optimism_db:
+            return True
+        if figures.below(ASKED).any():
+            figures.measure(flattered)
+            if figures.below(ASKED).any():
+                return True
+    figures.measure({**models, ASKED: asked.judged})
+    return False
 
 
 def _stand_in(name: str) -> str:
@@ -143,9 +182,9 @@ class _Figures:
         self._noise: dict[str, Energies] = {}
         self._signal: Energies = np.zeros((0, 0))
 
-    def measure(self, models: Mapping[str, Judged]) -> None:
-        """Run models on the judging samples."""
-        errors = self._judges.errors(list(models.values()))
+    def measure(self, models: Mapping[str, Judged], few: bool = False) -> None:
+        """Run models on the judging samples, or on a few of them; all on the same ones."""
+        errors = self._judges.errors(list(models.values()), few=few)
         self._signal = errors.signal
         self._noise.update(zip(models, errors.noise))
 
@@ -156,6 +195,10 @@ class _Figures:
     def below(self, name: str) -> npt.NDArray[np.bool_]:
         """In which outputs a model falls below min-max scales."""
         return falls_below(self._noise[name], self._noise[MIN_MAX])
+
+    def lead_db(self, others: list[str]) -> float:
+        """Decibels by which what was asked for is closer than others, where it is so by least."""
+        return min(lead_db(self._noise[ASKED], self._noise[name]) for name in others)
 
     def least_gain(self, name: str) -> float:
         """Decibels by which a model is closer than min-max scales where it is so by least."""
@@ -171,7 +214,7 @@ class _Figures:
         signal = self._signal.sum(axis=0)
         gains = gains_db(self._noise[kept], self._noise[MIN_MAX])
         return Comparison(
-            samples=self._judges.count,
+            samples=len(self._signal),
             held_back=self._judges.are_held_back,
             outputs=tuple(graph.tensors[index].name for index in self._judges.outputs),
             sqnr_db={

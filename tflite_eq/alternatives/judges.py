@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Container, Sequence, Set
 from typing import Any
 
@@ -33,6 +34,13 @@ FEWEST_FITTED = 24
 # than is needed: so many judge at most, and so many correct the biases of what they judge.
 _MOST_JUDGING = 64
 _MOST_LEARNED = 32
+
+# Of those that judge, so many tell whether there is any doubt.
+_FEW = 16
+
+# What samples that have corrected biases flatter a network by at most, as a multiple of what they
+# flatter a single layer by (docs/experiments.md).
+_OPTIMISM = 8.0
 
 # Bytes of the float network's outputs to keep in memory; others wait on disk.
 _MEMORY_BUDGET = 64 << 20
@@ -113,6 +121,7 @@ class Judges:
         """
         self._graph = graph
         self._skipped = skipped
+        self._followed = len(followed)
         self.outputs = _judged_tensors(graph)
         self.are_held_back = held_back is not None and held_back.count >= FEWEST_SAMPLES
         chosen = held_back if self.are_held_back else samples
@@ -150,6 +159,17 @@ class Judges:
             )
 
     @property
+    def optimism_db(self) -> float:
+        """Decibels by which a model may look better on samples that have corrected its biases.
+
+        Without its mean over n samples the error of a layer has 1 - 1 / n of its energy left on
+        these, and 1 + 1 / n on others.
+        """
+        count = self._followed
+        is_learned = any(fold.learned for fold in self.folds)
+        return _OPTIMISM * 10 * math.log10((count + 1) / (count - 1)) if is_learned else 0.0
+
+    @property
     def count(self) -> int:
         """How many samples judge."""
         return sum(len(fold.judging) for fold in self.folds)
@@ -172,30 +192,47 @@ class Judges:
         self._exact.close()
 
     def errors(
-        self, models: Sequence[Judged], title: str = "Comparing with min-max scales"
+        self,
+        models: Sequence[Judged],
+        title: str = "Comparing with min-max scales",
+        few: bool = False,
     ) -> Errors:
         """Run the float network, unless its outputs are known, and quantized ones.
 
         Args:
             models: What the quantized ones are written from.
             title: Of the progress bar.
+            few: Whether to run on few samples of every fold, evenly spread.
 
         Raises:
             BackendError: The runtime cannot run a model.
         """
-        order = [(n, position) for position, fold in enumerate(self.folds) for n in fold.judging]
+        most = -(-_FEW // len(self.folds)) if few else self.count
+        order = [
+            (n, at) for at, fold in enumerate(self.folds) for n in _at_most(fold.judging, most)
+        ]
         signal = np.zeros((len(order), len(self.outputs)))
         noise = [np.zeros_like(signal) for _ in models]
-        runners = {id(record): self._model(record) for judged in models for record in judged}
-        for row, (number, position) in enumerate(track(order, title)):
-            sample = self._samples[number]
-            inputs = [sample[index] for index in self._graph.inputs]
-            exact = self._exact_outputs(number, inputs)
-            signal[row] = [np.vdot(values, values) for values in exact]
-            for energies, judged in zip(noise, models):
-                found = runners[id(judged[position % len(judged)])].run(inputs)
+        runs = [
+            (
+                energies,
+                record,
+                [row for row, (_, at) in enumerate(order) if at % len(judged) == own],
+            )
+            for energies, judged in zip(noise, models)
+            for own, record in enumerate(judged)
+        ]
+        for energies, record, rows in track(runs, title):  # one after the other: each takes memory
+            model = self._model(record)
+            for row in rows:
+                sample = self._samples[order[row][0]]
+                inputs = [sample[index] for index in self._graph.inputs]
+                exact = self._exact_outputs(order[row][0], inputs)
+                signal[row] = [np.vdot(values, values) for values in exact]
+                found = model.run(inputs)
                 differences = (found[index] - e for index, e in zip(self.outputs, exact))
                 energies[row] = [np.vdot(d, d) for d in differences]
+            del model
         return Errors(signal, [floored(energies, signal) for energies in noise])
 
     def _exact_outputs(self, number: int, inputs: Sequence[Array]) -> list[Energies]:

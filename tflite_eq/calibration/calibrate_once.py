@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import functools
 from collections.abc import Sequence
 
 from tflite_eq.alternatives.choice import Candidate
 from tflite_eq.alternatives.judges import Judges
 from tflite_eq.alternatives.trained_biases import with_trained_biases
-from tflite_eq.calibration.float_pass import observe_ranges, observed
+from tflite_eq.calibration.float_pass import forget, observe_ranges, observed
 from tflite_eq.calibration.outlier_samples import HeardSamples
 from tflite_eq.checkpoint.checkpoint import Checkpoint, SavedEqualization
 from tflite_eq.config import BiasCorrection, Config, Method
+from tflite_eq.data.dataset import Sample
 from tflite_eq.data.store import ActivationStore
 from tflite_eq.data.stored_samples import StoredSamples
 from tflite_eq.equalization.choose import equalizing_factors
@@ -24,8 +26,7 @@ from tflite_eq.graph.network import Network
 from tflite_eq.record.calibration import Calibration
 from tflite_eq.search.trace import PassTrace
 from tflite_eq.simulation.algorithm1 import up_to_last_half
-from tflite_eq.simulation.decided_layers import LayersBeside
-from tflite_eq.simulation.lockstep import run_lockstep
+from tflite_eq.simulation.lockstep import corrected_on, run_lockstep
 from tflite_eq.simulation.lockstep_pass import LockstepPass
 from tflite_eq.simulation.twins import TwinActivations
 from tflite_eq.statistics.channels import Observed
@@ -78,7 +79,8 @@ def calibrated(
     equalization = _equalization(task, seen, config, checkpoint)
     graph = with_factors(task.graph, equalization)
     known = seen.scaled(tensor_factors(task.graph, skipped, equalization))
-    seen.channels.clear()  # megabytes; another calibration, which is rare, looks again
+    if seen.channels:  # megabytes
+        forget(task.graph, samples, config, task.heard.shares.keys())
     network = Network.of(graph, skipped)
     with contextlib.closing(ActivationStore()) as store:
         twins = TwinActivations(store, samples=0)
@@ -91,18 +93,10 @@ def calibrated(
         needed = {*graph.inputs, *judges.outputs}
         if fine_tunes:
             needed.update(distilled_tensors(graph))
-        # While the float values are at hand: biases that some of the samples judge, not having
-        # corrected them.
-        corrects = config.bias_correction is not BiasCorrection.NONE
-        beside = [
-            LayersBeside(graph, twins.beside(graph.inputs, fold.learned), config)
-            for fold in judges.folds
-            if fold.learned and corrects
-        ]
         last_half = None
         if config.method is Method.EASYQUANT_PAPER:
             last_half = up_to_last_half(network, observers, twins, config)
-        whole = LockstepPass(network, observers, twins, config, trace, beside, last_half)
+        whole = LockstepPass(network, observers, twins, config, trace, last_half)
         tensors, records = run_lockstep(whole, checkpoint, needed)
         for position, number in enumerate(task.followed):
             if judges.wants(number):
@@ -120,12 +114,25 @@ def calibrated(
             preprocessing=samples.preprocessing,
             outliers=task.heard.outliers,
         )
-        parts = [dataclasses.replace(record, layers=other.records) for other in beside]
+        corrected = record
         tuned = fine_tuned(network, record, twins) if fine_tunes else None
     if tuned is not None:
         record = with_trained_biases(network, record, tuned)
+
+    def inputs_of(position: int) -> Sample:
+        return samples[task.followed[position]]
+
+    def corrected_by(learned: Sequence[int]) -> Calibration:
+        layers = corrected_on(
+            graph, network.layers, corrected.layers, twins, learned, config, inputs_of
+        )
+        return dataclasses.replace(corrected, layers=layers)
+
+    corrects = config.bias_correction is not BiasCorrection.NONE
+    learned = [fold.learned for fold in judges.folds if fold.learned and corrects]
+    parts = functools.cache(lambda: [corrected_by(positions) for positions in learned])
     ends = {i: (o.minimum, o.maximum) for i, o in observers.items() if o.count}
-    return Candidate(record, parts or [record], ends)
+    return Candidate(record, ends, parts if learned else None)
 
 
 def _equalization(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Container, Iterable, Mapping, Set
+from typing import Any
 
 from tflite_eq.config import Config
 from tflite_eq.data.dataset import Sample
@@ -38,14 +39,25 @@ def observed(
         ModelError: The network cannot be run, or computes NaN, infinity or huge values.
     """
     tensors = scalable_tensors(graph, skipped, config)
-    known = tuple((tensor.name, tensor.shape) for tensor in graph.tensors)
-    key = "observed", samples.count, config.seed, tuple(sorted(loud)), known
+    key = _key(graph, samples, config, loud)
     found: Observed | None = samples.facts.get(key)
     if found is None or not tensors <= found.channels.keys():
         keep = values_for_doubts(graph, samples.count)
         found = observe_channels(graph, sorted(tensors), samples, config.seed, loud=loud, keep=keep)
         samples.facts[key] = found
     return found
+
+
+def forget(
+    graph: Graph, samples: StoredSamples, config: Config, loud: Set[int] = frozenset()
+) -> None:
+    """Forget what ``observed`` has found: another calibration, which is rare, looks again."""
+    samples.facts.pop(_key(graph, samples, config, loud), None)
+
+
+def _key(graph: Graph, samples: StoredSamples, config: Config, loud: Set[int]) -> Any:
+    known = tuple((tensor.name, tensor.shape) for tensor in graph.tensors)
+    return "observed", samples.count, config.seed, tuple(sorted(loud)), known
 
 
 def observe_ranges(

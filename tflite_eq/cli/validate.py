@@ -25,12 +25,13 @@ from tflite_eq.data.sources import open_data, subset
 from tflite_eq.delegate.claims import counted
 from tflite_eq.delegate.golden import GoldenRun, content_of, read
 from tflite_eq.delegate.library import check_options
-from tflite_eq.delegate.validate import Validation, validate
+from tflite_eq.delegate.validate import NoReferenceError, Validation, validate
 from tflite_eq.delegate.work import check_computes_with_codes, known_operators, nothing_to_run
 from tflite_eq.errors import ConfigError
 from tflite_eq.files import check_writable, write_atomically
 from tflite_eq.graph.inputs import model_inputs
 from tflite_eq.graph.model import Graph
+from tflite_eq.progress import note
 from tflite_eq.report.table import align, short_names
 
 _SAMPLES = 4
@@ -105,20 +106,30 @@ def run(args: argparse.Namespace) -> int:
         return _finished(args, [], graph)
     samples = _samples(args, graph, preprocessing, count)
     results: list[Validation] = []
+    refusal: NoReferenceError | None = None
     for runtime in runtimes_from(args):
         # Every other runtime is to compute what the first has computed.
-        result = validate(
-            model,
-            runtime,
-            samples=samples,
-            seed=args.seed,
-            options=options,
-            origin=args.model,
-            keep_run=args.golden is not None and not results,
-            golden=golden if not results or golden is not None else results[0].golden,
-        )
+        try:
+            result = validate(
+                model,
+                runtime,
+                samples=samples,
+                seed=args.seed,
+                options=options,
+                origin=args.model,
+                keep_run=args.golden is not None and not results,
+                golden=golden if not results or golden is not None else results[0].golden,
+            )
+        except NoReferenceError as error:
+            if args.runtime:
+                raise
+            refusal = error
+            note(f"note: left out: {error}")
+            continue
         print(_text(result, graph), flush=True)
         results.append(result)
+    if refusal is not None and not results:
+        raise refusal
     if args.golden is not None:
         _write_golden(results, args.model, args.golden)
     return _finished(args, results, graph)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -10,6 +11,16 @@ from tflite_eq.data.audio import AUDIO_SUFFIXES, is_audio
 from tflite_eq.data.images import IMAGE_SUFFIXES, is_image
 from tflite_eq.errors import DatasetError
 from tflite_eq.files import is_file
+from tflite_eq.progress import note
+from tflite_eq.text import counted
+
+# Images and recordings that nothing here decodes; telephones store the first.
+_UNREAD_SUFFIXES = frozenset(
+    """
+    .heic .heif .avif .jxl .jp2 .tga .psd .svg .dng .cr2 .cr3 .nef .arw
+    .mp3 .m4a .aac .opus .mp4 .mov .avi .mkv .webm
+    """.split()
+)
 
 IMAGES, RECORDINGS, ARRAYS = "images", "recordings", "arrays"
 
@@ -30,7 +41,8 @@ def find_samples(folder: Path) -> dict[str, list[Path]]:
     """All images, recordings and NumPy files in ``folder`` and below, by kind.
 
     In sorted order of their relative paths. Links to folders are followed, once each; hidden files
-    and folders are not looked at.
+    and folders are not looked at. Of files in formats that are not read it is said that they are
+    left out.
 
     Raises:
         DatasetError: A folder cannot be listed, or there is no such file.
@@ -42,6 +54,7 @@ def find_samples(folder: Path) -> dict[str, list[Path]]:
         ) from error
 
     found: dict[str, list[Path]] = {}
+    unread: collections.Counter[str] = collections.Counter()
     seen: set[str] = set()
     for parent, folders, names in os.walk(folder, onerror=refuse, followlinks=True):
         real = os.path.realpath(parent)
@@ -54,16 +67,28 @@ def find_samples(folder: Path) -> dict[str, list[Path]]:
             kind = kind_of(path)
             if kind is not None:
                 found.setdefault(kind, []).append(path)
+            elif path.suffix.lower() in _UNREAD_SUFFIXES and not path.name.startswith("."):
+                unread[path.suffix.lower()] += 1
+    if found and unread:
+        note(f"note: {folder}: left out {_unread_text(unread)}")
     if not found:
+        there = f" (there are {_unread_text(unread)})" if unread else ""
         raise DatasetError(
-            f"{folder}: no images in this folder or below, nor recordings or .npy files; images "
-            f"end in {', '.join(IMAGE_SUFFIXES)}, recordings in {', '.join(AUDIO_SUFFIXES)}; for "
-            "arrays elsewhere name the .npy or .npz file itself"
+            f"{folder}: no images in this folder or below, nor recordings or .npy files{there}; "
+            f"images end in {', '.join(IMAGE_SUFFIXES)}, recordings in "
+            f"{', '.join(AUDIO_SUFFIXES)}; for arrays elsewhere name the .npy or .npz file itself"
         )
     return {
         kind: sorted(paths, key=lambda path: path.relative_to(folder).parts)
         for kind, paths in found.items()
     }
+
+
+def _unread_text(unread: collections.Counter[str]) -> str:
+    which = ", ".join(
+        counted(number, f"{suffix} file") for suffix, number in sorted(unread.items())
+    )
+    return f"{which}, of formats that are not read here: convert them to JPEG, PNG or WAV"
 
 
 def read_list(path: Path) -> dict[str, list[Path]]:

@@ -79,34 +79,6 @@ def open_data(
     return parts[inputs[0].name] if len(inputs) == 1 else JoinedSamples(parts)
 
 
-def open_calibration(
-    path: PathLike,
-    input_shape: Sequence[int],
-    preprocessing: Preprocessing,
-    num_samples: int,
-    seed: int,
-) -> Samples:
-    """Open calibration data for a model with one float input.
-
-    Args:
-        path: See ``open_data``.
-        input_shape: Shape of the model's input, e.g. [1, 224, 224, 3]; a first dimension of 1 or -1
-            is a batch.
-        preprocessing: See ``open_data``.
-        num_samples: See ``subset``.
-        seed: See ``subset``.
-
-    Returns:
-        The samples, float32 of the input's shape, with a batch of 1 if it has one.
-
-    Raises:
-        TfliteEqError: As for ``open_data`` and ``subset``.
-    """
-    samples = open_data([path], [ModelInput.of_shape(input_shape)], preprocessing)
-    assert isinstance(samples, Samples)
-    return subset(samples, num_samples, seed)
-
-
 def subset(samples: S, num_samples: int, seed: int) -> S:
     """At most so many samples.
 

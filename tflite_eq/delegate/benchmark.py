@@ -48,6 +48,7 @@ _PROFILE = re.compile(
     re.MULTILINE,
 )
 _MOST_LAYERS = 10  # to cut out; the others hardly matter, and hundreds would take minutes
+_OTHERS_FALL_ASLEEP = 0.06  # seconds
 
 
 @dataclasses.dataclass(frozen=True)
@@ -193,14 +194,14 @@ def benchmark(
     common = (model, sample, runtime, threads)
     with contextlib.ExitStack() as stack:
         # First the one that tells whether there is anything to compare with.
-        delegated = stack.enter_context(_Contender(_serve_model, *common, options))
+        delegated = stack.enter_context(Contender(serve_model, *common, options))
         claims: list[Claim] = delegated.greeting[2]
         claimed = [claim for claim in claims if claim.claimed]
         counts = (operators, len(claims), len(claimed))
         found = (runtime.description, delegated.greeting[3], threads, *counts)
         if not claimed:
             return _nothing_claimed(found)
-        without = stack.enter_context(_Contender(_serve_model, *common, None))
+        without = stack.enter_context(Contender(serve_model, *common, None))
         contenders = (without, delegated)
         times: tuple[list[float], list[float]] = ([], [])
         for number in range(warmup_runs + runs):
@@ -292,7 +293,7 @@ def _time_layers(
 ) -> list[LayerTimes]:
     if not layers:
         return []
-    with _Contender(_serve_layers, model, sample, layers, runtime, options) as contender:
+    with Contender(_serve_layers, model, sample, layers, runtime, options) as contender:
         rounds = [contender.ask() for _ in range(warmup_runs + runs)][warmup_runs:]
     return [
         LayerTimes(
@@ -308,7 +309,7 @@ def _time_layers(
     ]
 
 
-class _Contender:
+class Contender:
     """A process that measures whenever it is asked to."""
 
     def __init__(self, serve: Any, *arguments: Any) -> None:
@@ -338,7 +339,7 @@ class _Contender:
             raise answer
         return answer
 
-    def __enter__(self) -> _Contender:
+    def __enter__(self) -> Contender:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -358,7 +359,7 @@ def _guard(serve: Any, arguments: Any, pipe: multiprocessing.connection.Connecti
         pipe.send(BackendError(f"the runtime fails on the model: {error}"))
 
 
-def _serve_model(
+def serve_model(
     model: bytes,
     sample: Sequence[Array] | None,
     runtime: Runtime,
@@ -366,6 +367,20 @@ def _serve_model(
     options: Options | None,
     pipe: multiprocessing.connection.Connection,
 ) -> None:
+    """Run in a ``Contender``: one inference of a model for every question.
+
+    Sends milliseconds up to the first result, MiB that the process grew by until then, the
+    delegate's claims and what the runtime's own kernels compute with; then milliseconds for every
+    ``run``, and at any other question the delegate's profile, after which it ends.
+
+    Args:
+        model: A ``.tflite``.
+        sample: What to run it on; random values if ``None``.
+        runtime: The runtime.
+        threads: Its threads.
+        options: The delegate's; ``None`` for the runtime alone.
+        pipe: To the parent.
+    """
     graph = Graph.from_bytes(model)
     inputs = ordinary_inputs(graph) if sample is None else sample
     before = _resident_mib()
@@ -385,6 +400,8 @@ def _serve_model(
     peer = peer_instructions(runtime.name, runtime.version)
     pipe.send((round(first, 2), round(grown, 1), claims, peer))
     while pipe.recv() == "run":
+        if threads > 1:
+            _take_the_cores(session)
         pipe.send(_timed(session))
     with captured_stderr() as log:
         del session, delegates
@@ -427,6 +444,16 @@ def _serve_layers(
         rounds += 1
         turn = slice(None, None, 1 if rounds % 2 else -1)
         pipe.send([[_timed(session) for session in pair[turn]][turn] for pair in pairs])
+
+
+def _take_the_cores(session: Session) -> None:
+    """Wait until the other side's threads are asleep, and wake the own ones.
+
+    XNNPACK's look for work on their cores for 40 ms, the delegate's for half of one: whoever
+    followed at once would share its cores with them.
+    """
+    time.sleep(_OTHERS_FALL_ASLEEP)
+    session.invoke()
 
 
 def _timed(session: Session) -> float:

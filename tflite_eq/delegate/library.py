@@ -89,15 +89,6 @@ def find(name: str | None = None) -> pathlib.Path:
     raise BackendError(f"this installation has no {name}: {HOW_TO_GET}{or_else}")
 
 
-def is_installed(name: str) -> bool:
-    """Whether ``find`` would find a library."""
-    try:
-        find(name)
-    except BackendError:
-        return False
-    return True
-
-
 def load(runtime: Runtime | str | None = None, **options: Option) -> Any:
     """The delegate, in the form ``Interpreter(experimental_delegates=[...])`` takes.
 

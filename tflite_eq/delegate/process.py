@@ -17,6 +17,10 @@ from tflite_eq.workers import end_with_parent
 T = TypeVar("T")
 
 
+class CrashError(BackendError):
+    """Native code ended the process."""
+
+
 def call_apart(what: str, function: Callable[..., T], *arguments: Any) -> T:
     """``function(*arguments)`` in a new process; what it raises is raised here.
 
@@ -26,14 +30,14 @@ def call_apart(what: str, function: Callable[..., T], *arguments: Any) -> T:
         *arguments: Anything that can be pickled.
 
     Raises:
-        BackendError: The process died.
+        CrashError: The process died.
     """
     context = multiprocessing.get_context("spawn")
     with concurrent.futures.ProcessPoolExecutor(1, context, end_with_parent) as pool:
         try:
             return pool.submit(function, *arguments).result()
         except BrokenProcessPool as error:
-            raise BackendError(
+            raise CrashError(
                 f"{what} crashed: native code ended the process; convert and quantize the "
                 "model again, or name another installed runtime with --runtime"
             ) from error

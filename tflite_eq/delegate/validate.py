@@ -13,8 +13,9 @@ import numpy.typing as npt
 from tflite_eq.delegate import library
 from tflite_eq.delegate.claims import Claim, captured_stderr, parse_claims, pass_on_warnings
 from tflite_eq.delegate.golden import GoldenRun, GoldenSample, golden_run
-from tflite_eq.delegate.inputs import random_inputs, typed_inputs
-from tflite_eq.delegate.process import call_apart
+from tflite_eq.delegate.inputs import ordinary_inputs, random_inputs, typed_inputs
+from tflite_eq.delegate.process import CrashError, call_apart
+from tflite_eq.delegate.reference_form import reference_form
 from tflite_eq.delegate.work import check_computes_with_codes
 from tflite_eq.errors import BackendError, ConfigError
 from tflite_eq.graph import edit
@@ -30,6 +31,10 @@ OUTPUT = "model output"
 GOLDEN = "model output beside the golden file's"
 # And the last of several operators that are run as one, where they are.
 FUSED = "run as one with those before it"
+
+
+class NoReferenceError(BackendError):
+    """The runtime's reference kernels do not run the model, so there is nothing to compare with."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -148,6 +153,7 @@ def validate(
 
     Raises:
         ConfigError: ``golden`` is of another model.
+        NoReferenceError: The reference kernels end the process without the delegate, too.
         TfliteEqError: The model, the library, an option or the runtime is at fault.
     """
     name = runtime.description
@@ -157,7 +163,30 @@ def validate(
             f" {golden.model_hash.hex()}"
         )
     arguments = (model, runtime, samples, seed, dict(options or {}), origin, keep_run, golden)
-    return call_apart(f"{origin}: validating on {name}", _validate, *arguments)
+    try:
+        return call_apart(f"{origin}: validating on {name}", _validate, *arguments)
+    except CrashError:
+        _check_reference(model, runtime, origin)
+        raise
+
+
+def _check_reference(model: bytes, runtime: Runtime, origin: str) -> None:
+    """Tell a crash of the runtime's own kernels from one of the delegate's."""
+    name = runtime.description
+    try:
+        call_apart(f"{origin}: the reference kernels of {name}", _run_plain, model, runtime, origin)
+    except CrashError as error:
+        raise NoReferenceError(
+            f"{origin}: the reference kernels of {name} crash on this model without the delegate, "
+            "too, so there is nothing to compare with there; name another installed runtime with "
+            "--runtime"
+        ) from error
+
+
+def _run_plain(model: bytes, runtime: Runtime, origin: str) -> None:
+    plain = reference_form(model, runtime, origin)
+    session = Session(runtime.interpreter(plain, Kernels.REFERENCE))
+    session.run(ordinary_inputs(Graph.from_bytes(plain, origin)))
 
 
 def _validate(
@@ -170,8 +199,9 @@ def _validate(
     keep_run: bool,
     golden: GoldenRun | None,
 ) -> Validation:
+    check_computes_with_codes(Graph.from_bytes(model, origin))
+    given, model = model, reference_form(model, runtime, origin)
     graph = Graph.from_bytes(model, origin)
-    check_computes_with_codes(graph)
     # As it is: partitions with tensors of their own inside.
     plain = _Pair(model, runtime, options)
     pass_on_warnings(plain.log)
@@ -224,7 +254,7 @@ def _validate(
         [graph.tensors[index].name for index in indices]
         for indices in (graph.inputs, graph.outputs)
     )
-    run = golden_run(model, input_names, output_names, kept) if keep_run else None
+    run = golden_run(given, input_names, output_names, kept) if keep_run else None
     inputs_hash, outputs_hash = map(str, hashes)
     return Validation(runtime.description, claims, every, inputs_hash, outputs_hash, run)
 

@@ -160,9 +160,12 @@ class Graph:
                 "tool cannot read"
             )
         data = self.model.buffers[stored.buffer].data
-        raw = b"" if data is None else np.asarray(data, np.uint8).tobytes()
+        # Not copied, as far as its bytes are where values of its type may be.
+        raw = np.zeros(0, np.uint8) if data is None else np.ascontiguousarray(data, np.uint8)
         count = int(np.prod(view.shape, dtype=np.int64))
         values = np.frombuffer(raw, dtype)
+        values = values if values.flags.aligned else values.copy()
+        values.flags.writeable = False
         if view.type_name == "INT4":
             values = _nibbles(values, count)
         if stored.sparsity is not None:

@@ -158,7 +158,8 @@ def serialize(model: ModelT) -> bytes:
     constants = sum(len(buffer.data) for buffer in model.buffers or () if buffer.data is not None)
     builder = flatbuffers.Builder(constants + constants // 8 + (1 << 16))
     builder.Finish(model.Pack(builder), FILE_IDENTIFIER)
-    return bytes(builder.Output())
+    # ``Output`` would copy them once more.
+    return bytes(memoryview(builder.Bytes)[builder.Head() :])
 
 
 def _names(enumeration: Any) -> dict[int, str]:

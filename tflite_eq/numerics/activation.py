@@ -15,20 +15,11 @@ _CLAMPS: dict[str, tuple[float | None, float | None]] = {
 }
 
 
-def apply_activation(values: npt.NDArray[np.float32], name: str) -> npt.NDArray[np.float32]:
-    """Apply a fused activation function, given by its schema name; returns a new array.
+def activate(values: npt.NDArray[np.float32], name: str) -> npt.NDArray[np.float32]:
+    """Apply a fused activation function, given by its schema name, in place; returns ``values``.
 
     Raises:
         ValueError: TFLite's int8 kernels know no such fused activation.
-    """
-    return activate(values.copy(), name)
-
-
-def activate(values: npt.NDArray[np.float32], name: str) -> npt.NDArray[np.float32]:
-    """The same in place; returns ``values``.
-
-    Raises:
-        ValueError: As ``apply_activation``.
     """
     if name not in _CLAMPS:
         raise ValueError(f"no int8 kernel fuses the activation function {name}")

@@ -17,8 +17,10 @@ class Comparison:
 
     Attributes:
         samples: How many samples they were run on.
-        held_back: Whether calibration had seen none of these. If not, they are calibration samples,
-            and the biases of the models that they judged were corrected on others.
+        held_back: Whether calibration had seen none of these. If not, they are calibration samples.
+        optimism_db: Decibels that ``ASKED`` may be worse by on other samples, because these have
+            corrected its biases, without another verdict; 0 where its biases were corrected on
+            others, as those of all other models were.
         outputs: Names of the tensors compared, one per float output of the network: that in front
             of a final softmax where there is one.
         sqnr_db: 10 log10(signal energy / error energy) against the float network for each of
@@ -33,6 +35,7 @@ class Comparison:
 
     samples: int = 0
     held_back: bool = False
+    optimism_db: float = 0.0
     outputs: tuple[str, ...] = ()
     sqnr_db: dict[str, tuple[float, ...]] = dataclasses.field(default_factory=dict)
     kept: str = ASKED
@@ -86,7 +89,11 @@ class Comparison:
             line += f", {self.kept}, and {self._listed(ASKED, shown)} {ASKED}"
         line += ", less by chance only" if self.is_tie else ""
         line += f", on {self.samples} "
-        line += "samples held back" + ("" if self.held_back else " from bias correction")
+        line += "calibration samples" if self.optimism_db else "samples held back"
+        if self.optimism_db:
+            line += f", which flatter what was asked for by up to {self.optimism_db:.1f} dB"
+        elif not self.held_back:
+            line += " from bias correction"
         if len(self.outputs) > 1:
             names = [f"'{self.outputs[i].split(';')[0]}'" for i in shown]
             line += f" (outputs {', '.join(names)}"
@@ -109,6 +116,7 @@ _MOST_SHOWN = 4
 _TYPES: dict[str, type[Any]] = {
     "samples": int,
     "held_back": bool,
+    "optimism_db": float,
     "kept": str,
     "is_tie": bool,
     "is_default": bool,

@@ -24,7 +24,6 @@ from tflite_eq.search.through import ELEMENTWISE, Function, search_through
 from tflite_eq.simulation.averages import Averages, operators_behind_averages
 from tflite_eq.simulation.elementwise_results import ElementwiseResults
 from tflite_eq.simulation.floors import floor_of
-from tflite_eq.simulation.kernel_tables import KernelTable
 from tflite_eq.simulation.least_scales import least_output_scale
 from tflite_eq.simulation.lockstep_pass import LockstepPass
 from tflite_eq.simulation.sampling import criterion, sampled_values
@@ -72,7 +71,6 @@ class ActivationScales:
         self._groups, self._skipped = network.groups, network.skipped
         self._observers = task.observers
         self._twins = task.twins
-        self._beside = [other.twins for other in task.beside]
         self._config = task.config
         self._half_round = task.half_round
         self._trace = task.trace
@@ -207,14 +205,11 @@ class ActivationScales:
         )
         for index in averages.tensors:
             self._twins.forget_quantized(index)
-        found: list[tuple[int, KernelTable | None, bool]] = []
         for index in group.tensors:
             table, reason = tables.of(index, params)
             if reason:
                 self._twins.notices.append(_nearest(self._graph.tensors[index].name, reason))
-            is_written = tables.is_written(index)
-            self._twins.settle(index, params, window, table, is_written)
-            found.append((index, table, is_written))
+            self._twins.settle(index, params, window, table, tables.is_written(index))
             observer = self._observers[index]
             self._records[index] = TensorRecord(
                 index=index,
@@ -230,13 +225,6 @@ class ActivationScales:
             )
             self._new.append(self._records[index])
         averages.compute_again()
-        for other in self._beside:
-            averages = Averages(self._graph, group, other)
-            for index in averages.tensors:
-                other.forget_quantized(index)
-            for index, table, is_written in found:
-                other.settle(index, params, window, table, is_written)
-            averages.compute_again()
 
     def _search_through(
         self,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -19,7 +18,7 @@ from tflite_eq.numerics import weights
 from tflite_eq.record.calibration import LayerRecord
 from tflite_eq.record.filters import QuantizedFilters, recorded_filters
 from tflite_eq.simulation.outputs import OutputRows, SampledOutputs, finish
-from tflite_eq.simulation.twins import TwinActivations, TwinsBeside
+from tflite_eq.simulation.twins import TwinActivations
 
 Float = npt.NDArray[np.float32]
 
@@ -27,15 +26,8 @@ Float = npt.NDArray[np.float32]
 class DecidedLayers:
     """Runs layers whose scales and filters are decided, for one pass over samples."""
 
-    def __init__(
-        self,
-        graph: Graph,
-        twins: TwinActivations,
-        config: Config,
-        beside: Sequence[LayersBeside] = (),
-    ) -> None:
-        """Run layers of ``graph`` on ``twins``, each also for those ``beside`` them."""
-        self._beside = beside
+    def __init__(self, graph: Graph, twins: TwinActivations, config: Config) -> None:
+        """Run layers of ``graph`` on ``twins``."""
         self._graph = graph
         self._twins = twins
         self._config = config
@@ -51,7 +43,7 @@ class DecidedLayers:
         Raises:
             CheckpointError: The figures differ.
         """
-        rows, outputs, scales, runner = self._outputs_of(layer, record)
+        outputs, scales = self._outputs_of(layer, record)
         correction = np.zeros(layer.channels, np.float32)
         if record.bias_correction:
             correction[:] = record.bias_correction
@@ -65,7 +57,6 @@ class DecidedLayers:
                 "numerical libraries. Go on where the run was started, or start afresh with a new "
                 "resume folder"
             )
-        self._run_beside(layer, record, runner, rows)
         self._put_outputs(layer, record.gain, offset)
 
     def correct_again(self, layer: LinearLayer, record: LayerRecord) -> LayerRecord:
@@ -74,7 +65,7 @@ class DecidedLayers:
         Returns:
             The record with that correction; its figures stay those of the samples before.
         """
-        _, outputs, scales, _ = self._outputs_of(layer, record)
+        outputs, scales = self._outputs_of(layer, record)
         offset, correction = self._bias_correction(layer, outputs, scales)
         self._put_outputs(layer, record.gain, offset)
         return dataclasses.replace(record, bias_correction=correction.tolist())
@@ -95,28 +86,17 @@ class DecidedLayers:
                 return corrected, shift
         return plain, np.zeros(0, np.float32)
 
-    def _outputs_of(
-        self, layer: LinearLayer, record: LayerRecord
-    ) -> tuple[OutputRows, SampledOutputs, Float, OperatorRunner]:
+    def _outputs_of(self, layer: LinearLayer, record: LayerRecord) -> tuple[SampledOutputs, Float]:
         """Put both networks' outputs without correction.
 
         Returns:
-            Some of them; these with the gain; the weight scales with gain; what runs the
-            quantized layer.
+            Some of them, with the gain; the weight scales with gain.
         """
         filters = recorded_filters(layer, record)
         rows = self._run_float(layer)
-        runner = self._quantized_runner(layer, filters)
-        self._run_quantized(layer, runner, rows)
+        self._run_quantized(layer, filters, rows)
         outputs = rows.outputs().with_gain(record.gain, layer.bias_values)
-        return rows, outputs, filters.scales * np.float32(record.gain), runner
-
-    def _run_beside(
-        self, layer: LinearLayer, record: LayerRecord, runner: OperatorRunner, rows: OutputRows
-    ) -> None:
-        """Run a decided layer for those beside, of whose float outputs there are some rows."""
-        for other in self._beside:
-            other.correct(layer, record, runner, rows)
+        return outputs, filters.scales * np.float32(record.gain)
 
     def _run_float(self, layer: LinearLayer) -> OutputRows:
         """Put the float outputs; returns the pre-activation ones that corrections look at."""
@@ -135,13 +115,14 @@ class DecidedLayers:
             runner.hand_on([self._twins.float_values(i, sample) for i in runner.feeds], [take])
         return rows
 
-    def _quantized_runner(self, layer: LinearLayer, filters: QuantizedFilters) -> OperatorRunner:
-        """What runs a layer with its quantized filter, without activation function."""
+    def _run_quantized(
+        self, layer: LinearLayer, filters: QuantizedFilters, rows: OutputRows
+    ) -> None:
+        """Put the quantized outputs without gain, correction and activation function."""
         real = weights.dequantize_filters(filters.codes, filters.scales)
         constants = {layer.filter: layer.stored_filters(real)}
-        return OperatorRunner(self._graph, layer.operator, constants, drop_activation=True)
+        runner = OperatorRunner(self._graph, layer.operator, constants, drop_activation=True)
 
-    def _run_quantized(self, layer: LinearLayer, runner: OperatorRunner, rows: OutputRows) -> None:
         def take(values: Float) -> None:
             rows.take_quantized(sample, values)
             self._twins.put_waiting(layer.output, sample, values, lent=True)
@@ -175,46 +156,8 @@ class DecidedLayers:
             self._twins.change_float(
                 layer.output, sample, functools.partial(finish, activation=activation)
             )
-        self._put_quantized_outputs(layer, gain, offset)
-
-    def _put_quantized_outputs(self, layer: LinearLayer, gain: float, offset: Float) -> None:
-        activation = properties.fused_activation(layer.operator)
         last_steps = functools.partial(
             finish, activation=activation, gain=gain, bias=layer.bias_values, offset=offset
         )
         for sample in range(self._twins.samples):
             self._twins.finish_waiting(layer.output, sample, last_steps)
-
-
-class LayersBeside(DecidedLayers):
-    """The same layers for samples that correct biases alone, so that others may judge these.
-
-    Attributes:
-        twins: The quantized network as those samples have corrected it.
-        records: The layers so far, with their corrections.
-    """
-
-    def __init__(self, graph: Graph, twins: TwinsBeside, config: Config) -> None:
-        """Run layers of ``graph`` on ``twins``, see ``TwinActivations.beside``."""
-        super().__init__(graph, twins, config)
-        self.twins = twins
-        self.records: list[LayerRecord] = []
-
-    def correct(
-        self, layer: LinearLayer, record: LayerRecord, runner: OperatorRunner, whole: OutputRows
-    ) -> None:
-        """Put the quantized outputs of a decided layer, corrected by these samples alone.
-
-        Args:
-            layer: The layer.
-            record: What was decided.
-            runner: Runs it with its quantized filter, without activation function.
-            whole: Outputs of the float network for all samples of the pass.
-        """
-        rows = whole.part(self.twins.numbers)
-        self._run_quantized(layer, runner, rows)
-        outputs = rows.outputs().with_gain(record.gain, layer.bias_values)
-        scales = recorded_filters(layer, record).scales * np.float32(record.gain)
-        offset, correction = self._bias_correction(layer, outputs, scales)
-        self._put_quantized_outputs(layer, record.gain, offset)
-        self.records.append(dataclasses.replace(record, bias_correction=correction.tolist()))

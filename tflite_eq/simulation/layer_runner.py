@@ -29,7 +29,7 @@ class LayerRunner(DecidedLayers):
         self, task: LockstepPass, scales: ActivationScales, weight_scales: WeightScales
     ) -> None:
         """Run layers of a pass with the scales that are decided for them."""
-        super().__init__(task.network.graph, task.twins, task.config, task.beside)
+        super().__init__(task.network.graph, task.twins, task.config)
         self._scales = scales
         self._weight_scales = weight_scales
 
@@ -43,8 +43,7 @@ class LayerRunner(DecidedLayers):
         reconstructed = self._reconstructed(layer, filters)
         if reconstructed is not None:
             filters = reconstructed.filters
-        runner = self._quantized_runner(layer, filters)
-        self._run_quantized(layer, runner, rows)
+        self._run_quantized(layer, filters, rows)
         outputs = rows.outputs()
         before = outputs.error_sums
         gain = self._gain(before)
@@ -71,7 +70,6 @@ class LayerRunner(DecidedLayers):
             metrics=metrics,
             codes="" if reconstructed is None else encode_codes(filters.codes),
         )
-        self._run_beside(layer, record, runner, rows)
         self._put_outputs(layer, gain, offset)
         return record
 

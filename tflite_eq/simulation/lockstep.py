@@ -33,7 +33,7 @@ from tflite_eq.simulation.activation_scales import ActivationScales
 from tflite_eq.simulation.decided_layers import DecidedLayers
 from tflite_eq.simulation.layer_runner import LayerRunner
 from tflite_eq.simulation.lockstep_pass import LockstepPass
-from tflite_eq.simulation.twins import TwinActivations
+from tflite_eq.simulation.twins import InputsOf, TwinActivations
 from tflite_eq.simulation.weight_scales import WeightScales
 
 # All codes, by what they are as unsigned numbers.
@@ -54,7 +54,7 @@ def run_lockstep(
         Records of all quantized tensors by index, and of all quantized linear layers in
         execution order.
     """
-    network, twins, trace, beside = task.network, task.twins, task.trace, task.beside
+    network, twins, trace = task.network, task.twins, task.trace
     graph, layers, skipped = network.graph, network.layers, network.skipped
     if checkpoint:
         checkpoint.check_layers(graph, layers)
@@ -74,7 +74,7 @@ def run_lockstep(
         scales.settle_inputs(operator)
         layer = layers.get(operator.index)
         if layer is None or operator.index in skipped:
-            _run_operator(graph, operator, twins, [other.twins for other in beside])
+            _run_operator(graph, operator, twins)
         elif layer.operator.index in finished:
             records.append(finished[operator.index])
             runner.run_again(layer, records[-1])
@@ -87,8 +87,7 @@ def run_lockstep(
         done += readers.done_with(operator)
         for index in [i for i in done if not scales.is_awaited(i)]:
             done.remove(index)
-            for holder in (twins, *(other.twins for other in beside)):
-                holder.drop(index)
+            twins.drop(index)
     scales.settle_rest()
     return scales.records(), records
 
@@ -100,6 +99,7 @@ def corrected_on(
     twins: TwinActivations,
     samples: Sequence[int],
     config: Config,
+    inputs: InputsOf | None = None,
 ) -> list[LayerRecord]:
     """The layers as iterative bias correction leaves them if it sees only some of the samples.
 
@@ -109,9 +109,10 @@ def corrected_on(
         graph: The float network.
         layers: Its linear layers by operator index.
         records: The quantized layers, in execution order.
-        twins: A finished pass that still holds the network's inputs; stays as it is.
+        twins: A finished pass; stays as it is.
         samples: Numbers of the samples.
         config: Options of that pass.
+        inputs: Gives the network's inputs for a sample; the pass must still hold them if ``None``.
 
     Returns:
         The records with other bias corrections; their figures are those of all samples.
@@ -119,7 +120,7 @@ def corrected_on(
     decided = {record.index: record for record in records}
     corrected = []
     with ActivationStore() as store:
-        part = twins.part(store, graph.inputs, samples)
+        part = twins.part(store, graph.inputs, samples, inputs)
         runner = DecidedLayers(graph, part, config)
         readers = _Readers(graph)
         for operator in track(graph.operators, "Correcting biases without held-back samples"):
@@ -175,12 +176,7 @@ def _title(finished: int, total: int) -> str:
     return f"Calibrating: layers, resumed at {at}"
 
 
-def _run_operator(
-    graph: Graph,
-    operator: Operator,
-    twins: TwinActivations,
-    beside: Sequence[TwinActivations] = (),
-) -> None:
+def _run_operator(graph: Graph, operator: Operator, twins: TwinActivations) -> None:
     runner = OperatorRunner(graph, operator)
     for sample in range(twins.samples):
         runner.hand_on(
@@ -191,18 +187,16 @@ def _run_operator(
         [source], [result] = runner.feeds, operator.outputs
         real = dequantize(_CODES, twins.settled[source].params)
         [results] = runner.run([real.reshape(1, -1, *[1] * (len(graph.tensors[source].shape) - 2))])
-        for holder in (twins, *beside):
-            holder.put_results(result, source, results.ravel())
+        twins.put_results(result, source, results.ravel())
         return
-    for holder in (twins, *beside):
-        for sample in range(holder.samples):
-            runner.hand_on(
-                [holder.quantized_feed(i, sample) for i in runner.feeds],
-                [
-                    functools.partial(holder.put_quantized, i, sample, lent=True)
-                    for i in operator.outputs
-                ],
-            )
+    for sample in range(twins.samples):
+        runner.hand_on(
+            [twins.quantized_feed(i, sample) for i in runner.feeds],
+            [
+                functools.partial(twins.put_quantized, i, sample, lent=True)
+                for i in operator.outputs
+            ],
+        )
 
 
 def _is_looked_up(graph: Graph, operator: Operator, twins: TwinActivations) -> bool:

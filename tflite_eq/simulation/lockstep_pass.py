@@ -9,7 +9,6 @@ from tflite_eq.checkpoint.checkpoint import LayerState
 from tflite_eq.config import Config
 from tflite_eq.graph.network import Network
 from tflite_eq.search.trace import PassTrace
-from tflite_eq.simulation.decided_layers import LayersBeside
 from tflite_eq.simulation.half_rounds import HalfRound
 from tflite_eq.simulation.twins import TwinActivations
 from tflite_eq.statistics.histogram import RangeObserver
@@ -25,8 +24,6 @@ class LockstepPass:
         twins: Activations of both networks; must hold the network's inputs.
         config: Options.
         trace: Receives what the searches looked at.
-        beside: Quantized networks that some of the samples alone correct; they take the scales and
-            filters that are decided here.
         half_round: What of the paper's Algorithm 1 this pass is, if that is the method.
         decided: Layers that an interrupted run has decided: they and their tensors stay as they
             were, without a search.
@@ -37,6 +34,5 @@ class LockstepPass:
     twins: TwinActivations
     config: Config
     trace: PassTrace | None = None
-    beside: Sequence[LayersBeside] = ()
     half_round: HalfRound | None = None
     decided: Sequence[LayerState] = ()

@@ -7,7 +7,6 @@ its deviation, which leaves 0.012 % of its energy. So their cost does not grow w
 
 from __future__ import annotations
 
-import copy
 import dataclasses
 import functools
 from collections.abc import Sequence
@@ -102,18 +101,6 @@ class OutputRows:
         self._rng = rng
         self._positions: dict[int, npt.NDArray[np.int64] | slice] = {}
         self._places: dict[int, slice] = {}
-
-    def part(self, samples: Sequence[int]) -> OutputRows:
-        """Those of some samples, numbered anew, for another quantized network to give its own."""
-        found = copy.copy(self)
-        found._exact = np.concatenate([self._exact[self._places[number]] for number in samples])
-        found._quantized = np.empty_like(found._exact)
-        found._positions, found._places, end = {}, {}, 0
-        for own, number in enumerate(samples):
-            place = self._places[number]
-            found._positions[own] = self._positions[number]
-            found._places[own] = slice(end, end := end + place.stop - place.start)
-        return found
 
     def take_exact(self, sample: int, values: Float) -> None:
         """Take pre-activation outputs [..., K] of the float network, sample by sample."""

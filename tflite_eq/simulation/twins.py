@@ -17,6 +17,9 @@ from tflite_eq.simulation.kernel_tables import KernelTable
 
 Array = npt.NDArray[Any]
 
+# The network's inputs by tensor index, for a sample by its number.
+InputsOf = Callable[[int], Mapping[int, Array]]
+
 # Values that the caches hold while several operations go over them.
 _BLOCK = 1 << 15
 
@@ -138,8 +141,6 @@ class TwinActivations:
     def __init__(self, store: ActivationStore, samples: int) -> None:
         """Keep values in ``store``."""
         self._store = store
-        self._own = _QUANTIZED
-        self._others = 0
         self.samples = samples
         self.shares: npt.NDArray[np.float64] | None = None
         self.shifts: Mapping[int, npt.NDArray[np.float32]] = {}
@@ -170,7 +171,7 @@ class TwinActivations:
         self._present.add(tensor)
         if tensor in self.settled:
             values, lent = self.settled[tensor].encode(values), False
-        self._store.put(self._own, tensor, sample, values, lent)
+        self._store.put(_QUANTIZED, tensor, sample, values, lent)
 
     def put_results(self, tensor: int, source: int, results: Array) -> None:
         """Store what an elementwise function makes of a settled tensor, for all samples.
@@ -185,10 +186,10 @@ class TwinActivations:
         if settled is None:
             self._results[tensor] = results
         for sample in range(self.samples):
-            codes = self._store.get(self._own, source, sample)
+            codes = self._store.get(_QUANTIZED, source, sample)
             if settled is not None:
                 codes = settled.encode_results(codes, results)
-            self._store.put(self._own, tensor, sample, codes, lent=settled is None)
+            self._store.put(_QUANTIZED, tensor, sample, codes, lent=settled is None)
 
     def rounds_alike(self, tensor: int) -> bool:
         """Whether all channels of a tensor are rounded in the same way."""
@@ -196,7 +197,7 @@ class TwinActivations:
 
     def put_waiting(self, tensor: int, sample: int, values: Array, lent: bool = False) -> None:
         """Store values that are not final yet: they stay real whatever the tensor's scale."""
-        self._store.put(self._own, tensor, sample, values, lent)
+        self._store.put(_QUANTIZED, tensor, sample, values, lent)
 
     def change_float(self, tensor: int, sample: int, function: Callable[[Array], None]) -> None:
         """Have a function change values of the float network in place, see ``ActivationStore``."""
@@ -210,11 +211,11 @@ class TwinActivations:
             self.put_quantized(tensor, sample, real)
         else:
             self._present.add(tensor)
-            self._store.change(self._own, tensor, sample, function)
+            self._store.change(_QUANTIZED, tensor, sample, function)
 
     def waiting_values(self, tensor: int, sample: int) -> Array:
         """Values stored by ``put_waiting``; read-only."""
-        return self._store.get(self._own, tensor, sample)
+        return self._store.get(_QUANTIZED, tensor, sample)
 
     def float_values(self, tensor: int, sample: int) -> Array:
         """Values of the float network; read-only."""
@@ -222,7 +223,7 @@ class TwinActivations:
 
     def quantized_values(self, tensor: int, sample: int) -> Array:
         """Real values of the quantized network; read-only."""
-        stored = self._store.get(self._own, tensor, sample)
+        stored = self._store.get(_QUANTIZED, tensor, sample)
         if tensor in self._results:
             return _looked_up(self._results[tensor], stored)
         settled = self.settled.get(tensor)
@@ -232,7 +233,7 @@ class TwinActivations:
         """The same for an interpreter, which can have codes turned into values in its memory."""
         if tensor in self._results:
             return self.quantized_values(tensor, sample)
-        stored = self._store.get(self._own, tensor, sample)
+        stored = self._store.get(_QUANTIZED, tensor, sample)
         settled = self.settled.get(tensor)
         return stored if settled is None else RealOfCodes(stored, settled.params)
 
@@ -271,17 +272,21 @@ class TwinActivations:
         settled = self.settled[tensor] = SettledTensor(params, window, table, shifts)
         results = self._results.pop(tensor, None)
         for sample in range(self.samples) if tensor in self._present else ():
-            stored = self._store.get(self._own, tensor, sample)
+            stored = self._store.get(_QUANTIZED, tensor, sample)
             if results is None:
                 codes = settled.encode(stored)
             else:
                 codes = settled.encode_results(stored, results)
-            self._store.put(self._own, tensor, sample, codes)
+            self._store.put(_QUANTIZED, tensor, sample, codes)
         if not written:
             settled.table = None
 
     def part(
-        self, store: ActivationStore, tensors: Sequence[int], samples: Sequence[int]
+        self,
+        store: ActivationStore,
+        tensors: Sequence[int],
+        samples: Sequence[int],
+        inputs: InputsOf | None = None,
     ) -> TwinActivations:
         """Twins of the same scales for some samples, numbered anew.
 
@@ -289,6 +294,7 @@ class TwinActivations:
             store: Keeps the new values.
             tensors: Tensors whose float values both networks start from: the network's inputs.
             samples: Numbers of the samples here.
+            inputs: Gives these values for such a number; they must still be here if ``None``.
         """
         found = TwinActivations(store, len(samples))
         found.shares = None if self.shares is None else self.shares[list(samples)]
@@ -296,32 +302,23 @@ class TwinActivations:
         for index, settled in self.settled.items():
             found.settled[index] = dataclasses.replace(settled, outside=0, seen=0)
         for number, sample in enumerate(samples):
+            given = inputs(sample) if inputs else None
             for tensor in tensors:
-                values = self.float_values(tensor, sample)
+                values = given[tensor] if given else self.float_values(tensor, sample)
                 found.put_float(tensor, number, values, lent=True)
                 found.put_quantized(tensor, number, values, lent=True)
         return found
 
-    def beside(self, tensors: Sequence[int], samples: Sequence[int]) -> TwinsBeside:
-        """The quantized network once more, for some samples that it will be corrected on alone.
-
-        Args:
-            tensors: The network's inputs.
-            samples: Numbers of the samples here.
-        """
-        self._others += 1
-        return TwinsBeside(self, f"{_QUANTIZED} {self._others}", tensors, samples)
-
     def forget_quantized(self, tensor: int) -> None:
         """Take the quantized network's values of a tensor for not computed yet."""
-        self._store.drop(self._own, tensor)
+        self._store.drop(_QUANTIZED, tensor)
         self._present.discard(tensor)
         self._results.pop(tensor, None)
 
     def drop(self, tensor: int) -> None:
         """Forget a tensor that no operator will read any more."""
         self._store.drop(_FLOAT, tensor)
-        self._store.drop(self._own, tensor)
+        self._store.drop(_QUANTIZED, tensor)
         self._present.discard(tensor)
         self._results.pop(tensor, None)
 
@@ -329,34 +326,3 @@ class TwinActivations:
         """Part of the tensor's values that lay outside its window, in [0, 1]."""
         settled = self.settled.get(tensor)
         return settled.outside / max(settled.seen, 1) if settled else 0.0
-
-
-class TwinsBeside(TwinActivations):
-    """Another quantized twin of a float network whose values others keep, for some samples.
-
-    Attributes:
-        numbers: Those of its samples in the other one.
-    """
-
-    def __init__(
-        self, whole: TwinActivations, name: str, tensors: Sequence[int], samples: Sequence[int]
-    ) -> None:
-        """Start from the float values of ``tensors``; see ``TwinActivations.beside``."""
-        super().__init__(whole._store, len(samples))
-        self.shares = None if whole.shares is None else whole.shares[list(samples)]
-        self.shifts = whole.shifts
-        self._own = name
-        self._whole = whole
-        self.numbers = tuple(samples)
-        for sample in range(self.samples):
-            for tensor in tensors:
-                values = self.float_values(tensor, sample)
-                self.put_quantized(tensor, sample, values, lent=True)
-
-    def float_values(self, tensor: int, sample: int) -> Array:
-        """Values of the float network; read-only."""
-        return self._whole.float_values(tensor, self.numbers[sample])
-
-    def drop(self, tensor: int) -> None:
-        """Forget a tensor; its float values are not kept here."""
-        self.forget_quantized(tensor)

@@ -29,6 +29,8 @@ _HISTOGRAM_CHANNELS = 160
 # Rows of one sample that variances are taken of, evenly spread.
 _VARYING_ROWS = 1024
 
+_ONE = np.ones(1, np.float32)
+
 Double = npt.NDArray[np.float64]
 
 
@@ -161,7 +163,8 @@ class Observed:
     Attributes:
         ends: What every sample reaches.
         channels: Figures of the channels of the tensors that were asked for, by tensor index.
-        observers: Ranges of all float inputs and computed tensors, by tensor index.
+        observers: Ranges of all float inputs and computed tensors, by tensor index; without a
+            histogram where ``channels`` have one.
         kept: Values that were asked for, by sample and tensor index.
     """
 
@@ -180,10 +183,10 @@ class Observed:
 
         It computes the same up to the rounding of float32, so it need not run.
         """
-        return {
-            index: self.channels[index].scaled(seen, factors[index]) if index in factors else seen
-            for index, seen in self.observers.items()
-        }
+        found = dict(self.observers)
+        for index, channels in self.channels.items():
+            found[index] = channels.scaled(found[index], factors.get(index, _ONE))
+        return found
 
 
 def observe_channels(
@@ -229,7 +232,7 @@ def observe_channels(
             is_loud = number in loud and network.ends is not None
             if tensor in channels:
                 (channels[tensor].reach if is_loud else channels[tensor].update)(values)
-            if is_loud:
+            if is_loud or tensor in channels:  # the histogram follows from the channels' values
                 observers[tensor].reach(ends[tensor][-1], values.size)
             else:
                 observers[tensor].update(values, network.ends)

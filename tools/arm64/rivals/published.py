@@ -1,7 +1,7 @@
 """Milliseconds that others measured on boards, with one thread.
 
 From ncnn's own table (github.com/Tencent/ncnn, benchmark/README.md), the average of several runs of
-its networks with random weights. Its compare with those of compare_models.py: ResNet-18's has one
+its networks with random weights. Its compare with those of networks.py: ResNet-18's has one
 more 1x1 convolution (0.7 % of the multiplications), the others are the same.
 """
 
