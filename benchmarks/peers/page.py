@@ -25,9 +25,9 @@ Written by `python -m benchmarks.peers`. Every quantizer gets the same float mod
 calibration images, the first {samples} of the list unless its name says otherwise, and runs with
 the settings that it recommends or has by default, in a process and an environment of its own. The
 `.tflite` files that come out are measured alike, on the validation images, computed by {runtime}.
-A final softmax is left out of the comparison. Rows of tflite_eq are of its present version, those
-of the others were measured before, with the releases named here. Three draws of calibration
-images, and TensorFlow's quantizer beside them: [accuracy.md](accuracy.md).
+A final softmax is left out of the comparison. What tflite_eq reaches today, its preset `best` with
+channel splitting among it, is in [accuracy.md](accuracy.md): the rows here are as old as the
+others.
 
 Versions: {versions}.
 
