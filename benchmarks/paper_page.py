@@ -114,13 +114,13 @@ _FACES = """
 No embedder with pairs of faces is at hand. {model} of the zoo finds 468 landmarks in a face: mean
 distance from the float version's, in % of that between the outer corners of the eyes, on {images}
 faces that the detector above is sure of (calibrated on {calibrated} of {pool} others). Less is
-better.
+better. The values of an embedder, of whole photographs: [held_back.md](held_back.md).
 """
 
 _EMBEDDED = """
 An embedder on the same faces: mean angle between its values and the float version's in degrees, and
-how often the nearest other one of the {images} faces is the same, in %. Its values of whole
-photographs: [held_back.md](held_back.md).
+how often the nearest other one of the {images} faces is the same, in %; calibrated on {calibrated}
+of {pool} others.
 """
 
 _DIFFERENCES = """

@@ -104,6 +104,7 @@ def test_networks_of_packages_have_rows_of_their_own() -> None:
     results += [
         {
             **{**common, "model": "e", "method": "trt", "bits": "8", "draw": 0, "images": 75},
+            **{"calibrated": 30, "pool": 44},
             **{"angle": closeness(4.0), "nearest": closeness(92.0)},
         }
     ]
