@@ -10,6 +10,7 @@ int close(int);
 void _exit(int) __attribute__((noreturn));
 pid_t fork(void);
 pid_t getpid(void);
+ssize_t pread(int, void*, size_t, off_t);
 ssize_t read(int, void*, size_t);
 long sysconf(int);
 #ifdef __cplusplus
