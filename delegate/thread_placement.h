@@ -8,10 +8,12 @@
 #ifndef TFLITE_EQ_DELEGATE_THREAD_PLACEMENT_H_
 #define TFLITE_EQ_DELEGATE_THREAD_PLACEMENT_H_
 
+#ifndef __ANDROID__
 #include <sched.h>
 #include <sys/syscall.h>
 #include <sys/types.h>
 #include <unistd.h>
+#endif
 
 namespace tflite_eq {
 

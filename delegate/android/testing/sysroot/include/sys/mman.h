@@ -6,6 +6,7 @@
 #define MAP_PRIVATE 2
 #define MAP_ANONYMOUS 0x20
 #define MAP_FAILED ((void*)-1)
+#define MADV_DONTNEED 4
 #ifdef __cplusplus
 extern "C" {
 #endif
