@@ -203,7 +203,7 @@ def _latency() -> str:
         rows.append([f"paper: {name}", *cells])
     estimates = _estimates(_ESTIMATES.read_text(encoding="utf-8"))
     for name in _ESTIMATED:
-        rows.append([f"ours: {name}", *(estimates[name, core] for core in _CORES)])
+        rows.append([f"ours: {name}", *(estimates.get((name, core), "-") for core in _CORES)])
     return markdown(rows)
 
 

@@ -1,6 +1,7 @@
 #include "delegate/file_pages.h"
 
 #include <fcntl.h>
+#include <sys/auxv.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -90,7 +91,7 @@ bool FilePages::IsOfFile(uintptr_t begin, uintptr_t end) {
 }
 
 bool FilePages::LetGo(const void* begin, size_t bytes) {
-  const auto page = static_cast<uintptr_t>(sysconf(_SC_PAGESIZE));
+  const uintptr_t page = getauxval(AT_PAGESZ);
   const auto address = reinterpret_cast<uintptr_t>(begin);
   const uintptr_t first = (address + page - 1) / page, last = (address + bytes) / page;
   if (last < first + kFewest || !IsOfFile(first * page, last * page)) return false;

@@ -103,7 +103,7 @@ def test_unknown_signature_names_those_there_are(tmp_path: Path) -> None:
         ({"1/saved_model.pb": b"x"}, "it holds 1 of them: {folder}/1; pass {folder}/1"),
         ({"a/1/saved_model.pb": b"x"}, "pass {folder}/a/1"),
         ({"net.keras": b"x"}, "it holds {folder}/net.keras; pass the file itself"),
-        ({"model.json": b"x"}, "TensorFlow.js"),
+        ({"model.json": b'{"modelTopology": {}}'}, "TensorFlow.js"),
         ({"config.json": b"", "metadata.json": b"", "model.weights.h5": b""}, "unpacked .keras"),
         ({"config.json": b"", "model.safetensors": b""}, "Hugging Face"),
         ({"Manifest.json": b"", "Data/x": b""}, "Core ML package"),

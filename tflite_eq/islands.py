@@ -12,6 +12,7 @@ from tflite_eq.graph.heads import head_operators
 from tflite_eq.graph.int8_forms import SHAPE_READERS, lacking, without_int8_form
 from tflite_eq.graph.masks import hiding_constants
 from tflite_eq.graph.model import Graph
+from tflite_eq.graph.subgraphs import layers_in_subgraphs
 from tflite_eq.preparation import Prepared
 from tflite_eq.selection import matched
 from tflite_eq.text import counted
@@ -62,6 +63,12 @@ def _reasons(graph: Graph, needed: Set[int]) -> list[str]:
         reasons.append(
             f"{listed} stands for minus infinity in a mask: no int8 scale holds that beside "
             "what it is added to or chosen among"
+        )
+    inside = layers_in_subgraphs(graph.model)
+    if inside:
+        reasons.append(
+            f"loops and branches run {counted(inside, 'layer')} with weights of their own "
+            "as the float model does, which no share or figure here counts"
         )
     return list(dict.fromkeys(reason for reason in reasons if reason is not None))
 

@@ -214,7 +214,8 @@ def _calibrated(request: Request, trace: PassTrace | None) -> tuple[Calibration,
         for sentence in allocation.sentences:
             note(f"note: {sentence}", of_result=True)
         graph = with_split_channels(graph, config.split_channels, config.channel_copies)
-        judges = Judges(graph, skipped, samples, followed, spare, config, heard.shares.keys())
+        loud, reaches = heard.shares.keys(), seen.ends.reaches()
+        judges = Judges(graph, skipped, samples, followed, spare, config, loud, reaches)
         stack.callback(judges.close)
         task = CalibrationTask(graph, skipped, sha256, heard, followed, warnings, judges)
         asked = calibrated(task, config, trace, checkpoint)

@@ -79,7 +79,7 @@ def cases(arguments: argparse.Namespace) -> Iterator[Case]:
     for name in arguments.model:
         model = networks.load(name)
         for version in ("INT8", "INT7")[: 1 + arguments.int7]:
-            label = f"{pathlib.Path(name).stem} {version}"
+            label = pathlib.Path(name).stem + " INT7" * (version == "INT7")
             yield Case(label, VERSIONS[version](model), {DELEGATE: {}})
     for chain in arguments.layer:
         model = chain.model()
@@ -108,18 +108,11 @@ def compare(
     real = {i.name: rng.normal(size=i.shape).astype(np.float32) for i in model_inputs(graph)}
     (sample,) = typed_inputs(graph, [real])
     with contextlib.ExitStack() as stack:
-        contenders = {
-            name: stack.enter_context(
-                Contender(serve_model, case.model, sample, runtime, threads, chosen)
-            )
-            for name, chosen in {
-                ALONE: None,
-                **{
-                    name: {**chosen, **options, "num_threads": threads}
-                    for name, chosen in case.contenders.items()
-                },
-            }.items()
-        }
+        common = (serve_model, case.model, sample, runtime, threads)
+        contenders = {ALONE: stack.enter_context(Contender(*common, None))}
+        for name, chosen in case.contenders.items():
+            given = {**chosen, **options, "num_threads": threads}
+            contenders[name] = stack.enter_context(Contender(*common, given))
         times: dict[str, list[float]] = {name: [] for name in contenders}
         for number in range(WARMUP_ROUNDS + rounds):
             # Each is first as often: who follows finds caches and clocks as another left them.
@@ -230,6 +223,8 @@ def main() -> int:
     arguments = parser.parse_args()
     if not (arguments.model or arguments.layer or arguments.operator):
         parser.error("nothing to time: --model, --layer or --operator")
+    if arguments.load and not arguments.model:
+        parser.error("--load times models: --model")
     runtimes = [runtime_named(n) for n in arguments.runtime or []] or [preferred_runtime()]
     rows, slow = [], False
     if arguments.load:

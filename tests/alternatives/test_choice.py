@@ -85,6 +85,25 @@ def test_bias_correction_that_does_harm_is_left_out(wrong_biases: None, held_bac
     assert f"on {found(kept).samples} {kind}" in text
 
 
+def test_outputs_that_errors_drown_are_warned_of(capsys: pytest.CaptureFixture[str]) -> None:
+    """Small differences of large values, which have one code, beside an output that holds."""
+
+    def network(x: Any) -> Any:
+        y = models.conv(x, 8, seed=1)
+        far = models.tf.nn.max_pool2d(y * 0.01 + 50.0, 2, 2, "VALID")
+        return {"difference": far - 50.0, "image": models.conv(y, 4, seed=2)}
+
+    kept = calibrate(models.convert(network, models.IMAGE), models.samples(models.IMAGE, count=16))
+    (warning,) = [text for text in kept.warnings if "errors drown outputs" in text]
+    low, high = sorted(found(kept).sqnr_db[found(kept).kept])
+    assert low < 6 < high
+    assert f"({low:.1f} dB)" in warning
+    assert "dB) and" not in warning
+    assert f"warning: {warning}" in capsys.readouterr().err
+    held = calibrate(models.build(NETWORK), SAMPLES)
+    assert not any("drown" in text for text in held.warnings)
+
+
 @pytest.mark.parametrize("bits", ["8", "7"])
 def test_scales_that_do_harm_give_way_to_min_max_scales(wrong_scales: None, bits: str) -> None:
     model = models.build(NETWORK)
@@ -194,6 +213,43 @@ def test_biases_are_corrected_on_halves_only_where_it_could_decide(
     assert found(doubtful).sqnr_db[MIN_MAX] == found(clear).sqnr_db[MIN_MAX]
     assert found(doubtful).sqnr_db[ASKED] < found(clear).sqnr_db[ASKED]
     assert doubtful.layers == clear.layers
+
+
+def test_a_sample_that_reaches_far_and_loses_all_is_among_the_few(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """One of 64 that costs more than all others gain: that falls below min-max scales."""
+    data = [[np.array(values) for values in sample] for sample in models.data(NETWORK, count=64)]
+    data[5][0] *= 3
+    whole = judges.Judges._model
+
+    class Worse:
+        """A model with errors: what was asked for on that sample, others a little on all."""
+
+        def __init__(self, model: Any, is_asked: bool) -> None:
+            self._model, self._is_asked = model, is_asked
+
+        def run(self, inputs: Any) -> Any:
+            found = self._model.run(inputs)
+            is_far = np.array_equal(inputs[0], data[5][0])
+            error = 100.0 * is_far if self._is_asked else 1.0
+            return {i: values + error for i, values in found.items()}
+
+    def model(self: judges.Judges, record: Calibration) -> Any:
+        return Worse(whole(self, record), any(layer.bias_correction for layer in record.layers))
+
+    monkeypatch.setattr(judges.Judges, "_model", model)
+    kept = calibrate(models.build(NETWORK), data)
+    assert kept.outliers is None
+    assert found(kept).kept != ASKED
+    assert found(kept).sqnr_db[ASKED] < found(kept).sqnr_db[MIN_MAX]
+
+
+def test_what_samples_flatter_is_told_however_little(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(judges, "_OPTIMISM", 0.01)
+    kept = found(calibrate(models.build(NETWORK), SAMPLES))
+    assert kept.optimism_db == 0.1
+    assert "calibration samples, which flatter what was asked for by up to 0.1 dB" in kept.text()
 
 
 def test_fitted_filters_are_compared_with_enough_samples() -> None:

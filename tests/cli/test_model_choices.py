@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.cli.commands import Workspace, one_line
+from tests.cli.commands import Finished, Workspace, one_line
 from tests.normalization.test_input_sizes import open_network
 from tests.normalization.test_structure import SHAPE, of_one_subgraph
 from tflite_eq.graph.model import Graph
@@ -36,6 +36,32 @@ def test_images_are_scaled_to_the_sizes_that_are_given(workspace: Workspace, ima
     graph = Graph.from_bytes(workspace.output.read_bytes())
     assert graph.signature(graph.inputs[0]) == (-1, -1, -1, 3)
     assert graph.tensors[graph.inputs[0]].shape == (1, 16, 12, 3)
+
+
+def test_images_are_brought_to_these_sizes_afterwards(workspace: Workspace, images) -> None:
+    """The file keeps them, so that no other command needs to be told; arrays have their own."""
+    model = workspace.write("open.tflite", open_network())
+    reading = ("--dataset", images, "--image_std", 255)
+    assert (
+        workspace.quantize(
+            model=model, calibration=images, image_std=255, input_shape="1,16,12,3"
+        ).code
+        == 0
+    )
+    models = ("--reference", model, "--model", workspace.output)
+    [output] = _outputs(workspace.run("evaluate", *models, *reading))
+    assert output["shape"][:3] == [1, 16, 12]
+    found = workspace.run("validate", "--model", workspace.output, "--claim", ".", *reading)
+    assert found.code == 0
+    assert "Bit for bit" in found.out
+    others = workspace.array("x.npy", np.random.default_rng(0).random((3, 20, 24, 3), np.float32))
+    [output] = _outputs(workspace.run("evaluate", *models, "--dataset", others))
+    assert output["shape"][:3] == [1, 20, 24]
+
+
+def _outputs(finished: Finished):
+    assert finished.code == 0
+    return finished.result["models"][0]["outputs"]
 
 
 def test_and_fixed_if_asked(workspace: Workspace, images) -> None:

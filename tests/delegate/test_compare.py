@@ -46,19 +46,38 @@ def test_layers_by_every_kernel(
     assert "GMAC/s" in capsys.readouterr().out
 
 
+def test_operators_on_every_instruction_set(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, rows = measured(monkeypatch, tmp_path, *("--operator", "MAX_POOL_2D:8x16x3x2"))
+    assert (code, [row["model"] for row in rows]) == (0, ["MAX_POOL_2D 8x8x16 3/2"])
+    assert rows[0]["values"] == 8 * 8 * 16
+    assert rows[0]["claimed"]["scalar"]
+    assert "ns a value" in capsys.readouterr().out
+    with pytest.raises(SystemExit):
+        measured(monkeypatch, tmp_path, "--operator", "NOTHING:8x16")
+
+
 def test_networks_and_what_loading_them_costs(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = tmp_path / "net.tflite"
     path.write_bytes(small_networks.quantized("int8"))
     code, (int8, int7) = measured(monkeypatch, tmp_path, "--model", str(path), "--int7")
-    assert (code, int8["model"], int7["model"]) == (0, "net INT8", "net INT7")
+    assert (code, int8["model"], int7["model"]) == (0, "net", "net INT7")
     assert int8["first_run_ms"]["delegate"] > 0
     loading = ("--model", str(path), "--load", "--limit_ms")
     code, (row,) = measured(monkeypatch, tmp_path, *loading, "100000")
     assert code == 0
     assert row["added_ms"] < 100000
     assert measured(monkeypatch, tmp_path, *loading, "-100000")[0] == 1
+
+
+def test_loading_of_no_model_passes_no_limit(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        measured(monkeypatch, tmp_path, "--layer", "8x16x24", "--load", "--limit_ms", "0")
 
 
 @pytest.mark.parametrize("plain", [False, True])

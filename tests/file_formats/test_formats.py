@@ -139,6 +139,12 @@ FILES = {
         "2 .tflite file(s) inside (face_detector.tflite, face_landmarks.tflite)",
         "unzip f.task face_detector.tflite",
     ),
+    "task bundle with aligned models": (
+        "f.task",
+        b"\0\0" + zipped(pose_detector_DOT_tflite=b"x"),
+        "1 .tflite file(s) inside (pose_detector.tflite)",
+        "unzip f.task pose_detector.tflite",
+    ),
     "zipped saved model": (
         "s.zip",
         zipped(net__saved_model_DOT_pb=b"x"),
@@ -162,6 +168,18 @@ FILES = {
     "damaged gzip": ("m.gz", gzip.compress(b"x" * 99)[:9] + b"\xff" * 9, "damaged gzip", "again"),
     "xz": ("m.xz", b"\xfd7zXZ\x00....", "compressed with xz", "xz -dk m.xz"),
     "zstd": ("m.zst", b"(\xb5/\xfd....", "Zstandard", "zstd -d m.zst"),
+    "tfjs graph": (
+        "model.json",
+        b'{"format": "graph-model", "modelTopology": {"node": [{"name": "x"}]}}',
+        "TensorFlow.js",
+        "tfjs_graph_converter --output_format tf_saved_model model.json saved_model",
+    ),
+    "tfjs graph of old": (
+        "model.json",
+        b'{"modelTopology": {"node": [], "versions": {}}, "weightsManifest": []}',
+        "TensorFlow.js",
+        "tfjs_graph_converter",
+    ),
     "tfjs": ("model.json", b'{"modelTopology": {}}', "TensorFlow.js", "tensorflowjs_converter"),
     "architecture": (
         "m.json",

@@ -53,13 +53,21 @@ def test_quantization_aware_model_is_refused() -> None:
     refused(graph, "quantization-aware training", "strip the quantization wrappers")
 
 
-def test_loop_is_refused() -> None:
+def test_variables_in_subgraphs_are_refused() -> None:
+    """A loop is run as it is, but what its body keeps would be shared by parts run one by one."""
+
     def network(x: Any) -> Any:
         x = models.conv(x, 3)
         return tf.while_loop(lambda y: tf.reduce_sum(y) < 100.0, lambda y: [y * 2.0 + 1.0], [x])[0]
 
-    graph = Graph.from_bytes(models.convert(network, models.IMAGE), "net.tflite")
-    refused(graph, "subgraphs", "WHILE", "unroll loops")
+    model = schema.parse(models.convert(network, models.IMAGE))
+    check_float_network(Graph(model))
+    body = model.subgraphs[2].operators[0]
+    code = schema.schema().OperatorCodeT()
+    code.builtinCode, code.deprecatedBuiltinCode = schema.schema().BuiltinOperator.VAR_HANDLE, 127
+    model.operatorCodes.append(code)
+    body.opcodeIndex = len(model.operatorCodes) - 1
+    refused(Graph(model, "net.tflite"), "subgraph 2", "(WHILE", "VAR_HANDLE", "without variables")
 
 
 def test_stateful_operator_is_refused() -> None:

@@ -268,7 +268,7 @@ def test_state_that_nothing_reads_is_taken_out() -> None:
 
 
 def test_state_that_is_read_is_refused() -> None:
-    with pytest.raises(ModelError, match="subgraphs"):
+    with pytest.raises(ModelError, match="VAR_HANDLE, which keeps state"):
         quantize(with_state(read=True), models.samples(SHAPE))
 
 

@@ -66,3 +66,11 @@ def test_few_samples_do_not_tell_what_is_usual() -> None:
     peaks = alike(5, count=19)
     peaks[:, 3] *= 50
     assert ends_of(peaks).loud_samples() == []
+
+
+def test_how_far_a_sample_reaches_is_told_by_tensors_that_most_samples_reach() -> None:
+    ends = np.zeros((2, 5, 2))
+    ends[0, :, 1] = [1.0, 2.0, 2.0, 2.0, 6.0]
+    ends[1, 0, 1] = 1000.0
+    assert SampleEnds({3: ends[0], 7: ends[1]}).reaches().tolist() == [0.5, 1.0, 1.0, 1.0, 3.0]
+    assert SampleEnds({}).reaches().tolist() == []

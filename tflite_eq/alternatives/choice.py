@@ -10,6 +10,7 @@ comes to is measured like the first one, and min-max scales are there if it fall
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Callable, Mapping, Set
 
 import numpy as np
@@ -60,6 +61,11 @@ class Candidate:
     def judged(self) -> Judged:
         """The records to judge it by without flattering it."""
         return self.by_fold() if self.by_fold else [self.record]
+
+
+# Errors of a quarter of the signal's energy are half as large as the values.
+_DROWNED_DB = 6.0
+_MOST_NAMED = 3
 
 
 def best_of(
@@ -119,12 +125,14 @@ def best_of(
         return dataclasses.replace(record, comparison=unknown)
     comparison = figures.comparison(graph, [MIN_MAX, ASKED, *found], kept or ASKED, is_default)
     if is_flattered:
-        comparison = dataclasses.replace(comparison, optimism_db=round(judges.optimism_db, 1))
+        # Upwards: it is a bound, and 0 says that others have corrected the biases.
+        optimism_db = math.ceil(10 * judges.optimism_db) / 10
+        comparison = dataclasses.replace(comparison, optimism_db=optimism_db)
     if kept:
         note(comparison.text(), of_result=True)
         record = found[kept].record
-    if figures.below(kept or ASKED).any():
-        warning = _lost(comparison)
+    warnings = [_lost(comparison)] if figures.below(kept or ASKED).any() else []
+    for warning in (*warnings, *_drowned(comparison)):
         note(f"warning: {warning}")
         record = dataclasses.replace(record, warnings=[*record.warnings, warning])
     return dataclasses.replace(record, comparison=comparison)
@@ -240,3 +248,22 @@ def _lost(comparison: Comparison) -> str:
         f"{figures[comparison.kept][worst]:.1f}); leave method, equalization and bias correction "
         "at their defaults, or choose the method minmax"
     )
+
+
+def _drowned(comparison: Comparison) -> list[str]:
+    """A warning of outputs whose errors are half as large as their values, if there are any."""
+    kept = comparison.sqnr_db[comparison.kept]
+    found = [
+        f"'{name.split(';')[0]}' ({figure:.1f} dB)"
+        for name, figure in zip(comparison.outputs, kept)
+        if figure < _DROWNED_DB
+    ]
+    if not found:
+        return []
+    more = f" and {len(found) - _MOST_NAMED} more" if len(found) > _MOST_NAMED else ""
+    return [
+        f"errors drown outputs of the network: {', '.join(found[:_MOST_NAMED])}{more}, energy of "
+        "the float values over that of the errors on calibration data; what computes them needs "
+        "more than 8 bits or takes the largest of close values, and can stay in float: see "
+        "--skip, or --max_drop, which finds the operators"
+    ]

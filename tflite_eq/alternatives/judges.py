@@ -35,8 +35,10 @@ FEWEST_FITTED = 24
 _MOST_JUDGING = 64
 _MOST_LEARNED = 32
 
-# Of those that judge, so many tell whether there is any doubt.
+# Of those that judge, so many tell whether there is any doubt. A quarter of them are those that
+# reach farthest: what is clipped costs them alone, and one of them may cost more than all gain.
 _FEW = 16
+_PART_OF_FARTHEST = 4
 
 # What samples that have corrected biases flatter a network by at most, as a multiple of what they
 # flatter a single layer by (docs/experiments.md).
@@ -107,6 +109,7 @@ class Judges:
         held_back: StoredSamples | None,
         config: Config,
         loud: Container[int] = (),
+        reaches: npt.ArrayLike = (),
     ) -> None:
         """Choose the samples.
 
@@ -118,8 +121,10 @@ class Judges:
             held_back: Others, if there are any; too few of them are not used.
             config: What is asked for.
             loud: Numbers of calibration samples that count less than others; none of them judges.
+            reaches: How far each calibration sample reaches, in any unit; empty if nobody knows.
         """
         self._graph = graph
+        self._reaches = np.asarray(reaches, np.float64)
         self._skipped = skipped
         self._followed = len(followed)
         self.outputs = _judged_tensors(graph)
@@ -202,15 +207,14 @@ class Judges:
         Args:
             models: What the quantized ones are written from.
             title: Of the progress bar.
-            few: Whether to run on few samples of every fold, evenly spread.
+            few: Whether to run on few samples of every fold: those that reach farthest, and others
+                evenly spread.
 
         Raises:
             BackendError: The runtime cannot run a model.
         """
         most = -(-_FEW // len(self.folds)) if few else self.count
-        order = [
-            (n, at) for at, fold in enumerate(self.folds) for n in _at_most(fold.judging, most)
-        ]
+        order = [(n, at) for at, fold in enumerate(self.folds) for n in self._some(fold, most)]
         signal = np.zeros((len(order), len(self.outputs)))
         noise = [np.zeros_like(signal) for _ in models]
         runs = [
@@ -234,6 +238,15 @@ class Judges:
                 energies[row] = [np.vdot(d, d) for d in differences]
             del model
         return Errors(signal, [floored(energies, signal) for energies in noise])
+
+    def _some(self, fold: Fold, most: int) -> Sequence[int]:
+        """At most so many of the samples that judge, in their order."""
+        if len(fold.judging) <= most or not len(self._reaches) or self.are_held_back:
+            return _at_most(fold.judging, most)
+        by_reach = sorted(fold.judging, key=lambda n: -self._reaches[n])
+        farthest = by_reach[: most // _PART_OF_FARTHEST]
+        others = [n for n in fold.judging if n not in farthest]
+        return sorted([*farthest, *_at_most(others, most - len(farthest))])
 
     def _exact_outputs(self, number: int, inputs: Sequence[Array]) -> list[Energies]:
         """What the float network makes of a sample, for each of ``outputs``."""

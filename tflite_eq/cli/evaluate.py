@@ -335,15 +335,25 @@ def _samples(
     sizes = [end.shape for end in with_known_sizes(own, others)]
     inputs = [
         dataclasses.replace(
-            taker, shape=tuple(k if s < 0 else s for s, k in zip(taker.shape, known))
+            taker,
+            shape=tuple(k if s < 0 else s for s, k in zip(taker.shape, known)),
+            usual=next((u for u in usual if u), ()),
         )
-        for taker, known in zip(model_inputs(graphs[0]), sizes)
+        for taker, known, usual in zip(
+            model_inputs(graphs[0]), sizes, _usual_sizes(graphs, len(sizes))
+        )
     ]
     samples = open_data(args.dataset, inputs, preprocessing, "--dataset")
     note_unused(args, samples.preprocessing)
     for model in models:
         warn_of_other_reading(model.name, model.data, samples.preprocessing)
     return samples
+
+
+def _usual_sizes(graphs: Sequence[Graph], count: int) -> list[list[tuple[int, ...]]]:
+    """By input, what each model with so many inputs was calibrated with."""
+    known = [[taker.usual for taker in model_inputs(graph)] for graph in graphs]
+    return [[usual[i] for usual in known if len(usual) == count] for i in range(count)]
 
 
 def _several_with_labels() -> ConfigError:

@@ -25,7 +25,8 @@ from tflite_eq.data.sources import open_data, subset
 from tflite_eq.delegate.claims import counted
 from tflite_eq.delegate.golden import GoldenRun, content_of, read
 from tflite_eq.delegate.library import check_options
-from tflite_eq.delegate.validate import NoReferenceError, Validation, validate
+from tflite_eq.delegate.reference_form import NoReferenceError
+from tflite_eq.delegate.validate import Validation, validate
 from tflite_eq.delegate.work import check_computes_with_codes, known_operators, nothing_to_run
 from tflite_eq.errors import ConfigError
 from tflite_eq.files import check_writable, write_atomically

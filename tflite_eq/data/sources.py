@@ -183,6 +183,8 @@ def read_files(files: Sequence[Path], taker: ModelInput, preprocessing: Preproce
         TfliteEqError: They are unreadable or of the wrong form, or the preprocessing does not fit.
     """
     kind = folders.kind_of(files[0])
+    if kind != folders.ARRAYS:  # which have sizes of their own
+        taker = taker.sized
     return _READERS.get(kind or "", ImageSamples)(files, taker, preprocessing)
 
 

@@ -384,8 +384,9 @@ def serve_model(
     graph = Graph.from_bytes(model)
     inputs = ordinary_inputs(graph) if sample is None else sample
     before = _resident_mib()
-    start = time.perf_counter()
     with captured_stderr() as log:
+        runtime.load()  # takes seconds in Python, unlike in an application
+        start = time.perf_counter()
         delegates = []
         if options is not None:
             delegates = [library.load(runtime, **{**options, "log_level": 2, "profile": True})]

@@ -19,6 +19,8 @@ _LINE = re.compile(r"^tflite_eq: node (\d+) (\S+) (claimed|refused) \(.*\): (.*)
 _FUNCTIONS_OF_CODES = ("lines", "table", "fused")
 _FUSED = re.compile(r"one function of codes, with the nodes up to (\d+)")
 _KERNEL = re.compile(r"(\w+) on \w+")
+# It ends what it says of a graph so; subgraphs of loops and branches follow.
+_SUMMARY = re.compile(r"^tflite_eq: claimed \d+ of \d+ nodes.*$", re.MULTILINE)
 _WARNING = re.compile(r"^tflite_eq: (option (?:leave|claim): .*)$", re.MULTILINE)
 
 
@@ -71,10 +73,11 @@ def insisting(kernel: str) -> dict[str, str]:
 def parse_claims(log: str, graph: Graph) -> list[Claim]:
     """The decisions in what the library wrote to stderr at ``log_level`` 2, in model order.
 
-    Names are the model's: what the log has for them is shortened and in plain ASCII.
+    Names are the model's: what the log has for them is shortened and in plain ASCII. Of a model
+    with loops or branches the decisions on their subgraphs, which stay in float, are left out.
     """
     claims = []
-    for index, kind, verb, reason in _LINE.findall(log):
+    for index, kind, verb, reason in _LINE.findall(_of_main(log)):
         name = output_name(graph, int(index))
         claims.append(Claim(int(index), kind, name, verb == "claimed", reason))
     return claims
@@ -100,8 +103,14 @@ def counted(claimed: int, known: int, operators: int, verb: str = "delegated") -
 
 def pass_on_warnings(log: str) -> None:
     """Print what the library says of options that have no effect to stderr."""
-    for line in _WARNING.findall(log):
+    for line in _WARNING.findall(_of_main(log)):
         print(f"warning: {line}", file=sys.stderr)
+
+
+def _of_main(log: str) -> str:
+    """What the library says of the main graph, which comes first."""
+    summary = _SUMMARY.search(log)
+    return log[: summary.end()] if summary else log
 
 
 @contextlib.contextmanager

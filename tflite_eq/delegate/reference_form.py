@@ -33,6 +33,10 @@ _ROUNDING = 1
 _UNKNOWN_VERSION = re.compile(r"builtin opcode '(\w+)' version '(\d+)'")
 
 
+class NoReferenceError(BackendError):
+    """The runtime's reference kernels do not run the model, so there is nothing to compare with."""
+
+
 def reference_form(model: bytes, runtime: Runtime, origin: str) -> bytes:
     """A model that computes the same on a runtime's reference kernels: the same bytes for most.
 
@@ -43,6 +47,9 @@ def reference_form(model: bytes, runtime: Runtime, origin: str) -> bytes:
         model: A quantized ``.tflite``.
         runtime: Whose reference kernels it is to run on.
         origin: What to call the model in messages.
+
+    Raises:
+        NoReferenceError: There is no reference kernel of an operator.
     """
     model = _with_known_versions(model, runtime, origin)
     graph = Graph.from_bytes(model, origin)
@@ -59,7 +66,7 @@ def reference_form(model: bytes, runtime: Runtime, origin: str) -> bytes:
 
 
 def _with_known_versions(model: bytes, runtime: Runtime, origin: str) -> bytes:
-    """As far as that helps; what the runtime says of the rest is for the caller to hear."""
+    """What else the runtime says of the model is for the caller to hear."""
     changed = Graph.from_bytes(model, origin).model
     changed.operatorCodes = [copy.copy(code) for code in changed.operatorCodes]
     found = model
@@ -68,8 +75,14 @@ def _with_known_versions(model: bytes, runtime: Runtime, origin: str) -> bytes:
             runtime.interpreter(found, Kernels.REFERENCE)
         except BackendError as error:
             missing = _UNKNOWN_VERSION.search(str(error))
-            if missing is None or not _lower(changed, missing[1], int(missing[2])):
+            if missing is None:
                 return model
+            if not _lower(changed, missing[1], int(missing[2])):
+                raise NoReferenceError(
+                    f"{origin}: {runtime.description} has no reference kernel of {missing[1]}, so "
+                    "there is nothing to compare with there; name another installed runtime with "
+                    "--runtime"
+                ) from error
             found = schema.serialize(changed)
         else:
             return found

@@ -15,7 +15,7 @@ from tflite_eq.delegate.claims import Claim, captured_stderr, parse_claims, pass
 from tflite_eq.delegate.golden import GoldenRun, GoldenSample, golden_run
 from tflite_eq.delegate.inputs import ordinary_inputs, random_inputs, typed_inputs
 from tflite_eq.delegate.process import CrashError, call_apart
-from tflite_eq.delegate.reference_form import reference_form
+from tflite_eq.delegate.reference_form import NoReferenceError, reference_form
 from tflite_eq.delegate.work import check_computes_with_codes
 from tflite_eq.errors import BackendError, ConfigError
 from tflite_eq.graph import edit
@@ -31,10 +31,6 @@ OUTPUT = "model output"
 GOLDEN = "model output beside the golden file's"
 # And the last of several operators that are run as one, where they are.
 FUSED = "run as one with those before it"
-
-
-class NoReferenceError(BackendError):
-    """The runtime's reference kernels do not run the model, so there is nothing to compare with."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -153,7 +149,7 @@ def validate(
 
     Raises:
         ConfigError: ``golden`` is of another model.
-        NoReferenceError: The reference kernels end the process without the delegate, too.
+        NoReferenceError: The reference kernels do not run the model without the delegate, either.
         TfliteEqError: The model, the library, an option or the runtime is at fault.
     """
     name = runtime.description

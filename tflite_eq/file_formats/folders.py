@@ -6,6 +6,7 @@ import shlex
 from collections.abc import Iterable
 from pathlib import Path
 
+from tflite_eq.file_formats import formats
 from tflite_eq.file_formats.formats import ForeignFormat
 from tflite_eq.files import exists
 
@@ -41,12 +42,10 @@ def recognized(folder: Path) -> ForeignFormat:
             f"pack it and pass that: (cd {shlex.quote(str(folder))} && zip -0 -r ../{packed} .)",
         )
     if "model.json" in names:
-        return ForeignFormat(
-            "it is a TensorFlow.js model",
-            "convert it back: pip install tensorflowjs, then tensorflowjs_converter "
-            "--input_format=tfjs_layers_model --output_format=keras_saved_model "
-            f"{shlex.quote(str(folder / 'model.json'))} saved_model",
-        )
+        path = folder / "model.json"
+        found = formats.recognized(path.read_bytes(), str(path))
+        if found is not None:
+            return ForeignFormat(f"it holds {found.what}", found.remedy)
     if "Manifest.json" in names and "Data" in names:
         return ForeignFormat("it is a Core ML package", "convert the network it was made from")
     if any(name.endswith((".safetensors", ".bin")) for name in names) and "config.json" in names:

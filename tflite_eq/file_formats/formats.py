@@ -20,6 +20,7 @@ TFLITE = b"TFL3"  # at byte 4
 
 # Bytes that tell what a text is.
 _HEAD = 4096
+_MOST_PADDING = 64
 
 _ONNX_TO_TFLITE = "convert it, e.g.: pip install onnx2tf && onnx2tf -i {path}"
 _TORCH_TO_TFLITE = (
@@ -68,7 +69,8 @@ def recognized(data: bytes, path: str) -> ForeignFormat | None:
         return ForeignFormat(
             "a tar archive", f"unpack it and pass the model inside: tar xf {quoted}"
         )
-    if data.startswith((b"PK\x03\x04", b"PK\x05\x06")):
+    # MediaPipe's bundles have zeros in front, which align the models inside.
+    if data[:_MOST_PADDING].lstrip(b"\0").startswith((b"PK\x03\x04", b"PK\x05\x06")):
         return _zip(data, path)
     for look in (_text, _onnx, _saved_model, _core_ml, _meta_graph, _frozen_graph):
         guess = look(data, path)
@@ -238,6 +240,14 @@ _TEXTS: tuple[tuple[str, ForeignFormat], ...] = (
         ForeignFormat(
             "a web page: the download brought that instead of the file",
             "download the file itself, on GitHub and Hugging Face with its raw or download link",
+        ),
+    ),
+    (
+        r'[\s\S]*"format": *"graph-model"|[\s\S]*"modelTopology": *\{\s*"node"',
+        ForeignFormat(
+            "the description of a TensorFlow.js model",
+            "convert it back: pip install tfjs-graph-converter, then tfjs_graph_converter "
+            "--output_format tf_saved_model {path} saved_model",
         ),
     ),
     (

@@ -8,6 +8,7 @@ from tflite_eq.errors import ModelError
 from tflite_eq.graph import properties, schema
 from tflite_eq.graph.model import Graph, Operator
 from tflite_eq.graph.moved_codes import moved_codes
+from tflite_eq.graph.subgraphs import calls_itself
 from tflite_eq.numerics.activation import is_fusable
 from tflite_eq.text import counted_kinds
 
@@ -22,6 +23,10 @@ _KNOWN_TYPES = _QUANTIZED_TYPES | frozenset(
 )
 
 
+# They run subgraphs.
+_CALLERS = frozenset({"IF", "WHILE", "CALL_ONCE", "STABLEHLO_WHILE"})
+
+
 def check_float_network(graph: Graph) -> None:
     """Refuse what is no float network: quantized already, or of no form that can be normalised.
 
@@ -31,14 +36,12 @@ def check_float_network(graph: Graph) -> None:
     Raises:
         ModelError: Names the operator or tensor at fault and the remedy.
     """
-    if len(graph.model.subgraphs) > 1:
-        control = next((o for o in graph.operators if o.kind in properties.UNSUPPORTED), None)
-        culprit = f" (used by {describe(graph, control)})" if control else ""
+    if calls_itself(graph.model):
         raise ModelError(
-            f"{graph.origin}: the model has {len(graph.model.subgraphs)} subgraphs{culprit}; only "
-            "feed-forward networks can be quantized. Export the network without control flow "
-            "(unroll loops)"
+            f"{graph.origin}: a subgraph runs itself, which no runtime can compute; convert the "
+            "model again"
         )
+    _refuse_state_in_subgraphs(graph)
     if not graph.operators:
         raise ModelError(
             f"{graph.origin}: the model has no operators, there is nothing to quantize"
@@ -66,11 +69,11 @@ def check_quantizable(graph: Graph) -> None:
     for operator in graph.operators:
         if operator.kind in properties.UNSUPPORTED:
             raise ModelError(
-                f"{graph.origin}: {describe(graph, operator)} keeps state or control flow outside "
-                "the graph, which the int8 quantizer leaves in float. Export an inference-only "
-                "model without it (unroll loops, freeze variables: for a Keras 3 model use "
-                "from_keras_model, or model.export and from_saved_model; with "
-                "from_concrete_functions leave out trackable_obj)"
+                f"{graph.origin}: {describe(graph, operator)} keeps state outside the graph, "
+                "which parts of a network cannot be run with. Export an inference-only model "
+                "without it (freeze variables: for a Keras 3 model use from_keras_model, or "
+                "model.export and from_saved_model; with from_concrete_functions leave out "
+                "trackable_obj)"
             )
     _refuse_unknown_activations(graph)
     _refuse_windows_beyond_the_image(graph)
@@ -88,6 +91,21 @@ def describe(graph: Graph, operator: Operator) -> str:
     """An operator as error messages call it: kind, position and output tensor."""
     name = graph.tensors[operator.outputs[0]].name if operator.outputs else "no output"
     return f"operator {operator.index} ({operator.kind}, output '{name}')"
+
+
+def _refuse_state_in_subgraphs(graph: Graph) -> None:
+    """Loops and branches are run as they are; variables would be shared by what runs in parts."""
+    for number, body in enumerate(graph.model.subgraphs[1:], start=1):
+        for stored in body.operators or []:
+            kind = schema.operator_kind(graph.model.operatorCodes[stored.opcodeIndex])
+            if kind in properties.UNSUPPORTED:
+                callers = [o for o in graph.operators if o.kind in _CALLERS]
+                culprit = f" (used by {describe(graph, callers[0])})" if callers else ""
+                raise ModelError(
+                    f"{graph.origin}: subgraph {number} of the model{culprit} has the operator "
+                    f"{kind}, which keeps state outside the graph. Export an inference-only model "
+                    "without variables and tables"
+                )
 
 
 def _refuse_quantized(graph: Graph) -> None:

@@ -16,6 +16,7 @@ from tflite_eq.errors import ModelError
 from tflite_eq.graph import schema
 from tflite_eq.graph.operator_form import check_operator
 from tflite_eq.graph.sparsity import stored_values
+from tflite_eq.graph.subgraphs import called
 
 # Bits of one element; types without a size of their own are absent.
 _BITS = {
@@ -66,6 +67,12 @@ def check_consistent(model: schema.ModelT, origin: str) -> None:
     for number, subgraph in enumerate(model.subgraphs):
         where = origin if number == 0 else f"{origin}: subgraph {number}"
         _Subgraph(model, subgraph, where).check()
+        for index in called(subgraph):
+            if index >= len(model.subgraphs):
+                raise ModelError(
+                    f"{where}: an operator runs subgraph {index} of {len(model.subgraphs)}; "
+                    f"{_AGAIN}"
+                )
     _check_metadata(model, origin)
     _check_signatures(model, origin)
 

@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from tflite_eq.graph import properties, schema
+from tflite_eq.graph import compact, properties, schema
 from tflite_eq.graph.model import Graph, Operator
+from tflite_eq.graph.subgraphs import append_subgraphs, called, with_main
 
 
 def add_constant(model: schema.ModelT, name: str, values: npt.NDArray[np.float32]) -> int:
@@ -114,7 +115,7 @@ def with_all_tensors_as_outputs(graph: Graph) -> bytes:
     model = without_signatures(graph.model)
     subgraph = copy.copy(graph.subgraph)
     subgraph.outputs = np.array(computed_tensors(graph), np.int32)
-    model.subgraphs = [subgraph]
+    model.subgraphs = [subgraph, *model.subgraphs[1:]]
     return schema.serialize(model)
 
 
@@ -201,6 +202,11 @@ def single_operator_model(
     subgraph.inputs = np.array([position[i] for i in feeds], np.int32)
     subgraph.outputs = np.array([position[i] for i in operator.outputs], np.int32)
     model.subgraphs = [subgraph]
+    if called(subgraph):
+        append_subgraphs(model, graph.model)
+        model = with_main(model, 0)
+        compact.drop_unused_codes(model)
+        compact.drop_unused_buffers(model)
     return schema.serialize(model), feeds
 
 

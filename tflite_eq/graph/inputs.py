@@ -36,6 +36,8 @@ class ModelInput:
         index: Tensor index.
         tensor_name: Name of the tensor.
         codes: Element type of the codes where the model stores real values as codes.
+        usual: Sizes that files are brought to where ``shape`` leaves them open: those that the
+            network was calibrated with, which its file keeps; empty where it does not say.
     """
 
     name: str
@@ -45,6 +47,7 @@ class ModelInput:
     index: int = 0
     tensor_name: str = ""
     codes: np.dtype[Any] | None = None
+    usual: tuple[int, ...] = ()
 
     @classmethod
     def of_shape(cls, shape: Sequence[int], name: str = "input") -> ModelInput:
@@ -53,6 +56,14 @@ class ModelInput:
         is_batched = bool(sizes) and sizes[0] in (1, -1)
         sizes = (1, *sizes[1:]) if is_batched else sizes
         return cls(name, sizes, is_batched=is_batched, tensor_name=name)
+
+    @property
+    def sized(self) -> ModelInput:
+        """The input with its usual sizes in the place of open ones."""
+        if len(self.usual) != len(self.shape):
+            return self
+        sizes = (known if size < 0 else size for size, known in zip(self.shape, self.usual))
+        return dataclasses.replace(self, shape=tuple(sizes))
 
     @property
     def row_shape(self) -> tuple[int, ...]:
@@ -88,9 +99,16 @@ def model_inputs(graph: Graph) -> tuple[ModelInput, ...]:
                 index=index,
                 tensor_name=tensor.name,
                 codes=codes,
+                usual=_usual(plain.shape, tensor.shape),
             )
         )
     return tuple(found)
+
+
+def _usual(shape: tuple[int, ...], stored: tuple[int, ...]) -> tuple[int, ...]:
+    """Converters store 1 for an open size, which says nothing."""
+    is_known = all(known > 1 for size, known in zip(shape, stored) if size < 0)
+    return stored if -1 in shape and is_known else ()
 
 
 def check_names(inputs: Sequence[ModelInput]) -> None:

@@ -62,19 +62,20 @@ FILLS_WITH_CODE_ZERO = frozenset({"MATRIX_DIAG", "SCATTER_ND"})
 # They take no value of an operand that is below, or above, all of the other.
 LOSES_BELOW, LOSES_ABOVE = frozenset({"MAXIMUM"}), frozenset({"MINIMUM"})
 
-# Sub-graphs, resource variables and string handling: their bodies stay float or are opaque.
+# Calls, resource variables and tables: what one operator leaves there another reads, so that parts
+# of a network cannot be run by themselves.
 UNSUPPORTED = frozenset(
     """
-    WHILE IF CALL CALL_ONCE VAR_HANDLE READ_VARIABLE ASSIGN_VARIABLE HASHTABLE HASHTABLE_FIND
+    CALL CALL_ONCE VAR_HANDLE READ_VARIABLE ASSIGN_VARIABLE HASHTABLE HASHTABLE_FIND
     HASHTABLE_IMPORT HASHTABLE_SIZE STABLEHLO_WHILE STABLEHLO_COMPOSITE
     """.split()
 )
 
-# They have weights, and no int8 form here.
+# They have weights, in subgraphs some of them, and no int8 form here.
 WEIGHTS_IN_FLOAT = frozenset(
     """
-    BIDIRECTIONAL_SEQUENCE_LSTM BIDIRECTIONAL_SEQUENCE_RNN CONV_3D CONV_3D_TRANSPOSE LSTM RNN SVDF
-    UNIDIRECTIONAL_SEQUENCE_LSTM UNIDIRECTIONAL_SEQUENCE_RNN
+    BIDIRECTIONAL_SEQUENCE_LSTM BIDIRECTIONAL_SEQUENCE_RNN CONV_3D CONV_3D_TRANSPOSE IF LSTM RNN
+    SVDF UNIDIRECTIONAL_SEQUENCE_LSTM UNIDIRECTIONAL_SEQUENCE_RNN WHILE
     """.split()
 )
 

@@ -91,6 +91,17 @@ class SampleEnds:
             for number in np.flatnonzero(counts >= least)
         ]
 
+    def reaches(self) -> Double:
+        """How far each sample reaches: its peak by the median peak, where that is largest.
+
+        Tensors that most samples leave at 0 do not count.
+        """
+        peaks = [np.abs(found).max(axis=1) for found in self._ends.values() if len(found)]
+        if not peaks:
+            return np.zeros(0)
+        times, limits = _times_the_median(np.array(peaks))
+        return np.where(np.isfinite(limits), times, 0.0).max(axis=0)
+
     def times_in(self, tensor: int, number: int) -> float:
         """A sample's peak in a tensor by the median peak."""
         peaks = np.abs(self._ends[tensor]).max(axis=1)[np.newaxis]

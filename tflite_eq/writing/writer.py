@@ -7,11 +7,12 @@ from collections.abc import Mapping, Set
 
 from tflite_eq.config import Forms, IoType
 from tflite_eq.graph import properties, schema
-from tflite_eq.graph.compact import drop_unused_buffers, drop_unused_tensors
+from tflite_eq.graph.compact import drop_unused_buffers, drop_unused_codes, drop_unused_tensors
 from tflite_eq.graph.int8_forms import SHAPE_READERS, int8_operators, shared_params
 from tflite_eq.graph.linear import LinearLayer
 from tflite_eq.graph.model import Graph, Operator
 from tflite_eq.graph.operators import INT8_KERNELS, Scales
+from tflite_eq.graph.subgraphs import append_subgraphs
 from tflite_eq.graph.versions import raise_min_runtime_version, set_int8_versions
 from tflite_eq.numerics.affine import AffineParams
 from tflite_eq.record.calibration import Calibration, LayerRecord
@@ -108,6 +109,9 @@ def write(
             assembly.set_output(position, _output(assembly, tensor, output_type))
     model, meanings = assembly.model, assembly.meanings()
     drop_unused_tensors(model.subgraphs[0], model)
+    if graph.model.subgraphs[1:]:
+        append_subgraphs(model, graph.model, shares_buffers=True)
+        drop_unused_codes(model)
     drop_unused_buffers(model)
     written = Graph(model, graph.origin)
     set_int8_versions(written)

@@ -2,7 +2,6 @@
 #include <sys/types.h>
 #define F_OK 0
 #define STDERR_FILENO 2
-#define _SC_PAGESIZE 0x27
 #define _SC_NPROCESSORS_ONLN 0x61
 #ifdef __cplusplus
 extern "C" {

@@ -1,4 +1,5 @@
 #pragma once
+#define AT_PAGESZ 6
 #define AT_HWCAP 16
 #define AT_HWCAP2 26
 #ifdef __cplusplus

@@ -5,8 +5,8 @@
 #define MAP_SHARED 1
 #define MAP_PRIVATE 2
 #define MAP_ANONYMOUS 0x20
-#define MAP_FAILED ((void*)-1)
 #define MADV_DONTNEED 4
+#define MAP_FAILED ((void*)-1)
 #ifdef __cplusplus
 extern "C" {
 #endif
