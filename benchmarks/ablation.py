@@ -4,8 +4,10 @@ Quantizes a shared model, then builds float models out of the parts of the resul
 quantized weights and biases alone, one with the quantized activations alone (QUANTIZE and
 DEQUANTIZE around every tensor), one with both, which stands for the integer file. With ``--layers``
 also three per layer: its weights and bias alone, its input alone, both. The first are measured as
-benchmarks/accuracy.py does, on the validation images; single layers on the last 100 calibration
-images, which calibration does not see. Channels that were scaled stay scaled in all of them.
+benchmarks/accuracy.py does, on the validation images; single layers on the last 50 calibration
+images, which calibration does not see. Channels that were scaled stay scaled in all of them, and
+those that are written several times stay so; what their copies are shifted by counts as part of
+the activation that it rounds.
 
     python -m benchmarks.ablation --model tiny_darknet --layers --output a.json
     python -m benchmarks.ablation --render a.json b.json > docs/ablation.md
@@ -30,16 +32,20 @@ from benchmarks.cases import Case, open_case
 from benchmarks.tables import markdown, with_interval
 from tests import shared_data
 from tflite_eq.equalization.factors import with_factors
+from tflite_eq.evaluation import intervals
+from tflite_eq.evaluation.dispatch import available_cores
+from tflite_eq.evaluation.evaluator import predict
 from tflite_eq.evaluation.task import NamedModel
 from tflite_eq.files import write_atomically
 from tflite_eq.graph import edit, properties, schema
+from tflite_eq.graph.linear import linear_layers
 from tflite_eq.graph.model import Graph
 from tflite_eq.preparation import prepared
 from tflite_eq.presets import preset_config, preset_samples
 from tflite_eq.progress import track
 from tflite_eq.runtimes import preferred_runtime
 
-_HELD_BACK = 100
+_HELD_BACK = 50
 
 
 class Parts:
@@ -47,17 +53,29 @@ class Parts:
 
     def __init__(self, model: bytes, result: tflite_eq.QuantizationResult) -> None:
         """Take the result of quantizing ``model``."""
-        scaled = with_factors(prepared(model, "model").front, result.calibration.equalization)
-        self._model = schema.serialize(scaled.model)
+        calibration = result.calibration
+        front = prepared(model, "model", calibration.config).front
+        self._model = schema.serialize(with_factors(front, calibration.equalization).model)
         self._quantized = Graph.from_bytes(result.model)
-        self._tensors = {t.index: t for t in result.calibration.tensors}
-        self.layers = {layer.index: layer for layer in result.calibration.layers}
+        self._tensors = {t.index: t for t in calibration.tensors}
+        self.layers = {layer.index: layer for layer in calibration.layers}
+        # What each layer's bias holds for the rounding of its output, in the layer's own units.
+        self._shifts = {
+            index: layer.shifts * self._tensors[layer.output].scale
+            for index, layer in linear_layers(front).items()
+            if layer.shifts is not None and index in self.layers
+        }
 
     def assemble(self, weights: Collection[int], activations: Collection[int]) -> bytes:
         """The float model with these layers' weights and these tensors' values quantized."""
         graph = Graph.from_bytes(self._model)
         for index in weights:
             self._quantize_weights(graph, index)
+        for index, shifts in self._shifts.items():
+            is_rounded = graph.operators[index].outputs[0] in activations
+            if is_rounded != (index in weights):
+                _, _, bias = properties.linear_inputs(graph.operators[index])
+                _put(graph, bias, graph.constant(bias) + (shifts if is_rounded else -shifts))
         _insert_round_trips(graph, {i: self._tensors[i] for i in activations})
         return schema.serialize(graph.model)
 
@@ -65,6 +83,12 @@ class Parts:
         """Tensors that are quantized, but for the network's outputs and what only they see."""
         graph = Graph.from_bytes(self._model)
         return {i for i in self._tensors if graph.consumers(i)}
+
+    def logits(self) -> set[int]:
+        """What a final softmax reads."""
+        graph = Graph.from_bytes(self._model)
+        last = [graph.producer(index) for index in graph.outputs]
+        return {o.inputs[0] for o in last if o is not None and o.kind == "SOFTMAX"}
 
     def _quantize_weights(self, graph: Graph, index: int) -> None:
         name = graph.tensors[graph.operators[index].outputs[0]].name
@@ -143,12 +167,44 @@ def whole_model(case: Case, parts: Parts, result: bytes) -> list[dict[str, Any]]
         NamedModel("weights only", parts.assemble(layers, [])),
         NamedModel("activations only", parts.assemble([], tensors)),
         NamedModel("both", parts.assemble(layers, tensors)),
+        NamedModel("both, logits as they are", parts.assemble(layers, tensors - parts.logits())),
         NamedModel("integer file", result),
     ]
     found = [entry["quantized"] for entry in case.compare(models)]
     return [
         {"part": m["name"], "agreement": m["agreement"], "sqnr_db": m["sqnr_db"]} for m in found
     ]
+
+
+def ties(case: Case, result: bytes) -> dict[str, Any]:
+    """``tie_shares`` of the integer file on the validation images."""
+    exact, found = (
+        predict(model, case.validation, case.preprocessing, num_workers=available_cores()).logits
+        for model in (NamedModel("float", case.model), NamedModel("integer file", result))
+    )
+    return tie_shares(exact, found)
+
+
+def tie_shares(exact: np.ndarray, found: np.ndarray) -> dict[str, Any]:
+    """How often several classes have the largest logit.
+
+    Args:
+        exact: Logits of the float model, [n, classes].
+        found: Those of the integer file.
+
+    Returns:
+        Of all samples, in %: *tied* with several largest logits, and *lost* with the float model's
+        first class among them, but not as the one that counts, the first of the list.
+    """
+    largest = found == found.max(axis=1, keepdims=True)
+    first = exact.argmax(axis=1)
+    could = largest[np.arange(len(first)), first]
+    lost = could & (found.argmax(axis=1) != first)
+    shares = {"tied": largest.sum(axis=1) > 1, "lost": lost}
+    return {
+        name: intervals.rate(int(share.sum()), len(first)).to_dict()
+        for name, share in shares.items()
+    }
 
 
 def layer_by_layer(case: Case, parts: Parts, images: list[np.ndarray]) -> list[dict[str, Any]]:
@@ -237,6 +293,7 @@ def main() -> None:
     found: dict[str, Any] = {"model": args.model, "variant": args.variant}
     found["whole"] = whole_model(case, parts, result.model)
     print(whole_table(found["whole"]), flush=True)
+    found["ties"] = ties(case, result.model)
     if args.layers:
         images = shared_data.last_calibration(args.model, _HELD_BACK)
         found["layers"] = layer_by_layer(case, parts, images)

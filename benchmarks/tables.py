@@ -52,17 +52,27 @@ def over_draws(runs: Results, key: str) -> Estimate:
 
     All draws are judged on the same validation images, so that what these leave open does not
     become less with the number of draws: its half width is the mean of the draws' own, and the
-    half width of Student's interval for the mean of the draws is added to it in squares.
+    half width of Student's interval for the mean of the draws is added to it in squares. A single
+    draw keeps its interval.
     """
-    values = [value(r["quantized"], key) for r in runs]
-    own = [r["quantized"][key] for r in runs]
-    images = statistics.fmean((e["high"] - e["low"]) / 2 for e in own)
-    draws = 0.0
-    if len(values) > 1:
-        error = statistics.stdev(values) / math.sqrt(len(values))
-        draws = student_quantile(len(values) - 1) * error
+    return mean_of_draws([r["quantized"][key] for r in runs], 100.0 if key in _RATES else math.inf)
+
+
+def mean_of_draws(figures: Results, largest: float = math.inf) -> Estimate:
+    """The same of the figures themselves, each with its ``value``, ``low`` and ``high``.
+
+    Args:
+        figures: One per draw.
+        largest: No interval ends above it.
+    """
+    if len(figures) == 1:
+        [only] = figures
+        return Estimate(only["value"], only["low"], only["high"])
+    values = [figure["value"] for figure in figures]
+    images = statistics.fmean((figure["high"] - figure["low"]) / 2 for figure in figures)
+    error = statistics.stdev(values) / math.sqrt(len(values))
+    draws = student_quantile(len(values) - 1) * error
     centre, reach = statistics.fmean(values), math.hypot(images, draws)
-    largest = 100.0 if key in _RATES else math.inf
     return Estimate(centre, centre - reach, min(centre + reach, largest))
 
 

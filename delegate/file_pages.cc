@@ -10,7 +10,6 @@ namespace {
 
 // Bits of an entry of /proc/self/pagemap.
 constexpr uint64_t kInMemory = uint64_t{1} << 63;
-constexpr uint64_t kInSwap = uint64_t{1} << 62;
 constexpr uint64_t kOfFile = uint64_t{1} << 61;
 
 class File {
@@ -104,8 +103,10 @@ bool FilePages::LetGo(const void* begin, size_t bytes) {
     const size_t count = last - at < kAtOnce ? last - at : kAtOnce;
     const auto expected = static_cast<ssize_t>(count * sizeof(uint64_t));
     if (pread(entries.descriptor(), entry, count * sizeof(uint64_t), static_cast<off_t>(at * sizeof(uint64_t))) != expected) return false;
+    // A page that was written is not of the file any more, and may be in swap. None at all is where an emulator passes on what its own
+    // kernel says, of other addresses.
     for (size_t i = 0; i < count; ++i) {
-      if ((entry[i] & (kInMemory | kInSwap)) != 0 && (entry[i] & kOfFile) == 0) return false;
+      if ((entry[i] & kInMemory) == 0 || (entry[i] & kOfFile) == 0) return false;
     }
     at += count;
   }

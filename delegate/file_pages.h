@@ -1,8 +1,9 @@
 // Weights that kernels have packed need not stay in memory as the model holds them: a model's file is mapped, and what is read of it stays
 // resident until the kernel wants the memory for something else. Both forms beside each other are what a process is charged for.
 //
-// Pages are let go only where nothing can be lost: they are mapped read-only, from a file, and none of them was written in this process
-// (a loader may have changed a private mapping before it made it read-only). Whoever reads them again, gets them from the page cache.
+// Pages are let go only where nothing can be lost: they are mapped read-only, from a file, and the kernel says of each that it is in memory
+// and still the file's (a loader may have changed a private mapping before it made it read-only). Whoever reads them again, gets them from
+// the page cache.
 #ifndef TFLITE_EQ_DELEGATE_FILE_PAGES_H_
 #define TFLITE_EQ_DELEGATE_FILE_PAGES_H_
 
@@ -13,8 +14,8 @@ namespace tflite_eq {
 
 class FilePages {
  public:
-  // Of the whole pages among `bytes` bytes from `begin`, which are readable. Fewer than kFewest are not worth asking for. Whether they
-  // were let go; that they were not has no consequence but memory.
+  // Of the whole pages among `bytes` bytes from `begin`, which have just been read. Fewer than kFewest are not worth asking for. Whether
+  // they were let go, all or none; that they were not has no consequence but memory.
   bool LetGo(const void* begin, size_t bytes);
 
   static constexpr size_t kFewest = 16;

@@ -96,6 +96,18 @@ TEST(FilePages, OfFewPagesStay) {
   EXPECT_FALSE(pages.LetGo(file.data(), 0));
 }
 
+// Who says of a page that was read that it is not in memory, tells of other addresses: an emulator whose programs see addresses of
+// their own. A page that was written may be anywhere then.
+TEST(FilePages, ThatAreNotSaidToBeInMemoryStay) {
+  const MappedFile file(PROT_READ, MAP_PRIVATE);
+  FilePages pages;
+  EXPECT_FALSE(pages.LetGo(file.data(), file.size())) << "none";
+  file.ReadAll();
+  ASSERT_EQ(madvise(file.data() + 40 * MappedFile::page(), MappedFile::page(), MADV_DONTNEED), 0);
+  EXPECT_FALSE(pages.LetGo(file.data(), file.size())) << "all but one";
+  file.ReadAll();
+}
+
 // A loader may change what it maps, and make it read-only then.
 TEST(FilePages, ThatWereWrittenStay) {
   MappedFile file(PROT_READ | PROT_WRITE, MAP_PRIVATE);

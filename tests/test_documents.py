@@ -46,19 +46,23 @@ def test_the_first_screen_says_what_was_measured() -> None:
         *("tiny_darknet", "mobilenet_v1_0.25_224", "mobilenet_v1_0.75_224"),
         "mobilenet_v2_1.0_224_relu_probe20",
     }
-    losses = [
-        [theirs - ours for ours, theirs in zip(entry["INT7"], entry[default])]
+    losses = {
+        name: [theirs - ours for ours, theirs in zip(entry["INT7"], entry[default])]
         for name, entry in figures.items()
         if name not in better
-    ]
-    assert all(decibels > 0 for _, decibels in losses)
-    assert sum(points < 0 for points, _ in losses) == 1
-    points, decibels = (round(max(column), 1) for column in zip(*losses))
+    }
+    behind = {name: [loss > 0 for loss in both] for name, both in losses.items()}
+    assert behind == {
+        "squeezenet1_1_gluon": [False, True],
+        "resnet8_cifar10": [True, False],
+        "resnet8_large_cifar10": [True, True],
+    }
+    points, decibels = (round(max(column), 1) for column in zip(*losses.values()))
     readme = " ".join((ROOT / "README.md").read_text(encoding="utf-8").split())
     assert "On all seven networks measured its INT8 is closer to the float model" in readme
     assert "on four of them (Tiny Darknet and three MobileNets) its INT7 is" in readme
     assert "the other three (SqueezeNet 1.1, two ResNet-8 for CIFAR-10) it is not" in readme
     assert f"up to {points} points of agreement and {decibels} dB" in readme
-    assert "SqueezeNet by decibels alone" in readme
+    assert "SqueezeNet by decibels alone, the smaller ResNet-8 by agreement alone" in readme
     best = "best: INT7"
     assert all(entry[best][1] > entry[default][1] for entry in figures.values())

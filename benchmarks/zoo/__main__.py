@@ -82,7 +82,10 @@ def measured(source: Path, entry: dict[str, str], folder: Path) -> dict[str, Any
         return {**row, "refusal": str(error)}
     converted = folder / "float.tflite"
     converted.write_bytes(model)
-    mean, std = (float(entry[key]) if entry[key] != "-" else d for key, d in _PLAIN.items())
+    mean, std = (
+        plain if entry[key] == "-" else inputs.pixel_values(entry[key])
+        for key, plain in _PLAIN.items()
+    )
     data = shared_data.path("calibration.csv").parent
     row["evaluation"] = _evaluation_samples(graph)
     counts = {"calibration": CALIBRATION, "validation": row["evaluation"]}

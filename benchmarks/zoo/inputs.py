@@ -18,20 +18,23 @@ from tflite_eq.graph.model import Graph, Tensor
 
 Float = npt.NDArray[np.float32]
 
+# What pixels are scaled by: one number, or one for each channel.
+Pixel = float | Float
+
 _IMAGE_CHANNELS = (1, 3, 4)
 _AUDIO_LENGTH = 4000  # inputs with more values in one dimension are waveforms
 _AUDIO_RATE = 22050
 
 
 def make_inputs(
-    graph: Graph, photographs: Sequence[Path], mean: float, std: float, seed: int
+    graph: Graph, photographs: Sequence[Path], mean: Pixel, std: Pixel, seed: int
 ) -> dict[str, npt.NDArray[np.float32]]:
     """One array [N, ...] by input name, N being the number of photographs.
 
     Args:
         graph: The float network. Open dimensions must be those of the batch.
         photographs: Files.
-        mean: Subtracted from pixels of 0..255 for inputs of real numbers.
+        mean: Subtracted from pixels of 0..255 for inputs of real numbers; all channels, or [C].
         std: Divides them then.
         seed: Of what is made up.
     """
@@ -44,6 +47,12 @@ def make_inputs(
     return made
 
 
+def pixel_values(text: str) -> Pixel:
+    """A number of a zoo's table, or one for each channel with spaces between."""
+    values = [float(word) for word in text.split()]
+    return values[0] if len(values) == 1 else np.array(values, np.float32)
+
+
 def photographs_of(data: Path, table: str, count: int) -> list[Path]:
     """The first images that a CSV file of the shared data names."""
     with (data / f"{table}.csv").open(newline="") as stream:
@@ -51,7 +60,7 @@ def photographs_of(data: Path, table: str, count: int) -> list[Path]:
     return [data / "images" / name for name in rows[:count]]
 
 
-def _input(tensor: Tensor, path: Path, mean: float, std: float, rng: np.random.Generator) -> Float:
+def _input(tensor: Tensor, path: Path, mean: Pixel, std: Pixel, rng: np.random.Generator) -> Float:
     shape = (1, *tensor.shape[len(tensor.shape) > 1 :])  # a vector has no batch
     if len(shape) == 4 and shape[3] in _IMAGE_CHANNELS and min(shape[1:3]) > 1:
         values = _pixels(path, shape, mean, std) if tensor.is_float else _pixels(path, shape, 0, 1)
@@ -61,7 +70,7 @@ def _input(tensor: Tensor, path: Path, mean: float, std: float, rng: np.random.G
     return _features(shape, rng)
 
 
-def _pixels(path: Path, shape: Sequence[int], mean: float, std: float) -> Float:
+def _pixels(path: Path, shape: Sequence[int], mean: Pixel, std: Pixel) -> Float:
     """The whole image squeezed to the input's size; a fourth channel is an empty mask."""
     _, height, width, channels = shape
     with Image.open(path) as image:

@@ -73,7 +73,8 @@ bool GoldenRun::Parse(const uint8_t* data, size_t size, Message* error) {
     return error->Set("it is damaged or cut off: %zu bytes are not %u samples of %zu bytes behind %zu", size, h.samples, sample_bytes_,
                       before);
   }
-  return true;
+  // Whose number of samples no length of the file vouches for.
+  return sample_bytes_ > 0 || error->Set("it is damaged: %u samples of no values", h.samples);
 }
 
 const uint8_t* GoldenRun::Bytes(int sample, int tensor) const {

@@ -124,5 +124,18 @@ TEST(GoldenRun, SaysWhatIsWrong) {
   EXPECT_NE(damaged(128, Bytes(216, 'n')).find("no name"), std::string::npos);
 }
 
+// Else a file of some hundred bytes names two billion samples.
+TEST(GoldenRun, OfNoValuesIsRefused) {
+  Bytes bytes = Golden();
+  bytes.resize(88 + 3 * 256);
+  for (int i = 0; i < 3; ++i) {
+    const uint32_t shape[] = {1, 0};
+    memcpy(&bytes[88 + 256 * i + 4], shape, sizeof(shape));
+  }
+  std::string error;
+  EXPECT_FALSE(Parses(bytes, &error));
+  EXPECT_NE(error.find("2 samples of no values"), std::string::npos) << error;
+}
+
 }  // namespace
 }  // namespace tflite_eq

@@ -101,8 +101,9 @@ int GoldenCheck::Run(const SessionOptions& options, Verdict* verdict, Message* e
   shaped.inputs = &shapes;
   Session session;
   if (!session.Open(shaped, error)) return kExitRunFailed;
-  if (session.outputs() != run_.outputs()) {
-    verdict->difference.Set("the model has %d outputs, the golden file %d", session.outputs(), run_.outputs());
+  if (session.inputs() != run_.inputs() || session.outputs() != run_.outputs()) {
+    verdict->difference.Set("the model has %d inputs and %d outputs, the golden file %d and %d", session.inputs(), session.outputs(),
+                            run_.inputs(), run_.outputs());
     return Different(verdict);
   }
   for (int sample = 0; sample < run_.samples(); ++sample) {

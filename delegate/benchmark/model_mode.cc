@@ -1,4 +1,5 @@
 #include "delegate/benchmark/cpu_info.h"
+#include "delegate/benchmark/crash_report.h"
 #include "delegate/benchmark/first_run.h"
 #include "delegate/benchmark/model_check.h"
 #include "delegate/benchmark/modes.h"
@@ -145,6 +146,7 @@ int Measure(ModelRun* run, Message* error) {
   int code = MeasureFirstRun(run->Plain(), seed, &run->plain.first, error);
   if (code == kExitOk && run->with_delegate) code = MeasureFirstRun(run->Delegated(), seed, &run->delegated.first, error);
   if (code != kExitOk) return code;
+  const CrashReport crashes(run->with_delegate ? "the runtime or the delegate" : "the runtime", "running the model again");
   if (!MeasureTimes(run, error) || (flags.enable_op_profiling && !ProfileOperators(run, error))) return kExitRunFailed;
   if (flags.verify) code = VerifyModel(run->Delegated(), seed, kVerifiedSamples, &run->verified, error);
   if (code == kExitDifferent) *error = run->verified.difference;

@@ -46,6 +46,7 @@ class Session {
   void Close();
 
   const OpenTimes& times() const { return times_; }
+  int inputs() const { return options_.api->InterpreterGetInputTensorCount(interpreter_); }
   int outputs() const { return options_.api->InterpreterGetOutputTensorCount(interpreter_); }
   const TfLiteTensor& output(int i) const { return *options_.api->InterpreterGetOutputTensor(interpreter_, i); }
 

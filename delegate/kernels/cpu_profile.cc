@@ -101,7 +101,7 @@ constexpr CpuCosts kNeon = {
 // Estimated for Cortex-A53 (docs/arm64.md), layer by layer, XNNPACK's kernel for that core at 2.95 multiplications a cycle and 3.7 cycles
 // for a value that it writes.
 constexpr CpuCosts kNeonInOrder = {
-    /*f43=*/{40, 437}, /*f43_few_channels=*/{}, /*f23=*/{}, /*triplets=*/{}, /*two_taps=*/{},
+    /*f43=*/{37, 400}, /*f43_few_channels=*/{}, /*f23=*/{}, /*triplets=*/{}, /*two_taps=*/{},
     /*direct=*/{.58, 27, 2, 11}, /*direct_int7=*/{.43, 27, 2, 11},
     /*depthwise=*/{3, 8.5, .9, 3.5},
     /*amx=*/{},

@@ -17,6 +17,7 @@ struct DirectDotOps {
   static constexpr int kPlaneChannels = kDotChannels;
   static constexpr int kStep = kCouple;
   static constexpr int kMaxSteps = 4;  // 16 accumulators
+  static constexpr int kStepsWithoutTiles = kMaxSteps;
 
   static bool AllowsLongSums(const int8_t*, int, int, int) { return true; }
   static size_t PackedOffset(int cout, int channel) {

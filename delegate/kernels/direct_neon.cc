@@ -10,7 +10,8 @@
 //          weights nearly always do, those in [-63, 63] always. So one smull and seven smlal go before one sadalp, 9 instructions for 64
 //          products, or one and three: 10, where int8 takes 12. The idea is EasyQuant's (arXiv 2006.16669), who limit the weights instead.
 //
-// The last one or two outputs of some are computed by the same instructions in an order that the compiler chooses.
+// Tiles follow each other without a gap: each loads what the next one begins with. Where there are fewer outputs than a tile has, one at a
+// time is computed by the same instructions in an order that the compiler chooses.
 #include "delegate/kernels/direct_neon.h"
 
 #include "delegate/kernels/kernels.h"
@@ -31,6 +32,7 @@ struct WideningOps {
   static constexpr int kPlaneChannels = kVector;
   static constexpr int kStep = 1;
   static constexpr int kMaxSteps = kTileOutputs;
+  static constexpr int kStepsWithoutTiles = 1;  // for small code: one or two outputs, or weights of -128, are rare
 
   static size_t PackedOffset(int cout, int channel) {
     return static_cast<size_t>(channel / kHalf * kCout + cout) * kHalf + channel % kHalf;

@@ -17,6 +17,7 @@
 //     static constexpr int kPlaneChannels;  // channels side by side in a plane
 //     static constexpr int kStep;           // a tile holds 1 to kMaxSteps times so many outputs
 //     static constexpr int kMaxSteps;
+//     static constexpr int kStepsWithoutTiles;  // where Tiles does nothing
 //     // Whether the weights of an output channel, [row][column][input channel], allow the long way of adding up products.
 //     static bool AllowsLongSums(const int8_t* filter, int rows, int columns, int channels);
 //     // Byte of the weight for output channel `cout` and input channel `channel` in [0, 16), in kVectors * 4 * 16 bytes.
@@ -158,7 +159,8 @@ class DirectNeon {
 
   // The planes of `output_rows` rows of `output_columns` outputs.
   struct Planes : PlaneRows {
-    Planes(const ConvShape& s, int output_rows, int output_columns) : Planes(s, FilterTaps(s, kLongestFoldedRow, kVector), output_rows, output_columns) {}
+    Planes(const ConvShape& s, int output_rows, int output_columns)
+        : Planes(s, FilterTaps(s, kLongestFoldedRow, kVector), output_rows, output_columns) {}
     Planes(const ConvShape& s, const FilterTaps& filter, int output_rows, int output_columns)
         : PlaneRows(RowsOf(s, filter), output_rows),
           taps(filter),
@@ -454,7 +456,7 @@ class DirectNeon {
   // Sums become codes many at a time, so that constants are read, and the order of instructions is found, once for all of them.
   static void RunCoutBlock(const TileArguments& arguments, int pixels) {
     constexpr int kTile = Ops::kMaxSteps * Ops::kStep;
-    constexpr int kHeld = 16 * kTile;
+    constexpr int kHeld = 32 / Ops::kVectors * kTile;
     int32x4_t values[kHeld * Ops::kVectors + 4];
     for (int begin = 0; begin < pixels; begin += kHeld) {
       // What is left over is computed by a whole tile, some outputs twice.
@@ -479,12 +481,13 @@ class DirectNeon {
   }
 
   static void RunSteps(const TileArguments& arguments, int begin, int count, int32x4_t* values) {
+    constexpr int kMost = Ops::kStepsWithoutTiles;
     const int steps = (count + Ops::kStep - 1) / Ops::kStep;
     for (int step = 0, tile; step < steps; step += tile) {
       // The last two are of nearly equal size.
       const int left = steps - step;
-      tile = left <= Ops::kMaxSteps ? left : left < 2 * Ops::kMaxSteps ? (left + 1) / 2 : Ops::kMaxSteps;
-      RunTile<Ops::kMaxSteps>(tile, arguments, begin + step * Ops::kStep, values + step * Ops::kStep * Ops::kVectors);
+      tile = left <= kMost ? left : left < 2 * kMost ? (left + 1) / 2 : kMost;
+      RunTile<kMost>(tile, arguments, begin + step * Ops::kStep, values + step * Ops::kStep * Ops::kVectors);
     }
   }
 };

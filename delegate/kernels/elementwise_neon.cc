@@ -152,20 +152,39 @@ struct LookUpBlock {
   }
 
   int8x16_t operator()(int8x16_t codes) const {
+    int8x16_t one[1] = {codes};
+    All(one);
+    return one[0];
+  }
+
+  // In place, a step of all of them before the next step of any.
+  template <int count>
+  __attribute__((always_inline)) void All(int8x16_t (&codes)[count]) const {
     const uint8x16_t quarter = vdupq_n_u8(64);
+    uint8x16_t index[count];
     // Code + 128, which is the index.
-    uint8x16_t index = veorq_u8(vreinterpretq_u8_s8(codes), vdupq_n_u8(128));
-    int8x16_t result = vqtbl4q_s8(quarters[0], index);
-    for (int i = 1; i < 4; ++i) {
-      index = vsubq_u8(index, quarter);
-      result = vqtbx4q_s8(result, quarters[i], index);
+    for (int i = 0; i < count; ++i) index[i] = veorq_u8(vreinterpretq_u8_s8(codes[i]), vdupq_n_u8(128));
+    for (int i = 0; i < count; ++i) codes[i] = vqtbl4q_s8(quarters[0], index[i]);
+    for (int q = 1; q < 4; ++q) {
+      for (int i = 0; i < count; ++i) index[i] = vsubq_u8(index[i], quarter);
+      for (int i = 0; i < count; ++i) codes[i] = vqtbx4q_s8(codes[i], quarters[q], index[i]);
     }
-    return result;
   }
 };
 
 void LookUp(const int8_t* table, const int8_t* input, int8_t* output, size_t count) {
-  ForEachBlock<Neon>(input, output, count, LookUpBlock(table));
+  const LookUpBlock block(table);
+  // Four vectors side by side: cores that issue in order would wait for each look-up of one. Nothing is called here, so that the table
+  // stays in its sixteen registers.
+  constexpr int kSideBySide = 4;
+  size_t done = 0;
+  for (; done + kSideBySide * Neon::kBytes <= count; done += kSideBySide * Neon::kBytes) {
+    int8x16_t codes[kSideBySide];
+    for (int i = 0; i < kSideBySide; ++i) codes[i] = vld1q_s8(input + done + i * Neon::kBytes);
+    block.All(codes);
+    for (int i = 0; i < kSideBySide; ++i) vst1q_s8(output + done + i * Neon::kBytes, codes[i]);
+  }
+  if (done < count) ForEachBlock<Neon>(input + done, output + done, count - done, block);
 }
 
 // Words times 2^15.

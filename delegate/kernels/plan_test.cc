@@ -241,8 +241,8 @@ TEST(ChooseKernel, ArmDotProductsLeaveInt8ButForFirstLayers) {
   }
 }
 
-// Estimated cycles on Cortex-A53, in millions: 13.7 by Winograd's kernel for 16->32 channels of 112x112, 22.5 by XNNPACK's; 8.5 and 10.9
-// for Winograd's and the direct kernel with 32->256 of 28x28; 28.7 and 37 with 512 of 7x7.
+// Estimated cycles on Cortex-A53, in millions: 11.3 by Winograd's kernel for 16->32 channels of 112x112, 22.5 by XNNPACK's; 7.7 and 14.4
+// for Winograd's and the direct kernel with 32->256 of 28x28; 26.5 and, in INT7, 34.8 with 512 of 7x7.
 TEST(ChooseKernel, TransformsPayFromSixteenChannelsOnWhereCoresIssueInOrder) {
   for (Values values : {Values::kInt8, Values::kPlainInt7}) {
     EXPECT_EQ(Choose(112, 16, 32, values, kInOrder).algorithm, Algorithm::kWinogradF43);

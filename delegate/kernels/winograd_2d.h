@@ -258,6 +258,8 @@ class Winograd2d {
     int most = static_cast<int>(kScratchTarget / tile_bytes);
     if (most < 2 * Ops::kMaxTiles) most = 2 * Ops::kMaxTiles;
     if (most > kMaxBlock) most = kMaxBlock;
+    // Weights that stay in the second-level cache may be read for as few tiles as have their sums in the first-level cache.
+    if (Ops::kTilesOfHeldWeights > 0 && WeightBytes(shape) <= Ops::kHeldWeights) most = Ops::kTilesOfHeldWeights;
     int blocks = (tiles - 1) / most + 1;
     const int wanted = (workers - 1) / shape.batch + 1;
     if (blocks < wanted) blocks = wanted < tiles ? wanted : tiles;
@@ -318,6 +320,9 @@ class Winograd2d {
  protected:
   static constexpr size_t kScratchTarget = 512 << 10;
 
+  static size_t WeightBytes(const ConvShape& shape) {
+    return static_cast<size_t>(kPositions) * shape.input_channels * shape.output_channels * sizeof(int16_t);
+  }
   static int Channels(const ConvShape& shape) {
     return (shape.input_channels + kBlockChannels - 1) / kBlockChannels * kBlockChannels;
   }
@@ -467,6 +472,15 @@ class Winograd2d {
       I32 half[Scheme::kOutput][Scheme::kInput];
       TransformColumns(m, half);
       const typename Ops::Constants constants(context, channel);
+      if constexpr (Ops::kStoresTiles) {
+        if (channels == Ops::kLanes && constants.fast) {
+          I32 y[Scheme::kOutput][Scheme::kOutput];
+#pragma clang loop unroll(full)
+          for (int row = 0; row < Scheme::kOutput; ++row) Scheme::template OutputTransform<Ops>(half[row], y[row]);
+          Ops::template StoreTile<Scheme::kOutput>(constants, y, out, line, pixel, rows, columns);
+          continue;
+        }
+      }
 #pragma clang loop unroll_count(Ops::kRowsAtOnce)
       for (int row = 0; row < Scheme::kOutput; ++row, out += line) {
         if (row >= rows) break;

@@ -24,6 +24,8 @@ struct Avx2Ops {
   static constexpr int kChannelGroup = 2;
   static constexpr bool kInterleaved = true;
   static constexpr int kMaxTiles = 6;
+  static constexpr int kTilesOfHeldWeights = 0;
+  static constexpr size_t kHeldWeights = 0;
   using I16 = __m256i;
   using I32 = __m256i;
 
@@ -98,6 +100,7 @@ struct Avx2Ops {
   static constexpr int kPreShift = 6;
 
   static constexpr bool kUsesLines = false;
+  static constexpr bool kStoresTiles = false;
   static constexpr int kRowsAtOnce = 1;  // that the output transform unrolls
 
   struct Constants {

@@ -26,6 +26,8 @@ namespace {
 struct Avx512Ops : WinogradAvx512 {
   static constexpr int kVectors = 2;
   static constexpr int kMaxTiles = 14;
+  static constexpr int kTilesOfHeldWeights = 0;
+  static constexpr size_t kHeldWeights = 0;
 
   template <int tiles>
   static void MultiplyTiles(const MultiplyArguments& arguments) {

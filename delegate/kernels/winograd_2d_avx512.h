@@ -43,6 +43,7 @@ struct WinogradAvx512 {
   static constexpr int kScaleBits = 6;  // of 576, and the factor 9
   static constexpr int kPreShift = 6;
   static constexpr bool kUsesLines = true;
+  static constexpr bool kStoresTiles = false;
   static constexpr int kRowsAtOnce = 1;  // that the output transform unrolls
 
   struct Constants {

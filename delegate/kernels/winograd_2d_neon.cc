@@ -28,6 +28,9 @@ struct NeonOps {
   static constexpr bool kInterleaved = false;
   static constexpr int kMaxTiles = 8;
   static constexpr int kCout = kLanes * kVectors;
+  // Sums of eight tiles are 18 KB.
+  static constexpr int kTilesOfHeldWeights = kMaxTiles;
+  static constexpr size_t kHeldWeights = 320 << 10;
   static constexpr int kHalf = 8;  // output channels of a register tile
   using I16 = int16x8_t;
   using I32 = int32x4_t;
@@ -116,7 +119,8 @@ struct NeonOps {
   }
 
   static constexpr bool kUsesLines = false;
-  static constexpr int kRowsAtOnce = 4;  // that the output transform unrolls
+  static constexpr bool kStoresTiles = true;
+  static constexpr int kRowsAtOnce = 1;  // that the output transform unrolls
 
   struct Constants {
     Constants(const KernelContext& context, int first)
@@ -159,6 +163,28 @@ struct NeonOps {
       int8_t bytes[4][kLanes];
       vst1q_s8(bytes[0], codes);
       for (int column = 0; column < columns; ++column) memcpy(out + column * pixel, bytes[column], channels);
+    }
+  }
+
+  // The same for all rows of a tile, of which `rows` and `columns` lie inside the image, by the fast form: a step of all of them before the
+  // next step of any. Cores that issue in order would wait for each step of one.
+  template <int count>
+  static void StoreTile(const Constants& constants, const I32 (&y)[count][count], int8_t* out, size_t line, size_t pixel,
+                        int rows, int columns) {
+    static_assert(count == 4, "a row is a vector of codes");
+    I32 acc[count][4];
+#pragma clang loop unroll(full)
+    for (int i = 0; i < 4 * count; ++i) acc[i / 4][i % 4] = constants.vector.Fast(Divide<count>(y[i / 4][i % 4]));
+    int8x16_t codes[count];
+    constants.pack.Pack(acc, codes);
+    if (rows == count && columns == count) {
+      for (int row = 0; row < count; ++row) StorePixels<count>(vreinterpretq_s32_s8(codes[row]), out + row * line, pixel);
+      return;
+    }
+    int8_t bytes[count][count][kLanes];
+    for (int row = 0; row < count; ++row) vst1q_s8(bytes[row][0], codes[row]);
+    for (int row = 0; row < rows; ++row) {
+      for (int column = 0; column < columns; ++column) memcpy(out + row * line + column * pixel, bytes[row][column], kLanes);
     }
   }
 

@@ -13,6 +13,8 @@ struct ScalarOps {
   static constexpr int kChannelGroup = 2;
   static constexpr bool kInterleaved = true;
   static constexpr int kMaxTiles = 4;
+  static constexpr int kTilesOfHeldWeights = 0;
+  static constexpr size_t kHeldWeights = 0;
   using I16 = int16_t;
   using I32 = uint32_t;  // wraps
 
@@ -56,6 +58,7 @@ struct ScalarOps {
   }
 
   static constexpr bool kUsesLines = false;
+  static constexpr bool kStoresTiles = false;
   static constexpr int kRowsAtOnce = 1;  // that the output transform unrolls
 
   struct Constants {

@@ -85,6 +85,25 @@ def test_bias_correction_that_does_harm_is_left_out(wrong_biases: None, held_bac
     assert f"on {found(kept).samples} {kind}" in text
 
 
+def test_outputs_that_errors_drown_are_warned_of(capsys: pytest.CaptureFixture[str]) -> None:
+    """Small differences of large values, which have one code, beside an output that holds."""
+
+    def network(x: Any) -> Any:
+        y = models.conv(x, 8, seed=1)
+        far = models.tf.nn.max_pool2d(y * 0.01 + 50.0, 2, 2, "VALID")
+        return {"difference": far - 50.0, "image": models.conv(y, 4, seed=2)}
+
+    kept = calibrate(models.convert(network, models.IMAGE), models.samples(models.IMAGE, count=16))
+    (warning,) = [text for text in kept.warnings if "errors drown outputs" in text]
+    low, high = sorted(found(kept).sqnr_db[found(kept).kept])
+    assert low < 6 < high
+    assert f"({low:.1f} dB)" in warning
+    assert "dB) and" not in warning
+    assert f"warning: {warning}" in capsys.readouterr().err
+    held = calibrate(models.build(NETWORK), SAMPLES)
+    assert not any("drown" in text for text in held.warnings)
+
+
 @pytest.mark.parametrize("bits", ["8", "7"])
 def test_scales_that_do_harm_give_way_to_min_max_scales(wrong_scales: None, bits: str) -> None:
     model = models.build(NETWORK)

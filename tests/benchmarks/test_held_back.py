@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from benchmarks import held_back, held_back_page, results_file
+from benchmarks import held_back, held_back_page, packages, results_file
 from benchmarks.paper import METHODS
 from tests import models
 from tests.evaluation.several_outputs import network
@@ -73,7 +73,7 @@ def test_a_folder_of_models_is_measured_once(tmp_path: Path) -> None:
 def test_judges_are_not_calibrated_on(tmp_path: Path) -> None:
     data = data_folder(tmp_path / "data")
     [entry] = [{"model": "a", "mean": "0", "std": "255"}]
-    pool, judges = held_back.photographs(models.conv_net(), entry, data)
+    pool, judges = packages.photographs(models.conv_net(), entry, data)
     assert (len(pool), len(judges)) == (4, 6)
     assert pool.shape[1] == judges.shape[1] == 1
     assert not any(np.array_equal(a, b) for a in pool for b in judges)
@@ -81,11 +81,11 @@ def test_judges_are_not_calibrated_on(tmp_path: Path) -> None:
 
 def test_draws_differ_and_repeat() -> None:
     pool = np.arange(300, dtype=np.float32)
-    np.testing.assert_array_equal(held_back.draw(pool, 0, 50), pool[:50])
-    first, second = held_back.draw(pool, 1, 50), held_back.draw(pool, 2, 50)
+    np.testing.assert_array_equal(packages.draw(pool, 0, 50), pool[:50])
+    first, second = packages.draw(pool, 1, 50), packages.draw(pool, 2, 50)
     assert len(np.unique(first)) == 50
     assert not np.array_equal(first, second)
-    np.testing.assert_array_equal(first, held_back.draw(pool, 1, 50))
+    np.testing.assert_array_equal(first, packages.draw(pool, 1, 50))
 
 
 def test_a_model_with_several_outputs_is_refused_by_name(tmp_path: Path) -> None:

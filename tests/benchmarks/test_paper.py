@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
-from benchmarks import face_boxes, paper_page
+from benchmarks import face_boxes, paper, paper_page
 from benchmarks.face_boxes import Boxes, Matches
+from tests import models
 from tests.benchmarks.entries import figures
+from tests.benchmarks.test_held_back import data_folder
 
 
 def boxes(*rows: tuple[float, float, float, float, float]) -> Boxes:
@@ -62,8 +66,12 @@ def test_average_precision_of_a_worked_example() -> None:
 def test_the_page_has_a_row_for_each_width_and_takes_over_our_estimates() -> None:
     common = {"runtime": "some runtime 1.0", "cpu_seconds": 3.0, "model": "a"}
     results = [
-        {**common, "method": method, "bits": bits, "float": figures(100, 99, 0), "quantized": made}
+        {
+            **{**common, "method": method, "bits": bits, "draw": draw},
+            **{"float": figures(100, 99, 0), "quantized": made},
+        }
         for bits in ("7", "8")
+        for draw in range(2)
         for method, made in (("trt", figures(70, 20, 4)), ("ours", figures(90, 30, 1)))
     ]
     ends = {"value": 81.5, "low": 79.0, "high": 84.0}
@@ -72,7 +80,53 @@ def test_the_page_has_a_row_for_each_width_and_takes_over_our_estimates() -> Non
     page = paper_page.render(results)
     rows = [line.split(" | ")[:2] for line in page.splitlines() if line.startswith("| a (")]
     assert [row[1] for row in rows] == ["8", "7"]
-    assert "| b | 6 | 100 | 81.5 [79.0, 84.0] |  |  |" in page
+    assert "| a (1000) | 8 | 2 | 70.0 [69.0, 71.0] | 70.0 [69.0, 71.0] |  |" in page
+    assert "| b | 6 | 1 | 100 | 81.5 [79.0, 84.0] |  |  |" in page
     assert "40 boxes" in page
     for name in ("squeezenet1_1", "MobileNetV1 0.75"):
         assert f"| ours: {name} | " in page
+
+
+def closeness(value: float) -> dict[str, float]:
+    return {"value": value, "low": value - 1, "high": value + 1}
+
+
+def test_networks_of_packages_have_rows_of_their_own() -> None:
+    common = {"runtime": "some runtime 1.0", "cpu_seconds": 3.0, "brings": "four classes"}
+    results = [
+        {
+            **{**common, "model": "c", "method": method, "bits": "8", "draw": draw},
+            "closeness": {"n": 400, "agreement": closeness(95.0), "sqnr_db": closeness(30.0)},
+        }
+        for method, draws in (("trt", 1), ("ours", 3))
+        for draw in range(draws)
+    ]
+    results += [
+        {
+            **{**common, "model": "e", "method": "trt", "bits": "8", "draw": 0, "images": 75},
+            **{"calibrated": 30, "pool": 44},
+            **{"angle": closeness(4.0), "nearest": closeness(92.0)},
+        }
+    ]
+    page = paper_page.render(results)
+    cell = "95.0 [94.0, 96.0] / 30.0 [29.0, 31.0]"
+    assert f"| c (400) | 8 | 1 / 3 | 100 | {cell} |  | {cell} |" in page
+    assert "- c: four classes." in page
+    assert "| e | 8 | 1 | 0 / 100 | 4.0 [3.0, 5.0] / 92.0 [91.0, 93.0] |  |  |" in page
+    assert "one of the 75 faces" in page
+
+
+def test_the_nearest_one_is_another_one() -> None:
+    found = paper.nearest(np.array([[0.0, 0.0], [1.0, 0.0], [0.0, 3.0]], np.float32))
+    assert found.tolist() == [1, 0, 0]
+
+
+def test_a_network_of_a_package_is_measured_against_its_float_version(tmp_path: Path) -> None:
+    entry = {"model": "a", "mean": "0 1 2", "std": "255", "what it brings": "x", "judges": "3"}
+    data = data_folder(tmp_path)
+    wanted = [("trt", "8", 0), ("ours", "8", 1)]
+    rows = paper.measure_package(entry, models.conv_net(), data, wanted)
+    assert [(r["method"], r["draw"], r["closeness"]["n"]) for r in rows] == [
+        *(("trt", 0, 3), ("ours", 1, 3))
+    ]
+    assert all(15 < r["closeness"]["sqnr_db"]["value"] < 80 for r in rows)

@@ -14,7 +14,7 @@ from PIL import Image
 
 from benchmarks.zoo import measure, page
 from benchmarks.zoo.__main__ import entries
-from benchmarks.zoo.inputs import make_inputs
+from benchmarks.zoo.inputs import make_inputs, pixel_values
 from tests import built_models, mediapipe, models, running
 from tests.evaluation.several_outputs import Held, images, network
 from tests.normalization.networks import Builder
@@ -171,3 +171,8 @@ def test_inputs_of_integers_are_fed_pixels_as_they_are(tmp_path: Path) -> None:
     (made,) = make_inputs(graph, [tmp_path / "a.png"], 127.5, 127.5, 0).values()
     assert made.dtype == np.uint8
     np.testing.assert_array_equal(made, pixels[np.newaxis])
+
+
+def test_pixels_are_scaled_by_channel_where_the_table_says_so() -> None:
+    assert pixel_values("127.5") == 127.5
+    np.testing.assert_array_equal(pixel_values("123 117 104"), np.float32([123, 117, 104]))

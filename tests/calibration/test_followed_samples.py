@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,7 +12,7 @@ import pytest
 from tests import built_models
 from tflite_eq import Calibration, Config, calibrate
 from tflite_eq.calibration import followed_samples as module
-from tflite_eq.calibration.followed_samples import followed_samples
+from tflite_eq.calibration.followed_samples import followed_by, followed_samples
 from tflite_eq.graph.model import Graph
 
 MODEL = built_models.conv_net()
@@ -52,6 +53,25 @@ def test_the_limit_is_one_of_values(monkeypatch: pytest.MonkeyPatch) -> None:
     sizes = [int(np.prod(t.shape)) for t in GRAPH.tensors if GRAPH.producer(t.index)]
     monkeypatch.setattr(module, "_MOST_VALUES", 40 * sum(sizes))
     assert len(followed_samples(GRAPH, 100)) == 40
+
+
+def test_min_max_scales_of_8_bits_are_the_same_whatever_is_followed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Those of 7 bits are not: where windows are signed they start from what was computed."""
+    plain = Config(method="minmax", bias_correction="none", equalization="none")
+    assert len(followed_by(plain, range(50))) == 12
+    for other in (Config(), dataclasses.replace(plain, bits="7"), Config(method="minmax")):
+        assert followed_by(other, range(50)) == range(50)
+    samples = built_models.samples(30)
+    few = calibrated(samples, bias_correction="none")
+    monkeypatch.setattr(module, "_FEWEST", 1000)
+    everything = calibrated(samples, bias_correction="none")
+    assert [(t.scale, t.zero_point, t.observed) for t in few.tensors] == [
+        (t.scale, t.zero_point, t.observed) for t in everything.tensors
+    ]
+    assert [layer.scales for layer in few.layers] == [layer.scales for layer in everything.layers]
+    assert few.layers != everything.layers  # the figures are those of the samples followed
 
 
 def test_biases_come_from_the_samples_that_are_followed(few: None) -> None:

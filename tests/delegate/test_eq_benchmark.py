@@ -242,6 +242,28 @@ class TestModel:
         nowhere = benchmark.error(BAD_INPUT, model, f"--golden={tmp_path / 'nowhere'}")
         assert "No such file" in nowhere
 
+    def test_golden_files_of_other_inputs_crash_nothing(
+        self, benchmark: Benchmark, network: Path, tmp_path: Path
+    ) -> None:
+        file, content = tmp_path / "other.golden", network.read_bytes()
+
+        def written(batch: int, inputs: int) -> None:
+            sample = golden.GoldenSample(
+                [np.zeros((batch, 16, 16, 3), np.float32)] * inputs, [np.zeros((2, 10), np.int8)]
+            )
+            names = ["image"] * inputs, ["classes"]
+            file.write_bytes(golden.content_of(golden.golden_run(content, *names, [sample])))
+
+        # TFLite 2.14 divides by the batch; another runtime may compute nothing, which differs.
+        written(batch=0, inputs=1)
+        finished = benchmark.run(network, *QUICK, f"--golden={file}", external_delegate_path=None)
+        assert finished.returncode in (DIFFERENT, RUN_FAILED), finished
+        assert len(finished.stderr.splitlines()) == 1
+        written(batch=1, inputs=0)
+        finished = benchmark.run(network, *QUICK, f"--golden={file}")
+        assert finished.returncode == DIFFERENT
+        assert "1 inputs and 1 outputs, the golden file 0 and 1" in finished.stderr
+
     @pytest.mark.parametrize("kind", ["int8", "int7", "lattice"])
     def test_verifies(self, benchmark: Benchmark, kind: str) -> None:
         model = benchmark.model(networks.quantized(kind))

@@ -7,7 +7,7 @@ import pytest
 
 from tests import models, running
 from tflite_eq.errors import ModelError
-from tflite_eq.graph import schema
+from tflite_eq.graph import edit, schema
 from tflite_eq.graph.model import Graph
 
 
@@ -25,6 +25,17 @@ def test_producers_consumers_and_constants() -> None:
         graph.constant(first.inputs[1]), models.weights(3, 3, 3, 8, seed=1).transpose(3, 0, 1, 2)
     )
     np.testing.assert_array_equal(graph.constant(first.inputs[2]), models.biases(8, 1))
+
+
+def test_constants_are_views_that_nobody_can_write_to() -> None:
+    graph = edit.independent(Graph.from_bytes(models.residual_net()))
+    tensor = graph.operators[0].inputs[1]
+    edit.replace_constant(graph, tensor, np.array(graph.constant(tensor)))
+    for index in graph.operators[0].inputs[1:]:
+        values, stored = graph.constant(index), graph.subgraph.tensors[index].buffer
+        assert np.shares_memory(values, graph.model.buffers[stored].data)
+        with pytest.raises(ValueError, match="read-only"):
+            values[:] = 0
 
 
 def test_an_operator_that_reads_a_tensor_twice_is_one_consumer() -> None:

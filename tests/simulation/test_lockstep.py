@@ -24,6 +24,7 @@ from tflite_eq.graph.linear import linear_layers
 from tflite_eq.graph.model import Graph, Operator
 from tflite_eq.graph.network import Network
 from tflite_eq.graph.scale_groups import scale_groups
+from tflite_eq.normalization.passes import normalized
 from tflite_eq.numerics.affine import AffineParams, dequantize
 from tflite_eq.numerics.affine import quantize as quantize_values
 from tflite_eq.numerics.windows import Window
@@ -117,7 +118,7 @@ def simulate(
 def simulate_model(
     model: bytes, data: list[list[Array]], config: Config, memory_budget: int = 1 << 30
 ) -> tuple[Graph, list[LayerRecord], RememberingTwins]:
-    graph = edit.with_biases(Graph.from_bytes(model))
+    graph = edit.with_biases(normalized(Graph.from_bytes(model)).graph)
     graph = with_split_channels(graph, config.split_channels, config.channel_copies)
     skipped = skipped_operators(graph, config)
     network = Network.of(graph, skipped)

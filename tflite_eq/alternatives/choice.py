@@ -63,6 +63,11 @@ class Candidate:
         return self.by_fold() if self.by_fold else [self.record]
 
 
+# Errors of a quarter of the signal's energy are half as large as the values.
+_DROWNED_DB = 6.0
+_MOST_NAMED = 3
+
+
 def best_of(
     asked: Candidate,
     graph: Graph,
@@ -126,8 +131,8 @@ def best_of(
     if kept:
         note(comparison.text(), of_result=True)
         record = found[kept].record
-    if figures.below(kept or ASKED).any():
-        warning = _lost(comparison)
+    warnings = [_lost(comparison)] if figures.below(kept or ASKED).any() else []
+    for warning in (*warnings, *_drowned(comparison)):
         note(f"warning: {warning}")
         record = dataclasses.replace(record, warnings=[*record.warnings, warning])
     return dataclasses.replace(record, comparison=comparison)
@@ -243,3 +248,22 @@ def _lost(comparison: Comparison) -> str:
         f"{figures[comparison.kept][worst]:.1f}); leave method, equalization and bias correction "
         "at their defaults, or choose the method minmax"
     )
+
+
+def _drowned(comparison: Comparison) -> list[str]:
+    """A warning of outputs whose errors are half as large as their values, if there are any."""
+    kept = comparison.sqnr_db[comparison.kept]
+    found = [
+        f"'{name.split(';')[0]}' ({figure:.1f} dB)"
+        for name, figure in zip(comparison.outputs, kept)
+        if figure < _DROWNED_DB
+    ]
+    if not found:
+        return []
+    more = f" and {len(found) - _MOST_NAMED} more" if len(found) > _MOST_NAMED else ""
+    return [
+        f"errors drown outputs of the network: {', '.join(found[:_MOST_NAMED])}{more}, energy of "
+        "the float values over that of the errors on calibration data; what computes them needs "
+        "more than 8 bits or takes the largest of close values, and can stay in float: see "
+        "--skip, or --max_drop, which finds the operators"
+    ]

@@ -11,6 +11,7 @@ from tflite_eq.alternatives.choice import Candidate
 from tflite_eq.alternatives.judges import Judges
 from tflite_eq.alternatives.trained_biases import with_trained_biases
 from tflite_eq.calibration.float_pass import forget, observe_ranges, observed
+from tflite_eq.calibration.followed_samples import followed_by
 from tflite_eq.calibration.outlier_samples import HeardSamples
 from tflite_eq.checkpoint.checkpoint import Checkpoint, SavedEqualization
 from tflite_eq.config import BiasCorrection, Config, Method
@@ -31,6 +32,9 @@ from tflite_eq.simulation.lockstep_pass import LockstepPass
 from tflite_eq.simulation.twins import TwinActivations
 from tflite_eq.statistics.channels import Observed
 from tflite_eq.version import __version__
+
+# Values of channels that are kept for another calibration, which is rare. Of more it looks again.
+_MOST_CHANNEL_BYTES = 32 << 20
 
 
 @dataclasses.dataclass(frozen=True)
@@ -78,15 +82,16 @@ def calibrated(
     trace.extremes.update(seen.extremes)
     equalization = _equalization(task, seen, config, checkpoint)
     graph = with_factors(task.graph, equalization)
+    followed = followed_by(config, task.followed)
     known = seen.scaled(tensor_factors(task.graph, skipped, equalization))
-    if seen.channels:  # megabytes
+    if sum(channels.nbytes for channels in seen.channels.values()) > _MOST_CHANNEL_BYTES:
         forget(task.graph, samples, config, task.heard.shares.keys())
     network = Network.of(graph, skipped)
     with contextlib.closing(ActivationStore()) as store:
         twins = TwinActivations(store, samples=0)
         twins.shifts = network.shifts
-        observers = observe_ranges(graph, samples, twins, config.seed, task.followed, known)
-        twins.shares = task.heard.shares_of(task.followed)
+        observers = observe_ranges(graph, samples, twins, config.seed, followed, known)
+        twins.shares = task.heard.shares_of(followed)
         trace.observers.update(observers)
         judges = task.judges
         fine_tunes = config.bias_correction is BiasCorrection.FINETUNE
@@ -98,7 +103,7 @@ def calibrated(
             last_half = up_to_last_half(network, observers, twins, config)
         whole = LockstepPass(network, observers, twins, config, trace, last_half)
         tensors, records = run_lockstep(whole, checkpoint, needed)
-        for position, number in enumerate(task.followed):
+        for position, number in enumerate(followed):
             if judges.wants(number):
                 judges.take(number, [twins.float_values(i, position) for i in judges.outputs])
         record = Calibration(
@@ -120,7 +125,7 @@ def calibrated(
         record = with_trained_biases(network, record, tuned)
 
     def inputs_of(position: int) -> Sample:
-        return samples[task.followed[position]]
+        return samples[followed[position]]
 
     def corrected_by(learned: Sequence[int]) -> Calibration:
         layers = corrected_on(

@@ -14,6 +14,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from tflite_eq.alternatives.min_max import min_max_config
+from tflite_eq.config import Bits, Config
 from tflite_eq.graph.edit import computed_tensors
 from tflite_eq.graph.model import Graph
 
@@ -37,5 +39,19 @@ def followed_samples(graph: Graph, count: int) -> Sequence[int]:
     """
     computed = [graph.tensors[index] for index in computed_tensors(graph)]
     values = sum(int(np.prod(tensor.shape, dtype=np.int64)) for tensor in computed)
-    kept = min(count, max(_FEWEST, _MOST_VALUES // max(values, 1)))
-    return [number * count // kept for number in range(kept)]
+    return _spread(range(count), max(_FEWEST, _MOST_VALUES // max(values, 1)))
+
+
+def followed_by(config: Config, followed: Sequence[int]) -> Sequence[int]:
+    """Those of the samples that are of use under some options.
+
+    Min-max scales of 8 bits depend on no values of the quantized network. A few samples tell how
+    far they come.
+    """
+    is_plain = config.bits is Bits.INT8 and config == min_max_config(config)
+    return _spread(followed, _FEWEST) if is_plain else followed
+
+
+def _spread(numbers: Sequence[int], most: int) -> Sequence[int]:
+    kept = min(len(numbers), most)
+    return [numbers[i * len(numbers) // kept] for i in range(kept)]

@@ -85,6 +85,11 @@ class ChannelStatistics:
             self._loud = np.minimum(self._loud[0], least), np.maximum(self._loud[1], greatest)
 
     @property
+    def nbytes(self) -> int:
+        """Bytes of the values that are kept."""
+        return self._sampled.nbytes + self._histogram.nbytes
+
+    @property
     def largest(self) -> Double:
         """Largest magnitude."""
         return np.maximum(self.greatest, -self.least)
@@ -139,6 +144,11 @@ class _SpreadRows:
         self._offered = 0
         self._kept = [np.zeros((0, channels), np.float32)]
         self._count = 0
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of those kept."""
+        return sum(rows.nbytes for rows in self._kept)
 
     def add(self, rows: npt.NDArray[np.float32]) -> None:
         """Take the next rows [n, C] of the stream into account."""

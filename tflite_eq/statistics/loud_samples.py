@@ -100,7 +100,9 @@ class SampleEnds:
         if not peaks:
             return np.zeros(0)
         times, limits = _times_the_median(np.array(peaks))
-        return np.where(np.isfinite(limits), times, 0.0).max(axis=0)
+        counted: Double = np.where(np.isfinite(limits), times, 0.0)
+        largest: Double = counted.max(axis=0)
+        return largest
 
     def times_in(self, tensor: int, number: int) -> float:
         """A sample's peak in a tensor by the median peak."""
