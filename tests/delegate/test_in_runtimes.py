@@ -6,9 +6,10 @@ threads, options, damaged models.
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -18,11 +19,11 @@ from tests.delegate import every_operator, inside, networks
 from tflite_eq import Config, QuantizationResult, quantize
 from tflite_eq.cli.main import main, parse
 from tflite_eq.delegate.process import call_apart
-from tflite_eq.delegate.reference_form import NoReferenceError
+from tflite_eq.delegate.reference_form import NoReferenceError, reference_form
 from tflite_eq.delegate.validate import FUSED, OUTPUT, validate
 from tflite_eq.errors import BackendError, ModelError, TfliteEqError
 from tflite_eq.graph import schema
-from tflite_eq.runtimes import Runtime, available_runtimes, preferred_runtime
+from tflite_eq.runtimes import Kernels, Runtime, available_runtimes, preferred_runtime
 
 RUNTIMES = available_runtimes()
 on_every_runtime = pytest.mark.parametrize("runtime", RUNTIMES, ids=lambda r: r.name)
@@ -116,6 +117,23 @@ def test_version_that_reference_kernels_do_not_list(runtime: Runtime) -> None:
     found = validate(model, runtime, samples=2, options={"claim": "."})
     assert found.first_wrong is None
     assert "CONV_2D" in {claim.kind for claim in found.claims if claim.claimed}
+
+
+def test_version_that_no_kernel_has_is_not_lowered_one_by_one() -> None:
+    model = schema.parse(dense_on_rows())
+    model.operatorCodes[0].version = 65535
+    damaged = schema.serialize(model)
+    runtime = preferred_runtime()
+    made: list[Kernels] = []
+
+    @dataclasses.dataclass(frozen=True)
+    class Counted:
+        def interpreter(self, content: bytes, kernels: Kernels) -> Any:
+            made.append(kernels)
+            return runtime.interpreter(content, kernels)
+
+    assert reference_form(damaged, cast(Runtime, Counted()), "m") == damaged
+    assert len(made) < 8  # others ask whether results are left unset
 
 
 @functools.cache

@@ -178,7 +178,7 @@ def test_loud_samples_decide_no_more_about_precision_than_without_a_guard(
     config = Config(bits="7", method="minmax", keep_int8_share=0.5)
     model = networks.planted()
     alone = quantize(model, data, config).report.summary["allocations"]
-    assert "dB on 29 samples" in alone[0]
+    assert "dB on 29 calibration samples" in alone[0]
     found = quantize_guarded(model, data, Guard(100.0, validation), config)
     assert found.result.report.summary["allocations"] == alone
 

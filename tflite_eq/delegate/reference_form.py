@@ -87,7 +87,8 @@ def _with_known_versions(model: bytes, runtime: Runtime, origin: str) -> bytes:
             runtime.interpreter(found, Kernels.REFERENCE)
         except BackendError as error:
             missing = _UNKNOWN_VERSION.search(str(error))
-            if missing is None:
+            # A version that no kernel has, of a damaged model, is not lowered one by one.
+            if missing is None or not _is_known(model, runtime):
                 return model
             if not _lower(changed, missing[1], int(missing[2])):
                 raise NoReferenceError(
@@ -98,6 +99,15 @@ def _with_known_versions(model: bytes, runtime: Runtime, origin: str) -> bytes:
             found = schema.serialize(changed)
         else:
             return found
+
+
+def _is_known(model: bytes, runtime: Runtime) -> bool:
+    """Whether the runtime's default kernels are of the model's versions."""
+    try:
+        runtime.interpreter(model, Kernels.DEFAULT)
+    except BackendError:
+        return False
+    return True
 
 
 def _lower(model: schema.ModelT, kind: str, version: int) -> bool:
